@@ -1,0 +1,132 @@
+"""Check: what a study will need, estimated before anything is trained."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geosearch.config import StudyFile, read_study
+from geosearch.domain.shelf import load_shelf
+from geosearch.evaluate.train import pretrain
+from geosearch.options import recipe_of
+from geosearch.search.objective import one_thread
+
+BASELINES = 5  # rows of every study besides the single sources
+TRIAL_STEPS = 25  # training steps that are timed
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Sizes, memory and time of a study."""
+
+    study: str
+    target: str
+    target_images: int
+    target_classes: int
+    parts: dict[str, int]
+    sources: tuple[dict[str, Any], ...]
+    evaluations: int
+    peak_bytes: int
+    wall_seconds: float
+    advice: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def text(self) -> str:
+        parts = ", ".join(f"{name.replace('_size', '')} {size}" for name, size in self.parts.items())
+        lines = [
+            f"study {self.study}",
+            f"  target    {self.target}: {self.target_images} images, {self.target_classes} classes; {parts}",
+        ]
+        lines += [
+            f"  source    {entry['name']}: {entry['images']} images, {entry['classes']} classes, {entry['licence']}"
+            for entry in self.sources
+        ]
+        lines += [
+            f"  budget    {self.evaluations} evaluations",
+            f"  memory    about {self.peak_bytes / 2**30:.1f} GiB",
+            f"  time      about {_span(self.wall_seconds)} on this machine",
+        ]
+        return "\n".join([*lines, *(f"  note      {line}" for line in self.advice)])
+
+
+def check(path: str | Path) -> Estimate:
+    """Read a study file, load its sets, time a few training steps, and add everything up."""
+    file = read_study(Path(path))
+    domain, search, recipe = file.domain, file.search, file.recipe
+    shelf = load_shelf(**domain.model_dump(exclude={"shots", "reference", "held_out", "test"}), seed=file.study.seed)
+    parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
+    classes = sum(len(source.classes) for source in shelf.sources)
+    step = _step_seconds(file, classes)
+    rows = len(shelf.sources) + BASELINES + 2
+    steps = search.evaluations * recipe.steps + search.finalists * recipe.long_steps
+    steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
+    pixels = domain.size**2 * domain.channels
+    images = len(shelf.train) + sum(len(source) for source in shelf.sources)
+    plan = 24 * parts["reference"] ** 2 * search.jobs
+    return Estimate(
+        study=file.study.name,
+        target=shelf.train.name,
+        target_images=len(shelf.train),
+        target_classes=len(shelf.train.classes),
+        parts=parts,
+        sources=tuple(
+            {"name": s.name, "images": len(s), "classes": len(s.classes), "licence": s.licence} for s in shelf.sources
+        ),
+        evaluations=search.evaluations,
+        peak_bytes=int(2 * images * pixels + plan + (1 + search.jobs) * 0.8 * 2**30),
+        wall_seconds=steps * step / search.jobs + 15,
+        advice=_advice(file, parts),
+    )
+
+
+def _step_seconds(file: StudyFile, classes: int) -> float:
+    """Seconds of one training step, measured on noise."""
+
+    class Noise:
+        class_count = classes
+        image_shape = (file.domain.size, file.domain.size, file.domain.channels)
+
+        def batches(self, size: int, rng: np.random.Generator) -> Any:
+            images = rng.random((size, file.domain.channels, file.domain.size, file.domain.size), dtype=np.float32)
+            labels = np.full((size, classes), 1 / classes, dtype=np.float32)
+            while True:
+                yield images, labels
+
+    recipe = recipe_of(file)
+    with one_thread():
+        pretrain(Noise(), recipe.scaled(3), 0)
+        start = time.perf_counter()
+        pretrain(Noise(), recipe.scaled(TRIAL_STEPS), 0)
+    return (time.perf_counter() - start) / TRIAL_STEPS
+
+
+def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
+    found = []
+    needed = len(file.domain.sources) + BASELINES
+    if file.search.evaluations < needed:
+        found.append(f"search.evaluations must be at least {needed}: so many are baselines")
+    elif file.search.evaluations < needed + 10:
+        found.append(f"{needed} of the {file.search.evaluations} evaluations are baselines; the search is short")
+    if file.recipe.adaptation == "fine-tune":
+        found.append("after full fine-tuning the choice of data matters less (errors differ by a few points at most)")
+    if parts["test_size"] < 500:
+        found.append(f"only {parts['test_size']} test images: small differences will be ties")
+    if file.confirm.seeds < 3:
+        found.append("fewer than 3 confirmation seeds: the intervals will be very wide")
+    return tuple(found)
+
+
+def _span(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )

@@ -1,0 +1,278 @@
+"""The command line: parse, call one function of the pipeline, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from geosearch import __version__
+from geosearch.errors import GeosearchError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from geosearch.pipeline import Study
+    from geosearch.progress import Progress
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; 0 on success, 2 on an error of the user's, 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    warnings.showwarning = lambda message, *_, **__: print(f"geosearch: warning: {message}", file=sys.stderr)
+    try:
+        options.call(options)
+    except GeosearchError as error:
+        print(f"geosearch: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ngeosearch: stopped; run the same command again to go on where it was", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def _search(options: argparse.Namespace) -> None:
+    from geosearch.pipeline import Study
+
+    with _progress(options) as progress:
+        study = Study.open(options.study, storage=options.storage, force_new=options.force_new, progress=progress)
+        _run(study, progress, options)
+
+
+def _resume(options: argparse.Namespace) -> None:
+    from geosearch.pipeline import Study
+
+    with _progress(options) as progress:
+        study = Study.open(options.study, storage=options.storage, progress=progress)
+        _run(study, progress, options, evaluations=study.file.search.evaluations + options.evaluations)
+
+
+def _run(study: Study, progress: Progress, options: argparse.Namespace, evaluations: int | None = None) -> None:
+    confirmation = study.run(evaluations=evaluations)
+    best = study.best
+    progress.event("stage", name="writing mixture and report")
+    mixture = study.export_best()
+    page = study.report()
+    progress.event("done", trial=best.number, verdict=confirmation.verdict(), mixture=str(mixture), report=str(page))
+    if not options.json:
+        print(_summary(study))
+        print(f"\nbest mixture written to {mixture}\nreport written to      {page}")
+
+
+def _summary(study: Study) -> str:
+    from geosearch.search.run import proxy_trust
+
+    best, confirmation = study.best, study.confirmation
+    names = study.source_names
+    weights = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, best.weights, strict=True) if share > 0.005)
+    complete = sum(trial.state == "complete" for trial in study.trials)
+    lines = [
+        f"study {study.name}: {complete} of {study.file.search.evaluations} evaluations done, "
+        f"best is trial {best.number} ({best.role})",
+        f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
+        f"  proxy     {proxy_trust(study.trials).sentence()}",
+    ]
+    if confirmation:
+        lines += ["", _table(confirmation), "", confirmation.verdict()]
+    else:
+        lines.append("  not confirmed on the test part yet; 'geosearch resume' goes on")
+    return "\n".join(lines)
+
+
+def _table(confirmation: Any) -> str:
+    """The confirmation as aligned text: test error in %, mean and spread over seeds."""
+    names = confirmation.adaptations
+    width = max(len(row.name) for row in confirmation.rows) + 2
+    head = "test error, %".ljust(width) + "".join(f"{name:>16}" for name in names)
+    lines = [head]
+    for row in confirmation.ranked():
+        cells = "".join(f"{100 * row.mean(name):>9.1f} ± {100 * row.spread(name):<4.1f}" for name in names)
+        lines.append(row.name.ljust(width) + cells)
+    count = len(confirmation.seeds)
+    lines.append(f"(mean ± standard deviation over {count} seeds, {confirmation.test_size} test images)")
+    return "\n".join(lines)
+
+
+def _status(options: argparse.Namespace) -> None:
+    from geosearch.pipeline import Study
+
+    study = Study.open(options.study, storage=options.storage)
+    if options.json:
+        print(json.dumps(study.status(), indent=1))
+    else:
+        print(
+            _summary(study) if any(t.state == "complete" for t in study.trials) else f"study {study.name}: no trial yet"
+        )
+
+
+def _report(options: argparse.Namespace) -> None:
+    from geosearch.pipeline import Study
+
+    print(Study.open(options.study, storage=options.storage).report(options.out))
+
+
+def _synthesize(options: argparse.Namespace) -> None:
+    from geosearch.pipeline import Study
+    from geosearch.synthesize.export import ImageFolderWriter, NpzWriter
+
+    writer = NpzWriter() if options.format == "npz" else ImageFolderWriter()
+    study = Study.open(options.study, storage=options.storage)
+    print(study.synthesize(options.out, size=options.size, trial=options.trial, writer=writer))
+
+
+def _check(options: argparse.Namespace) -> None:
+    from geosearch.check import check
+
+    result = check(options.study)
+    print(json.dumps(result.as_dict(), indent=1) if options.json else result.text())
+
+
+def _domains(options: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
+    from geosearch.domain.load import domains
+
+    found = domains()
+    if options.json:
+        print(json.dumps([asdict(entry) for entry in found], indent=1))
+        return
+    for entry in found:
+        count = f"{entry.images:,} images" if entry.images else "-"
+        classes = f"{entry.classes} classes" if entry.classes else ""
+        print(f"{entry.spec:<32} {count:>15}  {classes:<12} {entry.licence}")
+
+
+def _distance(options: argparse.Namespace) -> None:
+    from geosearch.measure import measure
+
+    result = measure(
+        options.a,
+        options.b,
+        samples=options.samples,
+        labels=options.labels,
+        embedding=options.embedding,
+        size=options.size,
+        channels=options.channels,
+        seed=options.seed,
+    )
+    print(json.dumps(result.as_dict(), indent=1) if options.json else result.text())
+
+
+def _dashboard(options: argparse.Namespace) -> None:
+    from geosearch.dashboard import serve
+
+    serve(options.study, port=options.port)
+
+
+def _options(options: argparse.Namespace) -> None:
+    from geosearch.config import options_table
+
+    print(options_table())
+
+
+def _progress(options: argparse.Namespace) -> AbstractContextManager[Progress]:
+    from contextlib import nullcontext
+
+    from geosearch.progress import JsonLines, Live, Silent
+
+    if options.json:
+        return nullcontext(JsonLines())
+    return Live() if sys.stderr.isatty() else nullcontext(Silent())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="geosearch",
+        description="Find, before you pay for training, the data set to pretrain on for a given target.",
+        epilog="Start with: geosearch search studies/quickstart.toml",
+    )
+    parser.add_argument("--version", action="version", version=f"geosearch {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, call: Any, text: str, *, study: str | None = None, as_json: bool = False) -> Any:
+        entry = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        entry.set_defaults(call=call)
+        if study:
+            entry.add_argument("study", metavar="STUDY", help=study)
+        if as_json:
+            entry.add_argument("--json", action="store_true", help="machine-readable output")
+        return entry
+
+    begun = "a study file (.toml), the name of a study in studies/, or a database address"
+    stored = {"metavar": "URL", "help": "database address, e.g. sqlite:///studies/mnist.db"}
+
+    entry = command(
+        "search",
+        _search,
+        "run a study to its end: search, confirm, write mixture and report",
+        study="a study file, e.g. studies/quickstart.toml",
+        as_json=True,
+    )
+    entry.add_argument("--storage", **stored)
+    entry.add_argument("--force-new", action="store_true", help="keep the old database aside and start anew")
+
+    entry = command("resume", _resume, "spend more evaluations on a study", study=begun, as_json=True)
+    entry.add_argument("--evaluations", type=_extra, default=0, metavar="+N", help="evaluations to add to the budget")
+    entry.add_argument("--storage", **stored)
+
+    entry = command("status", _status, "say how far a study is and what it found", study=begun, as_json=True)
+    entry.add_argument("--storage", **stored)
+
+    entry = command("report", _report, "write the report page and its figures again", study=begun)
+    entry.add_argument("--out", type=Path, metavar="DIR", help="default: reports/<study>")
+    entry.add_argument("--storage", **stored)
+
+    entry = command("synthesize", _synthesize, "write a mixture out as a data set", study=begun)
+    entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder")
+    entry.add_argument("--size", type=_positive, default=1000, metavar="N", help="number of images (default: 1000)")
+    entry.add_argument("--format", choices=("imagefolder", "npz"), default="imagefolder")
+    which = entry.add_mutually_exclusive_group()
+    which.add_argument("--trial", type=int, metavar="K", help="number of the trial")
+    which.add_argument("--best", action="store_true", help="the best trial (default)")
+    entry.add_argument("--storage", **stored)
+
+    command(
+        "check",
+        _check,
+        "estimate sizes, memory and time of a study before it runs",
+        study="a study file",
+        as_json=True,
+    )
+    command("domains", _domains, "list the data sets that can be loaded", as_json=True)
+
+    entry = command("distance", _distance, "measure the OTDD between two data sets", as_json=True)
+    entry.add_argument("a", metavar="A", help="a data set, e.g. digits (see: geosearch domains)")
+    entry.add_argument("b", metavar="B", help="another one, e.g. fonts/sans-digits")
+    entry.add_argument("--samples", type=_positive, default=1000, metavar="N", help="per set (default: 1000)")
+    entry.add_argument("--labels", choices=("gaussian", "exact"), default="gaussian", help="distance between classes")
+    entry.add_argument("--embedding", choices=("pixels", "pca"), default="pixels", help="where it is measured")
+    entry.add_argument("--size", type=_positive, default=28, metavar="PX", help="common image size (default: 28)")
+    entry.add_argument("--channels", type=int, choices=(1, 3), default=1)
+    entry.add_argument("--seed", type=int, default=0)
+
+    entry = command("dashboard", _dashboard, "browse a study's trials in optuna-dashboard, on a copy", study=begun)
+    entry.add_argument("--port", type=int, default=8080)
+
+    command("options", _options, "print every key of a study file with its default and meaning")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
+    return number
+
+
+def _extra(text: str) -> int:
+    return _positive(text.removeprefix("+"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,278 @@
+"""Study files: TOML on the outside, the rooms' option objects on the inside. Every default stands here."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from geosearch.errors import InvalidOption
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Section(BaseModel):
+    """A section of a study file: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class StudySection(Section):
+    """[study]"""
+
+    name: str = Field(description="Name of the study; its database, mixture and report are named after it.")
+    seed: int = Field(0, ge=0, description="Fixes every random draw of the study.")
+
+    @field_validator("name")
+    @classmethod
+    def _safe(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError("use letters, digits, '.', '_' and '-', 64 at most, starting with a letter or digit")
+        return name
+
+
+class DomainSection(Section):
+    """[domain]"""
+
+    target: str = Field(description="The set to do well on, e.g. 'digits', 'npz:PATH', 'torchvision:MNIST'.")
+    sources: tuple[str, ...] = Field(
+        min_length=2, description="The shelf: sets to pretrain on, at least two, none of them the target."
+    )
+    shots: int = Field(5, ge=1, description="Labelled target images per class.")
+    size: int = Field(28, ge=8, le=256, description="Height and width that all sets are brought to, pixels.")
+    channels: Literal[1, 3] = Field(1, description="1: grey; 3: colour.")
+    reference: int = Field(1000, ge=20, description="Unlabelled target images that maps are built from, at most.")
+    held_out: int = Field(400, ge=20, description="Unlabelled target images kept for distances, at most.")
+    test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
+    samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
+    margin: Literal["keep", "match"] = Field(
+        "keep", description="'match' pads sets that fill their frame to the target's margin."
+    )
+    polarity: Literal["keep", "light-on-dark"] = Field(
+        "keep", description="'light-on-dark' inverts sets that are dark on light."
+    )
+    root: str | None = Field(None, description="Folder of torchvision's data sets; its own default if left out.")
+    download: bool = Field(False, description="Let torchvision download what is missing.")
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _apart(self) -> DomainSection:
+        if self.target in self.sources:
+            raise ValueError(f"the target {self.target!r} is listed among its own sources; take it out")
+        twice = sorted({source for source in self.sources if self.sources.count(source) > 1})
+        if twice:
+            raise ValueError(f"sources {twice} are listed twice; list each once")
+        return self
+
+
+class TransportSection(Section):
+    """[transport]"""
+
+    embedding: Literal["source-net", "pca", "pixels"] = Field(
+        "source-net",
+        description="Where costs are measured: a small network trained on the sources, PCA, or raw pixels.",
+    )
+    labels: Literal["gaussian", "exact", "means"] = Field("gaussian", description="Distance between classes.")
+    solver: Literal["exact", "sinkhorn"] = Field(
+        "exact", description="'exact': one-to-one, no blur; 'sinkhorn': entropic, blurs."
+    )
+    feature_weight: float = Field(1.0, ge=0, description="Weight of the features in the ground cost.")
+    label_weight: float = Field(1.0, ge=0, description="Weight of the label distance in the ground cost.")
+
+
+class SearchSection(Section):
+    """[search]"""
+
+    evaluations: int = Field(24, ge=1, description="Mixtures that are trained, baselines included.")
+    sampler: Literal["gp", "tpe", "random"] = Field("gp", description="Who proposes mixtures.")
+    batch: int = Field(2, ge=1, description="Proposals per round, evaluated side by side; fixes the numbers.")
+    jobs: int = Field(2, ge=1, description="Processes; changes no number.")
+    prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")
+    proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
+    finalists: int = Field(3, ge=1, description="Best trials that go on to the long recipe.")
+    storage: str | None = Field(None, description="Database address; sqlite:///studies/<name>.db if left out.")
+
+
+class RecipeSection(Section):
+    """[recipe]"""
+
+    network: Literal["small-conv", "vgg", "resnet18"] = Field("small-conv", description="What is trained.")
+    width: int = Field(32, ge=4, description="Channels of the first layer (small-conv).")
+    steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
+    long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists and of the confirmation.")
+    batch: int = Field(64, ge=2, description="Images per pretraining step.")
+    learning_rate: float = Field(4e-3, gt=0, description="Peak learning rate of pretraining.")
+    weight_decay: float = Field(0.02, ge=0, description="Decoupled weight decay.")
+    adaptation: Literal["ridge", "fine-tune"] = Field(
+        "ridge",
+        description="How the network will be used: frozen features with a ridge head, or fine-tuned whole.",
+    )
+    fine_tune_steps: int = Field(150, ge=1, description="Steps of fine-tuning on the augmented shots.")
+    rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")
+    scale: float = Field(0.15, ge=0, lt=1, description="Augmentation: largest relative change of size.")
+    translate: float = Field(0.1, ge=0, lt=1, description="Augmentation: largest shift, fraction of the frame.")
+    flip: bool = Field(False, description="Augmentation: mirror; never for digits or letters.")
+    device: Literal["cpu", "cuda", "auto"] = Field("auto", description="Where networks are trained.")
+
+
+class ConfirmSection(Section):
+    """[confirm]"""
+
+    seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
+    export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
+
+
+class StudyFile(Section):
+    """A whole study file."""
+
+    study: StudySection
+    domain: DomainSection
+    transport: TransportSection = TransportSection()
+    search: SearchSection = SearchSection()
+    recipe: RecipeSection = RecipeSection()
+    confirm: ConfirmSection = ConfirmSection()
+
+    @property
+    def storage(self) -> str:
+        return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Every setting that the trials' numbers depend on, flat: 'section.key' -> value."""
+        return {
+            f"{section}.{key}": value
+            for section, keys in self.model_dump(mode="json").items()
+            for key, value in keys.items()
+            if f"{section}.{key}" not in _FREE
+        }
+
+
+_FREE = {
+    "domain.root",
+    "domain.download",
+    "search.evaluations",
+    "search.jobs",
+    "search.storage",
+    "confirm.seeds",
+    "confirm.export",
+}  # settings that may change between two runs of one study
+
+
+def read_study(path: Path) -> StudyFile:
+    """Read and check a study file; `${VAR}` and `~` are expanded in paths and storage addresses only.
+
+    Raises:
+        InvalidOption: no such file, not TOML, an unknown key, a wrong type, a value out of range.
+    """
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InvalidOption(_no_such_file(Path(path))) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidOption(f"cannot read {path}: {error}; expected a TOML study file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidOption(f"{path} is not valid TOML: {error}") from error
+    return parse_study(data, str(path))
+
+
+def parse_study(data: Mapping[str, Any], where: str = "study") -> StudyFile:
+    """Check a study given as nested dictionaries (see `read_study`)."""
+    try:
+        return StudyFile.model_validate(_expanded(data))
+    except ValidationError as error:
+        lines = [_explain(entry) for entry in error.errors()]
+        raise InvalidOption(f"{where}: " + "; ".join(lines)) from error
+
+
+def expand(text: str) -> str:
+    """Expand `${VAR}` and a leading `~`.
+
+    Raises:
+        InvalidOption: a variable that is not set.
+    """
+    for variable in re.findall(r"\$\{(\w+)\}", text):
+        if variable not in os.environ:
+            raise InvalidOption(f"'{text}' needs the environment variable {variable}, which is not set; export it")
+    return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text)
+
+
+def options_table() -> str:
+    """All sections, keys, defaults and meanings as Markdown: the reference that the docs print."""
+    lines = []
+    for section, entry in StudyFile.model_fields.items():
+        model = entry.annotation
+        lines += [f"### `[{section}]`", "", "| key | default | meaning |", "| --- | --- | --- |"]
+        for key, field in model.model_fields.items():  # type: ignore[union-attr]
+            default = "required" if field.is_required() else f"`{_toml(field.default)}`"
+            lines.append(f"| `{key}` | {default} | {field.description}{_choices(field.annotation)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Expand variables where an address may stand: domain.target, .sources, .root and search.storage."""
+    sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
+    domain, search = sections.get("domain"), sections.get("search")
+    if isinstance(domain, dict):
+        for key in ("target", "root"):
+            if isinstance(domain.get(key), str):
+                domain[key] = expand(domain[key])
+        if isinstance(domain.get("sources"), list):
+            domain["sources"] = [expand(s) if isinstance(s, str) else s for s in domain["sources"]]
+    if isinstance(search, dict) and isinstance(search.get("storage"), str):
+        search["storage"] = expand(search["storage"])
+    return sections
+
+
+def _explain(entry: Any) -> str:
+    """One of pydantic's findings, in a sentence: which key, what was expected, what came."""
+    location = ".".join(str(part) for part in entry["loc"] if not isinstance(part, int))
+    if entry["type"] == "extra_forbidden":
+        return f"unknown key '{location}'{_nearest(entry['loc'])}"
+    if entry["type"] == "missing":
+        return f"'{location}' is missing"
+    message = entry["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = message if entry["type"] == "value_error" else f"expected {message}, got {entry['input']!r}"
+    return f"'{location}': {expected}" if location else expected
+
+
+def _nearest(location: tuple[Any, ...]) -> str:
+    known = list(StudyFile.model_fields)
+    if len(location) == 2:
+        known = list(StudyFile.model_fields[location[0]].annotation.model_fields)  # type: ignore[union-attr]
+    close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean '{'.'.join([*map(str, location[:-1]), close[0]])}'?"
+    return f"; known are {', '.join(known)}"
+
+
+def _no_such_file(path: Path) -> str:
+    folder = path.parent if path.parent.is_dir() else Path(".")
+    names = [str(file) for file in sorted(folder.glob("*.toml"))]
+    close = difflib.get_close_matches(str(path), names, n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]}?" if close else "give the path of a study file, e.g. studies/quickstart.toml"
+    return f"no such study file: {path}; {hint}"
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return "left out"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _choices(annotation: Any) -> str:
+    values = getattr(annotation, "__args__", ())
+    named = [value for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
+    return f" One of {', '.join(_toml(value) for value in named)}." if named else ""

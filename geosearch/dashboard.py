@@ -1,0 +1,38 @@
+"""Dashboard: optuna-dashboard on a copy of a study's database, so that looking never locks a search."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+from geosearch.errors import GeosearchError, InvalidOption
+from geosearch.pipeline import Study
+from geosearch.search.store import sqlite_path
+
+
+def serve(study: str, *, port: int = 8080) -> None:
+    """Serve the dashboard at http://127.0.0.1:<port> until interrupted.
+
+    Raises:
+        GeosearchError: optuna-dashboard is not installed.
+    """
+    try:
+        from optuna_dashboard import run_server
+    except ImportError:
+        raise GeosearchError("optuna-dashboard is not installed; pip install 'geosearch[dashboard]'") from None
+    url = Study.open(study).store.url
+    path = sqlite_path(url)
+    if path is None:
+        raise InvalidOption(f"the dashboard copies SQLite files only; run: optuna-dashboard {url.split('@')[-1]}")
+    folder = Path(tempfile.mkdtemp(prefix="geosearch-dashboard-"))
+    try:
+        copy = folder / path.name
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        print(f"http://127.0.0.1:{port} shows a copy of {path}; Ctrl-C ends it")
+        run_server(f"sqlite:///{copy}", host="127.0.0.1", port=port)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,192 @@
+"""Target: a labelled set cut, by seed, into shots, reference, held-out part and test part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from geosearch import seeds
+from geosearch.cache import content_key
+from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.embed import Encoder
+from geosearch.errors import DomainMismatch, InvalidOption
+
+_CHUNK = 4096  # images pseudo-labelled at a time
+_TEST_SHARE = 5  # without a test part of its own, a set gives one image in this many
+
+
+@dataclass(frozen=True, eq=False)
+class SealedLabels:
+    """True labels of the test part; kept out of every search, opened by the confirmation alone."""
+
+    _labels: np.ndarray = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def reveal(self) -> np.ndarray:
+        """int64 (p,). Only `geosearch.search.confirm` may call this; a test says so."""
+        return self._labels
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What is known of the target: a few labels, many images, and a sealed test.
+
+    The parts are disjoint. `reference` and `held_out` carry pseudo-labels, never true ones; a class may have
+    no pseudo-labelled image there, so whoever groups them by class must cope with empty classes.
+
+    Attributes:
+        name: the set's name; classes: its c class names.
+        shots: the labelled images, the same number of every class, sorted by class.
+        reference: the base of the geodesics.
+        held_out: unlabelled images for distances, disjoint from the reference they are measured against.
+        test_images: uint8 (p, h, w, ch).
+        test_labels: their labels, sealed.
+        rows: part -> its row numbers in the training part; "test" counts in the test part, or in the training
+            part when `test_from_train`.
+        test_from_train: the set has no test part of its own, so the test was cut from the training part.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    shots: LabelledSet
+    reference: LabelledSet
+    held_out: LabelledSet
+    test_images: np.ndarray
+    test_labels: SealedLabels
+    rows: Mapping[str, np.ndarray]
+    test_from_train: bool
+
+    @cached_property
+    def key(self) -> str:
+        """Content key of all parts, the sealed labels included."""
+        parts = (self.shots, self.reference, self.held_out)
+        test = replace(self.shots, images=self.test_images, labels=self.test_labels._labels)
+        return content_key("target", parts=[part.fingerprint for part in (*parts, test)])
+
+
+def cut_target(
+    train: LabelledSet,
+    test: LabelledSet | None = None,
+    *,
+    shots: int,
+    reference: int | None,
+    held_out: int,
+    test_size: int | None = None,
+    encoder: Encoder,
+    seed: int,
+) -> Target:
+    """Cut a set into the parts of a few-shot target; the same seed gives the same cut.
+
+    The cut is nested: asking for more shots keeps the shots there were, asking for a larger reference keeps
+    its images. Everything but the shots is drawn without a look at the labels.
+
+    Args:
+        train: the training part, true labels and all.
+        test: the test part; cut from `train` if None.
+        shots: labelled images per class.
+        reference: unlabelled images at the base of the geodesics; all that are left if None.
+        held_out: unlabelled images for distances.
+        test_size: images of the test part, at most; all of `test` if None, or a fifth of `train`.
+        encoder: the space in which an unlabelled image takes the label of the nearest shot.
+        seed: seed of the cut.
+
+    Raises:
+        DomainMismatch: a class with fewer images than shots, or too few images for the parts together.
+    """
+    if shots < 1 or held_out < 1 or (reference is not None and reference < 1):
+        raise InvalidOption(
+            f"shots, reference and held_out must be at least 1, got {shots}, {reference} and {held_out}"
+        )
+    if test_size is not None and test_size < 1:
+        raise InvalidOption(f"test_size must be at least 1, got {test_size}")
+    if test is not None:
+        _check_pair(train, test)
+    shot_rows = _shot_rows(train, shots, seed)
+    rest = np.setdiff1d(np.arange(len(train)), shot_rows)
+    rest = rest[np.argsort(seeds.stream(seed, "unlabelled", train.name).random(len(train))[rest])]
+    if test is None:
+        wanted = test_size if test_size is not None else len(train) // _TEST_SHARE
+        test_rows, rest, source = rest[:wanted], rest[wanted:], train
+        taken = f", {wanted} for the test"
+    else:
+        order = seeds.stream(seed, "test", train.name).permutation(len(test))
+        test_rows, source, taken = np.sort(order[:test_size]), test, ""
+        wanted = 0
+    if held_out + (reference or 1) > len(rest) or len(test_rows) == 0:
+        raise DomainMismatch(
+            f"target '{train.name}' has {len(train)} training images; {len(shot_rows)} go to the shots{taken}, "
+            f"{held_out} to held_out, {reference or 'at least 1'} to the reference: "
+            f"{len(shot_rows) + wanted + held_out + (reference or 1) - len(train)} too many; "
+            "lower domain.reference, domain.held_out or domain.test_size"
+        )
+    rows = {
+        "shots": shot_rows,
+        "reference": rest[held_out:][:reference],
+        "held_out": rest[:held_out],
+        "test": test_rows,
+    }
+    labelled = train.take(shot_rows)
+    codes = encoder.encode(labelled.images)
+    return Target(
+        train.name,
+        train.classes,
+        labelled,
+        _pseudo_labelled(train.images[rows["reference"]], labelled, codes, encoder),
+        _pseudo_labelled(train.images[rows["held_out"]], labelled, codes, encoder),
+        source.images[test_rows],
+        SealedLabels(source.labels[test_rows]),
+        rows,
+        test is None,
+    )
+
+
+def nearest(codes: np.ndarray, shot_codes: np.ndarray) -> np.ndarray:
+    """Row number of the nearest of `shot_codes` (k, d) for each of `codes` (n, d) -> (n,); first on a tie."""
+    anchors = shot_codes.astype(np.float64)
+    squares = (anchors**2).sum(1)  # (k,)
+    found = np.empty(len(codes), np.int64)
+    for start in range(0, len(codes), _CHUNK):
+        block = codes[start : start + _CHUNK].astype(np.float64)
+        found[start : start + _CHUNK] = (squares - 2 * block @ anchors.T).argmin(1)  # |x|^2 is common to a row
+    return found
+
+
+def _pseudo_labelled(images: np.ndarray, shots: LabelledSet, shot_codes: np.ndarray, encoder: Encoder) -> LabelledSet:
+    """Images that take the label of their nearest shot (1-NN).  images (n, h, w, ch)"""
+    labels = np.empty(len(images), np.int64)
+    for start in range(0, len(images), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        labels[rows] = shots.labels[nearest(encoder.encode(images[rows]), shot_codes)]
+    return replace(shots, images=images, labels=labels)
+
+
+def _shot_rows(train: LabelledSet, shots: int, seed: int) -> np.ndarray:
+    """The first `shots` rows of every class in a seeded order -> (c * shots,), sorted by class."""
+    counts = np.bincount(train.labels, minlength=len(train.classes))
+    poorest = int(counts.argmin())
+    if counts[poorest] < shots:
+        raise DomainMismatch(
+            f"target '{train.name}': class '{train.classes[poorest]}' has {counts[poorest]} images, fewer than "
+            f"{shots} shots; lower domain.shots to {counts[poorest]} at most, or drop the class"
+        )
+    order = seeds.stream(seed, "shots", train.name).permutation(len(train))
+    by_class = (order[train.labels[order] == label][:shots] for label in range(len(train.classes)))
+    return np.concatenate(list(by_class))
+
+
+def _check_pair(train: LabelledSet, test: LabelledSet) -> None:
+    if train.classes != test.classes:
+        raise DomainMismatch(
+            f"target '{train.name}' has {len(train.classes)} classes in its training part and "
+            f"{len(test.classes)} (or other names) in its test part; both must share one list of classes"
+        )
+    if train.shape != test.shape:
+        raise DomainMismatch(
+            f"target '{train.name}' has images {train.shape} in its training part and {test.shape} in its test "
+            "part; harmonise both alike"
+        )

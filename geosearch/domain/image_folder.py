@@ -1,0 +1,144 @@
+"""Sets in folders of image files: one sub-folder per class, optionally below train/ and test/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from geosearch.domain.dataset import LabelledSet
+from geosearch.errors import InvalidData, TooLarge
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+_LIMIT_PIXELS = 64 * 2**20  # of one image: a larger one is a decompression bomb or a mistake
+_LIMIT_BYTES = 16 * 2**30
+_DAMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+
+
+def read_image_folder(path: Path, *, name: str, part: str, size: int | None) -> LabelledSet:
+    """All images of a part at one size, grey if every one of them is grey, else RGB.
+
+    Args:
+        path: folder with one sub-folder per class, or with train/ and test/ that have them.
+        name: name of the set.
+        part: train or test.
+        size: side of the square images wanted; if None, images of one common size keep it and mixed sizes are
+            brought to the median size. The longer side is cropped about its centre, never stretched.
+    """
+    train_files = _files_by_class(path / "train" if folder_has_test(path) else path)
+    classes = tuple(train_files)
+    shape = _common_shape([file for files in train_files.values() for file in files], size)
+    grouped = train_files if part == "train" else _files_by_class(path / "test")
+    unknown = sorted(grouped.keys() - train_files.keys())
+    if unknown:
+        raise InvalidData(
+            f"{path / 'test'} has classes that {path / 'train'} lacks: {', '.join(unknown[:5])}; "
+            "use the same sub-folders in both"
+        )
+    files = [file for group in grouped.values() for file in group]
+    labels = np.repeat([classes.index(label) for label in grouped], [len(group) for group in grouped.values()])
+    images = _decoded(files, shape)
+    if part == "test":
+        return LabelledSet.test_part(images, labels, name=name, classes=classes)
+    return LabelledSet.from_arrays(images, labels, name=name, classes=classes)
+
+
+def folder_has_test(path: Path) -> bool:
+    """Whether the folder is divided into train/ and test/."""
+    return all(any(_folders(path / part)) for part in ("train", "test"))
+
+
+def _folders(path: Path) -> list[Path]:
+    return sorted(entry for entry in path.iterdir() if entry.is_dir()) if path.is_dir() else []
+
+
+def _files_by_class(path: Path) -> dict[str, list[Path]]:
+    """Class name -> image files, both sorted; sub-folders without an image are no classes."""
+    found = {
+        folder.name: sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+        for folder in _folders(path)
+        if not folder.name.startswith(".")
+    }
+    found = {label: files for label, files in found.items() if files}
+    if len(found) < 2:
+        raise InvalidData(
+            f"{path} has {len(found)} sub-folders with images; expected one per class, at least two, holding "
+            f"files of type {' '.join(sorted(SUFFIXES))}"
+        )
+    return found
+
+
+def _common_shape(files: Sequence[Path], size: int | None) -> tuple[int, int]:
+    """(w, h) to which the images are brought."""
+    if size is not None:
+        return size, size
+    shapes = np.array([_opened_size(file) for file in files])
+    return tuple(int(side) for side in np.median(shapes, axis=0))  # type: ignore[return-value]
+
+
+def _opened_size(file: Path) -> tuple[int, int]:
+    """Upright (w, h), from the header alone."""
+    try:
+        with Image.open(file) as image:
+            width, height = image.size
+            turned = image.getexif().get(0x0112, 1) >= 5
+    except _DAMAGE as error:
+        raise _unreadable(file, error) from error
+    return (height, width) if turned else (width, height)
+
+
+def _decoded(files: Sequence[Path], shape: tuple[int, int]) -> np.ndarray:
+    """uint8 (n, h, w, 1 or 3)"""
+    width, height = shape
+    needed = len(files) * width * height * 3
+    if needed > _LIMIT_BYTES:
+        raise TooLarge(
+            f"{len(files)} images of {width} x {height} pixels need {needed / 2**30:.1f} GiB, the limit is "
+            f"{_LIMIT_BYTES / 2**30:.0f} GiB; ask for a smaller size"
+        )
+    images = np.empty((len(files), height, width, 3), np.uint8)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        for row, pixels in enumerate(pool.map(lambda file: _decoded_one(file, shape), files)):
+            images[row] = pixels
+    grey = all((image[..., :1] == image[..., 1:]).all() for image in images)
+    return images[..., :1].copy() if grey else images
+
+
+def _decoded_one(file: Path, shape: tuple[int, int]) -> np.ndarray:
+    """uint8 (h, w, 3); transparent pixels are black."""
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > _LIMIT_PIXELS:
+                raise InvalidData(
+                    f"{file} has {image.width} x {image.height} pixels, the limit is {_LIMIT_PIXELS}; shrink it"
+                )
+            if image.mode == "RGB":
+                image.draft("RGB", (2 * shape[0], 2 * shape[1]))  # lets a large JPEG decode at a fraction
+            upright = ImageOps.exif_transpose(image)
+            rgb = _to_rgb(upright)
+    except _DAMAGE as error:
+        if isinstance(error, InvalidData):
+            raise
+        raise _unreadable(file, error) from error
+    if rgb.size != shape:
+        rgb = ImageOps.fit(rgb, shape, Image.Resampling.BICUBIC)
+    return np.asarray(rgb)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
+        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating-point pixels; save 8-bit images")
+    if "A" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _unreadable(file: Path, error: Exception) -> InvalidData:
+    return InvalidData(f"{file} cannot be read as an image ({error}); mend it or take it out of the folder")

@@ -1,0 +1,176 @@
+"""Loading: a specification such as 'fonts/serif-upper' or 'npz:PATH' becomes a LabelledSet."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+from geosearch.cache import default_folder
+from geosearch.domain import builtin
+from geosearch.domain.builtin import BUILTIN
+from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.image_folder import folder_has_test, read_image_folder
+from geosearch.domain.npz import npz_has_test, read_npz
+from geosearch.domain.torchvision_sets import TORCHVISION, missing_files, read_torchvision
+from geosearch.domain.typefaces import CHARSETS, LICENCES
+from geosearch.errors import InvalidOption, UnknownSet
+
+Part = Literal["train", "test"]
+
+_GLYPH_SIZE, _GLYPH_COUNT = 28, 4000
+_SHAPES = "digits, fonts/<family>-<charset>, torchvision:NAME, npz:PATH, imagefolder:PATH"
+
+
+@dataclass(frozen=True)
+class DomainInfo:
+    """One line of `geosearch domains`.
+
+    Attributes:
+        spec: what to write in a study file.
+        classes: number of classes; images: of the training part; test_images: 0 without a test part.
+        size: side of an image in pixels; channels: 1 or 3.
+        licence: as far as known.
+        needs_download: the files are not on this machine yet.
+    """
+
+    spec: str
+    classes: int
+    images: int
+    test_images: int
+    size: int
+    channels: int
+    licence: str
+    needs_download: bool
+
+
+def load(
+    spec: str,
+    *,
+    part: Part = "train",
+    root: Path | str | None = None,
+    download: bool = False,
+    size_hint: int | None = None,
+) -> LabelledSet:
+    """The labelled set that `spec` names.
+
+    Args:
+        spec: ``digits``, ``fonts/<family>-<charset>``, ``torchvision:NAME``, ``npz:PATH`` or
+            ``imagefolder:PATH``; in a PATH, ``~`` and ``${VARIABLES}`` are expanded.
+        part: "train", or "test" where `has_test_part`; a set without a test part is all "train".
+        root: folder of torchvision's files; ``torchvision`` in the cache folder if None.
+        download: let torchvision download what is missing.
+        size_hint: side in pixels at which glyphs are drawn and image files are read.
+
+    Raises:
+        UnknownSet: nothing of that name; the message gives the nearest known one.
+        InvalidData: files that are damaged, or hold something else.
+        StorageError: a download that failed.
+    """
+    if part not in ("train", "test"):
+        raise InvalidOption(f"part must be 'train' or 'test', got {part!r}")
+    kind, rest = _parsed(spec)
+    if part == "test" and not has_test_part(spec):
+        raise UnknownSet(f"'{spec}' has no test part; use part = 'train', which is all of it")
+    if kind == "digits":
+        return builtin.digits()
+    if kind == "fonts":
+        family, _, charset = rest.rpartition("-")
+        return builtin.glyphs(family, charset, size=size_hint or _GLYPH_SIZE, count=_GLYPH_COUNT)
+    if kind == "torchvision":
+        return read_torchvision(rest, root=_root(root), part=part, download=download)
+    path = _path(spec, rest, folder=kind == "imagefolder")
+    name = re.sub(r"[^a-z0-9._-]+", "-", (path.stem if kind == "npz" else path.name).lower()).strip("-.")
+    if kind == "npz":
+        return read_npz(path, name=name or "npz", part=part)
+    return read_image_folder(path, name=name or "images", part=part, size=size_hint)
+
+
+def has_test_part(spec: str, *, root: Path | str | None = None, download: bool = False) -> bool:
+    """Whether the set comes with a test part of its own; nothing is downloaded or decoded.
+
+    `root` and `download` are those of `load`, so that both can be called alike; the answer needs neither.
+    """
+    kind, rest = _parsed(spec)
+    if kind == "npz":
+        return npz_has_test(_path(spec, rest, folder=False))
+    if kind == "imagefolder":
+        return folder_has_test(_path(spec, rest, folder=True))
+    return kind == "torchvision"
+
+
+def domains(*, root: Path | str | None = None) -> list[DomainInfo]:
+    """Every set that can be loaded by name; files and folders of your own come on top."""
+    digits = DomainInfo("digits", 10, 1797, 0, 8, 1, builtin.DIGITS_LICENCE, False)
+    glyphs = [
+        DomainInfo(spec, len(CHARSETS[charset]), _GLYPH_COUNT, 0, _GLYPH_SIZE, 1, LICENCES[family], False)
+        for spec in BUILTIN[1:]
+        for family, _, charset in [spec.removeprefix("fonts/").rpartition("-")]
+    ]
+    downloads = [
+        DomainInfo(
+            f"torchvision:{name}",
+            facts.classes,
+            facts.train,
+            facts.test,
+            facts.size,
+            facts.channels,
+            facts.licence,
+            bool(missing_files(name, _root(root))),
+        )
+        for name, facts in TORCHVISION.items()
+    ]
+    return [digits, *glyphs, *downloads]
+
+
+def _parsed(spec: str) -> tuple[str, str]:
+    """(kind, rest) of a specification that names a known kind, and for a fixed list a known name."""
+    if spec in BUILTIN:
+        return ("digits", "") if spec == "digits" else ("fonts", spec.removeprefix("fonts/"))
+    kind, colon, rest = spec.partition(":")
+    if colon and kind in ("npz", "imagefolder") and rest:
+        return kind, rest
+    if colon and kind == "torchvision" and rest in TORCHVISION:
+        return kind, rest
+    known = [*BUILTIN, *(f"torchvision:{name}" for name in TORCHVISION)]
+    if Path(spec).suffix == ".npz":
+        nearest = f"did you mean 'npz:{spec}'?"
+    elif Path(spec).is_dir():
+        nearest = f"did you mean 'imagefolder:{spec}'?"
+    else:
+        nearest = _did_you_mean(spec, known)
+    raise UnknownSet(f"no data set '{spec}'; expected {_SHAPES}; {nearest}")
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    names = {name.lower(): name for name in known}
+    names |= {name.split(":")[-1].lower(): name for name in names.values()}
+    close = get_close_matches(word.lower(), names, n=1, cutoff=0.5)
+    return f"did you mean '{names[close[0]]}'?" if close else "see `geosearch domains`"
+
+
+def _root(root: Path | str | None) -> Path:
+    return Path(root).expanduser() if root is not None else default_folder() / "torchvision"
+
+
+def _path(spec: str, text: str, *, folder: bool) -> Path:
+    """The existing file or folder, with ~ and environment variables expanded."""
+    path = Path(os.path.expandvars(text)).expanduser()
+    if path.is_dir() if folder else path.is_file():
+        return path
+    if unset := re.search(r"\$\{?(\w+)\}?", str(path)):
+        raise UnknownSet(
+            f"'{spec}': the environment variable {unset[1]} is not set; set it to a folder (export {unset[1]}=...) "
+            "or write the path out"
+        )
+    wanted = "folder" if folder else "file"
+    if path.exists():
+        raise UnknownSet(f"'{spec}': {path} is no {wanted}")
+    neighbours = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
+    close = get_close_matches(path.name, neighbours, n=1, cutoff=0.5)
+    hint = f"did you mean '{path.parent / close[0]}'?" if close else "check the path"
+    raise UnknownSet(f"'{spec}': there is no {wanted} {path}; {hint}")

@@ -1,0 +1,73 @@
+"""Sets in npz files: plain arrays, never pickled objects."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from geosearch.domain.dataset import LabelledSet
+from geosearch.errors import InvalidData, TooLarge
+
+_LIMIT_BYTES = 16 * 2**30
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
+_ARRAYS = "train_images, train_labels, test_images, test_labels, class_names; or images, labels"
+
+
+def read_npz(path: Path, *, name: str, part: str) -> LabelledSet:
+    """The training part ("train_images" or "images" with their labels) or the test part of an npz file."""
+    with _opened(path) as arrays:
+        prefix = "train_" if "train_images" in arrays.files else ""
+        labels = _array(arrays, path, f"{prefix}labels")
+        licence = next((str(_array(arrays, path, key)) for key in ("licence", "license") if key in arrays), "unknown")
+        classes = [str(entry) for entry in _array(arrays, path, "class_names")] if "class_names" in arrays else None
+        if part == "train":
+            images = _array(arrays, path, f"{prefix}images")
+            return LabelledSet.from_arrays(images, labels, name=name, classes=classes, licence=licence)
+        if classes is None:
+            classes = [str(number) for number in range(int(labels.max()) + 1)]
+        images, labels = _array(arrays, path, "test_images"), _array(arrays, path, "test_labels")
+        return LabelledSet.test_part(images, labels, name=name, classes=classes, licence=licence)
+
+
+def npz_has_test(path: Path) -> bool:
+    """Whether the file holds test images."""
+    with _opened(path) as arrays:
+        return "test_images" in arrays.files
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
+    try:
+        unpacked = sum(entry.file_size for entry in zipfile.ZipFile(path).infolist())
+        arrays = np.load(path, allow_pickle=False)
+    except _DAMAGE as error:
+        raise InvalidData(
+            f"{path} is not a readable npz file ({error}); write one with numpy.savez_compressed"
+        ) from error
+    if unpacked > _LIMIT_BYTES:
+        raise TooLarge(
+            f"{path} unpacks to {unpacked / 2**30:.1f} GiB, the limit is {_LIMIT_BYTES / 2**30:.0f} GiB; "
+            "save a subset or smaller images"
+        )
+    with arrays:
+        yield arrays
+
+
+def _array(arrays: np.lib.npyio.NpzFile, path: Path, key: str) -> np.ndarray:
+    if key not in arrays.files:
+        raise InvalidData(f"{path} has no array '{key}'; expected {_ARRAYS}; it has {', '.join(arrays.files)}")
+    try:
+        return arrays[key]
+    except _DAMAGE as error:
+        pickled = "allow_pickle" in str(error)
+        remedy = (
+            "it holds Python objects; save plain arrays of numbers or strings of one shape"
+            if pickled
+            else f"the file is damaged ({error}); write it again"
+        )
+        raise InvalidData(f"{path}: array '{key}' cannot be read: {remedy}") from error

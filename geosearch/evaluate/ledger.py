@@ -1,0 +1,64 @@
+"""Ledger: what was once evaluated is never paid for again, in this study or in another."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from geosearch.cache import atomic_write
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of one training run.
+
+    Attributes:
+        key: content key of everything that the outcome depends on (mixture, recipe, adaptation, seed).
+        squared_error: mean squared distance of predicted from one-hot labels; smaller is better.
+        top1_error: share of wrong classes, in [0, 1].
+        wall_seconds: what it cost.
+        facts: anything else worth keeping; JSON-representable.
+    """
+
+    key: str
+    squared_error: float
+    top1_error: float
+    wall_seconds: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A folder with one small JSON file per evaluation, named by its key."""
+
+    folder: Path
+
+    def path(self, key: str) -> Path:
+        return Path(self.folder) / f"{key}.json"
+
+    def get(self, key: str) -> Evaluation | None:
+        """The evaluation kept under `key`; None if absent, or damaged (with a warning)."""
+        path = self.path(key)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        try:
+            entry = Evaluation(**json.loads(text))
+            numbers = (entry.squared_error, entry.top1_error, entry.wall_seconds)
+            if entry.key != key or not all(math.isfinite(number) for number in numbers):
+                raise ValueError("content")
+        except (ValueError, TypeError):
+            warnings.warn(f"{path} is damaged; its evaluation will be done again", RuntimeWarning, stacklevel=2)
+            return None
+        return entry
+
+    def put(self, key: str, evaluation: Evaluation) -> None:
+        """Write the evaluation whole or not at all; an earlier one under the same key is replaced."""
+        with atomic_write(self.path(key), "w") as file:
+            json.dump(asdict(evaluation), file, indent=1, sort_keys=True)

@@ -1,0 +1,117 @@
+"""SourceNet: an embedding learned from the sources themselves, the features of a small network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from geosearch.cache import Cache, content_key
+from geosearch.domain.dataset import LabelledSet
+from geosearch.errors import DomainMismatch
+from geosearch.evaluate.network import Network, SmallConv
+from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.train import Batch, as_tensor, features, pretrain
+
+VERSION = 1  # raise when the training changes, so that cached weights are not mistaken for today's
+SCALE_IMAGES = 2000  # images that fix the unit of length
+
+
+@dataclass(frozen=True)
+class SourceNet:
+    """Penultimate features of a small network that tells all classes of all sources apart.
+
+    Attributes:
+        steps: training steps.
+        width: width of the `SmallConv`; d = 4 width.
+    """
+
+    steps: int = 400
+    width: int = 16
+
+    def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> SourceEncoder:
+        """Train on the sets, or read the weights of an earlier equal training from the cache.
+
+        Raises:
+            DomainMismatch: the sets differ in image shape; harmonise them first.
+        """
+        shapes = {each.shape for each in sets}
+        if len(shapes) != 1:
+            raise DomainMismatch(f"SourceNet needs images of one shape, got {sorted(shapes)}; harmonise them first")
+        recipe = Recipe(network=SmallConv(self.width), steps=self.steps)
+        union = _Union(tuple(sets))
+        key = content_key(
+            "source-net", version=VERSION, recipe=recipe.facts, sets=[s.fingerprint for s in sets], seed=seed
+        )
+        stored = cache.arrays("source-net", key, lambda: _train(union, recipe, seed))
+        network = recipe.network.build(union.image_shape[2], union.image_shape[0], union.class_count, seed)
+        weights = {name: torch.from_numpy(np.array(stored[name])) for name in network.state_dict()}
+        network.load_state_dict(weights)
+        return SourceEncoder(key, network, stored["centre"].copy(), float(stored["scale"][0]))
+
+
+@dataclass(frozen=True, eq=False)
+class SourceEncoder:
+    """Features of a trained network, centred and scaled on the sources: their mean squared norm is 1.
+
+    Attributes:
+        key: content key of everything the features depend on.
+        network: the trained network.
+        centre: float32 (d,), mean feature of the sources.
+        scale: factor after centring.
+    """
+
+    key: str
+    network: Network
+    centre: np.ndarray
+    scale: float
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (n, h, w, ch) -> float32 (n, d)"""
+        return (features(self.network, images) - self.centre) * np.float32(self.scale)
+
+
+@dataclass(frozen=True)
+class _Union:
+    """The pooled sources with disjoint labels as a stream; every source comes equally often."""
+
+    sets: tuple[LabelledSet, ...]
+
+    @property
+    def class_count(self) -> int:
+        return sum(len(each.classes) for each in self.sets)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.sets[0].shape
+
+    def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+        offsets = np.cumsum([0, *(len(each.classes) for each in self.sets)])
+        one_hot = np.eye(self.class_count, dtype=np.float32)
+        while True:
+            source = rng.integers(len(self.sets), size=batch_size)
+            rows = rng.integers([len(self.sets[i]) for i in source])
+            pairs = list(zip(source, rows, strict=True))
+            images = np.stack([self.sets[i].images[row] for i, row in pairs])
+            labels = np.array([offsets[i] + self.sets[i].labels[row] for i, row in pairs])
+            yield as_tensor(images).numpy(), one_hot[labels]
+
+
+def _train(union: _Union, recipe: Recipe, seed: int) -> dict[str, np.ndarray]:
+    """Weights of the trained network, and the centre and scale of its features on a sample of the sources."""
+    network = pretrain(union, recipe, seed)
+    share = -(-SCALE_IMAGES // len(union.sets))
+    sample = np.concatenate(
+        [each.images[np.linspace(0, len(each) - 1, min(share, len(each)), dtype=np.int64)] for each in union.sets]
+    )
+    z = features(network, sample)
+    centre = z.mean(0)
+    norm = float(np.sqrt(((z - centre) ** 2).sum(1).mean()))
+    arrays = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    return {
+        **arrays,
+        "centre": centre,
+        "scale": np.array([1.0 / norm if norm > 0 else 1.0], dtype=np.float32),
+    }

@@ -1,0 +1,127 @@
+"""The only loop over batches: pretraining on a mixture, fine-tuning on shots, and reading a network out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from geosearch import seeds
+from geosearch.domain.dataset import LabelledSet
+from geosearch.errors import TrainingFailed
+from geosearch.evaluate.network import Network
+from geosearch.evaluate.recipe import Recipe
+
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+class Stream(Protocol):
+    """What training needs of a mixture."""
+
+    @property
+    def class_count(self) -> int: ...
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, ch)"""
+        ...
+
+    def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+        """Endless: images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
+        ...
+
+
+def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
+    """Train a fresh network on a mixture; equal arguments give equal weights on the same machine.
+
+    Args:
+        mixture: source of images and soft labels; the head gets one output per class of its union.
+        recipe: how to train.
+        seed: fixes initial weights, batches and augmentation.
+        device: "cpu", "cuda", or "auto" (cuda if there is one).
+
+    Raises:
+        TrainingFailed: the loss stopped being a finite number.
+    """
+    height, _, channels = mixture.image_shape
+    network = recipe.network.build(channels, height, mixture.class_count, seed)
+    batches = mixture.batches(recipe.batch, seeds.stream(seed, "pretrain", "batches"))
+    return _run(network, batches, recipe, seeds.torch_stream(seed, "pretrain", "augmentation"), device)
+
+
+def fine_tune(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
+    """Train every layer of a copy of `network`, with a new head, on the augmented shots.
+
+    Of `recipe` everything counts but its network.
+    """
+    classes = len(shots.classes)
+    fresh = network.with_head(classes, seed)
+    batches = _shot_batches(shots, recipe.batch, seeds.stream(seed, "fine-tune", "batches"))
+    return _run(fresh, batches, recipe, seeds.torch_stream(seed, "fine-tune", "augmentation"), device)
+
+
+def features(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
+    """Penultimate features of uint8 images: (n, h, w, ch) -> float32 (n, d)."""
+    return _read_out(network, network.features, images, batch)
+
+
+def predict(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
+    """Class probabilities of uint8 images: (n, h, w, ch) -> float32 (n, c)."""
+    return _read_out(network, lambda x: network(x).softmax(1), images, batch)
+
+
+def as_tensor(images: np.ndarray) -> torch.Tensor:
+    """uint8 (n, h, w, ch) -> float32 (n, ch, h, w) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def _run(
+    network: Network, batches: Iterator[Batch], recipe: Recipe, generator: torch.Generator, device: str
+) -> Network:
+    place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    network = network.to(place).train()
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    for step, (images, labels) in zip(range(recipe.steps), batches, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * recipe.schedule.factor(step, recipe.steps)
+        x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
+        loss = F.cross_entropy(network(x), torch.from_numpy(labels).to(place), label_smoothing=recipe.label_smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if (step + 1 == recipe.steps or step % 50 == 0) and not math.isfinite(loss.item()):
+            raise TrainingFailed(
+                f"the loss became {loss.item()} at step {step + 1} of {recipe.steps} with learning rate "
+                f"{recipe.learning_rate:g}; lower recipe.learning_rate"
+            )
+    return network.cpu().eval()
+
+
+def _shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Endless batches that go through the shots in ever new orders; no shot twice before all came once."""
+    images = as_tensor(shots.images).numpy()
+    labels = np.eye(len(shots.classes), dtype=np.float32)[shots.labels]
+    queue = np.empty(0, dtype=np.int64)
+    while True:
+        while len(queue) < size:
+            queue = np.concatenate([queue, rng.permutation(len(shots))])
+        rows, queue = queue[:size], queue[size:]
+        yield images[rows], labels[rows]
+
+
+def _read_out(network: Network, function, images: np.ndarray, batch: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+    was_training = network.training
+    network.eval()
+    place = network.head.weight.device
+    with torch.inference_mode():
+        parts = [
+            function(as_tensor(images[i : i + batch]).to(place)).cpu().numpy() for i in range(0, len(images), batch)
+        ]
+    network.train(was_training)
+    return np.concatenate(parts)

@@ -1,0 +1,123 @@
+"""Mixture: a point of the hull as an endless stream of images and soft labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from geosearch.cache import content_key
+from geosearch.errors import InvalidWeights
+from geosearch.geodesic.anchors import Anchors
+from geosearch.geodesic.simplex import Weights
+
+Batch = tuple[np.ndarray, np.ndarray]
+_BLOCK_VALUES = 2**19  # pixels drawn at once by `Mixture.batches`: large enough to hide NumPy's call overhead
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """rho_a = (sum_i a_i T_i)# Q, or a cloud around it (see `Weights`). Never wholly in memory.
+
+    Row k: image sum_i w_i T_i(x_k); label = the blocks w_i * softlabel_i(x_k) side by side over the disjoint
+    union of the sources' classes. Source: Fan & Alvarez-Melis 2023, sec. 4; pooling, Mixup and the single
+    sources are members of the same family.
+    """
+
+    anchors: Anchors
+    weights: Weights
+
+    def __post_init__(self) -> None:
+        if len(self.weights.values) != len(self.anchors.sources):
+            raise InvalidWeights(
+                f"expected {len(self.anchors.sources)} weights, one per source "
+                f"({', '.join(self.names)}), got {len(self.weights.values)}"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(source.name for source in self.anchors.sources)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """'source/class' for each of the C label columns."""
+        return tuple(f"{source.name}/{c}" for source in self.anchors.sources for c in source.classes)
+
+    @property
+    def class_count(self) -> int:
+        """C = sum of the sources' numbers of classes."""
+        return sum(len(source.classes) for source in self.anchors.sources)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, ch)"""
+        return self.anchors.reference.shape
+
+    @property
+    def key(self) -> str:
+        """Content key: anchors, weights, concentration and pairing."""
+        return content_key(
+            "mixture",
+            anchors=self.anchors.key,
+            weights=self.weights.values,
+            concentration=str(self.weights.concentration),
+            pairing=self.weights.pairing,
+        )
+
+    def draw(self, size: int, rng: np.random.Generator) -> Batch:
+        """Random rows: images float32 (size, ch, h, w) in [0, 1] and soft labels float32 (size, C)."""
+        shares = _shares(self.weights, size, rng)  # (size, m)
+        n = len(self.anchors.reference)
+        rows = rng.integers(n, size=size)
+        picks = []
+        for source in self.anchors.sources:
+            if self.weights.pairing == "transport":
+                picks.append(rows + n * rng.integers(len(source.images) // n, size=size))
+            else:
+                picks.append(rng.integers(len(source.images), size=size))
+        return self._mix(shares, picks)
+
+    def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+        """Endless random batches, cut from blocks of at most a few MiB that are drawn at once."""
+        block = max(_BLOCK_VALUES // (size * math.prod(self.image_shape)), 1) * size
+        while True:
+            images, labels = self.draw(block, rng)
+            for start in range(0, block, size):
+                yield images[start : start + size], labels[start : start + size]
+
+    def at(self, rows: np.ndarray) -> Batch:
+        """The given reference rows mixed with the weights themselves, whatever the concentration: for pictures."""
+        return self._mix(np.tile(self.weights.array, (len(rows), 1)), [rows] * len(self.names))
+
+    def _mix(self, shares: np.ndarray, picks: list[np.ndarray]) -> Batch:
+        """shares (b, m), one (b,) array of anchor rows per source -> images (b, ch, h, w), labels (b, C)."""
+        images = np.zeros((len(shares), *self.image_shape), dtype=np.float32)
+        labels = []
+        for source, share, pick in zip(self.anchors.sources, shares.T.astype(np.float32), picks, strict=True):
+            block = np.zeros((len(shares), len(source.classes)), dtype=np.float32)
+            used = np.flatnonzero(share)
+            if len(used):
+                images[used] += source.images[pick[used]] * (share[used] / np.float32(255))[:, None, None, None]
+                block[used] = source.labels[pick[used]] * share[used, None]
+            labels.append(block)
+        return images.transpose(0, 3, 1, 2), np.concatenate(labels, axis=1)
+
+
+def _shares(weights: Weights, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Per-image weights (size, m): fixed, Dirichlet(concentration * values), or one source per image."""
+    values, concentration = weights.array, weights.concentration
+    used = np.flatnonzero(values)
+    if math.isinf(concentration) or len(used) == 1:
+        return np.tile(values, (size, 1))
+    shares = np.zeros((size, len(values)))
+    if concentration == 0:
+        shares[np.arange(size), rng.choice(len(values), size=size, p=values)] = 1
+        return shares
+    draws = rng.standard_gamma(concentration * values[used], size=(size, len(used)))
+    totals = draws.sum(axis=1, keepdims=True)
+    lost = totals[:, 0] < 1e-200  # tiny shapes underflow: the limit is one source per image
+    draws[lost] = np.eye(len(used))[rng.choice(len(used), size=int(lost.sum()), p=values[used])]
+    shares[:, used] = draws / draws.sum(axis=1, keepdims=True)
+    return shares

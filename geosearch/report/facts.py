@@ -1,0 +1,107 @@
+"""What a report is drawn from: frozen facts of one study, no drawing and no training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from geosearch import seeds
+
+from geosearch.domain.dataset import balanced_rows
+from geosearch.domain.fewshot import Target
+from geosearch.geodesic.anchors import Anchors
+from geosearch.geodesic.hull import Hull
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
+from geosearch.search.proxy import Trust
+from geosearch.search.run import best_of, proxy_trust
+from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.verdict import Confirmation
+
+__all__ = ["SourceFacts", "StudyFacts", "TrialFacts", "Trust"]
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """One source: its name, size, number of classes, licence, and W2 to the target over the anchors."""
+
+    name: str
+    images: int
+    classes: int
+    licence: str
+    otdd_to_target: float  # squared feature units, smaller is better
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """Everything the figures and the page need."""
+
+    name: str
+    target: str
+    target_classes: int
+    shots: int
+    sources: tuple[SourceFacts, ...]  # m
+    gram: np.ndarray  # (m, m): closed form of weights a is a @ gram @ a
+    projection: tuple[float, ...]  # (m,) weights of the target's projection on the hull
+    trials: tuple[TrialFacts, ...]
+    best: int | None  # number of the best trial
+    trust: Trust | None
+    confirmation: Confirmation | None
+    stages: tuple[tuple[str, float], ...]  # (stage, wall seconds)
+    walk: tuple[tuple[str, np.ndarray], ...]  # (caption, uint8 images (k, h, w, ch)), the same k rows throughout
+    settings: tuple[tuple[str, str], ...]  # (key of the study file, value)
+    versions: tuple[tuple[str, str], ...]  # (package, version)
+
+
+def collect(
+    *,
+    name: str,
+    store: StudyStore,
+    target: Target,
+    anchors: Anchors,
+    hull: Hull,
+    confirmation: Confirmation | None,
+    settings: tuple[tuple[str, str], ...],
+    versions: tuple[tuple[str, str], ...],
+) -> StudyFacts:
+    """Gather a study's facts: what its database holds, and pictures from its anchors."""
+    trials = store.trials()
+    best = best_of(trials) if any(trial.state == "complete" for trial in trials) else None
+    return StudyFacts(
+        name=name,
+        target=target.name,
+        target_classes=len(target.classes),
+        shots=len(target.shots) // len(target.classes),
+        sources=tuple(
+            SourceFacts(s.name, s.size, len(s.classes), s.licence, s.otdd_to_target) for s in anchors.sources
+        ),
+        gram=hull.gram,
+        projection=hull.projection().values,
+        trials=trials,
+        best=best.number if best else None,
+        trust=proxy_trust(trials) if any(trial.held_out_otdd is not None for trial in trials) else None,
+        confirmation=confirmation,
+        stages=tuple(store.recall("stages", {}).items()),
+        walk=walk(anchors, best.point if best else None),
+        settings=settings,
+        versions=versions,
+    )
+
+
+def walk(anchors: Anchors, best: Weights | None, rows: int = 6) -> tuple[tuple[str, np.ndarray], ...]:
+    """The same reference images at points of the hull: target, best mixture, then source by source with half-ways."""
+    reference, m = anchors.reference, len(anchors.sources)
+    chosen = balanced_rows(reference.labels, min(rows, len(reference)), seeds.stream(0, "walk"))
+    steps: list[tuple[str, Weights]] = [("best mixture", best)] if best else []
+    for i, source in enumerate(anchors.sources):
+        steps.append((source.name, Weights.single(i, m)))
+        if i + 1 < m:
+            halves = np.zeros(m)
+            halves[[i, i + 1]] = 0.5
+            steps.append(("half-way", Weights.of(halves)))
+    pictures = [("target", reference.images[chosen])]
+    for caption, weights in steps:
+        images, _ = Mixture(anchors, weights).at(chosen)  # (k, ch, h, w)
+        pictures.append((caption, np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)))
+    return tuple(pictures)

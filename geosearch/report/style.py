@@ -1,0 +1,168 @@
+"""The look of all figures, defined once: sizes, inks, colour-blind-safe colours, and how text is kept short."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+
+WIDTH = 4.8  # inches, 346 points: on a page of 400 px a point is about a pixel, so 9 pt text stays readable
+
+# Inks follow the page: in an SVG they become CSS variables, and a dark page swaps them.
+INK, MUTED, GRID, PAPER = "#1b2026", "#5b6571", "#dde1e6", "#fffffe"
+VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--card"}
+
+# Okabe & Ito 2008; chosen to differ for all common kinds of colour blindness, on white and on black.
+BEST, BASELINE, SEARCHED = "#d55e00", "#0072b2", "#8a949e"
+SHADES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
+HATCHES = ("", "////")  # a second round of colours is hatched, so twelve sources stay apart
+
+# Error: dark is good. Cut at both ends to stay visible on white and on black.
+ERRORS = LinearSegmentedColormap.from_list("errors", matplotlib.colormaps["viridis"](np.linspace(0.08, 0.96, 256)))
+
+RC = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same picture everywhere
+    "font.size": 9,
+    "text.parse_math": False,  # names are data: a '$' in one is a dollar
+    "text.color": INK,
+    "axes.labelsize": 9,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "hatch.linewidth": 1.1,
+    "hatch.color": PAPER,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "geosearch",
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Inside, figures are made and drawn in this style, whatever the user's matplotlibrc says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC)
+        yield
+
+
+def canvas(height: float) -> Figure:
+    """An empty figure of the page's width, `height` in inches, laid out so that nothing is clipped."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04)  # type: ignore[union-attr]
+    return figure
+
+
+def bare(axes: Axes) -> None:
+    """No ticks, spines or grid."""
+    axes.set_axis_off()
+    axes.grid(False)
+
+
+def shade(i: int) -> tuple[str, str]:
+    """Colour and hatch of source i."""
+    return SHADES[i % len(SHADES)], HATCHES[i // len(SHADES) % len(HATCHES)]
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever is easier to read on the colour; fixed, since the colour is."""
+    red, green, blue = to_rgb(colour)
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "#ffffff"
+
+
+def shorten(name: str, limit: int) -> str:
+    """One line of at most `limit` characters; what is cut is cut from the middle."""
+    line = " ".join(name.split())
+    if len(line) <= limit:
+        return line
+    tail = (limit - 1) // 2
+    return f"{line[: limit - 1 - tail]}…{line[len(line) - tail :]}"
+
+
+def wrap(name: str, width: int, lines: int = 2) -> str:
+    """At most `lines` lines of `width` characters, broken after a space, slash, hyphen or underscore if possible."""
+    rows = [""]
+    for piece in re.findall(r"[^\s/_-]*[\s/_-]|[^\s/_-]+$", " ".join(name.split())):
+        if len(rows) < lines and rows[-1] and len((rows[-1] + piece).rstrip()) > width:
+            rows.append("")
+        rows[-1] += piece
+    return "\n".join(shorten(row, width) for row in rows)
+
+
+def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
+    """Places for labels: as near to the wanted ones as possible, in their order, at least `gap` apart.
+
+    Places stay within [low, high] as long as all of them fit at that gap. The nearest in the sense of least
+    squares: pool-adjacent-violators on wanted_i - i * gap. Source: Barlow et al. 1972.
+    """
+    order = np.argsort(wanted, kind="stable")
+    blocks: list[list[float]] = []  # [mean, count]
+    for i, value in enumerate(np.asarray(wanted, dtype=float)[order]):
+        blocks.append([value - i * gap, 1])
+        while len(blocks) > 1 and blocks[-2][0] >= blocks[-1][0]:
+            mean, count = blocks.pop()
+            blocks[-1] = [
+                (blocks[-1][0] * blocks[-1][1] + mean * count) / (blocks[-1][1] + count),
+                blocks[-1][1] + count,
+            ]
+    n = len(order)
+    fitted = np.repeat([mean for mean, _ in blocks], [int(count) for _, count in blocks])
+    room = max(high - (n - 1) * gap, low)
+    places = np.empty(n)
+    places[order] = np.clip(fitted, low, room) + gap * np.arange(n)
+    return places
+
+
+def png(figure: Figure) -> bytes:
+    """Light, two pixels a point."""
+    buffer = io.BytesIO()
+    with styled():
+        figure.savefig(buffer, format="png", dpi=220, metadata={"Software": "geosearch"})
+    return buffer.getvalue()
+
+
+def svg(figure: Figure) -> str:
+    """For inclusion in a page: no prologue, no metadata, no addresses; inks as CSS variables."""
+    buffer = io.StringIO()
+    with styled():
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", r"<svg \1>", text)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
+    text = re.sub(r"\s*\n\s*", "\n", text)
+    for ink, variable in VARIABLES.items():
+        text = re.sub(ink, f"var({variable})", text, flags=re.IGNORECASE)
+    return text
+
+
+def named(artist: Artist, name: str) -> None:
+    """A label that never reaches a legend; by it, tests find what was drawn."""
+    artist.set_label(f"_{name}")

@@ -1,0 +1,37 @@
+"""The mixtures that every study evaluates first, whatever its sampler proposes later."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from geosearch.geodesic.hull import Hull
+from geosearch.geodesic.simplex import Weights
+from geosearch.search.verdict import SINGLE
+
+POOLED = "pooled union"
+PROJECTION = "hull projection"
+CLOUD = "hull projection, cloud"
+MIXUP = "mixup"
+UNIFORM = "uniform"
+SEARCHED = "searched"
+
+
+def baselines(names: Sequence[str], sizes: Sequence[int], hull: Hull) -> dict[str, Weights]:
+    """Role -> weights, in the order of evaluation.
+
+    Each single source; the pooled union in proportion to the sources' sizes; the target's projection on the
+    hull (the paper's choice) and the same as a cloud; Mixup at the same weights; equal weights on the geodesic.
+    """
+    m = len(names)
+    proportions = np.asarray(sizes, dtype=float) / np.sum(sizes)
+    projected = hull.projection().values
+    return {
+        **{SINGLE + name: Weights.single(i, m) for i, name in enumerate(names)},
+        POOLED: Weights.of(proportions, concentration=0.0),
+        PROJECTION: Weights.of(projected),
+        CLOUD: Weights.of(projected, concentration=2.0),
+        MIXUP: Weights.of(projected, pairing="random"),
+        UNIFORM: Weights.uniform(m),
+    }

@@ -1,0 +1,104 @@
+"""The confirmation: best mixture and baselines again, several seeds, on the test part. Sole reader of test labels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from geosearch import seeds
+from geosearch.cache import Cache, content_key
+from geosearch.domain.fewshot import Target
+from geosearch.evaluate.adaptation import Adaptation, FineTune
+from geosearch.evaluate.few_shot import few_shot, few_shot_ridge
+from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.train import pretrain
+from geosearch.geodesic.anchors import Anchors
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
+from geosearch.progress import Progress
+from geosearch.search.objective import in_processes
+from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
+
+
+@dataclass(frozen=True, eq=False)
+class Confirmer:
+    """Retrains candidates with the long recipe and scores them on the target's test part.
+
+    Attributes:
+        anchors: what mixtures are made of.
+        target: shots to adapt to, test part to score on.
+        recipe: the long recipe.
+        scratch: the recipe of the run without pretraining, tuned on the shots.
+        adaptations: name -> adaptation; every row is scored under each.
+        cache: where predictions are kept, so that an interrupted confirmation goes on.
+    """
+
+    anchors: Anchors
+    target: Target
+    recipe: Recipe
+    scratch: Recipe
+    adaptations: Mapping[str, Adaptation]
+    cache: Cache
+    device: str = "cpu"
+
+    def run(
+        self,
+        best: Weights,
+        baselines: Mapping[str, Weights],
+        *,
+        adaptation: str,
+        count: int,
+        seed: int,
+        jobs: int,
+        progress: Progress,
+    ) -> Confirmation:
+        """Train every row with the same `count` seeds, so that differences are paired."""
+        candidates: dict[str, Weights | None] = {BEST: best, **baselines, NO_PRETRAINING: None}
+        numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
+        calls = [(self.predictions, (weights, number)) for weights in candidates.values() for number in numbers]
+        truth = self.target.test_labels.reveal()
+        errors: dict[str, dict[str, list[float]]] = {row: {name: [] for name in self.adaptations} for row in candidates}
+        cost = dict.fromkeys(candidates, 0.0)
+        places = [row for row in candidates for _ in numbers]
+        for done, (row, (predicted, seconds)) in enumerate(zip(places, in_processes(calls, jobs), strict=True), 1):
+            for name, classes in predicted.items():
+                errors[row][name].append(float(np.mean(classes != truth)))
+            cost[row] += seconds
+            progress.event("confirmation", row=row, done=done, total=len(calls))
+        rows = [
+            Row(row, {name: tuple(values) for name, values in errors[row].items()}, cost[row]) for row in candidates
+        ]
+        return Confirmation(tuple(rows), adaptation, numbers, len(truth))
+
+    def predictions(self, weights: Weights | None, seed: int) -> tuple[dict[str, np.ndarray], float]:
+        """Predicted classes (n,) of the test images per adaptation, and the seconds that they once took."""
+        mixture = Mixture(self.anchors, weights) if weights else None
+        key = content_key(
+            "predictions",
+            version=1,
+            mixture=mixture.key if mixture else NO_PRETRAINING,
+            recipe=self.recipe.key if mixture else (self.recipe.key, self.scratch.key),
+            adaptations={name: adaptation.key for name, adaptation in self.adaptations.items()},
+            target=self.target.key,
+            seed=seed,
+        )
+        stored = self.cache.arrays("predictions", key, lambda: self._predict(mixture, seed))
+        return {name: stored[name] for name in self.adaptations}, float(stored["wall_seconds"][0])
+
+    def _predict(self, mixture: Mixture | None, seed: int) -> dict[str, np.ndarray]:
+        start = time.perf_counter()
+        shots, images = self.target.shots, self.target.test_images
+        network = pretrain(mixture, self.recipe, seed, device=self.device) if mixture else None
+        predicted = {}
+        for name, adaptation in self.adaptations.items():
+            if network is not None:
+                predictor = adaptation.fit(network, shots, seed)
+            elif isinstance(adaptation, FineTune):
+                predictor = few_shot(shots, self.scratch, seed)
+            else:
+                predictor = few_shot_ridge(shots, self.recipe, seed)
+            predicted[name] = predictor.predict(images).argmax(axis=1)
+        return {**predicted, "wall_seconds": np.array([time.perf_counter() - start])}

@@ -1,0 +1,70 @@
+"""The cheap opinions of a mixture, and how far they may be believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from geosearch import seeds
+from geosearch.domain.dataset import LabelledSet
+from geosearch.geodesic.anchors import Anchors
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
+from geosearch.transport.solve import exact_value
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Rank agreement of a proxy with the evaluations so far: Kendall's tau and its 95 % interval."""
+
+    tau: float
+    low: float
+    high: float
+    trials: int
+
+    @property
+    def trusted(self) -> bool:
+        """A proxy may stop trials only while its whole interval lies above zero."""
+        return self.low > 0
+
+    def sentence(self) -> str:
+        if not np.isfinite(self.tau):
+            return f"too few evaluations ({self.trials}) to judge the proxy; it stops nothing"
+        verdict = "agrees with the evaluations" if self.trusted else "is not shown to agree, so it stops nothing"
+        return f"tau {self.tau:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.trials} trials: the proxy {verdict}"
+
+
+def trust(proxies: np.ndarray, errors: np.ndarray) -> Trust:
+    """Kendall's tau-b of proxy and error with an interval on Fisher's z scale.
+
+    The standard error of atanh(tau) is sqrt(0.437 / (n - 4)). Source: Fieller, Hartley & Pearson 1957.
+    """
+    n = len(proxies)
+    tau = float(stats.kendalltau(proxies, errors).statistic) if n > 1 else float("nan")
+    if n < 6 or not np.isfinite(tau):
+        return Trust(float("nan"), -1.0, 1.0, n)
+    z, half = np.arctanh(np.clip(tau, -0.999, 0.999)), 1.96 * np.sqrt(0.437 / (n - 4))
+    return Trust(tau, float(np.tanh(z - half)), float(np.tanh(z + half)), n)
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """OTDD between a mixture and target points that no map was built from, solved for real in z."""
+
+    anchors: Anchors
+    z: np.ndarray  # (n, d) held-out target points with pseudo-labels
+    seed: int
+
+    @classmethod
+    def of(cls, anchors: Anchors, held_out: LabelledSet, *, samples: int, seed: int) -> HeldOut:
+        """At most `samples` of the held-out points, the same for every mixture of a study."""
+        chosen = held_out.sample(samples, seeds.stream(seed, "held-out"))
+        return cls(anchors, anchors.embed_target(chosen.images, chosen.labels), seed)
+
+    def otdd(self, weights: Weights) -> float:
+        """Squared feature units, smaller is better; common random numbers for all mixtures."""
+        images, labels = Mixture(self.anchors, weights).draw(len(self.z), seeds.stream(self.seed, "proxy"))
+        pixels = np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
+        return exact_value(self.anchors.embed(pixels, labels), self.z)

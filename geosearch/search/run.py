@@ -1,0 +1,246 @@
+"""The search itself: rounds of proposals, cheap rungs, evaluations side by side, and the finalists.
+
+A study is the same whether or not it was interrupted. The proposals of a round are all asked for before any of
+them is evaluated; each has a seed made from its round and its place in it; so a killed round is simply asked for
+again, and what it had finished is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from geosearch import seeds
+from geosearch.errors import GeosearchError, TrainingFailed
+from geosearch.geodesic.hull import Hull
+from geosearch.geodesic.simplex import Weights, concentration_of, spread_of
+from geosearch.progress import Progress
+from geosearch.search.baselines import SEARCHED
+from geosearch.search.objective import Objective
+from geosearch.search.proxy import HeldOut, Trust, trust
+from geosearch.search.pruner import PROXY_RUNG
+from geosearch.search.sampler import Given, sampler_for
+from geosearch.search.store import StudyStore, TrialFacts
+
+PATIENCE = 6  # proposals of a round that may be stopped early before one is drawn at random and let through
+_REPEATS = "repeats trial"
+FAILURES = 3  # failed trainings in a row that end a search
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a search is run.
+
+    Attributes:
+        evaluations: trials that are trained, baselines included.
+        sampler: who proposes: "gp", "tpe" or "random".
+        batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
+        finalists: trials that go on to the long recipe.
+        long_steps: its number of steps.
+        prune: whether a trusted proxy may stop trials.
+        seed: of the study.
+        jobs: processes; changes no number.
+    """
+
+    evaluations: int = 24
+    sampler: str = "gp"
+    batch: int = 2
+    finalists: int = 3
+    long_steps: int = 1000
+    prune: bool = True
+    seed: int = 0
+    jobs: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """One study's search: `run` it to its budget, again and again."""
+
+    store: StudyStore
+    objective: Objective
+    hull: Hull
+    held_out: HeldOut
+    baselines: Mapping[str, Weights]
+    options: SearchOptions
+    progress: Progress
+
+    def run(self) -> TrialFacts:
+        """Spend what is left of the budget, evaluate the finalists at length, and return the best trial.
+
+        Raises:
+            GeosearchError: several trainings in a row failed.
+        """
+        self.store.reap()
+        while self._left() > 0:
+            with self._timed("evaluations"):
+                self._round()
+        with self._timed("finalists"):
+            self._promote()
+        return best_of(self.store.trials())
+
+    def _left(self) -> int:
+        return self.options.evaluations - sum(trial.state == "complete" for trial in self.store.trials())
+
+    def _round(self) -> None:
+        """Ask for the missing proposals of the first round that is not full, then evaluate them."""
+        trials = self.store.trials()
+        filled = Counter(trial.round for trial in trials if trial.state != "pruned")
+        number = next(r for r in count() if filled[r] < self.options.batch)
+        agreement = proxy_trust([trial for trial in trials if trial.round < number])
+        self.progress.event("trust", tau=agreement.tau, trusted=agreement.trusted)
+        done = {trial.index for trial in trials if trial.round == number}
+        missing = min(self.options.batch - filled[number], self._left())
+        asked: list[tuple[optuna.Trial, Weights]] = []
+        for index in count():
+            if len(asked) == missing:
+                break
+            if index not in done:
+                proposal = self._ask(number, index, trials)
+                if not self._stopped(*proposal, index, trials, agreement):
+                    asked.append(proposal)
+        self._evaluate(asked)
+
+    def _ask(self, number: int, index: int, trials: Sequence[TrialFacts]) -> tuple[optuna.Trial, Weights]:
+        """The proposal of this round and place: a baseline, what was asked before a crash, or the sampler's."""
+        role, params = SEARCHED, self.store.abandoned().get((number, index))
+        place = number * self.options.batch + index
+        if place < len(self.baselines):
+            role, weights = list(self.baselines.items())[place]
+            params = self.store.space.params_of(weights)
+        elif params is None and (twin := self._repeated(number, index - 1)):
+            near = _neighbour(twin, seeds.stream(self.options.seed, "neighbour", number, index))
+            params = self.store.space.params_of(near)
+        seed = seeds.integer(self.options.seed, "sampler", number, index)
+        name = self.options.sampler if index < PATIENCE else "random"
+        study = self.store.study
+        study.sampler = Given(params) if params else sampler_for(name, seed)
+        trial = study.ask()
+        trial.set_user_attr("round", number)
+        trial.set_user_attr("index", index)
+        trial.set_user_attr("role", role)
+        point = self.store.space.suggest(trial)
+        trial.set_user_attr("closed_form", self.hull.distance(point))
+        trial.report(self.held_out.otdd(point), PROXY_RUNG)
+        return trial, point
+
+    def _repeated(self, number: int, index: int) -> Weights | None:
+        """The point of this round and place, if it was stopped because it repeats an older trial.
+
+        A sampler that is sure of an evaluated point proposes it for ever; its neighbourhood is what it means.
+        """
+        for trial in self.store.trials():
+            if (trial.round, trial.index) == (number, index) and trial.reason.startswith(_REPEATS):
+                return trial.point
+        return None
+
+    def _stopped(
+        self, trial: optuna.Trial, point: Weights, index: int, trials: Sequence[TrialFacts], agreement: Trust
+    ) -> bool:
+        """End a proposal before it is trained: it repeats a trial, or a trusted proxy speaks against it."""
+        if trial.user_attrs["role"] != SEARCHED or index >= PATIENCE:
+            return False
+        twin = next((old for old in trials if old.state == "complete" and _alike(old.point, point)), None)
+        if twin:
+            reason = f"{_REPEATS} {twin.number}"
+        elif self.options.prune and agreement.trusted and trial.should_prune():
+            reason = "held-out OTDD in the worse part of its rung"
+        else:
+            return False
+        trial.set_user_attr("reason", reason)
+        self.store.study.tell(trial, state=TrialState.PRUNED)
+        self.progress.event("pruned", trial=trial.number, reason=reason)
+        return True
+
+    def _evaluate(self, asked: Sequence[tuple[optuna.Trial, Weights]]) -> None:
+        results = self.objective.many([point for _, point in asked], jobs=self.options.jobs)
+        for (trial, _), result in zip(asked, results, strict=True):
+            if isinstance(result, TrainingFailed):
+                trial.set_user_attr("failure", str(result))
+                self.store.study.tell(trial, state=TrialState.FAIL)
+                self.progress.event("failed", trial=trial.number, reason=str(result))
+                continue
+            trial.set_user_attr("top1_error", result.top1_error)
+            trial.set_user_attr("wall_seconds", result.wall_seconds)
+            self.store.study.tell(trial, result.squared_error)
+            self.progress.event(
+                "trial",
+                trial=trial.number,
+                role=trial.user_attrs["role"],
+                error=result.squared_error,
+                done=self.options.evaluations - self._left(),
+                total=self.options.evaluations,
+                best=best_of(self.store.trials()).error,
+            )
+        last = [trial.state for trial in self.store.trials() if trial.state != "pruned"][-FAILURES:]
+        if last == ["failed"] * FAILURES:
+            raise GeosearchError(
+                f"{FAILURES} trainings in a row failed, the last with: {self.store.trials()[-1].reason}; "
+                "nothing is lost: mend the cause and run the same command again"
+            )
+
+    def _promote(self) -> None:
+        """Evaluate the best few once more with the long recipe."""
+        ranked = sorted((t for t in self.store.trials() if t.state == "complete"), key=lambda t: (t.error, t.number))
+        finalists = [trial for trial in ranked[: self.options.finalists] if trial.long_error is None]
+        results = self.objective.many(
+            [trial.point for trial in finalists], steps=self.options.long_steps, jobs=self.options.jobs
+        )
+        for trial, result in zip(finalists, results, strict=True):
+            if not isinstance(result, TrainingFailed):
+                self.store.note(trial.number, long_error=result.squared_error, long_top1_error=result.top1_error)
+                self.progress.event("finalist", trial=trial.number, error=result.squared_error)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.store.add_seconds(stage, time.perf_counter() - start)
+
+
+def best_of(trials: Iterable[TrialFacts]) -> TrialFacts:
+    """The trial with the least error after the long recipe; before there is one, after the short recipe.
+
+    Raises:
+        GeosearchError: no trial is complete.
+    """
+    complete = [trial for trial in trials if trial.state == "complete"]
+    if not complete:
+        raise GeosearchError("the study has no completed trial yet; run 'geosearch search STUDY.toml' first")
+    finalists = [trial for trial in complete if trial.long_error is not None]
+    if finalists:
+        return min(finalists, key=lambda trial: (trial.long_error, trial.number))
+    return min(complete, key=lambda trial: (trial.error, trial.number))
+
+
+def proxy_trust(trials: Iterable[TrialFacts]) -> Trust:
+    """Agreement of the held-out OTDD with the error, over the trials that have both."""
+    pairs = [
+        (trial.held_out_otdd, trial.error)
+        for trial in trials
+        if trial.held_out_otdd is not None and trial.error is not None
+    ]
+    proxies, errors = np.array(pairs, dtype=float).reshape(-1, 2).T
+    return trust(proxies, errors)
+
+
+def _neighbour(point: Weights, rng: np.random.Generator) -> Weights:
+    """A random point of the hull not far from another one, as a cloud of random concentration."""
+    share = rng.uniform(0.1, 0.4)
+    values = (1 - share) * point.array + share * rng.dirichlet(np.ones(len(point.values)))
+    return Weights.of(values, concentration_of(rng.uniform()), point.pairing)
+
+
+def _alike(a: Weights, b: Weights, tolerance: float = 1e-3) -> bool:
+    near = np.abs(a.array - b.array).max() < tolerance
+    spread = abs(spread_of(a.concentration) - spread_of(b.concentration)) < tolerance
+    return bool(near and spread and a.pairing == b.pairing)

@@ -1,0 +1,280 @@
+"""StudyStore: what a study keeps in its database, opened with care, reaped after a crash, read as plain facts."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.trial import FrozenTrial, TrialState
+
+from geosearch.errors import StorageError, StudyMismatch
+from geosearch.geodesic.simplex import Weights
+from geosearch.search.pruner import PROXY_RUNG, RungPruner
+from geosearch.search.space import Space
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+FORMAT = 1  # of what is written into a study's database
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class TrialFacts:
+    """One trial of a study; `role` names the baseline that it is, or is "searched"."""
+
+    number: int
+    state: str  # "complete", "pruned" or "failed"
+    role: str
+    weights: tuple[float, ...]  # (m,) on the simplex
+    concentration: float  # 0 = pooled, inf = the paper's point on the geodesic
+    pairing: str  # "transport" or "random"
+    closed_form: float  # squared feature units
+    held_out_otdd: float | None  # squared feature units
+    error: float | None  # what the study minimises: squared leave-one-out (or cross-validated) error
+    top1_error: float | None  # its error rate on the same folds of the shots, in [0, 1]
+    long_error: float | None  # the same after the long recipe, for the best few
+    wall_seconds: float
+    round: int = 0  # proposals of one round are asked for before any of them is evaluated
+    index: int = 0  # place within the round
+    reason: str = ""  # why it was pruned or failed
+
+    @property
+    def point(self) -> Weights:
+        return Weights(self.weights, self.concentration, self.pairing)
+
+
+@dataclass(frozen=True, eq=False)
+class StudyStore:
+    """An open study database.
+
+    Attributes:
+        study: the Optuna study; its trials' user attributes hold what Optuna has no place for.
+        space: how parameters and weights correspond.
+        url: the database's address.
+    """
+
+    study: optuna.Study
+    space: Space
+    url: str
+
+    @classmethod
+    def open(cls, url: str, name: str, fingerprint: Mapping[str, Any], space: Space) -> StudyStore:
+        """Create the study, or go on with it.
+
+        Args:
+            url: an SQLAlchemy address, e.g. sqlite:///studies/mnist.db.
+            name: the study's name.
+            fingerprint: every setting that the numbers depend on, flat.
+            space: the search space.
+
+        Raises:
+            StorageError: the database cannot be reached, read or written.
+            StudyMismatch: it holds another study, or this one with other settings.
+        """
+        with explained(url):
+            _check_sqlite(url)
+            storage = _storage(url)
+            known = optuna.get_all_study_names(storage)
+            if known and name not in known:
+                raise StudyMismatch(
+                    f"{masked(url)} holds the study '{known[0]}', not '{name}'; "
+                    "give this study a file of its own with --storage or study.name"
+                )
+            study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                direction="minimize",
+                load_if_exists=True,
+                pruner=RungPruner(),
+            )
+            store = cls(study, space, url)
+            kept = store.recall("geosearch")
+            if kept is None:
+                store.remember("geosearch", {"format": FORMAT, "fingerprint": dict(fingerprint)})
+            else:
+                _check_format(kept, masked(url))
+                _check_fingerprint(kept["fingerprint"], fingerprint, masked(url))
+        return store
+
+    @property
+    def name(self) -> str:
+        return self.study.study_name
+
+    def trials(self) -> tuple[TrialFacts, ...]:
+        """All trials that ended, reaped ones left out, in the order of their proposals."""
+        notes = self.recall("notes", {})
+        found = [
+            self._facts(trial, notes.get(str(trial.number), {}))
+            for trial in self.study.get_trials(deepcopy=False)
+            if trial.state.is_finished() and not _reaped(trial)
+        ]
+        return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
+
+    def reap(self) -> int:
+        """Fail the trials that a killed process left running; their proposals will be made again."""
+        stale = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in stale:
+            self.study.tell(trial.number, state=TrialState.FAIL)
+        return len(stale)
+
+    def abandoned(self) -> dict[tuple[int, int], dict[str, Any]]:
+        """(round, index) -> parameters of the reaped proposals that had been asked for in full."""
+        wanted = {*self.space.coordinates, "spread", "pairing"}
+        return {
+            (trial.user_attrs["round"], trial.user_attrs["index"]): trial.params
+            for trial in self.study.get_trials(deepcopy=False)
+            if _reaped(trial) and wanted <= set(trial.params)
+        }
+
+    def note(self, number: int, **facts: Any) -> None:
+        """Add facts to a finished trial, which Optuna keeps closed."""
+        notes = self.recall("notes", {})
+        self.remember("notes", {**notes, str(number): {**notes.get(str(number), {}), **facts}})
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a JSON-representable fact of the whole study."""
+        self.study.set_user_attr(key, value)
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        """What `remember` kept."""
+        return self.study.user_attrs.get(key, default)
+
+    def add_seconds(self, stage: str, seconds: float) -> None:
+        """Add to the time that a stage of the study has taken so far, over all its runs."""
+        stages = self.recall("stages", {})
+        self.remember("stages", {**stages, stage: stages.get(stage, 0.0) + seconds})
+
+    def _facts(self, trial: FrozenTrial, notes: Mapping[str, Any]) -> TrialFacts:
+        point, attributes = self.space.weights_of(trial.params), trial.user_attrs
+        return TrialFacts(
+            number=trial.number,
+            state={TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "failed"),
+            role=attributes["role"],
+            weights=point.values,
+            concentration=point.concentration,
+            pairing=point.pairing,
+            closed_form=attributes["closed_form"],
+            held_out_otdd=trial.intermediate_values.get(PROXY_RUNG),
+            error=trial.value if trial.state == TrialState.COMPLETE else None,
+            top1_error=attributes.get("top1_error"),
+            long_error=notes.get("long_error"),
+            wall_seconds=attributes.get("wall_seconds", 0.0),
+            round=attributes["round"],
+            index=attributes["index"],
+            reason=attributes.get("failure", attributes.get("reason", "")),
+        )
+
+
+def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
+    """Name and settings of the study in a database, without opening it for a search.
+
+    Raises:
+        StorageError: nothing there, or not a study of geosearch.
+    """
+    with explained(url):
+        _check_sqlite(url, must_exist=True)
+        storage = _storage(url)
+        for summary in optuna.get_all_study_summaries(storage):
+            if settings := summary.user_attrs.get("settings"):
+                _check_format(summary.user_attrs["geosearch"], masked(url))
+                return summary.study_name, settings
+    raise StorageError(f"{masked(url)} holds no study of geosearch; run 'geosearch search STUDY.toml' first")
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file behind an address like sqlite:///studies/mnist.db; None for other databases."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) and "?" not in url else None
+
+
+def masked(url: str) -> str:
+    """The address with its password hidden, fit for messages and pages."""
+    try:
+        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
+    except sqlalchemy.exc.ArgumentError:
+        return "the storage address"
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turn a database's own errors into one message with a way out."""
+    try:
+        yield
+    except sqlalchemy.exc.ArgumentError as error:
+        raise StorageError(
+            "the storage address is not one that SQLAlchemy reads; "
+            "expected something like sqlite:///studies/mnist.db or postgresql://user:password@host/name"
+        ) from error
+    except (sqlalchemy.exc.NoSuchModuleError, ImportError) as error:
+        raise StorageError(f"no driver is installed for {masked(url)}: {error}") from error
+    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError, sqlite3.Error) as error:
+        detail = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()[0]
+        raise StorageError(
+            f"cannot use {masked(url)}: {detail}; check that the address is right, that the database can be "
+            "reached and written, and that the file is whole (restore it from a copy, or move it away)"
+        ) from error
+    except RuntimeError as error:
+        if "optuna" in str(error) and "version" in str(error):
+            raise StudyMismatch(
+                f"{masked(url)} was written by another version of Optuna: {error}; "
+                "upgrade Optuna, or run 'optuna storage upgrade --storage ADDRESS'"
+            ) from error
+        raise
+
+
+def _storage(url: str) -> optuna.storages.BaseStorage:
+    if path := sqlite_path(url):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    options = {"connect_args": {"timeout": 300}} if url.startswith("sqlite") else {}
+    return optuna.storages.RDBStorage(url, engine_kwargs=options)
+
+
+def _check_sqlite(url: str, *, must_exist: bool = False) -> None:
+    """Refuse a missing, truncated, foreign or read-only SQLite file before anything touches it."""
+    path = sqlite_path(url)
+    if path is None:
+        return
+    if not path.exists():
+        if must_exist:
+            raise StorageError(f"no study database at {path}; run 'geosearch search STUDY.toml' first")
+        return
+    if not path.is_file():
+        raise StorageError(f"{path} is not a file; name a database file, e.g. sqlite:///studies/mnist.db")
+    if not os.access(path, os.W_OK):
+        raise StorageError(f"{path} is read-only; make it writable, or copy it and use --storage")
+    with closing(sqlite3.connect(path)) as connection:
+        verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
+    if tables and "studies" not in tables:
+        raise StorageError(f"{path} is not a study database, it holds other tables; give the study another file")
+
+
+def _check_format(kept: Mapping[str, Any], where: str) -> None:
+    if kept["format"] > FORMAT:
+        raise StudyMismatch(
+            f"{where} was written by a newer geosearch (format {kept['format']}, this one reads up to {FORMAT}); "
+            "upgrade geosearch with pip install --upgrade geosearch"
+        )
+
+
+def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where: str) -> None:
+    differing = [key for key in sorted({*kept, *asked}) if kept.get(key) != asked.get(key)]
+    if differing:
+        lines = "".join(f"\n  {key}: {kept.get(key)!r} in the study, {asked.get(key)!r} now" for key in differing)
+        raise StudyMismatch(
+            f"{where} was made with other settings, so its trials cannot be compared with new ones:{lines}\n"
+            "set them back, give the study another name, or start anew with --force-new (the old file is kept aside)"
+        )
+
+
+def _reaped(trial: FrozenTrial) -> bool:
+    """A trial that failed on its own account says so; one that was cut off does not."""
+    return trial.state == TrialState.FAIL and "failure" not in trial.user_attrs

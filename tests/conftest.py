@@ -1,0 +1,41 @@
+"""Shared fixtures: small sets with structure, a cache of their own, and the real data where it is at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from geosearch.cache import Cache
+
+torch.set_num_threads(1)  # tests are small; two threads would only wait for each other
+
+ROOT = Path(__file__).parents[1]
+
+
+def data_folder() -> Path:
+    """Where the real image sets lie: $GEOSEARCH_DATA, by default ../shared/data."""
+    return Path(os.environ.get("GEOSEARCH_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real image sets; the test is skipped, saying so, where it is absent."""
+    folder = data_folder()
+    if not (folder / "mnist.npz").exists():
+        pytest.skip(f"no real data at {folder}; set GEOSEARCH_DATA to a folder with mnist.npz, usps.npz, ...")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's cache; glyphs rendered by one test serve the next."""
+    base = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("GEOSEARCH_CACHE", str(base))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")

@@ -1,0 +1,48 @@
+"""Objectives and proxies with a known answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from geosearch.errors import TrainingFailed
+from geosearch.evaluate.ledger import Evaluation
+from geosearch.geodesic.simplex import Weights
+
+GOAL = np.array([0.6, 0.3, 0.1])
+
+
+def surface(weights: Weights) -> float:
+    """Smallest at GOAL, in the middle of the spread axis, for transport pairing."""
+    spread = 0.0 if np.isinf(weights.concentration) else 0.05
+    return float(np.square(weights.array - GOAL).sum()) + spread + 0.02 * (weights.pairing == "random")
+
+
+@dataclass
+class FakeObjective:
+    """Evaluates `surface`; remembers what it was asked; can be told to die or to fail."""
+
+    asked: list = field(default_factory=list)
+    die_after: int | None = None
+    fail: bool = False
+
+    def many(self, weights, *, steps=None, jobs=1):
+        results = []
+        for point in weights:
+            if self.die_after is not None and len(self.asked) >= self.die_after:
+                raise KeyboardInterrupt
+            self.asked.append((point, steps))
+            value = surface(point) * (0.9 if steps else 1.0)
+            results.append(TrainingFailed("NaN loss") if self.fail else Evaluation("key", value, value / 2, 0.01))
+        return results
+
+
+class FakeProxy:
+    """A proxy that agrees with the surface (sign +1), or says the opposite (sign -1)."""
+
+    def __init__(self, sign: int = 1) -> None:
+        self.sign = sign
+
+    def otdd(self, weights):
+        return 10 + self.sign * surface(weights)

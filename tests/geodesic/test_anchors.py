@@ -1,0 +1,85 @@
+"""Anchors: aligned with the reference, made of the source's own images, solved once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from geosearch.domain.embed import Pixels
+from geosearch.geodesic import anchors as module
+from geosearch.geodesic.anchors import build_anchors, deal
+from geosearch.transport.otdd import otdd
+
+
+def as_rows(images):
+    return {image.tobytes() for image in images}
+
+
+def test_an_exact_plan_blurs_nothing_and_uses_every_source_image(anchors, parts):
+    _, sources = parts
+    for anchored, source in zip(anchors.sources, sources, strict=True):
+        assert as_rows(anchored.images) == as_rows(source.images)
+        assert set(np.unique(anchored.labels)) <= {0.0, 1.0}
+        np.testing.assert_allclose(anchored.labels.sum(axis=1), 1)
+
+
+def test_replicas_cover_a_source_that_is_larger_than_the_reference(anchors):
+    n = len(anchors.reference)
+    assert [len(source.images) // n for source in anchors.sources] == [1, 2, 1]
+
+
+def test_the_plans_value_is_the_otdd(anchors, parts):
+    reference, sources = parts
+    assert anchors.sources[0].otdd_to_target == pytest.approx(otdd(reference, sources[0]).value, rel=1e-6)
+
+
+def test_a_second_call_reads_the_plans_from_disk(parts, cache, monkeypatch):
+    reference, sources = parts
+    encoder = Pixels().fit(sources, seed=0, cache=cache)
+    first = build_anchors(reference, sources, encoder, cache=cache)
+    monkeypatch.setattr(module, "solve", lambda *_: (_ for _ in ()).throw(AssertionError("solved twice")))
+    again = build_anchors(reference, sources, encoder, cache=cache)
+    assert again.key == first.key
+    assert isinstance(again.sources[0].images, np.memmap)
+    np.testing.assert_array_equal(again.sources[1].images, first.sources[1].images)
+
+
+def test_a_changed_source_alone_is_solved_again(parts, cache, monkeypatch):
+    reference, sources = parts
+    encoder = Pixels().fit(sources, seed=0, cache=cache)
+    build_anchors(reference, sources, encoder, cache=cache)
+    solved = []
+    real = module.solve
+    monkeypatch.setattr(module, "solve", lambda *arguments: (solved.append(1), real(*arguments))[1])
+    changed = replace(sources[2], images=255 - sources[2].images)
+    build_anchors(reference, [*sources[:2], changed], encoder, cache=cache)
+    assert len(solved) == 1
+
+
+def test_permuting_sources_permutes_anchors(parts, cache):
+    reference, sources = parts
+    encoder = Pixels().fit(sources, seed=0, cache=cache)
+    forth = build_anchors(reference, sources, encoder, cache=cache)
+    back = build_anchors(reference, sources[::-1], encoder, cache=cache)
+    for one, other in zip(forth.sources, back.sources[::-1], strict=True):
+        np.testing.assert_array_equal(one.images, other.images)
+        assert one.otdd_to_target == other.otdd_to_target
+
+
+def test_jobs_change_no_number(parts, cache, tmp_path):
+    reference, sources = parts
+    encoder = Pixels().fit(sources, seed=0, cache=cache)
+    alone = build_anchors(reference, sources, encoder, cache=cache)
+    together = build_anchors(reference, sources, encoder, cache=type(cache)(tmp_path / "other"), jobs=3)
+    np.testing.assert_array_equal(alone.sources[0].z, together.sources[0].z)
+
+
+def test_deal_uses_every_row_as_evenly_as_it_goes():
+    for size, n in [(10, 4), (4, 10), (8, 4), (1, 3), (7, 7)]:
+        rows = deal(size, n, np.random.default_rng(0))
+        assert all(len(part) == n for part in rows)
+        counts = np.bincount(np.concatenate(rows), minlength=size)
+        assert counts.max() - counts.min() <= 1
+        assert counts.min() >= 1

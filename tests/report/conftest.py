@@ -1,0 +1,198 @@
+"""Invented studies with realistic facts, in every state that a study can be in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from geosearch.geodesic.simplex import Weights
+from geosearch.report.facts import SourceFacts, StudyFacts, TrialFacts
+from geosearch.search.baselines import SEARCHED, baselines
+from geosearch.search.proxy import trust
+from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
+
+SHELF = (
+    ("fonts/sans-digits", 4000, 10, "DejaVu (free)", "7"),
+    ("fonts/serif-upper", 4000, 26, "DejaVu (free)", "R"),
+    ("fonts/mono-lower", 4000, 26, "DejaVu (free)", "k"),
+    ("fonts/computer-modern-greek", 3600, 24, "Knuth licence", "Ω"),
+    ("usps", 7291, 10, "unknown", "5"),
+    ("kmnist", 60000, 10, "CC BY-SA 4.0", "Z"),
+    ("fashion_mnist", 60000, 10, "MIT", "T"),
+    ("az_letters", 37000, 26, "CC0", "Q"),
+    ("svhn", 73257, 10, "CC BY-NC 4.0", "8"),
+    ("fonts/serif-symbols", 4000, 30, "DejaVu (free)", "§"),
+    ("emnist-letters", 124800, 26, "public domain", "g"),
+    ("stl10", 5000, 10, "research only", "#"),
+)
+
+
+def make_facts(
+    m: int = 4,
+    *,
+    searched: int = 26,
+    state: str = "finished",
+    seeds: int = 5,
+    long_names: bool = False,
+    hostile: bool = False,
+    channels: int = 1,
+) -> StudyFacts:
+    """A study of m sources; `state` is "empty", "prepared", "baselines", "searching" or "finished"."""
+    rng = np.random.default_rng(100 + m)
+    gaps = rng.normal(size=(m, 6)) * np.linspace(1, 2.2, m)[:, None] + 1.2  # (m, d): target minus source
+    gram = 4 * gaps @ gaps.T
+    shelf = [list(row) for row in SHELF[:m]]
+    for i, row in enumerate(shelf):
+        if long_names:
+            row[0] = f"imagefolder-of-handwritten_characters/from-the-archive/{row[0]}-part-{i}"
+        if hostile:
+            row[0] = f"<script>alert({i})</script> & $x^{i}$ {row[0]}"
+    names = [row[0] for row in shelf]
+    hull = _Hull(gram)
+    trials: list[TrialFacts] = []
+    if state not in ("empty", "prepared"):
+        roles = baselines(names, [row[1] for row in shelf], hull)  # type: ignore[arg-type]
+        trials = [_trial(i, role, point, gram, rng) for i, (role, point) in enumerate(roles.items())]
+    if state in ("searching", "finished"):
+        centre = np.array(hull.projection().values)
+        for number in range(len(trials), len(trials) + searched):
+            pull = min(1.0, (number - len(roles)) / max(searched, 1))
+            weights = rng.dirichlet(np.full(m, 0.8)) * (1 - 0.7 * pull) + 0.7 * pull * centre
+            k = float(rng.choice([0.0, 0.4, 1.3, 2.5, 8.0, math.inf], p=[0.05, 0.15, 0.25, 0.25, 0.15, 0.15]))
+            point = Weights.of(weights / weights.sum(), k, "random" if rng.random() < 0.15 else "transport")
+            trials.append(_trial(number, SEARCHED, point, gram, rng))
+        if searched > 8:
+            trials[-3] = replace(trials[-3], state="failed", error=None, top1_error=None, reason="loss is NaN")
+            for i in (-5, -8):
+                trials[i] = replace(trials[i], state="pruned", error=None, top1_error=None, reason="held-out OTDD")
+    complete = sorted((t for t in trials if t.error is not None), key=lambda t: t.error)
+    if state in ("searching", "finished"):
+        for rank, trial in enumerate(complete[:3]):
+            trials[trial.number] = replace(trial, long_error=trial.error * (0.82 + 0.05 * ((rank * 2) % 3)))
+    finalists = [t for t in trials if t.long_error is not None]
+    best = min(finalists, key=lambda t: t.long_error) if finalists else complete[0] if complete else None
+    pairs = np.array([(t.held_out_otdd, t.error) for t in complete]).reshape(-1, 2)
+    return StudyFacts(
+        name="quickstart",
+        target="digits",
+        target_classes=10,
+        shots=5,
+        sources=tuple(SourceFacts(*row[:4], float(gram[i, i])) for i, row in enumerate(shelf)),
+        gram=gram,
+        projection=hull.projection().values,
+        trials=tuple(trials),
+        best=best.number if best else None,
+        trust=trust(*pairs.T) if len(pairs) else None,
+        confirmation=_confirmation(names, seeds) if state == "finished" else None,
+        stages=()
+        if state == "empty"
+        else (
+            ("load", 1.31),
+            ("embedding", 9.2),
+            ("transport", 6.4),
+            *((("evaluations", 71.0),) if trials else ()),
+            *((("finalists", 18.5), ("confirmation", 63.0)) if state == "finished" else ()),
+        ),
+        walk=() if state == "empty" else _walk([row[4] for row in shelf], names, best is not None, channels),
+        settings=(
+            ("domain.shots", "5"),
+            ("domain.sources", str(tuple(names))),
+            ("domain.target", "digits"),
+            ("recipe.adaptation", "ridge"),
+            ("recipe.steps", "200"),
+            ("search.evaluations", "35"),
+            ("search.sampler", "gp"),
+            ("study.seed", "0"),
+        ),
+        versions=(("python", "3.11.7"), ("geosearch", "0.1.0"), ("torch", "2.15.0"), ("optuna", "5.0.0")),
+    )
+
+
+class _Hull:
+    def __init__(self, gram: np.ndarray) -> None:
+        self.gram = gram
+
+    def projection(self) -> Weights:
+        from geosearch.geodesic.hull import Hull
+
+        return Hull(self.gram, self.gram).projection()
+
+
+def _trial(number: int, role: str, point: Weights, gram: np.ndarray, rng: np.random.Generator) -> TrialFacts:
+    a = point.array
+    distance = float(a @ gram @ a)
+    spread = 0.06 * (math.isinf(point.concentration)) + 0.05 * (point.pairing == "random")
+    error = 0.34 + 0.3 * math.sqrt(distance / np.trace(gram) * len(gram)) + spread + 0.025 * rng.normal()
+    return TrialFacts(
+        number=number,
+        state="complete",
+        role=role,
+        weights=point.values,
+        concentration=point.concentration,
+        pairing=point.pairing,
+        closed_form=distance,
+        held_out_otdd=distance * 1.2 + 3 + 1.5 * rng.normal(),
+        error=float(error),
+        top1_error=float(error) / 4,
+        long_error=None,
+        wall_seconds=2.6,
+    )
+
+
+def _confirmation(names: list[str], seeds: int) -> Confirmation:
+    rng = np.random.default_rng(5)
+    levels = {
+        BEST: 0.088,
+        **{f"single: {name}": 0.101 + 0.012 * i for i, name in enumerate(names)},
+        "pooled union": 0.095,
+        "hull projection": 0.104,
+        "hull projection, cloud": 0.0885,
+        "mixup": 0.113,
+        "uniform": 0.121,
+        NO_PRETRAINING: 0.164,
+    }
+    common = rng.normal(size=seeds) * 0.006
+    rows = [
+        Row(
+            name,
+            {
+                "ridge": tuple(map(float, level + common + 0.003 * rng.normal(size=seeds))),
+                "fine-tune": tuple(map(float, 0.06 + level / 4 + common / 2 + 0.004 * rng.normal(size=seeds))),
+            },
+            12.0,
+        )
+        for name, level in levels.items()
+    ]
+    return Confirmation(tuple(rows), "ridge", tuple(range(seeds)), 1000)
+
+
+def _walk(letters: list[str], names: list[str], best: bool, channels: int) -> tuple[tuple[str, np.ndarray], ...]:
+    rng = np.random.default_rng(1)
+    stacks = [np.stack([_glyph(letter, rng) for _ in range(6)]) for letter in letters]
+    steps = [("target", np.stack([_glyph(str(i), rng) for i in range(6)]))]
+    if best:
+        steps.append((BEST, 0.6 * stacks[0] + 0.4 * stacks[1]))
+    for i, (name, stack) in enumerate(zip(names, stacks, strict=True)):
+        steps.append((name, stack))
+        if i + 1 < len(stacks):
+            steps.append(("half-way", (stack + stacks[i + 1]) / 2))
+    tint = np.array([1.0, 0.8, 0.6])[:channels]
+    return tuple((caption, np.uint8(images[..., None] * tint)) for caption, images in steps)
+
+
+def _glyph(letter: str, rng: np.random.Generator, size: int = 28) -> np.ndarray:
+    picture = Image.new("L", (size, size))
+    place = tuple(rng.uniform(5, 9, size=2))
+    ImageDraw.Draw(picture).text(place, letter, fill=255, font_size=float(rng.uniform(15, 21)))
+    return np.asarray(picture.rotate(float(rng.uniform(-15, 15))), dtype=float)
+
+
+@pytest.fixture(scope="session")
+def facts_of() -> Callable[..., StudyFacts]:
+    """The factory `make_facts`."""
+    return make_facts

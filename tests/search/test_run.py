@@ -1,0 +1,127 @@
+"""The search loop: exact budget, baselines first, and an interrupted study equal to an uninterrupted one."""
+
+from __future__ import annotations
+
+import pytest
+from generators.searches import FakeObjective, FakeProxy
+from optuna.trial import TrialState
+
+from geosearch.errors import GeosearchError
+from geosearch.search.baselines import SEARCHED
+
+
+def essence(search):
+    """What must not depend on interruptions: every trial's place, point, state and value."""
+    return [
+        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.state, t.error, t.long_error)
+        for t in search.store.trials()
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe", "gp"])
+def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampler):
+    whole = search_in(tmp_path / "whole.db", sampler=sampler)
+    best = whole.run()
+    for stop in range(1, 17, 3) if sampler == "random" else (9, 12):
+        path = tmp_path / f"cut-{stop}.db"
+        with pytest.raises(KeyboardInterrupt):
+            search_in(path, FakeObjective(die_after=stop), sampler=sampler).run()
+        again = search_in(path, sampler=sampler)
+        resumed_best = again.run()
+        assert essence(again) == essence(whole)
+        assert resumed_best.point == best.point
+
+
+def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(search_in, tmp_path, monkeypatch):
+    whole = search_in(tmp_path / "whole.db", sampler="gp")
+    whole.run()
+    cut = search_in(tmp_path / "cut.db", sampler="gp")
+    told = []
+    real = type(cut.store.study).tell
+
+    def tell(study, trial, *arguments, **options):
+        if len(told) == 11:  # the second trial of a round that the sampler proposed
+            raise KeyboardInterrupt
+        told.append(trial)
+        return real(study, trial, *arguments, **options)
+
+    monkeypatch.setattr(type(cut.store.study), "tell", tell)
+    with pytest.raises(KeyboardInterrupt):
+        cut.run()
+    monkeypatch.undo()
+    again = search_in(tmp_path / "cut.db", sampler="gp")
+    again.run()
+    assert essence(again) == essence(whole)
+
+
+def test_baselines_come_first_and_the_budget_is_exact(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", evaluations=13)
+    search.run()
+    trials = [t for t in search.store.trials() if t.state == "complete"]
+    assert len(trials) == 13
+    assert [t.role for t in trials[:8]] == list(search.baselines)
+    assert [t.point for t in trials[:8]] == list(search.baselines.values())
+    assert all(t.role == SEARCHED for t in trials[8:])
+
+
+def test_running_again_spends_nothing_and_a_larger_budget_spends_the_difference(search_in, tmp_path):
+    path = tmp_path / "study.db"
+    search_in(path, evaluations=12).run()
+    idle = FakeObjective()
+    search_in(path, idle, evaluations=12).run()
+    assert idle.asked == []
+    more = FakeObjective()
+    search_in(path, more, evaluations=15).run()
+    assert sum(steps is None for _, steps in more.asked) == 3
+
+
+def test_no_trial_is_repeated(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", evaluations=24, sampler="gp")
+    search.run()
+    points = [t.point for t in search.store.trials() if t.state == "complete"]
+    assert len(set(points)) == len(points)
+
+
+def test_stale_trials_are_reaped_before_the_first_ask(search_in, tmp_path):
+    path = tmp_path / "study.db"
+    with pytest.raises(KeyboardInterrupt):
+        search_in(path, FakeObjective(die_after=9)).run()
+    search = search_in(path)
+    assert search.store.study.get_trials(states=(TrialState.RUNNING,))
+    search.run()
+    assert not search.store.study.get_trials(states=(TrialState.RUNNING,))
+
+
+def test_a_proxy_that_agrees_stops_trials_and_one_that_does_not_stops_none(search_in, tmp_path):
+    agreeing = search_in(tmp_path / "agreeing.db", sampler="random", evaluations=24)
+    agreeing.run()
+    opposed = search_in(tmp_path / "opposed.db", proxy=FakeProxy(-1), sampler="random", evaluations=24)
+    opposed.run()
+    stopped = [t for t in agreeing.store.trials() if t.state == "pruned"]
+    assert stopped
+    assert all("rung" in t.reason for t in stopped)
+    assert not [t for t in opposed.store.trials() if t.state == "pruned"]
+
+
+def test_pruning_can_be_switched_off(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", sampler="random", evaluations=24, prune=False)
+    search.run()
+    assert {t.state for t in search.store.trials()} == {"complete"}
+
+
+def test_the_best_few_go_on_to_the_long_recipe(search_in, tmp_path):
+    objective = FakeObjective()
+    search = search_in(tmp_path / "study.db", objective, finalists=3)
+    best = search.run()
+    ranked = sorted((t for t in search.store.trials() if t.state == "complete"), key=lambda t: t.error)
+    assert [t.long_error is not None for t in ranked[:4]] == [True, True, True, False]
+    assert best.number == ranked[0].number
+    assert [steps for _, steps in objective.asked].count(50) == 3
+
+
+def test_three_failures_in_a_row_end_the_search_with_the_reason(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", FakeObjective(fail=True))
+    with pytest.raises(GeosearchError, match=r"3 trainings in a row failed.*NaN loss"):
+        search.run()
+    assert {t.state for t in search.store.trials()} == {"failed"}
+    assert search.store.trials()[0].reason == "NaN loss"
