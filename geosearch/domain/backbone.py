@@ -98,7 +98,7 @@ class TorchvisionBackbone:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
             raise InvalidOption(
-                f"{path} holds no plain state dict ({str(error).splitlines()[0]}); "
+                f"{path} holds no plain state dict ({_first_line(error)}); "
                 "write one with torch.save(model.state_dict(), path)"
             ) from error
         wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
@@ -152,6 +152,10 @@ class TorchvisionEncoder:
                 batch = interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
                 codes.append(self.network((batch - mean) / spread).flatten(1).float().cpu().numpy())
         return np.concatenate(codes)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ class Jitter:
         extent: longer side of the upright glyph, as a fraction of the frame (MNIST: 20 / 28).
         scale: relative change of size; `stretch`: relative change of width against height.
         rotation: degrees; `shear`: horizontal shift per unit of height.
-        shift: fraction of the frame; `blur`: largest Gaussian radius in output pixels.
+        shift: fraction of the frame; `blur`: largest Gaussian radius, fraction of the frame.
     """
 
     extent: float = 0.70
@@ -36,12 +36,12 @@ class Jitter:
     rotation: float = 10.0
     shear: float = 0.15
     shift: float = 0.06
-    blur: float = 0.6
+    blur: float = 0.02
 
 
 _JITTER = Jitter()
 _OVERSAMPLING = 3
-_STROKES = (0.0, 0.02, 0.04)  # extra outline, as a fraction of the glyph's size
+_STROKES = (0.005, 0.02, 0.04)  # extra outline, as a fraction of the glyph's size; a third of it for bold faces
 
 
 def digits() -> LabelledSet:
@@ -80,6 +80,7 @@ def glyphs(family: str, charset: str, *, size: int = 28, count: int = 4000, seed
         "glyphs",
         rendering=_RENDERING,
         jitter=astuple(_JITTER),
+        strokes=_STROKES,
         family=family,
         charset=CHARSETS[charset],
         size=size,
@@ -114,14 +115,14 @@ def _render(faces: list[tuple[Glyph, ...]], size: int, count: int, rng: np.rando
         glyph = faces[label][int(face[row] * len(faces[label]))]
         pick = (glyph, int(stroke[row]))
         if pick not in masters:
-            masters[pick] = _master(glyph, extent, _STROKES[pick[1]])
+            masters[pick] = _master(glyph, extent, _STROKES[pick[1]] / (3 if glyph.bold else 1))
         drawn = masters[pick].transform(
             (canvas, canvas),
             Image.Transform.AFFINE,
             _inverse_affine(draws[row], masters[pick].size, canvas),
             Image.Resampling.BILINEAR,
         )
-        radius = float(draws[row, 6] + 1) / 2 * _JITTER.blur * _OVERSAMPLING
+        radius = float(draws[row, 6] + 1) / 2 * _JITTER.blur * canvas
         blurred = drawn.filter(ImageFilter.GaussianBlur(radius))
         images[row, :, :, 0] = np.asarray(blurred.reduce(_OVERSAMPLING))
     return {"images": images, "labels": labels.astype(np.int64)}

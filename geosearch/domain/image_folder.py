@@ -31,7 +31,7 @@ def read_image_folder(path: Path, *, name: str, part: str, size: int | None) -> 
     train_files = _files_by_class(path / "train" if folder_has_test(path) else path)
     classes = tuple(train_files)
     shape = _common_shape([file for files in train_files.values() for file in files], size)
-    grouped = train_files if part == "train" else _files_by_class(path / "test")
+    grouped = train_files if part == "train" else _files_by_class(path / "test", least=1)
     unknown = sorted(grouped.keys() - train_files.keys())
     if unknown:
         raise InvalidData(
@@ -55,7 +55,7 @@ def _folders(path: Path) -> list[Path]:
     return sorted(entry for entry in path.iterdir() if entry.is_dir()) if path.is_dir() else []
 
 
-def _files_by_class(path: Path) -> dict[str, list[Path]]:
+def _files_by_class(path: Path, *, least: int = 2) -> dict[str, list[Path]]:
     """Class name -> image files, both sorted; sub-folders without an image are no classes."""
     found = {
         folder.name: sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
@@ -63,9 +63,9 @@ def _files_by_class(path: Path) -> dict[str, list[Path]]:
         if not folder.name.startswith(".")
     }
     found = {label: files for label, files in found.items() if files}
-    if len(found) < 2:
+    if len(found) < least:
         raise InvalidData(
-            f"{path} has {len(found)} sub-folders with images; expected one per class, at least two, holding "
+            f"{path} has {len(found)} sub-folders with images; expected one per class, at least {least}, holding "
             f"files of type {' '.join(sorted(SUFFIXES))}"
         )
     return found

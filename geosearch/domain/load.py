@@ -90,10 +90,10 @@ def load(
     return read_image_folder(path, name=name or "images", part=part, size=size_hint)
 
 
-def has_test_part(spec: str, *, root: Path | str | None = None, download: bool = False) -> bool:
+def has_test_part(spec: str, *, root: Path | str | None = None) -> bool:
     """Whether the set comes with a test part of its own; nothing is downloaded or decoded.
 
-    `root` and `download` are those of `load`, so that both can be called alike; the answer needs neither.
+    `root` is that of `load`, so that both can be called alike; no set needs it for the answer.
     """
     kind, rest = _parsed(spec)
     if kind == "npz":

@@ -23,13 +23,16 @@ def read_npz(path: Path, *, name: str, part: str) -> LabelledSet:
     with _opened(path) as arrays:
         prefix = "train_" if "train_images" in arrays.files else ""
         labels = _array(arrays, path, f"{prefix}labels")
-        licence = next((str(_array(arrays, path, key)) for key in ("licence", "license") if key in arrays), "unknown")
-        classes = [str(entry) for entry in _array(arrays, path, "class_names")] if "class_names" in arrays else None
+        licence = next(
+            (str(_array(arrays, path, key).reshape(-1)[0]) for key in ("licence", "license") if key in arrays),
+            "unknown",
+        )
+        classes = _class_names(arrays, path) if "class_names" in arrays else None
         if part == "train":
             images = _array(arrays, path, f"{prefix}images")
             return LabelledSet.from_arrays(images, labels, name=name, classes=classes, licence=licence)
         if classes is None:
-            classes = [str(number) for number in range(int(labels.max()) + 1)]
+            classes = LabelledSet.from_arrays(_blank(len(labels)), labels, name=name).classes
         images, labels = _array(arrays, path, "test_images"), _array(arrays, path, "test_labels")
         return LabelledSet.test_part(images, labels, name=name, classes=classes, licence=licence)
 
@@ -56,6 +59,18 @@ def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
         )
     with arrays:
         yield arrays
+
+
+def _blank(n: int) -> np.ndarray:
+    """Stand-ins for training images, where only the training labels are to be checked."""
+    return np.zeros((n, 1, 1), np.uint8)
+
+
+def _class_names(arrays: np.lib.npyio.NpzFile, path: Path) -> list[str]:
+    names = _array(arrays, path, "class_names")
+    if names.ndim != 1:
+        raise InvalidData(f"{path}: class_names must be a list of names, one per class, got shape {names.shape}")
+    return [str(name) for name in names]
 
 
 def _array(arrays: np.lib.npyio.NpzFile, path: Path, key: str) -> np.ndarray:

@@ -45,6 +45,10 @@ class Glyph:
     code_point: int
 
     @property
+    def bold(self) -> bool:
+        return "Bold" in self.font or self.font == "cmb10"
+
+    @property
     def path(self) -> Path:
         return font_folder() / f"{self.font}.ttf"
 

@@ -56,7 +56,7 @@ def test_other_files_are_refused(tmp_path: Path, data: LabelledSet, cache: Cache
         path.write_bytes(content)
     else:
         torch.save(content, path)
-    with pytest.raises(InvalidOption, match="weights.pt"):
+    with pytest.raises(InvalidOption, match=r"weights\.pt"):
         TorchvisionBackbone(weights_path=path).fit([data], seed=0, cache=cache)
 
 

@@ -27,7 +27,7 @@ def test_every_family_draws_every_charset(spec: str) -> None:
     assert data.images.shape == (104, 16, 16, 1)
     counts = np.bincount(data.labels, minlength=len(data.classes))
     assert counts.max() - counts.min() <= 1
-    assert (data.images.reshape(104, -1).max(1) > 128).all(), "an image without ink"
+    assert (data.images.reshape(104, -1).max(1) > 100).all(), "an image without ink"
     assert np.median(data.images) == 0, "glyphs are light on dark"
 
 

@@ -61,7 +61,7 @@ def test_the_parts_are_disjoint_and_have_the_sizes_asked_for(
         "held_out": numbers(target.held_out.images),
         "test": numbers(target.test_images),
     }
-    everything = sum(parts.values(), [])
+    everything = [number for part in parts.values() for number in part]
     assert len(set(everything)) == len(everything)
     assert {name: len(part) for name, part in parts.items()} == {
         "shots": shots * classes,

@@ -110,6 +110,7 @@ def write_stl(root: Path) -> Written:
     for part, count in (("train", 20), ("test", 9)):
         images[:count].transpose(0, 3, 2, 1).tofile(folder / f"{part}_X.bin")  # column by column
         (labels[:count] + 1).astype(np.uint8).tofile(folder / f"{part}_y.bin")
+    (folder / "unlabeled_X.bin").write_bytes(b"")
     (folder / "class_names.txt").write_text("\n".join(f"class {i}" for i in range(10)))
     return images, labels
 

@@ -1,0 +1,163 @@
+"""The whole house, end to end, on a study that is real in every part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from generators.studies import tiny_file
+
+from geosearch.cache import Cache
+from geosearch.config import StudyFile
+from geosearch.errors import InvalidOption, OutputExists, StorageError, StudyMismatch
+from geosearch.pipeline import Study
+from geosearch.synthesize.export import NpzWriter
+
+
+def opened(folder, file: StudyFile, **options) -> Study:
+    return Study.open(file, storage=f"sqlite:///{folder / 'tiny.db'}", cache=Cache(folder / "cache"), **options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study run to its end, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("finished")
+    study = opened(folder, tiny_file(folder))
+    study.run()
+    return folder, study
+
+
+def essence(study: Study):
+    return [
+        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.held_out_otdd, t.error, t.long_error)
+        for t in study.trials
+    ]
+
+
+def test_a_run_spends_its_budget_and_confirms_every_row(finished):
+    _, study = finished
+    assert sum(trial.state == "complete" for trial in study.trials) == 10
+    rows = [row.name for row in study.confirmation.rows]
+    assert rows[0] == "best mixture"
+    assert rows[-1] == "no pretraining"
+    assert {"single: near", "single: far", "pooled union", "hull projection", "mixup", "uniform"} <= set(rows)
+    assert study.confirmation.adaptations == ("ridge", "fine-tune")
+    assert all(len(row.top1_errors["ridge"]) == 2 for row in study.confirmation.rows)
+
+
+def test_the_parts_of_the_target_are_disjoint(finished):
+    _, study = finished
+    rows = study.prepared.target.rows
+    everything = np.concatenate(list(rows.values()))
+    assert len(np.unique(everything)) == len(everything)
+
+
+def test_no_search_depends_on_the_test_labels(finished, tmp_path, monkeypatch):
+    """With the test labels gone, the search makes the very same trials; only the confirmation fails."""
+    _, study = finished
+    monkeypatch.setattr(
+        "geosearch.domain.fewshot.SealedLabels.reveal", lambda self: (_ for _ in ()).throw(RuntimeError("sealed"))
+    )
+    blind = opened(tmp_path, study.file)
+    with pytest.raises(RuntimeError, match="sealed"):
+        blind.run()
+    assert essence(blind) == essence(study)
+
+
+def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_processes(finished, tmp_path):
+    _, study = finished
+    again = opened(tmp_path, tiny_file(tmp_path, search_jobs=2))
+    again.run()
+    assert essence(again) == essence(study)
+    assert (
+        again.confirmation.to_json()["rows"][0]["top1_errors"]
+        == (study.confirmation.to_json()["rows"][0]["top1_errors"])
+    )
+
+
+def test_another_seed_gives_other_numbers(finished, tmp_path):
+    _, study = finished
+    other = opened(tmp_path, tiny_file(tmp_path, study_seed=4))
+    other.run()
+    assert essence(other) != essence(study)
+
+
+def test_nothing_is_trained_twice(finished, monkeypatch):
+    folder, study = finished
+    monkeypatch.setattr(
+        "geosearch.search.objective.pretrain", lambda *_, **__: pytest.fail("trained what the ledger knows")
+    )
+    fresh = Study.open(study.file, storage=f"sqlite:///{folder / 'other.db'}", cache=study.cache)
+    fresh.run()
+    assert essence(fresh) == essence(study)
+
+
+def test_more_evaluations_are_added_to_what_exists(finished):
+    folder, study = finished
+    before = essence(study)
+    more = opened(folder, study.file)
+    more.run(evaluations=12)
+    assert sum(trial.state == "complete" for trial in more.trials) == 12
+    kept = [trial[:-1] for trial in essence(more)]  # the long recipe may reach other finalists
+    assert [trial[:-1] for trial in before] == kept[: len(before)]
+    assert opened(folder, study.file).file.search.evaluations == 12
+
+
+def test_the_best_mixture_is_written_with_its_card(finished, tmp_path):
+    _, study = finished
+    out = study.synthesize(tmp_path / "out", size=30, writer=NpzWriter())
+    assert (out / "CARD.md").read_text().count("near") >= 1
+    with np.load(next(out.glob("*.npz")), allow_pickle=False) as stored:
+        assert stored["images"].shape == (30, 12, 12, 1)
+        np.testing.assert_allclose(stored["soft_labels"].sum(axis=1), 1, atol=1e-4)
+    with pytest.raises(OutputExists):
+        study.synthesize(tmp_path / "out", size=30)
+
+
+def test_an_unknown_trial_is_refused(finished, tmp_path):
+    _, study = finished
+    with pytest.raises(InvalidOption, match="has no trial 999"):
+        study.synthesize(tmp_path / "out", trial=999)
+
+
+def test_the_report_is_one_page_with_its_figures(finished, tmp_path):
+    _, study = finished
+    page = study.report(tmp_path / "report")
+    text = page.read_text()
+    assert study.confirmation.verdict().split(";")[0][:40] in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert list((tmp_path / "report").rglob("*.png"))
+
+
+def test_a_begun_study_is_opened_by_its_database_alone(finished):
+    folder, study = finished
+    again = Study.open(str(folder / "tiny.db"), cache=study.cache)
+    assert again.file.domain == study.file.domain
+    assert again.best == study.best
+    assert again.status()["complete"] == sum(t.state == "complete" for t in study.trials)
+
+
+def test_changed_settings_are_refused_and_force_new_keeps_the_old_file(tmp_path):
+    file = tiny_file(tmp_path)
+    opened(tmp_path, file)
+    changed = tiny_file(tmp_path, recipe_steps=5)
+    with pytest.raises(StudyMismatch, match=r"recipe.steps: 4 in the study, 5 now"):
+        opened(tmp_path, changed)
+    opened(tmp_path, changed, force_new=True)
+    assert sorted(path.name for path in tmp_path.glob("*.db")) == ["tiny.db", "tiny.old-1.db"]
+
+
+def test_too_small_a_budget_is_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(InvalidOption, match="baselines of 2 sources alone are 7 trials"):
+        opened(tmp_path, tiny_file(tmp_path, search_evaluations=5)).run()
+
+
+def test_a_second_search_of_the_same_file_is_refused(tmp_path):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    with study._alone(), pytest.raises(StorageError, match="another process is searching"):
+        opened(tmp_path, study.file).run()
+
+
+def test_a_study_that_was_never_begun_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidOption, match="no study 'nothing'"):
+        Study.open("nothing")
