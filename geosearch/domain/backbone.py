@@ -14,7 +14,7 @@ from geosearch import seeds
 from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.harmonise import common_shape
-from geosearch.errors import InvalidOption, UnknownSet
+from geosearch.errors import InvalidOption, StorageError, UnknownSet
 
 if TYPE_CHECKING:
     import torch
@@ -79,6 +79,11 @@ class TorchvisionBackbone:
                 known = [entry.name for entry in models.get_model_weights(self.name)]
                 raise InvalidOption(
                     f"torchvision has no weights '{self.weights}' for '{self.name}'; it has {', '.join(known)}"
+                ) from error
+            except (OSError, RuntimeError) as error:
+                raise StorageError(
+                    f"weights '{self.weights}' of '{self.name}' could not be downloaded ({_first_line(error)}); "
+                    "check the network, or give a file as weights_path"
                 ) from error
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seeds.integer(seed, "backbone", self.name))

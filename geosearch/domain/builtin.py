@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from geosearch import seeds
 from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
-from geosearch.domain.typefaces import CHARSETS, FAMILIES, LICENCES, Glyph, font_folder, glyphs_of
+from geosearch.domain.typefaces import CHARSETS, FAMILIES, LICENCES, Glyph, glyphs_of
 from geosearch.errors import InvalidOption, UnknownSet
 
 BUILTIN: list[str] = ["digits", *(f"fonts/{family}-{charset}" for family in FAMILIES for charset in CHARSETS)]
@@ -95,10 +95,14 @@ def glyphs(family: str, charset: str, *, size: int = 28, count: int = 4000, seed
 
 
 def _font_digests(faces: list[tuple[Glyph, ...]]) -> dict[str, str]:
-    fonts = sorted({glyph.font for row in faces for glyph in row})
-    return {
-        font: hashlib.blake2b((font_folder() / f"{font}.ttf").read_bytes(), digest_size=8).hexdigest() for font in fonts
-    }
+    fonts = {glyph.font: glyph.path for row in faces for glyph in row}
+    try:
+        return {font: hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() for font, path in fonts.items()}
+    except OSError as error:
+        raise UnknownSet(
+            f"this matplotlib comes without its font {error.filename}; install matplotlib with its fonts: "
+            "pip install --force-reinstall matplotlib"
+        ) from error
 
 
 def _render(faces: list[tuple[Glyph, ...]], size: int, count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -91,7 +91,8 @@ def cut_target(
         shots: labelled images per class.
         reference: unlabelled images at the base of the geodesics; all that are left if None.
         held_out: unlabelled images for distances.
-        test_size: images of the test part, at most; all of `test` if None, or a fifth of `train`.
+        test_size: images of the test part: of `test` at most so many, all if None; of `train` exactly so
+            many, a fifth of it if None.
         encoder: the space in which an unlabelled image takes the label of the nearest shot.
         seed: seed of the cut.
 

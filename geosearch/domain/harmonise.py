@@ -27,6 +27,7 @@ def harmonise(
     channels: int,
     margin: float | None = None,
     polarity: Polarity = "keep",
+    judged_by: LabelledSet | None = None,
 ) -> LabelledSet:
     """The same set as (n, size, size, channels), resized with antialiasing.
 
@@ -38,6 +39,8 @@ def harmonise(
             with its background first, one that has more stays as it is. Sets without a flat background
             (photographs) are never padded. `ink_margin` of the target is a good value.
         polarity: "light-on-dark" inverts a set whose background is light.
+        judged_by: the set whose background and margin decide about inverting and padding: for a test part
+            its training part, so that both are treated alike; `data` itself if None.
     """
     if channels not in (1, 3):
         raise InvalidOption(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
@@ -48,10 +51,11 @@ def harmonise(
     if polarity not in ("keep", "light-on-dark"):
         raise InvalidOption(f"polarity must be 'keep' or 'light-on-dark', got {polarity!r}")
     images = to_channels(data.images, channels)
-    if polarity == "light-on-dark" and _background(images) > 127:
-        images = 255 - images
-    if margin is not None and has_flat_background(images):
-        images = _padded(images, margin)
+    judge = images if judged_by is None else to_channels(_looked_at(judged_by.images), channels)
+    if polarity == "light-on-dark" and _background(judge) > 127:
+        images, judge = 255 - images, 255 - judge
+    if margin is not None and has_flat_background(judge):
+        images = _padded(images, margin, _margin(judge), _background(judge))
     return replace(data, images=resized(images, size))
 
 
@@ -61,7 +65,7 @@ def ink_margin(data: LabelledSet) -> float:
     The extent is the longer side of the box around all pixels that stand out from the background; the
     median over the images. MNIST: 4 / 28 = 0.14; USPS, which fills its frame: 0; photographs: 0.
     """
-    images = to_channels(data.images, 1)
+    images = to_channels(_looked_at(data.images), 1)
     return _margin(images) if has_flat_background(images) else 0.0
 
 
@@ -146,12 +150,11 @@ def _extent(occupied: np.ndarray) -> np.ndarray:
     return (last - first) / side
 
 
-def _padded(images: np.ndarray, margin: float) -> np.ndarray:
+def _padded(images: np.ndarray, margin: float, own_margin: float, background: int) -> np.ndarray:
     """Pad with the background until the ink's extent is at most 1 - 2 margin of the frame."""
-    extent = 1 - 2 * _margin(images)
-    growth = extent / (1 - 2 * margin) - 1
+    growth = (1 - 2 * own_margin) / (1 - 2 * margin) - 1
     height, width = (max(0, round(side * growth / 2)) for side in images.shape[1:3])
     if height == 0 and width == 0:
         return images
     frame = ((0, 0), (height, height), (width, width), (0, 0))
-    return np.pad(images, frame, constant_values=_background(images))
+    return np.pad(images, frame, constant_values=background)

@@ -15,6 +15,7 @@ from geosearch.errors import InvalidData, TooLarge
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _LIMIT_PIXELS = 64 * 2**20  # of one image: a larger one is a decompression bomb or a mistake
 _LIMIT_BYTES = 16 * 2**30
+_CHUNK = 256  # files decoded at a time
 _DAMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 
@@ -101,8 +102,9 @@ def _decoded(files: Sequence[Path], shape: tuple[int, int]) -> np.ndarray:
         )
     images = np.empty((len(files), height, width, 3), np.uint8)
     with ThreadPoolExecutor(max_workers=4) as pool:
-        for row, pixels in enumerate(pool.map(lambda file: _decoded_one(file, shape), files)):
-            images[row] = pixels
+        for start in range(0, len(files), _CHUNK):  # in blocks, so that a damaged file stops the rest soon
+            block = pool.map(lambda file: _decoded_one(file, shape), files[start : start + _CHUNK])
+            images[start : start + _CHUNK] = list(block)
     grey = all((image[..., :1] == image[..., 1:]).all() for image in images)
     return images[..., :1].copy() if grey else images
 

@@ -80,7 +80,7 @@ def load(
         return builtin.digits()
     if kind == "fonts":
         family, _, charset = rest.rpartition("-")
-        return builtin.glyphs(family, charset, size=size_hint or _GLYPH_SIZE, count=_GLYPH_COUNT)
+        return builtin.glyphs(family, charset, size=min(max(size_hint or _GLYPH_SIZE, 8), 512), count=_GLYPH_COUNT)
     if kind == "torchvision":
         return read_torchvision(rest, root=_root(root), part=part, download=download)
     path = _path(spec, rest, folder=kind == "imagefolder")

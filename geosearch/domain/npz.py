@@ -32,7 +32,7 @@ def read_npz(path: Path, *, name: str, part: str) -> LabelledSet:
             images = _array(arrays, path, f"{prefix}images")
             return LabelledSet.from_arrays(images, labels, name=name, classes=classes, licence=licence)
         if classes is None:
-            classes = LabelledSet.from_arrays(_blank(len(labels)), labels, name=name).classes
+            classes = LabelledSet.from_arrays(_blank(np.size(labels)), labels, name=name).classes
         images, labels = _array(arrays, path, "test_images"), _array(arrays, path, "test_labels")
         return LabelledSet.test_part(images, labels, name=name, classes=classes, licence=licence)
 
@@ -46,18 +46,19 @@ def npz_has_test(path: Path) -> bool:
 @contextmanager
 def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
     try:
-        unpacked = sum(entry.file_size for entry in zipfile.ZipFile(path).infolist())
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
         arrays = np.load(path, allow_pickle=False)
     except _DAMAGE as error:
         raise InvalidData(
             f"{path} is not a readable npz file ({error}); write one with numpy.savez_compressed"
         ) from error
-    if unpacked > _LIMIT_BYTES:
-        raise TooLarge(
-            f"{path} unpacks to {unpacked / 2**30:.1f} GiB, the limit is {_LIMIT_BYTES / 2**30:.0f} GiB; "
-            "save a subset or smaller images"
-        )
     with arrays:
+        if unpacked > _LIMIT_BYTES:
+            raise TooLarge(
+                f"{path} unpacks to {unpacked / 2**30:.1f} GiB, the limit is {_LIMIT_BYTES / 2**30:.0f} GiB; "
+                "save a subset or smaller images"
+            )
         yield arrays
 
 
@@ -66,11 +67,11 @@ def _blank(n: int) -> np.ndarray:
     return np.zeros((n, 1, 1), np.uint8)
 
 
-def _class_names(arrays: np.lib.npyio.NpzFile, path: Path) -> list[str]:
+def _class_names(arrays: np.lib.npyio.NpzFile, path: Path) -> tuple[str, ...]:
     names = _array(arrays, path, "class_names")
     if names.ndim != 1:
         raise InvalidData(f"{path}: class_names must be a list of names, one per class, got shape {names.shape}")
-    return [str(name) for name in names]
+    return tuple(map(str, names))
 
 
 def _array(arrays: np.lib.npyio.NpzFile, path: Path, key: str) -> np.ndarray:

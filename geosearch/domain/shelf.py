@@ -87,7 +87,7 @@ def load_shelf(
         loaded.append(harmonise(source.sample(samples, seeds.stream(seed, "sample", spec)), **common))
     return Shelf(
         harmonise(train, **common),
-        harmonise(own_test, **common) if own_test else None,
+        harmonise(own_test, **common, judged_by=train) if own_test else None,
         _distinctly_named(loaded),
     )
 

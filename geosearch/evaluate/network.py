@@ -69,22 +69,26 @@ class _Option:
 class SmallConv(_Option):
     """Three convolutions with batch normalisation and pooling: the default, milliseconds a step on one core.
 
+    The features are the last maps averaged over the four quarters of the frame: measured on five targets,
+    where a stroke lies helps a frozen head more than a deeper network of the same cost.
+
     Attributes:
-        width: channels of the first convolution; the others have 2 and 4 times as many, and so d = 4 width.
+        width: channels of the second convolution; half as many in the first, 4 times in the last; d = 16 width.
     """
 
     width: int = 32
 
     def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
         _check(size, self.width)
-        wide = self.width
         layers: list[nn.Module] = []
-        for inputs, outputs in ((channels, wide), (wide, 2 * wide), (2 * wide, 4 * wide)):
+        inputs = channels
+        for outputs in (max(1, self.width // 2), self.width, 4 * self.width):
             convolution, *rest = _convolution(inputs, outputs)
-            # pooled before it is normalised: a quarter of the elementwise work, the same maxima
+            # pooled before it is normalised: a quarter of the elementwise work, almost the same maxima
             layers += [convolution, nn.MaxPool2d(2), *rest]
-        layers.append(nn.AdaptiveAvgPool2d(1))
-        return _seeded(nn.Sequential(*layers, nn.Flatten()), 4 * wide, classes, seed)
+            inputs = outputs
+        layers += [nn.AdaptiveAvgPool2d(2), nn.Flatten()]
+        return _seeded(nn.Sequential(*layers), 4 * inputs, classes, seed)
 
 
 @dataclass(frozen=True)

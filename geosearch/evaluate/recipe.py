@@ -105,8 +105,8 @@ class Recipe:
     network: Architecture = field(default_factory=SmallConv)
     steps: int = 300
     batch: int = 64
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.02
+    learning_rate: float = 1e-2
+    weight_decay: float = 0.1
     label_smoothing: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
     schedule: Schedule = field(default_factory=OneCycle)

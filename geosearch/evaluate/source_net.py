@@ -25,7 +25,7 @@ class SourceNet:
 
     Attributes:
         steps: training steps.
-        width: width of the `SmallConv`; d = 4 width.
+        width: width of the `SmallConv`; d = 16 width.
     """
 
     steps: int = 400
@@ -87,11 +87,11 @@ class _Union:
     def image_shape(self) -> tuple[int, int, int]:
         return self.sets[0].shape
 
-    def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         offsets = np.cumsum([0, *(len(each.classes) for each in self.sets)])
         one_hot = np.eye(self.class_count, dtype=np.float32)
         while True:
-            source = rng.integers(len(self.sets), size=batch_size)
+            source = rng.integers(len(self.sets), size=size)
             rows = rng.integers([len(self.sets[i]) for i in source])
             pairs = list(zip(source, rows, strict=True))
             images = np.stack([self.sets[i].images[row] for i, row in pairs])

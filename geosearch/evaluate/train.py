@@ -30,7 +30,7 @@ class Stream(Protocol):
         """(h, w, ch)"""
         ...
 
-    def batches(self, batch_size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    def batches(self, size: int, rng: np.random.Generator, /) -> Iterator[Batch]:
         """Endless: images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
         ...
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import offset_copy
 
 from geosearch.report import style
 from geosearch.report.facts import StudyFacts
@@ -19,6 +22,7 @@ from geosearch.search.store import TrialFacts
 from geosearch.search.verdict import BEST, Confirmation, t_half_width
 
 SHOWN = 10  # trials in the figure of weights
+_COLUMNS = (24, 64)  # points to the right of its bars
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ def history(facts: StudyFacts) -> Picture:
     ]
     for label, group, look in groups:
         if group:
-            axes.scatter([place[t.number] for t in group], [t.error for t in group], label=label, zorder=3, **look)
-    best_so_far = np.minimum.accumulate([trial.error for trial in ended])
+            axes.scatter([place[t.number] for t in group], _errors(group), label=label, zorder=3, **look)
+    best_so_far = np.minimum.accumulate(_errors(ended))
     end = len(facts.trials) + 0.5
     axes.step(
         [*(place[trial.number] for trial in ended), end], [*best_so_far, best_so_far[-1]],
@@ -81,11 +85,10 @@ def history(facts: StudyFacts) -> Picture:
     long = [trial for trial in ended if trial.long_error is not None]
     if long:
         at = [place[trial.number] for trial in long]
-        axes.vlines(
-            at, [t.long_error for t in long], [t.error for t in long], color=style.MUTED, linewidth=0.7, zorder=1
-        )
+        after = np.array([trial.long_error for trial in long], dtype=float)
+        axes.vlines(at, after, _errors(long), color=style.MUTED, linewidth=0.7, zorder=1)
         axes.scatter(
-            at, [t.long_error for t in long], marker="s", s=22, facecolors="none", edgecolors=style.INK,
+            at, after, marker="s", s=22, facecolors="none", edgecolors=style.INK,
             linewidths=0.9, zorder=3, label="after the long recipe",
         )  # fmt: skip
     for state, label, marker in (("pruned", "stopped early", "|"), ("failed", "failed", "x")):
@@ -95,11 +98,11 @@ def history(facts: StudyFacts) -> Picture:
                 at, [0.02] * len(at), marker, color=style.MUTED, ms=5, transform=axes.get_xaxis_transform(), label=label
             )
     axes.set_xlim(0.5 - 0.02 * end, end)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(y=0.1)
     axes.set_xlabel("trials, in the order of their proposals")
     axes.set_ylabel("squared error on the shots")
-    _margin_names(axes, named, [trial for trial in ended if trial.number == facts.best])
+    _margin_names(axes, facts, named, [trial for trial in ended if trial.number == facts.best])
     figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4, columnspacing=1.1, borderpad=0)
     return Picture("history", title, read, figure)
 
@@ -150,18 +153,12 @@ def weights(facts: StudyFacts) -> Picture:
                 color=style.ink_on(colour), fontsize=8,
                 bbox={"facecolor": colour, "edgecolor": "none", "pad": 1} if hatch else None,
             )  # fmt: skip
-    for row, trial in zip(rows, shown, strict=True):
+    for row, trial in enumerate(shown):
         own = {"color": style.BEST, "fontweight": "bold"} if trial.number == facts.best else {}
-        spread = _concentration(trial)
-        axes.text(1.1, row, spread, ha="center", va="center", transform=axes.get_yaxis_transform(), **own)
-        axes.text(
-            1.29, row, f"{trial.error:.3g}", ha="center", va="center", transform=axes.get_yaxis_transform(), **own
-        )
-    for x, text in ((1.1, "concen-\ntration"), (1.29, "squared\nerror")):
-        axes.text(
-            x, -0.62, text, ha="center", va="bottom", fontsize=8, color=style.MUTED, linespacing=1,
-            transform=axes.get_yaxis_transform(),
-        )  # fmt: skip
+        for x, text in ((_COLUMNS[0], _concentration(trial)), (_COLUMNS[1], f"{trial.error:.3f}")):
+            _beside(axes, x, row, text, va="center", linespacing=1, **own)
+    for x, text in zip(_COLUMNS, ("concen-\ntration", "squared\nerror"), strict=True):
+        _beside(axes, x, -0.6, text, va="bottom", fontsize=8, color=style.MUTED, linespacing=1)
     axes.set_yticks(rows, [style.wrap(_title(trial, facts), 17) for trial in shown], linespacing=1)
     axes.set_ylim(len(shown) - 0.5, -0.55)
     axes.set_xlim(0, 1)
@@ -196,7 +193,9 @@ def proxy(facts: StudyFacts) -> Picture:
     ):
         group = [trial for trial in both if own(trial)]
         if group:
-            axes.scatter([t.held_out_otdd for t in group], [t.error for t in group], label=label, zorder=3, **look)
+            axes.scatter(
+                np.array([t.held_out_otdd for t in group], dtype=float), _errors(group), label=label, zorder=3, **look
+            )
     if facts.trust and math.isfinite(facts.trust.tau):
         tau = f"τ = {facts.trust.tau:+.2f}  [{facts.trust.low:+.2f}, {facts.trust.high:+.2f}]"
         axes.set_title(tau.replace("-", "−"), loc="right", fontsize=10)
@@ -220,9 +219,9 @@ def walk(facts: StudyFacts) -> Picture:
         return Picture("walk", title, read, None, "the maps to the sources")
     steps = len(facts.walk)
     blocks = 1 if steps <= 13 else 2
-    k, h, w, ch = facts.walk[0][1].shape
+    k, h, w, _ = facts.walk[0][1].shape
     caption = 1.35 if blocks == 1 else 0.95  # inches
-    cell = min(0.5, (style.WIDTH / blocks - caption - 0.1) / k)  # inches, width of an image
+    cell = min(0.56, (style.WIDTH / blocks - caption - 0.1) / k)  # inches, width of an image
     tall, lines = cell * h / w, math.ceil(steps / blocks)
     figure = style.canvas(lines * tall + 0.1)
     figure.set_layout_engine("none")
@@ -230,9 +229,8 @@ def walk(facts: StudyFacts) -> Picture:
         block, line = divmod(number, lines)
         left = block * style.WIDTH / blocks + caption
         bottom = figure.get_figheight() - 0.05 - (line + 1) * tall
-        axes = figure.add_axes(
-            (left / style.WIDTH, bottom / figure.get_figheight(), k * cell / style.WIDTH, tall / figure.get_figheight())
-        )
+        high = figure.get_figheight()
+        axes = figure.add_axes((left / style.WIDTH, bottom / high, k * cell / style.WIDTH, (tall - 0.03) / high))
         axes.imshow(_strip(images), interpolation="none", cmap="gray", vmin=0, vmax=255, aspect="auto")
         axes.set_label(name)
         style.bare(axes)
@@ -302,6 +300,7 @@ def time_spent(facts: StudyFacts) -> Picture:
     axes.set_ylim(len(stages) - 0.45, -0.55)
     axes.set_xlim(0, 1.45 * seconds.max())
     axes.set_xticks([])
+    axes.grid(False)
     axes.spines["bottom"].set_visible(False)
     return Picture("time", title, read, figure)
 
@@ -323,8 +322,20 @@ def _ended(facts: StudyFacts) -> list[TrialFacts]:
     return [trial for trial in facts.trials if trial.error is not None and math.isfinite(trial.error)]
 
 
+def _errors(trials: Sequence[TrialFacts]) -> np.ndarray:
+    return np.array([trial.error for trial in trials], dtype=float)
+
+
 def _mark(marker: str, colour: str, size: float) -> dict:
     return {"marker": marker, "color": colour, "s": size, "edgecolors": style.PAPER, "linewidths": 0.7}
+
+
+def _beside(axes: Axes, points: float, row: float, text: str, **look: Any) -> None:
+    """A cell of a column to the right of the axes, `points` away from them."""
+    axes.annotate(
+        text, (1, row), (points, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points", ha="center",
+        annotation_clip=False, **look,
+    )  # fmt: skip
 
 
 def _title(trial: TrialFacts, facts: StudyFacts) -> str:
@@ -338,20 +349,20 @@ def _concentration(trial: TrialFacts) -> str:
     return f"{value}\nMixup" if trial.pairing == "random" else value
 
 
-def _margin_names(axes: Axes, named: Sequence[TrialFacts], best: Sequence[TrialFacts]) -> None:
+def _margin_names(axes: Axes, facts: StudyFacts, named: Sequence[TrialFacts], best: Sequence[TrialFacts]) -> None:
     """Names to the right of the axes, level with the errors, pushed apart where they would meet."""
     every = [*named, *best]
     low, high = axes.get_ylim()
-    gap = (high - low) * 0.16 / max(axes.figure.get_figheight() - 1.0, 1.0)
-    places = style.spread([float(trial.error or 0) for trial in every], gap, low, high)
-    for trial, place in zip(every, places, strict=True):
-        colour = style.BEST if trial in best else style.BASELINE
-        axes.axhline(trial.error, color=colour, linewidth=0.6, alpha=0.3, zorder=0)
+    gap = (high - low) * 0.155 / max(axes.get_figure(root=True).get_figheight() - 1.0, 1.0)  # type: ignore[union-attr]
+    margin = offset_copy(axes.get_yaxis_transform(), axes.get_figure(root=True), x=12, units="points")
+    for trial, place in zip(every, style.spread(_errors(every), gap, low, high), strict=True):
+        colour, name = style.BASELINE, trial.role
+        if trial in best:
+            colour, name = style.BEST, f"best: {_title(trial, facts).removeprefix('best, ')}"
+        axes.axhline(float(trial.error or 0), color=colour, linewidth=0.6, alpha=0.3, zorder=0)
         axes.annotate(
-            style.shorten(f"best: {trial.role}" if trial in best and trial.role != SEARCHED else
-                          f"best: trial {trial.number}" if trial in best else trial.role, 25),
-            (1, trial.error), (1.05, place), xycoords=axes.get_yaxis_transform(), textcoords=axes.get_yaxis_transform(),
-            va="center", fontsize=8, color=colour, fontweight="bold" if trial in best else "normal",
+            style.shorten(name, 26), (1, float(trial.error or 0)), (1, place), xycoords=axes.get_yaxis_transform(),
+            textcoords=margin, va="center", fontsize=8, color=colour, fontweight="bold" if trial in best else "normal",
             arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6, "shrinkA": 0, "shrinkB": 0},
             annotation_clip=False,
         )  # fmt: skip

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 from matplotlib.tri import Triangulation
 from scipy.optimize import nnls
 
@@ -27,7 +30,7 @@ def hull_map(facts: StudyFacts) -> Figure:
 def corners(gram: np.ndarray) -> np.ndarray:
     """(m, 2) corners of a regular polygon, sources that are close to each other next to each other.
 
-    Source 0 is at the top; the round trip through all sources is shortened by 2-opt on their squared distances
+    Source 0 is at the top (left); the round trip through all sources is shortened by 2-opt on their squared distances
     E|T_i z - T_j z|^2 = G_ii + G_jj - 2 G_ij.
     """
     m, diagonal = len(gram), np.diag(gram)
@@ -41,7 +44,7 @@ def corners(gram: np.ndarray) -> np.ndarray:
             if between[a, c] + between[b, d] < between[a, b] + between[c, d] - 1e-12 * diagonal.sum():
                 tour[i : j + 1] = tour[i : j + 1][::-1]
                 improved = True
-    angles = np.pi / 2 - 2 * np.pi * np.arange(m) / m
+    angles = np.pi / 2 - np.pi * (2 * np.arange(m) - (m % 2 == 0)) / m  # an even polygon stands on a side
     places = np.empty((m, 2))
     places[tour] = np.column_stack([np.cos(angles), np.sin(angles)])
     return places
@@ -81,62 +84,115 @@ def apart(points: np.ndarray, radius: float) -> np.ndarray:
 def _polygon(facts: StudyFacts, trials: list[TrialFacts]) -> Figure:
     m = len(facts.sources)
     places = corners(facts.gram)
-    figure = style.canvas(4.6 if trials else 3.9)
+    outline = places[np.argsort(np.arctan2(places[:, 1], places[:, 0]))]
+    figure = style.canvas(4)
     axes = figure.add_subplot()
     style.bare(axes)
     axes.set_aspect("equal")
-    grid = _fan(places[np.argsort(-np.arctan2(places[:, 1], places[:, 0]))], max(5, round((1500 / m) ** 0.5)))
+    grid = _fan(outline, max(5, round((1500 / m) ** 0.5)))
     _contours(axes, grid, least_distances(facts.gram, places, grid))
-    outline = places[np.argsort(np.arctan2(places[:, 1], places[:, 0]))]
     axes.fill(*outline.T, facecolor="none", edgecolor=style.MUTED, linewidth=1, zorder=2)
-    for source, (x, y) in zip(facts.sources, places, strict=True):
-        side = "center" if abs(x) < 0.25 else "left" if x > 0 else "right"
-        level = "bottom" if y > 0.9 else "top" if y < -0.45 and m == 3 or y < -0.9 else "center"
-        axes.text(1.06 * x, 1.06 * y, style.wrap(source.name, 15), ha=side, va=level, linespacing=1.05)
-    axes.plot(
-        *(np.array(facts.projection) @ places), "+", color=style.INK, ms=13, mew=1.6, zorder=6, label="hull projection"
-    )
+    tall = _corner_names(axes, places, [style.wrap(source.name, 15) for source in facts.sources])
+    figure.set_figheight(tall + (1.05 if trials else 0.4))
+    marks = [_handle("+", "hull projection", style.INK, size=10)]
+    axes.plot(*(np.array(facts.projection) @ places), "+", color=style.INK, ms=13, mew=1.6, zorder=6, clip_on=False)
     if trials:
         _trials(axes, facts, trials, apart(np.array([t.weights for t in trials]) @ places, 0.035))
-    figure.legend(loc="outside lower center", ncols=2, handletextpad=0.3, columnspacing=1.2)
+        marks += [
+            _handle("o", "searched", style.MUTED),
+            _handle("D", "baseline", style.MUTED),
+            _handle("*", "best mixture", style.BEST, size=11),
+        ]
+    figure.legend(handles=marks, loc="outside lower center", ncols=4, handletextpad=0.1, columnspacing=0.9)
     return figure
+
+
+def _corner_names(axes: Axes, places: np.ndarray, names: Sequence[str]) -> float:
+    """Write the names around the polygon and set limits that leave room for them; height of the axes, inches."""
+    names_at = []
+    for name, (x, y) in zip(names, places, strict=True):
+        level = "bottom" if y > 0.6 else "top" if y < -0.45 else "center"
+        beside = abs(x) > 0.05 and (len(names) > 6 or level == "center")
+        names_at.append(
+            axes.annotate(
+                name, (x, y), (11 * x, 11 * y), textcoords="offset points", va=level, linespacing=1.05, fontsize=8.5,
+                ha="center" if not beside else "left" if x > 0 else "right", in_layout=False,
+            )
+        )  # fmt: skip
+    dpi = axes.get_figure(root=True).dpi  # type: ignore[union-attr]
+    boxes = [text.get_window_extent() for text in names_at]
+    shares = [0.5 if text.get_ha() == "center" else 1.0 for text in names_at]
+    half = style.WIDTH / 2 - 0.08  # inches
+    room = [
+        (half - 11 / 72 * abs(x) - share * box.width / dpi) / max(abs(x), 1e-3)
+        for (x, _), box, share in zip(places, boxes, shares, strict=True)
+    ]
+    unit = max(0.6, min(1.55, *room))  # inches
+    above, below = (
+        (
+            0.22
+            + max(
+                (box.height / dpi for box, text in zip(boxes, names_at, strict=True) if text.get_va() == va), default=0
+            )
+        )
+        for va in ("bottom", "top")
+    )
+    low, high = places[:, 1].min() * unit - below, places[:, 1].max() * unit + above
+    axes.set_xlim(-half / unit, half / unit)
+    axes.set_ylim(low / unit, high / unit)
+    return float(high - low)
+
+
+def _handle(marker: str, label: str, colour: str, size: float = 6) -> Line2D:
+    return Line2D([], [], linestyle="none", marker=marker, color=colour, ms=size, mec=colour, label=label)
 
 
 def _trials(axes: Axes, facts: StudyFacts, trials: list[TrialFacts], points: np.ndarray) -> None:
     errors = np.array([trial.error for trial in trials], dtype=float)
-    middle = float(np.median(errors))
-    norm = Normalize(errors.min(), max(min(errors.max(), 2.5 * middle - 1.5 * errors.min()), errors.min() + 1e-9))
-    for role, marker, size in (("searched", "o", 40), ("baseline", "D", 34)):
-        rows = [
-            i for i, t in enumerate(trials) if (t.role == SEARCHED) == (role == "searched") and t.number != facts.best
-        ]
-        rows.sort(key=lambda i: -errors[i])  # the best on top
-        if rows:
-            axes.scatter(
-                *points[rows].T, c=errors[rows], s=size, marker=marker, norm=norm, cmap=style.ERRORS,
-                edgecolors=style.PAPER, linewidths=0.7, zorder=4, label=f"{role} mixture",
-            )  # fmt: skip
-    for i, trial in enumerate(trials):
-        if trial.number == facts.best:
-            axes.scatter(
-                *points[[i]].T, c=style.BEST, s=190, marker="*", edgecolors=style.PAPER, linewidths=0.9, zorder=7,
-                label="best mixture",
-            )  # fmt: skip
-    mappable = matplotlib.cm.ScalarMappable(norm, style.ERRORS)
-    bar = axes.figure.colorbar(
-        mappable, ax=axes, orientation="horizontal", aspect=34, shrink=0.72, pad=0.03,
-        extend="max" if errors.max() > norm.vmax else "neither",
+    least, middle = float(errors.min()), float(np.median(errors))
+    most = max(min(float(errors.max()), 2.5 * middle - 1.5 * least), least + 1e-9)  # outliers share the last colour
+    norm = Normalize(least, most)
+    best = np.array([trial.number == facts.best for trial in trials])
+    searched = np.array([trial.role == SEARCHED for trial in trials])
+    for name, rows, marker, size in (("searched", searched & ~best, "o", 40), ("baseline", ~searched & ~best, "D", 34)):
+        order = np.flatnonzero(rows)[np.argsort(-errors[rows])]  # the best on top
+        drawn = axes.scatter(
+            points[order, 0], points[order, 1], c=errors[order], s=size, marker=marker, norm=norm, cmap=style.ERRORS,
+            edgecolors=style.PAPER, linewidths=0.7, zorder=4, clip_on=False,
+        )  # fmt: skip
+        style.named(drawn, name)
+    drawn = axes.scatter(
+        points[best, 0],
+        points[best, 1],
+        c=style.BEST,
+        s=190,
+        marker="*",
+        edgecolors=style.PAPER,
+        linewidths=0.9,
+        zorder=7,
+        clip_on=False,
+    )
+    style.named(drawn, "best")
+    bar = axes.get_figure(root=True).colorbar(  # type: ignore[union-attr]
+        ScalarMappable(norm, style.ERRORS), ax=axes, orientation="horizontal", aspect=34, shrink=0.72, pad=0.02,
+        extend="max" if errors.max() > most else "neither",
     )  # fmt: skip
-    bar.outline.set_visible(False)  # type: ignore[operator]
     bar.ax.locator_params(nbins=5)
-    bar.set_label("error on the shots (dark is better)")
+    bar.set_label("squared error on the shots (dark is better)")
 
 
 def _contours(axes: Axes, points: np.ndarray, distances: np.ndarray) -> None:
     if np.ptp(distances) <= 1e-9 * max(abs(distances).max(), 1e-300):
         return
+    levels = MaxNLocator(8).tick_values(float(distances.min()), float(np.quantile(distances, 0.9)))
     drawn = axes.tricontour(
-        Triangulation(*points.T), distances, levels=7, colors=style.MUTED, linewidths=0.7, alpha=0.75, zorder=1
+        Triangulation(points[:, 0], points[:, 1]),
+        distances,
+        levels=levels,
+        colors=style.MUTED,
+        linewidths=0.7,
+        alpha=0.75,
+        zorder=1,
     )
     axes.clabel(drawn, fmt="%.3g", fontsize=7.5, inline_spacing=2)
 
@@ -155,21 +211,7 @@ def _line(facts: StudyFacts, trials: list[TrialFacts]) -> Figure:
     lower: Axes
     if trials:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        for role, colour, marker in (("searched", style.SEARCHED, "o"), ("baseline", style.BASELINE, "D")):
-            rows = [t for t in trials if (t.role == SEARCHED) == (role == "searched") and t.number != facts.best]
-            if rows:
-                upper.scatter(
-                    [t.weights[1] for t in rows], [t.error for t in rows], s=30, c=colour, marker=marker,
-                    edgecolors=style.PAPER, linewidths=0.7, zorder=3, label=f"{role} mixture",
-                )  # fmt: skip
-        for trial in trials:
-            if trial.number == facts.best:
-                upper.scatter(
-                    [trial.weights[1]], [trial.error], s=190, c=style.BEST, marker="*", edgecolors=style.PAPER,
-                    linewidths=0.9, zorder=5, label="best mixture",
-                )  # fmt: skip
-        upper.set_ylabel("error on the shots")
-        upper.margins(y=0.12)
+        _errors(upper, facts, trials)
     else:
         lower = figure.add_subplot()
     shares = np.linspace(0, 1, 101)
@@ -185,8 +227,23 @@ def _line(facts: StudyFacts, trials: list[TrialFacts]) -> Figure:
         mew=1.6,
         label="hull projection",
     )
-    lower.set_ylabel("distance to target")
+    lower.set_ylabel("distance\nto target")
     lower.set_xlabel(f"weight of {right}\n(0: only {left})")
     lower.set_xlim(-0.03, 1.03)
-    figure.legend(loc="outside upper center", ncols=2, handletextpad=0.3, columnspacing=1.2)
+    figure.legend(loc="outside upper left", ncols=4, handletextpad=0.3, columnspacing=1.0, borderpad=0)
     return figure
+
+
+def _errors(axes: Axes, facts: StudyFacts, trials: list[TrialFacts]) -> None:
+    for name, marker, colour, size, rows in (
+        ("searched", "o", style.SEARCHED, 30, [t for t in trials if t.role == SEARCHED and t.number != facts.best]),
+        ("baseline", "D", style.BASELINE, 28, [t for t in trials if t.role != SEARCHED and t.number != facts.best]),
+        ("best mixture", "*", style.BEST, 190, [t for t in trials if t.number == facts.best]),
+    ):
+        if rows:
+            axes.scatter(
+                [t.weights[1] for t in rows], np.array([t.error for t in rows], dtype=float), s=size, c=colour,
+                marker=marker, edgecolors=style.PAPER, linewidths=0.7, zorder=5 - len(rows) / 1e6, label=name,
+            )  # fmt: skip
+    axes.set_ylabel("squared error\non the shots")
+    axes.margins(y=0.12)

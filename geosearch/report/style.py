@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 WIDTH = 4.8  # inches, 346 points: on a page of 400 px a point is about a pixel, so 9 pt text stays readable
 
@@ -28,7 +30,7 @@ HATCHES = ("", "////")  # a second round of colours is hatched, so twelve source
 # Error: dark is good. Cut at both ends to stay visible on white and on black.
 ERRORS = LinearSegmentedColormap.from_list("errors", matplotlib.colormaps["viridis"](np.linspace(0.08, 0.96, 256)))
 
-RC = {
+RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same picture everywhere
     "font.size": 9,
     "text.parse_math": False,  # names are data: a '$' in one is a dollar
@@ -68,15 +70,13 @@ def styled() -> Iterator[None]:
     """Inside, figures are made and drawn in this style, whatever the user's matplotlibrc says."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(RC)
+        matplotlib.rcParams.update(RC)  # type: ignore[arg-type]
         yield
 
 
 def canvas(height: float) -> Figure:
     """An empty figure of the page's width, `height` in inches, laid out so that nothing is clipped."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04)  # type: ignore[union-attr]
-    return figure
+    return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05))
 
 
 def bare(axes: Axes) -> None:
@@ -115,7 +115,7 @@ def wrap(name: str, width: int, lines: int = 2) -> str:
     return "\n".join(shorten(row, width) for row in rows)
 
 
-def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> np.ndarray:
+def spread(wanted: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
     """Places for labels: as near to the wanted ones as possible, in their order, at least `gap` apart.
 
     Places stay within [low, high] as long as all of them fit at that gap. The nearest in the sense of least

@@ -68,7 +68,7 @@ def test_a_killed_study_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, 
     path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
     assert kill_after(path, tmp_path / "cache", events, how, pause=0.02) == code
     child = command(path, tmp_path / "cache")
-    out, error = child.communicate()
+    _, error = child.communicate()
     assert child.returncode == 0, error
     assert essence(tmp_path) == essence(uninterrupted[0])
     assert not list(tmp_path.rglob("*.part"))

@@ -12,7 +12,7 @@ from torchvision import models
 from geosearch.cache import Cache
 from geosearch.domain.backbone import TorchvisionBackbone
 from geosearch.domain.dataset import LabelledSet
-from geosearch.errors import GeosearchError, InvalidOption, UnknownSet
+from geosearch.errors import GeosearchError, InvalidOption, StorageError, UnknownSet
 
 
 @pytest.fixture
@@ -47,6 +47,15 @@ def test_random_weights_leave_the_global_stream_alone(data: LabelledSet, cache: 
     first = TorchvisionBackbone(random_weights=True, size=32).fit([data], seed=0, cache=cache)
     assert torch.equal(torch.rand(3), expected)
     assert first.key != TorchvisionBackbone(random_weights=True, size=32).fit([data], seed=1, cache=cache).key
+
+
+def test_a_failed_download_of_weights_says_so(data: LabelledSet, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(name: str, weights: str) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(models, "get_model", unreachable)
+    with pytest.raises(StorageError, match="no route to host"):
+        TorchvisionBackbone(weights="IMAGENET1K_V1").fit([data], seed=0, cache=cache)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a file of torch", {"other": torch.zeros(2)}, [1, 2]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -63,6 +65,12 @@ def test_the_jitter_keeps_the_ink_inside_the_frame() -> None:
     data = glyphs("sans", "symbols", size=28, count=480)
     border = np.concatenate([data.images[:, edge].reshape(-1) for edge in (0, -1)])
     assert (border > 64).mean() < 0.005
+
+
+def test_missing_font_files_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("matplotlib.get_data_path", lambda: str(tmp_path))
+    with pytest.raises(UnknownSet, match="DejaVuSans"):
+        glyphs("sans", "upper")
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,20 @@ def test_polarity_turns_dark_on_light_only() -> None:
     assert harmonise(light, size=16, channels=1).fingerprint == light.fingerprint
 
 
+def test_a_test_part_is_judged_by_its_training_part() -> None:
+    """A test part whose few images happen to be small and light is inverted and padded like the rest."""
+    train = square_set(16, 14)
+    train = LabelledSet.from_arrays(255 - train.images, train.labels, name="light")
+    test = square_set(16, 4)
+    options = {"size": 32, "channels": 1, "margin": 0.25, "polarity": "light-on-dark"}
+    alone = harmonise(test, **options)  # type: ignore[arg-type]
+    alike = harmonise(test, **options, judged_by=train)  # type: ignore[arg-type]
+    assert alone.images[0, 16, 16, 0] == 255
+    assert alike.images[0, 16, 16, 0] == 0
+    ink = alike.images[0, 8:24, 16, 0] < 128
+    assert 0 < ink.sum() < 8  # 4 of 16 pixels would be 8 of 32 without the padding
+
+
 def test_read_only_images_are_fine() -> None:
     data = square_set(16, 8)
     data.images.flags.writeable = False
@@ -130,6 +144,8 @@ def test_wrong_options_are_refused(options: dict[str, object]) -> None:
 def test_sets_of_two_shapes_share_no_space() -> None:
     with pytest.raises(DomainMismatch, match="harmonise"):
         common_shape([square_set(8, 4), square_set(16, 4)])
+    with pytest.raises(DomainMismatch, match="got none"):
+        common_shape([])
 
 
 def test_usps_against_mnist(real_data: Path) -> None:

@@ -84,6 +84,13 @@ def test_unusual_modes_are_understood(tmp_path: Path) -> None:
     assert values == [255, 0, 40_000 >> 8, 0]
 
 
+def test_floating_point_images_are_refused(tmp_path: Path) -> None:
+    spec = two_classes(tmp_path)
+    save(tmp_path / "cat" / "9.tif", mode="F", level=1)
+    with pytest.raises(InvalidData, match="save 8-bit images"):
+        load(spec)
+
+
 def test_the_camera_s_orientation_is_followed(tmp_path: Path) -> None:
     spec = two_classes(tmp_path)
     pixels = np.zeros((8, 8), np.uint8)

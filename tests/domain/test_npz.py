@@ -72,6 +72,13 @@ def test_test_labels_out_of_range_are_refused(tmp_path: Path) -> None:
         load(f"npz:{tmp_path / 'a.npz'}", part="test")
 
 
+def test_the_test_part_checks_the_training_labels_too(tmp_path: Path) -> None:
+    words = np.array(["x", "y"] * 3)
+    np.savez(tmp_path / "a.npz", train_images=IMAGES, train_labels=words, test_images=IMAGES, test_labels=LABELS)
+    with pytest.raises(InvalidData, match="must be integers"):
+        load(f"npz:{tmp_path / 'a.npz'}", part="test")
+
+
 def test_other_and_damaged_files_are_refused(tmp_path: Path) -> None:
     whole = tmp_path / "whole.npz"
     np.savez_compressed(whole, images=IMAGES, labels=LABELS)
