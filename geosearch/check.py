@@ -64,7 +64,7 @@ def check(path: str | Path) -> Estimate:
     classes = sum(len(source.classes) for source in shelf.sources)
     step = _step_seconds(file, classes)
     rows = len(shelf.sources) + BASELINES + 2
-    steps = search.evaluations * recipe.steps + search.finalists * recipe.long_steps
+    steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
     pixels = domain.size**2 * domain.channels
     images = len(shelf.train) + sum(len(source) for source in shelf.sources)

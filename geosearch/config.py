@@ -99,7 +99,8 @@ class SearchSection(Section):
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
     prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
-    finalists: int = Field(3, ge=1, description="Best trials that go on to the long recipe.")
+    finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe.")
+    repeats: int = Field(3, ge=1, description="Long trainings of each finalist, averaged.")
     storage: str | None = Field(None, description="Database address; sqlite:///studies/<name>.db if left out.")
 
 

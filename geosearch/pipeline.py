@@ -278,6 +278,7 @@ class Study:
             sampler=file.search.sampler,
             batch=file.search.batch,
             finalists=file.search.finalists,
+            repeats=file.search.repeats,
             long_steps=file.recipe.long_steps,
             prune=file.search.prune,
             seed=seed,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from geosearch.cache import Cache
 
@@ -34,6 +36,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """No test reads or writes the user's cache; glyphs rendered by one test serve the next."""
     base = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("GEOSEARCH_CACHE", str(base))
+
+
+@event.listens_for(Engine, "connect")
+def _hurried(connection, _record) -> None:
+    """Tests kill processes, never the machine: their databases need not wait for the disk."""
+    if type(connection).__module__ == "sqlite3":
+        connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import numpy as np
 from geosearch import seeds
 from geosearch.cache import content_key
 from geosearch.domain.dataset import LabelledSet
-from geosearch.errors import DomainMismatch
+from geosearch.errors import DomainMismatch, InvalidOption, TrainingFailed
 from geosearch.evaluate.leave_one_out import RidgeFit, leave_one_out, one_hot, ridge_fit
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Augmentation, Recipe, facts_of
@@ -79,6 +79,10 @@ class RidgeHead(_Option):
 
     ridge: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.ridge is not None and not self.ridge > 0:
+            raise InvalidOption(f"ridge must be greater than 0, or None to choose it, got {self.ridge}")
+
     def score(self, network: Network, shots: LabelledSet, seed: int) -> Score:
         z, y, _ = _regression(network, shots)
         result = leave_one_out(z, y, self.ridge)
@@ -104,19 +108,27 @@ class FineTune(_Option):
         folds: parts of the cross-validation; at most as many as the smallest class has shots.
     """
 
-    steps: int = 150
+    steps: int = 200
     batch: int = 50
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.1
     label_smoothing: float = 0.1
     augmentation: Augmentation = field(default_factory=Augmentation)
     folds: int = 3
+
+    def __post_init__(self) -> None:
+        if self.folds < 2:
+            raise InvalidOption(f"cross-validation needs at least 2 folds, got {self.folds}")
+        self._recipe()  # refuses what it refuses
 
     def score(self, network: Network, shots: LabelledSet, seed: int) -> Score:
         return cross_validate(lambda part: self.fit(network, part, seed), shots, self.folds, seed)
 
     def fit(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
-        recipe = Recipe(
+        return NetworkPredictor(fine_tune(network, shots, self._recipe(), seed))
+
+    def _recipe(self) -> Recipe:
+        return Recipe(
             steps=self.steps,
             batch=self.batch,
             learning_rate=self.learning_rate,
@@ -124,7 +136,6 @@ class FineTune(_Option):
             label_smoothing=self.label_smoothing,
             augmentation=self.augmentation,
         )
-        return NetworkPredictor(fine_tune(network, shots, recipe, seed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +199,8 @@ def stratified_folds(
 def _regression(network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray, float]:
     """Scaled features (n, d) whose centred squared norm is 1 on average, one-hot labels (n, c), the scale."""
     z = features(network, shots.images).astype(np.float64)
+    if not np.isfinite(z).all():
+        raise TrainingFailed("the network's features are not finite numbers; lower recipe.learning_rate")
     spread = float(np.sqrt(((z - z.mean(0)) ** 2).sum(1).mean()))
     scale = 1.0 / spread if spread > 0 else 1.0
     return z * scale, one_hot(shots.labels, len(shots.classes)), scale

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 from torch import nn
 
 from geosearch import seeds
@@ -13,7 +14,9 @@ from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.train import fine_tune
 
-CHOICES = ((150, 1.0), (400, 1.0), (400, 0.3))  # (steps, factor on the learning rate), fewest steps first
+CHOICES = ((0.5, 1.0), (1.5, 1.0), (1.5, 0.3))  # factors on the recipe's steps and on its learning rate
+BATCH = 50
+LABEL_SMOOTHING = 0.1
 FOLDS = 3
 
 
@@ -21,10 +24,15 @@ def tuned(shots: LabelledSet, recipe: Recipe, seed: int) -> Recipe:
     """The recipe with the steps and learning rate that cross-validation on the shots likes best.
 
     Choosing among numbers of steps is the early stop: no image is spared from the final training to watch it.
-    With a single shot per class nothing can be left out, and the middle choice is taken.
+    The longest has half as many steps again as the recipe, about what pretraining and fine-tuning take together.
+    With a single shot of a class nothing can be left out, and the middle choice is taken.
     """
-    recipes = [replace(recipe, steps=steps, learning_rate=recipe.learning_rate * rate) for steps, rate in CHOICES]
-    if len(shots) < 2 * len(shots.classes):
+    base = replace(recipe, batch=BATCH, label_smoothing=LABEL_SMOOTHING)
+    recipes = [
+        replace(base, steps=round(base.steps * steps), learning_rate=base.learning_rate * rate)
+        for steps, rate in CHOICES
+    ]
+    if int(np.bincount(shots.labels, minlength=len(shots.classes)).min()) < 2:
         return recipes[len(recipes) // 2]
     return min(
         recipes,
@@ -43,7 +51,7 @@ def few_shot_ridge(shots: LabelledSet, recipe: Recipe, seed: int) -> Predictor:
     """A ridge head on what no pretraining leaves: raw pixels or an untrained network, by leave-one-out."""
     height, width, channels = shots.shape
     classes = len(shots.classes)
-    pixels = Network(nn.Flatten(), nn.Linear(height * width * channels, classes))
+    pixels = Network(nn.Flatten(), nn.utils.skip_init(nn.Linear, height * width * channels, classes))
     untrained = recipe.network.build(channels, height, classes, seeds.integer(seed, "few-shot"))
     head = RidgeHead()
     return head.fit(min((pixels, untrained), key=lambda n: head.score(n, shots, seed).squared_error), shots, seed)

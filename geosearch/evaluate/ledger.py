@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geosearch.cache import atomic_write
+from geosearch.errors import StorageError
 
 
 @dataclass(frozen=True)
@@ -45,14 +46,14 @@ class Ledger:
         """The evaluation kept under `key`; None if absent, or damaged (with a warning)."""
         path = self.path(key)
         try:
-            text = path.read_text(encoding="utf-8")
+            entry = Evaluation(**json.loads(path.read_bytes()))
+            numbers = (entry.squared_error, entry.top1_error, entry.wall_seconds)
+            if entry.key != key or not isinstance(entry.facts, dict) or not all(map(math.isfinite, numbers)):
+                raise ValueError("content")
         except FileNotFoundError:
             return None
-        try:
-            entry = Evaluation(**json.loads(text))
-            numbers = (entry.squared_error, entry.top1_error, entry.wall_seconds)
-            if entry.key != key or not all(math.isfinite(number) for number in numbers):
-                raise ValueError("content")
+        except OSError as error:
+            raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
         except (ValueError, TypeError):
             warnings.warn(f"{path} is damaged; its evaluation will be done again", RuntimeWarning, stacklevel=2)
             return None

@@ -40,7 +40,7 @@ class Network(nn.Module):
     def with_head(self, classes: int, seed: int) -> Network:
         """A copy with the same body and a new head for `classes` classes; this network stays as it is."""
         twin = copy.deepcopy(self)
-        twin.head = nn.Linear(self.head.in_features, classes)
+        twin.head = nn.utils.skip_init(nn.Linear, self.head.in_features, classes)
         _initialise(twin.head, seeds.torch_stream(seed, "head"))
         return twin.to(self.head.weight.device)
 
@@ -87,8 +87,9 @@ class SmallConv(_Option):
             # pooled before it is normalised: a quarter of the elementwise work, almost the same maxima
             layers += [convolution, nn.MaxPool2d(2), *rest]
             inputs = outputs
-        layers += [nn.AdaptiveAvgPool2d(2), nn.Flatten()]
-        return _seeded(nn.Sequential(*layers), 4 * inputs, classes, seed)
+        if size // 8 != 2:  # at 16 px the maps are four quarters already
+            layers.append(nn.AdaptiveAvgPool2d(2))
+        return _seeded(nn.Sequential(*layers, nn.Flatten()), 4 * inputs, classes, seed)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -115,13 +115,16 @@ def _shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> It
         yield images[rows], labels[rows]
 
 
-def _read_out(network: Network, function, images: np.ndarray, batch: int) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _read_out(
+    network: Network, function: Callable[[torch.Tensor], torch.Tensor], images: np.ndarray, batch: int
+) -> np.ndarray:
     was_training = network.training
     network.eval()
     place = network.head.weight.device
     with torch.inference_mode():
         parts = [
-            function(as_tensor(images[i : i + batch]).to(place)).cpu().numpy() for i in range(0, len(images), batch)
+            function(as_tensor(images[i : i + batch]).to(place)).cpu().numpy()
+            for i in range(0, max(len(images), 1), batch)
         ]
     network.train(was_training)
     return np.concatenate(parts)

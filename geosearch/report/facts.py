@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from geosearch import seeds
-
 from geosearch.domain.dataset import balanced_rows
 from geosearch.domain.fewshot import Target
 from geosearch.geodesic.anchors import Anchors

@@ -17,31 +17,32 @@ from scipy.optimize import nnls
 
 from geosearch.report import style
 from geosearch.report.facts import StudyFacts
+from geosearch.report.picture import ended, errors_of, kinds
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.store import TrialFacts
 
 
 def hull_map(facts: StudyFacts) -> Figure:
     """A triangle for three sources, a regular polygon for more, a line for two."""
-    trials = [trial for trial in facts.trials if trial.error is not None and np.isfinite(trial.error)]
+    trials = ended(facts)
     return _line(facts, trials) if len(facts.sources) == 2 else _polygon(facts, trials)
 
 
 def corners(gram: np.ndarray) -> np.ndarray:
     """(m, 2) corners of a regular polygon, sources that are close to each other next to each other.
 
-    Source 0 is at the top (left); the round trip through all sources is shortened by 2-opt on their squared distances
-    E|T_i z - T_j z|^2 = G_ii + G_jj - 2 G_ij.
+    Source 0 is at the top (left); the round trip through all sources is shortened by 2-opt on their distances,
+    squared E|T_i z - T_j z|^2 = G_ii + G_jj - 2 G_ij.
     """
     m, diagonal = len(gram), np.diag(gram)
-    between = diagonal[:, None] + diagonal[None, :] - 2 * gram
+    between = np.sqrt(np.maximum(diagonal[:, None] + diagonal[None, :] - 2 * gram, 0))
     tour = list(range(m))
     improved = True
     while improved:
         improved = False
         for i, j in combinations(range(1, m), 2):
             a, b, c, d = tour[i - 1], tour[i], tour[j], tour[(j + 1) % m]
-            if between[a, c] + between[b, d] < between[a, b] + between[c, d] - 1e-12 * diagonal.sum():
+            if between[a, c] + between[b, d] < between[a, b] + between[c, d] - 1e-9 * between.sum():
                 tour[i : j + 1] = tour[i : j + 1][::-1]
                 improved = True
     angles = np.pi / 2 - np.pi * (2 * np.arange(m) - (m % 2 == 0)) / m  # an even polygon stands on a side
@@ -101,7 +102,7 @@ def _polygon(facts: StudyFacts, trials: list[TrialFacts]) -> Figure:
         marks += [
             _handle("o", "searched", style.MUTED),
             _handle("D", "baseline", style.MUTED),
-            _handle("*", "best mixture", style.BEST, size=11),
+            _handle("*", "best", style.BEST, size=11),
         ]
     figure.legend(handles=marks, loc="outside lower center", ncols=4, handletextpad=0.1, columnspacing=0.9)
     return figure
@@ -109,34 +110,21 @@ def _polygon(facts: StudyFacts, trials: list[TrialFacts]) -> Figure:
 
 def _corner_names(axes: Axes, places: np.ndarray, names: Sequence[str]) -> float:
     """Write the names around the polygon and set limits that leave room for them; height of the axes, inches."""
-    names_at = []
+    half, gap = style.WIDTH / 2 - 0.08, 11 / 72  # inches
+    units, above, below = [3.1 / float(np.ptp(places[:, 1]))], 0.22, 0.22  # inches: of radius 1; outside the polygon
     for name, (x, y) in zip(names, places, strict=True):
         level = "bottom" if y > 0.6 else "top" if y < -0.45 else "center"
         beside = abs(x) > 0.05 and (len(names) > 6 or level == "center")
-        names_at.append(
-            axes.annotate(
-                name, (x, y), (11 * x, 11 * y), textcoords="offset points", va=level, linespacing=1.05, fontsize=8.5,
-                ha="center" if not beside else "left" if x > 0 else "right", in_layout=False,
-            )
+        text = axes.annotate(
+            name, (x, y), (72 * gap * x, 72 * gap * y), textcoords="offset points", va=level, linespacing=1.05,
+            ha="center" if not beside else "left" if x > 0 else "right", fontsize=8.5, in_layout=False,
         )  # fmt: skip
-    dpi = axes.get_figure(root=True).dpi  # type: ignore[union-attr]
-    boxes = [text.get_window_extent() for text in names_at]
-    shares = [0.5 if text.get_ha() == "center" else 1.0 for text in names_at]
-    half = style.WIDTH / 2 - 0.08  # inches
-    room = [
-        (half - 11 / 72 * abs(x) - share * box.width / dpi) / max(abs(x), 1e-3)
-        for (x, _), box, share in zip(places, boxes, shares, strict=True)
-    ]
-    unit = max(0.6, min(1.55, *room))  # inches
-    above, below = (
-        (
-            0.22
-            + max(
-                (box.height / dpi for box, text in zip(boxes, names_at, strict=True) if text.get_va() == va), default=0
-            )
-        )
-        for va in ("bottom", "top")
-    )
+        box = text.get_window_extent()
+        wide, tall = box.width / axes.figure.dpi, box.height / axes.figure.dpi
+        units.append((half - gap * abs(x) - wide * (1 if beside else 0.5)) / max(abs(x), 1e-3))
+        above = max(above, 0.22 + tall) if level == "bottom" else above
+        below = max(below, 0.22 + tall) if level == "top" else below
+    unit = max(0.6, min(units))
     low, high = places[:, 1].min() * unit - below, places[:, 1].max() * unit + above
     axes.set_xlim(-half / unit, half / unit)
     axes.set_ylim(low / unit, high / unit)
@@ -148,7 +136,7 @@ def _handle(marker: str, label: str, colour: str, size: float = 6) -> Line2D:
 
 
 def _trials(axes: Axes, facts: StudyFacts, trials: list[TrialFacts], points: np.ndarray) -> None:
-    errors = np.array([trial.error for trial in trials], dtype=float)
+    errors = errors_of(trials)
     least, middle = float(errors.min()), float(np.median(errors))
     most = max(min(float(errors.max()), 2.5 * middle - 1.5 * least), least + 1e-9)  # outliers share the last colour
     norm = Normalize(least, most)
@@ -173,7 +161,7 @@ def _trials(axes: Axes, facts: StudyFacts, trials: list[TrialFacts], points: np.
         clip_on=False,
     )
     style.named(drawn, "best")
-    bar = axes.get_figure(root=True).colorbar(  # type: ignore[union-attr]
+    bar = axes.figure.colorbar(
         ScalarMappable(norm, style.ERRORS), ax=axes, orientation="horizontal", aspect=34, shrink=0.72, pad=0.02,
         extend="max" if errors.max() > most else "neither",
     )  # fmt: skip
@@ -185,6 +173,7 @@ def _contours(axes: Axes, points: np.ndarray, distances: np.ndarray) -> None:
     if np.ptp(distances) <= 1e-9 * max(abs(distances).max(), 1e-300):
         return
     levels = MaxNLocator(8).tick_values(float(distances.min()), float(np.quantile(distances, 0.9)))
+    levels = levels[levels > distances.min() + 0.03 * np.ptp(distances)]  # a speck around the least says nothing
     drawn = axes.tricontour(
         Triangulation(points[:, 0], points[:, 1]),
         distances,
@@ -194,7 +183,8 @@ def _contours(axes: Axes, points: np.ndarray, distances: np.ndarray) -> None:
         alpha=0.75,
         zorder=1,
     )
-    axes.clabel(drawn, fmt="%.3g", fontsize=7.5, inline_spacing=2)
+    for label in axes.clabel(drawn, levels[::2], fmt="%.3g", fontsize=7.5, inline_spacing=2):
+        label.set_gid("contour")
 
 
 def _fan(outline: np.ndarray, steps: int) -> np.ndarray:
@@ -211,7 +201,10 @@ def _line(facts: StudyFacts, trials: list[TrialFacts]) -> Figure:
     lower: Axes
     if trials:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        _errors(upper, facts, trials)
+        for group, look in kinds(facts, trials):
+            upper.scatter([trial.weights[1] for trial in group], errors_of(group), **look)
+        upper.set_ylabel("squared error\non the shots")
+        upper.margins(y=0.12)
     else:
         lower = figure.add_subplot()
     shares = np.linspace(0, 1, 101)
@@ -232,18 +225,3 @@ def _line(facts: StudyFacts, trials: list[TrialFacts]) -> Figure:
     lower.set_xlim(-0.03, 1.03)
     figure.legend(loc="outside upper left", ncols=4, handletextpad=0.3, columnspacing=1.0, borderpad=0)
     return figure
-
-
-def _errors(axes: Axes, facts: StudyFacts, trials: list[TrialFacts]) -> None:
-    for name, marker, colour, size, rows in (
-        ("searched", "o", style.SEARCHED, 30, [t for t in trials if t.role == SEARCHED and t.number != facts.best]),
-        ("baseline", "D", style.BASELINE, 28, [t for t in trials if t.role != SEARCHED and t.number != facts.best]),
-        ("best mixture", "*", style.BEST, 190, [t for t in trials if t.number == facts.best]),
-    ):
-        if rows:
-            axes.scatter(
-                [t.weights[1] for t in rows], np.array([t.error for t in rows], dtype=float), s=size, c=colour,
-                marker=marker, edgecolors=style.PAPER, linewidths=0.7, zorder=5 - len(rows) / 1e6, label=name,
-            )  # fmt: skip
-    axes.set_ylabel("squared error\non the shots")
-    axes.margins(y=0.12)

@@ -18,12 +18,14 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 WIDTH = 4.8  # inches, 346 points: on a page of 400 px a point is about a pixel, so 9 pt text stays readable
 
-# Inks follow the page: in an SVG they become CSS variables, and a dark page swaps them.
+# Inks follow the page: in an SVG they become CSS variables, which a dark page sets to other values.
 INK, MUTED, GRID, PAPER = "#1b2026", "#5b6571", "#dde1e6", "#fffffe"
-VARIABLES = {INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--card"}
-
-# Okabe & Ito 2008; chosen to differ for all common kinds of colour blindness, on white and on black.
-BEST, BASELINE, SEARCHED = "#d55e00", "#0072b2", "#8a949e"
+# Okabe & Ito 2008: colours that differ for all common kinds of colour blindness. The inks among them are one digit
+# off, so that the shades of the sources, which are the same on every page, are not taken for them.
+BEST, BASELINE, SEARCHED = "#d55e01", "#0072b3", "#8a949e"
+VARIABLES = {
+    INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--card", BEST: "--best", BASELINE: "--baseline"
+}  # fmt: skip
 SHADES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 HATCHES = ("", "////")  # a second round of colours is hatched, so twelve sources stay apart
 

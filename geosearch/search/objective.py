@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
 
 from geosearch import seeds
 from geosearch.cache import content_key
@@ -43,8 +45,13 @@ class Objective:
     seed: int
     device: str = "cpu"
 
-    def __call__(self, weights: Weights, steps: int | None = None) -> Evaluation:
+    def __call__(self, weights: Weights, steps: int | None = None, repeat: int = 0) -> Evaluation:
         """Evaluate one mixture with the recipe, or with the recipe at another number of steps.
+
+        Args:
+            weights: the mixture.
+            steps: pretraining steps; the recipe's if None.
+            repeat: number of the repetition; each trains with a seed of its own, the same for all mixtures.
 
         Raises:
             TrainingFailed: the loss stopped being finite.
@@ -59,54 +66,58 @@ class Objective:
             adaptation=self.adaptation.key,
             shots=self.shots.fingerprint,
             seed=self.seed,
+            repeat=repeat,
         )
         if known := self.ledger.get(key):
             return known
         start = time.perf_counter()
-        seed = seeds.integer(self.seed, "evaluation")
+        seed = seeds.integer(self.seed, "evaluation", repeat)
         network = pretrain(mixture, recipe, seed, device=self.device)
         score = self.adaptation.score(network, self.shots, seed)
         evaluation = Evaluation(key, score.squared_error, score.top1_error, time.perf_counter() - start)
         self.ledger.put(key, evaluation)
         return evaluation
 
-    def many(
-        self, weights: Sequence[Weights], *, steps: int | None = None, jobs: int = 1
-    ) -> list[Evaluation | TrainingFailed]:
-        """Evaluate side by side in `jobs` processes; a failed training comes back as its error."""
-        return list(in_processes([(_attempt, (self, point, steps)) for point in weights], jobs))
+    def many(self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int) -> list[Evaluation | TrainingFailed]:
+        """Evaluate (weights, steps, repeat) side by side in `jobs` processes; a failed training is its error."""
+        return list(in_processes([(_attempt, (self, *call)) for call in calls], jobs))
 
 
 def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int) -> Iterable[Any]:
     """Results of the calls in their order, each computed with one thread, so that numbers do not depend on `jobs`."""
     if jobs == 1 or len(calls) == 1:
         for function, arguments in calls:
-            yield _alone(function, arguments)
+            with one_thread():
+                result = function(*arguments)
+            yield result
     else:
         workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator")
-        yield from workers(delayed(_alone)(function, arguments) for function, arguments in calls)
+        yield from workers(delayed(_in_child)(os.getpid(), function, arguments) for function, arguments in calls)
 
 
-def _alone(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    if os.getppid() != parent:  # the search was killed: what is still queued is not worth training
+        os._exit(1)
     with one_thread():
         return function(*arguments)
 
 
-def _attempt(objective: Objective, weights: Weights, steps: int | None) -> Evaluation | TrainingFailed:
+def _attempt(objective: Objective, weights: Weights, steps: int | None, repeat: int) -> Evaluation | TrainingFailed:
     try:
-        return objective(weights, steps)
+        return objective(weights, steps, repeat)
     except TrainingFailed as failure:
         return failure
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Train with one thread, whatever the machine offers: sums then do not depend on how they were split."""
+    """Compute with one thread, whatever the machine offers: sums then do not depend on how they were split."""
     import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         torch.set_num_threads(before)

@@ -24,7 +24,7 @@ from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights, concentration_of, spread_of
 from geosearch.progress import Progress
 from geosearch.search.baselines import SEARCHED
-from geosearch.search.objective import Objective
+from geosearch.search.objective import Objective, one_thread
 from geosearch.search.proxy import HeldOut, Trust, trust
 from geosearch.search.pruner import PROXY_RUNG
 from geosearch.search.sampler import Given, sampler_for
@@ -44,6 +44,7 @@ class SearchOptions:
         sampler: who proposes: "gp", "tpe" or "random".
         batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
         finalists: trials that go on to the long recipe.
+        repeats: trainings of each finalist, averaged, so that it is not luck that wins.
         long_steps: its number of steps.
         prune: whether a trusted proxy may stop trials.
         seed: of the study.
@@ -53,7 +54,8 @@ class SearchOptions:
     evaluations: int = 24
     sampler: str = "gp"
     batch: int = 2
-    finalists: int = 3
+    finalists: int = 5
+    repeats: int = 3
     long_steps: int = 1000
     prune: bool = True
     seed: int = 0
@@ -79,11 +81,12 @@ class Search:
             GeosearchError: several trainings in a row failed.
         """
         self.store.reap()
-        while self._left() > 0:
-            with self._timed("evaluations"):
-                self._round()
-        with self._timed("finalists"):
-            self._promote()
+        with one_thread():
+            while self._left() > 0:
+                with self._timed("evaluations"):
+                    self._round()
+            with self._timed("finalists"):
+                self._promote()
         return best_of(self.store.trials())
 
     def _left(self) -> int:
@@ -123,11 +126,9 @@ class Search:
         study = self.store.study
         study.sampler = Given(params) if params else sampler_for(name, seed)
         trial = study.ask()
-        trial.set_user_attr("round", number)
-        trial.set_user_attr("index", index)
-        trial.set_user_attr("role", role)
         point = self.store.space.suggest(trial)
-        trial.set_user_attr("closed_form", self.hull.distance(point))
+        facts = {"round": number, "index": index, "role": role, "closed_form": self.hull.distance(point)}
+        trial.set_user_attr("proposal", facts)  # one attribute, one transaction
         trial.report(self.held_out.otdd(point), PROXY_RUNG)
         return trial, point
 
@@ -145,7 +146,7 @@ class Search:
         self, trial: optuna.Trial, point: Weights, index: int, trials: Sequence[TrialFacts], agreement: Trust
     ) -> bool:
         """End a proposal before it is trained: it repeats a trial, or a trusted proxy speaks against it."""
-        if trial.user_attrs["role"] != SEARCHED or index >= PATIENCE:
+        if trial.user_attrs["proposal"]["role"] != SEARCHED or index >= PATIENCE:
             return False
         twin = next((old for old in trials if old.state == "complete" and _alike(old.point, point)), None)
         if twin:
@@ -160,20 +161,19 @@ class Search:
         return True
 
     def _evaluate(self, asked: Sequence[tuple[optuna.Trial, Weights]]) -> None:
-        results = self.objective.many([point for _, point in asked], jobs=self.options.jobs)
+        results = self.objective.many([(point, None, 0) for _, point in asked], jobs=self.options.jobs)
         for (trial, _), result in zip(asked, results, strict=True):
             if isinstance(result, TrainingFailed):
                 trial.set_user_attr("failure", str(result))
                 self.store.study.tell(trial, state=TrialState.FAIL)
                 self.progress.event("failed", trial=trial.number, reason=str(result))
                 continue
-            trial.set_user_attr("top1_error", result.top1_error)
-            trial.set_user_attr("wall_seconds", result.wall_seconds)
+            trial.set_user_attr("result", {"top1_error": result.top1_error, "wall_seconds": result.wall_seconds})
             self.store.study.tell(trial, result.squared_error)
             self.progress.event(
                 "trial",
                 trial=trial.number,
-                role=trial.user_attrs["role"],
+                role=trial.user_attrs["proposal"]["role"],
                 error=result.squared_error,
                 done=self.options.evaluations - self._left(),
                 total=self.options.evaluations,
@@ -190,13 +190,15 @@ class Search:
         """Evaluate the best few once more with the long recipe."""
         ranked = sorted((t for t in self.store.trials() if t.state == "complete"), key=lambda t: (t.error, t.number))
         finalists = [trial for trial in ranked[: self.options.finalists] if trial.long_error is None]
-        results = self.objective.many(
-            [trial.point for trial in finalists], steps=self.options.long_steps, jobs=self.options.jobs
-        )
-        for trial, result in zip(finalists, results, strict=True):
-            if not isinstance(result, TrainingFailed):
-                self.store.note(trial.number, long_error=result.squared_error, long_top1_error=result.top1_error)
-                self.progress.event("finalist", trial=trial.number, error=result.squared_error)
+        repeats = range(self.options.repeats)
+        calls = [(trial.point, self.options.long_steps, repeat) for trial in finalists for repeat in repeats]
+        results = iter(self.objective.many(calls, jobs=self.options.jobs))
+        for trial in finalists:
+            own = [result for result in (next(results) for _ in repeats) if not isinstance(result, TrainingFailed)]
+            if own:
+                error = float(np.mean([result.squared_error for result in own]))
+                self.store.note(trial.number, long_error=error)
+                self.progress.event("finalist", trial=trial.number, error=error)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:

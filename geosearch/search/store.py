@@ -126,11 +126,10 @@ class StudyStore:
 
     def abandoned(self) -> dict[tuple[int, int], dict[str, Any]]:
         """(round, index) -> parameters of the reaped proposals that had been asked for in full."""
-        wanted = {*self.space.coordinates, "spread", "pairing"}
         return {
-            (trial.user_attrs["round"], trial.user_attrs["index"]): trial.params
+            (trial.user_attrs["proposal"]["round"], trial.user_attrs["proposal"]["index"]): trial.params
             for trial in self.study.get_trials(deepcopy=False)
-            if _reaped(trial) and wanted <= set(trial.params)
+            if _reaped(trial) and "proposal" in trial.user_attrs
         }
 
     def note(self, number: int, **facts: Any) -> None:
@@ -152,23 +151,24 @@ class StudyStore:
         self.remember("stages", {**stages, stage: stages.get(stage, 0.0) + seconds})
 
     def _facts(self, trial: FrozenTrial, notes: Mapping[str, Any]) -> TrialFacts:
-        point, attributes = self.space.weights_of(trial.params), trial.user_attrs
+        point = self.space.weights_of(trial.params)
+        proposal, result = trial.user_attrs["proposal"], trial.user_attrs.get("result", {})
         return TrialFacts(
             number=trial.number,
             state={TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "failed"),
-            role=attributes["role"],
+            role=proposal["role"],
             weights=point.values,
             concentration=point.concentration,
             pairing=point.pairing,
-            closed_form=attributes["closed_form"],
+            closed_form=proposal["closed_form"],
             held_out_otdd=trial.intermediate_values.get(PROXY_RUNG),
             error=trial.value if trial.state == TrialState.COMPLETE else None,
-            top1_error=attributes.get("top1_error"),
+            top1_error=result.get("top1_error"),
             long_error=notes.get("long_error"),
-            wall_seconds=attributes.get("wall_seconds", 0.0),
-            round=attributes["round"],
-            index=attributes["index"],
-            reason=attributes.get("failure", attributes.get("reason", "")),
+            wall_seconds=result.get("wall_seconds", 0.0),
+            round=proposal["round"],
+            index=proposal["index"],
+            reason=trial.user_attrs.get("failure", trial.user_attrs.get("reason", "")),
         )
 
 

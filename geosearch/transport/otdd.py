@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -12,39 +13,57 @@ from geosearch.cache import Cache
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import Embedding, Pixels
 from geosearch.errors import DomainMismatch
-from geosearch.transport.cost import Problem
-from geosearch.transport.labels import GaussianLabels, LabelDistance, label_vectors
-from geosearch.transport.plan import Parts, Plan
+from geosearch.transport.cost import ClassVectors, Problem
+from geosearch.transport.labels import GaussianLabels, LabelDistance
+from geosearch.transport.plan import Parts, Plan, cost_of
 from geosearch.transport.solve import Exact, Solver, solve
+from geosearch.transport.vectors import LabelVectors, label_vectors
 
 _GAUSSIAN, _EXACT, _PIXELS = GaussianLabels(), Exact(), Pixels()
 
 
 @dataclass(frozen=True, eq=False)
 class Distance:
-    """How far two labelled sets are apart.
+    """How far two labelled sets are apart, and by which plan.
+
+    `value` is the true ground cost. What needs the distances between classes of the same set, the embedded
+    value and the distortion of the label vectors, is worked out when first asked for.
 
     Attributes:
         value: mean ground cost under the plan, squared feature units; the OTDD when the plan is optimal.
         parts: the value split into features and labels.
-        embedded_value: mean squared distance of z = (sqrt(lx) x, sqrt(ly) e_y) under the same plan.
-        label_distortion: relative error of the label vectors' squared distances.
-        label_table: (c, c2) squared W2 between the classes of the two sets.
-        plan: who went where.
-        converged: whether the solver reached what it promises.
-        wall_seconds: time of everything above.
+        converged: whether the solver reached what it promises; `plan.message` says more.
+        wall_seconds: time of encoding, label table and plan.
         size: rows used of each set.
+        label_table: (c, c2) squared W2 between the classes of the two sets; NaN for classes without rows.
+        plan: who went where.
     """
 
     value: float
     parts: Parts
-    embedded_value: float
-    label_distortion: float
-    label_table: np.ndarray = field(repr=False)
-    plan: Plan = field(repr=False)
     converged: bool
     wall_seconds: float
     size: tuple[int, int]
+    label_table: np.ndarray = field(repr=False)
+    plan: Plan = field(repr=False)
+    _joint: _JointLabels = field(repr=False)
+    _problem: Problem = field(repr=False)
+
+    @cached_property
+    def embedded_value(self) -> float:
+        """Mean squared distance of z = (sqrt(lx) x, sqrt(ly) e_y) under the same plan."""
+        parts = cost_of(self._problem.embedded(), self.plan.coupling)
+        return parts.features + parts.labels
+
+    @property
+    def label_vectors(self) -> LabelVectors:
+        """(c + c2, r) vectors of the first set's classes, then the second's."""
+        return self._joint.vectors
+
+    @property
+    def label_distortion(self) -> float:
+        """Relative error of the label vectors' squared distances; 0 when the table is Euclidean."""
+        return self.label_vectors.distortion
 
 
 def otdd(
@@ -62,6 +81,10 @@ def otdd(
 ) -> Distance:
     """Optimal transport distance between two labelled sets. Source: Alvarez-Melis & Fusi 2020.
 
+    Example:
+        >>> digits = geosearch.load("digits")  # doctest: +SKIP
+        >>> geosearch.otdd(digits, geosearch.load("fonts/sans-digits"), samples=1000).value  # doctest: +SKIP
+
     Args:
         a: first set, images (n, h, w, ch).
         b: second set, images (p, h, w, ch).
@@ -70,8 +93,8 @@ def otdd(
         embedding: where the cost is measured.
         samples: at most this many rows of each set, drawn evenly over the classes; all if None.
         seed: of that draw.
-        feature_weight: lx in the ground cost.
-        label_weight: ly in the ground cost.
+        feature_weight: lx in the ground cost  lx |x - x'|^2 + ly W2^2(y, y').
+        label_weight: ly.
         cache: where fitted embeddings are kept; the default cache if None.
 
     Raises:
@@ -84,32 +107,45 @@ def otdd(
             f"set '{a.name}' has images {a.shape}, set '{b.name}' {b.shape}; harmonise them to one size first"
         )
     if samples is not None:
-        a, b = (part.sample(samples, seeds.stream(seed, "otdd", part.name)) for part in (a, b))
+        a, b = (one.sample(samples, seeds.stream(seed, "otdd", one.fingerprint)) for one in (a, b))
     encoder = embedding.fit([a, b], seed=seed, cache=cache or Cache.default())
     x, x2 = encoder.encode(a.images), encoder.encode(b.images)
-    c, c2 = len(a.classes), len(b.classes)
-    joint = labels.table([x[a.labels == k] for k in range(c)] + [x2[b.labels == k] for k in range(c2)])
-    vectors = label_vectors(joint)
+    groups, groups2 = _by_class(x, a), _by_class(x2, b)
+    table = labels.table(groups, groups2)
+    joint = _JointLabels(labels, groups, groups2, table)
     problem = Problem(
         x,
         a.labels,
         x2,
         b.labels,
-        joint[:c, c:],
+        table,
         feature_weight=feature_weight,
         label_weight=label_weight,
-        vectors=(vectors.vectors[:c], vectors.vectors[c:]),
+        vectors=joint.split,
     )
     plan = solve(problem, solver)
-    embedded = Plan.of(problem.embedded(), plan.coupling, converged=plan.converged, message=plan.message)
-    return Distance(
-        value=plan.value,
-        parts=plan.parts,
-        embedded_value=embedded.value,
-        label_distortion=vectors.distortion,
-        label_table=joint[:c, c:],
-        plan=plan,
-        converged=plan.converged,
-        wall_seconds=time.perf_counter() - start,
-        size=(len(a), len(b)),
-    )
+    wall_seconds = time.perf_counter() - start
+    return Distance(plan.value, plan.parts, plan.converged, wall_seconds, (len(a), len(b)), table, plan, joint, problem)
+
+
+@dataclass(frozen=True, eq=False)
+class _JointLabels:
+    """The label vectors of both sets together, worked out when first asked for."""
+
+    labels: LabelDistance
+    groups: list[np.ndarray]
+    groups2: list[np.ndarray]
+    cross: np.ndarray  # (c, c2)
+
+    @cached_property
+    def vectors(self) -> LabelVectors:
+        within, within2 = self.labels.table(self.groups), self.labels.table(self.groups2)
+        return label_vectors(np.block([[within, self.cross], [self.cross.T, within2]]))
+
+    def split(self) -> ClassVectors:
+        vectors, c = self.vectors.vectors, len(self.groups)
+        return vectors[:c], vectors[c:]
+
+
+def _by_class(features: np.ndarray, data: LabelledSet) -> list[np.ndarray]:
+    return [features[data.labels == label] for label in range(len(data.classes))]

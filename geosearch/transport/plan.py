@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import sparse
@@ -23,13 +24,15 @@ class Plan:
     """Who goes where, and at what mean cost.
 
     Attributes:
-        coupling: (n, p) masses, sparse; rows sum to a, columns to b as far as the message says.
+        coupling: (n, p) masses, sparse; its rows sum to a and its columns to b.
         value: true mean ground cost under this coupling, squared feature units.
         parts: the value split into features and labels.
         converged: whether the solver reached what it promises.
         message: how it ended, and what to do if that is not good enough.
-        potentials: (n,) and (p,) dual potentials, when the solver has them.
-        lower_bound: a proven lower bound of the optimal value, when the solver has one.
+        potentials: (n,) and (p,) dual potentials, NaN for points without mass; None if the solver has none.
+        epsilon: entropic regularisation of the potentials, squared feature units; 0 for unregularised ones.
+        lower_bound: no plan costs less; None if the solver proves nothing.
+        divergence: debiased entropic value, zero between equal sets; None for other solvers.
     """
 
     coupling: sparse.csr_array
@@ -38,44 +41,68 @@ class Plan:
     converged: bool
     message: str
     potentials: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
+    epsilon: float = 0.0
     lower_bound: float | None = None
+    divergence: float | None = None
 
     @classmethod
-    def of(cls, problem: Problem, coupling: sparse.csr_array, **facts: object) -> Plan:
-        """Evaluate the true cost of a coupling, pair by pair in float64, so no rounding of a solver enters it."""
-        entries = coupling.tocoo()
-        features, labels = problem.pair_costs(entries.row, entries.col)
-        parts = Parts(float(entries.data @ features), float(entries.data @ labels))
-        return cls(coupling, parts.features + parts.labels, parts, **facts)  # type: ignore[arg-type]
+    def of(
+        cls,
+        problem: Problem,
+        coupling: sparse.csr_array,
+        *,
+        converged: bool,
+        message: str,
+        potentials: tuple[np.ndarray, np.ndarray] | None = None,
+        epsilon: float = 0.0,
+        lower_bound: float | None = None,
+        divergence: float | None = None,
+    ) -> Plan:
+        """Price a coupling pair by pair in float64, so that no rounding of a solver enters the value."""
+        parts = cost_of(problem, coupling)
+        value = parts.features + parts.labels
+        return cls(coupling, value, parts, converged, message, potentials, epsilon, lower_bound, divergence)
 
-    @property
+    def saying(self, message: str) -> Plan:
+        return replace(self, message=message)
+
+    @cached_property
     def row_masses(self) -> np.ndarray:
         """(n,)"""
         return np.asarray(self.coupling.sum(axis=1)).ravel()
 
-    @property
+    @cached_property
     def column_masses(self) -> np.ndarray:
         """(p,)"""
         return np.asarray(self.coupling.sum(axis=0)).ravel()
 
-    @property
+    @cached_property
     def permutation(self) -> np.ndarray | None:
-        """(n,) the column of each row when the plan is one-to-one, else None."""
+        """(n,) the one column of each row when the plan is one-to-one, else None."""
         n, p = self.coupling.shape
         if n != p or self.coupling.nnz != n or np.any(np.diff(self.coupling.indptr) != 1):
             return None
-        return self.coupling.indices
+        columns = self.coupling.indices
+        return columns if len(np.unique(columns)) == n else None
 
     def project(self, values: np.ndarray) -> np.ndarray:
-        """Barycentric map: values of the p columns (p, ...) -> their plan-weighted mean for each row (n, ...)."""
-        flat = values.reshape(len(values), -1)
-        permutation = self.permutation
-        if permutation is not None:
-            return values[permutation].astype(np.float32)
-        mass = np.maximum(self.row_masses, 1e-300)
-        rows = sparse.diags_array(1 / mass) @ self.coupling  # (n, p), rows sum to one
-        return (rows @ flat.astype(np.float32)).astype(np.float32).reshape(-1, *values.shape[1:])
+        """Barycentric map: values of the columns (p, ...) -> their plan-weighted mean in each row, float32 (n, ...).
+
+        A one-to-one plan only reorders, so nothing is blurred. Rows without mass become zero.
+        """
+        if self.permutation is not None:
+            return values[self.permutation].astype(np.float32)
+        weights = 1 / np.where(self.row_masses > 0, self.row_masses, np.inf)
+        rows = (sparse.diags_array(weights) @ self.coupling).astype(np.float32)  # (n, p), rows sum to one
+        return (rows @ values.reshape(len(values), -1).astype(np.float32)).reshape(-1, *values.shape[1:])
 
     def project_labels(self, labels: np.ndarray, classes: int) -> np.ndarray:
         """Labels (p,) of the columns -> soft labels (n, classes) of the rows."""
         return self.project(np.eye(classes, dtype=np.float32)[labels])
+
+
+def cost_of(problem: Problem, coupling: sparse.csr_array) -> Parts:
+    """The problem's mean ground cost under any coupling (n, p)."""
+    entries = coupling.tocoo()
+    features, labels = problem.pair_costs(entries.row, entries.col)
+    return Parts(float(entries.data @ features), float(entries.data @ labels))

@@ -27,9 +27,9 @@ class FakeObjective:
     die_after: int | None = None
     fail: bool = False
 
-    def many(self, weights, *, steps=None, jobs=1):
+    def many(self, calls, *, jobs=1):
         results = []
-        for point in weights:
+        for point, steps, _repeat in calls:
             if self.die_after is not None and len(self.asked) >= self.die_after:
                 raise KeyboardInterrupt
             self.asked.append((point, steps))

@@ -44,7 +44,7 @@ def test_the_closed_form_of_a_cloud_matches_a_simulation(hull, anchors, concentr
     mixed = np.zeros((size, anchors.z.shape[1]))
     for share, source in zip(shares.T, anchors.sources, strict=True):
         replica = n * rng.integers(len(source.z) // n, size=size)
-        pick = rows + replica if pairing == "transport" else rng.integers(len(source.z), size=size)
+        pick = rows + replica if weights.pairing == "transport" else rng.integers(len(source.z), size=size)
         mixed += share[:, None] * source.z[pick]
     simulated = np.square(anchors.z[rows] - mixed).sum(axis=1).mean()
     # w_i^2 weighs a source's own spread over its maps, w_i w_j does not: exact for one map each, close for two

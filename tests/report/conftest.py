@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import matplotlib
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from geosearch.geodesic.simplex import Weights
 from geosearch.report.facts import SourceFacts, StudyFacts, TrialFacts
@@ -16,17 +17,18 @@ from geosearch.search.baselines import SEARCHED, baselines
 from geosearch.search.proxy import trust
 from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
 
+FONT = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
 SHELF = (
     ("fonts/sans-digits", 4000, 10, "DejaVu (free)", "7"),
     ("fonts/serif-upper", 4000, 26, "DejaVu (free)", "R"),
     ("fonts/mono-lower", 4000, 26, "DejaVu (free)", "k"),
-    ("fonts/computer-modern-greek", 3600, 24, "Knuth licence", "X"),
+    ("fonts/computer-modern-greek", 3600, 24, "Knuth licence", "Ω"),
     ("usps", 7291, 10, "unknown", "5"),
     ("kmnist", 60000, 10, "CC BY-SA 4.0", "Z"),
     ("fashion_mnist", 60000, 10, "MIT", "T"),
     ("az_letters", 37000, 26, "CC0", "Q"),
     ("svhn", 73257, 10, "CC BY-NC 4.0", "8"),
-    ("fonts/serif-symbols", 4000, 30, "DejaVu (free)", "&"),
+    ("fonts/serif-symbols", 4000, 30, "DejaVu (free)", "§"),
     ("emnist-letters", 124800, 26, "public domain", "g"),
     ("stl10", 5000, 10, "research only", "#"),
 )
@@ -187,8 +189,9 @@ def _walk(letters: list[str], names: list[str], best: bool, channels: int) -> tu
 
 def _glyph(letter: str, rng: np.random.Generator, size: int = 28) -> np.ndarray:
     picture = Image.new("L", (size, size))
-    place = tuple(rng.uniform(5, 9, size=2))
-    ImageDraw.Draw(picture).text(place, letter, fill=255, font_size=float(rng.uniform(15, 21)))
+    place = tuple(rng.uniform((5, 1), (9, 5)))
+    font = ImageFont.truetype(FONT, int(rng.integers(15, 22)))
+    ImageDraw.Draw(picture).text(place, letter, fill=255, font=font)
     return np.asarray(picture.rotate(float(rng.uniform(-15, 15))), dtype=float)
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.load import load
 from geosearch.errors import InvalidOption, OutputExists
 from geosearch.synthesize.export import NpzWriter, safe_name, whole_folder, write_mixture
 
@@ -74,23 +74,40 @@ def test_an_image_folder_is_read_by_torchvision_in_the_order_of_the_columns(tmp_
     assert [folder[i][1] for i in range(36)] == sorted(list(range(12)) * 3)
 
 
-def test_an_archive_with_silent_classes_makes_a_valid_labelled_set(tmp_path):
-    class Gaps(Stream):
-        def batches(self, size, rng):
-            for images, soft in super().batches(size, rng):
-                yield images, np.repeat(soft[:, ::2], 2, axis=1) * np.array([0.4, 0.6] * 3, dtype=np.float32)
+@dataclass(frozen=True)
+class Gaps(Stream):
+    """The first class of every pair never has the largest share."""
 
-    mixture = Gaps(("a/0", "a/1", "b/0", "b/1", "c/0", "c/1"))
-    out = write_mixture(mixture, size=50, out=tmp_path / "mixed", writer=NpzWriter(), card="")
+    def batches(self, size, rng):
+        for images, soft in super().batches(size, rng):
+            yield images, np.repeat(soft[:, ::2], 2, axis=1) * np.array([0.4, 0.6] * 3, dtype=np.float32)
+
+
+MIXTURE = Gaps(("a/0", "a/1", "b/0", "b/1", "c/0", "c/1"), (6, 6, 1))
+
+
+def test_an_archive_with_silent_classes_is_a_set_that_geosearch_loads(tmp_path):
+    out = write_mixture(MIXTURE, size=50, out=tmp_path / "mixed", writer=NpzWriter(), card="")
     with np.load(out / "mixed.npz", allow_pickle=False) as data:
         assert sorted(data) == ["class_names", "images", "labels", "soft_class_names", "soft_labels"]
-        read = LabelledSet.from_arrays(
-            data["images"], data["labels"], name="mixed", classes=data["class_names"].tolist()
-        )
-        assert tuple(data["soft_class_names"]) == mixture.class_names
+        assert tuple(data["soft_class_names"]) == MIXTURE.class_names
         assert data["soft_labels"].dtype == np.float32
+        tops, images = data["soft_labels"].argmax(axis=1), data["images"]
+    read = load(f"npz:{out / 'mixed.npz'}")
     assert read.classes == ("a/1", "b/1", "c/1")
-    assert read.shape == (4, 4, 1)
+    assert read.name == "mixed"
+    np.testing.assert_array_equal(read.images, images)
+    assert [read.classes[label] for label in read.labels] == [MIXTURE.class_names[top] for top in tops]
+
+
+def test_an_image_folder_with_silent_classes_is_the_same_set(tmp_path):
+    archive = write_mixture(MIXTURE, size=50, out=tmp_path / "mixed", writer=NpzWriter(), card="")
+    folder = write_mixture(MIXTURE, size=50, out=tmp_path / "folder", card="")
+    a, b = load(f"npz:{archive / 'mixed.npz'}"), load(f"imagefolder:{folder}")
+    assert b.classes == ("1_a-1", "3_b-1", "5_c-1")
+    order = np.argsort(a.labels, kind="stable")  # a folder lists its images class by class
+    np.testing.assert_array_equal(a.images[order], b.images)
+    np.testing.assert_array_equal(a.labels[order], b.labels)
 
 
 def test_an_archive_is_streamed_not_gathered(tmp_path):

@@ -1,0 +1,102 @@
+"""Arcs: the few pairs that an optimal plan can use, found by reduced cost, and the proof that they suffice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from geosearch.transport.blocks import Blocks
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """Feasible potentials f_i + g_j <= c_ij, by a double c-transform, and the best row of each column."""
+
+    f: torch.Tensor  # (n,)
+    g: torch.Tensor  # (p,)
+    best_row: torch.Tensor  # (p,)
+
+    def value(self, a: torch.Tensor, b: torch.Tensor) -> float:
+        """A lower bound of the transport cost, by weak duality."""
+        return float(a.double() @ self.f.double() + b.double() @ self.g.double())
+
+
+def tighten(cost: Blocks, g: torch.Tensor) -> Bound:
+    """Any g (p,) -> feasible potentials that touch the cost in every row and every column; one pass."""
+    n, p = cost.shape
+    f, tight = g.new_empty(n), torch.full_like(g, float("inf"))
+    best = torch.zeros(p, dtype=torch.int64, device=g.device)
+    for rows, block, work in cost.passes():
+        low = torch.sub(block, g, out=work).amin(1)
+        f[rows] = low
+        least, row = torch.sub(block, low[:, None], out=work).min(0)
+        better = least < tight
+        tight[better], best[better] = least[better], row[better] + rows.start
+    return Bound(f, tight, best)
+
+
+def nearest(cost: Blocks, g: torch.Tensor, count: int) -> torch.Tensor:
+    """The `count` columns of least reduced cost of each row: (n, count); one pass."""
+    n, p = cost.shape
+    chosen = torch.empty(n, min(count, p), dtype=torch.int64, device=g.device)
+    for rows, block, work in cost.passes():
+        torch.sub(block, g, out=work)
+        chosen[rows] = work.topk(chosen.shape[1], dim=1, largest=False, sorted=False).indices
+    return chosen
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """What one pricing pass found.
+
+    Attributes:
+        lower_bound: of the full problem.
+        rows, columns: pairs that would lower the cost.
+    """
+
+    lower_bound: float
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+
+def price(
+    cost: Blocks,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    f: torch.Tensor,
+    g: torch.Tensor,
+    *,
+    tolerance: float,
+    count: int,
+) -> Prices:
+    """Pairs left out so far whose reduced cost c - f - g is below -tolerance: the worst `count` of each row."""
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
+    bound = float(b.double() @ g.double())
+    for rows, block, work in cost.passes():
+        low = torch.sub(block, g, out=work).amin(1)
+        bound += float(a[rows].double() @ low.double())
+        wrong = (low < f[rows] - tolerance).nonzero().ravel()
+        if len(wrong):
+            values, columns = work[wrong].topk(min(count, work.shape[1]), dim=1, largest=False, sorted=False)
+            i, k = (values < (f[rows][wrong] - tolerance)[:, None]).nonzero(as_tuple=True)
+            found.append((wrong[i] + rows.start, columns[i, k]))
+    empty = torch.zeros(0, dtype=torch.int64, device=g.device)
+    return Prices(
+        bound,
+        torch.cat([empty, *(pair[0] for pair in found)]),
+        torch.cat([empty, *(pair[1] for pair in found)]),
+    )
+
+
+def corner(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The north-west corner plan: rows, columns and masses of at most n + p - 1 pairs, always feasible."""
+    up, across = np.cumsum(a), np.cumsum(b)
+    total = min(up[-1], across[-1])
+    edges = np.unique(np.concatenate([up, across]).clip(max=total))
+    edges = edges[edges > 0]
+    masses = np.diff(edges, prepend=0.0)
+    middle = edges - masses / 2
+    rows = np.searchsorted(up, middle).clip(max=len(a) - 1)
+    return rows, np.searchsorted(across, middle).clip(max=len(b) - 1), masses

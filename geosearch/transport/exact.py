@@ -1,0 +1,188 @@
+"""Exact and Tiled: unregularised plans, grown from the few pairs that can matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from geosearch.errors import InvalidOption
+from geosearch.transport import memory, network_simplex
+from geosearch.transport.arcs import corner, nearest, price, tighten
+from geosearch.transport.blocks import Blocks
+from geosearch.transport.cost import Problem
+from geosearch.transport.network_simplex import Flow
+from geosearch.transport.plan import Plan
+from geosearch.transport.potentials import coarse_to_fine
+
+_COARSE = 0.06  # epsilon of the coarse potentials, as a share of the spread of the cost
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The unregularised plan; a permutation when sizes are equal and masses uniform.
+
+    Small problems go to the network simplex whole. Larger ones are solved on the few pairs whose reduced
+    cost, under coarse entropic potentials, is small; one pass over all pairs then either proves the plan
+    optimal or names pairs that were missing, which join (column generation). The cost is one float32
+    matrix product; the value of the plan is taken in float64.
+
+    Attributes:
+        tolerance: it stops when the plan is proven to cost at most this share more than the best one.
+        arcs: pairs kept per row at first.
+        max_rounds: pricing passes before it gives up, saying what is proven.
+        dense_below: problems with fewer pairs than this go to the simplex whole, in float64.
+        device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
+    """
+
+    tolerance: float = 1e-5
+    arcs: int = 12
+    max_rounds: int = 30
+    dense_below: int = 100_000
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _check_growth("Exact", self.tolerance, self.arcs, self.max_rounds)
+
+    def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
+        n, p = problem.shape
+        whole = n * p < self.dense_below
+        memory.require(
+            n * p * (40 if whole else 4) + linear_bytes(problem, self.arcs),
+            f"an exact plan between {n} and {p} points",
+            "use samples=, or the solver Tiled()",
+            "cpu" if whole else self.device,
+        )
+        if whole:
+            flow = network_simplex.on_all_pairs(problem)
+            return _plan(problem, flow, flow.value if flow.finished else -np.inf, flow.finished)
+        cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=True)
+        g = _column_potentials(problem, cost, start)
+        return _grow(problem, cost, _first_pairs(cost, g, self.arcs), self.tolerance, self.max_rounds)
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """A nearly optimal plan of any size: the (n, p) cost is made in tiles, again at every pass, never held.
+
+    As `Exact`, but the potentials that choose the kept pairs come from a cost whose inner products are taken
+    in the `dims` leading principal directions, which is an order of magnitude cheaper; pricing uses the full
+    cost. It stops when the proven gap is small enough for a distance, not at the optimum.
+
+    Attributes:
+        tolerance: it stops when the plan is proven to cost at most this share more than the best one.
+        dims: principal directions of the cheap cost.
+        arcs: pairs kept per row at first.
+        max_rounds: pricing passes before it gives up, saying what is proven.
+        device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
+    """
+
+    tolerance: float = 0.01
+    dims: int = 64
+    arcs: int = 12
+    max_rounds: int = 5
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _check_growth("Tiled", self.tolerance, self.arcs, self.max_rounds)
+        if self.dims < 1:
+            raise InvalidOption(f"Tiled needs dims >= 1, got {self.dims}")
+
+    def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
+        n, p = problem.shape
+        needed = linear_bytes(problem, self.arcs)
+        what = f"a tiled plan between {n} and {p} points"
+        memory.require(needed, what, "use samples=, or the solver Minibatch()", self.device)
+        basis = _basis(problem, self.dims, self.device) if self.dims < problem.x.shape[1] else None
+        cheap = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device, basis=basis), keep=False)
+        pairs = _first_pairs(cheap, _column_potentials(problem, cheap, start), self.arcs)
+        del cheap
+        cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=False)
+        return _grow(problem, cost, pairs, self.tolerance, self.max_rounds)
+
+
+def linear_bytes(problem: Problem, arcs: int) -> int:
+    """What grows with n + p only: float32 factors and their making, the kept pairs, a few blocks."""
+    n, p = problem.shape
+    return (n + p) * (12 * problem.x.shape[1] + 200 * (arcs + 10)) + 2**26
+
+
+def _column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
+    """(p,) potentials good enough to choose pairs by."""
+    if start is not None:
+        return _like(start, cost)
+    a, b = (_like(mass, cost) for mass in problem.masses)
+    return coarse_to_fine(cost, a, b, regularisation=_COARSE).g
+
+
+def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> np.ndarray:
+    """Keys of the pairs of least reduced cost: `count` in every row, one in every column."""
+    n, p = cost.shape
+    bound = tighten(cost, g)
+    every_row = torch.arange(n, device=g.device).repeat_interleave(min(count, p))
+    rows = torch.cat([every_row, bound.best_row])
+    columns = torch.cat([nearest(cost, bound.g, count).ravel(), torch.arange(p, device=g.device)])
+    return _keys(rows, columns, p)
+
+
+def _grow(problem: Problem, cost: Blocks, pairs: np.ndarray, tolerance: float, max_rounds: int) -> Plan:
+    """Solve on the pairs given, price all others, let the wrongly missing ones join, until proven."""
+    p = cost.shape[1]
+    a, b = (_like(mass, cost) for mass in problem.masses)
+    rows, columns, _ = corner(*network_simplex.units(problem))  # makes every round feasible
+    known, bound = np.union1d(pairs, rows * p + columns), -np.inf
+    for _ in range(max_rounds):
+        rows, columns = np.divmod(known, p)
+        costs = cost.entries(*(torch.from_numpy(index).to(a.device) for index in (rows, columns)))
+        noise = 1e-6 * float(costs.abs().max())  # of float32 costs
+        flow = network_simplex.on_pairs(problem, rows, columns, costs.double().cpu().numpy())
+        f, g = (_like(potential, cost) for potential in flow.potentials)
+        slack = max(tolerance * flow.value / 4, noise)
+        priced = price(cost, a, b, f, g, tolerance=slack, count=8)
+        bound = max(bound, priced.lower_bound)
+        if flow.value - bound <= max(tolerance * flow.value, noise) or not len(priced.rows):
+            break
+        known = np.union1d(known, _keys(priced.rows, priced.columns, p))
+    proven = flow.value - bound <= max(tolerance * flow.value, 4 * noise)
+    return _plan(problem, flow, bound, flow.finished and proven)
+
+
+def _plan(problem: Problem, flow: Flow, bound: float, converged: bool) -> Plan:
+    coupling = sparse.csr_array((flow.masses, (flow.rows, flow.columns)), shape=problem.shape)
+    plan = Plan.of(
+        problem,
+        coupling,
+        converged=converged,
+        message="",
+        potentials=flow.potentials,
+        lower_bound=bound,
+    )
+    gap = max(plan.value - bound, 0.0) / max(plan.value, 1e-300)
+    remedy = "" if converged else "; not as close as asked: raise max_rounds or tolerance"
+    return plan.saying(f"proven within {gap:.1e} of the optimum{remedy}")
+
+
+def _like(array: np.ndarray, cost: Blocks) -> torch.Tensor:
+    return torch.as_tensor(array, dtype=cost.u.dtype, device=cost.u.device)
+
+
+def _keys(rows: torch.Tensor, columns: torch.Tensor, p: int) -> np.ndarray:
+    """One number per pair: (k,)"""
+    return (rows * p + columns).cpu().numpy()
+
+
+def _basis(problem: Problem, dims: int, device: str) -> torch.Tensor:
+    """The leading principal directions of both sets pooled: (d, dims)."""
+    rows = [torch.as_tensor(part, device=device) for part in (problem.x, problem.x2)]
+    pooled = torch.cat([part[:: max(1, len(part) // 4096)].float() for part in rows])
+    pooled = pooled - pooled.mean(0)
+    return torch.linalg.eigh((pooled.T @ pooled).double()).eigenvectors[:, -dims:].float()
+
+
+def _check_growth(name: str, tolerance: float, arcs: int, max_rounds: int) -> None:
+    if tolerance < 0 or arcs < 1 or max_rounds < 1:
+        raise InvalidOption(
+            f"{name} needs tolerance >= 0, arcs >= 1 and max_rounds >= 1, got {tolerance}, {arcs}, {max_rounds}"
+        )

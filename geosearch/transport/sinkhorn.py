@@ -1,0 +1,154 @@
+"""Sinkhorn: the entropic plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from geosearch.errors import InvalidOption
+from geosearch.transport import memory
+from geosearch.transport.arcs import corner
+from geosearch.transport.blocks import Blocks
+from geosearch.transport.cost import Problem
+from geosearch.transport.plan import Plan
+from geosearch.transport.potentials import Potentials, coarse_to_fine, spread, sweep
+
+
+@dataclass(frozen=True)
+class Sinkhorn:
+    """The entropic plan, epsilon lowered coarse to fine; smooth potentials, a blurred map.
+
+    Attributes:
+        regularisation: epsilon as a share of the cost's spread (root mean square after centring rows and columns).
+        max_iterations: sweeps over the full cost.
+        tolerance: summed marginal error at which it counts as converged.
+        debiased: also compute the Sinkhorn divergence, which is zero between equal sets. With labels it
+            needs label vectors. Source: Feydy et al. 2019.
+        cutoff: entries below this share of a row's largest are left out of the coupling.
+        device: where it runs; on "cuda" only the finished coupling comes back.
+    """
+
+    regularisation: float = 0.05
+    max_iterations: int = 500
+    tolerance: float = 1e-3
+    debiased: bool = False
+    cutoff: float = 1e-4
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if not self.regularisation > 0 or self.max_iterations < 1:
+            raise InvalidOption(
+                f"Sinkhorn needs regularisation > 0 and max_iterations >= 1, got {self.regularisation} and "
+                f"{self.max_iterations}; for the unregularised plan use Exact()"
+            )
+
+    def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
+        n, p = problem.shape
+        memory.require(
+            problem.memory_bytes(4) + 8 * (n + p) * (problem.x.shape[1] + 64),
+            f"a Sinkhorn plan between {n} and {p} points",
+            "use samples=, Minibatch() or Tiled()",
+            device=self.device,
+        )
+        cost, a, b = self._setting(problem)
+        found, epsilon = self._potentials(cost, a, b, start)
+        coupling = _rounded(_entries(cost, a, b, found, self.cutoff), *problem.masses)
+        converged = found.error <= self.tolerance
+        message = f"entropic, epsilon {epsilon:.3g}: marginal error {found.error:.1e}" + (
+            "" if converged else f", asked {self.tolerance:.0e}; raise regularisation or max_iterations"
+        )
+        return Plan.of(
+            problem,
+            coupling,
+            converged=converged,
+            message=message,
+            potentials=(found.f.cpu().double().numpy(), found.g.cpu().double().numpy()),
+            epsilon=epsilon,
+            divergence=self._divergence(problem, epsilon) if self.debiased else None,
+        )
+
+    def _setting(self, problem: Problem) -> tuple[Blocks, torch.Tensor, torch.Tensor]:
+        u, v = problem.factors(dtype=torch.float32, device=self.device)
+        a, b = (torch.as_tensor(mass, dtype=u.dtype, device=self.device) for mass in problem.masses)
+        return Blocks.of(u, v, keep=True), a, b
+
+    def _potentials(
+        self,
+        cost: Blocks,
+        a: torch.Tensor,
+        b: torch.Tensor,
+        start: np.ndarray | None = None,
+        epsilon: float | None = None,
+    ) -> tuple[Potentials, float]:
+        epsilon = epsilon or max(self.regularisation * spread(cost), 1e-6)
+        if start is not None:
+            now = sweep(cost, a, b, torch.as_tensor(start, dtype=a.dtype, device=a.device), epsilon)
+        else:
+            now = coarse_to_fine(cost, a, b, regularisation=self.regularisation, sweeps=1)
+        for _ in range(self.max_iterations):
+            # the sweep's f belongs to the g it was given: keep that pair, whose rows are exact
+            after = sweep(cost, a, b, now.g, epsilon)
+            now = Potentials(after.f, now.g if after.error <= self.tolerance else after.g, epsilon, after.error)
+            if after.error <= self.tolerance:
+                break
+        else:
+            now = Potentials(sweep(cost, a, b, now.g, epsilon).f, now.g, epsilon, now.error)
+        return now, epsilon
+
+    def _divergence(self, problem: Problem, epsilon: float) -> float:
+        """OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2, each by its dual value; in z if there are labels."""
+        plain = problem if problem.table is None else problem.embedded()
+        x, x2, (a, b) = plain.x, plain.x2, plain.masses
+        scale = problem.feature_weight if problem.table is None else 1.0
+        values = []
+        for left, right, left_mass, right_mass in ((x, x2, a, b), (x, x, a, a), (x2, x2, b, b)):
+            pair = Problem(
+                left,
+                np.zeros(len(left), np.int64),
+                right,
+                np.zeros(len(right), np.int64),
+                feature_weight=scale,
+                a=left_mass,
+                b=right_mass,
+            )
+            cost, one, other = self._setting(pair)
+            found, _ = self._potentials(cost, one, other, epsilon=epsilon)
+            values.append(float(one.double() @ found.f.double() + other.double() @ found.g.double()))
+        return values[0] - (values[1] + values[2]) / 2
+
+
+def _entries(cost: Blocks, a: torch.Tensor, b: torch.Tensor, found: Potentials, cutoff: float) -> sparse.csr_array:
+    """The plan a_i b_j exp((f_i + g_j - c_ij) / epsilon), small entries left out."""
+    shifted = found.g + found.epsilon * b.log()
+    rows_found, columns_found, masses = [], [], []
+    for rows, block, work in cost.passes():
+        torch.sub(shifted, block, out=work)
+        work.sub_(work.amax(1)[:, None]).mul_(1 / found.epsilon).exp_()
+        i, j = (work > cutoff).nonzero(as_tuple=True)
+        mass = work[i, j]
+        total = torch.zeros(len(work), device=work.device).index_add_(0, i, mass)
+        rows_found.append((i + rows.start).cpu())
+        columns_found.append(j.cpu())
+        masses.append((mass / total[i] * a[rows][i]).double().cpu())
+    index = (torch.cat(rows_found).numpy(), torch.cat(columns_found).numpy())
+    return sparse.csr_array((torch.cat(masses).numpy(), index), shape=cost.shape)
+
+
+def _rounded(coupling: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> sparse.csr_array:
+    """A nearby coupling with exactly the marginals a, b: scale down what is too much, then fill what is missing.
+
+    Source: Altschuler, Weed & Rigollet 2017, alg. 2, with the corner plan as the filling, which stays sparse.
+    """
+    for axis, mass in ((1, a), (0, b)):
+        have = np.asarray(coupling.sum(axis=axis)).ravel()
+        shrink = sparse.diags_array(np.minimum(1, mass / np.maximum(have, 1e-300)))
+        coupling = shrink @ coupling if axis else coupling @ shrink
+    missing = np.maximum(a - np.asarray(coupling.sum(axis=1)).ravel(), 0)
+    lacking = np.maximum(b - np.asarray(coupling.sum(axis=0)).ravel(), 0)
+    if missing.sum() < 1e-15:
+        return sparse.csr_array(coupling)
+    rows, columns, masses = corner(missing, lacking * (missing.sum() / max(lacking.sum(), 1e-300)))
+    return sparse.csr_array(coupling + sparse.csr_array((masses, (rows, columns)), shape=coupling.shape))

@@ -1,0 +1,42 @@
+"""The baselines without pretraining are tuned on shots alone, and strong."""
+
+import numpy as np
+import pytest
+import torch
+from generators.sets import blobs
+
+from geosearch.domain.dataset import LabelledSet, balanced_rows
+from geosearch.evaluate.few_shot import CHOICES, few_shot, few_shot_ridge, tuned
+from geosearch.evaluate.recipe import Recipe
+
+
+def error(predictor, labelled):
+    return float(np.mean(predictor.predict(labelled.images).argmax(1) != labelled.labels))
+
+
+def test_the_tuned_recipe_is_one_of_the_choices_and_learns(recipe, shots, test_part):
+    chosen = tuned(shots, recipe, 0)
+    assert chosen == tuned(shots, recipe, 0)
+    assert chosen.steps in {round(recipe.steps * factor) for factor, _ in CHOICES}
+    assert chosen.network == recipe.network
+    assert error(few_shot(shots, chosen, 0), test_part) < 0.2
+
+
+def test_a_single_shot_of_a_class_takes_the_middle_choice(recipe):
+    assert tuned(blobs("one", 4, 1), recipe, 0).steps == round(recipe.steps * CHOICES[1][0])
+
+
+def test_the_ridge_baseline_needs_no_training(recipe, shots, test_part):
+    before = torch.get_rng_state()
+    assert error(few_shot_ridge(shots, recipe, 0), test_part) < 0.2
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_five_shots_of_real_digits_reach_what_a_tuned_run_should(real_data):
+    with np.load(real_data / "mnist.npz") as file:
+        train = LabelledSet.from_arrays(file["train_images"], file["train_labels"].astype(int), name="mnist")
+        test = LabelledSet.from_arrays(file["test_images"], file["test_labels"].astype(int), name="mnist")
+    shots = train.take(balanced_rows(train.labels, 50, np.random.default_rng(0)))
+    recipe = Recipe(steps=150, batch=50, label_smoothing=0.1)
+    assert error(few_shot(shots, recipe, 0), test.take(np.arange(1000))) < 0.2
+    assert error(few_shot_ridge(shots, recipe, 0), test.take(np.arange(1000))) == pytest.approx(0.3, abs=0.1)

@@ -1,0 +1,100 @@
+"""A recipe has a key of everything in it; augmentation is what it says, and repeats with its stream."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from geosearch import seeds
+from geosearch.errors import InvalidOption
+from geosearch.evaluate.network import SmallConv
+from geosearch.evaluate.recipe import NO_AUGMENTATION, Augmentation, Constant, OneCycle, Recipe
+
+IMAGES = torch.rand(6, 3, 12, 12, generator=seeds.torch_stream(0, "images"))
+
+
+def stream(seed=0):
+    return seeds.torch_stream(seed, "augmentation")
+
+
+def test_every_field_is_part_of_the_key():
+    recipe = Recipe()
+    others = [
+        replace(recipe, network=SmallConv(9)),
+        recipe.scaled(7),
+        replace(recipe, batch=7),
+        replace(recipe, learning_rate=0.5),
+        replace(recipe, weight_decay=0.5),
+        replace(recipe, label_smoothing=0.5),
+        replace(recipe, augmentation=Augmentation(flip=True)),
+        replace(recipe, schedule=Constant()),
+        replace(recipe, schedule=OneCycle(0.3)),
+    ]
+    keys = {each.key for each in [recipe, *others]}
+    assert len(keys) == len(others) + 1
+    assert Recipe().key == recipe.key
+    assert set(recipe.facts) - {"type"} == set(vars(recipe))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"steps": -1}, {"batch": 1}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"label_smoothing": 1.0}],
+)
+def test_impossible_recipes_are_refused(fields):
+    with pytest.raises(InvalidOption, match="recipe needs"):
+        Recipe(**fields)
+
+
+def test_impossible_augmentations_are_refused():
+    with pytest.raises(InvalidOption, match="out of range"):
+        Augmentation(scale=1.0)
+
+
+def test_no_augmentation_is_the_identity_and_so_is_an_affine_map_of_size_nought():
+    assert torch.equal(NO_AUGMENTATION(IMAGES, stream()), IMAGES)
+    tiny = Augmentation(rotate=1e-6, scale=0.0, translate=0.0)
+    torch.testing.assert_close(tiny(IMAGES, stream()), IMAGES, atol=1e-4, rtol=0)
+
+
+def test_equal_streams_give_equal_images_and_values_stay_in_range():
+    augmentation = Augmentation(30, 0.3, 0.2, flip=True)
+    first, again, other = (augmentation(IMAGES, stream(s)) for s in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert first.min() >= 0
+    assert first.max() <= 1
+
+
+def test_flip_mirrors_some_images_exactly():
+    flipped = Augmentation(0.0, 0.0, 0.0, flip=True)(IMAGES, stream())
+    same = [torch.allclose(a, b, atol=1e-5) for a, b in zip(flipped, IMAGES, strict=True)]
+    mirrored = [torch.allclose(a, b.flip(-1), atol=1e-5) for a, b in zip(flipped, IMAGES, strict=True)]
+    assert all(a != b for a, b in zip(same, mirrored, strict=True))
+    assert any(same)
+    assert any(mirrored)
+
+
+def test_a_dot_is_shifted_by_no_more_than_was_allowed():
+    dots = torch.zeros(200, 1, 21, 21)
+    dots[:, :, 10, 10] = 1
+    moved = Augmentation(0.0, 0.0, 0.2)(dots, stream())
+    weight = moved.sum((1, 2, 3))
+    places = (moved.sum((1, 2)) * torch.arange(21)).sum(1) / weight
+    assert (places - 10).abs().max() <= 0.2 * 21 + 1e-3
+    assert (places - 10).abs().max() > 0.15 * 21
+
+
+@pytest.mark.parametrize("schedule", [OneCycle(), OneCycle(0.5), Constant()])
+@pytest.mark.parametrize("steps", [1, 2, 100])
+def test_schedules_stay_within_the_peak(schedule, steps):
+    factors = [schedule.factor(step, steps) for step in range(steps)]
+    assert all(0 < factor <= 1 for factor in factors)
+
+
+def test_one_cycle_rises_then_falls():
+    factors = [OneCycle(0.2).factor(step, 100) for step in range(100)]
+    peak = factors.index(max(factors))
+    assert 15 <= peak <= 25
+    assert factors[: peak + 1] == sorted(factors[: peak + 1])
+    assert factors[peak:] == sorted(factors[peak:], reverse=True)
+    assert factors[-1] < 0.01

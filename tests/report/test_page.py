@@ -1,0 +1,205 @@
+"""One page that stands alone, says the verdict first, and trusts no name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from geosearch.errors import StorageError
+from geosearch.report.page import render, signed, tables, verdict, write_page
+from geosearch.search.verdict import BEST, compare
+
+FINISHED = {"m": 4}
+HOSTILE = {"m": 3, "hostile": True, "searched": 9}
+MANY = {"m": 12, "seeds": 1, "searched": 10}
+SEARCHING = {"m": 3, "state": "searching", "searched": 9}
+BASELINES, PREPARED, EMPTY = ({"m": 2, "state": state} for state in ("baselines", "prepared", "empty"))
+STATES = [FINISHED, HOSTILE, MANY, SEARCHING, BASELINES, PREPARED, EMPTY]
+VOID = {"meta", "wbr", "br", "img", "link", "input", "hr", "base"}
+
+
+@pytest.fixture(scope="module")
+def page_of(facts_of):
+    """Facts and page of a state, rendered once."""
+    kept: dict = {}
+
+    def get(state):
+        if (key := str(state)) not in kept:
+            facts = facts_of(**state)
+            kept[key] = facts, render(facts)
+        return kept[key]
+
+    return get
+
+
+class Reader(HTMLParser):
+    """Checks that tags close in order; keeps the text outside drawings, the tags, and every address."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.text += "" if tag == "wbr" else " "
+        self.tags.add(tag)
+        self.addresses += [value for name, value in attributes if name in ("href", "src", "xlink:href", "srcset")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open and "svg" not in self.open:
+            self.text += data
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.text.split())
+
+
+@pytest.mark.parametrize("state", STATES, ids=str)
+def test_the_page_is_whole_and_refers_to_nothing_outside_itself(page_of, state):
+    _, page = page_of(state)
+    reader = Reader(page)
+    assert not reader.tags & {"script", "link", "iframe", "img", "object", "base"}
+    assert all(address.startswith(("#", "data:image/png;base64,")) for address in reader.addresses)
+    assert not re.search(r"https?:|//[a-z]|@import|url\((?!#)", re.sub(r"base64,[^\"]*", "", page))
+    assert 'name="viewport"' in page
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_the_verdict_comes_first_then_the_tables_then_figures_sources_settings_versions(page_of):
+    facts, page = page_of(FINISHED)
+    words = Reader(page).words
+    order = [
+        facts.confirmation.verdict(),
+        "Test error, ridge",
+        "Test error, fine-tune",
+        "How the search went",
+        "Sources",
+        "Settings",
+        "Versions",
+    ]
+    places = [words.index(text) for text in order]
+    assert places == sorted(places)
+    assert "study.seed 0" in words
+    assert "torch 2.15.0" in words
+
+
+def test_a_source_called_script_is_text(page_of):
+    facts, page = page_of(HOSTILE)
+    assert "<script" not in page
+    assert facts.sources[0].name == "<script>alert(0)</script> & $x^0$ fonts/sans-digits"
+    assert f"single: {facts.sources[0].name}" in Reader(page).words
+
+
+def test_the_table_says_for_every_row_and_adaptation_what_the_confirmation_says(facts_of):
+    kept = facts_of().confirmation
+    both = tables(kept)
+    assert [(table.adaptation, table.own) for table in both] == [("ridge", True), ("fine-tune", False)]
+    for table in both:
+        assert {line.name for line in table.lines} == {row.name for row in kept.rows}
+        means = [kept.row(line.name).mean(table.adaptation) for line in table.lines]
+        assert means == sorted(means)
+        for line in table.lines:
+            row = kept.row(line.name)
+            errors = 100 * np.array(row.top1_errors[table.adaptation])
+            assert line.error == f"{errors.mean():.1f} ± {errors.std(ddof=1):.1f}"
+            against = compare(kept.row(BEST), row, table.adaptation)
+            if line.name == BEST:
+                assert (line.difference, line.outcome) == ("", "")
+            else:
+                assert line.outcome == against.outcome
+                assert line.difference == f"{signed(against.points)} ± {against.half_width:.1f}"
+
+
+def test_one_seed_has_no_interval_and_says_so(page_of):
+    facts, page = page_of(MANY)
+    assert {line.outcome for line in tables(facts.confirmation)[0].lines} == {"", "tie"}
+    assert "±" not in "".join(line.error + line.difference for line in tables(facts.confirmation)[0].lines)
+    assert "One seed, 1,000 test images: without an interval" in Reader(page).words
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (EMPTY, "No trial has finished yet."),
+        (PREPARED, "No trial has finished yet."),
+        (BASELINES, "so far the best mixture is a baseline, "),
+        (SEARCHING, "so far the best mixture is trial "),
+    ],
+)
+def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, words):
+    facts, page = page_of(state)
+    assert words in verdict(facts)
+    text = Reader(page).words
+    assert words in text
+    assert "Confirmed on the test part waits for the end of the search." in text
+
+
+def test_licences_that_bind_the_best_mixture_are_named(page_of):
+    assert "commercial use is forbidden by the licence of svhn" in Reader(page_of(MANY)[1]).words
+
+
+@pytest.mark.parametrize(
+    ("points", "text"),
+    [(1.26, "+1.3"), (-0.7, "−0.7"), (-0.04, "0.0"), (0.0, "0.0"), (-10.0, "−10.0"), (20.0, "+20.0")],
+)
+def test_points_are_written_with_a_true_minus(points, text):
+    assert signed(points) == text
+
+
+def test_the_page_and_its_figures_are_written(page_of, tmp_path):
+    facts, rendered = page_of(HOSTILE)
+    page = write_page(facts, tmp_path / "reports" / "quickstart")
+    assert page == tmp_path / "reports" / "quickstart" / "index.html"
+    assert page.read_text(encoding="utf-8") == rendered
+    names = sorted(path.name for path in (page.parent / "figures").iterdir())
+    expected = ("confirmation", "history", "proxy", "simplex", "time", "walk", "weights")
+    assert names == [f"{name}.png" for name in expected]
+
+
+def test_a_figure_that_a_new_study_does_not_have_goes_away_and_foreign_files_stay(facts_of, tmp_path):
+    write_page(facts_of(**PREPARED), tmp_path)
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["simplex.png", "time.png", "walk.png"]
+    (tmp_path / "notes.txt").write_text("mine")
+    write_page(facts_of(**EMPTY), tmp_path)
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["simplex.png"]
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("written", [0, 1])
+def test_a_full_disk_leaves_the_earlier_report(facts_of, tmp_path, monkeypatch, written):
+    page = write_page(facts_of(**PREPARED), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    real, calls = os.fdopen, []
+
+    def fdopen(*args, **kwargs):
+        calls.append(1)
+        if len(calls) > written:
+            os.close(args[0])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(os, "fdopen", fdopen)
+    with pytest.raises(StorageError, match="free some space"):
+        write_page(facts_of(**EMPTY), tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert page.exists()
