@@ -148,5 +148,5 @@ def spread_of(concentration: float) -> float:
 
 
 def concentration_of(spread: float) -> float:
-    """Inverse of `spread_of`; the middle of the axis is concentration 2."""
-    return math.inf if spread >= 1 else 2 * spread / (1 - spread)
+    """Inverse of `spread_of` up to 2,000, beyond which a cloud is the geodesic point; the middle is 2."""
+    return math.inf if spread >= 0.999 else 2 * spread / (1 - spread)

@@ -43,6 +43,7 @@ def history(facts: StudyFacts) -> Picture:
     if long:
         at = [place[trial.number] for trial in long]
         after = np.array([trial.long_error for trial in long], dtype=float)
+        read += " Squares: after the long recipe, by which the best is chosen."
         axes.vlines(at, after, errors_of(long), color=style.MUTED, linewidth=0.7, zorder=1)
         axes.scatter(
             at, after, marker="s", s=22, facecolors="none", edgecolors=style.INK,

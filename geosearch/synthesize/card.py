@@ -85,7 +85,7 @@ def card(facts: CardFacts) -> str:
         _fenced(facts.command),
         _table(("seed of", "seed"), [(name, str(seed)) for name, seed in facts.seeds]),
         _table(("package", "version"), facts.versions),
-        f"Mixture `{_text(facts.mixture_key)}`. The same versions and seeds give the same bytes.",
+        f"Mixture `{_text(facts.mixture_key)}`. The same versions and seeds give the same images and labels.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -150,6 +150,12 @@ class Problem:
         return replace(self, x=self.x[rows], y=self.y[rows], x2=self.x2[columns], y2=self.y2[columns], a=a, b=b)
 
 
+def linear_bytes(problem: Problem, arcs: int) -> int:
+    """What grows with n + p only: float32 factors and their making, the kept pairs, a few blocks."""
+    n, p = problem.shape
+    return (n + p) * (12 * problem.x.shape[1] + 200 * (arcs + 10)) + 2**26
+
+
 def _joined(scale: float, x: Rows, vectors: np.ndarray) -> Rows:
     """(scale x, vectors) side by side, in the library and the precision of x."""
     if isinstance(x, np.ndarray):

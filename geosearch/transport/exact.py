@@ -12,12 +12,10 @@ from geosearch.errors import InvalidOption
 from geosearch.transport import memory, network_simplex
 from geosearch.transport.arcs import corner, nearest, price, tighten
 from geosearch.transport.blocks import Blocks
-from geosearch.transport.cost import Problem
+from geosearch.transport.cost import Problem, linear_bytes
 from geosearch.transport.network_simplex import Flow
 from geosearch.transport.plan import Plan
 from geosearch.transport.potentials import coarse_to_fine
-
-_COARSE = 0.06  # epsilon of the coarse potentials, as a share of the spread of the cost
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Exact:
         )
         if whole:
             flow = network_simplex.on_all_pairs(problem)
-            return _plan(problem, flow, flow.value if flow.finished else -np.inf, flow.finished)
+            return _plan(problem, flow, flow.value if flow.finished else 0.0, flow.finished)
         cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=True)
         g = _column_potentials(problem, cost, start)
         return _grow(problem, cost, _first_pairs(cost, g, self.arcs), self.tolerance, self.max_rounds)
@@ -103,18 +101,12 @@ class Tiled:
         return _grow(problem, cost, pairs, self.tolerance, self.max_rounds)
 
 
-def linear_bytes(problem: Problem, arcs: int) -> int:
-    """What grows with n + p only: float32 factors and their making, the kept pairs, a few blocks."""
-    n, p = problem.shape
-    return (n + p) * (12 * problem.x.shape[1] + 200 * (arcs + 10)) + 2**26
-
-
 def _column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
     """(p,) potentials good enough to choose pairs by."""
     if start is not None:
         return _like(start, cost)
     a, b = (_like(mass, cost) for mass in problem.masses)
-    return coarse_to_fine(cost, a, b, regularisation=_COARSE).g
+    return coarse_to_fine(cost, a, b).g
 
 
 def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> np.ndarray:
@@ -132,7 +124,7 @@ def _grow(problem: Problem, cost: Blocks, pairs: np.ndarray, tolerance: float, m
     p = cost.shape[1]
     a, b = (_like(mass, cost) for mass in problem.masses)
     rows, columns, _ = corner(*network_simplex.units(problem))  # makes every round feasible
-    known, bound = np.union1d(pairs, rows * p + columns), -np.inf
+    known, bound = np.union1d(pairs, rows * p + columns), 0.0
     for _ in range(max_rounds):
         rows, columns = np.divmod(known, p)
         costs = cost.entries(*(torch.from_numpy(index).to(a.device) for index in (rows, columns)))
@@ -150,18 +142,16 @@ def _grow(problem: Problem, cost: Blocks, pairs: np.ndarray, tolerance: float, m
 
 
 def _plan(problem: Problem, flow: Flow, bound: float, converged: bool) -> Plan:
-    coupling = sparse.csr_array((flow.masses, (flow.rows, flow.columns)), shape=problem.shape)
-    plan = Plan.of(
+    gap = max(flow.value - bound, 0.0) / max(flow.value, 1e-300)
+    remedy = "" if converged else "; not as close as asked: raise max_rounds or tolerance"
+    return Plan.of(
         problem,
-        coupling,
+        sparse.csr_array((flow.masses, (flow.rows, flow.columns)), shape=problem.shape),
         converged=converged,
-        message="",
+        message=f"proven within {gap:.1e} of the optimum{remedy}",
         potentials=flow.potentials,
         lower_bound=bound,
     )
-    gap = max(plan.value - bound, 0.0) / max(plan.value, 1e-300)
-    remedy = "" if converged else "; not as close as asked: raise max_rounds or tolerance"
-    return plan.saying(f"proven within {gap:.1e} of the optimum{remedy}")
 
 
 def _like(array: np.ndarray, cost: Blocks) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -61,10 +61,9 @@ class Plan:
         """Price a coupling pair by pair in float64, so that no rounding of a solver enters the value."""
         parts = cost_of(problem, coupling)
         value = parts.features + parts.labels
+        if lower_bound is not None:
+            lower_bound = min(lower_bound, value)  # they differ by rounding where the plan is optimal
         return cls(coupling, value, parts, converged, message, potentials, epsilon, lower_bound, divergence)
-
-    def saying(self, message: str) -> Plan:
-        return replace(self, message=message)
 
     @cached_property
     def row_masses(self) -> np.ndarray:

@@ -9,15 +9,16 @@ import torch
 from geosearch import seeds
 from geosearch.transport.blocks import Blocks
 
+_COARSE = 0.06  # share of the spread of the cost
 _FLOOR = -60.0  # exponents below count as this: e^-60 vanishes in every sum and is no slow denormal number
 
 
 @dataclass(frozen=True, eq=False)
 class Potentials:
-    """f (n,), g (p,) with plan a_i b_j exp((f_i + g_j - c_ij) / epsilon), and its marginal error.
+    """f (n,), g (p,) with plan a_i b_j exp((f_i + g_j - c_ij) / epsilon).
 
     Attributes:
-        error: summed absolute error of the column masses before the last update of g.
+        error: summed absolute error of the column masses; after a `sweep`, those before g was updated.
     """
 
     f: torch.Tensor
@@ -46,11 +47,16 @@ def sweep(cost: Blocks, a: torch.Tensor, b: torch.Tensor, g: torch.Tensor, epsil
 
 
 def spread(cost: Blocks) -> float:
-    """Root mean square of the doubly centred cost: the part of it that a plan can change. Needs the whole."""
-    whole = cost.whole
-    assert whole is not None
-    centred = whole - whole.mean(0) - whole.mean(1, keepdim=True) + whole.mean()
-    return float(centred.square().mean().sqrt())
+    """Root mean square of the cost after centring its rows and columns: the part of it that a plan can change."""
+    n, p = cost.shape
+    down, square, across = cost.v.new_zeros(p, dtype=torch.float64), 0.0, 0.0
+    for _, block, work in cost.passes():
+        down += block.sum(0)
+        across += float(block.sum(1).double().square().sum())
+        square += float(torch.mul(block, block, out=work).sum(1).double().sum())
+    mean = float(down.sum()) / (n * p)
+    centred = square / (n * p) - across / (n * p * p) - float(down.square().sum()) / (n * n * p) + mean * mean
+    return max(centred, 0.0) ** 0.5
 
 
 def coarse_to_fine(
@@ -58,7 +64,7 @@ def coarse_to_fine(
     a: torch.Tensor,
     b: torch.Tensor,
     *,
-    regularisation: float,
+    epsilon: float | None = None,
     sample: int = 512,
     sweeps: int = 2,
 ) -> Potentials:
@@ -71,22 +77,21 @@ def coarse_to_fine(
         cost: the full problem.
         a: (n,) positive masses.
         b: (p,) positive masses.
-        regularisation: final epsilon as a share of the `spread` of the cost.
+        epsilon: final regularisation; a small share of the sample's `spread` if None.
         sample: rows and columns of the coarse problem.
-        sweeps: full passes at the final epsilon.
+        sweeps: full passes at the final epsilon, at least one.
     """
     n, p = cost.shape
     i, j = (_some(size, sample, name).to(a.device) for size, name in ((n, "rows"), (p, "columns")))
     small = Blocks.of(cost.u[i], cost.v[j], keep=True)
     a_small, b_small = a[i] / a[i].sum(), b[j] / b[j].sum()
-    scale = spread(small)
-    epsilon = max(regularisation * scale, 1e-30)
-    now = Potentials(a_small, torch.zeros_like(b_small), scale, 1.0)
-    share = 1.0
-    while share > regularisation * 1.01:
-        share = max(share / 2, regularisation)
+    step = max(spread(small), 1e-30)
+    epsilon = max(epsilon or _COARSE * step, 1e-30)
+    now = Potentials(a_small, torch.zeros_like(b_small), step, 1.0)
+    while step > epsilon * 1.01:
+        step = max(step / 2, epsilon)
         for _ in range(4):
-            now = sweep(small, a_small, b_small, now.g, max(share * scale, 1e-30))
+            now = sweep(small, a_small, b_small, now.g, step)
     # g_j = softmin_i(c_ij - f_i) over the sampled rows
     f, rows = now.f + epsilon * a_small.log(), cost.u[i].T
     g = torch.cat([-epsilon * torch.logsumexp((f - v @ rows) / epsilon, dim=1) for v in cost.v.split(4096)])
@@ -94,6 +99,31 @@ def coarse_to_fine(
     for _ in range(max(sweeps, 1)):
         now = sweep(cost, a, b, now.g, epsilon)
     return now
+
+
+def settle(
+    cost: Blocks,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    g: torch.Tensor,
+    epsilon: float,
+    *,
+    tolerance: float,
+    max_sweeps: int,
+) -> Potentials:
+    """Sweep until the column masses are right to `tolerance`; the rows are then exact.
+
+    Steps are lengthened by half while that helps. Source: Thibault et al. 2017 (overrelaxed Sinkhorn-Knopp).
+    """
+    before = float("inf")
+    for _ in range(max_sweeps):
+        after = sweep(cost, a, b, g, epsilon)
+        fitting = Potentials(after.f, g, epsilon, after.error)
+        if after.error <= tolerance:
+            break
+        g = g + (1.5 if after.error < before else 1.0) * (after.g - g)
+        before = after.error
+    return fitting
 
 
 def _some(size: int, sample: int, name: str) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,11 +10,11 @@ from scipy import sparse
 
 from geosearch.errors import InvalidOption
 from geosearch.transport import memory
-from geosearch.transport.arcs import corner
+from geosearch.transport.arcs import corner, tighten
 from geosearch.transport.blocks import Blocks
-from geosearch.transport.cost import Problem
+from geosearch.transport.cost import Problem, linear_bytes
 from geosearch.transport.plan import Plan
-from geosearch.transport.potentials import Potentials, coarse_to_fine, spread, sweep
+from geosearch.transport.potentials import Potentials, coarse_to_fine, settle, spread
 
 
 @dataclass(frozen=True)
@@ -47,17 +47,21 @@ class Sinkhorn:
 
     def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
         n, p = problem.shape
+        largest = max(n, p) ** 2 if self.debiased else n * p
         memory.require(
-            problem.memory_bytes(4) + 8 * (n + p) * (problem.x.shape[1] + 64),
+            4 * largest + linear_bytes(problem, 64),
             f"a Sinkhorn plan between {n} and {p} points",
-            "use samples=, Minibatch() or Tiled()",
+            "use samples=, or the solver Tiled() or Minibatch()",
             device=self.device,
         )
         cost, a, b = self._setting(problem)
-        found, epsilon = self._potentials(cost, a, b, start)
+        epsilon = max(self.regularisation * spread(cost), 1e-6)
+        found = self._potentials(cost, a, b, epsilon, start)
+        bound = tighten(cost, found.g).value(a, b)
         coupling = _rounded(_entries(cost, a, b, found, self.cutoff), *problem.masses)
+        del cost
         converged = found.error <= self.tolerance
-        message = f"entropic, epsilon {epsilon:.3g}: marginal error {found.error:.1e}" + (
+        message = f"entropic, epsilon {epsilon:.3g}, marginal error {found.error:.1e} before rounding" + (
             "" if converged else f", asked {self.tolerance:.0e}; raise regularisation or max_iterations"
         )
         return Plan.of(
@@ -67,6 +71,7 @@ class Sinkhorn:
             message=message,
             potentials=(found.f.cpu().double().numpy(), found.g.cpu().double().numpy()),
             epsilon=epsilon,
+            lower_bound=max(bound, 0.0),
             divergence=self._divergence(problem, epsilon) if self.debiased else None,
         )
 
@@ -76,47 +81,25 @@ class Sinkhorn:
         return Blocks.of(u, v, keep=True), a, b
 
     def _potentials(
-        self,
-        cost: Blocks,
-        a: torch.Tensor,
-        b: torch.Tensor,
-        start: np.ndarray | None = None,
-        epsilon: float | None = None,
-    ) -> tuple[Potentials, float]:
-        epsilon = epsilon or max(self.regularisation * spread(cost), 1e-6)
-        if start is not None:
-            now = sweep(cost, a, b, torch.as_tensor(start, dtype=a.dtype, device=a.device), epsilon)
+        self, cost: Blocks, a: torch.Tensor, b: torch.Tensor, epsilon: float, start: np.ndarray | None = None
+    ) -> Potentials:
+        if start is None:
+            g = coarse_to_fine(cost, a, b, epsilon=epsilon, sweeps=1).g
         else:
-            now = coarse_to_fine(cost, a, b, regularisation=self.regularisation, sweeps=1)
-        for _ in range(self.max_iterations):
-            # the sweep's f belongs to the g it was given: keep that pair, whose rows are exact
-            after = sweep(cost, a, b, now.g, epsilon)
-            now = Potentials(after.f, now.g if after.error <= self.tolerance else after.g, epsilon, after.error)
-            if after.error <= self.tolerance:
-                break
-        else:
-            now = Potentials(sweep(cost, a, b, now.g, epsilon).f, now.g, epsilon, now.error)
-        return now, epsilon
+            g = torch.as_tensor(start, dtype=a.dtype, device=a.device)
+        return settle(cost, a, b, g, epsilon, tolerance=self.tolerance, max_sweeps=self.max_iterations)
 
     def _divergence(self, problem: Problem, epsilon: float) -> float:
         """OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2, each by its dual value; in z if there are labels."""
         plain = problem if problem.table is None else problem.embedded()
-        x, x2, (a, b) = plain.x, plain.x2, plain.masses
-        scale = problem.feature_weight if problem.table is None else 1.0
+        one, other = (plain.x, plain.y, plain.masses[0]), (plain.x2, plain.y2, plain.masses[1])
         values = []
-        for left, right, left_mass, right_mass in ((x, x2, a, b), (x, x, a, a), (x2, x2, b, b)):
-            pair = Problem(
-                left,
-                np.zeros(len(left), np.int64),
-                right,
-                np.zeros(len(right), np.int64),
-                feature_weight=scale,
-                a=left_mass,
-                b=right_mass,
-            )
-            cost, one, other = self._setting(pair)
-            found, _ = self._potentials(cost, one, other, epsilon=epsilon)
-            values.append(float(one.double() @ found.f.double() + other.double() @ found.g.double()))
+        for (x, y, a), (x2, y2, b) in ((one, other), (one, one), (other, other)):
+            pair = replace(plain, x=x, y=y, x2=x2, y2=y2, a=a, b=b, table=None)
+            cost, left, right = self._setting(pair)
+            found = self._potentials(cost, left, right, epsilon)
+            values.append(float(left.double() @ found.f.double() + right.double() @ found.g.double()))
+            del cost
         return values[0] - (values[1] + values[2]) / 2
 
 

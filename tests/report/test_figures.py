@@ -16,14 +16,13 @@ from geosearch.report import figures, rows, style
 from geosearch.search.verdict import BEST
 
 STATES = {
-    "four sources": {},
+    "four sources": {"state": "searching"},
     "no trials": {"state": "prepared"},
     "nothing at all": {"state": "empty"},
     "only baselines": {"state": "baselines"},
-    "not confirmed": {"state": "searching", "m": 5, "searched": 12},
     "two sources": {"m": 2},
     "three sources": {"m": 3, "channels": 3},
-    "twelve sources": {"m": 12, "searched": 40},
+    "twelve sources": {"m": 12, "searched": 20},
     "long names": {"m": 6, "long_names": True},
     "hostile names": {"m": 7, "hostile": True, "seeds": 1},
 }

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 from geosearch.errors import StorageError
-from geosearch.report.page import render, signed, tables, verdict, write_page
+from geosearch.report.page import render, signed, tables, used, verdict, write_page
 from geosearch.search.verdict import BEST, compare
+from geosearch.synthesize.card import licence_warnings
 
 FINISHED = {"m": 4}
 HOSTILE = {"m": 3, "hostile": True, "searched": 9}
-MANY = {"m": 12, "seeds": 1, "searched": 10}
+MANY = {"m": 9, "seeds": 1, "searched": 8}
 SEARCHING = {"m": 3, "state": "searching", "searched": 9}
 BASELINES, PREPARED, EMPTY = ({"m": 2, "state": state} for state in ("baselines", "prepared", "empty"))
 STATES = [FINISHED, HOSTILE, MANY, SEARCHING, BASELINES, PREPARED, EMPTY]
@@ -154,8 +155,14 @@ def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, wor
     assert "Confirmed on the test part waits for the end of the search." in text
 
 
-def test_licences_that_bind_the_best_mixture_are_named(page_of):
-    assert "commercial use is forbidden by the licence of svhn" in Reader(page_of(MANY)[1]).words
+def test_licences_that_bind_the_best_mixture_are_named_and_those_of_sources_without_weight_are_not(page_of):
+    facts, page = page_of(MANY)
+    best = next(trial for trial in facts.trials if trial.number == facts.best)
+    inside = [source for source, weight in zip(facts.sources, best.weights, strict=True) if weight > 0]
+    assert used(facts) == inside
+    warnings = licence_warnings((source.name, source.licence) for source in inside)
+    assert warnings
+    assert all(f"Best mixture: {warning}" in Reader(page).words for warning in warnings)
 
 
 @pytest.mark.parametrize(
