@@ -14,7 +14,7 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import DomainMismatch, InvalidOption, TrainingFailed
 from geosearch.evaluate.leave_one_out import RidgeFit, leave_one_out, one_hot, ridge_fit
 from geosearch.evaluate.network import Network
-from geosearch.evaluate.recipe import Augmentation, Recipe, facts_of
+from geosearch.evaluate.recipe import VERSION, Augmentation, Recipe, facts_of
 from geosearch.evaluate.train import features, fine_tune, predict
 
 
@@ -65,7 +65,7 @@ class _Option:
 
     @property
     def key(self) -> str:
-        return content_key("adaptation", **self.facts)
+        return content_key("adaptation", version=VERSION, **self.facts)
 
 
 @dataclass(frozen=True)

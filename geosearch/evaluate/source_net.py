@@ -15,7 +15,6 @@ from geosearch.evaluate.network import Network, SmallConv
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.train import Batch, as_tensor, features, pretrain
 
-VERSION = 1  # raise when the training changes, so that cached weights are not mistaken for today's
 SCALE_IMAGES = 2000  # images that fix the unit of length
 
 
@@ -29,7 +28,7 @@ class SourceNet:
     """
 
     steps: int = 400
-    width: int = 16
+    width: int = 32
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> SourceEncoder:
         """Train on the sets, or read the weights of an earlier equal training from the cache.
@@ -42,9 +41,7 @@ class SourceNet:
             raise DomainMismatch(f"SourceNet needs images of one shape, got {sorted(shapes)}; harmonise them first")
         recipe = Recipe(network=SmallConv(self.width), steps=self.steps)
         union = _Union(tuple(sets))
-        key = content_key(
-            "source-net", version=VERSION, recipe=recipe.facts, sets=[s.fingerprint for s in sets], seed=seed
-        )
+        key = content_key("source-net", recipe=recipe.key, sets=[s.fingerprint for s in sets], seed=seed)
         stored = cache.arrays("source-net", key, lambda: _train(union, recipe, seed))
         network = recipe.network.build(union.image_shape[2], union.image_shape[0], union.class_count, seed)
         weights = {name: torch.from_numpy(np.array(stored[name])) for name in network.state_dict()}

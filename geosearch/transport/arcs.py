@@ -12,19 +12,20 @@ from geosearch.transport.blocks import Blocks
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """Feasible potentials f_i + g_j <= c_ij, by a double c-transform, and the best row of each column."""
+    """Feasible potentials, f_i + g_j <= c_ij: a lower bound of the transport cost by weak duality."""
 
     f: torch.Tensor  # (n,)
     g: torch.Tensor  # (p,)
-    best_row: torch.Tensor  # (p,)
 
     def value(self, a: torch.Tensor, b: torch.Tensor) -> float:
-        """A lower bound of the transport cost, by weak duality."""
         return float(a.double() @ self.f.double() + b.double() @ self.g.double())
 
 
-def tighten(cost: Blocks, g: torch.Tensor) -> Bound:
-    """Any g (p,) -> feasible potentials that touch the cost in every row and every column; one pass."""
+def tighten(cost: Blocks, g: torch.Tensor) -> tuple[Bound, torch.Tensor]:
+    """Any g (p,) -> potentials that touch the cost in every row and every column, and where: (p,) rows; one pass.
+
+    A double c-transform: first f from g, then the largest g that f allows.
+    """
     n, p = cost.shape
     f, tight = g.new_empty(n), torch.full_like(g, float("inf"))
     best = torch.zeros(p, dtype=torch.int64, device=g.device)
@@ -34,7 +35,7 @@ def tighten(cost: Blocks, g: torch.Tensor) -> Bound:
         least, row = torch.sub(block, low[:, None], out=work).min(0)
         better = least < tight
         tight[better], best[better] = least[better], row[better] + rows.start
-    return Bound(f, tight, best)
+    return Bound(f, tight), best
 
 
 def nearest(cost: Blocks, g: torch.Tensor, count: int) -> torch.Tensor:
@@ -52,42 +53,31 @@ class Prices:
     """What one pricing pass found.
 
     Attributes:
-        lower_bound: of the full problem.
-        rows, columns: pairs that would lower the cost.
+        f: (n,) the largest potentials that are feasible with the g that was priced.
+        rows, columns: (k,) pairs that would lower the cost.
     """
 
-    lower_bound: float
+    f: torch.Tensor
     rows: torch.Tensor
     columns: torch.Tensor
 
 
-def price(
-    cost: Blocks,
-    a: torch.Tensor,
-    b: torch.Tensor,
-    f: torch.Tensor,
-    g: torch.Tensor,
-    *,
-    tolerance: float,
-    count: int,
-) -> Prices:
-    """Pairs left out so far whose reduced cost c - f - g is below -tolerance: the worst `count` of each row."""
-    found: list[tuple[torch.Tensor, torch.Tensor]] = []
-    bound = float(b.double() @ g.double())
+def price(cost: Blocks, f: torch.Tensor, g: torch.Tensor, *, tolerance: float, count: int) -> Prices:
+    """The pairs whose reduced cost c - f - g is below -tolerance, the worst `count` of each row; one pass."""
+    feasible = torch.empty_like(f)
+    empty = torch.zeros(0, dtype=torch.int64, device=g.device)
+    found_rows, found_columns = [empty], [empty]
     for rows, block, work in cost.passes():
         low = torch.sub(block, g, out=work).amin(1)
-        bound += float(a[rows].double() @ low.double())
-        wrong = (low < f[rows] - tolerance).nonzero().ravel()
+        feasible[rows] = low
+        limit = f[rows] - tolerance
+        wrong = (low < limit).nonzero().ravel()
         if len(wrong):
             values, columns = work[wrong].topk(min(count, work.shape[1]), dim=1, largest=False, sorted=False)
-            i, k = (values < (f[rows][wrong] - tolerance)[:, None]).nonzero(as_tuple=True)
-            found.append((wrong[i] + rows.start, columns[i, k]))
-    empty = torch.zeros(0, dtype=torch.int64, device=g.device)
-    return Prices(
-        bound,
-        torch.cat([empty, *(pair[0] for pair in found)]),
-        torch.cat([empty, *(pair[1] for pair in found)]),
-    )
+            i, k = (values < limit[wrong][:, None]).nonzero(as_tuple=True)
+            found_rows.append(wrong[i] + rows.start)
+            found_columns.append(columns[i, k])
+    return Prices(feasible, torch.cat(found_rows), torch.cat(found_columns))
 
 
 def corner(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

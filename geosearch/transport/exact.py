@@ -10,12 +10,14 @@ from scipy import sparse
 
 from geosearch.errors import InvalidOption
 from geosearch.transport import memory, network_simplex
-from geosearch.transport.arcs import corner, nearest, price, tighten
+from geosearch.transport.arcs import Bound, corner, nearest, price, tighten
 from geosearch.transport.blocks import Blocks
 from geosearch.transport.cost import Problem, linear_bytes
 from geosearch.transport.network_simplex import Flow
 from geosearch.transport.plan import Plan
 from geosearch.transport.potentials import coarse_to_fine
+
+_STEP = 0.8  # how far towards the simplex's potentials
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Exact:
             return _plan(problem, flow, flow.value if flow.finished else 0.0, flow.finished)
         cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=True)
         g = _column_potentials(problem, cost, start)
-        return _grow(problem, cost, _first_pairs(cost, g, self.arcs), self.tolerance, self.max_rounds)
+        return _grow(problem, cost, *_first_pairs(cost, g, self.arcs), self.tolerance, self.max_rounds)
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,10 @@ class Tiled:
         memory.require(needed, what, "use samples=, or the solver Minibatch()", self.device)
         basis = _basis(problem, self.dims, self.device) if self.dims < problem.x.shape[1] else None
         cheap = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device, basis=basis), keep=False)
-        pairs = _first_pairs(cheap, _column_potentials(problem, cheap, start), self.arcs)
+        pairs, _ = _first_pairs(cheap, _column_potentials(problem, cheap, start), self.arcs)
         del cheap
         cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=False)
-        return _grow(problem, cost, pairs, self.tolerance, self.max_rounds)
+        return _grow(problem, cost, pairs, None, self.tolerance, self.max_rounds)
 
 
 def _column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
@@ -109,36 +111,56 @@ def _column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None)
     return coarse_to_fine(cost, a, b).g
 
 
-def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> np.ndarray:
-    """Keys of the pairs of least reduced cost: `count` in every row, one in every column."""
+def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[np.ndarray, Bound]:
+    """Keys of the pairs of least reduced cost, `count` in every row and one in every column; a lower bound."""
     n, p = cost.shape
-    bound = tighten(cost, g)
+    bound, best_row = tighten(cost, g)
     every_row = torch.arange(n, device=g.device).repeat_interleave(min(count, p))
-    rows = torch.cat([every_row, bound.best_row])
+    rows = torch.cat([every_row, best_row])
     columns = torch.cat([nearest(cost, bound.g, count).ravel(), torch.arange(p, device=g.device)])
-    return _keys(rows, columns, p)
+    return _keys(rows, columns, p), bound
 
 
-def _grow(problem: Problem, cost: Blocks, pairs: np.ndarray, tolerance: float, max_rounds: int) -> Plan:
-    """Solve on the pairs given, price all others, let the wrongly missing ones join, until proven."""
+def _grow(
+    problem: Problem, cost: Blocks, pairs: np.ndarray, best: Bound | None, tolerance: float, max_rounds: int
+) -> Plan:
+    """Solve on the pairs given, price all others, let the wrongly missing ones join, until proven.
+
+    The simplex's potentials are one corner of a large face and jump about, so what is priced lies between
+    them and the best feasible potentials so far. No pair in use is violated there; so a round either finds
+    pairs that were missing, or its potentials are feasible and the gap shrinks by the step.
+    Source: Wentges 1997 (smoothing in column generation).
+    """
     p = cost.shape[1]
     a, b = (_like(mass, cost) for mass in problem.masses)
     rows, columns, _ = corner(*network_simplex.units(problem))  # makes every round feasible
-    known, bound = np.union1d(pairs, rows * p + columns), 0.0
+    known, fresh = pairs, rows * p + columns
+    flow, noise, gap = None, 0.0, np.inf
     for _ in range(max_rounds):
-        rows, columns = np.divmod(known, p)
-        costs = cost.entries(*(torch.from_numpy(index).to(a.device) for index in (rows, columns)))
-        noise = 1e-6 * float(costs.abs().max())  # of float32 costs
-        flow = network_simplex.on_pairs(problem, rows, columns, costs.double().cpu().numpy())
+        if len(fresh):
+            known = np.union1d(known, fresh)
+            flow, noise = _on_pairs(problem, cost, known)
         f, g = (_like(potential, cost) for potential in flow.potentials)
-        slack = max(tolerance * flow.value / 4, noise)
-        priced = price(cost, a, b, f, g, tolerance=slack, count=8)
-        bound = max(bound, priced.lower_bound)
-        if flow.value - bound <= max(tolerance * flow.value, noise) or not len(priced.rows):
+        if best is not None:
+            f, g = best.f + _STEP * (f - best.f), best.g + _STEP * (g - best.g)
+        allowed = max(tolerance * flow.value, noise)
+        priced = price(cost, f, g, tolerance=max(allowed / 4, noise), count=8)
+        now = Bound(priced.f, g)
+        if best is None or now.value(a, b) > best.value(a, b):
+            best = now
+        gap = flow.value - best.value(a, b)
+        if gap <= allowed:
             break
-        known = np.union1d(known, _keys(priced.rows, priced.columns, p))
-    proven = flow.value - bound <= max(tolerance * flow.value, 4 * noise)
-    return _plan(problem, flow, bound, flow.finished and proven)
+        fresh = _keys(priced.rows, priced.columns, p)
+    return _plan(problem, flow, flow.value - gap, flow.finished and gap <= max(allowed, 4 * noise))
+
+
+def _on_pairs(problem: Problem, cost: Blocks, known: np.ndarray) -> tuple[Flow, float]:
+    """The optimal flow over the known pairs, and the size of rounding errors in their float32 costs."""
+    rows, columns = np.divmod(known, cost.shape[1])
+    costs = cost.entries(*(torch.from_numpy(index).to(cost.u.device) for index in (rows, columns)))
+    flow = network_simplex.on_pairs(problem, rows, columns, costs.double().cpu().numpy())
+    return flow, 1e-6 * float(costs.abs().max())
 
 
 def _plan(problem: Problem, flow: Flow, bound: float, converged: bool) -> Plan:

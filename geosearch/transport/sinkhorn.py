@@ -57,7 +57,7 @@ class Sinkhorn:
         cost, a, b = self._setting(problem)
         epsilon = max(self.regularisation * spread(cost), 1e-6)
         found = self._potentials(cost, a, b, epsilon, start)
-        bound = tighten(cost, found.g).value(a, b)
+        bound = tighten(cost, found.g)[0].value(a, b)
         coupling = _rounded(_entries(cost, a, b, found, self.cutoff), *problem.masses)
         del cost
         converged = found.error <= self.tolerance

@@ -1,0 +1,45 @@
+"""What the README promises: its Python lines run, its commands parse, its links and pictures exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from generators.studies import tiny, write_toml
+
+from geosearch.cli import _parser
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.S | re.M)
+
+
+def test_the_python_lines_run(tmp_path, monkeypatch, capsys):
+    """On a study that is over in seconds, in place of the quickstart."""
+    monkeypatch.chdir(tmp_path)
+    write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    (code,) = blocks("python")
+    exec(compile(code.replace("studies/quickstart.toml", "tiny.toml"), "README.md", "exec"), {})
+    assert "Pretraining on the best mixture" in capsys.readouterr().out
+    assert (tmp_path / "my-mixture" / "CARD.md").exists()
+    assert (tmp_path / "reports" / "tiny" / "index.html").exists()
+
+
+def commands() -> list[str]:
+    lines = [line.split("#")[0] for block in blocks("sh") for line in block.splitlines()]
+    return [part.strip() for line in lines for part in line.split("&&") if part.strip().startswith("geosearch")]
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_parses(command):
+    _parser().parse_args(shlex.split(command)[1:])
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))
+def test_every_link_leads_somewhere(link):
+    assert (ROOT / link).exists()
