@@ -108,17 +108,21 @@ class RecipeSection(Section):
     """[recipe]"""
 
     network: Literal["small-conv", "vgg", "resnet18"] = Field("small-conv", description="What is trained.")
-    width: int = Field(32, ge=4, description="Channels of the first layer (small-conv).")
+    width: int = Field(
+        32, ge=4, description="Channels of the middle convolution (small-conv): half as many first, four times last."
+    )
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
     long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists and of the confirmation.")
     batch: int = Field(64, ge=2, description="Images per pretraining step.")
-    learning_rate: float = Field(4e-3, gt=0, description="Peak learning rate of pretraining.")
-    weight_decay: float = Field(0.02, ge=0, description="Decoupled weight decay.")
+    learning_rate: float = Field(
+        1e-2, gt=0, description="Peak learning rate of pretraining; 2e-3 suits vgg and resnet18."
+    )
+    weight_decay: float = Field(0.1, ge=0, description="Decoupled weight decay.")
     adaptation: Literal["ridge", "fine-tune"] = Field(
         "ridge",
         description="How the network will be used: frozen features with a ridge head, or fine-tuned whole.",
     )
-    fine_tune_steps: int = Field(150, ge=1, description="Steps of fine-tuning on the augmented shots.")
+    fine_tune_steps: int = Field(200, ge=1, description="Steps of fine-tuning on the augmented shots.")
     rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")
     scale: float = Field(0.15, ge=0, lt=1, description="Augmentation: largest relative change of size.")
     translate: float = Field(0.1, ge=0, lt=1, description="Augmentation: largest shift, fraction of the frame.")

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from geosearch import seeds
 from geosearch.domain.dataset import LabelledSet
-from geosearch.errors import TrainingFailed
+from geosearch.errors import InvalidOption, TrainingFailed
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
 
@@ -82,7 +82,7 @@ def as_tensor(images: np.ndarray) -> torch.Tensor:
 def _run(
     network: Network, batches: Iterator[Batch], recipe: Recipe, generator: torch.Generator, device: str
 ) -> Network:
-    place = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    place = _place(device)
     network = network.to(place).train()
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
@@ -101,6 +101,14 @@ def _run(
                 f"{recipe.learning_rate:g}; lower recipe.learning_rate"
             )
     return network.cpu().eval()
+
+
+def _place(device: str) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InvalidOption("recipe.device is 'cuda' but torch finds no CUDA device; set it to 'auto' or 'cpu'")
+    return torch.device(device)
 
 
 def _shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:

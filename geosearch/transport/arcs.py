@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from geosearch.transport.blocks import Blocks
+from geosearch.transport.blocks import Blocks, Pairs
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +54,11 @@ class Prices:
 
     Attributes:
         f: (n,) the largest potentials that are feasible with the g that was priced.
-        rows, columns: (k,) pairs that would lower the cost.
+        pairs: those that would lower the cost.
     """
 
     f: torch.Tensor
-    rows: torch.Tensor
-    columns: torch.Tensor
+    pairs: Pairs
 
 
 def price(cost: Blocks, f: torch.Tensor, g: torch.Tensor, *, tolerance: float, count: int) -> Prices:
@@ -77,7 +76,7 @@ def price(cost: Blocks, f: torch.Tensor, g: torch.Tensor, *, tolerance: float, c
             i, k = (values < limit[wrong][:, None]).nonzero(as_tuple=True)
             found_rows.append(wrong[i] + rows.start)
             found_columns.append(columns[i, k])
-    return Prices(feasible, torch.cat(found_rows), torch.cat(found_columns))
+    return Prices(feasible, Pairs(torch.cat(found_rows), torch.cat(found_columns)))
 
 
 def corner(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

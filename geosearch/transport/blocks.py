@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 BLOCK_BYTES = 8 * 2**20  # small enough for a processor's last cache: passes over a block cost little
@@ -51,9 +52,30 @@ class Blocks:
                 assert self.fresh is not None
                 yield rows, torch.mm(self.u[rows], self.v.T, out=self.fresh[: rows.stop - start]), work
 
-    def entries(self, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    def entries(self, pairs: Pairs) -> torch.Tensor:
         """Cost of k pairs: (k,)."""
         if self.whole is not None:
-            return self.whole[rows, columns]
-        parts = zip(rows.split(65536), columns.split(65536), strict=True)
+            return self.whole[pairs.rows, pairs.columns]
+        parts = zip(pairs.rows.split(65536), pairs.columns.split(65536), strict=True)
         return torch.cat([torch.einsum("kd,kd->k", self.u[i], self.v[j]) for i, j in parts])
+
+    def like(self, array: np.ndarray) -> torch.Tensor:
+        """An array in the precision and on the device of the cost."""
+        return torch.as_tensor(array, dtype=self.u.dtype, device=self.u.device)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Some of the n x p pairs, on the device of the cost: (k,) rows and (k,) columns."""
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+    @classmethod
+    def of(cls, rows: np.ndarray, columns: np.ndarray, cost: Blocks) -> Pairs:
+        index = (torch.from_numpy(part.astype(np.int64)).to(cost.u.device) for part in (rows, columns))
+        return cls(*index)
+
+    def keys(self, cost: Blocks) -> np.ndarray:
+        """One number per pair, on the host: (k,)"""
+        return (self.rows * cost.shape[1] + self.columns).cpu().numpy()

@@ -10,14 +10,13 @@ from scipy import sparse
 
 from geosearch.errors import InvalidOption
 from geosearch.transport import memory, network_simplex
-from geosearch.transport.arcs import Bound, corner, nearest, price, tighten
-from geosearch.transport.blocks import Blocks
+from geosearch.transport.arcs import Bound, nearest, tighten
+from geosearch.transport.blocks import Blocks, Pairs
 from geosearch.transport.cost import Problem, linear_bytes
+from geosearch.transport.growth import Growth
 from geosearch.transport.network_simplex import Flow
 from geosearch.transport.plan import Plan
 from geosearch.transport.potentials import coarse_to_fine
-
-_STEP = 0.8  # how far towards the simplex's potentials
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,12 @@ class Exact:
         )
         if whole:
             flow = network_simplex.on_all_pairs(problem)
-            return _plan(problem, flow, flow.value if flow.finished else 0.0, flow.finished)
+            gap = 0.0 if flow.finished else flow.value
+            return _plan(problem, flow, flow.potentials, gap, flow.finished)
         cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=True)
         g = _column_potentials(problem, cost, start)
-        return _grow(problem, cost, *_first_pairs(cost, g, self.arcs), self.tolerance, self.max_rounds)
+        growth = Growth(problem, cost, *_first_pairs(cost, g, self.arcs))
+        return _grown(growth, self.tolerance, self.max_rounds)
 
 
 @dataclass(frozen=True)
@@ -100,89 +101,44 @@ class Tiled:
         pairs, _ = _first_pairs(cheap, _column_potentials(problem, cheap, start), self.arcs)
         del cheap
         cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=False)
-        return _grow(problem, cost, pairs, None, self.tolerance, self.max_rounds)
+        return _grown(Growth(problem, cost, pairs, None), self.tolerance, self.max_rounds)
 
 
 def _column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
     """(p,) potentials good enough to choose pairs by."""
     if start is not None:
-        return _like(start, cost)
-    a, b = (_like(mass, cost) for mass in problem.masses)
+        return cost.like(start)
+    a, b = (cost.like(mass) for mass in problem.masses)
     return coarse_to_fine(cost, a, b).g
 
 
-def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[np.ndarray, Bound]:
-    """Keys of the pairs of least reduced cost, `count` in every row and one in every column; a lower bound."""
+def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[Pairs, Bound]:
+    """The pairs of least reduced cost, `count` in every row and one in every column; and a lower bound."""
     n, p = cost.shape
     bound, best_row = tighten(cost, g)
     every_row = torch.arange(n, device=g.device).repeat_interleave(min(count, p))
     rows = torch.cat([every_row, best_row])
     columns = torch.cat([nearest(cost, bound.g, count).ravel(), torch.arange(p, device=g.device)])
-    return _keys(rows, columns, p), bound
+    return Pairs(rows, columns), bound
 
 
-def _grow(
-    problem: Problem, cost: Blocks, pairs: np.ndarray, best: Bound | None, tolerance: float, max_rounds: int
-) -> Plan:
-    """Solve on the pairs given, price all others, let the wrongly missing ones join, until proven.
-
-    The simplex's potentials are one corner of a large face and jump about, so what is priced lies between
-    them and the best feasible potentials so far. No pair in use is violated there; so a round either finds
-    pairs that were missing, or its potentials are feasible and the gap shrinks by the step.
-    Source: Wentges 1997 (smoothing in column generation).
-    """
-    p = cost.shape[1]
-    a, b = (_like(mass, cost) for mass in problem.masses)
-    rows, columns, _ = corner(*network_simplex.units(problem))  # makes every round feasible
-    known, fresh = pairs, rows * p + columns
-    flow, noise, gap = None, 0.0, np.inf
-    for _ in range(max_rounds):
-        if len(fresh):
-            known = np.union1d(known, fresh)
-            flow, noise = _on_pairs(problem, cost, known)
-        f, g = (_like(potential, cost) for potential in flow.potentials)
-        if best is not None:
-            f, g = best.f + _STEP * (f - best.f), best.g + _STEP * (g - best.g)
-        allowed = max(tolerance * flow.value, noise)
-        priced = price(cost, f, g, tolerance=max(allowed / 4, noise), count=8)
-        now = Bound(priced.f, g)
-        if best is None or now.value(a, b) > best.value(a, b):
-            best = now
-        gap = flow.value - best.value(a, b)
-        if gap <= allowed:
-            break
-        fresh = _keys(priced.rows, priced.columns, p)
-    return _plan(problem, flow, flow.value - gap, flow.finished and gap <= max(allowed, 4 * noise))
+def _grown(growth: Growth, tolerance: float, max_rounds: int) -> Plan:
+    converged = growth.run(tolerance, max_rounds)
+    potentials = (growth.bound.f.cpu().double().numpy(), growth.bound.g.cpu().double().numpy())
+    return _plan(growth.problem, growth.flow, potentials, growth.gap, converged)
 
 
-def _on_pairs(problem: Problem, cost: Blocks, known: np.ndarray) -> tuple[Flow, float]:
-    """The optimal flow over the known pairs, and the size of rounding errors in their float32 costs."""
-    rows, columns = np.divmod(known, cost.shape[1])
-    costs = cost.entries(*(torch.from_numpy(index).to(cost.u.device) for index in (rows, columns)))
-    flow = network_simplex.on_pairs(problem, rows, columns, costs.double().cpu().numpy())
-    return flow, 1e-6 * float(costs.abs().max())
-
-
-def _plan(problem: Problem, flow: Flow, bound: float, converged: bool) -> Plan:
-    gap = max(flow.value - bound, 0.0) / max(flow.value, 1e-300)
+def _plan(problem: Problem, flow: Flow, potentials: tuple[np.ndarray, np.ndarray], gap: float, converged: bool) -> Plan:
+    share = max(gap, 0.0) / max(flow.value, 1e-300)
     remedy = "" if converged else "; not as close as asked: raise max_rounds or tolerance"
     return Plan.of(
         problem,
         sparse.csr_array((flow.masses, (flow.rows, flow.columns)), shape=problem.shape),
         converged=converged,
-        message=f"proven within {gap:.1e} of the optimum{remedy}",
-        potentials=flow.potentials,
-        lower_bound=bound,
+        message=f"proven within {share:.1e} of the optimum{remedy}",
+        potentials=potentials,
+        lower_bound=flow.value - gap,
     )
-
-
-def _like(array: np.ndarray, cost: Blocks) -> torch.Tensor:
-    return torch.as_tensor(array, dtype=cost.u.dtype, device=cost.u.device)
-
-
-def _keys(rows: torch.Tensor, columns: torch.Tensor, p: int) -> np.ndarray:
-    """One number per pair: (k,)"""
-    return (rows * p + columns).cpu().numpy()
 
 
 def _basis(problem: Problem, dims: int, device: str) -> torch.Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from geosearch.errors import TrainingFailed
+from geosearch.errors import InvalidOption, TrainingFailed
 from geosearch.evaluate.train import features, fine_tune, predict, pretrain
 
 
@@ -61,6 +61,12 @@ def test_no_images_give_no_rows(mixture, recipe):
 def test_a_loss_that_is_no_number_is_a_clear_error(mixture, recipe):
     with pytest.raises(TrainingFailed, match=r"lower recipe\.learning_rate"):
         pretrain(mixture, replace(recipe, learning_rate=1e30), 0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is at hand")
+def test_a_missing_cuda_device_is_a_clear_error(mixture, recipe):
+    with pytest.raises(InvalidOption, match="'auto' or 'cpu'"):
+        pretrain(mixture, recipe, 0, device="cuda")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
