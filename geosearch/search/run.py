@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import numpy as np
 import optuna
@@ -100,20 +101,23 @@ class Search:
         agreement = proxy_trust([trial for trial in trials if trial.round < number])
         self.progress.event("trust", tau=agreement.tau, trusted=agreement.trusted)
         done = {trial.index for trial in trials if trial.round == number}
+        abandoned = self.store.abandoned()
         missing = min(self.options.batch - filled[number], self._left())
         asked: list[tuple[optuna.Trial, Weights]] = []
         for index in count():
             if len(asked) == missing:
                 break
             if index not in done:
-                proposal = self._ask(number, index, trials)
-                if not self._stopped(*proposal, index, trials, agreement):
+                before = abandoned.get((number, index))
+                proposal = self._ask(number, index, before)
+                accepted = before and filled[number]  # one of the round was told, so all of it had been let through
+                if accepted or not self._stopped(*proposal, index, trials, agreement):
                     asked.append(proposal)
         self._evaluate(asked)
 
-    def _ask(self, number: int, index: int, trials: Sequence[TrialFacts]) -> tuple[optuna.Trial, Weights]:
-        """The proposal of this round and place: a baseline, what was asked before a crash, or the sampler's."""
-        role, params = SEARCHED, self.store.abandoned().get((number, index))
+    def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
+        """The proposal of this round and place: a baseline, `params` asked before a crash, or the sampler's."""
+        role = SEARCHED
         place = number * self.options.batch + index
         if place < len(self.baselines):
             role, weights = list(self.baselines.items())[place]

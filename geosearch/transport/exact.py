@@ -106,10 +106,8 @@ class Tiled:
 
 def _column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
     """(p,) potentials good enough to choose pairs by."""
-    if start is not None:
-        return cost.like(start)
     a, b = (cost.like(mass) for mass in problem.masses)
-    return coarse_to_fine(cost, a, b).g
+    return coarse_to_fine(cost, a, b, start=None if start is None else cost.like(start)).g
 
 
 def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[Pairs, Bound]:

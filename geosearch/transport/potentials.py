@@ -64,6 +64,7 @@ def coarse_to_fine(
     a: torch.Tensor,
     b: torch.Tensor,
     *,
+    start: torch.Tensor | None = None,
     epsilon: float | None = None,
     sample: int = 512,
     sweeps: int = 2,
@@ -77,6 +78,7 @@ def coarse_to_fine(
         cost: the full problem.
         a: (n,) positive masses.
         b: (p,) positive masses.
+        start: (p,) potentials of the columns, which spare the coarse problem.
         epsilon: final regularisation; a small share of the sample's `spread` if None.
         sample: rows and columns of the coarse problem.
         sweeps: full passes at the final epsilon, at least one.
@@ -84,20 +86,16 @@ def coarse_to_fine(
     n, p = cost.shape
     i, j = (_some(size, sample, name).to(a.device) for size, name in ((n, "rows"), (p, "columns")))
     small = Blocks.of(cost.u[i], cost.v[j], keep=True)
-    a_small, b_small = a[i] / a[i].sum(), b[j] / b[j].sum()
     step = max(spread(small), 1e-30)
     epsilon = max(epsilon or _COARSE * step, 1e-30)
-    now = Potentials(a_small, torch.zeros_like(b_small), step, 1.0)
-    while step > epsilon * 1.01:
-        step = max(step / 2, epsilon)
-        for _ in range(4):
-            now = sweep(small, a_small, b_small, now.g, step)
-    # g_j = softmin_i(c_ij - f_i) over the sampled rows
-    f, rows = now.f + epsilon * a_small.log(), cost.u[i].T
-    g = torch.cat([-epsilon * torch.logsumexp((f - v @ rows) / epsilon, dim=1) for v in cost.v.split(4096)])
-    now = Potentials(a, g, epsilon, 1.0)
+    g = start
+    if g is None:
+        f = _lowered(small, a[i] / a[i].sum(), b[j] / b[j].sum(), step, epsilon)
+        rows = cost.u[i].T  # g_j = softmin_i(c_ij - f_i) over the sampled rows
+        g = torch.cat([-epsilon * torch.logsumexp((f - v @ rows) / epsilon, dim=1) for v in cost.v.split(4096)])
     for _ in range(max(sweeps, 1)):
-        now = sweep(cost, a, b, now.g, epsilon)
+        now = sweep(cost, a, b, g, epsilon)
+        g = now.g
     return now
 
 
@@ -124,6 +122,16 @@ def settle(
         g = g + (1.5 if after.error < before else 1.0) * (after.g - g)
         before = after.error
     return fitting
+
+
+def _lowered(cost: Blocks, a: torch.Tensor, b: torch.Tensor, step: float, epsilon: float) -> torch.Tensor:
+    """Row potentials (n,), log masses included, after halving `step` down to `epsilon`, four sweeps each."""
+    now = Potentials(a, torch.zeros_like(b), step, 1.0)
+    while step > epsilon * 1.01:
+        step = max(step / 2, epsilon)
+        for _ in range(4):
+            now = sweep(cost, a, b, now.g, step)
+    return now.f + epsilon * a.log()
 
 
 def _some(size: int, sample: int, name: str) -> torch.Tensor:

@@ -83,10 +83,8 @@ class Sinkhorn:
     def _potentials(
         self, cost: Blocks, a: torch.Tensor, b: torch.Tensor, epsilon: float, start: np.ndarray | None = None
     ) -> Potentials:
-        if start is None:
-            g = coarse_to_fine(cost, a, b, epsilon=epsilon, sweeps=1).g
-        else:
-            g = torch.as_tensor(start, dtype=a.dtype, device=a.device)
+        warm = None if start is None else cost.like(start)
+        g = coarse_to_fine(cost, a, b, start=warm, epsilon=epsilon, sweeps=1).g
         return settle(cost, a, b, g, epsilon, tolerance=self.tolerance, max_sweeps=self.max_iterations)
 
     def _divergence(self, problem: Problem, epsilon: float) -> float:

@@ -32,15 +32,19 @@ def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampl
         assert resumed_best.point == best.point
 
 
-def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(search_in, tmp_path, monkeypatch):
-    whole = search_in(tmp_path / "whole.db", sampler="gp")
+@pytest.mark.parametrize(("sampler", "evaluations", "moment"), [("gp", 14, 11), ("random", 24, 28)])
+def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(
+    search_in, tmp_path, monkeypatch, sampler, evaluations, moment
+):
+    options = {"sampler": sampler, "evaluations": evaluations}
+    whole = search_in(tmp_path / "whole.db", **options)
     whole.run()
-    cut = search_in(tmp_path / "cut.db", sampler="gp")
+    cut = search_in(tmp_path / "cut.db", **options)
     told = []
     real = type(cut.store.study).tell
 
     def tell(study, trial, *arguments, **options):
-        if len(told) == 11:  # the second trial of a round that the sampler proposed
+        if len(told) == moment:  # among the trials that the sampler proposed
             raise KeyboardInterrupt
         told.append(trial)
         return real(study, trial, *arguments, **options)
@@ -49,7 +53,7 @@ def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(search_in, tm
     with pytest.raises(KeyboardInterrupt):
         cut.run()
     monkeypatch.undo()
-    again = search_in(tmp_path / "cut.db", sampler="gp")
+    again = search_in(tmp_path / "cut.db", **options)
     again.run()
     assert essence(again) == essence(whole)
 
