@@ -142,18 +142,16 @@ def spread(wanted: Sequence[float] | np.ndarray, gap: float, low: float, high: f
 
 
 def png(figure: Figure) -> bytes:
-    """Light, two pixels a point."""
+    """Light, three pixels a point."""
     buffer = io.BytesIO()
-    with styled():
-        figure.savefig(buffer, format="png", dpi=220, metadata={"Software": "geosearch"})
+    _save(figure, buffer, format="png", dpi=220, metadata={"Software": "geosearch"})
     return buffer.getvalue()
 
 
 def svg(figure: Figure) -> str:
     """For inclusion in a page: no prologue, no metadata, no addresses; inks as CSS variables."""
     buffer = io.StringIO()
-    with styled():
-        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    _save(figure, buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
@@ -163,6 +161,13 @@ def svg(figure: Figure) -> str:
     for ink, variable in VARIABLES.items():
         text = re.sub(ink, f"var({variable})", text, flags=re.IGNORECASE)
     return text
+
+
+def _save(figure: Figure, buffer: io.BytesIO | io.StringIO, **options: Any) -> None:
+    """Draw in this style; the layout that the first drawing found is kept for the next."""
+    with styled():
+        figure.savefig(buffer, **options)
+    figure.set_layout_engine("none")
 
 
 def named(artist: Artist, name: str) -> None:

@@ -100,7 +100,7 @@ class Problem:
 
         x, x2 = (torch.as_tensor(rows, device=device) for rows in (self.x, self.x2))
         middle = (x.mean(0, dtype=torch.float64) + x2.mean(0, dtype=torch.float64)) / 2
-        exact = torch.promote_types(x.dtype, x2.dtype)
+        exact = torch.promote_types(torch.promote_types(x.dtype, x2.dtype), dtype)
         x, x2 = x.to(exact) - middle.to(exact), x2.to(exact) - middle.to(exact)
         norm, norm2 = (torch.einsum("nd,nd->n", rows, rows).to(dtype) for rows in (x, x2))
         if basis is not None:

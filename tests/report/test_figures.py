@@ -16,15 +16,14 @@ from geosearch.report import figures, rows, style
 from geosearch.search.verdict import BEST
 
 STATES = {
-    "four sources": {"state": "searching"},
     "no trials": {"state": "prepared"},
     "nothing at all": {"state": "empty"},
     "only baselines": {"state": "baselines"},
     "two sources": {"m": 2},
     "three sources": {"m": 3, "channels": 3},
-    "twelve sources": {"m": 12, "searched": 20},
-    "long names": {"m": 6, "long_names": True},
-    "hostile names": {"m": 7, "hostile": True, "seeds": 1},
+    "twelve sources": {"m": 12, "state": "searching", "searched": 12},
+    "long names": {"m": 6, "searched": 9, "long_names": True},
+    "hostile names": {"m": 7, "hostile": True, "seeds": 1, "searched": 9},
 }
 
 

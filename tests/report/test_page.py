@@ -15,10 +15,10 @@ from geosearch.report.page import render, signed, tables, used, verdict, write_p
 from geosearch.search.verdict import BEST, compare
 from geosearch.synthesize.card import licence_warnings
 
-FINISHED = {"m": 4}
+FINISHED = {"m": 3, "searched": 9}
 HOSTILE = {"m": 3, "hostile": True, "searched": 9}
-MANY = {"m": 9, "seeds": 1, "searched": 8}
-SEARCHING = {"m": 3, "state": "searching", "searched": 9}
+MANY = {"m": 8, "seeds": 1, "searched": 8}
+SEARCHING = {"m": 2, "state": "searching", "searched": 9}
 BASELINES, PREPARED, EMPTY = ({"m": 2, "state": state} for state in ("baselines", "prepared", "empty"))
 STATES = [FINISHED, HOSTILE, MANY, SEARCHING, BASELINES, PREPARED, EMPTY]
 VOID = {"meta", "wbr", "br", "img", "link", "input", "hr", "base"}
@@ -174,7 +174,7 @@ def test_points_are_written_with_a_true_minus(points, text):
 
 
 def test_the_page_and_its_figures_are_written(page_of, tmp_path):
-    facts, rendered = page_of(HOSTILE)
+    facts, rendered = page_of(FINISHED)
     page = write_page(facts, tmp_path / "reports" / "quickstart")
     assert page == tmp_path / "reports" / "quickstart" / "index.html"
     assert page.read_text(encoding="utf-8") == rendered
