@@ -58,7 +58,7 @@ class Comparison:
         against = against or self.against
         interval = "" if np.isnan(self.half_width) else f" ± {self.half_width:.1f}"
         if self.outcome == "tie":
-            return f"ties with {against} ({self.points:+.1f}{interval} points)"
+            return f"ties with {against} ({self.points:+.1f}{interval} points)".replace("(-", "(−")
         verb = "lowers" if self.points < 0 else "raises"
         return f"{verb} the test error by {abs(self.points):.1f}{interval} points against {against}"
 

@@ -53,7 +53,7 @@ def test_one_seed_is_never_more_than_a_tie():
 def test_the_verdict_names_the_best_single_source_and_the_strongest_other_row(confirmation):
     assert confirmation.verdict() == (
         "Pretraining on the best mixture lowers the test error by 5.0 ± 0.1 points against no pretraining; "
-        "ties with the best single source, usps (-0.1 ± 1.4 points); "
+        "ties with the best single source, usps (−0.1 ± 1.4 points); "
         "raises the test error by 2.0 ± 0.0 points against the strongest other baseline, pooled union."
     )
 
