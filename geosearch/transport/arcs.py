@@ -26,26 +26,26 @@ def tighten(cost: Blocks, g: torch.Tensor) -> tuple[Bound, torch.Tensor]:
 
     A double c-transform: first f from g, then the largest g that f allows.
     """
-    n, p = cost.shape
-    f, tight = g.new_empty(n), torch.full_like(g, float("inf"))
-    best = torch.zeros(p, dtype=torch.int64, device=g.device)
-    for rows, block, work in cost.passes():
-        low = torch.sub(block, g, out=work).amin(1)
-        f[rows] = low
-        least, row = torch.sub(block, low[:, None], out=work).min(0)
-        better = least < tight
-        tight[better], best[better] = least[better], row[better] + rows.start
-    return Bound(f, tight), best
+    f = g.new_empty(len(cost.u))
+
+    def step(rows: slice, block: torch.Tensor, work: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        f[rows] = torch.sub(block, g, out=work).amin(1)
+        least, row = torch.sub(block, f[rows][:, None], out=work).min(0)
+        return least, row + rows.start
+
+    least, row = (torch.stack(part) for part in zip(*cost.each(step), strict=True))  # (blocks, p)
+    tight, block = least.min(0)
+    return Bound(f, tight), row.gather(0, block[None])[0]
 
 
 def nearest(cost: Blocks, g: torch.Tensor, count: int) -> torch.Tensor:
     """The `count` columns of least reduced cost of each row: (n, count); one pass."""
-    n, p = cost.shape
-    chosen = torch.empty(n, min(count, p), dtype=torch.int64, device=g.device)
-    for rows, block, work in cost.passes():
-        torch.sub(block, g, out=work)
-        chosen[rows] = work.topk(chosen.shape[1], dim=1, largest=False, sorted=False).indices
-    return chosen
+    count = min(count, len(g))
+
+    def step(_: slice, block: torch.Tensor, work: torch.Tensor) -> torch.Tensor:
+        return torch.sub(block, g, out=work).topk(count, dim=1, largest=False, sorted=False).indices
+
+    return torch.cat(cost.each(step))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +64,17 @@ class Prices:
 def price(cost: Blocks, f: torch.Tensor, g: torch.Tensor, *, tolerance: float, count: int) -> Prices:
     """The pairs whose reduced cost c - f - g is below -tolerance, the worst `count` of each row; one pass."""
     feasible = torch.empty_like(f)
-    empty = torch.zeros(0, dtype=torch.int64, device=g.device)
-    found_rows, found_columns = [empty], [empty]
-    for rows, block, work in cost.passes():
-        low = torch.sub(block, g, out=work).amin(1)
-        feasible[rows] = low
+
+    def step(rows: slice, block: torch.Tensor, work: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        feasible[rows] = torch.sub(block, g, out=work).amin(1)
         limit = f[rows] - tolerance
-        wrong = (low < limit).nonzero().ravel()
-        if len(wrong):
-            values, columns = work[wrong].topk(min(count, work.shape[1]), dim=1, largest=False, sorted=False)
-            i, k = (values < limit[wrong][:, None]).nonzero(as_tuple=True)
-            found_rows.append(wrong[i] + rows.start)
-            found_columns.append(columns[i, k])
-    return Prices(feasible, Pairs(torch.cat(found_rows), torch.cat(found_columns)))
+        wrong = (feasible[rows] < limit).nonzero().ravel()
+        values, columns = work[wrong].topk(min(count, len(g)), dim=1, largest=False, sorted=False)
+        i, k = (values < limit[wrong][:, None]).nonzero(as_tuple=True)
+        return wrong[i] + rows.start, columns[i, k]
+
+    rows, columns = (torch.cat(part) for part in zip(*cost.each(step), strict=True))
+    return Prices(feasible, Pairs(rows, columns))
 
 
 def corner(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

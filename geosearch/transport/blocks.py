@@ -2,55 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
 
-BLOCK_BYTES = 8 * 2**20  # small enough for a processor's last cache: passes over a block cost little
+BLOCK_BYTES = 4 * 2**20  # small enough for a processor's caches: further passes over a block cost little
+
+Result = TypeVar("Result")
+Step = Callable[[slice, torch.Tensor, torch.Tensor], Result]  # rows, cost block (b, p), scratch (b, p)
 
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """Row blocks of u @ v.T. One work buffer is reused for all passes, since fresh pages are dear.
+    """Row blocks of the product u @ v.T.
+
+    On a processor each thread takes block after block for itself, so that nobody waits inside a pass for a
+    core that is busy elsewhere. Work buffers are reused, since fresh memory is dear.
 
     Attributes:
         u, v: (n, k) and (p, k) factors of the cost.
         whole: (n, p) when kept, else None.
-        work: (b, p) scratch; what `passes` yields second.
-        fresh: (b, p) buffer for a block made anew; None when the whole is kept.
+        slices: the row blocks.
+        buffers: scratch (b, p) for each thread, and room for a block made anew when the whole is not kept.
     """
 
     u: torch.Tensor
     v: torch.Tensor
     whole: torch.Tensor | None
-    work: torch.Tensor
-    fresh: torch.Tensor | None
+    slices: tuple[slice, ...]
+    buffers: queue.SimpleQueue[tuple[torch.Tensor, torch.Tensor | None]]
 
     @classmethod
     def of(cls, u: torch.Tensor, v: torch.Tensor, *, keep: bool) -> Blocks:
-        (n, p), size = (len(u), len(v)), u.element_size()
-        budget = BLOCK_BYTES if u.device.type == "cpu" else 64 * BLOCK_BYTES
-        rows = max(1, min(n, budget // (size * p)))
-        whole = torch.mm(u, v.T) if keep else None
-        return cls(u, v, whole, u.new_empty(rows, p), None if keep else u.new_empty(rows, p))
+        n, p = len(u), len(v)
+        host = u.device.type == "cpu"
+        budget = (BLOCK_BYTES if host else 128 * BLOCK_BYTES) // u.element_size()
+        step = max(1, min(n, budget // p))
+        slices = tuple(slice(start, min(start + step, n)) for start in range(0, n, step))
+        buffers: queue.SimpleQueue[tuple[torch.Tensor, torch.Tensor | None]] = queue.SimpleQueue()
+        for _ in range(min(_threads(), len(slices)) if host else 1):
+            buffers.put((u.new_empty(step, p), None if keep else u.new_empty(step, p)))
+        blocks = cls(u, v, u.new_empty(n, p) if keep else None, slices, buffers)
+        if blocks.whole is not None:
+            blocks.each(lambda rows, block, _: torch.mm(u[rows], v.T, out=block))
+        return blocks
 
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.u), len(self.v)
 
-    def passes(self) -> Iterator[tuple[slice, torch.Tensor, torch.Tensor]]:
-        """(rows, cost block (b, p), scratch (b, p)): read the first, write the second."""
-        n, step = len(self.u), len(self.work)
-        for start in range(0, n, step):
-            rows = slice(start, min(start + step, n))
-            work = self.work[: rows.stop - start]
+    def each(self, step: Step[Result]) -> list[Result]:
+        """One pass: `step` of every block, results in the order of the rows. It may write its scratch only."""
+        if self.u.device.type != "cpu" or _threads() == 1:
+            return [self._one(step, rows) for rows in self.slices]
+        return list(_pool(os.getpid(), _threads()).map(lambda rows: self._one(step, rows), self.slices))
+
+    def _one(self, step: Step[Result], rows: slice) -> Result:
+        work, fresh = self.buffers.get()
+        try:
+            b = rows.stop - rows.start
             if self.whole is not None:
-                yield rows, self.whole[rows], work
-            else:
-                assert self.fresh is not None
-                yield rows, torch.mm(self.u[rows], self.v.T, out=self.fresh[: rows.stop - start]), work
+                return step(rows, self.whole[rows], work[:b])
+            assert fresh is not None
+            return step(rows, torch.mm(self.u[rows], self.v.T, out=fresh[:b]), work[:b])
+        finally:
+            self.buffers.put((work, fresh))
 
     def entries(self, pairs: Pairs) -> torch.Tensor:
         """Cost of k pairs: (k,)."""
@@ -79,3 +103,24 @@ class Pairs:
     def keys(self, cost: Blocks) -> np.ndarray:
         """One number per pair, on the host: (k,)"""
         return (self.rows * cost.shape[1] + self.columns).cpu().numpy()
+
+
+def _threads() -> int:
+    return torch.get_num_threads()
+
+
+@lru_cache(maxsize=1)
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads in which torch itself uses one thread only; a forked process gets its own."""
+    started = threading.Barrier(threads + 1)
+
+    def alone() -> None:
+        torch.set_num_threads(1)  # for this thread, and for those that torch has not met yet
+        started.wait()
+
+    pool = ThreadPoolExecutor(threads, "geosearch-blocks")
+    for _ in range(threads):
+        pool.submit(alone)
+    started.wait()
+    torch.set_num_threads(threads)  # for the rest of the process, as it was
+    return pool

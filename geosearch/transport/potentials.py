@@ -33,15 +33,16 @@ def sweep(cost: Blocks, a: torch.Tensor, b: torch.Tensor, g: torch.Tensor, epsil
     Each block of rows is normalised exactly, so its column sums can be taken from the same exponentials:
     half the work of two half-iterations, and no n x p memory. a (n,), b (p,), g (p,) -> f (n,), g (p,).
     """
-    f, mass = torch.empty_like(a), torch.zeros_like(b)
-    shifted = g + epsilon * b.log()
-    for rows, block, work in cost.passes():
-        torch.sub(shifted, block, out=work)  # (b, p)
-        top = work.amax(1)
+    f, shifted = torch.empty_like(a), g + epsilon * b.log()
+
+    def step(rows: slice, block: torch.Tensor, work: torch.Tensor) -> torch.Tensor:
+        top = torch.sub(shifted, block, out=work).amax(1)  # (b, p) -> (b,)
         work.sub_(top[:, None]).mul_(1 / epsilon).clamp_(min=_FLOOR).exp_()
         total = work.sum(1)
         f[rows] = -(top + epsilon * total.log())
-        mass += (a[rows] / total) @ work  # (b,) @ (b, p)
+        return (a[rows] / total) @ work  # (b,) @ (b, p)
+
+    mass = torch.stack(cost.each(step)).sum(0)
     error = float((mass - b).abs().sum())
     return Potentials(f, g + epsilon * (b / mass.clamp(min=1e-30)).log(), epsilon, error)
 
@@ -49,14 +50,15 @@ def sweep(cost: Blocks, a: torch.Tensor, b: torch.Tensor, g: torch.Tensor, epsil
 def spread(cost: Blocks) -> float:
     """Root mean square of the cost after centring its rows and columns: the part of it that a plan can change."""
     n, p = cost.shape
-    down, square, across = cost.v.new_zeros(p, dtype=torch.float64), 0.0, 0.0
-    for _, block, work in cost.passes():
-        down += block.sum(0)
-        across += float(block.sum(1).double().square().sum())
-        square += float(torch.mul(block, block, out=work).sum(1).double().sum())
-    mean = float(down.sum()) / (n * p)
-    centred = square / (n * p) - across / (n * p * p) - float(down.square().sum()) / (n * n * p) + mean * mean
-    return max(centred, 0.0) ** 0.5
+
+    def step(_: slice, block: torch.Tensor, work: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        square = torch.mul(block, block, out=work).sum(1).double().sum()
+        return square, block.sum(1).double().square().sum(), block.sum(0).double()
+
+    square, across, down = (torch.stack(part).sum(0) for part in zip(*cost.each(step), strict=True))
+    mean = down.sum() / (n * p)
+    centred = square / (n * p) - across / (n * p * p) - down.square().sum() / (n * n * p) + mean * mean
+    return float(centred.clamp(min=0).sqrt())
 
 
 def coarse_to_fine(
@@ -91,8 +93,8 @@ def coarse_to_fine(
     g = start
     if g is None:
         f = _lowered(small, a[i] / a[i].sum(), b[j] / b[j].sum(), step, epsilon)
-        rows = cost.u[i].T  # g_j = softmin_i(c_ij - f_i) over the sampled rows
-        g = torch.cat([-epsilon * torch.logsumexp((f - v @ rows) / epsilon, dim=1) for v in cost.v.split(4096)])
+        across = Blocks.of(cost.v, cost.u[i], keep=False)  # g_j = softmin_i(c_ij - f_i) over the sampled rows
+        g = torch.cat(across.each(lambda _, block, work: _softmin(torch.sub(block, f, out=work), epsilon)))
     for _ in range(max(sweeps, 1)):
         now = sweep(cost, a, b, g, epsilon)
         g = now.g
@@ -122,6 +124,11 @@ def settle(
         g = g + (1.5 if after.error < before else 1.0) * (after.g - g)
         before = after.error
     return fitting
+
+
+def _softmin(reduced: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """(b, k) -> (b,)"""
+    return -epsilon * torch.logsumexp(reduced.mul_(-1 / epsilon), dim=1)
 
 
 def _lowered(cost: Blocks, a: torch.Tensor, b: torch.Tensor, step: float, epsilon: float) -> torch.Tensor:

@@ -104,18 +104,17 @@ class Sinkhorn:
 def _entries(cost: Blocks, a: torch.Tensor, b: torch.Tensor, found: Potentials, cutoff: float) -> sparse.csr_array:
     """The plan a_i b_j exp((f_i + g_j - c_ij) / epsilon), small entries left out."""
     shifted = found.g + found.epsilon * b.log()
-    rows_found, columns_found, masses = [], [], []
-    for rows, block, work in cost.passes():
-        torch.sub(shifted, block, out=work)
-        work.sub_(work.amax(1)[:, None]).mul_(1 / found.epsilon).exp_()
+
+    def step(rows: slice, block: torch.Tensor, work: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        top = torch.sub(shifted, block, out=work).amax(1)
+        work.sub_(top[:, None]).mul_(1 / found.epsilon).exp_()
         i, j = (work > cutoff).nonzero(as_tuple=True)
         mass = work[i, j]
-        total = torch.zeros(len(work), device=work.device).index_add_(0, i, mass)
-        rows_found.append((i + rows.start).cpu())
-        columns_found.append(j.cpu())
-        masses.append((mass / total[i] * a[rows][i]).double().cpu())
-    index = (torch.cat(rows_found).numpy(), torch.cat(columns_found).numpy())
-    return sparse.csr_array((torch.cat(masses).numpy(), index), shape=cost.shape)
+        total = torch.zeros_like(top).index_add_(0, i, mass)
+        return i + rows.start, j, mass / total[i] * a[rows][i]
+
+    i, j, mass = (torch.cat(part).cpu() for part in zip(*cost.each(step), strict=True))
+    return sparse.csr_array((mass.double().numpy(), (i.numpy(), j.numpy())), shape=cost.shape)
 
 
 def _rounded(coupling: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> sparse.csr_array:

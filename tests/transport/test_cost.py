@@ -60,7 +60,7 @@ def test_blocks_cover_the_cost_row_by_row(keep: bool, monkeypatch: pytest.Monkey
     monkeypatch.setattr("geosearch.transport.blocks.BLOCK_BYTES", 7 * 30 * 4)
     problem = labelled(20, 30)
     cost = Blocks.of(*problem.factors(dtype=torch.float32), keep=keep)
-    parts = [(rows, block.clone()) for rows, block, _ in cost.passes()]
+    parts = cost.each(lambda rows, block, _: (rows, block.clone()))
     assert [rows.start for rows, _ in parts] == [0, 7, 14]
     np.testing.assert_allclose(torch.cat([block for _, block in parts]), by_hand(problem), rtol=1e-5, atol=1e-5)
     entries = cost.entries(Pairs(torch.tensor([0, 5]), torch.tensor([29, 2])))
