@@ -73,9 +73,7 @@ def main() -> None:
         cache = Cache(Path(folder))
         for size in (16, 28):
             target = harmonise(digits(), size=size, channels=1).sample(800, np.random.default_rng(0))
-            sources = [
-                harmonise(glyphs(*name.rsplit("-", 1), count=2000), size=size, channels=1) for name in SOURCES
-            ]
+            sources = [harmonise(glyphs(*name.rsplit("-", 1), count=2000), size=size, channels=1) for name in SOURCES]
             encoder = PCA(dims=32).fit(sources, seed=0, cache=cache)
             anchors = build_anchors(target, sources, encoder, cache=cache)
             if size == 16:
