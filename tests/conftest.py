@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from geosearch.cache import Cache
 
+settings.register_profile("same everywhere", derandomize=True, deadline=None)  # machines are shared and noisy
+settings.load_profile("same everywhere")
 torch.set_num_threads(1)  # tests are small; two threads would only wait for each other
 
 ROOT = Path(__file__).parents[1]

@@ -69,7 +69,7 @@ def test_the_parts_always_fit(n: int, own_test: int, shots: int, reference: int,
     """Law: whatever is asked, the sizes that come back can be cut, and never exceed what was asked."""
     images, labels = np.zeros((n, 4, 4), np.uint8), np.arange(n) % 3
     train = LabelledSet.from_arrays(images, labels, name="set")
-    part = train.take(np.arange(own_test)) if own_test else None
+    part = train.take(np.arange(own_test) % n) if own_test else None
     sizes = Shelf(train, part, ()).parts(shots=shots, reference=reference, held_out=held_out, test=test)
     target = cut_target(train, part, **sizes, encoder=PixelEncoder(), seed=0)
     assert len(target.reference) <= reference
