@@ -29,9 +29,10 @@ class Exact:
     matrix product; the value of the plan is taken in float64.
 
     Attributes:
-        tolerance: it stops when the plan is proven to cost at most this share more than the best one.
+        tolerance: it stops when the plan is proven to cost at most this share more than the best one, or when
+            float32 can tell no more.
         arcs: pairs kept per row at first.
-        max_rounds: pricing passes before it gives up, saying what is proven.
+        max_rounds: times the pairs may grow before it gives up, saying what is proven.
         dense_below: problems with fewer pairs than this go to the simplex whole, in float64.
         device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
     """
@@ -76,7 +77,7 @@ class Tiled:
         tolerance: it stops when the plan is proven to cost at most this share more than the best one.
         dims: principal directions of the cheap cost.
         arcs: pairs kept per row at first.
-        max_rounds: pricing passes before it gives up, saying what is proven.
+        max_rounds: times the pairs may grow before it gives up, saying what is proven.
         device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
     """
 

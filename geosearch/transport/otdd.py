@@ -110,9 +110,8 @@ def otdd(
         a, b = (one.sample(samples, seeds.stream(seed, "otdd", one.fingerprint)) for one in (a, b))
     encoder = embedding.fit([a, b], seed=seed, cache=cache or Cache.default())
     x, x2 = encoder.encode(a.images), encoder.encode(b.images)
-    groups, groups2 = _by_class(x, a), _by_class(x2, b)
-    table = labels.table(groups, groups2)
-    joint = _JointLabels(labels, groups, groups2, table)
+    joint = _JointLabels(labels, (x, a), (x2, b))
+    table = joint.cross
     problem = Problem(
         x,
         a.labels,
@@ -130,20 +129,25 @@ def otdd(
 
 @dataclass(frozen=True, eq=False)
 class _JointLabels:
-    """The label vectors of both sets together, worked out when first asked for."""
+    """The label tables of two sets, each worked out when first asked for."""
 
     labels: LabelDistance
-    groups: list[np.ndarray]
-    groups2: list[np.ndarray]
-    cross: np.ndarray  # (c, c2)
+    first: tuple[np.ndarray, LabelledSet]  # features (n, d) of the set
+    second: tuple[np.ndarray, LabelledSet]
+
+    @cached_property
+    def cross(self) -> np.ndarray:
+        """(c, c2)"""
+        return self.labels.table(_by_class(*self.first), _by_class(*self.second))
 
     @cached_property
     def vectors(self) -> LabelVectors:
-        within, within2 = self.labels.table(self.groups), self.labels.table(self.groups2)
+        """(c + c2, r)"""
+        within, within2 = (self.labels.table(_by_class(*one)) for one in (self.first, self.second))
         return label_vectors(np.block([[within, self.cross], [self.cross.T, within2]]))
 
     def split(self) -> ClassVectors:
-        vectors, c = self.vectors.vectors, len(self.groups)
+        vectors, c = self.vectors.vectors, len(self.first[1].classes)
         return vectors[:c], vectors[c:]
 
 

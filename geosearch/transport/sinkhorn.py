@@ -58,7 +58,7 @@ class Sinkhorn:
         epsilon = max(self.regularisation * spread(cost), 1e-6)
         found = self._potentials(cost, a, b, epsilon, start)
         bound = tighten(cost, found.g)[0].value(a, b)
-        coupling = _rounded(_entries(cost, a, b, found, self.cutoff), *problem.masses)
+        coupling = _rounded(self._entries(cost, a, b, found), *problem.masses)
         del cost
         converged = found.error <= self.tolerance
         message = f"entropic, epsilon {epsilon:.3g}, marginal error {found.error:.1e} before rounding" + (
@@ -77,8 +77,9 @@ class Sinkhorn:
 
     def _setting(self, problem: Problem) -> tuple[Blocks, torch.Tensor, torch.Tensor]:
         u, v = problem.factors(dtype=torch.float32, device=self.device)
-        a, b = (torch.as_tensor(mass, dtype=u.dtype, device=self.device) for mass in problem.masses)
-        return Blocks.of(u, v, keep=True), a, b
+        cost = Blocks.of(u, v, keep=True)
+        a, b = (cost.like(mass) for mass in problem.masses)
+        return cost, a, b
 
     def _potentials(
         self, cost: Blocks, a: torch.Tensor, b: torch.Tensor, epsilon: float, start: np.ndarray | None = None
@@ -100,21 +101,25 @@ class Sinkhorn:
             del cost
         return values[0] - (values[1] + values[2]) / 2
 
+    def _entries(self, cost: Blocks, a: torch.Tensor, b: torch.Tensor, found: Potentials) -> sparse.csr_array:
+        """The plan a_i b_j exp((f_i + g_j - c_ij) / epsilon), small entries left out; counted before they are kept."""
+        shifted = found.g + found.epsilon * b.log()
 
-def _entries(cost: Blocks, a: torch.Tensor, b: torch.Tensor, found: Potentials, cutoff: float) -> sparse.csr_array:
-    """The plan a_i b_j exp((f_i + g_j - c_ij) / epsilon), small entries left out."""
-    shifted = found.g + found.epsilon * b.log()
+        def density(block: torch.Tensor, work: torch.Tensor) -> torch.Tensor:
+            top = torch.sub(shifted, block, out=work).amax(1)
+            return work.sub_(top[:, None]).mul_(1 / found.epsilon).exp_()
 
-    def step(rows: slice, block: torch.Tensor, work: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        top = torch.sub(shifted, block, out=work).amax(1)
-        work.sub_(top[:, None]).mul_(1 / found.epsilon).exp_()
-        i, j = (work > cutoff).nonzero(as_tuple=True)
-        mass = work[i, j]
-        total = torch.zeros_like(top).index_add_(0, i, mass)
-        return i + rows.start, j, mass / total[i] * a[rows][i]
+        def step(rows: slice, block: torch.Tensor, work: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            share = density(block, work)
+            i, j = (share > self.cutoff).nonzero(as_tuple=True)
+            mass = share[i, j]
+            total = torch.zeros(len(share), dtype=mass.dtype, device=mass.device).index_add_(0, i, mass)
+            return i + rows.start, j, mass / total[i] * a[rows][i]
 
-    i, j, mass = (torch.cat(part).cpu() for part in zip(*cost.each(step), strict=True))
-    return sparse.csr_array((mass.double().numpy(), (i.numpy(), j.numpy())), shape=cost.shape)
+        count = sum(cost.each(lambda _, block, work: int((density(block, work) > self.cutoff).sum())))
+        memory.require(100 * count, f"a coupling of {count} pairs", "raise cutoff or lower regularisation")
+        i, j, mass = (torch.cat(part).cpu() for part in zip(*cost.each(step), strict=True))
+        return sparse.csr_array((mass.double().numpy(), (i.numpy(), j.numpy())), shape=cost.shape)
 
 
 def _rounded(coupling: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> sparse.csr_array:
