@@ -42,7 +42,8 @@ def _search(options: argparse.Namespace) -> None:
 
     with _progress(options) as progress:
         study = Study.open(options.study, storage=options.storage, force_new=options.force_new, progress=progress)
-        _run(study, progress, options)
+        written = _run(study, progress)
+    _conclude(study, written, options)
 
 
 def _resume(options: argparse.Namespace) -> None:
@@ -50,19 +51,25 @@ def _resume(options: argparse.Namespace) -> None:
 
     with _progress(options) as progress:
         study = Study.open(options.study, storage=options.storage, progress=progress)
-        _run(study, progress, options, evaluations=study.file.search.evaluations + options.evaluations)
+        written = _run(study, progress, evaluations=study.file.search.evaluations + options.evaluations)
+    _conclude(study, written, options)
 
 
-def _run(study: Study, progress: Progress, options: argparse.Namespace, evaluations: int | None = None) -> None:
+def _run(study: Study, progress: Progress, evaluations: int | None = None) -> tuple[Path, Path]:
+    """Run to the end; the folder of the best mixture and the report's page."""
     confirmation = study.run(evaluations=evaluations)
-    best = study.best
     progress.event("stage", name="writing mixture and report")
-    mixture = study.export_best()
-    page = study.report()
-    progress.event("done", trial=best.number, verdict=confirmation.verdict(), mixture=str(mixture), report=str(page))
+    mixture, page = study.export_best(), study.report()
+    progress.event(
+        "done", trial=study.best.number, verdict=confirmation.verdict(), mixture=str(mixture), report=str(page)
+    )
+    return mixture, page
+
+
+def _conclude(study: Study, written: tuple[Path, Path], options: argparse.Namespace) -> None:
     if not options.json:
         print(_summary(study))
-        print(f"\nbest mixture written to {mixture}\nreport written to      {page}")
+        print(f"\nbest mixture written to {written[0]}\nreport written to      {written[1]}")
 
 
 def _summary(study: Study) -> str:
