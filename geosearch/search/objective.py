@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ from geosearch.geodesic.simplex import Weights
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
+
+
+_WATCH = "geosearch-parent-watch"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +100,17 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
 
 
 def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    if os.getppid() != parent:  # the search was killed: what is still queued is not worth training
-        os._exit(1)
+    if not any(thread.name == _WATCH for thread in threading.enumerate()):
+        threading.Thread(target=_end_with, args=(parent,), name=_WATCH, daemon=True).start()
     with one_thread():
         return function(*arguments)
+
+
+def _end_with(parent: int) -> None:
+    """Leave when the search is gone: a killed search must not leave trainings behind."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _attempt(objective: Objective, weights: Weights, steps: int | None, repeat: int) -> Evaluation | TrainingFailed:
