@@ -5,7 +5,7 @@
 MNIST against FashionMNIST, 784 dimensions, Gaussian labels, plan included; each line is a process of its own, so
 its peak memory is its own. Needs $GEOSEARCH_DATA (mnist.npz, fashion_mnist.npz, and for the other parts
 kmnist.npz, usps.npz, az_letters.npz). Above 20,000 images the sets are grown by shifting them one pixel.
-Answer: see reports/transport.md.
+Answer: printed as a table, times as ratios to the reference of the same run.
 """
 
 from __future__ import annotations
