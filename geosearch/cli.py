@@ -126,10 +126,11 @@ def _report(options: argparse.Namespace) -> None:
 
 def _synthesize(options: argparse.Namespace) -> None:
     from geosearch.pipeline import Study
+    from geosearch.progress import Sentences
     from geosearch.synthesize.export import ImageFolderWriter, NpzWriter
 
     writer = NpzWriter() if options.format == "npz" else ImageFolderWriter()
-    study = Study.open(options.study, storage=options.storage)
+    study = Study.open(options.study, storage=options.storage, progress=Sentences())
     print(study.synthesize(options.out, size=options.size, trial=options.trial, writer=writer))
 
 
@@ -257,7 +258,9 @@ def _parser() -> argparse.ArgumentParser:
     entry.add_argument("a", metavar="A", help="a data set, e.g. digits (see: geosearch domains)")
     entry.add_argument("b", metavar="B", help="another one, e.g. fonts/sans-digits")
     entry.add_argument("--samples", type=_positive, default=1000, metavar="N", help="per set (default: 1000)")
-    entry.add_argument("--labels", choices=("gaussian", "exact"), default="gaussian", help="distance between classes")
+    entry.add_argument(
+        "--labels", choices=("gaussian", "exact", "means"), default="gaussian", help="distance between classes"
+    )
     entry.add_argument("--embedding", choices=("pixels", "pca"), default="pixels", help="where it is measured")
     entry.add_argument("--size", type=_positive, default=28, metavar="PX", help="common image size (default: 28)")
     entry.add_argument("--channels", type=int, choices=(1, 3), default=1)

@@ -78,16 +78,37 @@ class DomainSection(Section):
 class TransportSection(Section):
     """[transport]"""
 
-    embedding: Literal["source-net", "pca", "pixels"] = Field(
+    embedding: Literal["source-net", "pca", "pixels", "backbone"] = Field(
         "source-net",
-        description="Where costs are measured: a small network trained on the sources, PCA, or raw pixels.",
+        description="Where costs are measured: a small network trained on the sources, PCA, raw pixels, or the "
+        "features of a torchvision network.",
+    )
+    backbone: str = Field("resnet18", description="torchvision's name of the network (embedding = backbone).")
+    weights: str | None = Field(
+        None, description="Its weights: a file with a state dict, or torchvision's name of published ones."
     )
     labels: Literal["gaussian", "exact", "means"] = Field("gaussian", description="Distance between classes.")
+    map: Literal["barycentric", "entropic", "neural"] = Field(
+        "barycentric",
+        description="How the target is sent to a source: along a plan; by smooth potentials; by a trained network.",
+    )
     solver: Literal["exact", "sinkhorn"] = Field(
-        "exact", description="'exact': one-to-one, no blur; 'sinkhorn': entropic, blurs."
+        "exact", description="Of barycentric maps. 'exact': one-to-one, no blur; 'sinkhorn': entropic, blurs."
+    )
+    map_steps: int = Field(600, ge=1, description="Training steps of each neural map.")
+    space: Literal["pixels", "autoencoder"] = Field(
+        "pixels", description="Where images are mixed: as they are, or in the latent space of a small autoencoder."
     )
     feature_weight: float = Field(1.0, ge=0, description="Weight of the features in the ground cost.")
     label_weight: float = Field(1.0, ge=0, description="Weight of the label distance in the ground cost.")
+
+    @model_validator(mode="after")
+    def _weighted(self) -> TransportSection:
+        if self.embedding == "backbone" and self.weights is None:
+            raise ValueError(
+                'embedding = "backbone" needs transport.weights: a file with a state dict, or e.g. "IMAGENET1K_V1"'
+            )
+        return self
 
 
 class SearchSection(Section):
@@ -225,15 +246,17 @@ def options_table() -> str:
 
 
 def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Expand variables where an address may stand: domain.target, .sources, .root and search.storage."""
+    """Expand variables where a path may stand: domain.target, .sources, .root, transport.weights, search.storage."""
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
-    domain, search = sections.get("domain"), sections.get("search")
+    domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
     if isinstance(domain, dict):
         for key in ("target", "root"):
             if isinstance(domain.get(key), str):
                 domain[key] = expand(domain[key])
         if isinstance(domain.get("sources"), list):
             domain["sources"] = [expand(s) if isinstance(s, str) else s for s in domain["sources"]]
+    if isinstance(transport, dict) and isinstance(transport.get("weights"), str):
+        transport["weights"] = expand(transport["weights"])
     if isinstance(search, dict) and isinstance(search.get("storage"), str):
         search["storage"] = expand(search["storage"])
     return sections

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from geosearch.config import StudyFile
-from geosearch.domain.embed import PCA, Embedding, Pixels
+from geosearch.domain.embed import PCA, Embedding, Pixels, TorchvisionBackbone
 from geosearch.evaluate.adaptation import Adaptation, FineTune, RidgeHead
+from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.network import VGG, Architecture, ResNet18, SmallConv
+from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Augmentation, Recipe
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.geodesic.anchors import Ground
+from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
+from geosearch.transport.barycentric import Barycentric
+from geosearch.transport.entropic import Entropic
 from geosearch.transport.labels import ExactLabels, GaussianLabels, LabelDistance, MeanLabels
+from geosearch.transport.maps import Map
 from geosearch.transport.solve import Exact, Sinkhorn, Solver
 
 
 def embedding_of(file: StudyFile) -> Embedding:
-    return {"source-net": SourceNet, "pca": PCA, "pixels": Pixels}[file.transport.embedding]()
+    transport = file.transport
+    if transport.embedding == "backbone":
+        weights = transport.weights or ""
+        is_path = "/" in weights or Path(weights).suffix != ""
+        place = {"weights_path": weights} if is_path else {"weights": weights}
+        return TorchvisionBackbone(transport.backbone, **place)  # type: ignore[arg-type]
+    return {"source-net": SourceNet, "pca": PCA, "pixels": Pixels}[transport.embedding]()
 
 
 def ground_of(file: StudyFile) -> Ground:
@@ -25,7 +39,16 @@ def ground_of(file: StudyFile) -> Ground:
         "means": MeanLabels(),
     }
     solvers: dict[str, Solver] = {"exact": Exact(), "sinkhorn": Sinkhorn()}
-    return Ground(labels[transport.labels], solvers[transport.solver], transport.feature_weight, transport.label_weight)
+    maps: dict[str, Map] = {
+        "barycentric": Barycentric(solvers[transport.solver]),
+        "entropic": Entropic(),
+        "neural": Neural(steps=transport.map_steps, device=file.recipe.device),
+    }
+    return Ground(labels[transport.labels], maps[transport.map], transport.feature_weight, transport.label_weight)
+
+
+def space_of(file: StudyFile) -> MixingSpace:
+    return {"pixels": PixelSpace, "autoencoder": Autoencoder}[file.transport.space]()
 
 
 def recipe_of(file: StudyFile) -> Recipe:

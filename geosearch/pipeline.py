@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-import geosearch
 from geosearch import seeds
+from geosearch.address import alone, put_aside, resolve, shown
 from geosearch.cache import Cache
-from geosearch.config import StudyFile, parse_study, read_study
-from geosearch.domain.dataset import LabelledSet
-from geosearch.domain.embed import Encoder
-from geosearch.domain.fewshot import Target, cut_target
-from geosearch.domain.shelf import load_shelf
-from geosearch.errors import InvalidOption, StorageError
+from geosearch.config import StudyFile
+from geosearch.errors import InvalidOption
 from geosearch.evaluate.few_shot import tuned
 from geosearch.evaluate.ledger import Ledger
-from geosearch.geodesic.anchors import Anchors, build_anchors
-from geosearch.geodesic.hull import Hull
+from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
-from geosearch.options import adaptations_of, embedding_of, ground_of, recipe_of
+from geosearch.geodesic.synthesis import Synthesis
+from geosearch.options import adaptations_of, recipe_of, space_of
+from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
 from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.baselines import baselines
@@ -39,21 +32,11 @@ from geosearch.search.objective import Objective, one_thread
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions, best_of, proxy_trust
 from geosearch.search.space import Space
-from geosearch.search.store import StudyStore, TrialFacts, explained, masked, sqlite_path, stored_settings
+from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
 from geosearch.synthesize.card import CardFacts, CardSource, card
 from geosearch.synthesize.export import ImageFolderWriter, Writer, write_mixture
-
-PACKAGES = ("geosearch", "torch", "torchvision", "optuna", "pot", "numpy", "scipy", "joblib")
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """Everything that comes before the first trial: the target cut, the sources mapped, the hull in closed form."""
-
-    target: Target
-    anchors: Anchors
-    hull: Hull
+from geosearch.versions import versions
 
 
 class Study:
@@ -64,9 +47,12 @@ class Study:
     >>> study.best.weights, study.confirmation.verdict()   # doctest: +SKIP
     """
 
-    def __init__(self, file: StudyFile, store: StudyStore, cache: Cache, progress: Progress) -> None:
+    def __init__(
+        self, file: StudyFile, store: StudyStore, space: MixingSpace, cache: Cache, progress: Progress
+    ) -> None:
         self.file = file
         self.store = store
+        self.space = space
         self.cache = cache
         self.progress = progress
 
@@ -77,6 +63,7 @@ class Study:
         *,
         storage: str | None = None,
         force_new: bool = False,
+        space: OwnSpace | None = None,
         cache: Cache | None = None,
         progress: Progress | None = None,
     ) -> Study:
@@ -87,6 +74,8 @@ class Study:
                 file, or an address of one; or a `StudyFile` in memory.
             storage: database address; overrides the study file's.
             force_new: put an existing SQLite file of the same name aside and start anew.
+            space: a mixing space of one's own, in place of the study file's `transport.space`; a study that
+                was begun with it is opened with it again.
             cache: where anchors, encoders and evaluations are kept; the default cache if None.
             progress: who is told what happens.
 
@@ -94,16 +83,17 @@ class Study:
             InvalidOption: a study file that is wrong.
             StorageError, StudyMismatch: a database that cannot be used, or belongs to another study.
         """
-        file, address = _resolve(study, storage)
+        file, address = resolve(study, storage)
         if force_new:
-            _put_aside(address)
-        store = StudyStore.open(address, file.study.name, file.fingerprint, Space(len(file.domain.sources)))
+            put_aside(address)
+        fingerprint = file.fingerprint if space is None else {**file.fingerprint, "transport.space": space.key}
+        store = StudyStore.open(address, file.study.name, fingerprint, Space(len(file.domain.sources)))
         if store.recall("settings") is None:
             store.remember("settings", file.model_dump(mode="json", exclude={"search": {"storage"}}))
         extended = store.recall("evaluations", 0)
         if extended > file.search.evaluations:
             file = file.model_copy(update={"search": file.search.model_copy(update={"evaluations": extended})})
-        return cls(file, store, cache or Cache.default(), progress or Silent())
+        return cls(file, store, space or space_of(file), cache or Cache.default(), progress or Silent())
 
     @property
     def name(self) -> str:
@@ -135,7 +125,7 @@ class Study:
             self.store.remember("evaluations", evaluations)
             search = self.file.search.model_copy(update={"evaluations": evaluations})
             self.file = self.file.model_copy(update={"search": search})
-        with self._alone():
+        with alone(self.store.url):
             self._require_budget()
             self._search().run()
             return self._confirm()
@@ -159,14 +149,17 @@ class Study:
         facts = self.best if trial is None else self._trial(trial)
         writer = writer or ImageFolderWriter()
         mixture = Mixture(self.prepared.anchors, facts.point)
-        return write_mixture(
-            mixture,
-            size=size,
-            out=Path(out),
-            writer=writer,
-            seed=seeds.integer(self.file.study.seed, "synthesize"),
-            card=card(self._card(facts, mixture, size, writer)),
-        )
+        with one_thread():
+            synthesis = Synthesis(mixture, self.prepared.target_images(size))
+            self.progress.event("synthesis", how=synthesis.how(size))
+            return write_mixture(
+                synthesis,
+                size=size,
+                out=Path(out),
+                writer=writer,
+                seed=seeds.integer(self.file.study.seed, "synthesize"),
+                card=card(self._card(facts, synthesis, size, writer)),
+            )
 
     def export_best(self) -> Path:
         """Write the best mixture to studies/<name>/, once; returns the folder."""
@@ -225,38 +218,9 @@ class Study:
     def prepared(self) -> Prepared:
         """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time."""
         with one_thread():
-            return self._prepare()
-
-    def _prepare(self) -> Prepared:
-        domain, seed = self.file.domain, self.file.study.seed
-        with self._stage("load"):
-            shelf = load_shelf(**domain.model_dump(exclude={"shots", "reference", "held_out", "test"}), seed=seed)
-        with self._stage("embedding"):
-            encoder = embedding_of(self.file).fit(shelf.sources, seed=seed, cache=self.cache)
-            target = cut_target(
-                shelf.train,
-                shelf.test,
-                **shelf.parts(
-                    shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test
-                ),
-                encoder=encoder,
-                seed=seed,
-            )
-        with self._stage("transport"):
-            anchors = self._anchors(target, shelf.sources, encoder)
-        self.store.remember("sources", [source.name for source in shelf.sources])
-        return Prepared(target, anchors, Hull.of(anchors))
-
-    def _anchors(self, target: Target, sources: Sequence[LabelledSet], encoder: Encoder) -> Anchors:
-        return build_anchors(
-            target.reference,
-            sources,
-            encoder,
-            ground=ground_of(self.file),
-            cache=self.cache,
-            seed=self.file.study.seed,
-            jobs=self.file.search.jobs,
-        )
+            prepared = prepare(self.file, self.space, self.cache, self._stage)
+        self.store.remember("sources", [source.name for source in prepared.anchors.sources])
+        return prepared
 
     def _baselines(self) -> dict[str, Weights]:
         sources = self.prepared.anchors.sources
@@ -321,7 +285,7 @@ class Study:
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
 
-    def _card(self, trial: TrialFacts, mixture: Mixture, size: int, writer: Writer) -> CardFacts:
+    def _card(self, trial: TrialFacts, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
         confirmed = self.store.recall("confirmed", {}).get("trial") == trial.number and self.confirmation
         return CardFacts(
             study=self.name,
@@ -333,28 +297,24 @@ class Study:
             ),
             concentration=trial.concentration,
             pairing=trial.pairing,
+            how=synthesis.how(size),
             size=size,
-            image_shape=mixture.image_shape,
-            class_count=mixture.class_count,
+            image_shape=synthesis.image_shape,
+            class_count=synthesis.mixture.class_count,
             closed_form=trial.closed_form,
             held_out_otdd=trial.held_out_otdd,
             top1_error=trial.top1_error,
             verdict=confirmed.verdict() if confirmed else None,
-            mixture_key=mixture.key,
+            mixture_key=synthesis.mixture.key,
             seeds=(
                 ("study", self.file.study.seed),
                 ("draw", seeds.integer(self.file.study.seed, "synthesize")),
             ),
             versions=versions(),
             files=writer.layout,
-            command=f"geosearch synthesize {self._address()} --trial {trial.number} --size {size} "
+            command=f"geosearch synthesize {shown(self.name, self.store.url)} --trial {trial.number} --size {size} "
             f"--format {writer.name} --out DIR",
         )
-
-    def _address(self) -> str:
-        """What names this study on the command line; passwords are hidden."""
-        usual = f"sqlite:///studies/{self.name}.db"
-        return self.name if self.store.url == usual else masked(self.store.url)
 
     def _trial(self, number: int) -> TrialFacts:
         for trial in self.trials:
@@ -377,73 +337,3 @@ class Study:
         start = time.perf_counter()
         yield
         self.store.add_seconds(name, time.perf_counter() - start)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time may search a study that lies in a SQLite file."""
-        path = sqlite_path(self.store.url)
-        if path is None:
-            yield
-            return
-        lock = FileLock(path.with_suffix(".lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise StorageError(
-                f"another process is searching {path} at this moment; wait for it, or stop it first"
-            ) from None
-        with lock:
-            try:
-                yield
-            finally:
-                lock.release()
-
-
-def versions() -> tuple[tuple[str, str], ...]:
-    """(package, version) of Python and of everything that numbers depend on."""
-
-    def of(package: str) -> str:
-        try:
-            return version(package)
-        except PackageNotFoundError:
-            return geosearch.__version__ if package == "geosearch" else "unknown"
-
-    return (("python", platform.python_version()), *((package, of(package)) for package in PACKAGES))
-
-
-def _resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:
-    """The study's settings and its database address, from a file, a name, or a database."""
-    if isinstance(study, StudyFile):
-        return study, storage or study.storage
-    text = str(study)
-    if text.endswith(".toml"):
-        file = read_study(Path(text))
-        return file, storage or file.storage
-    if storage:
-        address = storage
-    elif "://" in text:
-        address = text
-    elif text.endswith(".db"):
-        address = f"sqlite:///{text}"
-    else:
-        address = f"sqlite:///studies/{text}.db"
-    path = sqlite_path(address)
-    if path is not None and not path.exists():
-        raise InvalidOption(
-            f"no study '{text}': there is no database {path}; "
-            "give a study file (.toml), the name of a study in studies/, or a database address"
-        )
-    _, settings = stored_settings(address)
-    return parse_study(settings, address), address
-
-
-def _put_aside(address: str) -> None:
-    path = sqlite_path(address)
-    if path is None:
-        raise InvalidOption("--force-new works on SQLite files only; give the study another name instead")
-    if path.exists():
-        number = 1
-        while (aside := path.with_name(f"{path.stem}.old-{number}.db")).exists():
-            number += 1
-        with explained(address):
-            path.rename(aside)

@@ -13,7 +13,8 @@ class Progress(Protocol):
     """Anything that listens to a run.
 
     Kinds of event: "stage" (name), "trial" (trial, role, error, done, total, best), "pruned", "failed",
-    "finalist", "trust", "confirmation" (row, done, total), "done".
+    "finalist", "trust", "confirmation" (row, done, total),
+    "synthesis" (how), "done".
     """
 
     def event(self, kind: str, **facts: Any) -> None:
@@ -25,6 +26,14 @@ class Silent:
 
     def event(self, kind: str, **facts: Any) -> None:
         return None
+
+
+class Sentences:
+    """One line for each thing that has something to say about how it is done."""
+
+    def event(self, kind: str, **facts: Any) -> None:
+        if "how" in facts:
+            print(facts["how"], file=sys.stderr)
 
 
 class JsonLines:

@@ -6,10 +6,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from generators.studies import tiny, write_toml
+from generators.studies import tiny, tiny_file, write_toml
 
 from geosearch.config import expand, options_table, parse_study, read_study
 from geosearch.errors import InvalidOption
+from geosearch.options import embedding_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -103,3 +104,16 @@ def test_the_options_table_of_the_docs_is_todays():
     assert (ROOT / "studies" / "OPTIONS.md").read_text().strip().endswith(options_table().strip()), (
         "run: geosearch options > studies/OPTIONS.md"
     )
+
+
+def test_a_backbone_needs_its_weights(tmp_path):
+    with pytest.raises(InvalidOption, match=r"needs transport\.weights"):
+        tiny_file(tmp_path, transport_embedding="backbone")
+
+
+def test_weights_are_a_file_or_a_name_of_torchvisions(tmp_path, monkeypatch):
+    monkeypatch.setenv("WEIGHTS", str(tmp_path))
+    by_file = embedding_of(tiny_file(tmp_path, transport_embedding="backbone", transport_weights="${WEIGHTS}/r18.pth"))
+    assert by_file.weights_path == f"{tmp_path}/r18.pth"
+    by_name = embedding_of(tiny_file(tmp_path, transport_embedding="backbone", transport_weights="IMAGENET1K_V1"))
+    assert (by_name.weights, by_name.weights_path) == ("IMAGENET1K_V1", None)

@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 from generators.studies import tiny_file
 
+from geosearch.address import alone
 from geosearch.cache import Cache
 from geosearch.config import StudyFile
 from geosearch.errors import InvalidOption, OutputExists, StorageError, StudyMismatch
+from geosearch.geodesic.mixing_space import OwnSpace
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
+from geosearch.geodesic.synthesis import Synthesis
 from geosearch.pipeline import Study
+from geosearch.progress import Sentences
 from geosearch.synthesize.export import NpzWriter
 
 
@@ -113,6 +119,61 @@ def test_the_best_mixture_is_written_with_its_card(finished, tmp_path):
         study.synthesize(tmp_path / "out", size=30)
 
 
+def test_more_images_than_the_reference_come_from_further_target_images(finished, tmp_path, capsys):
+    folder, study = finished
+    n = len(study.prepared.target.reference)
+    surplus = len(study.prepared.target.rows["surplus"])
+    assert surplus > 0
+    transported = next(trial.number for trial in study.trials if trial.pairing == "transport")
+    spoken = opened(folder, study.file, progress=Sentences())
+    out = spoken.synthesize(tmp_path / "more", size=n + surplus + 5, trial=transported, writer=NpzWriter())
+    how = capsys.readouterr().err.strip()
+    assert f"{n} reference images of the target and {surplus} further ones" in how
+    assert how in (out / "CARD.md").read_text()
+    with np.load(next(out.glob("*.npz")), allow_pickle=False) as stored:
+        assert len(stored["images"]) == n + surplus + 5
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"transport_map": "entropic"},
+        {"transport_map": "neural", "transport_map_steps": 4},
+        {"transport_space": "autoencoder"},
+        {"transport_embedding": "pixels", "transport_solver": "sinkhorn"},
+    ],
+    ids=lambda choice: " ".join(map(str, choice.values())),
+)
+def test_every_map_and_mixing_space_of_a_study_file_synthesizes(tmp_path, choice):
+    study = opened(tmp_path, tiny_file(tmp_path, **choice))
+    mixture = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5], 2.0))
+    images, labels = next(Synthesis(mixture, study.prepared.target_images(60)).batches(16, np.random.default_rng(0)))
+    assert images.shape == (16, 1, 12, 12)
+    assert 0 <= images.min() <= images.max() <= 1 + 1e-6
+    np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-4)
+    assert bool(study.facts().curves) == (choice.get("transport_map") == "neural")
+
+
+class Halved:
+    """Codes are images at half the size."""
+
+    def encode(self, images):
+        return images.reshape(len(images), 6, 2, 6, 2, 1).mean(axis=(2, 4)) / 255
+
+    def decode(self, codes):
+        return codes.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def test_a_mixing_space_of_ones_own_is_used_and_remembered(tmp_path):
+    file, space = tiny_file(tmp_path), OwnSpace(Halved(), key="halved")
+    study = opened(tmp_path, file, space=space)
+    images, _ = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])).at(np.arange(8))
+    np.testing.assert_allclose(images[..., ::2, ::2], images[..., 1::2, 1::2], atol=1e-6)
+    opened(tmp_path, file, space=space)
+    with pytest.raises(StudyMismatch, match=r"transport.space: 'halved' in the study, 'pixels' now"):
+        opened(tmp_path, file)
+
+
 def test_an_unknown_trial_is_refused(finished, tmp_path):
     _, study = finished
     with pytest.raises(InvalidOption, match="has no trial 999"):
@@ -153,7 +214,7 @@ def test_too_small_a_budget_is_refused_before_anything_is_trained(tmp_path):
 
 def test_a_second_search_of_the_same_file_is_refused(tmp_path):
     study = opened(tmp_path, tiny_file(tmp_path))
-    with study._alone(), pytest.raises(StorageError, match="another process is searching"):
+    with alone(study.store.url), pytest.raises(StorageError, match="another process is searching"):
         opened(tmp_path, study.file).run()
 
 

@@ -47,7 +47,7 @@ class Target:
         test_images: uint8 (p, h, w, ch).
         test_labels: their labels, sealed.
         rows: part -> its row numbers in the training part; "test" counts in the test part, or in the training
-            part when `test_from_train`.
+            part when `test_from_train`. "surplus" are the unlabelled images of the training part in no other.
         test_from_train: the set has no test part of its own, so the test was cut from the training part.
     """
 
@@ -60,6 +60,25 @@ class Target:
     test_labels: SealedLabels
     rows: Mapping[str, np.ndarray]
     test_from_train: bool
+
+    def with_surplus(self, train: LabelledSet, encoder: Encoder, count: int) -> LabelledSet:
+        """The reference, then images of `train` that no part uses, up to `count` images, all pseudo-labelled.
+
+        Args:
+            train: the training part that the target was cut from.
+            encoder: the space in which an unlabelled image takes the label of the nearest shot.
+            count: images wanted; there may be fewer.
+        """
+        more = self.rows["surplus"][: max(count - len(self.reference), 0)]
+        if not len(more):
+            return self.reference.take(np.arange(min(count, len(self.reference))))
+        codes = encoder.encode(self.shots.images)
+        further = _pseudo_labelled(train.images[more], self.shots, codes, encoder)
+        return replace(
+            self.reference,
+            images=np.concatenate([self.reference.images, further.images]),
+            labels=np.concatenate([self.reference.labels, further.labels]),
+        )
 
     @cached_property
     def key(self) -> str:
@@ -129,6 +148,7 @@ def cut_target(
         "shots": shot_rows,
         "reference": rest[held_out:][:reference],
         "held_out": rest[:held_out],
+        "surplus": rest[held_out + (reference or len(rest)) :],
         "test": test_rows,
     }
     labelled = train.take(shot_rows)

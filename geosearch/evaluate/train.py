@@ -1,13 +1,14 @@
-"""The only loop over batches: pretraining on a mixture, fine-tuning on shots, and reading a network out."""
+"""The only loop over batches: pretraining on a mixture, fine-tuning on shots, reconstructing, reading a network out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from geosearch import seeds
@@ -17,6 +18,8 @@ from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
 
 Batch = tuple[np.ndarray, np.ndarray]
+AnyBatch = TypeVar("AnyBatch")
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Stream(Protocol):
@@ -64,6 +67,32 @@ def fine_tune(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, *
     return _run(fresh, batches, recipe, seeds.torch_stream(seed, "fine-tune", "augmentation"), device)
 
 
+def reconstruct(
+    network: Module,
+    images: Iterator[np.ndarray],
+    loss: Callable[[torch.Tensor], torch.Tensor],
+    recipe: Recipe,
+    *,
+    device: str = "cpu",
+) -> Module:
+    """Train `network` itself on images without labels, e.g. to reconstruct them.
+
+    Of `recipe` the steps, the learning rate, its schedule and the weight decay count.
+
+    Args:
+        network: holds the parameters.
+        images: endless batches float32 (b, ch, h, w) in [0, 1].
+        loss: images -> what is made small, a scalar that depends on the parameters.
+        recipe: how to train.
+        device: as for `pretrain`.
+
+    Raises:
+        TrainingFailed: the loss stopped being a finite number.
+    """
+    place = _place(device)
+    return _descend(network.to(place), images, lambda x: loss(torch.from_numpy(x).to(place)), recipe)
+
+
 def features(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
     """Penultimate features of uint8 images: (n, h, w, ch) -> float32 (n, d)."""
     return _read_out(network, network.features, images, batch)
@@ -76,22 +105,34 @@ def predict(network: Network, images: np.ndarray, *, batch: int = 512) -> np.nda
 
 def as_tensor(images: np.ndarray) -> torch.Tensor:
     """uint8 (n, h, w, ch) -> float32 (n, ch, h, w) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float().div_(255.0)
+    return torch.from_numpy(np.require(images, requirements=["C", "W"])).permute(0, 3, 1, 2).float().div_(255.0)
 
 
 def _run(
     network: Network, batches: Iterator[Batch], recipe: Recipe, generator: torch.Generator, device: str
 ) -> Network:
     place = _place(device)
-    network = network.to(place).train()
+    network = network.to(place)
+
+    def loss(batch: Batch) -> torch.Tensor:
+        images, labels = batch
+        x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
+        return F.cross_entropy(network(x), torch.from_numpy(labels).to(place), label_smoothing=recipe.label_smoothing)
+
+    return _descend(network, batches, loss, recipe)
+
+
+def _descend(
+    network: Module, batches: Iterator[AnyBatch], loss_of: Callable[[AnyBatch], torch.Tensor], recipe: Recipe
+) -> Module:
+    network.train()
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
-    for step, (images, labels) in zip(range(recipe.steps), batches, strict=False):
+    for step, batch in zip(range(recipe.steps), batches, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * recipe.schedule.factor(step, recipe.steps)
-        x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
-        loss = F.cross_entropy(network(x), torch.from_numpy(labels).to(place), label_smoothing=recipe.label_smoothing)
+        loss = loss_of(batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

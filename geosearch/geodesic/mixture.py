@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geosearch.cache import content_key
+from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import InvalidWeights
 from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.simplex import Weights
@@ -68,16 +69,13 @@ class Mixture:
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         """Random rows: images float32 (size, ch, h, w) in [0, 1] and soft labels float32 (size, C)."""
-        shares = _shares(self.weights, size, rng)  # (size, m)
-        n = len(self.anchors.reference)
-        rows = rng.integers(n, size=size)
-        picks = []
-        for source in self.anchors.sources:
-            if self.weights.pairing == "transport":
-                picks.append(rows + n * rng.integers(len(source.images) // n, size=size))
-            else:
-                picks.append(rng.integers(len(source.images), size=size))
-        return self._mix(shares, picks)
+        return self._mix(*self._drawn(size, rng))
+
+    def draw_z(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """The rows that `draw` would give, mixed in z instead: float32 (size, d), no image made or encoded."""
+        shares, picks = self._drawn(size, rng)
+        rows = zip(self.anchors.sources, shares.T.astype(np.float32), picks, strict=True)
+        return sum(share[:, None] * source.z[pick] for source, share, pick in rows)  # type: ignore[return-value]
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Endless random batches, cut from blocks of at most a few MiB that are drawn at once."""
@@ -87,21 +85,52 @@ class Mixture:
             for start in range(0, block, size):
                 yield images[start : start + size], labels[start : start + size]
 
+    def each_row_once(self, rng: np.random.Generator) -> Batch:
+        """One row for each of the n reference images, in their order, weights drawn as in `draw`."""
+        n = len(self.anchors.reference)
+        shares = _shares(self.weights, n, rng)
+        return self._mix(shares, self._picks(np.arange(n), rng))
+
+    def on(self, target: LabelledSet) -> Mixture:
+        """The same mixture along the maps of other target images (see `Anchors.on`)."""
+        return Mixture(self.anchors.on(target), self.weights)
+
     def at(self, rows: np.ndarray) -> Batch:
         """The given reference rows mixed with the weights themselves, whatever the concentration: for pictures."""
         return self._mix(np.tile(self.weights.array, (len(rows), 1)), [rows] * len(self.names))
 
+    def _drawn(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Shares (size, m), and for each source the anchor rows (size,) that take part."""
+        shares = _shares(self.weights, size, rng)
+        return shares, self._picks(rng.integers(len(self.anchors.reference), size=size), rng)
+
+    def _picks(self, rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+        """For each source one of its replicas of the reference rows, or any row at all if pairing is random."""
+        n, size = len(self.anchors.reference), len(rows)
+        if self.weights.pairing == "transport":
+            return [rows + n * rng.integers(len(source.images) // n, size=size) for source in self.anchors.sources]
+        return [rng.integers(len(source.images), size=size) for source in self.anchors.sources]
+
     def _mix(self, shares: np.ndarray, picks: list[np.ndarray]) -> Batch:
-        """shares (b, m), one (b,) array of anchor rows per source -> images (b, ch, h, w), labels (b, C)."""
-        images = np.zeros((len(shares), *self.image_shape), dtype=np.float32)
+        """shares (b, m), one (b,) array of anchor rows per source -> images (b, ch, h, w), labels (b, C).
+
+        Images are mixed as codes and decoded; a row of one source alone is that source's image itself.
+        """
+        images = np.empty((len(shares), *self.image_shape), dtype=np.float32)
+        mixed = shares.max(axis=1) < 1
+        place = np.cumsum(mixed) - 1  # of a mixed row among the mixed
+        codes = np.zeros((int(mixed.sum()), *self.anchors.sources[0].codes.shape[1:]), dtype=np.float32)
         labels = []
         for source, share, pick in zip(self.anchors.sources, shares.T.astype(np.float32), picks, strict=True):
             block = np.zeros((len(shares), len(source.classes)), dtype=np.float32)
             used = np.flatnonzero(share)
-            if len(used):
-                images[used] += source.images[pick[used]] * (share[used] / np.float32(255))[:, None, None, None]
-                block[used] = source.labels[pick[used]] * share[used, None]
+            block[used] = source.labels[pick[used]] * share[used, None]
             labels.append(block)
+            some, alone = used[mixed[used]], used[~mixed[used]]
+            codes[place[some]] += source.codes[pick[some]] * share[some].reshape(-1, *[1] * (codes.ndim - 1))
+            images[alone] = source.images[pick[alone]] * np.float32(1 / 255)
+        if len(codes):
+            images[mixed] = self.anchors.space.decode(codes)
         return images.transpose(0, 3, 1, 2), np.concatenate(labels, axis=1)
 
 

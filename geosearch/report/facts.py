@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,7 @@ class StudyFacts:
     confirmation: Confirmation | None
     stages: tuple[tuple[str, float], ...]  # (stage, wall seconds)
     walk: tuple[tuple[str, np.ndarray], ...]  # (caption, uint8 images (k, h, w, ch)), the same k rows throughout
+    curves: tuple[tuple[str, Mapping[str, np.ndarray]], ...]  # (source, its map's training); empty if none is trained
     settings: tuple[tuple[str, str], ...]  # (key of the study file, value)
     versions: tuple[tuple[str, str], ...]  # (package, version)
 
@@ -83,6 +85,7 @@ def collect(
         confirmation=confirmation,
         stages=tuple(store.recall("stages", {}).items()),
         walk=walk(anchors, best.point if best else None),
+        curves=tuple((source.name, source.map.curves) for source in anchors.sources if source.map.curves),
         settings=settings,
         versions=versions,
     )

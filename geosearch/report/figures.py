@@ -13,12 +13,15 @@ from geosearch.report.history import history
 from geosearch.report.hull_map import hull_map
 from geosearch.report.picture import Picture, ended, errors_of, kinds
 from geosearch.report.rows import confirmation, time_spent, weights
+from geosearch.report.training import training
 from geosearch.search.verdict import BEST
 
 
 def pictures(facts: StudyFacts) -> tuple[Picture, ...]:
-    """All figures in the order of the page."""
-    return tuple(draw(facts) for draw in (confirmation, history, simplex, weights, proxy, walk, time_spent))
+    """All figures in the order of the page; that of the training of maps only where maps are trained."""
+    trained = (training,) if facts.curves else ()
+    order = (confirmation, history, simplex, weights, proxy, walk, *trained, time_spent)
+    return tuple(draw(facts) for draw in order)
 
 
 @style.styled()

@@ -30,6 +30,7 @@ class CardFacts:
     sources: tuple[CardSource, ...]  # m
     concentration: float  # 0 = pooled, inf = the paper's point on the geodesic
     pairing: str  # "transport" or "random"
+    how: str  # from which target images, and by which rule
     size: int  # number of images
     image_shape: tuple[int, int, int]  # (h, w, ch)
     class_count: int  # C, columns of the soft labels
@@ -73,6 +74,7 @@ def card(facts: CardFacts) -> str:
         _list(
             f"Concentration {_number(facts.concentration)}: {concentration_meaning(facts.concentration)}.",
             f"Pairing `{facts.pairing}`: {pairing_meaning(facts.pairing)}.",
+            f"Made of {_text(facts.how)}.",
             f"Closed-form distance to the target: {facts.closed_form:.4g} (squared feature units).",
             f"OTDD to held-out target images: {_measured(facts.held_out_otdd, '{:.4g}', ' (same units)')}.",
             f"Leave-one-out error on the target's shots: {_measured(facts.top1_error, '{:.1%}')}.",

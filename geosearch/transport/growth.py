@@ -32,7 +32,7 @@ class Growth:
         self.problem, self.cost = problem, cost
         self.a, self.b = (cost.like(mass) for mass in problem.masses)
         rows, columns, _ = corner(*network_simplex.units(problem))  # makes every round feasible
-        self.known = np.union1d(pairs.keys(cost), rows * cost.shape[1] + columns)
+        self.known = _sorted_once(pairs.keys(cost), rows * cost.shape[1] + columns)
         self.missing: list[np.ndarray] = []
         self.bound = bound or Bound(torch.zeros_like(self.a), torch.zeros_like(self.b))  # costs are not negative
 
@@ -52,7 +52,7 @@ class Growth:
             if self.gap <= allowed:
                 return self.flow.finished
             before = len(self.known)
-            self.known = np.union1d(self.known, np.concatenate(self.missing))
+            self.known = _sorted_once(self.known, *self.missing)
             self.missing.clear()
             if len(self.known) == before:
                 break
@@ -96,3 +96,9 @@ class Growth:
                 break
             g = g.scatter_reduce(0, used.columns, costs - low[used.rows], "amax")
             before = gap
+
+
+def _sorted_once(*keys: np.ndarray) -> np.ndarray:
+    """All keys in order, each once; a sort is several times faster here than NumPy's hashing `unique`."""
+    every = np.sort(np.concatenate(keys))
+    return every[np.concatenate([[True], every[1:] != every[:-1]])]

@@ -46,6 +46,18 @@ def assert_near_optimal(value: float, optimum: float, case: Case) -> None:
     assert optimum * (1 - 1e-5) <= value <= optimum * (1 + case.slack) + 1e-6
 
 
+@pytest.mark.parametrize("far", [0, 1000])
+def test_single_and_double_precision_agree(case: Case, far: int):
+    """Also where the clouds lie far from the origin, which single precision could not bear uncentred."""
+    problem = labelled(120, 120)
+    x, x2 = (np.asarray(rows, np.float32).astype(np.float64) + far for rows in (problem.x, problem.x2))
+    double = solve(replace(problem, x=x, x2=x2), case.solver)
+    single = solve(replace(problem, x=x.astype(np.float32), x2=x2.astype(np.float32)), case.solver)
+    rounding = 2e-6 if not far else 2e-3  # of the features themselves, once they are far away
+    assert single.value == pytest.approx(double.value, rel=rounding + (2 * case.slack if "tiled" in case.name else 0))
+    assert single.parts.labels == pytest.approx(double.parts.labels, rel=0.05)
+
+
 def test_agrees_with_brute_force_on_six_points(case: Case):
     for seed in range(3):
         problem = labelled(6, 6, seed=seed)

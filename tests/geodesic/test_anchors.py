@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from generators.sets import blobs
 
 from geosearch.domain.embed import Pixels
-from geosearch.geodesic import anchors as module
-from geosearch.geodesic.anchors import build_anchors, deal
+from geosearch.geodesic.anchors import Ground, build_anchors
+from geosearch.transport import barycentric
+from geosearch.transport.entropic import Entropic
 from geosearch.transport.otdd import otdd
 
 
@@ -39,7 +41,7 @@ def test_a_second_call_reads_the_plans_from_disk(parts, cache, monkeypatch):
     reference, sources = parts
     encoder = Pixels().fit(sources, seed=0, cache=cache)
     first = build_anchors(reference, sources, encoder, cache=cache)
-    monkeypatch.setattr(module, "solve", lambda *_: (_ for _ in ()).throw(AssertionError("solved twice")))
+    monkeypatch.setattr(barycentric, "solve", lambda *_: (_ for _ in ()).throw(AssertionError("solved twice")))
     again = build_anchors(reference, sources, encoder, cache=cache)
     assert again.key == first.key
     assert isinstance(again.sources[0].images, np.memmap)
@@ -51,8 +53,8 @@ def test_a_changed_source_alone_is_solved_again(parts, cache, monkeypatch):
     encoder = Pixels().fit(sources, seed=0, cache=cache)
     build_anchors(reference, sources, encoder, cache=cache)
     solved = []
-    real = module.solve
-    monkeypatch.setattr(module, "solve", lambda *arguments: (solved.append(1), real(*arguments))[1])
+    real = barycentric.solve
+    monkeypatch.setattr(barycentric, "solve", lambda *arguments: (solved.append(1), real(*arguments))[1])
     changed = replace(sources[2], images=255 - sources[2].images)
     build_anchors(reference, [*sources[:2], changed], encoder, cache=cache)
     assert len(solved) == 1
@@ -76,10 +78,27 @@ def test_jobs_change_no_number(parts, cache, tmp_path):
     np.testing.assert_array_equal(alone.sources[0].z, together.sources[0].z)
 
 
-def test_deal_uses_every_row_as_evenly_as_it_goes():
-    for size, n in [(10, 4), (4, 10), (8, 4), (1, 3), (7, 7)]:
-        rows = deal(size, n, np.random.default_rng(0))
-        assert all(len(part) == n for part in rows)
-        counts = np.bincount(np.concatenate(rows), minlength=size)
-        assert counts.max() - counts.min() <= 1
-        assert counts.min() >= 1
+def test_on_the_reference_the_maps_give_the_anchors_again(anchors):
+    again = anchors.on(anchors.reference)
+    for one, other in zip(anchors.sources, again.sources, strict=True):
+        np.testing.assert_array_equal(one.images, other.images)
+        np.testing.assert_allclose(one.labels, other.labels, atol=1e-6)
+
+
+def test_on_new_target_images_the_maps_go_on(anchors, parts):
+    new = blobs("target", 4, 5, seed=99)
+    moved = anchors.on(new)
+    for anchored, source in zip(moved.sources, parts[1], strict=True):
+        assert len(anchored.images) % len(new) == 0
+        assert as_rows(anchored.images) <= as_rows(source.images)  # an unregularised plan continues without blur
+        np.testing.assert_allclose(anchored.labels.sum(axis=1), 1, atol=1e-5)
+
+
+def test_another_map_is_another_anchor(parts, cache):
+    reference, sources = parts
+    encoder = Pixels().fit(sources, seed=0, cache=cache)
+    plan = build_anchors(reference, sources, encoder, cache=cache)
+    smooth = build_anchors(reference, sources, encoder, ground=Ground(map=Entropic()), cache=cache)
+    assert plan.key != smooth.key
+    assert all(len(source.images) == len(reference) for source in smooth.sources)
+    assert smooth.sources[0].otdd_to_target == pytest.approx(plan.sources[0].otdd_to_target, rel=0.3)  # blurred

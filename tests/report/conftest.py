@@ -101,6 +101,7 @@ def make_facts(
             *((("finalists", 18.5), ("confirmation", 63.0)) if state == "finished" else ()),
         ),
         walk=() if state == "empty" else _walk([row[4] for row in shelf], names, best is not None, channels),
+        curves=(),
         settings=(
             ("domain.shots", "5"),
             ("domain.sources", str(tuple(names))),

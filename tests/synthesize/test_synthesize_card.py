@@ -21,6 +21,7 @@ FACTS = CardFacts(
     ),
     concentration=2.0,
     pairing="transport",
+    how="20,000 images from the 1,000 reference images of the target and 400 further ones",
     size=20_000,
     image_shape=(16, 16, 1),
     class_count=60,
@@ -34,6 +35,10 @@ FACTS = CardFacts(
     files=NpzWriter().layout,
     command="geosearch synthesize studies/quickstart.toml --best --size 20000 --format npz --out mixtures/q",
 )
+
+
+def test_the_card_says_from_which_target_images_the_set_was_made():
+    assert f"- Made of {FACTS.how}." in card(FACTS)
 
 
 def test_the_card_names_sources_by_weight_seeds_versions_and_the_command():

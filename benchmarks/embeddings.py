@@ -1,0 +1,163 @@
+"""In which embedding, and with which label distance, does OTDD rank mixtures as their measured errors do?
+
+    python benchmarks/embeddings.py [--seeds 2] [--out reports/figures/embeddings.json]
+
+For each target: its four single sources and 12 random mixtures are trained on and scored on the whole test part
+(frozen features, ridge head on 5 shots a class); then the OTDD of each to held-out target images is measured in
+every embedding. Printed: Kendall's tau, larger is better. Errors are kept in the cache's ledger, so a second run
+only measures distances. Needs $GEOSEARCH_DATA. Answer: reports/transport.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from geosearch import seeds
+from geosearch.cache import Cache, atomic_write, content_key
+from geosearch.domain.embed import PCA, Embedding, Encoder, Pixels, TorchvisionBackbone
+from geosearch.domain.fewshot import Target, cut_target
+from geosearch.domain.shelf import Shelf, load_shelf
+from geosearch.evaluate.adaptation import RidgeHead
+from geosearch.evaluate.ledger import Evaluation, Ledger
+from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.source_net import SourceNet
+from geosearch.evaluate.train import pretrain
+from geosearch.geodesic.anchors import Anchors, build_anchors
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
+from geosearch.search.objective import in_processes, one_thread
+from geosearch.search.proxy import trust
+from geosearch.transport.labels import ExactLabels, GaussianLabels, LabelDistance, MeanLabels, label_vectors
+from geosearch.transport.solve import exact_value
+
+DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
+GREY = ("mnist", "usps", "fashion_mnist", "kmnist", "az_letters")
+TARGETS = GREY[:4]
+MIXTURES = 12
+POINTS = 1000
+EMBEDDINGS: dict[str, Embedding] = {
+    "pixels": Pixels(),
+    "PCA(64)": PCA(),
+    "SourceNet": SourceNet(),
+    "SourceNet, half width": SourceNet(width=16),
+    "ResNet-18, random": TorchvisionBackbone(random_weights=True, size=32),
+}
+LABELS: dict[str, LabelDistance | None] = {
+    "Gaussian": GaussianLabels(),
+    "exact": ExactLabels(200),
+    "means": MeanLabels(),
+    "none": None,
+}
+
+
+def candidates(m: int) -> list[Weights]:
+    """The corners, then random weights, every second one a cloud around its point."""
+    rng = seeds.stream(0, "random mixtures", m)
+    corners = [Weights.of(row) for row in np.eye(m)]
+    drawn = rng.dirichlet(np.ones(m), MIXTURES)
+    return corners + [Weights.of(row, concentration=(np.inf, 2.0)[i % 2]) for i, row in enumerate(drawn)]
+
+
+def prepared(name: str) -> tuple[Shelf, Target, Anchors]:
+    sources = [f"npz:{DATA / other}.npz" for other in GREY if other != name]
+    shelf = load_shelf(f"npz:{DATA / name}.npz", sources, size=28, channels=1, samples=4000, margin="match")
+    cache = Cache.default()
+    with one_thread():
+        encoder = SourceNet().fit(shelf.sources, seed=0, cache=cache)
+        parts = shelf.parts(shots=5, reference=1000, held_out=POINTS, test=5000)
+        target = cut_target(shelf.train, shelf.test, **parts, encoder=encoder, seed=0)
+    return shelf, target, build_anchors(target.reference, shelf.sources, encoder, cache=cache, jobs=2)
+
+
+def error(anchors: Anchors, weights: Weights, target: Target, truth: np.ndarray, seed: int) -> float:
+    """Test error of the shots' ridge head on features pretrained on one mixture, in [0, 1]."""
+    recipe, mixture, ledger = Recipe(steps=400), Mixture(anchors, weights), Ledger(Cache.default().folder / "ledger")
+    key = content_key("benchmark", mixture=mixture.key, recipe=recipe.key, shots=target.shots.fingerprint, seed=seed)
+    known = ledger.get(key)
+    if known is None:
+        start = time.perf_counter()
+        network = pretrain(mixture, recipe, seed)
+        guess = RidgeHead().fit(network, target.shots, seed).predict(target.test_images).argmax(1)
+        wrong = float((guess != truth).mean())
+        known = Evaluation(key, wrong, wrong, time.perf_counter() - start)
+        ledger.put(key, known)
+    return known.top1_error
+
+
+def distances(
+    anchors: Anchors, target: Target, shelf: Shelf, encoder: Encoder, labels: LabelDistance | None, mixed: bool
+) -> list[float]:
+    """Held-out OTDD of every candidate, measured in an embedding; `mixed`: z is mixed instead of images encoded."""
+    held_out, sets = target.held_out, [target.reference, *shelf.sources]
+    vectors = np.zeros((sum(len(one.classes) for one in sets), 1), np.float32)
+    if labels is not None:
+        codes = [encoder.encode(one.images) for one in sets]
+        groups = [x[one.labels == k] for x, one in zip(codes, sets, strict=True) for k in range(len(one.classes))]
+        vectors = label_vectors(labels.table(groups)).vectors
+    c = len(held_out.classes)
+    z = np.hstack([encoder.encode(held_out.images), vectors[:c][held_out.labels]]).astype(np.float32)
+    values = []
+    for weights in candidates(len(shelf.sources)):
+        mixture, rng = Mixture(anchors, weights), seeds.stream(0, "proxy")
+        images, soft = mixture.draw(len(z), rng)
+        if mixed:
+            features = Mixture(anchors, weights).draw_z(len(z), seeds.stream(0, "proxy"))
+            features = features[:, : anchors.encoder.encode(held_out.images[:1]).shape[1]]
+        else:
+            features = encoder.encode(np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
+        values.append(exact_value(np.hstack([features, soft @ vectors[c:]]).astype(np.float32), z))
+    return values
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--targets", nargs="+", default=list(TARGETS))
+    parser.add_argument("--embeddings", nargs="+", default=list(EMBEDDINGS))
+    parser.add_argument("--out", type=Path, help="keep errors and distances as JSON")
+    options = parser.parse_args()
+    taus: dict[tuple[str, str], list[str]] = {}
+    means: dict[tuple[str, str], list[float]] = {}
+    facts: dict[str, object] = {}
+    for name in options.targets:
+        shelf, target, anchors = prepared(name)
+        assert shelf.test is not None
+        truth = shelf.test.labels[target.rows["test"]]
+        asked = candidates(len(shelf.sources))
+        calls = [(error, (anchors, w, target, truth, seed)) for w in asked for seed in range(options.seeds)]
+        errors = np.array(list(in_processes(calls, 2))).reshape(len(asked), options.seeds)
+        noise = float(np.sqrt(errors.var(axis=1, ddof=1).mean())) if options.seeds > 1 else float("nan")
+        print(f"{name}: error {errors.mean(1).min():.3f} to {errors.mean(1).max():.3f}, seed noise {noise:.3f}")
+        facts[name] = {"errors": errors.tolist(), "distances": {}}
+        for embedding in options.embeddings:
+            encoder = EMBEDDINGS[embedding].fit(shelf.sources, seed=0, cache=Cache.default())
+            for labels, distance in LABELS.items():
+                for mixed in (False, True) if embedding == "SourceNet" else (False,):
+                    start = time.perf_counter()
+                    values = distances(anchors, target, shelf, encoder, distance, mixed)
+                    seconds = time.perf_counter() - start
+                    row = (embedding + (", z mixed" if mixed else ""), labels)
+                    tau = float(kendalltau(values, errors.mean(1)).statistic)
+                    interval = trust(np.array(values), errors.mean(1))
+                    means.setdefault(row, []).append(tau)
+                    taus.setdefault(row, []).append(f"{tau:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]")
+                    facts[name]["distances"][" / ".join(row)] = values  # type: ignore[index]
+                    print(f"  {row[0]:<20} {row[1]:<9} tau {taus[row][-1]}  {seconds:.1f} s", flush=True)
+    print("\n| embedding | labels | " + " | ".join(options.targets) + " | mean |")
+    print("| --- " * (3 + len(options.targets)) + "|")
+    for row in sorted(means, key=lambda one: -float(np.mean(means[one]))):
+        print(f"| {row[0]} | {row[1]} | " + " | ".join(taus[row]) + f" | {np.mean(means[row]):+.2f} |")
+    if options.out:
+        with atomic_write(options.out, "w") as file:
+            json.dump(facts, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()

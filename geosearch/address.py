@@ -1,0 +1,90 @@
+"""Address: which study is meant, by a study file, a name, or a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from geosearch.config import StudyFile, parse_study, read_study
+from geosearch.errors import InvalidOption, StorageError
+from geosearch.search.store import explained, masked, sqlite_path, stored_settings
+
+
+def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:
+    """The study's settings and the address of its database.
+
+    Raises:
+        InvalidOption: a study file that is wrong, or no study of that name.
+    """
+    if isinstance(study, StudyFile):
+        return study, storage or study.storage
+    text = str(study)
+    if text.endswith(".toml"):
+        file = read_study(Path(text))
+        return file, storage or file.storage
+    if storage:
+        address = storage
+    elif "://" in text:
+        address = text
+    elif text.endswith(".db"):
+        address = f"sqlite:///{text}"
+    else:
+        address = _usual(text)
+    path = sqlite_path(address)
+    if path is not None and not path.exists():
+        raise InvalidOption(
+            f"no study '{text}': there is no database {path}; "
+            "give a study file (.toml), the name of a study in studies/, or a database address"
+        )
+    _, settings = stored_settings(address)
+    return parse_study(settings, address), address
+
+
+def put_aside(address: str) -> None:
+    """Rename an existing SQLite file to the first free <name>.old-<k>.db."""
+    path = sqlite_path(address)
+    if path is None:
+        raise InvalidOption("--force-new works on SQLite files only; give the study another name instead")
+    if path.exists():
+        number = 1
+        while (aside := path.with_name(f"{path.stem}.old-{number}.db")).exists():
+            number += 1
+        with explained(address):
+            path.rename(aside)
+
+
+def shown(name: str, url: str) -> str:
+    """What names a study on the command line; passwords are hidden."""
+    return name if url == _usual(name) else masked(url)
+
+
+@contextmanager
+def alone(url: str) -> Iterator[None]:
+    """One process at a time may search a study that lies in a SQLite file.
+
+    Raises:
+        StorageError: another process is at it.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        yield
+        return
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StorageError(
+            f"another process is searching {path} at this moment; wait for it, or stop it first"
+        ) from None
+    with lock:
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _usual(name: str) -> str:
+    return f"sqlite:///studies/{name}.db"
