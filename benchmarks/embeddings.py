@@ -30,7 +30,7 @@ from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import Anchors, build_anchors
-from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.mixture import Mixture, _shares
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.objective import in_processes, one_thread
 from geosearch.search.proxy import trust
@@ -105,15 +105,24 @@ def distances(
     z = np.hstack([encoder.encode(held_out.images), vectors[:c][held_out.labels]]).astype(np.float32)
     values = []
     for weights in candidates(len(shelf.sources)):
-        mixture, rng = Mixture(anchors, weights), seeds.stream(0, "proxy")
-        images, soft = mixture.draw(len(z), rng)
+        images, soft = Mixture(anchors, weights).draw(len(z), seeds.stream(0, "proxy"))
         if mixed:
-            features = Mixture(anchors, weights).draw_z(len(z), seeds.stream(0, "proxy"))
-            features = features[:, : anchors.encoder.encode(held_out.images[:1]).shape[1]]
+            features = in_features(anchors, weights, len(z))
         else:
             features = encoder.encode(np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
         values.append(exact_value(np.hstack([features, soft @ vectors[c:]]).astype(np.float32), z))
     return values
+
+
+def in_features(anchors: Anchors, weights: Weights, size: int) -> np.ndarray:
+    """The features of the rows that `Mixture.draw` gives, mixed instead of encoded from mixed images: (size, d)."""
+    rng, n = seeds.stream(0, "proxy"), len(anchors.reference)
+    shares = _shares(weights, size, rng)
+    rows, mixed = rng.integers(n, size=size), 0.0
+    for source, share in zip(anchors.sources, shares.T, strict=True):
+        pick = rows + n * rng.integers(len(source.images) // n, size=size)
+        mixed = mixed + share[:, None] * anchors.encoder.encode(source.images)[pick]
+    return np.asarray(mixed)
 
 
 def main() -> None:

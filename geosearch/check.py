@@ -5,15 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
+from geosearch.cache import Cache
 from geosearch.config import StudyFile, read_study
-from geosearch.domain.shelf import load_shelf
+from geosearch.domain.embed import PixelEncoder
+from geosearch.domain.shelf import Shelf, load_shelf
+from geosearch.evaluate.autoencoder import Autoencoder
+from geosearch.evaluate.neural_map import Neural
+from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.train import pretrain
 from geosearch.options import recipe_of
 from geosearch.search.objective import one_thread
+from geosearch.transport.maps import Pair
 
 BASELINES = 5  # rows of every study besides the single sources
 TRIAL_STEPS = 25  # training steps that are timed
@@ -80,7 +87,7 @@ def check(path: str | Path) -> Estimate:
         ),
         evaluations=search.evaluations,
         peak_bytes=int(2 * images * pixels + plan + (1 + search.jobs) * 0.8 * 2**30),
-        wall_seconds=steps * step / search.jobs + 15,
+        wall_seconds=steps * step / search.jobs + _fitting_seconds(file, shelf) + 15,
         advice=_advice(file, parts),
     )
 
@@ -104,6 +111,30 @@ def _step_seconds(file: StudyFile, classes: int) -> float:
         start = time.perf_counter()
         pretrain(Noise(), recipe.scaled(TRIAL_STEPS), 0)
     return (time.perf_counter() - start) / TRIAL_STEPS
+
+
+def _fitting_seconds(file: StudyFile, shelf: Shelf) -> float:
+    """Seconds that trained maps and a trained mixing space take, from a few steps on a few images of the study."""
+    if file.transport.map != "neural" and file.transport.space != "autoencoder":
+        return 0.0
+    few = [each.sample(64, np.random.default_rng(0)) for each in (shelf.train, *shelf.sources)]
+    seconds = 0.0
+    with TemporaryDirectory() as folder, one_thread():
+        cache = Cache(Path(folder))
+        for steps in (2, 8):  # the difference leaves out what is paid once
+            sign = -1 if steps == 2 else 1
+            start = time.perf_counter()
+            if file.transport.map == "neural":
+                table = np.zeros((len(few[0].classes), len(few[1].classes)))
+                option = Neural(steps=steps, classifier=Recipe(steps=1), device=file.recipe.device)
+                option.fit(Pair(few[0], few[1], PixelEncoder(), table), seed=0, cache=cache)
+                done = time.perf_counter() - start
+                seconds += sign * done / 6 * file.transport.map_steps * len(shelf.sources)
+            if file.transport.space == "autoencoder":
+                start = time.perf_counter()
+                Autoencoder(steps=steps).fit(few, seed=0, cache=cache)
+                seconds += sign * (time.perf_counter() - start) / 6 * Autoencoder().steps
+    return max(seconds, 0.0)
 
 
 def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:

@@ -76,6 +76,15 @@ def test_check_says_what_is_needed_before_anything_is_trained(run, tmp_path):
     assert not (tmp_path / "studies").exists()
 
 
+def test_check_counts_the_training_of_maps_and_spaces(run, tmp_path):
+    plain = write_toml(tmp_path / "plain.toml", tiny(tmp_path))
+    trained = write_toml(
+        tmp_path / "trained.toml", tiny(tmp_path, transport_map="neural", transport_space="autoencoder")
+    )
+    without, within = (json.loads(run("check", path, "--json")[1])["wall_seconds"] for path in (plain, trained))
+    assert within > without + 5
+
+
 def test_domains_lists_what_can_be_loaded(run):
     code, out, _ = run("domains", "--json")
     specs = {entry["spec"] for entry in json.loads(out)}

@@ -69,13 +69,8 @@ class Mixture:
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         """Random rows: images float32 (size, ch, h, w) in [0, 1] and soft labels float32 (size, C)."""
-        return self._mix(*self._drawn(size, rng))
-
-    def draw_z(self, size: int, rng: np.random.Generator) -> np.ndarray:
-        """The rows that `draw` would give, mixed in z instead: float32 (size, d), no image made or encoded."""
-        shares, picks = self._drawn(size, rng)
-        rows = zip(self.anchors.sources, shares.T.astype(np.float32), picks, strict=True)
-        return sum(share[:, None] * source.z[pick] for source, share, pick in rows)  # type: ignore[return-value]
+        shares = _shares(self.weights, size, rng)
+        return self._mix(shares, self._picks(rng.integers(len(self.anchors.reference), size=size), rng))
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Endless random batches, cut from blocks of at most a few MiB that are drawn at once."""
@@ -98,11 +93,6 @@ class Mixture:
     def at(self, rows: np.ndarray) -> Batch:
         """The given reference rows mixed with the weights themselves, whatever the concentration: for pictures."""
         return self._mix(np.tile(self.weights.array, (len(rows), 1)), [rows] * len(self.names))
-
-    def _drawn(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Shares (size, m), and for each source the anchor rows (size,) that take part."""
-        shares = _shares(self.weights, size, rng)
-        return shares, self._picks(rng.integers(len(self.anchors.reference), size=size), rng)
 
     def _picks(self, rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         """For each source one of its replicas of the reference rows, or any row at all if pairing is random."""
