@@ -46,9 +46,10 @@ EMBEDDINGS: dict[str, Embedding] = {
     "pixels": Pixels(),
     "PCA(64)": PCA(),
     "SourceNet": SourceNet(),
-    "SourceNet, half width": SourceNet(width=16),
+    "SourceNet, width 32": SourceNet(width=32),
     "ResNet-18, random": TorchvisionBackbone(random_weights=True, size=32),
 }
+PLANS = "SourceNet, width 32"  # the embedding in which the candidates' plans are solved, for every row alike
 LABELS: dict[str, LabelDistance | None] = {
     "Gaussian": GaussianLabels(),
     "exact": ExactLabels(200),
@@ -70,7 +71,7 @@ def prepared(name: str) -> tuple[Shelf, Target, Anchors]:
     shelf = load_shelf(f"npz:{DATA / name}.npz", sources, size=28, channels=1, samples=4000, margin="match")
     cache = Cache.default()
     with one_thread():
-        encoder = SourceNet().fit(shelf.sources, seed=0, cache=cache)
+        encoder = EMBEDDINGS[PLANS].fit(shelf.sources, seed=0, cache=cache)
         parts = shelf.parts(shots=5, reference=1000, held_out=POINTS, test=5000)
         target = cut_target(shelf.train, shelf.test, **parts, encoder=encoder, seed=0)
     return shelf, target, build_anchors(target.reference, shelf.sources, encoder, cache=cache, jobs=2)
@@ -148,7 +149,7 @@ def main() -> None:
         for embedding in options.embeddings:
             encoder = EMBEDDINGS[embedding].fit(shelf.sources, seed=0, cache=Cache.default())
             for labels, distance in LABELS.items():
-                for mixed in (False, True) if embedding == "SourceNet" else (False,):
+                for mixed in (False, True) if embedding == PLANS else (False,):
                     start = time.perf_counter()
                     values = distances(anchors, target, shelf, encoder, distance, mixed)
                     seconds = time.perf_counter() - start

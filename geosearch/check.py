@@ -17,13 +17,12 @@ from geosearch.domain.shelf import Shelf, load_shelf
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Recipe
-from geosearch.evaluate.train import pretrain
+from geosearch.evaluate.timing import pace
 from geosearch.options import recipe_of
 from geosearch.search.objective import one_thread
 from geosearch.transport.maps import Pair
 
 BASELINES = 5  # rows of every study besides the single sources
-TRIAL_STEPS = 25  # training steps that are timed
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,8 @@ def check(path: str | Path) -> Estimate:
     shelf = load_shelf(**domain.model_dump(exclude={"shots", "reference", "held_out", "test"}), seed=file.study.seed)
     parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
     classes = sum(len(source.classes) for source in shelf.sources)
-    step = _step_seconds(file, classes)
+    with one_thread():
+        step = pace(recipe_of(file), channels=domain.channels, size=domain.size, classes=classes).step_seconds
     rows = len(shelf.sources) + BASELINES + 2
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
@@ -90,27 +90,6 @@ def check(path: str | Path) -> Estimate:
         wall_seconds=steps * step / search.jobs + _fitting_seconds(file, shelf) + 15,
         advice=_advice(file, parts),
     )
-
-
-def _step_seconds(file: StudyFile, classes: int) -> float:
-    """Seconds of one training step, measured on noise."""
-
-    class Noise:
-        class_count = classes
-        image_shape = (file.domain.size, file.domain.size, file.domain.channels)
-
-        def batches(self, size: int, rng: np.random.Generator) -> Any:
-            images = rng.random((size, file.domain.channels, file.domain.size, file.domain.size), dtype=np.float32)
-            labels = np.full((size, classes), 1 / classes, dtype=np.float32)
-            while True:
-                yield images, labels
-
-    recipe = recipe_of(file)
-    with one_thread():
-        pretrain(Noise(), recipe.scaled(3), 0)
-        start = time.perf_counter()
-        pretrain(Noise(), recipe.scaled(TRIAL_STEPS), 0)
-    return (time.perf_counter() - start) / TRIAL_STEPS
 
 
 def _fitting_seconds(file: StudyFile, shelf: Shelf) -> float:

@@ -139,14 +139,29 @@ class RecipeSection(Section):
         1e-2, gt=0, description="Peak learning rate of pretraining; 2e-3 suits vgg and resnet18."
     )
     weight_decay: float = Field(0.1, ge=0, description="Decoupled weight decay.")
-    adaptation: Literal["ridge", "fine-tune"] = Field(
-        "ridge",
-        description="How the network will be used: frozen features with a ridge head, or fine-tuned whole.",
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of each soft label spread over all classes.")
+    schedule: Literal["one-cycle", "constant"] = Field("one-cycle", description="Learning rate over a training.")
+    averaging: Literal["none", "exponential", "tail"] = Field(
+        "none", description="Average of the weights over a training; it pays with a constant learning rate only."
     )
-    fine_tune_steps: int = Field(200, ge=1, description="Steps of fine-tuning on the augmented shots.")
+    early_stop: int = Field(
+        0, ge=0, description="End a training after so many steps without a lower loss; 0 never. For constant rates."
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors know it."
+    )
+    compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
+    adaptation: Literal["ridge", "head-only", "fine-tune", "rehearse"] = Field(
+        "ridge",
+        description="How the network will be used: frozen features with a ridge head; a head trained on augmented "
+        "shots; fine-tuned whole; fine-tuned while the mixture is rehearsed.",
+    )
+    fine_tune_steps: int = Field(200, ge=1, description="Steps of training on the augmented shots.")
+    rehearsal: float = Field(0.3, gt=0, lt=1, description="Weight of the mixture in the loss (rehearse).")
     rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")
     scale: float = Field(0.15, ge=0, lt=1, description="Augmentation: largest relative change of size.")
     translate: float = Field(0.1, ge=0, lt=1, description="Augmentation: largest shift, fraction of the frame.")
+    crop: float = Field(0.0, ge=0, lt=1, description="Augmentation: largest share of the side that is cut away.")
     flip: bool = Field(False, description="Augmentation: mirror; never for digits or letters.")
     device: Literal["cpu", "cuda", "auto"] = Field("auto", description="Where networks are trained.")
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from geosearch.config import StudyFile
 from geosearch.domain.embed import PCA, Embedding, Pixels, TorchvisionBackbone
-from geosearch.evaluate.adaptation import Adaptation, FineTune, RidgeHead
+from geosearch.evaluate.adaptation import Adaptation, FineTune, HeadOnly, Rehearse, RidgeHead
 from geosearch.evaluate.autoencoder import Autoencoder
+from geosearch.evaluate.averaging import Averaging, ExponentialAverage, TailAverage
+from geosearch.evaluate.early_stop import EarlyStop
 from geosearch.evaluate.network import VGG, Architecture, ResNet18, SmallConv
 from geosearch.evaluate.neural_map import Neural
-from geosearch.evaluate.recipe import Augmentation, Recipe
+from geosearch.evaluate.recipe import Augmentation, Constant, OneCycle, Recipe, Schedule
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.geodesic.anchors import Ground
 from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
@@ -59,24 +61,39 @@ def recipe_of(file: StudyFile) -> Recipe:
         "vgg": VGG(),
         "resnet18": ResNet18(),
     }
+    averages: dict[str, Averaging | None] = {"none": None, "exponential": ExponentialAverage(), "tail": TailAverage()}
+    schedules: dict[str, Schedule] = {"one-cycle": OneCycle(), "constant": Constant()}
     return Recipe(
         network=networks[recipe.network],
         steps=recipe.steps,
         batch=recipe.batch,
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
         augmentation=_augmentation(file),
+        schedule=schedules[recipe.schedule],
+        averaging=averages[recipe.averaging],
+        early_stop=EarlyStop(patience=recipe.early_stop) if recipe.early_stop else None,
+        precision=recipe.precision,
+        compiled=recipe.compiled,
     )
 
 
 def adaptations_of(file: StudyFile) -> dict[str, Adaptation]:
-    """Both adaptations that a confirmation scores; the study minimises the error of one."""
-    return {
+    """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation, which it minimises."""
+    recipe, augmentation = file.recipe, _augmentation(file)
+    steps = recipe.fine_tune_steps
+    known: dict[str, Adaptation] = {
         "ridge": RidgeHead(),
-        "fine-tune": FineTune(steps=file.recipe.fine_tune_steps, augmentation=_augmentation(file)),
+        "fine-tune": FineTune(steps=steps, augmentation=augmentation),
+        "head-only": HeadOnly(steps=steps, augmentation=augmentation),
+        "rehearse": Rehearse(steps=steps, augmentation=augmentation, share=recipe.rehearsal),
     }
+    return {name: known[name] for name in dict.fromkeys(("ridge", "fine-tune", recipe.adaptation))}
 
 
 def _augmentation(file: StudyFile) -> Augmentation:
     recipe = file.recipe
-    return Augmentation(rotate=recipe.rotate, scale=recipe.scale, translate=recipe.translate, flip=recipe.flip)
+    return Augmentation(
+        rotate=recipe.rotate, scale=recipe.scale, translate=recipe.translate, flip=recipe.flip, crop=recipe.crop
+    )

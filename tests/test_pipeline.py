@@ -10,10 +10,12 @@ from geosearch.address import alone
 from geosearch.cache import Cache
 from geosearch.config import StudyFile
 from geosearch.errors import InvalidOption, OutputExists, StorageError, StudyMismatch
+from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.mixing_space import OwnSpace
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.geodesic.synthesis import Synthesis
+from geosearch.options import recipe_of
 from geosearch.pipeline import Study
 from geosearch.progress import Sentences
 from geosearch.synthesize.export import NpzWriter
@@ -222,3 +224,20 @@ def test_a_study_that_was_never_begun_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidOption, match="no study 'nothing'"):
         Study.open("nothing")
+
+
+@pytest.mark.parametrize("adaptation", ["head-only", "rehearse"])
+def test_the_studys_own_adaptation_joins_the_two_that_are_always_confirmed(tmp_path, adaptation):
+    study = opened(tmp_path, tiny_file(tmp_path, recipe_adaptation=adaptation, confirm_seeds=1, search_evaluations=7))
+    confirmation = study.run()
+    assert confirmation.adaptation == adaptation
+    assert confirmation.adaptations == ("ridge", "fine-tune", adaptation)
+    assert adaptation in confirmation.verdict() or "points" in confirmation.verdict()
+
+
+def test_every_choice_of_the_recipe_trains(tmp_path):
+    choices = {"averaging": "tail", "schedule": "constant", "early_stop": 3, "precision": "bfloat16", "crop": 0.2}
+    study = opened(tmp_path, tiny_file(tmp_path, **{f"recipe_{key}": value for key, value in choices.items()}))
+    recipe = recipe_of(study.file)
+    network = pretrain(Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])), recipe, 0)
+    assert all(weight.isfinite().all() for weight in network.parameters())

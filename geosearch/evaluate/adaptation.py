@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
-from geosearch import seeds
 from geosearch.cache import content_key
 from geosearch.domain.dataset import LabelledSet
-from geosearch.errors import DomainMismatch, InvalidOption, TrainingFailed
+from geosearch.errors import InvalidOption, TrainingFailed
+from geosearch.evaluate.cross_validation import Predictor, Score, cross_validate
+from geosearch.evaluate.heads import rehearse, train_head
 from geosearch.evaluate.leave_one_out import RidgeFit, leave_one_out, one_hot, ridge_fit
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import VERSION, Augmentation, Recipe, facts_of
-from geosearch.evaluate.train import features, fine_tune, predict
-
-
-@dataclass(frozen=True)
-class Score:
-    """What a network is worth to the target, judged on the shots alone; smaller is better.
-
-    Attributes:
-        squared_error: mean squared distance of the predicted from the one-hot labels.
-        top1_error: share of wrong classes, in [0, 1].
-    """
-
-    squared_error: float
-    top1_error: float
-
-
-class Predictor(Protocol):
-    """A network adapted to the target."""
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (n, h, w, ch) -> class scores (n, c); the largest wins."""
-        ...
+from geosearch.evaluate.train import Stream, features, fine_tune, predict
 
 
 class Adaptation(Protocol):
-    """How a pretrained network is adapted, and what it is worth so adapted."""
+    """How a pretrained network is adapted, and what it is worth so adapted.
+
+    The mixture is the one that the network was pretrained on; only `Rehearse` looks at it.
+    """
 
     @property
     def facts(self) -> dict[str, Any]: ...
@@ -48,11 +30,11 @@ class Adaptation(Protocol):
     @property
     def key(self) -> str: ...
 
-    def score(self, network: Network, shots: LabelledSet, seed: int) -> Score:
-        """Cross-validated error on the shots; sees nothing else."""
+    def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
+        """Cross-validated error on the shots; sees no other image of the target."""
         ...
 
-    def fit(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
+    def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
         """Adapt to all shots; `network` stays as it is."""
         ...
 
@@ -83,20 +65,20 @@ class RidgeHead(_Option):
         if self.ridge is not None and not self.ridge > 0:
             raise InvalidOption(f"ridge must be greater than 0, or None to choose it, got {self.ridge}")
 
-    def score(self, network: Network, shots: LabelledSet, seed: int) -> Score:
+    def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
         z, y, _ = _regression(network, shots)
         result = leave_one_out(z, y, self.ridge)
         return Score(result.squared_error, result.top1_error)
 
-    def fit(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
+    def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
         z, y, scale = _regression(network, shots)
         ridge = self.ridge if self.ridge is not None else leave_one_out(z, y).ridge
         return RidgePredictor(network, scale, ridge_fit(z, y, ridge))
 
 
 @dataclass(frozen=True)
-class FineTune(_Option):
-    """Every layer trained on augmented shots; its score is stratified cross-validation on the shots.
+class _Trained(_Option):
+    """What the adaptations trained by gradient descent share; each score is a stratified cross-validation.
 
     Attributes:
         steps: optimizer steps.
@@ -121,11 +103,14 @@ class FineTune(_Option):
             raise InvalidOption(f"cross-validation needs at least 2 folds, got {self.folds}")
         self._recipe()  # refuses what it refuses
 
-    def score(self, network: Network, shots: LabelledSet, seed: int) -> Score:
-        return cross_validate(lambda part: self.fit(network, part, seed), shots, self.folds, seed)
+    def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
+        return cross_validate(lambda part: self.fit(network, part, seed, mixture), shots, self.folds, seed)
 
-    def fit(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
-        return NetworkPredictor(fine_tune(network, shots, self._recipe(), seed))
+    def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
+        return NetworkPredictor(self._train(network, shots, seed, mixture))
+
+    def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
+        raise NotImplementedError
 
     def _recipe(self) -> Recipe:
         return Recipe(
@@ -136,6 +121,48 @@ class FineTune(_Option):
             label_smoothing=self.label_smoothing,
             augmentation=self.augmentation,
         )
+
+
+@dataclass(frozen=True)
+class FineTune(_Trained):
+    """Every layer trained on augmented shots."""
+
+    def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
+        return fine_tune(network, shots, self._recipe(), seed)
+
+
+@dataclass(frozen=True)
+class HeadOnly(_Trained):
+    """A linear head trained on augmented shots; the body stays as it was pretrained.
+
+    Unlike `RidgeHead` it sees the shots augmented, and is scored as it is used: by a cross-entropy, not a square.
+    """
+
+    learning_rate: float = 1e-2
+
+    def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
+        return train_head(network, shots, self._recipe(), seed)
+
+
+@dataclass(frozen=True)
+class Rehearse(FineTune):
+    """Fine-tuning during which the old head goes on learning the mixture; a step costs about twice as much.
+
+    Attributes:
+        share: weight in (0, 1) of the mixture in the loss; the shots have the rest.
+    """
+
+    share: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.share < 1:
+            raise InvalidOption(f"Rehearse needs share in (0, 1), got {self.share}; FineTune is without rehearsal")
+
+    def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
+        if mixture is None:
+            raise InvalidOption("Rehearse needs the mixture that the network was pretrained on; pass mixture=")
+        return rehearse(network, shots, mixture, self._recipe(), seed, share=self.share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,42 +185,6 @@ class NetworkPredictor:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         return predict(self.network, images)
-
-
-def cross_validate(fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, folds: int, seed: int) -> Score:
-    """Errors on each part of the shots of a predictor fitted to the other parts, averaged over all shots."""
-    target = one_hot(shots.labels, len(shots.classes))
-    prediction = np.empty_like(target)
-    for fitted, left_out in stratified_folds(shots.labels, folds, seeds.stream(seed, "folds")):
-        prediction[left_out] = fit(shots.take(fitted)).predict(shots.images[left_out])
-    return error_of(prediction, target)
-
-
-def error_of(prediction: np.ndarray, target: np.ndarray) -> Score:
-    """Score of class scores (n, c) against one-hot targets (n, c)."""
-    squared = ((prediction - target) ** 2).sum(1)
-    wrong = prediction.argmax(1) != target.argmax(1)
-    return Score(float(squared.mean()), float(wrong.mean()))
-
-
-def stratified_folds(
-    labels: np.ndarray, folds: int, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(rows to fit, rows left out) for each fold; every class is spread evenly over the folds.
-
-    Raises:
-        DomainMismatch: a class has one shot only, so that nothing is left to fit when it is left out.
-    """
-    smallest = int(np.bincount(labels).min())
-    if smallest < 2:
-        raise DomainMismatch("cross-validation needs at least two shots of every class, got 1; raise domain.shots")
-    folds = min(folds, smallest)
-    fold = np.empty(len(labels), dtype=np.int64)
-    for label in np.unique(labels):
-        rows = rng.permutation(np.flatnonzero(labels == label))
-        fold[rows] = np.arange(len(rows)) % folds
-    for number in range(folds):
-        yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
 
 
 def _regression(network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray, float]:

@@ -9,7 +9,8 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.domain.dataset import LabelledSet
-from geosearch.evaluate.adaptation import NetworkPredictor, Predictor, RidgeHead, cross_validate
+from geosearch.evaluate.adaptation import NetworkPredictor, RidgeHead
+from geosearch.evaluate.cross_validation import Predictor, cross_validate
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.train import fine_tune

@@ -28,7 +28,7 @@ class SourceNet:
     """
 
     steps: int = 400
-    width: int = 32
+    width: int = 16
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> SourceEncoder:
         """Train on the sets, or read the weights of an earlier equal training from the cache.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import InvalidOption, TrainingFailed
+from geosearch.evaluate.averaging import Running, measure_norms, norms
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
 
@@ -63,7 +65,7 @@ def fine_tune(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, *
     """
     classes = len(shots.classes)
     fresh = network.with_head(classes, seed)
-    batches = _shot_batches(shots, recipe.batch, seeds.stream(seed, "fine-tune", "batches"))
+    batches = shot_batches(shots, recipe.batch, seeds.stream(seed, "fine-tune", "batches"))
     return _run(fresh, batches, recipe, seeds.torch_stream(seed, "fine-tune", "augmentation"), device)
 
 
@@ -77,7 +79,7 @@ def reconstruct(
 ) -> Module:
     """Train `network` itself on images without labels, e.g. to reconstruct them.
 
-    Of `recipe` the steps, the learning rate, its schedule and the weight decay count.
+    Of `recipe` the steps, the learning rate, its schedule, the weight decay, averaging and early stop count.
 
     Args:
         network: holds the parameters.
@@ -89,8 +91,8 @@ def reconstruct(
     Raises:
         TrainingFailed: the loss stopped being a finite number.
     """
-    place = _place(device)
-    return _descend(network.to(place), images, lambda x: loss(torch.from_numpy(x).to(place)), recipe)
+    place = place_of(device)
+    return descend(network.to(place), images, lambda x: loss(torch.from_numpy(x).to(place)), recipe)
 
 
 def features(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
@@ -111,24 +113,41 @@ def as_tensor(images: np.ndarray) -> torch.Tensor:
 def _run(
     network: Network, batches: Iterator[Batch], recipe: Recipe, generator: torch.Generator, device: str
 ) -> Network:
-    place = _place(device)
+    place = place_of(device)
     network = network.to(place)
+    forward = torch.compile(network) if recipe.compiled else network
 
     def loss(batch: Batch) -> torch.Tensor:
         images, labels = batch
         x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
-        return F.cross_entropy(network(x), torch.from_numpy(labels).to(place), label_smoothing=recipe.label_smoothing)
+        with in_precision(recipe, place):
+            scores = forward(x)
+        y = torch.from_numpy(labels).to(place)
+        return F.cross_entropy(scores.float(), y, label_smoothing=recipe.label_smoothing)
 
-    return _descend(network, batches, loss, recipe)
+    return descend(network, batches, loss, recipe)
 
 
-def _descend(
+def descend(
     network: Module, batches: Iterator[AnyBatch], loss_of: Callable[[AnyBatch], torch.Tensor], recipe: Recipe
 ) -> Module:
+    """Train `network` itself, where it is, to make a loss small; it comes back to the CPU, ready for use.
+
+    Args:
+        network: holds the parameters that are trained.
+        batches: endless.
+        loss_of: batch -> a scalar that depends on the parameters.
+        recipe: its steps, learning rate, schedule, weight decay, averaging and early stop count.
+
+    Raises:
+        TrainingFailed: the loss stopped being a finite number.
+    """
     network.train()
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
+    mean = Running(recipe.averaging, network.parameters(), recipe.steps) if recipe.averaging and recipe.steps else None
+    watch = recipe.early_stop.watch() if recipe.early_stop else None
     for step, batch in zip(range(recipe.steps), batches, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * recipe.schedule.factor(step, recipe.steps)
@@ -136,15 +155,34 @@ def _descend(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        if (step + 1 == recipe.steps or step % 50 == 0) and not math.isfinite(loss.item()):
-            raise TrainingFailed(
-                f"the loss became {loss.item()} at step {step + 1} of {recipe.steps} with learning rate "
-                f"{recipe.learning_rate:g}; lower recipe.learning_rate"
-            )
+        if mean is not None:
+            mean.update()
+        is_over = step + 1 == recipe.steps or (watch is not None and watch.is_over(loss))
+        if (is_over or step % 50 == 0) and not math.isfinite(loss.item()):
+            raise diverged(loss.item(), step, recipe)
+        if is_over:
+            break
+    if mean is not None:
+        mean.settle()
+        measure_norms(norms(network), loss_of, batches)
     return network.cpu().eval()
 
 
-def _place(device: str) -> torch.device:
+def diverged(loss: float, step: int, recipe: Recipe) -> TrainingFailed:
+    """What is raised when the loss after `step` is no finite number."""
+    return TrainingFailed(
+        f"the loss became {loss} at step {step + 1} of {recipe.steps} with learning rate "
+        f"{recipe.learning_rate:g}; lower recipe.learning_rate"
+    )
+
+
+def in_precision(recipe: Recipe, place: torch.device) -> AbstractContextManager[object]:
+    """Within it, networks multiply in the recipe's precision."""
+    return torch.autocast(place.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
+
+
+def place_of(device: str) -> torch.device:
+    """The device of that name; "auto" is a CUDA device if there is one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
@@ -152,7 +190,7 @@ def _place(device: str) -> torch.device:
     return torch.device(device)
 
 
-def _shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+def shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:
     """Endless batches that go through the shots in ever new orders; no shot twice before all came once."""
     images = as_tensor(shots.images).numpy()
     labels = np.eye(len(shots.classes), dtype=np.float32)[shots.labels]

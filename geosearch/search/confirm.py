@@ -95,8 +95,8 @@ class Confirmer:
         predicted = {}
         for name, adaptation in self.adaptations.items():
             if network is not None:
-                predictor = adaptation.fit(network, shots, seed)
-            elif isinstance(adaptation, FineTune):
+                predictor = adaptation.fit(network, shots, seed, mixture)
+            elif isinstance(adaptation, FineTune):  # rehearsal included: there is nothing to rehearse
                 predictor = few_shot(shots, self.scratch, seed)
             else:
                 predictor = few_shot_ridge(shots, self.recipe, seed)

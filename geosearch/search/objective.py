@@ -77,7 +77,7 @@ class Objective:
         start = time.perf_counter()
         seed = seeds.integer(self.seed, "evaluation", repeat)
         network = pretrain(mixture, recipe, seed, device=self.device)
-        score = self.adaptation.score(network, self.shots, seed)
+        score = self.adaptation.score(network, self.shots, seed, mixture)
         evaluation = Evaluation(key, score.squared_error, score.top1_error, time.perf_counter() - start)
         self.ledger.put(key, evaluation)
         return evaluation

@@ -7,12 +7,19 @@ from generators.sets import blobs
 
 from geosearch import seeds
 from geosearch.errors import DomainMismatch, InvalidOption, TrainingFailed
-from geosearch.evaluate.adaptation import FineTune, RidgeHead, error_of, stratified_folds
+from geosearch.evaluate.adaptation import FineTune, HeadOnly, Rehearse, RidgeHead
+from geosearch.evaluate.cross_validation import error_of, stratified_folds
 from geosearch.evaluate.leave_one_out import one_hot
 from geosearch.evaluate.recipe import Augmentation
 from geosearch.evaluate.train import pretrain
 
-ADAPTATIONS = [RidgeHead(), FineTune(steps=40, augmentation=Augmentation(0.0, 0.0, 0.05))]
+SHIFT = Augmentation(0.0, 0.0, 0.05)
+ADAPTATIONS = [
+    RidgeHead(),
+    HeadOnly(steps=60, learning_rate=3e-2, augmentation=SHIFT),
+    FineTune(steps=40, augmentation=SHIFT),
+    Rehearse(steps=40, augmentation=SHIFT),
+]
 
 
 @pytest.fixture(params=ADAPTATIONS, ids=lambda a: type(a).__name__)
@@ -23,30 +30,48 @@ def adaptation(request):
 def test_scores_and_predictions_repeat_and_leave_the_network_as_it_was(adaptation, mixture, recipe, shots):
     network = pretrain(mixture, recipe, 0)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    assert adaptation.score(network, shots, 0) == adaptation.score(network, shots, 0)
-    first, again = (adaptation.fit(network, shots, 0).predict(shots.images) for _ in range(2))
+    assert adaptation.score(network, shots, 0, mixture) == adaptation.score(network, shots, 0, mixture)
+    first, again = (adaptation.fit(network, shots, 0, mixture).predict(shots.images) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
 def test_a_fit_predicts_unseen_images_and_the_score_says_so(adaptation, mixture, recipe, shots, test_part):
     network = pretrain(mixture, recipe.scaled(60), 0)
-    scores = adaptation.fit(network, shots, 0).predict(test_part.images)
+    scores = adaptation.fit(network, shots, 0, mixture).predict(test_part.images)
     assert scores.shape == (len(test_part), len(shots.classes))
     assert np.mean(scores.argmax(1) != test_part.labels) < 0.1
-    assert adaptation.score(network, shots, 0).top1_error < 0.2
+    assert adaptation.score(network, shots, 0, mixture).top1_error < 0.2
 
 
 def test_shots_with_shuffled_labels_score_worse(adaptation, mixture, recipe, shots):
     network = pretrain(mixture, recipe.scaled(60), 0)
     shuffled = type(shots)(shots.images, np.roll(np.arange(16) % 4, 5), shots.classes, shots.name)
-    assert adaptation.score(network, shuffled, 0).squared_error > adaptation.score(network, shots, 0).squared_error
+    worse, better = (adaptation.score(network, part, 0, mixture) for part in (shuffled, shots))
+    assert worse.squared_error > better.squared_error
 
 
 def test_keys_tell_adaptations_apart():
     options = [RidgeHead(), RidgeHead(0.1), FineTune(), FineTune(steps=3), FineTune(folds=4)]
+    options += [HeadOnly(), HeadOnly(steps=3), Rehearse(), Rehearse(share=0.5)]
+    options += [FineTune(augmentation=Augmentation(crop=0.2))]
     assert len({option.key for option in options}) == len(options)
     assert FineTune().key == FineTune().key
+
+
+def test_keys_of_older_results_are_as_they_were():
+    assert RidgeHead().key == "f19b622e1d500aefd437"
+    assert FineTune().key == "633054602aac05fa8a75"
+
+
+def test_only_rehearsal_needs_the_mixture(mixture, recipe, shots):
+    network = pretrain(mixture, recipe.scaled(0), 0)
+    for adaptation in (RidgeHead(), HeadOnly(steps=1), FineTune(steps=1)):
+        adaptation.fit(network, shots, 0)
+        adaptation.score(network, shots, 0)
+    for call in (Rehearse(steps=1).fit, Rehearse(steps=1).score):
+        with pytest.raises(InvalidOption, match="pass mixture="):
+            call(network, shots, 0)
 
 
 def test_folds_part_the_shots_and_spread_every_class():
@@ -61,8 +86,9 @@ def test_folds_part_the_shots_and_spread_every_class():
 
 def test_one_shot_of_a_class_cannot_be_cross_validated_but_has_a_closed_form(mixture, recipe):
     network, single = pretrain(mixture, recipe, 0), blobs("target", 4, 1)
-    with pytest.raises(DomainMismatch, match="two shots"):
-        FineTune().score(network, single, 0)
+    for adaptation in (FineTune(), HeadOnly(), Rehearse()):
+        with pytest.raises(DomainMismatch, match=r'two shots.*recipe\.adaptation = "ridge"'):
+            adaptation.score(network, single, 0, mixture)
     assert np.isfinite(RidgeHead().score(network, single, 0).squared_error)
 
 
@@ -74,7 +100,17 @@ def test_a_ruined_network_is_a_clear_error(mixture, recipe, shots):
         RidgeHead().score(network, shots, 0)
 
 
-@pytest.mark.parametrize("build", [lambda: RidgeHead(0.0), lambda: FineTune(folds=1), lambda: FineTune(steps=-1)])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: RidgeHead(0.0),
+        lambda: FineTune(folds=1),
+        lambda: FineTune(steps=-1),
+        lambda: HeadOnly(folds=1),
+        lambda: Rehearse(share=0.0),
+        lambda: Rehearse(share=1.0),
+    ],
+)
 def test_impossible_options_are_refused(build):
     with pytest.raises(InvalidOption):
         build()

@@ -7,6 +7,8 @@ import torch
 
 from geosearch import seeds
 from geosearch.errors import InvalidOption
+from geosearch.evaluate.averaging import ExponentialAverage, TailAverage
+from geosearch.evaluate.early_stop import EarlyStop
 from geosearch.evaluate.network import SmallConv
 from geosearch.evaluate.recipe import NO_AUGMENTATION, Augmentation, Constant, OneCycle, Recipe
 
@@ -29,25 +31,48 @@ def test_every_field_is_part_of_the_key():
         replace(recipe, augmentation=Augmentation(flip=True)),
         replace(recipe, schedule=Constant()),
         replace(recipe, schedule=OneCycle(0.3)),
+        replace(recipe, augmentation=Augmentation(crop=0.2)),
+        replace(recipe, averaging=TailAverage()),
+        replace(recipe, averaging=ExponentialAverage()),
+        replace(recipe, averaging=TailAverage(0.5)),
+        replace(recipe, early_stop=EarlyStop()),
+        replace(recipe, precision="bfloat16"),
+        replace(recipe, compiled=True),
     ]
     keys = {each.key for each in [recipe, *others]}
     assert len(keys) == len(others) + 1
     assert Recipe().key == recipe.key
-    assert set(recipe.facts) - {"type"} == set(vars(recipe))
+    said = replace(recipe, averaging=TailAverage(), early_stop=EarlyStop(), precision="bfloat16", compiled=True)
+    assert set(said.facts) - {"type"} == set(vars(recipe))
+
+
+def test_fields_that_came_later_leave_the_keys_of_older_results_as_they_were():
+    assert Recipe().key == "826a9c9545b252fbaa9b"
+    assert Recipe(steps=7, schedule=Constant()).key == "a27e4a10a78e9b8b4a8f"
+    assert Recipe(augmentation=Augmentation(flip=True)).key == "648e14dd9b59449df6ca"
+    assert not {"averaging", "early_stop", "precision", "compiled"} & set(Recipe().facts)
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"steps": -1}, {"batch": 1}, {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"label_smoothing": 1.0}],
+    [
+        {"steps": -1},
+        {"batch": 1},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"label_smoothing": 1.0},
+        {"precision": "float16"},
+    ],
 )
 def test_impossible_recipes_are_refused(fields):
     with pytest.raises(InvalidOption, match="recipe needs"):
         Recipe(**fields)
 
 
-def test_impossible_augmentations_are_refused():
+@pytest.mark.parametrize("fields", [{"scale": 1.0}, {"crop": 1.0}, {"crop": -0.1}, {"rotate": -1.0}])
+def test_impossible_augmentations_are_refused(fields):
     with pytest.raises(InvalidOption, match="out of range"):
-        Augmentation(scale=1.0)
+        Augmentation(**fields)
 
 
 def test_no_augmentation_is_the_identity_and_so_is_an_affine_map_of_size_nought():
@@ -82,6 +107,24 @@ def test_a_dot_is_shifted_by_no_more_than_was_allowed():
     places = (moved.sum((1, 2)) * torch.arange(21)).sum(1) / weight
     assert (places - 10).abs().max() <= 0.2 * 21 + 1e-3
     assert (places - 10).abs().max() > 0.15 * 21
+
+
+def test_a_crop_is_a_part_of_the_frame_brought_back_to_size():
+    ramps = torch.linspace(0, 1, 32).expand(300, 1, 32, 32).clone()  # the grey level is the column
+    cropped = Augmentation(0.0, 0.0, 0.0, crop=0.4)(ramps, stream())
+    assert cropped.shape == ramps.shape
+    left, right = cropped[:, 0, 16, 1], cropped[:, 0, 16, -2]
+    side = (right - left) / (ramps[0, 0, 16, -2] - ramps[0, 0, 16, 1])
+    assert side.min() == pytest.approx(0.6, abs=0.02)
+    assert side.max() == pytest.approx(1.0, abs=0.02)
+    assert left.max() == pytest.approx(0.4, abs=0.06)  # the furthest a square of 0.6 can go to the right
+    torch.testing.assert_close(cropped[:, 0, 3], cropped[:, 0, 28], atol=1e-4, rtol=0)
+
+
+def test_a_crop_leaves_the_other_draws_as_they_are():
+    torch.testing.assert_close(
+        Augmentation(crop=1e-6)(IMAGES, stream()), Augmentation()(IMAGES, stream()), atol=1e-4, rtol=0
+    )
 
 
 @pytest.mark.parametrize("schedule", [OneCycle(), OneCycle(0.5), Constant()])

@@ -63,6 +63,27 @@ def test_a_loss_that_is_no_number_is_a_clear_error(mixture, recipe):
         pretrain(mixture, replace(recipe, learning_rate=1e30), 0)
 
 
+def test_low_precision_learns_and_returns_weights_in_full_precision(mixture, recipe):
+    network = pretrain(mixture, replace(recipe.scaled(80), precision="bfloat16"), 0)
+    assert top1_error(network, mixture.set) < 0.05
+    assert {tensor.dtype for tensor in network.parameters()} == {torch.float32}
+    assert not torch.equal(state(network), state(pretrain(mixture, recipe.scaled(80), 0)))
+
+
+def test_a_compiled_recipe_compiles_the_network_that_it_trains(mixture, recipe, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda network: compiled.append(network) or network)
+    network = pretrain(mixture, replace(recipe, compiled=True), 0)
+    assert compiled == [network]
+    assert torch.equal(state(network), state(pretrain(mixture, recipe, 0)))
+
+
+@pytest.mark.slow
+def test_a_network_that_is_really_compiled_learns_the_same(mixture, recipe):
+    plain, compiled = pretrain(mixture, recipe, 0), pretrain(mixture, replace(recipe, compiled=True), 0)
+    np.testing.assert_allclose(predict(plain, mixture.set.images), predict(compiled, mixture.set.images), atol=0.05)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is at hand")
 def test_a_missing_cuda_device_is_a_clear_error(mixture, recipe):
     with pytest.raises(InvalidOption, match="'auto' or 'cpu'"):
