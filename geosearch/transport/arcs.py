@@ -33,9 +33,11 @@ def tighten(cost: Blocks, g: torch.Tensor) -> tuple[Bound, torch.Tensor]:
         least, row = torch.sub(block, f[rows][:, None], out=work).min(0)
         return least, row + rows.start
 
-    least, row = (torch.stack(part) for part in zip(*cost.each(step), strict=True))  # (blocks, p)
-    tight, block = least.min(0)
-    return Bound(f, tight), row.gather(0, block[None])[0]
+    tight, where = torch.full_like(g, torch.inf), torch.zeros_like(g, dtype=torch.int64)
+    for least, row in cost.each(step):
+        better = least < tight
+        tight, where = torch.where(better, least, tight), torch.where(better, row, where)
+    return Bound(f, tight), where
 
 
 def nearest(cost: Blocks, g: torch.Tensor, count: int) -> torch.Tensor:
@@ -45,7 +47,7 @@ def nearest(cost: Blocks, g: torch.Tensor, count: int) -> torch.Tensor:
     def step(_: slice, block: torch.Tensor, work: torch.Tensor) -> torch.Tensor:
         return torch.sub(block, g, out=work).topk(count, dim=1, largest=False, sorted=False).indices
 
-    return torch.cat(cost.each(step))
+    return torch.cat(list(cost.each(step)))
 
 
 @dataclass(frozen=True, eq=False)

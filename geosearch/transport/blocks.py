@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +14,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+_FRESH_ROWS = 192  # of a block made anew: enough that a product reads its other side seldom
+_FILLED_ROWS = 2048  # of a kept cost, by one product
 BLOCK_BYTES = 4 * 2**20  # small enough for a processor's caches: further passes over a block cost little
 
 Result = TypeVar("Result")
@@ -45,25 +47,29 @@ class Blocks:
         n, p = len(u), len(v)
         host = u.device.type == "cpu"
         budget = (BLOCK_BYTES if host else 128 * BLOCK_BYTES) // u.element_size()
-        step = max(1, min(n, budget // p))
+        step = max(1, min(n, budget // p if keep else max(budget // p, _FRESH_ROWS)))
         slices = tuple(slice(start, min(start + step, n)) for start in range(0, n, step))
         buffers: queue.SimpleQueue[tuple[torch.Tensor, torch.Tensor | None]] = queue.SimpleQueue()
         for _ in range(min(_threads(), len(slices)) if host else 1):
             buffers.put((u.new_empty(step, p), None if keep else u.new_empty(step, p)))
         blocks = cls(u, v, u.new_empty(n, p) if keep else None, slices, buffers)
         if blocks.whole is not None:
-            blocks.each(lambda rows, block, _: torch.mm(u[rows], v.T, out=block))
+            for start in range(0, n, _FILLED_ROWS):
+                torch.mm(u[start : start + _FILLED_ROWS], v.T, out=blocks.whole[start : start + _FILLED_ROWS])
         return blocks
 
     @property
     def shape(self) -> tuple[int, int]:
         return len(self.u), len(self.v)
 
-    def each(self, step: Step[Result]) -> list[Result]:
-        """One pass: `step` of every block, results in the order of the rows. It may write its scratch only."""
+    def each(self, step: Step[Result]) -> Iterator[Result]:
+        """One pass: `step` of every block, results in the order of the rows, to be folded as they come.
+
+        A step may write its scratch only; what it returns must not grow with n x p.
+        """
         if self.u.device.type != "cpu" or _threads() == 1:
-            return [self._one(step, rows) for rows in self.slices]
-        return list(_pool(os.getpid(), _threads()).map(lambda rows: self._one(step, rows), self.slices))
+            return (self._one(step, rows) for rows in self.slices)
+        return _pool(os.getpid(), _threads()).map(lambda rows: self._one(step, rows), self.slices)
 
     def _one(self, step: Step[Result], rows: slice) -> Result:
         work, fresh = self.buffers.get()

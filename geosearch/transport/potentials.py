@@ -42,7 +42,10 @@ def sweep(cost: Blocks, a: torch.Tensor, b: torch.Tensor, g: torch.Tensor, epsil
         f[rows] = -(top + epsilon * total.log())
         return (a[rows] / total) @ work  # (b,) @ (b, p)
 
-    mass = torch.stack(cost.each(step)).sum(0)
+    mass = torch.zeros_like(g, dtype=torch.float64)
+    for part in cost.each(step):
+        mass += part
+    mass = mass.to(g.dtype)
     error = float((mass - b).abs().sum())
     return Potentials(f, g + epsilon * (b / mass.clamp(min=1e-30)).log(), epsilon, error)
 
@@ -55,7 +58,9 @@ def spread(cost: Blocks) -> float:
         square = torch.mul(block, block, out=work).sum(1).double().sum()
         return square, block.sum(1).double().square().sum(), block.sum(0).double()
 
-    square, across, down = (torch.stack(part).sum(0) for part in zip(*cost.each(step), strict=True))
+    square, across, down = (cost.u.new_zeros(size, dtype=torch.float64) for size in ((), (), p))
+    for of_squares, of_rows, of_columns in cost.each(step):
+        square, across, down = square + of_squares, across + of_rows, down + of_columns
     mean = down.sum() / (n * p)
     centred = square / (n * p) - across / (n * p * p) - down.square().sum() / (n * n * p) + mean * mean
     return float(centred.clamp(min=0).sqrt())
@@ -94,7 +99,7 @@ def coarse_to_fine(
     if g is None:
         f = _lowered(small, a[i] / a[i].sum(), b[j] / b[j].sum(), step, epsilon)
         across = Blocks.of(cost.v, cost.u[i], keep=False)  # g_j = softmin_i(c_ij - f_i) over the sampled rows
-        g = torch.cat(across.each(lambda _, block, work: _softmin(torch.sub(block, f, out=work), epsilon)))
+        g = torch.cat(list(across.each(lambda _, block, work: _softmin(torch.sub(block, f, out=work), epsilon))))
     for _ in range(max(sweeps, 1)):
         now = sweep(cost, a, b, g, epsilon)
         g = now.g

@@ -58,13 +58,25 @@ def test_an_unused_class_without_a_law_does_not_spread():
 @pytest.mark.parametrize("keep", [True, False])
 def test_blocks_cover_the_cost_row_by_row(keep: bool, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("geosearch.transport.blocks.BLOCK_BYTES", 7 * 30 * 4)
+    monkeypatch.setattr("geosearch.transport.blocks._FRESH_ROWS", 1)
     problem = labelled(20, 30)
     cost = Blocks.of(*problem.factors(dtype=torch.float32), keep=keep)
-    parts = cost.each(lambda rows, block, _: (rows, block.clone()))
+    parts = list(cost.each(lambda rows, block, _: (rows, block.clone())))
     assert [rows.start for rows, _ in parts] == [0, 7, 14]
     np.testing.assert_allclose(torch.cat([block for _, block in parts]), by_hand(problem), rtol=1e-5, atol=1e-5)
     entries = cost.entries(Pairs(torch.tensor([0, 5]), torch.tensor([29, 2])))
     np.testing.assert_allclose(entries, by_hand(problem)[[0, 5], [29, 2]], rtol=1e-5)
+
+
+def test_a_pass_gives_its_results_one_by_one():
+    """To be folded as they come: a list of what 5,000 blocks found would be as large as the cost itself."""
+    cost = Blocks.of(*labelled(300, 200).factors(dtype=torch.float32), keep=True)
+    found = cost.each(lambda rows, block, _: block.amin(0))
+    assert iter(found) is found
+    least = next(found)
+    for other in found:
+        least = torch.minimum(least, other)
+    np.testing.assert_allclose(least, cost.whole.amin(0))
 
 
 def test_a_full_basis_loses_nothing_and_a_smaller_one_only_inner_products():
