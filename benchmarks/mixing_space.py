@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from scipy import stats
 
 from geosearch import seeds
 from geosearch.cache import Cache, content_key
@@ -141,7 +142,7 @@ def main() -> None:
         found = np.array([one.top1_error for one in in_processes(calls, 2)]).reshape(len(points), 2, options.seeds)
         for what, errors in zip(points, found, strict=True):
             difference = 100 * (errors[1] - errors[0])
-            half = 1.96 * difference.std(ddof=1) / np.sqrt(options.seeds)
+            half = stats.t.ppf(0.975, options.seeds - 1) * difference.std(ddof=1) / np.sqrt(options.seeds)
             verdict = "tie" if abs(difference.mean()) <= half else ("pixels" if difference.mean() > 0 else "latent")
             distances = [held_out(made, points[what], target) for made in anchors.values()]
             cells = [f"{100 * one.mean():.1f} ± {100 * one.std(ddof=1):.1f}" for one in errors]

@@ -25,7 +25,7 @@ class Ground:
     Attributes:
         labels: the label distance between classes.
         map: how the target is sent to a source.
-        feature_weight, label_weight: lx and ly of the ground cost (METHOD: c = lx |x-x'|^2 + ly W2^2).
+        feature_weight, label_weight: lx and ly of the ground cost, c = lx |x - x'|^2 + ly W2^2.
     """
 
     labels: LabelDistance = GaussianLabels()

@@ -27,7 +27,7 @@ class Barycentric:
     A plan between equal sizes and uniform masses is one-to-one and blurs nothing, so the source is dealt to
     several plans of the reference's size, its replicas. Other target images go where dual potentials send
     them: to one image of the replica under an unregularised plan (semi-discrete transport), to a softmax mean
-    under an entropic one. Source: METHOD 2; Alvarez-Melis & Fusi 2020.
+    under an entropic one. Source: Alvarez-Melis & Fusi 2020.
 
     Attributes:
         solver: how each plan is found.

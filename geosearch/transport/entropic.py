@@ -23,7 +23,7 @@ class Entropic:
     """T(x) = softmax_j((g_j - c(x, x'_j)) / epsilon) x'_j, from the potentials g of one plan onto the whole source.
 
     Every image, in the reference or not, goes through the same formula; images blur as epsilon grows.
-    Source: Pooladian & Niles-Weed 2021; METHOD 2.
+    Source: Pooladian & Niles-Weed 2021.
 
     Attributes:
         solver: how the potentials are found.

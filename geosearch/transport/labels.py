@@ -62,7 +62,7 @@ class GaussianLabels:
     W2^2 = |mu - mu'|^2 + tr S + tr S' - 2 ||L^T L'||_* for any factors S = L L^T, S' = L' L'^T: the nuclear
     norm of a small cross matrix. Works on classes of one image. The precision follows the features: float64
     ones get singular values, float32 ones the roots of the cross matrix's Gram eigenvalues, six times faster
-    and within 1e-6. Source: METHOD 1; Alvarez-Melis & Fusi 2020.
+    and within 1e-6. Source: Alvarez-Melis & Fusi 2020.
 
     Attributes:
         rank: keep only this many principal directions of each class; None keeps all. The overlap of what is
