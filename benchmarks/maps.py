@@ -110,7 +110,7 @@ def main() -> None:
                 diversity = len(np.unique(cdist(*flat, "sqeuclidean").argmin(1))) / len(images)
                 print(
                     f"| {name} | {what} | {value:.1f} | {agreement:.3f} | {diversity:.2f} | {seconds:.1f} | "
-                    f"{per_1000:.2f} |",
+                    f"{per_1000:.3f} |",
                     flush=True,
                 )
                 rows.append((f"{name}, {what}", pushed.images[:COLUMNS]))
