@@ -5,7 +5,7 @@
 MNIST against FashionMNIST, 784 dimensions, Gaussian labels, plan included; each line is a process of its own, so
 its peak memory is its own. Needs $GEOSEARCH_DATA (mnist.npz, fashion_mnist.npz, and for the other parts
 kmnist.npz, usps.npz, az_letters.npz, svhn_small.npz). Above 20,000 images the sets are grown by shifting them one
-pixel. Answer (reports/transport.md): a fifth of the reference's time at n = 5,000 and an eighth at 10,000, within 0.02 %.
+pixel. Answer (reports/transport.md): a fifth of the reference's time at n = 5,000, an eighth at 10,000, within 0.02 %.
 """
 
 from __future__ import annotations
