@@ -116,10 +116,14 @@ def labels(count: int) -> dict[str, object]:
     GaussianLabels().table(halves[0][:2], halves[1][:2])
     start = time.perf_counter()
     table = GaussianLabels().table(*halves)
+    whole = time.perf_counter()
+    few = GaussianLabels(rank=256).bounded_table(*halves)
     return {
-        "seconds": time.perf_counter() - start,
+        "seconds": whole - start,
         "value": float(table.mean()),
-        "how": f"{min(map(len, halves[0]))} to {max(map(len, halves[0]))} images a class",
+        "how": f"{min(map(len, halves[0]))} to {max(map(len, halves[0]))} images a class; rank 256: "
+        f"{time.perf_counter() - whole:.3f} s, mean relative error {np.mean(np.abs(few.table / table - 1)):.1%}, "
+        f"bound {np.mean(few.error_bound / table):.1%}",
     }
 
 

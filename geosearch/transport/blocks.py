@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 _FRESH_ROWS = 192  # of a block made anew: enough that a product reads its other side seldom
+_SHARED_PAIRS = 2**19  # a cost of fewer pairs is not worth a second thread
 _FILLED_ROWS = 2048  # of a kept cost, by one product
 BLOCK_BYTES = 4 * 2**20  # small enough for a processor's caches: further passes over a block cost little
 
@@ -48,6 +49,8 @@ class Blocks:
         host = u.device.type == "cpu"
         budget = (BLOCK_BYTES if host else 128 * BLOCK_BYTES) // u.element_size()
         step = max(1, min(n, budget // p if keep else max(budget // p, _FRESH_ROWS)))
+        if host and n * p >= _SHARED_PAIRS:
+            step = min(step, -(-n // (2 * _threads())))  # two blocks for each thread at least
         slices = tuple(slice(start, min(start + step, n)) for start in range(0, n, step))
         buffers: queue.SimpleQueue[tuple[torch.Tensor, torch.Tensor | None]] = queue.SimpleQueue()
         for _ in range(min(_threads(), len(slices)) if host else 1):

@@ -11,7 +11,7 @@ from geosearch.transport.blocks import Blocks, Pairs
 from geosearch.transport.cost import Problem
 from geosearch.transport.network_simplex import Flow
 
-_PER_ROW = 8  # missing pairs that join per row and pass
+_PER_ROW = 4  # missing pairs that join per row and pass
 _PATIENCE = 3  # passes before shortest paths must pay
 
 

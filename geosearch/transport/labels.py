@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from scipy.linalg import eigh
 from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -17,6 +18,8 @@ from geosearch.errors import InvalidOption
 from geosearch.transport.vectors import LabelVectors, label_vectors
 
 __all__ = ["ExactLabels", "GaussianLabels", "LabelDistance", "LabelVectors", "MeanLabels", "label_vectors"]
+
+_BASIS_ROWS = 500  # of each class, that the common directions are found from
 
 Groups: TypeAlias = Sequence[np.ndarray]  # one (n_c, d) array of features per class
 
@@ -44,11 +47,11 @@ class MeanLabels:
 
 @dataclass(frozen=True, eq=False)
 class BoundedTable:
-    """A label table and how far each entry may lie above the untruncated one.
+    """A label table and how far each entry may lie from the untruncated one.
 
     Attributes:
         table: squared W2, (C, C) or (C, C2).
-        error_bound: same shape; the untruncated entry lies in [table - error_bound, table].
+        error_bound: same shape; the untruncated entry lies within it, above or below.
     """
 
     table: np.ndarray
@@ -65,9 +68,9 @@ class GaussianLabels:
     and within 1e-6. Source: Alvarez-Melis & Fusi 2020.
 
     Attributes:
-        rank: keep only this many principal directions of each class; None keeps all. The overlap of what is
-            dropped is then counted as nothing, so entries come out too large; `bounded_table` says by how
-            much at most.
+        rank: look for the overlap of two classes in this many directions only, the principal ones of all classes
+            together; None looks in all. The overlap outside them is then left out of account, which
+            `bounded_table` bounds. Means and spreads are never truncated.
     """
 
     rank: int | None = None
@@ -81,15 +84,28 @@ class GaussianLabels:
 
     def bounded_table(self, groups: Groups, others: Groups | None = None) -> BoundedTable:
         """The table with the error bound of the rank truncation; zero when nothing is dropped."""
+        basis = self._basis([*groups, *(others or ())])
         with _one_thread_each() as run:
-            laws = list(run(lambda group: _Gaussian.of(group, self.rank), groups))
-            laws2 = laws if others is None else list(run(lambda group: _Gaussian.of(group, self.rank), others))
+            laws = list(run(lambda group: _Gaussian.of(group, basis), groups))
+            laws2 = laws if others is None else list(run(lambda group: _Gaussian.of(group, basis), others))
             pairs = _pairs(len(laws), len(laws2), square=others is None)
             found = list(run(lambda pair: laws[pair[0]].to(laws2[pair[1]]), pairs))
         table, bound = (np.zeros((len(laws), len(laws2))) for _ in range(2))
         for (i, j), entry in zip(pairs, found, strict=True):
             table[i, j], bound[i, j] = entry
         return BoundedTable(_mirrored(table), _mirrored(bound)) if others is None else BoundedTable(table, bound)
+
+    def _basis(self, groups: Groups) -> np.ndarray | None:
+        """(d, rank) principal directions of the spread within classes, or None when nothing is to be dropped."""
+        d = groups[0].shape[1]
+        if self.rank is None or self.rank >= d:
+            return None
+        scatter = np.zeros((d, d))
+        for group in groups:
+            rows = group[:: -(-len(group) // _BASIS_ROWS) or 1].astype(np.float64)
+            rows = (rows - rows.mean(axis=0)) / np.sqrt(max(len(rows), 1)) if len(rows) else rows
+            scatter += rows.T @ rows
+        return eigh(scatter, subset_by_index=(d - self.rank, d - 1))[1]
 
 
 @dataclass(frozen=True)
@@ -124,32 +140,28 @@ class ExactLabels:
 
 @dataclass(frozen=True, eq=False)
 class _Gaussian:
-    """Mean and factor of a class: factor.T @ factor is its covariance, up to what the rank dropped."""
+    """Mean and factor of a class: factor.T @ factor is its covariance, within the basis if there is one."""
 
     rows: np.ndarray  # (n, d) as given
     mean: np.ndarray  # (d,)
-    factor: np.ndarray  # (r, d)
+    factor: np.ndarray  # (r, d), or (r, rank) in a basis
     trace: float
     dropped: float  # of the trace
 
     @classmethod
-    def of(cls, group: np.ndarray, rank: int | None) -> _Gaussian:
+    def of(cls, group: np.ndarray, basis: np.ndarray | None) -> _Gaussian:
         group = group if group.dtype == np.float32 else group.astype(np.float64)
         if not len(group):
             return cls(group, np.full(group.shape[1], np.nan), group, np.nan, 0.0)
         mean = group.mean(axis=0, dtype=np.float64)
         rows = (group - mean.astype(group.dtype)) / group.dtype.type(np.sqrt(len(group)))
-        trace = float(np.einsum("nd,nd->", rows, rows, dtype=np.float64))
-        n, d = rows.shape
-        if rank is not None and rank < min(n, d):
-            wide = n < d
-            values, basis = np.linalg.eigh((rows @ rows.T if wide else rows.T @ rows).astype(np.float64))
-            values, basis = values[: -rank - 1 : -1], basis[:, : -rank - 1 : -1]
-            factor = basis.T @ rows if wide else np.sqrt(np.clip(values, 0, None))[:, None] * basis.T
-            dropped = max(trace - float(values.sum()), 0.0)
-            return cls(group, mean, factor.astype(group.dtype), trace, dropped)
-        factor = np.asarray(np.linalg.qr(rows, mode="r")) if n > d else rows
-        return cls(group, mean, factor, trace, 0.0)
+        trace, dropped = _power(rows), 0.0
+        if basis is not None:
+            rows = rows @ basis.astype(rows.dtype)  # (n, d) @ (d, r)
+            dropped = max(trace - _power(rows), 0.0)
+        n, r = rows.shape
+        factor = np.asarray(np.linalg.qr(rows, mode="r")) if n > r else rows
+        return cls(group, mean, factor, trace, dropped)
 
     def to(self, other: _Gaussian) -> tuple[float, float]:
         """Squared W2 and its error bound."""
@@ -160,10 +172,14 @@ class _Gaussian:
         gap = self.mean - other.mean
         traces = self.trace + other.trace
         value = float(gap @ gap) + traces - 2 * _nuclear_norm(self.factor @ other.factor.T)
-        kept, kept2 = self.trace - self.dropped, other.trace - other.dropped
-        lost = np.sqrt(kept * other.dropped) + np.sqrt(self.dropped * kept2) + np.sqrt(self.dropped * other.dropped)
+        lost = np.sqrt(self.dropped * other.dropped)  # Cauchy-Schwarz, outside directions that both have in common
         noise = 8 * np.finfo(self.factor.dtype).eps * traces  # of the two sides that cancel
         return (value if value > noise else 0.0), float(2 * lost)
+
+
+def _power(rows: np.ndarray) -> float:
+    """Sum of squares."""
+    return float(np.einsum("nd,nd->", rows, rows, dtype=np.float64))
 
 
 def _nuclear_norm(cross: np.ndarray) -> float:
