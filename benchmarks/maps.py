@@ -131,7 +131,7 @@ def draw(rows: list[tuple[str, np.ndarray]], new: np.ndarray, path: Path, names:
         axes.set_title(f"{names[0]} onto {names[1]}: {title}", fontsize=10)
         axes.tick_params(length=0)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight", pad_inches=0.05)
 
 
 if __name__ == "__main__":

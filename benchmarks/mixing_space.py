@@ -112,7 +112,7 @@ def draw(name: str, target: Target, anchors: dict[str, Anchors], path: Path) -> 
     axes.tick_params(length=0)
     axes.set_title(f"mixtures for {name}", fontsize=10)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, bbox_inches="tight", pad_inches=0.05)
 
 
 def main() -> None:

@@ -135,9 +135,10 @@ def table(found: list[Entry], target: str, adaptation: str) -> list[str]:
         gaps = np.array([rows[BEST][s][0] - by_seed[s][0] for s in by_seed])
         spread = values.std(ddof=1) if len(values) > 1 else float("nan")
         half = stats.t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.inf
-        outcome = "" if row == BEST else "tie" if abs(gaps.mean()) <= half else "better" if gaps.mean() < 0 else "worse"
-        against = "" if row == BEST else f"{gaps.mean():+.1f} ± {half:.1f}"
-        lines.append(f"| {row} | {values.mean():.1f} ± {spread:.1f} | {against} | {outcome} |")
+        outcome = "tie" if abs(gaps.mean()) <= half else "better" if gaps.mean() < 0 else "worse"
+        shown = f"{values.mean():.1f}" + (f" ± {spread:.1f}" if len(values) > 1 else "")
+        against = f"{gaps.mean():+.1f}" + (f" ± {half:.1f}" if len(gaps) > 1 else " (one seed)")
+        lines.append(f"| {row} | {shown} | {against} | {outcome} |" if row != BEST else f"| **{row}** | {shown} | | |")
     return lines
 
 
@@ -145,7 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--targets", nargs="+", default=list(TARGETS))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="one seed, short recipes, under ten minutes")
+    parser.add_argument("--quick", action="store_true", help="one seed, short recipes: a minute or two a target")
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "transfer.jsonl")
     parser.add_argument("--studies", type=Path, default=ROOT / "studies" / "transfer", help="where databases lie")
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
