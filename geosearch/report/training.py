@@ -30,13 +30,13 @@ def training(facts: StudyFacts) -> Picture:
         for i, (source, curves) in enumerate(facts.curves):
             steps, values = curves["step"], smoothed(curves[panel])
             dashed = "--" if style.shade(i)[1] else "-"
-            axis.plot(steps, values, dashed, color=style.shade(i)[0], linewidth=1.2, label=style.shorten(source, 22))
+            axis.plot(steps, values, dashed, color=style.shade(i)[0], linewidth=1.2, label=style.shorten(source, 28))
         axis.set_ylabel(style.wrap(LABELS.get(panel, panel), 12))
         axis.yaxis.set_major_locator(MaxNLocator(4))
         axis.margins(x=0.01)
     axes[-1].set_xlabel("steps of the potential")
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper left", ncols=3, columnspacing=1.1, borderpad=0)
+    figure.legend(handles, names, loc="outside upper left", ncols=2, columnspacing=1.1, borderpad=0)
     return Picture("training", title, read, figure)
 
 
