@@ -152,7 +152,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
     options = parser.parse_args()
     if options.quick:
-        options.seeds, options.out = 1, options.studies / "quick.jsonl"
+        options.studies = options.studies / "quick"
+        options.seeds, options.out = 1, options.studies / "results.jsonl"
     options.studies.mkdir(parents=True, exist_ok=True)
     found = [Entry(**json.loads(line)) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     for seed in range(0 if options.table else options.seeds):

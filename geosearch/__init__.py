@@ -14,6 +14,7 @@ _PUBLIC = {
     "Anchors": "geosearch.geodesic.anchors",
     "Hull": "geosearch.geodesic.hull",
     "Mixture": "geosearch.geodesic.mixture",
+    "OwnSpace": "geosearch.geodesic.mixing_space",
     "Weights": "geosearch.geodesic.simplex",
     "Study": "geosearch.pipeline",
     "GeosearchError": "geosearch.errors",
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from geosearch.errors import GeosearchError as GeosearchError
     from geosearch.geodesic.anchors import Anchors as Anchors
     from geosearch.geodesic.hull import Hull as Hull
+    from geosearch.geodesic.mixing_space import OwnSpace as OwnSpace
     from geosearch.geodesic.mixture import Mixture as Mixture
     from geosearch.geodesic.simplex import Weights as Weights
     from geosearch.pipeline import Study as Study

@@ -39,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _search(options: argparse.Namespace) -> None:
     from geosearch.pipeline import Study
+    from geosearch.progress import Interruptible
 
-    with _progress(options) as progress:
+    with _progress(options) as voice, Interruptible(voice) as progress:
         study = Study.open(options.study, storage=options.storage, force_new=options.force_new, progress=progress)
         written = _run(study, progress)
     _conclude(study, written, options)
@@ -48,8 +49,9 @@ def _search(options: argparse.Namespace) -> None:
 
 def _resume(options: argparse.Namespace) -> None:
     from geosearch.pipeline import Study
+    from geosearch.progress import Interruptible
 
-    with _progress(options) as progress:
+    with _progress(options) as voice, Interruptible(voice) as progress:
         study = Study.open(options.study, storage=options.storage, progress=progress)
         written = _run(study, progress, evaluations=study.file.search.evaluations + options.evaluations)
     _conclude(study, written, options)

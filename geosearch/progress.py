@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import sys
 import time
 from typing import IO, Any, Protocol
@@ -97,6 +98,34 @@ class Live:
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(name, total=facts["total"], note=note)
         self._bars.update(self._tasks[name], completed=facts["done"], note=note)
+
+
+class Interruptible:
+    """Passes events on, and ends the run at the next one if an interrupt was lost on its way.
+
+    Python drops a KeyboardInterrupt that is raised inside a destructor or a callback from C; a run that was
+    asked to stop must not go on for that.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._asked = False
+
+    def __enter__(self) -> Interruptible:
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def event(self, kind: str, **facts: Any) -> None:
+        if self._asked:
+            raise KeyboardInterrupt
+        self._progress.event(kind, **facts)
+
+    def _interrupt(self, *_: object) -> None:
+        self._asked = True
+        raise KeyboardInterrupt
 
 
 def _finite(value: Any) -> Any:
