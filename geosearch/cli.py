@@ -181,7 +181,7 @@ def _dashboard(options: argparse.Namespace) -> None:
 
 
 def _options(options: argparse.Namespace) -> None:
-    from geosearch.config import options_table
+    from geosearch.options_table import options_table
 
     print(options_table())
 

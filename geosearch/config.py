@@ -247,19 +247,6 @@ def expand(text: str) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text)
 
 
-def options_table() -> str:
-    """All sections, keys, defaults and meanings as Markdown: the reference that the docs print."""
-    lines = []
-    for section, entry in StudyFile.model_fields.items():
-        model = entry.annotation
-        lines += [f"### `[{section}]`", "", "| key | default | meaning |", "| --- | --- | --- |"]
-        for key, field in model.model_fields.items():  # type: ignore[union-attr]
-            default = "required" if field.is_required() else f"`{_toml(field.default)}`"
-            lines.append(f"| `{key}` | {default} | {field.description}{_choices(field.annotation)} |")
-        lines.append("")
-    return "\n".join(lines)
-
-
 def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
     """Expand variables where a path may stand: domain.target, .sources, .root, transport.weights, search.storage."""
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
@@ -305,17 +292,3 @@ def _no_such_file(path: Path) -> str:
     close = difflib.get_close_matches(str(path), names, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]}?" if close else "give the path of a study file, e.g. studies/quickstart.toml"
     return f"no such study file: {path}; {hint}"
-
-
-def _toml(value: Any) -> str:
-    if value is None:
-        return "left out"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _choices(annotation: Any) -> str:
-    values = getattr(annotation, "__args__", ())
-    named = [value for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
-    return f" One of {', '.join(_toml(value) for value in named)}." if named else ""

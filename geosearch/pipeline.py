@@ -13,24 +13,19 @@ from typing import Any
 
 from geosearch import seeds
 from geosearch.address import alone, put_aside, resolve, shown
+from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.cache import Cache
 from geosearch.config import StudyFile
 from geosearch.errors import InvalidOption
-from geosearch.evaluate.few_shot import tuned
-from geosearch.evaluate.ledger import Ledger
 from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
 from geosearch.geodesic.mixture import Mixture
-from geosearch.geodesic.simplex import Weights
 from geosearch.geodesic.synthesis import Synthesis
-from geosearch.options import adaptations_of, recipe_of, space_of
+from geosearch.options import space_of
 from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
 from geosearch.report.facts import StudyFacts, collect
-from geosearch.search.baselines import baselines
-from geosearch.search.confirm import Confirmer
-from geosearch.search.objective import Objective, one_thread
-from geosearch.search.proxy import HeldOut
-from geosearch.search.run import Search, SearchOptions, best_of, proxy_trust
+from geosearch.search.objective import one_thread
+from geosearch.search.run import best_of, proxy_trust
 from geosearch.search.space import Space
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
@@ -127,7 +122,7 @@ class Study:
             self.file = self.file.model_copy(update={"search": search})
         with alone(self.store.url):
             self._require_budget()
-            self._search().run()
+            search_of(self.file, self.prepared, self.store, self.cache, self.progress).run()
             return self._confirm()
 
     def synthesize(
@@ -222,58 +217,17 @@ class Study:
         self.store.remember("sources", [source.name for source in prepared.anchors.sources])
         return prepared
 
-    def _baselines(self) -> dict[str, Weights]:
-        sources = self.prepared.anchors.sources
-        return baselines([s.name for s in sources], [s.size for s in sources], self.prepared.hull)
-
-    def _search(self) -> Search:
-        file, prepared, seed = self.file, self.prepared, self.file.study.seed
-        objective = Objective(
-            anchors=prepared.anchors,
-            shots=prepared.target.shots,
-            recipe=recipe_of(file),
-            adaptation=adaptations_of(file)[file.recipe.adaptation],
-            ledger=Ledger(self.cache.folder / "ledger"),
-            seed=seed,
-            device=file.recipe.device,
-        )
-        options = SearchOptions(
-            evaluations=file.search.evaluations,
-            sampler=file.search.sampler,
-            batch=file.search.batch,
-            finalists=file.search.finalists,
-            repeats=file.search.repeats,
-            long_steps=file.recipe.long_steps,
-            prune=file.search.prune,
-            seed=seed,
-            jobs=file.search.jobs,
-        )
-        held_out = HeldOut.of(prepared.anchors, prepared.target.held_out, samples=file.search.proxy_samples, seed=seed)
-        return Search(self.store, objective, prepared.hull, held_out, self._baselines(), options, self.progress)
-
     def _confirm(self) -> Confirmation:
-        file, best = self.file, self.best
+        file, best, prepared = self.file, self.best, self.prepared
         asked = {"trial": best.number, "seeds": file.confirm.seeds}
         known = self.confirmation
         if known is not None and self.store.recall("confirmed") == asked:
             return known
         self.progress.event("stage", name="confirmation on the test part")
         start = time.perf_counter()
-        recipe, adaptations = recipe_of(file).scaled(file.recipe.long_steps), adaptations_of(file)
-        with one_thread():
-            scratch = tuned(self.prepared.target.shots, recipe, file.study.seed)
-        confirmer = Confirmer(
-            anchors=self.prepared.anchors,
-            target=self.prepared.target,
-            recipe=recipe,
-            scratch=scratch,
-            adaptations=adaptations,
-            cache=self.cache,
-            device=file.recipe.device,
-        )
-        confirmation = confirmer.run(
+        confirmation = confirmer_of(file, prepared, self.cache).run(
             best.point,
-            self._baselines(),
+            baselines_of(prepared),
             adaptation=file.recipe.adaptation,
             count=file.confirm.seeds,
             seed=file.study.seed,

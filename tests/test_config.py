@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from generators.studies import tiny, tiny_file, write_toml
 
-from geosearch.config import expand, options_table, parse_study, read_study
+from geosearch.config import expand, parse_study, read_study
 from geosearch.errors import InvalidOption
 from geosearch.options import embedding_of
+from geosearch.options_table import options_table
 
 ROOT = Path(__file__).parents[1]
 

@@ -1,0 +1,69 @@
+"""Assemble: the search and the confirmation of a study, from its settings and what was prepared."""
+
+from __future__ import annotations
+
+from geosearch.cache import Cache
+from geosearch.config import StudyFile
+from geosearch.evaluate.few_shot import tuned
+from geosearch.evaluate.ledger import Ledger
+from geosearch.geodesic.simplex import Weights
+from geosearch.options import adaptations_of, recipe_of
+from geosearch.prepare import Prepared
+from geosearch.progress import Progress
+from geosearch.search.baselines import baselines
+from geosearch.search.confirm import Confirmer
+from geosearch.search.objective import Objective, one_thread
+from geosearch.search.proxy import HeldOut
+from geosearch.search.run import Search, SearchOptions
+from geosearch.search.store import StudyStore
+
+
+def baselines_of(prepared: Prepared) -> dict[str, Weights]:
+    """Role -> weights of the mixtures that the study evaluates first, and confirms."""
+    sources = prepared.anchors.sources
+    return baselines([source.name for source in sources], [source.size for source in sources], prepared.hull)
+
+
+def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cache, progress: Progress) -> Search:
+    """The search, ready to run."""
+    seed = file.study.seed
+    objective = Objective(
+        anchors=prepared.anchors,
+        shots=prepared.target.shots,
+        recipe=recipe_of(file),
+        adaptation=adaptations_of(file)[file.recipe.adaptation],
+        ledger=Ledger(cache.folder / "ledger"),
+        seed=seed,
+        device=file.recipe.device,
+    )
+    options = SearchOptions(
+        evaluations=file.search.evaluations,
+        sampler=file.search.sampler,
+        batch=file.search.batch,
+        finalists=file.search.finalists,
+        repeats=file.search.repeats,
+        long_steps=file.recipe.long_steps,
+        prune=file.search.prune,
+        seed=seed,
+        jobs=file.search.jobs,
+    )
+    points = file.search.proxy_samples
+    with one_thread():
+        held_out = HeldOut.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
+    return Search(store, objective, prepared.hull, held_out, baselines_of(prepared), options, progress)
+
+
+def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
+    """The confirmation with the long recipe; the run without pretraining is tuned on the shots here."""
+    recipe = recipe_of(file).scaled(file.recipe.long_steps)
+    with one_thread():
+        scratch = tuned(prepared.target.shots, recipe, file.study.seed)
+    return Confirmer(
+        anchors=prepared.anchors,
+        target=prepared.target,
+        recipe=recipe,
+        scratch=scratch,
+        adaptations=adaptations_of(file),
+        cache=cache,
+        device=file.recipe.device,
+    )
