@@ -16,20 +16,17 @@ import time
 from pathlib import Path
 
 import numpy as np
+from embeddings import error
 from matplotlib.figure import Figure
 from scipy import stats
 
 from geosearch import seeds
-from geosearch.cache import Cache, content_key
+from geosearch.cache import Cache
 from geosearch.domain.dataset import balanced_rows
 from geosearch.domain.fewshot import Target, cut_target
 from geosearch.domain.shelf import load_shelf
-from geosearch.evaluate.adaptation import RidgeHead
 from geosearch.evaluate.autoencoder import Autoencoder
-from geosearch.evaluate.ledger import Evaluation, Ledger
-from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.source_net import SourceNet
-from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import Anchors, build_anchors
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
@@ -65,22 +62,6 @@ def prepared(name: str) -> tuple[Target, np.ndarray, dict[str, Anchors]]:
             anchors[space] = build_anchors(target.reference, shelf.sources, encoder, space=fitted, cache=cache)
     assert shelf.test is not None
     return target, shelf.test.labels[target.rows["test"]], anchors
-
-
-def error(anchors: Anchors, weights: Weights, target: Target, truth: np.ndarray, seed: int) -> Evaluation:
-    """Test error of the shots' ridge head on features pretrained on one mixture, in [0, 1]."""
-    recipe, mixture, ledger = Recipe(steps=400), Mixture(anchors, weights), Ledger(Cache.default().folder / "ledger")
-    key = content_key("benchmark", mixture=mixture.key, recipe=recipe.key, shots=target.shots.fingerprint, seed=seed)
-    known = ledger.get(key)
-    if known is None:
-        start = time.perf_counter()
-        network = pretrain(mixture, recipe, seed)
-        seconds = time.perf_counter() - start
-        guess = RidgeHead().fit(network, target.shots, seed).predict(target.test_images).argmax(1)
-        wrong = float((guess != truth).mean())
-        known = Evaluation(key, wrong, wrong, seconds)
-        ledger.put(key, known)
-    return known
 
 
 def held_out(anchors: Anchors, weights: Weights, target: Target) -> float:
@@ -139,7 +120,7 @@ def main() -> None:
             for space in SPACES
             for seed in range(options.seeds)
         ]
-        found = np.array([one.top1_error for one in in_processes(calls, 2)]).reshape(len(points), 2, options.seeds)
+        found = np.array(list(in_processes(calls, 2))).reshape(len(points), 2, options.seeds)
         for what, errors in zip(points, found, strict=True):
             difference = 100 * (errors[1] - errors[0])
             half = stats.t.ppf(0.975, options.seeds - 1) * difference.std(ddof=1) / np.sqrt(options.seeds)

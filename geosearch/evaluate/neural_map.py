@@ -79,7 +79,7 @@ class Neural:
 
     @classmethod
     def paper(cls) -> Neural:
-        """The length and order of size of the paper's maps, meant for a GPU; days of work for a processor."""
+        """The length and order of size of the paper's maps, meant for a GPU; untried."""
         return cls(10_000, 10, width=64, potential_width=64, learning_rate=3e-4, average=0.999, device="auto")
 
     def __post_init__(self) -> None:

@@ -184,3 +184,21 @@ def test_only_the_confirmation_opens_the_seal() -> None:
                 pytest.fail(f"{file} spells '{node.value}' in a string")
     assert users["reveal"] <= {"search/confirm.py"}
     assert users["_labels"] <= {"domain/fewshot.py"}
+
+
+@pytest.mark.parametrize("own_test", [True, False])
+def test_the_surplus_follows_the_reference_and_meets_no_other_part(own_test: bool) -> None:
+    """What `synthesize --size` may draw on: never a shot, a held-out image or a test image."""
+    train = numbered(200, 4)
+    target = cut(train, numbered(50, 4, first=1000) if own_test else None, shots=3, reference=40, held_out=20)
+    more = target.with_surplus(train, PixelEncoder(), 10_000)
+    n = len(target.reference)
+    np.testing.assert_array_equal(more.images[:n], target.reference.images)
+    np.testing.assert_array_equal(more.labels[:n], target.reference.labels)
+    others = [
+        number for part in (target.shots.images, target.held_out.images, target.test_images) for number in numbers(part)
+    ]
+    assert len(more) > n
+    assert len(set(numbers(more.images))) == len(more)
+    assert not set(numbers(more.images)) & set(others)
+    assert len(target.with_surplus(train, PixelEncoder(), 10)) == 10
