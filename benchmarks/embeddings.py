@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,9 +94,15 @@ def error(anchors: Anchors, weights: Weights, target: Target, truth: np.ndarray,
 
 
 def distances(
-    anchors: Anchors, target: Target, shelf: Shelf, encoder: Encoder, labels: LabelDistance | None, mixed: bool
+    anchors: Anchors,
+    target: Target,
+    shelf: Shelf,
+    encoder: Encoder,
+    labels: LabelDistance | None,
+    mixed: bool,
+    asked: Sequence[Weights],
 ) -> list[float]:
-    """Held-out OTDD of every candidate, measured in an embedding; `mixed`: z is mixed instead of images encoded."""
+    """Held-out OTDD of every mixture, measured in an embedding; `mixed`: z is mixed instead of images encoded."""
     held_out, sets = target.held_out, [target.reference, *shelf.sources]
     vectors = np.zeros((sum(len(one.classes) for one in sets), 1), np.float32)
     if labels is not None:
@@ -105,7 +112,7 @@ def distances(
     c = len(held_out.classes)
     z = np.hstack([encoder.encode(held_out.images), vectors[:c][held_out.labels]]).astype(np.float32)
     values = []
-    for weights in candidates(len(shelf.sources)):
+    for weights in asked:
         images, soft = Mixture(anchors, weights).draw(len(z), seeds.stream(0, "proxy"))
         if mixed:
             features = in_features(anchors, weights, len(z))
@@ -151,7 +158,7 @@ def main() -> None:
             for labels, distance in LABELS.items():
                 for mixed in (False, True) if embedding == PLANS else (False,):
                     start = time.perf_counter()
-                    values = distances(anchors, target, shelf, encoder, distance, mixed)
+                    values = distances(anchors, target, shelf, encoder, distance, mixed, asked)
                     seconds = time.perf_counter() - start
                     row = (embedding + (", z mixed" if mixed else ""), labels)
                     tau = float(kendalltau(values, errors.mean(1)).statistic)

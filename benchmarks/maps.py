@@ -58,7 +58,7 @@ def prepared(target_name: str, source_name: str) -> tuple[Target, LabelledSet, P
     parts = shelf.parts(shots=5, reference=1000, held_out=1000, test=1000)
     target = cut_target(shelf.train, shelf.test, **parts, encoder=encoder, seed=0)
     table = GaussianLabels().table(groups(encoder, target.reference), groups(encoder, source))
-    more = target.with_surplus(shelf.train, encoder, 2000)
+    more = target.with_surplus(shelf.train, 2000)
     return target, more.take(np.arange(1000, 2000)), Pair(target.reference, source, encoder, table), held_out
 
 

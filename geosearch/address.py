@@ -8,9 +8,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from geosearch.config import StudyFile, parse_study, read_study
+from geosearch.config import parse_study, read_study
 from geosearch.errors import InvalidOption, StorageError
 from geosearch.search.store import explained, masked, sqlite_path, stored_settings
+from geosearch.sections import StudyFile
 
 
 def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from geosearch.cache import Cache
-from geosearch.config import StudyFile
+from geosearch.domain.dataset import LabelledSet
+from geosearch.evaluate.adaptation import Adaptation, RidgeHead
 from geosearch.evaluate.few_shot import tuned
 from geosearch.evaluate.ledger import Ledger
 from geosearch.geodesic.simplex import Weights
@@ -16,6 +17,7 @@ from geosearch.search.objective import Objective, one_thread
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions
 from geosearch.search.store import StudyStore
+from geosearch.sections import StudyFile
 
 
 def baselines_of(prepared: Prepared) -> dict[str, Weights]:
@@ -24,18 +26,31 @@ def baselines_of(prepared: Prepared) -> dict[str, Weights]:
     return baselines([source.name for source in sources], [source.size for source in sources], prepared.hull)
 
 
+def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:
+    """What the search minimises.
+
+    A ridge head on the reference has twenty times the images of one on the shots, and closed-form leave-one-out
+    residuals all the same; that some of its labels are wrong costs less than that gains (reports/transfer.md).
+    """
+    target = prepared.target
+    judge: LabelledSet = target.shots
+    adaptation: Adaptation = adaptations_of(file)[file.recipe.adaptation]
+    if file.search.objective == "reference":
+        judge, adaptation = target.shots.joined(target.reference), RidgeHead()
+    return Objective(
+        anchors=prepared.anchors,
+        judge=judge,
+        recipe=recipe_of(file),
+        adaptation=adaptation,
+        ledger=Ledger(cache.folder / "ledger"),
+        seed=file.study.seed,
+        device=file.recipe.device,
+    )
+
+
 def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cache, progress: Progress) -> Search:
     """The search, ready to run."""
     seed = file.study.seed
-    objective = Objective(
-        anchors=prepared.anchors,
-        shots=prepared.target.shots,
-        recipe=recipe_of(file),
-        adaptation=adaptations_of(file)[file.recipe.adaptation],
-        ledger=Ledger(cache.folder / "ledger"),
-        seed=seed,
-        device=file.recipe.device,
-    )
     options = SearchOptions(
         evaluations=file.search.evaluations,
         sampler=file.search.sampler,
@@ -50,7 +65,9 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
     points = file.search.proxy_samples
     with one_thread():
         held_out = HeldOut.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
-    return Search(store, objective, prepared.hull, held_out, baselines_of(prepared), options, progress)
+    return Search(
+        store, objective_of(file, prepared, cache), prepared.hull, held_out, baselines_of(prepared), options, progress
+    )
 
 
 def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from geosearch.cache import Cache
-from geosearch.config import StudyFile, read_study
+from geosearch.config import read_study
 from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.shelf import Shelf, load_shelf
 from geosearch.evaluate.autoencoder import Autoencoder
@@ -20,6 +20,7 @@ from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.timing import pace
 from geosearch.options import recipe_of
 from geosearch.search.objective import one_thread
+from geosearch.sections import StudyFile
 from geosearch.transport.maps import Pair
 
 BASELINES = 5  # rows of every study besides the single sources
@@ -65,7 +66,7 @@ def check(path: str | Path) -> Estimate:
     """Read a study file, load its sets, time a few training steps, and add everything up."""
     file = read_study(Path(path))
     domain, search, recipe = file.domain, file.search, file.recipe
-    shelf = load_shelf(**domain.model_dump(exclude={"shots", "reference", "held_out", "test"}), seed=file.study.seed)
+    shelf = load_shelf(**domain.shelf, seed=file.study.seed)
     parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
     classes = sum(len(source.classes) for source in shelf.sources)
     with one_thread():

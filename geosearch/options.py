@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from geosearch.config import StudyFile
 from geosearch.domain.embed import PCA, Embedding, Pixels, TorchvisionBackbone
+from geosearch.domain.pseudo_labels import NearestShot, PseudoLabels, Spreading
 from geosearch.evaluate.adaptation import Adaptation, FineTune, HeadOnly, Rehearse, RidgeHead
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.averaging import Averaging, ExponentialAverage, TailAverage
@@ -13,9 +14,11 @@ from geosearch.evaluate.early_stop import EarlyStop
 from geosearch.evaluate.network import VGG, Architecture, ResNet18, SmallConv
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Augmentation, Constant, OneCycle, Recipe, Schedule
+from geosearch.evaluate.refinement import Refinement
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.geodesic.anchors import Ground
 from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
+from geosearch.sections import StudyFile
 from geosearch.transport.barycentric import Barycentric
 from geosearch.transport.entropic import Entropic
 from geosearch.transport.labels import ExactLabels, GaussianLabels, LabelDistance, MeanLabels
@@ -47,6 +50,19 @@ def ground_of(file: StudyFile) -> Ground:
         "neural": Neural(steps=transport.map_steps, device=file.recipe.device),
     }
     return Ground(labels[transport.labels], maps[transport.map], transport.feature_weight, transport.label_weight)
+
+
+def pseudo_labels_of(file: StudyFile) -> PseudoLabels:
+    """How the reference is labelled at first."""
+    return Spreading() if file.domain.pseudo_labels == "spreading" else NearestShot()
+
+
+def refinement_of(file: StudyFile) -> Refinement | None:
+    """How the reference is labelled anew once there is a hull, if it is."""
+    if file.domain.pseudo_labels != "refined":
+        return None
+    recipe = recipe_of(file)
+    return Refinement(recipe, replace(Refinement().head, augmentation=recipe.augmentation))
 
 
 def space_of(file: StudyFile) -> MixingSpace:

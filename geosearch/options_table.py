@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from geosearch.config import StudyFile
+from geosearch.sections import StudyFile
 
 
 def options_table() -> str:

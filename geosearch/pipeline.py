@@ -15,7 +15,6 @@ from geosearch import seeds
 from geosearch.address import alone, put_aside, resolve, shown
 from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.cache import Cache
-from geosearch.config import StudyFile
 from geosearch.errors import InvalidOption
 from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
 from geosearch.geodesic.mixture import Mixture
@@ -29,6 +28,7 @@ from geosearch.search.run import best_of, proxy_trust
 from geosearch.search.space import Space
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
+from geosearch.sections import StudyFile
 from geosearch.synthesize.card import CardFacts, CardSource, card
 from geosearch.synthesize.export import ImageFolderWriter, Writer, write_mixture
 from geosearch.versions import versions

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from geosearch.cache import Cache
-from geosearch.config import StudyFile
 from geosearch.domain.dataset import LabelledSet
-from geosearch.domain.embed import Encoder
 from geosearch.domain.fewshot import Target, cut_target
 from geosearch.domain.shelf import load_shelf
 from geosearch.geodesic.anchors import Anchors, build_anchors
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixing_space import MixingSpace
-from geosearch.options import embedding_of, ground_of
+from geosearch.geodesic.mixture import Mixture
+from geosearch.options import embedding_of, ground_of, pseudo_labels_of, refinement_of
+from geosearch.sections import StudyFile
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -28,14 +29,13 @@ class Prepared:
     anchors: Anchors
     hull: Hull
     train: LabelledSet
-    encoder: Encoder
 
     def target_images(self, count: int) -> LabelledSet:
         """The reference, followed by further unlabelled target images up to `count`, all pseudo-labelled.
 
         There may be fewer: shots, held-out part and test part are never among them.
         """
-        return self.target.with_surplus(self.train, self.encoder, count)
+        return self.target.with_surplus(self.train, count)
 
 
 def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> Prepared:
@@ -49,21 +49,24 @@ def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> 
     """
     domain, seed = file.domain, file.study.seed
     with stage("load"):
-        shelf = load_shelf(**domain.model_dump(exclude={"shots", "reference", "held_out", "test"}), seed=seed)
+        shelf = load_shelf(**domain.shelf, seed=seed)
     with stage("embedding"):
         encoder = embedding_of(file).fit(shelf.sources, seed=seed, cache=cache)
         parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
-        target = cut_target(shelf.train, shelf.test, **parts, encoder=encoder, seed=seed)
-        fitted_space = space.fit([*shelf.sources, target.reference], seed=seed, cache=cache)
+        labels = pseudo_labels_of(file)
+        target = cut_target(shelf.train, shelf.test, **parts, encoder=encoder, seed=seed, labels=labels)
+        options: dict[str, Any] = {
+            "ground": ground_of(file),
+            "space": space.fit([*shelf.sources, target.reference], seed=seed, cache=cache),
+            "cache": cache,
+            "seed": seed,
+            "jobs": file.search.jobs,
+        }
     with stage("transport"):
-        anchors = build_anchors(
-            target.reference,
-            shelf.sources,
-            encoder,
-            ground=ground_of(file),
-            space=fitted_space,
-            cache=cache,
-            seed=seed,
-            jobs=file.search.jobs,
-        )
-    return Prepared(target, anchors, Hull.of(anchors), shelf.train, encoder)
+        anchors = build_anchors(target.reference, shelf.sources, encoder, **options)
+    if refinement := refinement_of(file):
+        with stage("refinement"):
+            mixture = Mixture(anchors, replace(Hull.of(anchors).projection(), concentration=2.0))
+            target = target.relabelled(refinement.labeller(mixture, target.shots, seed=seed, cache=cache))
+            anchors = build_anchors(target.reference, shelf.sources, encoder, **options)
+    return Prepared(target, anchors, Hull.of(anchors), shelf.train)

@@ -8,7 +8,6 @@ from generators.studies import tiny_file
 
 from geosearch.address import alone
 from geosearch.cache import Cache
-from geosearch.config import StudyFile
 from geosearch.errors import InvalidOption, OutputExists, StorageError, StudyMismatch
 from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.mixing_space import OwnSpace
@@ -18,6 +17,7 @@ from geosearch.geodesic.synthesis import Synthesis
 from geosearch.options import recipe_of
 from geosearch.pipeline import Study
 from geosearch.progress import Sentences
+from geosearch.sections import StudyFile
 from geosearch.synthesize.export import NpzWriter
 
 

@@ -121,6 +121,14 @@ class LabelledSet:
         """The given rows; the classes stay as they are, even those that lose all their rows."""
         return replace(self, images=self.images[rows], labels=self.labels[rows])
 
+    def joined(self, other: LabelledSet) -> LabelledSet:
+        """This set's rows, then those of another with the same classes and image shape."""
+        return replace(
+            self,
+            images=np.concatenate([self.images, other.images]),
+            labels=np.concatenate([self.labels, other.labels]),
+        )
+
     def sample(self, size: int, rng: np.random.Generator) -> LabelledSet:
         """At most `size` rows, drawn without repetition and spread evenly over the classes."""
         return self if size >= len(self) else self.take(balanced_rows(self.labels, size, rng))

@@ -12,9 +12,9 @@ from geosearch import seeds
 from geosearch.cache import content_key
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import Encoder
+from geosearch.domain.pseudo_labels import Labeller, NearestShot, PseudoLabels
 from geosearch.errors import DomainMismatch, InvalidOption
 
-_CHUNK = 4096  # images pseudo-labelled at a time
 _TEST_SHARE = 5  # without a test part of its own, a set gives one image in this many
 
 
@@ -49,6 +49,7 @@ class Target:
         rows: part -> its row numbers in the training part; "test" counts in the test part, or in the training
             part when `test_from_train`. "surplus" are the unlabelled images of the training part in no other.
         test_from_train: the set has no test part of its own, so the test was cut from the training part.
+        labeller: where the pseudo-labels come from.
     """
 
     name: str
@@ -60,25 +61,25 @@ class Target:
     test_labels: SealedLabels
     rows: Mapping[str, np.ndarray]
     test_from_train: bool
+    labeller: Labeller
 
-    def with_surplus(self, train: LabelledSet, encoder: Encoder, count: int) -> LabelledSet:
+    def relabelled(self, labeller: Labeller) -> Target:
+        """The same parts with other pseudo-labels; shots and test part stay as they are."""
+        reference, held_out = (replace(p, labels=labeller(p.images)) for p in (self.reference, self.held_out))
+        return replace(self, reference=reference, held_out=held_out, labeller=labeller)
+
+    def with_surplus(self, train: LabelledSet, count: int) -> LabelledSet:
         """The reference, then images of `train` that no part uses, up to `count` images, all pseudo-labelled.
 
         Args:
             train: the training part that the target was cut from.
-            encoder: the space in which an unlabelled image takes the label of the nearest shot.
             count: images wanted; there may be fewer.
         """
         more = self.rows["surplus"][: max(count - len(self.reference), 0)]
         if not len(more):
             return self.reference.take(np.arange(min(count, len(self.reference))))
-        codes = encoder.encode(self.shots.images)
-        further = _pseudo_labelled(train.images[more], self.shots, codes, encoder)
-        return replace(
-            self.reference,
-            images=np.concatenate([self.reference.images, further.images]),
-            labels=np.concatenate([self.reference.labels, further.labels]),
-        )
+        images = train.images[more]
+        return self.reference.joined(replace(self.reference, images=images, labels=self.labeller(images)))
 
     @cached_property
     def key(self) -> str:
@@ -98,6 +99,7 @@ def cut_target(
     test_size: int | None = None,
     encoder: Encoder,
     seed: int,
+    labels: PseudoLabels | None = None,
 ) -> Target:
     """Cut a set into the parts of a few-shot target; the same seed gives the same cut.
 
@@ -112,8 +114,9 @@ def cut_target(
         held_out: unlabelled images for distances.
         test_size: images of the test part: of `test` at most so many, all if None; of `train` exactly so
             many, a fifth of it if None.
-        encoder: the space in which an unlabelled image takes the label of the nearest shot.
+        encoder: the space in which unlabelled images are compared with the shots.
         seed: seed of the cut.
+        labels: how unlabelled images are labelled; by the nearest shot if None.
 
     Raises:
         DomainMismatch: a class with fewer images than shots, or too few images for the parts together.
@@ -152,38 +155,20 @@ def cut_target(
         "test": test_rows,
     }
     labelled = train.take(shot_rows)
-    codes = encoder.encode(labelled.images)
+    base, apart = train.images[rows["reference"]], train.images[rows["held_out"]]
+    labeller = (labels or NearestShot()).fit(labelled, np.concatenate([base, apart]), encoder)
     return Target(
         train.name,
         train.classes,
         labelled,
-        _pseudo_labelled(train.images[rows["reference"]], labelled, codes, encoder),
-        _pseudo_labelled(train.images[rows["held_out"]], labelled, codes, encoder),
-        source.images[test_rows],
-        SealedLabels(source.labels[test_rows]),
-        rows,
-        test is None,
+        reference=replace(labelled, images=base, labels=labeller(base)),
+        held_out=replace(labelled, images=apart, labels=labeller(apart)),
+        test_images=source.images[test_rows],
+        test_labels=SealedLabels(source.labels[test_rows]),
+        rows=rows,
+        test_from_train=test is None,
+        labeller=labeller,
     )
-
-
-def nearest(codes: np.ndarray, shot_codes: np.ndarray) -> np.ndarray:
-    """Row number of the nearest of `shot_codes` (k, d) for each of `codes` (n, d) -> (n,); first on a tie."""
-    anchors = shot_codes.astype(np.float64)
-    squares = (anchors**2).sum(1)  # (k,)
-    found = np.empty(len(codes), np.int64)
-    for start in range(0, len(codes), _CHUNK):
-        block = codes[start : start + _CHUNK].astype(np.float64)
-        found[start : start + _CHUNK] = (squares - 2 * block @ anchors.T).argmin(1)  # |x|^2 is common to a row
-    return found
-
-
-def _pseudo_labelled(images: np.ndarray, shots: LabelledSet, shot_codes: np.ndarray, encoder: Encoder) -> LabelledSet:
-    """Images that take the label of their nearest shot (1-NN).  images (n, h, w, ch)"""
-    labels = np.empty(len(images), np.int64)
-    for start in range(0, len(images), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        labels[rows] = shots.labels[nearest(encoder.encode(images[rows]), shot_codes)]
-    return replace(shots, images=images, labels=labels)
 
 
 def _shot_rows(train: LabelledSet, shots: int, seed: int) -> np.ndarray:

@@ -63,7 +63,7 @@ def proxy(facts: StudyFacts) -> Picture:
     axes.margins(0.08)
     axes.locator_params(nbins=6)
     axes.set_xlabel("OTDD to held-out target images (squared feature units)")
-    axes.set_ylabel("squared error on the shots")
+    axes.set_ylabel("squared validation error")
     figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.1, borderpad=0)
     return Picture("proxy", title, read, figure)
 

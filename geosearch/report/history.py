@@ -22,7 +22,7 @@ def history(facts: StudyFacts) -> Picture:
     title = "How the search went"
     read = (
         "Each point is one mixture; the line follows the least error so far. Baselines are named at the right: the "
-        "search has paid on the shots where the line runs below them."
+        "search has paid, by its own validation error, where the line runs below them."
     )
     done = ended(facts)
     if not done:
@@ -59,7 +59,7 @@ def history(facts: StudyFacts) -> Picture:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(y=0.1)
     axes.set_xlabel("trials, in the order of their proposals")
-    axes.set_ylabel("squared error on the shots")
+    axes.set_ylabel("squared validation error")
     _margin_names(figure, facts, named)
     figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4, columnspacing=1.1, borderpad=0)
     return Picture("history", title, read, figure)

@@ -166,7 +166,7 @@ def _trials(axes: Axes, facts: StudyFacts, trials: list[TrialFacts], points: np.
         extend="max" if errors.max() > most else "neither",
     )  # fmt: skip
     bar.ax.locator_params(nbins=5)
-    bar.set_label("squared error on the shots (dark is better)")
+    bar.set_label("squared validation error (dark is better)")
 
 
 def _contours(axes: Axes, points: np.ndarray, distances: np.ndarray) -> None:
@@ -203,7 +203,7 @@ def _line(facts: StudyFacts, trials: list[TrialFacts]) -> Figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         for group, look in kinds(facts, trials):
             upper.scatter([trial.weights[1] for trial in group], errors_of(group), **look)
-        upper.set_ylabel("squared error\non the shots")
+        upper.set_ylabel("squared\nvalidation error")
         upper.margins(y=0.12)
     else:
         lower = figure.add_subplot()

@@ -108,7 +108,7 @@ def verdict(facts: StudyFacts) -> str:
     if best is None:
         return "No trial has finished yet."
     made = f"trial {best.number}" if best.role == SEARCHED else f"a baseline, {best.role}"
-    error = "" if best.top1_error is None else f" (leave-one-out error on the shots {100 * best.top1_error:.1f} %)"
+    error = "" if best.top1_error is None else f" (validation error {100 * best.top1_error:.1f} %)"
     return f"Not confirmed yet: so far the best mixture is {made}{error}; nothing was measured on the test part."
 
 

@@ -41,7 +41,7 @@ def ended(facts: StudyFacts) -> list[TrialFacts]:
 
 
 def errors_of(trials: Sequence[TrialFacts]) -> np.ndarray:
-    """(k,) squared errors on the shots of trials that ended."""
+    """(k,) squared validation errors of trials that ended."""
     return np.array([trial.error for trial in trials], dtype=float)
 
 

@@ -1,4 +1,4 @@
-"""The expensive opinion of a mixture: pretrain on it, adapt to the shots, read the error on the shots."""
+"""The expensive opinion of a mixture: pretrain on it, read the error on labelled or pseudo-labelled target images."""
 
 from __future__ import annotations
 
@@ -35,14 +35,24 @@ _WATCH = "geosearch-parent-watch"
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """Error on the target's shots after pretraining on a mixture; smaller is better.
+    """Validation error on images of the target after pretraining on a mixture; smaller is better.
 
     Every mixture is trained with the same seed (common random numbers), and what the ledger knows is not
     trained again.
+
+    Attributes:
+        anchors: what mixtures are made of.
+        judge: the images that errors are measured on, each left out of the fit that predicts it: the shots, or the
+            shots and pseudo-labelled images.
+        recipe: of the pretraining.
+        adaptation: whose score on `judge` is the error.
+        ledger: what was evaluated before.
+        seed: of the study.
+        device: where networks are trained.
     """
 
     anchors: Anchors
-    shots: LabelledSet
+    judge: LabelledSet
     recipe: Recipe
     adaptation: Adaptation
     ledger: Ledger
@@ -64,11 +74,11 @@ class Objective:
         mixture = Mixture(self.anchors, weights)
         key = content_key(
             "evaluation",
-            version=1,
+            version=2,
             mixture=mixture.key,
             recipe=recipe.key,
             adaptation=self.adaptation.key,
-            shots=self.shots.fingerprint,
+            judge=self.judge.fingerprint,
             seed=self.seed,
             repeat=repeat,
         )
@@ -77,7 +87,7 @@ class Objective:
         start = time.perf_counter()
         seed = seeds.integer(self.seed, "evaluation", repeat)
         network = pretrain(mixture, recipe, seed, device=self.device)
-        score = self.adaptation.score(network, self.shots, seed, mixture)
+        score = self.adaptation.score(network, self.judge, seed, mixture)
         evaluation = Evaluation(key, score.squared_error, score.top1_error, time.perf_counter() - start)
         self.ledger.put(key, evaluation)
         return evaluation

@@ -8,7 +8,7 @@ import numpy as np
 import optuna
 
 PROXY_RUNG = 0  # held-out OTDD, squared feature units
-SHORT_RUNG = 1  # error on the shots after the short recipe
+SHORT_RUNG = 1  # validation error after the short recipe
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class TrialFacts:
     closed_form: float  # squared feature units
     held_out_otdd: float | None  # squared feature units
     error: float | None  # what the study minimises: squared leave-one-out (or cross-validated) error
-    top1_error: float | None  # its error rate on the same folds of the shots, in [0, 1]
+    top1_error: float | None  # its error rate on the same images, in [0, 1]
     long_error: float | None  # the same after the long recipe, for the best few
     wall_seconds: float
     round: int = 0  # proposals of one round are asked for before any of them is evaluated

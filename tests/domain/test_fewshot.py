@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import geosearch
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PixelEncoder
-from geosearch.domain.fewshot import Target, cut_target, nearest
+from geosearch.domain.fewshot import Target, cut_target
+from geosearch.domain.pseudo_labels import nearest
 from geosearch.errors import DomainMismatch, InvalidOption
 
 
@@ -123,7 +124,7 @@ def test_nearest_agrees_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     codes, shots = rng.normal(size=(50, 7)).astype(np.float32), rng.normal(size=(9, 7)).astype(np.float32)
     whole = nearest(codes, shots)
-    monkeypatch.setattr("geosearch.domain.fewshot._CHUNK", 7)
+    monkeypatch.setattr("geosearch.domain.pseudo_labels._CHUNK", 7)
     assert (nearest(codes, shots) == whole).all()
 
 
@@ -191,7 +192,7 @@ def test_the_surplus_follows_the_reference_and_meets_no_other_part(own_test: boo
     """What `synthesize --size` may draw on: never a shot, a held-out image or a test image."""
     train = numbered(200, 4)
     target = cut(train, numbered(50, 4, first=1000) if own_test else None, shots=3, reference=40, held_out=20)
-    more = target.with_surplus(train, PixelEncoder(), 10_000)
+    more = target.with_surplus(train, 10_000)
     n = len(target.reference)
     np.testing.assert_array_equal(more.images[:n], target.reference.images)
     np.testing.assert_array_equal(more.labels[:n], target.reference.labels)
@@ -201,4 +202,4 @@ def test_the_surplus_follows_the_reference_and_meets_no_other_part(own_test: boo
     assert len(more) > n
     assert len(set(numbers(more.images))) == len(more)
     assert not set(numbers(more.images)) & set(others)
-    assert len(target.with_surplus(train, PixelEncoder(), 10)) == 10
+    assert len(target.with_surplus(train, 10)) == 10

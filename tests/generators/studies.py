@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from generators.sets import blobs
 
-from geosearch.config import StudyFile, parse_study
+from geosearch.config import parse_study
+from geosearch.sections import StudyFile
 
 
 def write_sets(folder: Path) -> dict[str, Path]:

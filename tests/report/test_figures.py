@@ -100,7 +100,7 @@ def test_every_picture_is_drawn_or_says_what_it_waits_for(drawn):
 def test_history_draws_each_finished_trial_once_and_names_each_baseline(facts_of):
     facts = facts_of()
     axes = figures.history(facts).figure.axes[0]
-    assert axes.get_ylabel() == "squared error on the shots"
+    assert axes.get_ylabel() == "squared validation error"
     assert axes.get_xlabel() == "trials, in the order of their proposals"
     complete = [trial for trial in facts.trials if trial.state == "complete"]
     points = np.concatenate([scatter(axes, name) for name in ("searched", "baseline", "best")])

@@ -1,0 +1,175 @@
+"""Does searching for the data set pay, and against which baselines? Whole studies on real sets, several cuts of each.
+
+    python benchmarks/contest.py [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5]
+
+One study for each target and seed; a seed decides which shots, which reference, which weights of the networks. Each
+is the product's own search with its own confirmation, plus rows that no study has. Results: a line for each study in
+reports/data/contest.jsonl; the same command goes on where it stopped. Needs $GEOSEARCH_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lines import Lines
+from mixtures import GREY, study_file
+
+from geosearch import seeds
+from geosearch.assemble import confirmer_of, objective_of, search_of
+from geosearch.cache import Cache
+from geosearch.domain.embed import PixelEncoder
+from geosearch.domain.pseudo_labels import nearest
+from geosearch.evaluate.few_shot import few_shot
+from geosearch.evaluate.recipe import NO_AUGMENTATION
+from geosearch.geodesic.simplex import Weights
+from geosearch.options import recipe_of
+from geosearch.pipeline import Study
+from geosearch.search.confirm import Confirmer
+from geosearch.sections import StudyFile
+
+FOLDER = Path(__file__).parents[1] / "reports" / "data"
+TARGETS = (*GREY, "mnist_m")
+NEAREST, PLAIN = "nearest shot, pixels", "few shots, no augmentation"
+NO_PROXY = "search without the proxy"
+CONCENTRATION = "hull projection, best concentration"
+NEURAL = "neural map, hull projection"
+ORACLE = "oracle"
+SEEDS_OF_DEAR_ROWS = 2  # the search without the proxy; oracle and neural map: the first seed only
+CONCENTRATIONS = (0.5, 1.0, 2.0, 5.0, np.inf)
+
+
+@dataclass
+class Rows:
+    """What one study found: row -> adaptation -> test error in [0, 1], and the seconds that each row took."""
+
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, row: str, found: Callable[[], dict[str, float]]) -> None:
+        start = time.perf_counter()
+        self.errors[row] = found()
+        self.seconds[row] = time.perf_counter() - start
+
+
+def contest_file(target: str, seed: int, *, quick: bool) -> StudyFile:
+    """The study of one target and one seed: every default but the size of the images and what makes it shorter."""
+    return study_file(
+        target,
+        seed,
+        "refined",
+        search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
+        recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "head-only"},
+        confirm={"seeds": 1, "export": 1},
+    )
+
+
+def contest(target: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+    """Run one study to its end and give all its rows."""
+    file, cache = contest_file(target, seed, quick=quick), Cache.default()
+    folder.mkdir(parents=True, exist_ok=True)
+    study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}.db")
+    start = time.perf_counter()
+    confirmation = study.run()
+    whole = time.perf_counter() - start
+    rows = Rows()
+    for row in confirmation.rows:
+        rows.errors[row.name] = {name: values[0] for name, values in row.top1_errors.items()}
+        rows.seconds[row.name] = row.wall_seconds
+    confirmer, number = confirmer_of(file, study.prepared, cache), confirmation.seeds[0]
+    truth = study.prepared.target.test_labels.reveal()
+
+    def confirmed(weights: Weights, confirmer: Confirmer = confirmer) -> dict[str, float]:
+        predicted, _ = confirmer.predictions(weights, number)
+        return {name: float((classes != truth).mean()) for name, classes in predicted.items()}
+
+    rows.timed(CONCENTRATION, lambda: confirmed(best_concentration(study)))
+    if seed < SEEDS_OF_DEAR_ROWS:
+        rows.timed(NO_PROXY, lambda: confirmed(without_proxy(study, folder)))
+    names = confirmation.adaptations
+    for row, predict in few_shot_rows(study).items():
+        rows.timed(row, lambda predict=predict: dict.fromkeys(names, float((predict() != truth).mean())))
+    if seed < 1:
+        every = [confirmed(trial.point) for trial in study.trials if trial.state == "complete"]
+        rows.errors[ORACLE] = {name: min(errors[name] for errors in every) for name in names}
+    if target in ("mnist", "usps") and seed < 1 and not quick:
+        rows.timed(NEURAL, lambda: neural_map(target, seed, folder, number))
+    best = study.best
+    return {
+        "errors": rows.errors,
+        "seconds": {**rows.seconds, "study": whole},
+        "stages": study.store.recall("stages", {}),
+        "sources": list(study.source_names),
+        "best": {"weights": list(best.weights), "concentration": best.concentration, "pairing": best.pairing},
+        "pruned": sum(trial.state == "pruned" for trial in study.trials),
+        "settings": f"{file.search.evaluations} evaluations, {file.recipe.steps}/{file.recipe.long_steps} steps",
+    }
+
+
+def best_concentration(study: Study) -> Weights:
+    """The projection's weights at the concentration that the study's own objective likes best."""
+    values = study.prepared.hull.projection().values
+    asked = [Weights.of(values, concentration=concentration) for concentration in CONCENTRATIONS]
+    objective = objective_of(study.file, study.prepared, study.cache)
+    found = objective.many([(weights, None, 0) for weights in asked], jobs=1)
+    return min(zip(found, asked, strict=True), key=lambda pair: pair[0].squared_error)[1]  # type: ignore[union-attr]
+
+
+def without_proxy(study: Study, folder: Path) -> Weights:
+    """The best point of the same search when the held-out OTDD may stop nothing."""
+    search = study.file.search.model_copy(update={"prune": False})
+    file = study.file.model_copy(update={"search": search})
+    twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-no-proxy.db")
+    search_of(file, study.prepared, twin.store, twin.cache, twin.progress).run()
+    return twin.best.point
+
+
+def neural_map(target: str, seed: int, folder: Path, number: int) -> dict[str, float]:
+    """The projection's point when the maps are trained networks."""
+    file = contest_file(target, seed, quick=False)
+    file = file.model_copy(update={"transport": file.transport.model_copy(update={"map": "neural"})})
+    twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-neural.db")
+    confirmer, truth = confirmer_of(file, twin.prepared, twin.cache), twin.prepared.target.test_labels.reveal()
+    predicted, _ = confirmer.predictions(twin.prepared.hull.projection(), number)
+    return {name: float((classes != truth).mean()) for name, classes in predicted.items()}
+
+
+def few_shot_rows(study: Study) -> dict[str, Callable[[], np.ndarray]]:
+    """Predicted classes of the test images without any source, as the paper has it."""
+    shots, images = study.prepared.target.shots, study.prepared.target.test_images
+    pixels, recipe = PixelEncoder(), recipe_of(study.file).scaled(study.file.recipe.long_steps)
+    plain = type(recipe)(network=recipe.network, steps=recipe.steps, batch=50, augmentation=NO_AUGMENTATION)
+    seed = seeds.integer(study.file.study.seed, PLAIN)
+    return {
+        NEAREST: lambda: shots.labels[nearest(pixels.encode(images), pixels.encode(shots.images))],
+        PLAIN: lambda: few_shot(shots, plain, seed).predict(images).argmax(1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", nargs="+", default=list(TARGETS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="short recipes, few evaluations")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--studies", type=Path, default=Path("studies") / "transfer", help="where databases lie")
+    options = parser.parse_args()
+    kept = Lines((options.studies / "quick" if options.quick else FOLDER) / "contest.jsonl")
+    folder = options.studies / "quick" if options.quick else options.studies
+    kept.fill(
+        [
+            ({"target": target, "seed": seed}, contest, (target, seed, folder, options.quick))
+            for seed in range(options.seeds)
+            for target in options.targets
+        ],
+        jobs=options.jobs,
+    )
+
+
+if __name__ == "__main__":
+    main()

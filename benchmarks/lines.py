@@ -1,0 +1,40 @@
+"""Lines: what a benchmark found so far, a JSON object a line, so that the same command goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geosearch.search.objective import in_processes
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A file of facts, each with a key that says what was asked."""
+
+    path: Path
+
+    def all(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
+
+    def fill(self, tasks: Iterable[tuple[Mapping[str, Any], Callable[..., Any], tuple[Any, ...]]], *, jobs: int) -> int:
+        """Do the tasks (key, function, arguments) that have no line yet, side by side; returns how many that were.
+
+        A function returns the facts that join its key on the line. Lines are written as they come.
+        """
+        known = {_hashable(line["asked"]) for line in self.all()}
+        missing = [task for task in tasks if _hashable(task[0]) not in known]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        outcomes = in_processes([(function, arguments) for _, function, arguments in missing], jobs)
+        for number, ((asked, _, _), facts) in enumerate(zip(missing, outcomes, strict=True), 1):
+            with self.path.open("a") as file:
+                file.write(json.dumps({"asked": dict(asked), **facts}) + "\n")
+            print(f"{self.path.stem}: {number} of {len(missing)}: {dict(asked)}", flush=True)
+        return len(missing)
+
+
+def _hashable(asked: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
+    return tuple(sorted(asked.items()))

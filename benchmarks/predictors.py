@@ -1,0 +1,349 @@
+"""Which cheap score of a mixture tells its final test error? Kendall's tau of many, each with its cost in seconds.
+
+    python benchmarks/predictors.py [--targets mnist usps fashion_mnist kmnist az_letters] [--seeds 3]
+
+Every mixture of `mixtures.py` is trained on for 300 steps; the scores see that network, the 5 shots a class, and
+unlabelled images. What they should tell is the test error after 1,000 steps of another network (regimes.py,
+`--steps 1000 --shots 5`). Results: reports/data/predictors.jsonl, distances.jsonl; the same command goes on
+where it stopped. Needs $GEOSEARCH_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from embeddings import distances
+from lines import Lines
+from mixtures import GREY, LONG, MIXTURES, SHORT, Cell, candidates, cells, ground, study_file
+from regimes import ADAPTATIONS, errors
+from scipy.stats import kendalltau, rankdata
+
+from geosearch import seeds
+from geosearch.cache import Cache
+from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.embed import PCA, Embedding, Pixels
+from geosearch.domain.shelf import load_shelf
+from geosearch.evaluate.adaptation import FineTune, HeadOnly, RidgeHead
+from geosearch.evaluate.leave_one_out import RIDGE_GRID, leave_one_out, one_hot, ridge_fit
+from geosearch.evaluate.network import Network
+from geosearch.evaluate.refinement import Refinement
+from geosearch.evaluate.source_net import SourceNet
+from geosearch.evaluate.train import as_tensor, features
+from geosearch.geodesic.mixture import Mixture
+from geosearch.search.baselines import CLOUD
+from geosearch.search.verdict import t_half_width
+from geosearch.transport.labels import GaussianLabels
+
+FOLDER = Path(__file__).parents[1] / "reports" / "data"
+COPIES = 8  # of every shot, one of them as it is
+EMBEDDINGS: dict[str, Embedding] = {"source network": SourceNet(), "PCA": PCA(), "pixels": Pixels()}
+
+
+def scores(cell: Cell) -> dict[str, Any]:
+    """Every score of one cell (smaller is better), and the seconds that each took once the network was there."""
+    own, network = cell.ground, cell.network(SHORT)
+    shots, reference = own.prepared.target.shots, own.prepared.target.reference
+    y = one_hot(shots.labels, len(shots.classes))
+    found, seconds = {}, {}
+
+    def timed(name: str, score: Callable[[], float | tuple[float, float]]) -> None:
+        start = time.perf_counter()
+        value = score()
+        seconds[name] = time.perf_counter() - start
+        found.update(named(name, value))
+
+    def cross(adaptation: Any) -> tuple[float, float]:
+        score = adaptation.score(network, shots, cell.seed, cell.mixture)
+        return score.squared_error, score.top1_error
+
+    timed("leave-one-out", lambda: cross(RidgeHead()))
+    timed("leave-one-out, second layer", lambda: loo(maps(network, shots.images)[1], y))
+    timed("leave-one-out, all layers", lambda: loo(np.hstack(maps(network, shots.images)), y))
+    timed("leave-one-out, augmented shots", lambda: augmented(network, cell, y))
+    timed("cross-validation, head only", lambda: cross(HeadOnly()))
+    timed("cross-validation, fine-tuned", lambda: cross(FineTune()))
+    timed("LogME", lambda: -log_me(scaled(features(network, shots.images)), y))
+    timed("LogME, pseudo-labels", lambda: -log_me(scaled(features(network, reference.images)), one_hot_of(reference)))
+    timed("shots, judged by pseudo-labels", lambda: across(network, shots, own.prepared.target.held_out))
+    timed("pseudo-labels, judged by shots", lambda: across(network, reference, shots))
+    return {"scores": found, "seconds": seconds}
+
+
+@lru_cache(maxsize=1)
+def refined(target: str, seed: int) -> tuple[LabelledSet, LabelledSet]:
+    """Reference and held-out part with the labels of a network pretrained on the hull (`Refinement`)."""
+    own = ground(target, seed)
+    mixture, shots = Mixture(own.prepared.anchors, candidates(target, seed)[CLOUD]), own.prepared.target.shots
+    labeller = Refinement(own.recipe).labeller(mixture, shots, seed=seed, cache=Cache.default())
+    fresh = own.prepared.target.relabelled(labeller)
+    return fresh.reference, fresh.held_out
+
+
+def refined_scores(cell: Cell) -> dict[str, Any]:
+    """The scores that look at unlabelled images, once more, with better pseudo-labels."""
+    network, shots = cell.network(SHORT), cell.ground.prepared.target.shots
+    reference, held_out = refined(cell.target, cell.seed)
+    found, seconds = {}, {}
+    for name, score in {
+        "leave-one-out, refined reference": lambda: judged(network, shots.joined(reference)),
+        "LogME, refined labels": lambda: -log_me(scaled(features(network, reference.images)), one_hot_of(reference)),
+        "shots, judged by refined labels": lambda: across(network, shots, held_out),
+    }.items():
+        start = time.perf_counter()
+        value = score()
+        seconds[name] = time.perf_counter() - start
+        found.update(named(name, value))
+    return {"scores": found, "seconds": seconds}
+
+
+def named(name: str, value: float | tuple[float, float]) -> dict[str, float]:
+    """A score under its name, or a squared error and an error rate under two."""
+    pairs = zip((name, f"{name}, rate"), value, strict=True) if isinstance(value, tuple) else [(name, value)]
+    return {key: float(one) for key, one in pairs}
+
+
+def judged(network: Network, images: LabelledSet) -> tuple[float, float]:
+    """What a search minimises by default (`search.objective = "reference"`)."""
+    score = RidgeHead().score(network, images, 0)
+    return score.squared_error, score.top1_error
+
+
+def one_hot_of(labelled: Any) -> np.ndarray:
+    return one_hot(labelled.labels, len(labelled.classes))
+
+
+def scaled(x: np.ndarray) -> np.ndarray:
+    """Centred, with a mean squared norm of 1."""
+    x = x.astype(np.float64) - x.mean(0)
+    return np.asarray(x / max(np.sqrt((x**2).sum(1).mean()), 1e-12))
+
+
+def loo(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    result = leave_one_out(scaled(x), y)
+    return result.squared_error, result.top1_error
+
+
+def maps(network: Network, images: np.ndarray) -> list[np.ndarray]:
+    """What each of the three convolutions gives, averaged over the four quarters of the frame: 3 x (n, d)."""
+    x, found = (as_tensor(images) - 0.5) * 2, []
+    with torch.inference_mode():
+        for layer in network.body:
+            x = layer(x)
+            if isinstance(layer, torch.nn.ReLU):
+                found.append(torch.nn.functional.adaptive_avg_pool2d(x, 2).flatten(1).numpy())
+    return found
+
+
+def augmented(network: Network, cell: Cell, y: np.ndarray) -> tuple[float, float]:
+    """Leave-one-out of ridge regression on augmented copies of the shots; all copies of a shot are left out together.
+
+    With H the smoother's hat matrix, e_g = (I - H_gg)^-1 (F_g - Y_g) for the rows g of one shot.
+    """
+    shots = cell.ground.prepared.target.shots
+    x, generator = as_tensor(shots.images), seeds.torch_stream(cell.seed, "copies")
+    copies = [x, *(cell.ground.recipe.augmentation(x, generator) for _ in range(COPIES - 1))]
+    network.eval()
+    with torch.inference_mode():
+        z = scaled(np.concatenate([network.features(one).numpy() for one in copies]))
+    targets = np.tile(y, (COPIES, 1))
+    left, singular, _ = np.linalg.svd(z, full_matrices=False)
+    rows = np.arange(len(z)).reshape(COPIES, len(y)).T  # (shots, copies)
+    blocks = left[rows]  # (shots, copies, r)
+    best = (np.inf, 1.0)
+    for ridge in RIDGE_GRID:
+        shrink = singular**2 / (singular**2 + ridge * len(z) / len(y))
+        fitted = targets.mean(0) + left @ (shrink[:, None] * (left.T @ (targets - targets.mean(0))))
+        hat = 1 / len(z) + (blocks * shrink) @ blocks.transpose(0, 2, 1)  # (shots, copies, copies)
+        residuals = np.linalg.solve(np.eye(COPIES) - hat, (fitted - targets)[rows])  # (shots, copies, c)
+        squared = float((residuals**2).sum(2).mean())
+        if squared < best[0]:
+            mean = residuals.mean(1) + y  # the copies' mean prediction for the shot that none of them has seen
+            best = (squared, float((mean.argmax(1) != y.argmax(1)).mean()))
+    return best
+
+
+def across(network: Network, fitted: Any, judged: Any) -> tuple[float, float]:
+    """Ridge regression fitted to one labelled set, its penalty by leave-one-out, and judged by another."""
+    z = features(network, fitted.images).astype(np.float64)
+    scale = 1 / np.sqrt(((z - z.mean(0)) ** 2).sum(1).mean())
+    z, y, truth = z * scale, one_hot_of(fitted), one_hot_of(judged)
+    head = ridge_fit(z, y, leave_one_out(z, y).ridge)
+    guess = head.predict(features(network, judged.images) * scale)
+    return float(((guess - truth) ** 2).sum(1).mean()), float((guess.argmax(1) != truth.argmax(1)).mean())
+
+
+def log_me(x: np.ndarray, y: np.ndarray) -> float:
+    """Log marginal likelihood per sample of Bayesian linear regression at its best hyperparameters, mean over classes.
+
+    Source: You, Liu, Wang & Long 2021 (LogME), algorithm 1 with the SVD of the features.
+    """
+    n, d = x.shape
+    left, singular, _ = np.linalg.svd(x, full_matrices=False)
+    squares, total = singular**2, 0.0
+    for column in y.T:
+        projected = left.T @ column
+        outside = max(float(column @ column - projected @ projected), 0.0)
+        alpha, beta = 1.0, 1.0
+        for _ in range(100):
+            shrink = alpha + beta * squares
+            norm = float((beta**2 * squares * projected**2 / shrink**2).sum())  # |m|^2
+            residual = float((alpha**2 * projected**2 / shrink**2).sum()) + outside  # |Xm - y|^2
+            gamma = float((beta * squares / shrink).sum())
+            new = gamma / max(norm, 1e-12), (n - gamma) / max(residual, 1e-12)
+            moved = abs(np.log(new[0] / alpha)) + abs(np.log(new[1] / beta))
+            alpha, beta = new
+            if moved < 1e-4:
+                break
+        shrink = alpha + beta * squares
+        determinant = float(np.log(shrink).sum()) + (d - len(shrink)) * np.log(alpha)
+        evidence = d * np.log(alpha) + n * np.log(beta) - determinant - beta * residual - alpha * norm
+        total += (evidence - n * np.log(2 * np.pi)) / (2 * n)
+    return total / y.shape[1]
+
+
+def distances_of(target: str, seed: int) -> dict[str, Any]:
+    """Closed form and held-out OTDD of every mixture, per embedding."""
+    file, own = study_file(target, seed), ground(target, seed).prepared
+    weights = list(candidates(target, seed).values())
+    found = {"closed form": [own.hull.distance(one) for one in weights]}
+    seconds = {}
+    shelf = load_shelf(**file.domain.shelf, seed=seed)
+    for name, embedding in EMBEDDINGS.items():
+        encoder = embedding.fit(shelf.sources, seed=seed, cache=Cache.default())
+        start = time.perf_counter()
+        values = distances(own.anchors, own.target, shelf, encoder, GaussianLabels(), False, weights)
+        found[f"held-out OTDD, {name}"] = values
+        seconds[f"held-out OTDD, {name}"] = (time.perf_counter() - start) / len(weights)
+    return {"distances": found, "seconds": seconds}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a score ranks mixtures, over targets and seeds.
+
+    Attributes:
+        name: of the score.
+        taus: Kendall's tau with the final test error, target -> one for each seed.
+        regret: final error of the mixture it likes best minus that of the best mixture, points, mean.
+        seconds: that the score takes, the training of 300 steps left out.
+    """
+
+    name: str
+    taus: dict[str, list[float]]
+    regret: float
+    seconds: float
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean([np.mean(values) for values in self.taus.values()]))
+
+    @property
+    def half_width(self) -> float:
+        """Of the 95 % t interval over targets, each the mean of its seeds."""
+        return t_half_width([float(np.mean(values)) for values in self.taus.values()])
+
+
+def agreements(folder: Path, adaptation: str) -> list[Agreement]:
+    """Every score and every pair of scores (mean of their ranks) against the final error, best first."""
+    finals: dict[tuple[str, int], dict[int, float]] = {}
+    for line in Lines(folder / "regimes.jsonl").all():
+        asked = line["asked"]
+        if asked["steps"] == LONG and 5 in line["shots"]:
+            error = line["errors"][adaptation][line["shots"].index(5)]
+            finals.setdefault((asked["target"], asked["seed"]), {})[asked["mixture"]] = 100 * error
+    seen: dict[tuple[str, int], dict[str, dict[int, float]]] = {}
+    seconds: dict[str, list[float]] = {}
+    for line in Lines(folder / "predictors.jsonl").all() + Lines(folder / "refined.jsonl").all():
+        asked = line["asked"]
+        for name, value in line["scores"].items():
+            seen.setdefault((asked["target"], asked["seed"]), {}).setdefault(name, {})[asked["mixture"]] = value
+        for name, value in line["seconds"].items():
+            seconds.setdefault(name, []).append(value)
+    for line in Lines(folder / "distances.jsonl").all():
+        asked = line["asked"]
+        for name, values in line["distances"].items():
+            seen[asked["target"], asked["seed"]][name] = dict(enumerate(values))
+        for name, value in line["seconds"].items():
+            seconds.setdefault(name, []).append(value)
+    whole = [key for key in seen if len(finals.get(key, {})) == MIXTURES]
+    names = sorted(set.intersection(*(set(seen[key]) for key in whole)))
+    taus: dict[tuple[str, ...], dict[str, list[float]]] = {}
+    regrets: dict[tuple[str, ...], list[float]] = {}
+    for key in whole:
+        final = np.array([finals[key][i] for i in range(MIXTURES)])
+        ranks = {name: rankdata([seen[key][name][i] for i in range(MIXTURES)]) for name in names}
+        for pair in [(name,) for name in names] + list(combinations(names, 2)):
+            value = np.sum([ranks[name] for name in pair], axis=0)
+            taus.setdefault(pair, {}).setdefault(key[0], []).append(float(kendalltau(value, final).statistic))
+            regrets.setdefault(pair, []).append(float(final[value.argmin()] - final.min()))
+    found = [
+        Agreement(
+            " + ".join(pair),
+            taus[pair],
+            float(np.mean(regrets[pair])),
+            sum(float(np.median(seconds.get(name.removesuffix(", rate"), [0.0]))) for name in pair),
+        )
+        for pair in taus
+    ]
+    return sorted(found, key=lambda one: -one.mean)
+
+
+def table(folder: Path, pairs: int = 5) -> list[str]:
+    """Markdown: all single scores and the best pairs, for each adaptation."""
+    found = {adaptation: {one.name: one for one in agreements(folder, adaptation)} for adaptation in ADAPTATIONS}
+    overall = sorted(found["ridge"], key=lambda name: -sum(found[adaptation][name].mean for adaptation in ADAPTATIONS))
+    singles = [name for name in overall if " + " not in name]
+    shown = singles + [name for name in overall if " + " in name][:pairs]
+    rows = ["| score | " + " | ".join(f"tau, {adaptation} (regret)" for adaptation in ADAPTATIONS) + " | seconds |"]
+    rows.append("| --- " * (2 + len(ADAPTATIONS)) + "|")
+    for name in sorted(shown, key=overall.index):
+        three = [found[adaptation][name] for adaptation in ADAPTATIONS]
+        cellwise = [f"{one.mean:+.2f} ± {one.half_width:.2f} ({one.regret:.1f})" for one in three]
+        rows.append(f"| {name} | " + " | ".join(cellwise) + f" | {three[0].seconds:.2f} |")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", nargs="+", default=list(GREY))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
+    options = parser.parse_args()
+    if not options.table:
+        fill(options.targets, options.seeds, options.jobs)
+    print("\n".join(table(FOLDER)))
+
+
+def fill(targets: list[str], seed_count: int, jobs: int) -> None:
+    """Score and train what has no line yet."""
+    asked = cells(targets, seed_count)
+    keys = [{"target": cell.target, "seed": cell.seed, "mixture": cell.index} for cell in asked]
+    Lines(FOLDER / "predictors.jsonl").fill(
+        [(key, scores, (cell,)) for key, cell in zip(keys, asked, strict=True)], jobs=jobs
+    )
+    Lines(FOLDER / "refined.jsonl").fill(
+        [(key, refined_scores, (cell,)) for key, cell in zip(keys, asked, strict=True)], jobs=jobs
+    )
+    final = [
+        ({**key, "steps": LONG, "shots": 5}, errors, (cell, LONG, (5,))) for key, cell in zip(keys, asked, strict=True)
+    ]
+    Lines(FOLDER / "regimes.jsonl").fill(final, jobs=jobs)
+    pairs = sorted({(cell.seed, cell.target) for cell in asked})
+    Lines(FOLDER / "distances.jsonl").fill(
+        [({"target": target, "seed": seed}, distances_of, (target, seed)) for seed, target in pairs],
+        jobs=jobs,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Better pseudo-labels for the reference: how right are they, and what do they change in the end?
+
+    python benchmarks/pseudo_labels.py [--targets mnist usps fashion_mnist kmnist az_letters] [--seeds 2]
+
+The reference's labels steer the plans (label distance) and so the anchors. Each way of guessing them from 5 shots a
+class is scored against the true labels; then anchors are made from each, and three mixtures are trained on for 1,000
+steps. "true labels" is the bound that no guess can pass. Results: reports/data/pseudo_labels.jsonl. Needs
+$GEOSEARCH_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lines import Lines
+from mixtures import GREY, LONG, SHORT, ground, study_file
+from sklearn.semi_supervised import LabelSpreading
+
+from geosearch import seeds
+from geosearch.assemble import baselines_of
+from geosearch.cache import Cache
+from geosearch.domain.embed import PixelEncoder
+from geosearch.domain.pseudo_labels import nearest
+from geosearch.domain.shelf import load_shelf
+from geosearch.evaluate.adaptation import FineTune, HeadOnly, RidgeHead
+from geosearch.evaluate.few_shot import few_shot, tuned
+from geosearch.evaluate.train import pretrain
+from geosearch.geodesic.anchors import build_anchors
+from geosearch.geodesic.hull import Hull
+from geosearch.geodesic.mixture import Mixture
+from geosearch.prepare import Prepared
+from geosearch.search.baselines import CLOUD, POOLED, UNIFORM
+
+FOLDER = Path(__file__).parents[1] / "reports" / "data"
+WAYS = (
+    "nearest shot, pixels",
+    "nearest shot, source network",
+    "spreading, source network",
+    "few-shot network",
+    "refined, head only",
+    "refined, fine-tuned",
+    "true labels",
+)
+ROWS = (CLOUD, UNIFORM, POOLED)
+
+
+def guessed(way: str, target: str, seed: int) -> np.ndarray:
+    """Labels (n,) of the reference."""
+    own = ground(target, seed)
+    prepared = own.prepared
+    shots, reference, encoder = prepared.target.shots, prepared.target.reference, prepared.encoder
+    if way == "true labels":
+        return prepared.train.labels[prepared.target.rows["reference"]]
+    if way == "nearest shot, pixels":
+        pixels = PixelEncoder()
+        return shots.labels[nearest(pixels.encode(reference.images), pixels.encode(shots.images))]
+    if way == "nearest shot, source network":
+        return reference.labels
+    if way == "spreading, source network":
+        codes = np.concatenate([encoder.encode(shots.images), encoder.encode(reference.images)])
+        known = np.concatenate([shots.labels, np.full(len(reference), -1)])
+        found = LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.5, max_iter=200).fit(codes, known)
+        return np.asarray(found.transduction_[len(shots) :])
+    if way == "few-shot network":
+        return few_shot(shots, tuned(shots, own.recipe, seed), seed).predict(reference.images).argmax(1)
+    mixture = Mixture(prepared.anchors, baselines_of(prepared)[CLOUD])
+    network = pretrain(mixture, own.recipe.scaled(SHORT), seeds.integer(seed, "refined"))
+    adaptation = {"head only": HeadOnly(), "fine-tuned": FineTune()}[way.removeprefix("refined, ")]
+    return adaptation.fit(network, shots, seed).predict(reference.images).argmax(1)
+
+
+def outcome(way: str, target: str, seed: int) -> dict[str, Any]:
+    """How many labels are right, what they cost, and the test errors of three mixtures of the anchors they make."""
+    own = ground(target, seed)
+    start = time.perf_counter()
+    labels = guessed(way, target, seed)
+    seconds = time.perf_counter() - start
+    truth = guessed("true labels", target, seed)
+    prepared = relabelled(own.prepared, labels, target, seed)
+    errors: dict[str, dict[str, float]] = {}
+    for row in ROWS:
+        mixture = Mixture(prepared.anchors, baselines_of(prepared)[row])
+        network = pretrain(mixture, own.recipe.scaled(LONG), seeds.integer(seed, "outcome"))
+        errors[row] = {
+            name: own.wrong(adaptation.fit(network, prepared.target.shots, seed).predict(prepared.target.test_images))
+            for name, adaptation in {"ridge": RidgeHead(), "head-only": HeadOnly()}.items()
+        }
+    return {"accuracy": float((labels == truth).mean()), "seconds": seconds, "errors": errors}
+
+
+def relabelled(prepared: Prepared, labels: np.ndarray, target: str, seed: int) -> Prepared:
+    """The same target with other labels on its reference, its maps fitted anew."""
+    reference = replace(prepared.target.reference, labels=labels)
+    sources = load_shelf(**study_file(target, seed).domain.shelf, seed=seed).sources
+    anchors = build_anchors(reference, sources, prepared.encoder, cache=Cache.default(), seed=seed)
+    return replace(
+        prepared, target=replace(prepared.target, reference=reference), anchors=anchors, hull=Hull.of(anchors)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", nargs="+", default=list(GREY))
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    Lines(FOLDER / "pseudo_labels.jsonl").fill(
+        [
+            ({"target": target, "seed": seed, "labels": way}, outcome, (way, target, seed))
+            for seed in range(options.seeds)
+            for target in options.targets
+            for way in WAYS
+        ],
+        jobs=options.jobs,
+    )
+
+
+if __name__ == "__main__":
+    main()

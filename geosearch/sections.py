@@ -1,0 +1,217 @@
+"""The sections of a study file: every key, its default, its range, its meaning."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Section(BaseModel):
+    """A section of a study file: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class StudySection(Section):
+    """[study]"""
+
+    name: str = Field(description="Name of the study; its database, mixture and report are named after it.")
+    seed: int = Field(0, ge=0, description="Fixes every random draw of the study.")
+
+    @field_validator("name")
+    @classmethod
+    def _safe(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError("use letters, digits, '.', '_' and '-', 64 at most, starting with a letter or digit")
+        return name
+
+
+class DomainSection(Section):
+    """[domain]"""
+
+    target: str = Field(description="The set to do well on, e.g. 'digits', 'npz:PATH', 'torchvision:MNIST'.")
+    sources: tuple[str, ...] = Field(
+        min_length=2, description="The shelf: sets to pretrain on, at least two, none of them the target."
+    )
+    shots: int = Field(5, ge=1, description="Labelled target images per class.")
+    size: int = Field(28, ge=8, le=256, description="Height and width that all sets are brought to, pixels.")
+    channels: Literal[1, 3] = Field(1, description="1: grey; 3: colour.")
+    reference: int = Field(1000, ge=20, description="Unlabelled target images that maps are built from, at most.")
+    held_out: int = Field(400, ge=20, description="Unlabelled target images kept for distances, at most.")
+    test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
+    samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
+    pseudo_labels: Literal["nearest", "spreading", "refined"] = Field(
+        "refined",
+        description="Labels of the reference: of the nearest shot; spread among near images; or by a network that is "
+        "pretrained on the hull of a first round.",
+    )
+    margin: Literal["keep", "match"] = Field(
+        "keep", description="'match' pads sets that fill their frame to the target's margin."
+    )
+    polarity: Literal["keep", "light-on-dark"] = Field(
+        "keep", description="'light-on-dark' inverts sets that are dark on light."
+    )
+    root: str | None = Field(None, description="Folder of torchvision's data sets; its own default if left out.")
+    download: bool = Field(False, description="Let torchvision download what is missing.")
+
+    @property
+    def shelf(self) -> dict[str, Any]:
+        """What `load_shelf` asks for, but the seed."""
+        return self.model_dump(exclude={"shots", "reference", "held_out", "test", "pseudo_labels"})
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _apart(self) -> DomainSection:
+        if self.target in self.sources:
+            raise ValueError(f"the target {self.target!r} is listed among its own sources; take it out")
+        twice = sorted({source for source in self.sources if self.sources.count(source) > 1})
+        if twice:
+            raise ValueError(f"sources {twice} are listed twice; list each once")
+        return self
+
+
+class TransportSection(Section):
+    """[transport]"""
+
+    embedding: Literal["source-net", "pca", "pixels", "backbone"] = Field(
+        "source-net",
+        description="Where costs are measured: a small network trained on the sources, PCA, raw pixels, or the "
+        "features of a torchvision network.",
+    )
+    backbone: str = Field("resnet18", description="torchvision's name of the network (embedding = backbone).")
+    weights: str | None = Field(
+        None, description="Its weights: a file with a state dict, or torchvision's name of published ones."
+    )
+    labels: Literal["gaussian", "exact", "means"] = Field("gaussian", description="Distance between classes.")
+    map: Literal["barycentric", "entropic", "neural"] = Field(
+        "barycentric",
+        description="How the target is sent to a source: along a plan; by smooth potentials; by a trained network.",
+    )
+    solver: Literal["exact", "sinkhorn"] = Field(
+        "exact", description="Of barycentric maps. 'exact': one-to-one, no blur; 'sinkhorn': entropic, blurs."
+    )
+    map_steps: int = Field(600, ge=1, description="Training steps of each neural map.")
+    space: Literal["pixels", "autoencoder"] = Field(
+        "pixels", description="Where images are mixed: as they are, or in the latent space of a small autoencoder."
+    )
+    feature_weight: float = Field(1.0, ge=0, description="Weight of the features in the ground cost.")
+    label_weight: float = Field(1.0, ge=0, description="Weight of the label distance in the ground cost.")
+
+    @model_validator(mode="after")
+    def _weighted(self) -> TransportSection:
+        if self.embedding == "backbone" and self.weights is None:
+            raise ValueError(
+                'embedding = "backbone" needs transport.weights: a file with a state dict, or e.g. "IMAGENET1K_V1"'
+            )
+        return self
+
+
+class SearchSection(Section):
+    """[search]"""
+
+    evaluations: int = Field(24, ge=1, description="Mixtures that are trained, baselines included.")
+    objective: Literal["reference", "shots"] = Field(
+        "reference",
+        description="What judges a mixture. 'reference': the leave-one-out error of a ridge head on the shots and the "
+        "pseudo-labelled reference together; 'shots': the adaptation's own cross-validated error on the shots alone.",
+    )
+    sampler: Literal["gp", "tpe", "random"] = Field("gp", description="Who proposes mixtures.")
+    batch: int = Field(2, ge=1, description="Proposals per round, evaluated side by side; fixes the numbers.")
+    jobs: int = Field(2, ge=1, description="Processes; changes no number.")
+    prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")
+    proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
+    finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe.")
+    repeats: int = Field(3, ge=1, description="Long trainings of each finalist, averaged.")
+    storage: str | None = Field(None, description="Database address; sqlite:///studies/<name>.db if left out.")
+
+
+class RecipeSection(Section):
+    """[recipe]"""
+
+    network: Literal["small-conv", "vgg", "resnet18"] = Field("small-conv", description="What is trained.")
+    width: int = Field(
+        32, ge=4, description="Channels of the middle convolution (small-conv): half as many first, four times last."
+    )
+    steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
+    long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists and of the confirmation.")
+    batch: int = Field(64, ge=2, description="Images per pretraining step.")
+    learning_rate: float = Field(
+        1e-2, gt=0, description="Peak learning rate of pretraining; 2e-3 suits vgg and resnet18."
+    )
+    weight_decay: float = Field(0.1, ge=0, description="Decoupled weight decay.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of each soft label spread over all classes.")
+    schedule: Literal["one-cycle", "constant"] = Field("one-cycle", description="Learning rate over a training.")
+    averaging: Literal["none", "exponential", "tail"] = Field(
+        "none", description="Average of the weights over a training; it pays with a constant learning rate only."
+    )
+    early_stop: int = Field(
+        0, ge=0, description="End a training after so many steps without a lower loss; 0 never. For constant rates."
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors know it."
+    )
+    compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
+    adaptation: Literal["ridge", "head-only", "fine-tune", "rehearse"] = Field(
+        "ridge",
+        description="How the network will be used: frozen features with a ridge head; a head trained on augmented "
+        "shots; fine-tuned whole; fine-tuned while the mixture is rehearsed.",
+    )
+    fine_tune_steps: int = Field(200, ge=1, description="Steps of training on the augmented shots.")
+    rehearsal: float = Field(0.3, gt=0, lt=1, description="Weight of the mixture in the loss (rehearse).")
+    rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")
+    scale: float = Field(0.15, ge=0, lt=1, description="Augmentation: largest relative change of size.")
+    translate: float = Field(0.1, ge=0, lt=1, description="Augmentation: largest shift, fraction of the frame.")
+    crop: float = Field(0.0, ge=0, lt=1, description="Augmentation: largest share of the side that is cut away.")
+    flip: bool = Field(False, description="Augmentation: mirror; never for digits or letters.")
+    device: Literal["cpu", "cuda", "auto"] = Field("auto", description="Where networks are trained.")
+
+
+class ConfirmSection(Section):
+    """[confirm]"""
+
+    seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
+    export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
+
+
+class StudyFile(Section):
+    """A whole study file."""
+
+    study: StudySection
+    domain: DomainSection
+    transport: TransportSection = TransportSection()
+    search: SearchSection = SearchSection()
+    recipe: RecipeSection = RecipeSection()
+    confirm: ConfirmSection = ConfirmSection()
+
+    @property
+    def storage(self) -> str:
+        return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Every setting that the trials' numbers depend on, flat: 'section.key' -> value."""
+        return {
+            f"{section}.{key}": value
+            for section, keys in self.model_dump(mode="json").items()
+            for key, value in keys.items()
+            if f"{section}.{key}" not in _FREE
+        }
+
+
+_FREE = {
+    "domain.root",
+    "domain.download",
+    "search.evaluations",
+    "search.jobs",
+    "search.storage",
+    "confirm.seeds",
+    "confirm.export",
+}  # settings that may change between two runs of one study

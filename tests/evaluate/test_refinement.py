@@ -1,0 +1,62 @@
+"""Refinement: labels from a pretrained network, trained once and read from the cache ever after."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from generators.sets import blobs
+
+from geosearch.cache import Cache
+from geosearch.domain.embed import PixelEncoder
+from geosearch.evaluate import refinement
+from geosearch.evaluate.network import SmallConv
+from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.refinement import Refinement
+from geosearch.geodesic.anchors import Anchors, build_anchors
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
+
+ROUND = Refinement(Recipe(network=SmallConv(8), steps=60), Recipe(steps=40, batch=20))
+
+
+@pytest.fixture
+def anchors(tmp_path) -> Anchors:
+    sources = [blobs("a", 4, 20), blobs("b", 3, 20, seed=1, shift=2)]
+    return build_anchors(blobs("t", 3, 20, seed=2), sources, PixelEncoder(), cache=Cache(tmp_path))
+
+
+@pytest.fixture
+def mixture(anchors) -> Mixture:
+    return Mixture(anchors, Weights.of([0.5, 0.5], concentration=2.0))
+
+
+def test_labels_are_mostly_right_and_better_than_chance(mixture, tmp_path):
+    unlabelled = blobs("t", 3, 30, seed=5)
+    labels = ROUND.labeller(mixture, blobs("t", 3, 5, seed=3), seed=0, cache=Cache(tmp_path))(unlabelled.images)
+    assert labels.shape == (90,)
+    assert labels.dtype == np.int64
+    assert (labels == unlabelled.labels).mean() > 0.8
+
+
+def test_the_second_time_nothing_is_trained(mixture, tmp_path, monkeypatch):
+    shots, images = blobs("t", 3, 5, seed=3), blobs("t", 3, 30, seed=5).images
+    first = ROUND.labeller(mixture, shots, seed=0, cache=Cache(tmp_path))(images)
+    monkeypatch.setattr(refinement, "pretrain", None)
+    again = ROUND.labeller(mixture, shots, seed=0, cache=Cache(tmp_path))(images)
+    assert (first == again).all()
+
+
+def test_everything_it_depends_on_is_in_its_key(mixture, tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(refinement, "pretrain", lambda *a, **k: trained.append(1) or pretrained(*a, **k))
+    pretrained = __import__("geosearch.evaluate.train", fromlist=["pretrain"]).pretrain
+    shots, cache = blobs("t", 3, 5, seed=3), Cache(tmp_path)
+    quick = replace(ROUND, recipe=ROUND.recipe.scaled(2))
+    quick.labeller(mixture, shots, seed=0, cache=cache)
+    quick.labeller(mixture, shots, seed=1, cache=cache)
+    quick.labeller(mixture, shots.take(np.arange(0, 15, 2)), seed=0, cache=cache)
+    replace(quick, recipe=quick.recipe.scaled(3)).labeller(mixture, shots, seed=0, cache=cache)
+    replace(quick, head=quick.head.scaled(3)).labeller(mixture, shots, seed=0, cache=cache)
+    assert len(trained) == 5
