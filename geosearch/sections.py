@@ -123,7 +123,10 @@ class SearchSection(Section):
         description="What judges a mixture. 'reference': the leave-one-out error of a ridge head on the shots and the "
         "pseudo-labelled reference together; 'shots': the adaptation's own cross-validated error on the shots alone.",
     )
-    sampler: Literal["gp", "tpe", "random"] = Field("gp", description="Who proposes mixtures.")
+    sampler: Literal["hull", "gp", "tpe", "random"] = Field(
+        "hull",
+        description="Who proposes mixtures: a Gaussian process on the geometry of the mixtures, or Optuna's samplers.",
+    )
     batch: int = Field(2, ge=1, description="Proposals per round, evaluated side by side; fixes the numbers.")
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
     prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")

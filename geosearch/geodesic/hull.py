@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +62,24 @@ class Hull:
     def distance(self, weights: Weights) -> float:
         """Closed-form distance of one mixture to the target, squared feature units."""
         return float(self.distances(weights.array[None], weights.concentration, weights.pairing)[0])
+
+    def coordinates(self, weights: Sequence[Weights]) -> np.ndarray:
+        """Points (k, m + 2) whose Euclidean distances are distances between mixtures: equal mixtures, equal points.
+
+        With G = L'L the first m are La: |La - Lb|^2 = (a - b)'G(a - b) is W_{2,Q}^2 of two points on geodesics. A
+        cloud with concentration c spreads around its point by (sum_i a_i G_ii - a'Ga) / (c + 1), squared: the next
+        coordinate is the root of that. What the spread leaves of sum_i a_i G_ii - a'Ga is how much is mixed within
+        an image; its root, for images paired at random, is the last. So spread and pairing vanish where they mean
+        nothing, at a single source.
+        """
+        values, vectors = np.linalg.eigh(self.gram)
+        root = np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T  # (m, m)
+        a = np.array([one.values for one in weights]).reshape(len(weights), -1)  # (k, m)
+        concentration = np.array([one.concentration for one in weights])
+        at_random = np.array([one.pairing == "random" for one in weights])
+        apart = np.maximum(a @ np.diag(self.gram) - np.einsum("ki,ki->k", a @ self.gram, a), 0)
+        share = 1 / (concentration + 1)  # 0 at a geodesic point, 1 in the pooled union
+        return np.column_stack([a @ root.T, np.sqrt(apart * share), np.sqrt(apart * (1 - share)) * at_random])
 
     def between(self) -> np.ndarray:
         """(m, m) squared W_{2,Q} between sources: E|T_i z - T_j z|^2. Source: Prop. 1."""

@@ -42,7 +42,7 @@ class SearchOptions:
 
     Attributes:
         evaluations: trials that are trained, baselines included.
-        sampler: who proposes: "gp", "tpe" or "random".
+        sampler: who proposes: "hull", "gp", "tpe" or "random".
         batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
         finalists: trials that go on to the long recipe.
         repeats: trainings of each finalist, averaged, so that it is not luck that wins.
@@ -128,7 +128,7 @@ class Search:
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         name = self.options.sampler if index < PATIENCE else "random"
         study = self.store.study
-        study.sampler = Given(params) if params else sampler_for(name, seed)
+        study.sampler = Given(params) if params else sampler_for(name, seed, self.store.space, self.hull)
         trial = study.ask()
         point = self.store.space.suggest(trial)
         facts = {"round": number, "index": index, "role": role, "closed_form": self.hull.distance(point)}

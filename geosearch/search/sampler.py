@@ -9,16 +9,22 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-SAMPLERS = ("gp", "tpe", "random")
+from geosearch.geodesic.hull import Hull
+from geosearch.search.hull_sampler import HullSampler
+from geosearch.search.space import Space
+
+SAMPLERS = ("hull", "gp", "tpe", "random")
 
 
-def sampler_for(name: str, seed: int) -> optuna.samplers.BaseSampler:
+def sampler_for(name: str, seed: int, space: Space, hull: Hull) -> optuna.samplers.BaseSampler:
     """A fresh sampler for one proposal.
 
     Optuna stores trials but not the state of its samplers: a sampler that is seeded once proposes the same
     points again after a resume. Here the seed depends on the place of the proposal in the study instead, and
     the sampler learns everything else from the stored trials.
     """
+    if name == "hull":
+        return HullSampler(space, hull, seed=seed)
     seed %= 2**32
     if name == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=6)

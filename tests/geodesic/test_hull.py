@@ -91,3 +91,27 @@ def test_concentration_moves_from_the_geodesic_to_the_pooled_union(hull):
     values = [hull.distances(a, k)[0] for k in (math.inf, 100.0, 1.0, 0.0)]
     assert values == sorted(values)
     assert values[-1] == pytest.approx(float(a[0] @ np.diag(hull.gram)))
+
+
+def test_coordinates_are_apart_as_the_geodesic_points_are(anchors):
+    hull = Hull.of(anchors)
+    rng = np.random.default_rng(0)
+    a, b = rng.dirichlet(np.ones(len(hull.gram)), 2)
+    points = hull.coordinates([Weights.of(a), Weights.of(b)])
+    assert ((points[0] - points[1]) ** 2).sum() == pytest.approx((a - b) @ hull.gram @ (a - b))
+
+
+def test_equal_mixtures_have_equal_coordinates(anchors):
+    hull, m = Hull.of(anchors), len(anchors.sources)
+    alone = np.eye(m)[0]
+    same = [Weights(tuple(alone), 2.0, "random"), Weights(tuple(alone), 0.0), Weights.single(0, m)]
+    np.testing.assert_allclose(hull.coordinates(same), hull.coordinates(same[-1:]).repeat(3, 0), atol=1e-6)
+    values = tuple(np.full(m, 1 / m))
+    pooled = hull.coordinates([Weights(values, 0.0, "random"), Weights(values, 0.0)])
+    np.testing.assert_allclose(pooled[0], pooled[1])
+
+
+def test_a_wider_cloud_lies_further_from_its_point(anchors):
+    hull, m = Hull.of(anchors), len(anchors.sources)
+    clouds = hull.coordinates([Weights.of(np.full(m, 1 / m), k) for k in (np.inf, 10.0, 1.0, 0.0)])
+    assert (np.diff(((clouds - clouds[0]) ** 2).sum(1)) > 0).all()

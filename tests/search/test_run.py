@@ -18,11 +18,11 @@ def essence(search):
     ]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "gp"])
+@pytest.mark.parametrize("sampler", ["random", "tpe", "gp", "hull"])
 def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampler):
     whole = search_in(tmp_path / "whole.db", sampler=sampler)
     best = whole.run()
-    for stop in {"random": (1, 8, 11, 15), "tpe": (9, 12), "gp": (12,)}[sampler]:
+    for stop in {"random": (1, 8, 11, 15), "tpe": (9, 12), "gp": (12,), "hull": (9, 12)}[sampler]:
         path = tmp_path / f"cut-{stop}.db"
         with pytest.raises(KeyboardInterrupt):
             search_in(path, FakeObjective(die_after=stop), sampler=sampler).run()
@@ -32,7 +32,7 @@ def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampl
         assert resumed_best.point == best.point
 
 
-@pytest.mark.parametrize(("sampler", "evaluations", "moment"), [("gp", 14, 11), ("random", 24, 28)])
+@pytest.mark.parametrize(("sampler", "evaluations", "moment"), [("hull", 14, 11), ("gp", 14, 11), ("random", 24, 28)])
 def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(
     search_in, tmp_path, monkeypatch, sampler, evaluations, moment
 ):

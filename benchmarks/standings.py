@@ -1,0 +1,170 @@
+"""The tables of contest.py: every row against the search, target by target, with paired 95 % intervals.
+
+python benchmarks/standings.py
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from contest import FOLDER, NO_PROXY, ORACLE, TARGETS
+from lines import Lines
+
+from geosearch.search.baselines import POOLED, PROJECTION
+from geosearch.search.verdict import BEST, NO_PRETRAINING, SINGLE, t_half_width
+
+TUNED = "few shots, tuned"
+STRONGEST_PLAIN = "the better of tuned few shots and pooled union"
+BEST_SINGLE = "best single source (by test error)"
+MEAN_SINGLE = "single sources, mean"
+NOT_RIVALS = (BEST, ORACLE, NO_PROXY)  # rows that a search need not beat: itself, and what no search could know
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row beside the search on one target under one adaptation; points of test error, smaller is better.
+
+    Attributes:
+        row: its name.
+        errors: one for each seed that has the row.
+        gaps: search minus row, paired by seed.
+        seconds: mean.
+    """
+
+    row: str
+    errors: tuple[float, ...]
+    gaps: tuple[float, ...]
+    seconds: float
+
+    @property
+    def gap(self) -> float:
+        return float(np.mean(self.gaps))
+
+    @property
+    def half_width(self) -> float:
+        return t_half_width(self.gaps)
+
+    @property
+    def outcome(self) -> str:
+        """Of the search: "better", "worse", "tie", or "one seed"."""
+        if len(self.gaps) < 2:
+            return "one seed"
+        return "tie" if abs(self.gap) <= self.half_width else "better" if self.gap < 0 else "worse"
+
+
+def standings(lines: Sequence[dict[str, Any]], target: str, adaptation: str) -> list[Standing]:
+    """All rows of one target, the least mean error first."""
+    rows: dict[str, dict[int, tuple[float, float]]] = {}
+    for line in lines:
+        if line["asked"]["target"] != target:
+            continue
+        errors = {row: 100 * found[adaptation] for row, found in line["errors"].items()}
+        errors[TUNED] = 100 * line["errors"][NO_PRETRAINING]["fine-tune"]
+        errors[STRONGEST_PLAIN] = min(errors[TUNED], errors[POOLED])
+        singles = [error for row, error in errors.items() if row.startswith(SINGLE)]
+        errors[BEST_SINGLE], errors[MEAN_SINGLE] = min(singles), float(np.mean(singles))
+        for row, error in errors.items():
+            seconds = line["seconds"].get(row, line["seconds"].get(NO_PRETRAINING, 0.0) if row == TUNED else np.nan)
+            rows.setdefault(row, {})[line["asked"]["seed"]] = error, seconds
+    best = {seed: error for seed, (error, _) in rows.get(BEST, {}).items()}
+    found = [
+        Standing(
+            row,
+            tuple(error for error, _ in by_seed.values()),
+            tuple(best[seed] - error for seed, (error, _) in by_seed.items()),
+            float(np.mean([seconds for _, seconds in by_seed.values()])),
+        )
+        for row, by_seed in rows.items()
+    ]
+    return sorted(found, key=lambda one: float(np.mean(one.errors)))
+
+
+def table(found: Sequence[Standing]) -> list[str]:
+    """Markdown of one target and adaptation."""
+    rows = ["| row | error, % | search minus row | the search is | seconds |", "| --- | --- | --- | --- | --- |"]
+    for one in found:
+        error = f"{np.mean(one.errors):.1f}" + (f" ± {np.std(one.errors, ddof=1):.1f}" if len(one.errors) > 1 else "")
+        seconds = "" if np.isnan(one.seconds) else f"{one.seconds:.0f}"
+        if one.row == BEST:
+            rows.append(f"| **search** | {error} | | | {seconds} |")
+        else:
+            gap = f"{one.gap:+.1f}" + (f" ± {one.half_width:.1f}" if len(one.gaps) > 1 else "")
+            rows.append(f"| {one.row} | {error} | {gap} | {one.outcome} | {seconds} |")
+    return rows
+
+
+def summary(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
+    """Markdown: rows by targets, mean error, and whether the search is better (<), worse (>) or ties (=)."""
+    targets = [target for target in TARGETS if any(line["asked"]["target"] == target for line in lines)]
+    by_target = {target: {one.row: one for one in standings(lines, target, adaptation)} for target in targets}
+    names = list(dict.fromkeys(row for found in by_target.values() for row in found if not row.startswith(SINGLE)))
+    mean = {
+        name: np.mean([np.mean(found[name].errors) for found in by_target.values() if name in found]) for name in names
+    }
+    sign = {"better": "+", "worse": "−", "tie": "=", "one seed": ""}
+    rows = ["| row | " + " | ".join(targets) + " |", "| --- " * (1 + len(targets)) + "|"]
+    for name in sorted(names, key=lambda row: float(mean[row])):
+        cells = []
+        for target in targets:
+            one = by_target[target].get(name)
+            cells.append(
+                "" if one is None else f"{np.mean(one.errors):.1f} {'' if name == BEST else sign[one.outcome]}"
+            )
+        rows.append(f"| {'**search**' if name == BEST else name} | " + " | ".join(cells) + " |")
+    return rows
+
+
+def losses(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
+    """Rows that the search is worse than, sentence by sentence; what only an oracle knows left out."""
+    found = []
+    for target in TARGETS:
+        for one in standings(lines, target, adaptation):
+            if one.outcome == "worse" and one.row not in (*NOT_RIVALS, BEST_SINGLE, STRONGEST_PLAIN):
+                found.append(f"{target}, {adaptation}: {one.row} by {one.gap:.1f} ± {one.half_width:.1f}")
+    return found
+
+
+def claims(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
+    """On how many targets the search is better than the paper's method and than what needs no search."""
+    found = []
+    for row in (PROJECTION, STRONGEST_PLAIN, TUNED, POOLED, BEST_SINGLE):
+        outcomes = [one.outcome for t in TARGETS for one in standings(lines, t, adaptation) if one.row == row]
+        counted = ", ".join(f"{outcomes.count(word)} {word}" for word in ("better", "tie", "worse"))
+        found.append(f"{adaptation}: against {row}: {counted}")
+    return found
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The lines of contest.jsonl, with the rows of contest_rows.jsonl among theirs."""
+    lines = Lines(folder / "contest.jsonl").all()
+    for extra in Lines(folder / "contest_rows.jsonl").all():
+        for line in lines:
+            if line["asked"] == {key: extra["asked"][key] for key in ("target", "seed")}:
+                line["errors"][extra["asked"]["row"]] = extra["errors"]
+                line["seconds"][extra["asked"]["row"]] = extra["seconds"]
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--adaptations", nargs="+", default=["head-only", "ridge", "fine-tune"])
+    options = parser.parse_args()
+    lines = read(FOLDER)
+    for adaptation in options.adaptations:
+        print(f"\n### {adaptation}\n")
+        print("\n".join(summary(lines, adaptation)))
+        print("\n" + "\n".join(claims(lines, adaptation) + losses(lines, adaptation)))
+    for adaptation in options.adaptations[:1]:
+        for target in TARGETS:
+            found = standings(lines, target, adaptation)
+            if found:
+                print(f"\n#### {target}, {adaptation}\n\n" + "\n".join(table(found)))
+
+
+if __name__ == "__main__":
+    main()
