@@ -11,7 +11,7 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.options import adaptations_of, recipe_of
 from geosearch.prepare import Prepared
 from geosearch.progress import Progress
-from geosearch.search.baselines import baselines
+from geosearch.search.baselines import baselines, within
 from geosearch.search.confirm import Confirmer
 from geosearch.search.objective import Objective, one_thread
 from geosearch.search.proxy import HeldOut
@@ -65,9 +65,8 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
     points = file.search.proxy_samples
     with one_thread():
         held_out = HeldOut.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
-    return Search(
-        store, objective_of(file, prepared, cache), prepared.hull, held_out, baselines_of(prepared), options, progress
-    )
+    first = within(store.space, baselines_of(prepared))
+    return Search(store, objective_of(file, prepared, cache), prepared.hull, held_out, first, options, progress)
 
 
 def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:

@@ -18,7 +18,7 @@ from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.timing import pace
-from geosearch.options import recipe_of
+from geosearch.options import limits_of, recipe_of
 from geosearch.search.objective import one_thread
 from geosearch.sections import StudyFile
 from geosearch.transport.maps import Pair
@@ -65,6 +65,7 @@ class Estimate:
 def check(path: str | Path) -> Estimate:
     """Read a study file, load its sets, time a few training steps, and add everything up."""
     file = read_study(Path(path))
+    limits_of(file)  # refuses what no mixture can keep
     domain, search, recipe = file.domain, file.search, file.recipe
     shelf = load_shelf(**domain.shelf, seed=file.study.seed)
     parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)

@@ -55,7 +55,7 @@ def expand(text: str) -> str:
 
 
 def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Expand variables where a path may stand: domain.target, .sources, .root, transport.weights, search.storage."""
+    """Expand variables where a path may stand: in [domain] and [limits], transport.weights, search.storage."""
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
     domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
     if isinstance(domain, dict):
@@ -64,11 +64,31 @@ def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
                 domain[key] = expand(domain[key])
         if isinstance(domain.get("sources"), list):
             domain["sources"] = [expand(s) if isinstance(s, str) else s for s in domain["sources"]]
+    if isinstance(limits := sections.get("limits"), dict):
+        _expand_limits(limits)
     if isinstance(transport, dict) and isinstance(transport.get("weights"), str):
         transport["weights"] = expand(transport["weights"])
     if isinstance(search, dict) and isinstance(search.get("storage"), str):
         search["storage"] = expand(search["storage"])
     return sections
+
+
+def _expand_limits(limits: dict[str, Any]) -> None:
+    """Sources are written in [limits] as in domain.sources, variables and all."""
+    for key in ("floors", "caps"):
+        if isinstance(limits.get(key), Mapping):
+            limits[key] = {expand(source): value for source, value in limits[key].items()}
+    if isinstance(limits.get("groups"), list):
+        limits["groups"] = [
+            {**group, "sources": [expand(source) for source in group["sources"]]}
+            if isinstance(group, Mapping) and _all_text(group.get("sources"))
+            else group
+            for group in limits["groups"]
+        ]
+
+
+def _all_text(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
 def _explain(entry: Any) -> str:

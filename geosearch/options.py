@@ -17,6 +17,7 @@ from geosearch.evaluate.recipe import Augmentation, Constant, OneCycle, Recipe, 
 from geosearch.evaluate.refinement import Refinement
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.geodesic.anchors import Ground
+from geosearch.geodesic.limits import Limits
 from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
 from geosearch.sections import StudyFile
 from geosearch.transport.barycentric import Barycentric
@@ -63,6 +64,23 @@ def refinement_of(file: StudyFile) -> Refinement | None:
         return None
     recipe = recipe_of(file)
     return Refinement(recipe, replace(Refinement().head, augmentation=recipe.augmentation))
+
+
+def limits_of(file: StudyFile) -> Limits | None:
+    """Which mixtures are allowed; None if all are.
+
+    Raises:
+        InvalidOption: no mixture keeps to the limits.
+    """
+    limits, sources = file.limits, file.domain.sources
+    if limits == type(limits)():
+        return None
+    return Limits(
+        tuple(limits.floors.get(source, 0.0) for source in sources),
+        tuple(limits.caps.get(source, 1.0) for source in sources),
+        tuple((tuple(map(sources.index, group.sources)), group.cap) for group in limits.groups),
+        limits.most,
+    )
 
 
 def space_of(file: StudyFile) -> MixingSpace:

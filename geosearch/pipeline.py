@@ -19,7 +19,7 @@ from geosearch.errors import InvalidOption
 from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.synthesis import Synthesis
-from geosearch.options import space_of
+from geosearch.options import limits_of, space_of
 from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
 from geosearch.report.facts import StudyFacts, collect
@@ -82,7 +82,9 @@ class Study:
         if force_new:
             put_aside(address)
         fingerprint = file.fingerprint if space is None else {**file.fingerprint, "transport.space": space.key}
-        store = StudyStore.open(address, file.study.name, fingerprint, Space(len(file.domain.sources)))
+        store = StudyStore.open(
+            address, file.study.name, fingerprint, Space(len(file.domain.sources), limits=limits_of(file))
+        )
         if store.recall("settings") is None:
             store.remember("settings", file.model_dump(mode="json", exclude={"search": {"storage"}}))
         extended = store.recall("evaluations", 0)

@@ -123,9 +123,10 @@ class SearchSection(Section):
         description="What judges a mixture. 'reference': the leave-one-out error of a ridge head on the shots and the "
         "pseudo-labelled reference together; 'shots': the adaptation's own cross-validated error on the shots alone.",
     )
-    sampler: Literal["hull", "gp", "tpe", "random"] = Field(
+    sampler: Literal["hull", "gp", "tpe", "cmaes", "regression", "random"] = Field(
         "hull",
-        description="Who proposes mixtures: a Gaussian process on the geometry of the mixtures, or Optuna's samplers.",
+        description="Who proposes mixtures: 'hull' is a Gaussian process on the geometry of the mixtures, 'regression' "
+        "works as RegMix does, the others are Optuna's.",
     )
     batch: int = Field(2, ge=1, description="Proposals per round, evaluated side by side; fixes the numbers.")
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
@@ -134,6 +135,39 @@ class SearchSection(Section):
     finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe.")
     repeats: int = Field(3, ge=1, description="Long trainings of each finalist, averaged.")
     storage: str | None = Field(None, description="Database address; sqlite:///studies/<name>.db if left out.")
+
+
+class GroupSection(Section):
+    """[[limits.groups]]"""
+
+    sources: tuple[str, ...] = Field(min_length=1, description="Sources as in domain.sources, e.g. of one licence.")
+    cap: float = Field(ge=0, le=1, description="Largest weight of all of them together.")
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class LimitsSection(Section):
+    """[limits]"""
+
+    floors: dict[str, float] = Field({}, description='Source -> least weight, e.g. `{ "npz:own.npz" = 0.1 }`.')
+    caps: dict[str, float] = Field({}, description="Source -> largest weight.")
+    groups: tuple[GroupSection, ...] = Field(
+        (), description='Caps on sources together, e.g. `[{ sources = ["digits", "npz:own.npz"], cap = 0.3 }]`.'
+    )
+    most: int | None = Field(None, ge=1, description="Most sources in a mixture.")
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @property
+    def named(self) -> set[str]:
+        """Every source that some limit is about."""
+        return {*self.floors, *self.caps, *(name for group in self.groups for name in group.sources)}
 
 
 class RecipeSection(Section):
@@ -191,8 +225,16 @@ class StudyFile(Section):
     domain: DomainSection
     transport: TransportSection = TransportSection()
     search: SearchSection = SearchSection()
+    limits: LimitsSection = LimitsSection()
     recipe: RecipeSection = RecipeSection()
     confirm: ConfirmSection = ConfirmSection()
+
+    @model_validator(mode="after")
+    def _limits_of_known_sources(self) -> StudyFile:
+        unknown = sorted(self.limits.named - set(self.domain.sources))
+        if unknown:
+            raise ValueError(f"limits speak of {unknown}, which domain.sources does not list; write them as there")
+        return self
 
     @property
     def storage(self) -> str:

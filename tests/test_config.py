@@ -39,7 +39,10 @@ def test_an_unknown_section_is_refused_with_the_nearest_known_one(tmp_path):
         ({"search_prune": "yes"}, "'search.prune': expected a valid boolean, got 'yes'"),
         ({"domain_shots": 0}, "'domain.shots': expected greater than or equal to 1, got 0"),
         ({"domain_channels": 2}, "'domain.channels': expected 1 or 3, got 2"),
-        ({"search_sampler": "magic"}, "'search.sampler': expected 'hull', 'gp', 'tpe' or 'random', got 'magic'"),
+        (
+            {"search_sampler": "magic"},
+            "'search.sampler': expected 'hull', 'gp', 'tpe', 'cmaes', 'regression' or 'random', got 'magic'",
+        ),
         ({"study_name": "../evil"}, "'study.name': use letters, digits"),
         ({"domain_sources": ["digits"]}, "at least 2"),
         ({"domain_sources": ["digits", "digits"]}, "listed twice"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
+from geosearch.search.space import Space
 from geosearch.search.verdict import SINGLE
 
 POOLED = "pooled union"
@@ -16,6 +17,12 @@ CLOUD = "hull projection, cloud"
 MIXUP = "mixup"
 UNIFORM = "uniform"
 SEARCHED = "searched"
+
+
+def within(space: Space, roles: Mapping[str, Weights]) -> dict[str, Weights]:
+    """The mixtures themselves, or the nearest that the limits of the space allow, under a name that says so."""
+    near = {role: space.nearest(weights) for role, weights in roles.items()}
+    return {role if near[role] == roles[role] else f"{role}, within limits": weights for role, weights in near.items()}
 
 
 def baselines(names: Sequence[str], sizes: Sequence[int], hull: Hull) -> dict[str, Weights]:

@@ -42,7 +42,7 @@ class SearchOptions:
 
     Attributes:
         evaluations: trials that are trained, baselines included.
-        sampler: who proposes: "hull", "gp", "tpe" or "random".
+        sampler: who proposes: one of `SAMPLERS`.
         batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
         finalists: trials that go on to the long recipe.
         repeats: trainings of each finalist, averaged, so that it is not luck that wins.
@@ -111,7 +111,7 @@ class Search:
                 before = abandoned.get((number, index))
                 proposal = self._ask(number, index, before)
                 accepted = before and filled[number]  # one of the round was told, so all of it had been let through
-                if accepted or not self._stopped(*proposal, index, trials, agreement):
+                if accepted or not self._stopped(*proposal, index, [point for _, point in asked], trials, agreement):
                     asked.append(proposal)
         self._evaluate(asked)
 
@@ -147,7 +147,13 @@ class Search:
         return None
 
     def _stopped(
-        self, trial: optuna.Trial, point: Weights, index: int, trials: Sequence[TrialFacts], agreement: Trust
+        self,
+        trial: optuna.Trial,
+        point: Weights,
+        index: int,
+        beside: Sequence[Weights],
+        trials: Sequence[TrialFacts],
+        agreement: Trust,
     ) -> bool:
         """End a proposal before it is trained: it repeats a trial, or a trusted proxy speaks against it."""
         if trial.user_attrs["proposal"]["role"] != SEARCHED or index >= PATIENCE:
@@ -155,6 +161,8 @@ class Search:
         twin = next((old for old in trials if old.state == "complete" and _alike(old.point, point)), None)
         if twin:
             reason = f"{_REPEATS} {twin.number}"
+        elif any(_alike(other, point) for other in beside):
+            reason = f"{_REPEATS} of its own round"
         elif self.options.prune and agreement.trusted and trial.should_prune():
             reason = "held-out OTDD in the worse part of its rung"
         else:

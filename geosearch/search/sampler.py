@@ -10,10 +10,12 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from geosearch.geodesic.hull import Hull
+from geosearch.search.cma_sampler import CmaSampler
 from geosearch.search.hull_sampler import HullSampler
+from geosearch.search.regression_sampler import RegressionSampler
 from geosearch.search.space import Space
 
-SAMPLERS = ("hull", "gp", "tpe", "random")
+SAMPLERS = ("hull", "gp", "tpe", "random", "cmaes", "regression")
 
 
 def sampler_for(name: str, seed: int, space: Space, hull: Hull) -> optuna.samplers.BaseSampler:
@@ -25,6 +27,10 @@ def sampler_for(name: str, seed: int, space: Space, hull: Hull) -> optuna.sample
     """
     if name == "hull":
         return HullSampler(space, hull, seed=seed)
+    if name == "cmaes":
+        return CmaSampler(space, seed=seed)
+    if name == "regression":
+        return RegressionSampler(space, seed=seed)
     seed %= 2**32
     if name == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=6)

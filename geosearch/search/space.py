@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 import optuna
 
+from geosearch.geodesic.limits import Limits
 from geosearch.geodesic.simplex import PAIRINGS, SimplexMap, Stick, Weights, concentration_of, spread_of
 
 
 @dataclass(frozen=True)
 class Space:
-    """The hull of m sources as a cube: the coordinates of a simplex map, a spread in [0, 1], and the pairing."""
+    """The hull of m sources as a cube: the coordinates of a simplex map, a spread in [0, 1], and the pairing.
+
+    Under limits a point of the cube stands for the allowed mixture nearest to its own, so whatever a sampler
+    proposes keeps to them.
+    """
 
     m: int
     simplex: SimplexMap = Stick()
+    limits: Limits | None = None
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -34,7 +40,18 @@ class Space:
     def weights_of(self, params: Mapping[str, Any]) -> Weights:
         """The point of the hull that a trial's parameters stand for."""
         cube = np.array([params[name] for name in self.coordinates])
-        return Weights.of(self.simplex.to_simplex(cube), concentration_of(params["spread"]), params["pairing"])
+        values = self.allowed(self.simplex.to_simplex(cube))
+        return Weights.of(values, concentration_of(params["spread"]), params["pairing"])
+
+    def allowed(self, values: np.ndarray) -> np.ndarray:
+        """The weights nearest to given ones that keep to the limits: (..., m) -> (..., m)."""
+        return values if self.limits is None else self.limits.nearest(values)
+
+    def nearest(self, weights: Weights) -> Weights:
+        """A mixture as it is, or the nearest allowed one."""
+        if self.limits is None or self.limits.allows(weights):
+            return weights
+        return Weights.of(self.allowed(weights.array), weights.concentration, weights.pairing)
 
     def params_of(self, weights: Weights) -> dict[str, Any]:
         """Parameters that stand for a given point: the right inverse of `weights_of`."""

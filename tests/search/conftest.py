@@ -8,7 +8,7 @@ from generators.searches import FakeObjective, FakeProxy
 
 from geosearch.geodesic.hull import Hull
 from geosearch.progress import Silent
-from geosearch.search.baselines import baselines
+from geosearch.search.baselines import baselines, within
 from geosearch.search.run import Search, SearchOptions
 from geosearch.search.space import Space
 from geosearch.search.store import StudyStore
@@ -23,9 +23,9 @@ def hull():
 def search_in(hull):
     """A factory: a search in a database file, with any objective and proxy."""
 
-    def make(path, objective=None, proxy=None, **options):
-        store = StudyStore.open(f"sqlite:///{path}", "toy", {"study.seed": 0}, Space(3))
-        roles = baselines(["a", "b", "c"], [100, 200, 300], hull)
+    def make(path, objective=None, proxy=None, limits=None, **options):
+        store = StudyStore.open(f"sqlite:///{path}", "toy", {"study.seed": 0}, Space(3, limits=limits))
+        roles = within(store.space, baselines(["a", "b", "c"], [100, 200, 300], hull))
         chosen = SearchOptions(**{"evaluations": 14, "sampler": "tpe", "long_steps": 50, **options})
         return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Silent())
 

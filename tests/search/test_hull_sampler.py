@@ -8,7 +8,8 @@ import pytest
 
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
-from geosearch.search.hull_sampler import HullSampler, random_weights
+from geosearch.search.hull_sampler import HullSampler
+from geosearch.search.mixture_sampler import random_weights
 from geosearch.search.space import Space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -78,7 +79,7 @@ def test_equal_seeds_and_equal_histories_give_equal_proposals(hull):
 
 
 def test_candidates_lie_on_faces_and_corners_with_exact_zeros():
-    drawn = random_weights(M, 400, np.random.default_rng(0))
+    drawn = random_weights(SPACE, 400, np.random.default_rng(0))
     sizes = {len(one.support) for one in drawn}
     assert sizes == {1, 2, 3, 4}
     assert {one.pairing for one in drawn} == {"transport", "random"}

@@ -1,0 +1,179 @@
+"""The figures of reports/transfer.md, drawn from reports/data. Each is skipped while its data are missing.
+
+python benchmarks/transfer_figures.py
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from lines import Lines
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from mixtures import LONG, MIXTURES, SHORT
+from predictors import agreements
+from regimes import ADAPTATIONS, SHOTS, STEPS, regime
+from scipy.stats import kendalltau
+from standings import read, standings
+from ternary import GRID, PARTS
+from ternary import TARGETS as TERNARY
+
+from geosearch.report import style
+from geosearch.search.baselines import CLOUD, MIXUP, POOLED, PROJECTION, UNIFORM
+from geosearch.search.verdict import BEST
+
+ROOT = Path(__file__).parents[1] / "reports"
+DATA, FIGURES = ROOT / "data", ROOT / "figures"
+WIDE = 7.6  # inches
+SHOWN = ("closed form", "held-out OTDD, source network", "held-out OTDD, pixels", "leave-one-out")
+JUDGE = "leave-one-out, refined reference"
+
+
+def regimes() -> Figure:
+    """Gain of the best mixture over the pooled union, against the shots, for each adaptation and length."""
+    lines = Lines(DATA / "regimes.jsonl").all()
+    targets = sorted({line["asked"]["target"] for line in lines if line["asked"]["steps"] == STEPS[-1]})
+    figure = Figure(figsize=(WIDE, 1.9 * len(targets) + 0.4), layout="constrained")
+    grid = figure.subplots(len(targets), len(ADAPTATIONS), sharex=True, sharey="row", squeeze=False)
+    for axes_row, target in zip(grid, targets, strict=True):
+        for axes, adaptation in zip(axes_row, ADAPTATIONS, strict=True):
+            for i, steps in enumerate(STEPS):
+                found = [regime(lines, target, steps, adaptation, count) for count in SHOTS]
+                axes.plot(range(len(SHOTS)), [one.spread for one in found], "o-", ms=3, color=style.SHADES[i], lw=1.2)
+                axes.plot(range(len(SHOTS)), [one.noise for one in found], ":", color=style.SHADES[i], lw=1.2)
+            axes.set_ylim(0, None)
+            axes.set_title(f"{target}, {adaptation}", fontsize=8.5)
+        axes_row[0].set_ylabel("points of test error")
+    for axes in grid[-1]:
+        axes.set_xticks(range(len(SHOTS)), [str(count) for count in SHOTS])
+        axes.set_xlabel("shots a class")
+    for i, steps in enumerate(STEPS):
+        grid[0, 0].plot([], [], "o-", ms=3, color=style.SHADES[i], lw=1.2, label=f"{steps} steps")
+    grid[0, 0].plot([], [], ":", color=style.MUTED, label="noise")
+    grid[0, 0].legend(fontsize=7)
+    return figure
+
+
+def predictors() -> Figure:
+    """Kendall's tau of every single score with the final error: a dot for each target, a bar at their mean."""
+    found = {adaptation: {one.name: one for one in agreements(DATA, adaptation)} for adaptation in ADAPTATIONS}
+    names = [n for n in found["ridge"] if " + " not in n and not n.endswith(", rate")]
+    figure = Figure(figsize=(WIDE, 0.24 * len(names) + 0.9), layout="constrained")
+    for axes, adaptation in zip(figure.subplots(1, len(ADAPTATIONS), sharey=True), ADAPTATIONS, strict=True):
+        for y, name in enumerate(reversed(names)):
+            one = found[adaptation][name]
+            axes.plot([np.mean(t) for t in one.taus.values()], [y] * len(one.taus), "o", ms=3, color=style.SEARCHED)
+            axes.plot([one.mean], [y], "|", ms=11, mew=2.2, color=style.BEST if name == JUDGE else style.BASELINE)
+        axes.axvline(0, color=style.MUTED, lw=0.8)
+        axes.set_title(f"final error, {adaptation}", fontsize=8.5)
+        axes.set_xlabel("Kendall's tau")
+        axes.set_yticks(range(len(names)), list(reversed(names)), fontsize=7.5)
+    return figure
+
+
+def correlation() -> Figure:
+    """The paper's figure: distance, or another cheap score, against final accuracy, a point for each mixture."""
+    finals: dict[tuple[str, int], float] = {}
+    for line in Lines(DATA / "regimes.jsonl").all():
+        asked = line["asked"]
+        if asked["steps"] == LONG and 5 in line["shots"] and asked["seed"] == 0:
+            finals[asked["target"], asked["mixture"]] = 100 - 100 * line["errors"]["ridge"][line["shots"].index(5)]
+    scores: dict[str, dict[str, list[float]]] = {}
+    for line in Lines(DATA / "distances.jsonl").all():
+        if line["asked"]["seed"] == 0:
+            scores.setdefault(line["asked"]["target"], {}).update(line["distances"])
+    for file in ("predictors.jsonl", "refined.jsonl"):
+        for line in Lines(DATA / file).all():
+            if line["asked"]["seed"] == 0:
+                for name, value in line["scores"].items():
+                    scores[line["asked"]["target"]].setdefault(name, []).append(value)
+    names = (*SHOWN, JUDGE)
+    figure = Figure(figsize=(WIDE, 1.35 * len(scores) + 0.5), layout="constrained")
+    for axes_row, (target, found) in zip(figure.subplots(len(scores), len(names)), scores.items(), strict=True):
+        accuracy = [finals[target, i] for i in range(MIXTURES)]
+        for axes, name in zip(axes_row, names, strict=True):
+            axes.plot(found[name], accuracy, "o", ms=3, color=style.BEST if name == JUDGE else style.BASELINE)
+            axes.set_title(f"tau {-kendalltau(found[name], accuracy).statistic:+.2f}", fontsize=7.5)
+            axes.tick_params(labelsize=6.5)
+        axes_row[0].set_ylabel(f"{target}\naccuracy, %", fontsize=7.5)
+    for axes, name in zip(axes_row, names, strict=True):
+        axes.set_xlabel(style.wrap(name, 18), fontsize=7.5)
+    return figure
+
+
+def ternary() -> Figure:
+    """Distance and error over the same triangle, for each target."""
+    lines = Lines(DATA / "ternary.jsonl").all()
+    figure = Figure(figsize=(WIDE, 3.1 * len(TERNARY)), layout="constrained")
+    for axes_row, (target, sources) in zip(figure.subplots(len(TERNARY), 2), TERNARY.items(), strict=True):
+        for axes, field, title in zip(
+            axes_row, ("otdd", "error"), ("held-out OTDD", f"test error after {SHORT} steps, %"), strict=True
+        ):
+            values = np.array([_mean(lines, target, parts, field) for parts in GRID])
+            values = 100 * values if field == "error" else values
+            _triangle(axes, values, sources, f"{target}: {title}", figure)
+    return figure
+
+
+def _mean(lines: list[dict], target: str, parts: tuple[int, ...], field: str) -> float:
+    asked = {"target": target, "parts": "-".join(map(str, parts))}
+    return float(np.mean([line[field] for line in lines if asked.items() <= line["asked"].items()]))
+
+
+def _triangle(axes: Axes, values: np.ndarray, sources: tuple[str, ...], title: str, figure: Figure) -> None:
+    corners = np.array([[0.5, np.sqrt(0.75)], [0.0, 0.0], [1.0, 0.0]])
+    places = np.array(GRID) / PARTS @ corners
+    drawn = axes.scatter(*places.T, c=values, cmap=style.ERRORS, s=150, marker="h")
+    axes.plot(*places[values.argmin()], "*", color=style.BEST, ms=11)
+    for corner, name, shift in zip(corners, sources, ((0, 0.09), (0, -0.12), (0, -0.12)), strict=True):
+        axes.text(*(corner + shift), name, ha="center", fontsize=8)
+    axes.set_title(title, fontsize=8.5, pad=14)
+    axes.set_aspect("equal")
+    axes.margins(0.12)
+    style.bare(axes)
+    figure.colorbar(drawn, ax=axes, shrink=0.7)
+
+
+def contest() -> Figure:
+    """Error of the search and of the main rows, a column for each target, a dot for each seed."""
+    lines = read(DATA)
+    targets = sorted({line["asked"]["target"] for line in lines})
+    rows = (BEST, CLOUD, PROJECTION, UNIFORM, MIXUP, POOLED, "best single source (by test error)", "few shots, tuned")
+    figure = Figure(figsize=(WIDE, 0.3 * len(rows) * 2 + 1.2), layout="constrained")
+    grid = figure.subplots(2, -(-len(targets) // 2), sharey=True, squeeze=False)
+    for axes, target in zip(grid.flat, targets, strict=False):
+        found = {one.row: one for one in standings(lines, target, "head-only")}
+        for y, row in enumerate(reversed(rows)):
+            errors = found[row].errors
+            colour = style.BEST if row == BEST else style.BASELINE
+            axes.plot(errors, [y] * len(errors), "o", ms=3, color=style.SEARCHED)
+            axes.plot([np.mean(errors)], [y], "|", ms=11, mew=2.2, color=colour)
+        axes.set_title(target, fontsize=8.5)
+        axes.set_yticks(range(len(rows)), ["search" if row == BEST else row for row in reversed(rows)], fontsize=7.5)
+    for axes in grid.flat[len(targets) :]:
+        style.bare(axes)
+    figure.supxlabel("test error, % (head trained on 5 shots a class)", fontsize=8.5)
+    return figure
+
+
+def main() -> None:
+    drawings: dict[str, tuple[str, Callable[[], Figure]]] = {
+        "regimes": ("regimes.jsonl", regimes),
+        "predictors": ("predictors.jsonl", predictors),
+        "correlation": ("predictors.jsonl", correlation),
+        "ternary": ("ternary.jsonl", ternary),
+        "contest": ("contest.jsonl", contest),
+    }
+    for name, (data, draw) in drawings.items():
+        if not (DATA / data).exists():
+            print(f"{name}: no {DATA / data} yet; skipped")
+            continue
+        with style.styled():
+            (FIGURES / f"transfer-{name}.png").write_bytes(style.png(draw()))
+        print(f"{name}: {FIGURES / f'transfer-{name}.png'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""The contract of samplers: whoever proposes, budget, limits and history are kept."""
+
+from __future__ import annotations
+
+import pytest
+from generators.searches import FakeObjective
+
+from geosearch.geodesic.limits import Limits
+from geosearch.search.sampler import SAMPLERS
+
+LIMITS = {
+    "floor and caps": Limits((0.1, 0.0, 0.0), (1.0, 0.5, 0.3)),
+    "group": Limits((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (((0, 1), 0.4),)),
+    "two sources": Limits((0.0, 0.0, 0.0), (0.8, 0.8, 0.8), (), 2),
+}
+
+
+def essence(search):
+    return [
+        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.state, t.error, t.long_error)
+        for t in search.store.trials()
+    ]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampler):
+    whole = search_in(tmp_path / "whole.db", sampler=sampler, evaluations=18)
+    best = whole.run()
+    for stop in (13,):
+        path = tmp_path / f"cut-{stop}.db"
+        with pytest.raises(KeyboardInterrupt):
+            search_in(path, FakeObjective(die_after=stop), sampler=sampler, evaluations=18).run()
+        again = search_in(path, sampler=sampler, evaluations=18)
+        assert again.run().point == best.point
+        assert essence(again) == essence(whole)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_every_trial_keeps_to_the_limits_and_the_budget_is_exact(search_in, tmp_path, sampler, limits):
+    search = search_in(tmp_path / "study.db", sampler=sampler, limits=limits, evaluations=15)
+    best = search.run()
+    trials = search.store.trials()
+    assert all(limits.allows(trial.point) for trial in trials)
+    complete = [trial.point for trial in trials if trial.state == "complete"]
+    assert len(complete) == 15
+    searched = [trial.point for trial in trials if trial.state == "complete" and trial.role == "searched"]
+    assert len(set(searched)) == len(searched)
+    assert limits.allows(best.point)
