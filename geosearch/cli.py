@@ -69,55 +69,22 @@ def _run(study: Study, progress: Progress, evaluations: int | None = None) -> tu
 
 
 def _conclude(study: Study, written: tuple[Path, Path], options: argparse.Namespace) -> None:
+    from geosearch.status import status_text
+
     if not options.json:
-        print(_summary(study))
+        print(status_text(study))
         print(f"\nbest mixture written to {written[0]}\nreport written to      {written[1]}")
-
-
-def _summary(study: Study) -> str:
-    from geosearch.search.run import proxy_trust
-
-    best, confirmation = study.best, study.confirmation
-    names = study.source_names
-    weights = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, best.weights, strict=True) if share > 0.005)
-    complete = sum(trial.state == "complete" for trial in study.trials)
-    lines = [
-        f"study {study.name}: {complete} of {study.file.search.evaluations} evaluations done, "
-        f"best is trial {best.number} ({best.role})",
-        f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
-        f"  proxy     {proxy_trust(study.trials).sentence()}",
-    ]
-    if confirmation:
-        lines += ["", _table(confirmation), "", confirmation.verdict()]
-    else:
-        lines.append("  not confirmed on the test part yet; 'geosearch resume' goes on")
-    return "\n".join(lines)
-
-
-def _table(confirmation: Any) -> str:
-    """The confirmation as aligned text: test error in %, mean and spread over seeds."""
-    names = confirmation.adaptations
-    width = max(len(row.name) for row in confirmation.rows) + 2
-    head = "test error, %".ljust(width) + "".join(f"{name:>16}" for name in names)
-    lines = [head]
-    for row in confirmation.ranked():
-        cells = "".join(f"{100 * row.mean(name):>9.1f} ± {100 * row.spread(name):<4.1f}" for name in names)
-        lines.append(row.name.ljust(width) + cells)
-    count = len(confirmation.seeds)
-    lines.append(f"(mean ± standard deviation over {count} seeds, {confirmation.test_size} test images)")
-    return "\n".join(lines)
 
 
 def _status(options: argparse.Namespace) -> None:
     from geosearch.pipeline import Study
+    from geosearch.status import status_text
 
     study = Study.open(options.study, storage=options.storage)
     if options.json:
         print(json.dumps(study.status(), indent=1))
     else:
-        print(
-            _summary(study) if any(t.state == "complete" for t in study.trials) else f"study {study.name}: no trial yet"
-        )
+        print(status_text(study))
 
 
 def _report(options: argparse.Namespace) -> None:

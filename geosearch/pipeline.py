@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,11 +22,12 @@ from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
 from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.objective import one_thread
-from geosearch.search.run import best_of, proxy_trust
+from geosearch.search.run import best_of, ties_of
 from geosearch.search.space import Space
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
 from geosearch.sections import StudyFile
+from geosearch.status import status_of
 from geosearch.synthesize.card import CardFacts, CardSource, card
 from geosearch.synthesize.export import ImageFolderWriter, Writer, write_mixture
 from geosearch.versions import versions
@@ -107,6 +106,11 @@ class Study:
         return best_of(self.store.trials())
 
     @property
+    def ties(self) -> tuple[TrialFacts, ...]:
+        """Finalists that the race could not tell from the best."""
+        return ties_of(self.store.trials())
+
+    @property
     def confirmation(self) -> Confirmation | None:
         """What the test part said of the best trial; None before the end of a run."""
         kept = self.store.recall("confirmation")
@@ -168,22 +172,7 @@ class Study:
 
     def status(self) -> dict[str, Any]:
         """How far the study is and what it found, JSON-representable."""
-        trials, confirmation = self.trials, self.confirmation
-        states = Counter(trial.state for trial in trials)
-        best = self.best if states["complete"] else None
-        agreement = proxy_trust(trials)
-        return {
-            "study": self.name,
-            "budget": self.file.search.evaluations,
-            "complete": states["complete"],
-            "pruned": states["pruned"],
-            "failed": states["failed"],
-            "best": best and {**asdict(best), "concentration": str(best.concentration)},
-            "sources": list(self.source_names),
-            "proxy": agreement.sentence(),
-            "seconds": self.store.recall("stages", {}),
-            "verdict": confirmation.verdict() if confirmation else None,
-        }
+        return status_of(self)
 
     @property
     def source_names(self) -> tuple[str, ...]:

@@ -125,7 +125,7 @@ class SearchSection(Section):
     )
     sampler: Literal["hull", "gp", "tpe", "cmaes", "regression", "random"] = Field(
         "hull",
-        description="Who proposes mixtures: 'hull' is a Gaussian process on the geometry of the mixtures, 'regression' "
+        description="Who proposes mixtures: 'hull' is a Gaussian process on their geometry, 'regression' "
         "works as RegMix does, the others are Optuna's.",
     )
     batch: int = Field(2, ge=1, description="Proposals per round, evaluated side by side; fixes the numbers.")
@@ -133,7 +133,9 @@ class SearchSection(Section):
     prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
     finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe.")
-    repeats: int = Field(3, ge=1, description="Long trainings of each finalist, averaged.")
+    repeats: int = Field(
+        3, ge=1, description="Long trainings per finalist; a race spends them where the leaders overlap."
+    )
     storage: str | None = Field(None, description="Database address; sqlite:///studies/<name>.db if left out.")
 
 

@@ -7,6 +7,7 @@ again, and what it had finished is kept.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from geosearch.search.baselines import SEARCHED
 from geosearch.search.objective import Objective, one_thread
 from geosearch.search.proxy import HeldOut, Trust, trust
 from geosearch.search.pruner import PROXY_RUNG
+from geosearch.search.race import APART, race
 from geosearch.search.sampler import Given, sampler_for
 from geosearch.search.store import StudyStore, TrialFacts
 
@@ -45,7 +47,7 @@ class SearchOptions:
         sampler: who proposes: one of `SAMPLERS`.
         batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
         finalists: trials that go on to the long recipe.
-        repeats: trainings of each finalist, averaged, so that it is not luck that wins.
+        repeats: long trainings per finalist on average; a race spends them where the leaders overlap.
         long_steps: its number of steps.
         prune: whether a trusted proxy may stop trials.
         seed: of the study.
@@ -199,18 +201,29 @@ class Search:
             )
 
     def _promote(self) -> None:
-        """Evaluate the best few once more with the long recipe."""
-        ranked = sorted((t for t in self.store.trials() if t.state == "complete"), key=lambda t: (t.error, t.number))
-        finalists = [trial for trial in ranked[: self.options.finalists] if trial.long_error is None]
-        repeats = range(self.options.repeats)
-        calls = [(trial.point, self.options.long_steps, repeat) for trial in finalists for repeat in repeats]
-        results = iter(self.objective.many(calls, jobs=self.options.jobs))
-        for trial in finalists:
-            own = [result for result in (next(results) for _ in repeats) if not isinstance(result, TrainingFailed)]
-            if own:
-                error = float(np.mean([result.squared_error for result in own]))
-                self.store.note(trial.number, long_error=error)
-                self.progress.event("finalist", trial=trial.number, error=error)
+        """Race the best few with the long recipe; whoever was a finalist before races again, on the runs it had."""
+        complete = [trial for trial in self.store.trials() if trial.state == "complete"]
+        ranked = sorted(complete, key=lambda trial: (trial.error, trial.number))
+        chosen = {trial.number for trial in ranked[: self.options.finalists]}
+        finalists = [t for t in ranked if t.number in chosen or t.long_error is not None]
+        asked = {"trials": [trial.number for trial in finalists], "repeats": self.options.repeats}
+        if self.store.recall("raced") == asked:
+            return
+
+        def run(calls: Sequence[tuple[int, int]]) -> list[float | None]:
+            wanted = [(finalists[i].point, self.options.long_steps, repeat) for i, repeat in calls]
+            results = self.objective.many(wanted, jobs=self.options.jobs)
+            self.progress.event("race", running=sorted({finalists[i].number for i, _ in calls}))
+            return [None if isinstance(result, TrainingFailed) else result.squared_error for result in results]
+
+        for trial, standing in zip(finalists, race(run, len(finalists), self.options.repeats), strict=True):
+            if standing.runs:
+                deviation = standing.deviation if math.isfinite(standing.deviation) else None
+                self.store.note(
+                    trial.number, long_error=standing.error, long_deviation=deviation, long_runs=standing.runs
+                )
+                self.progress.event("finalist", trial=trial.number, error=standing.error, runs=standing.runs)
+        self.store.remember("raced", asked)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -234,6 +247,21 @@ def best_of(trials: Iterable[TrialFacts]) -> TrialFacts:
     if finalists:
         return min(finalists, key=lambda trial: (trial.long_error, trial.number))
     return min(complete, key=lambda trial: (trial.error, trial.number))
+
+
+def ties_of(trials: Iterable[TrialFacts]) -> tuple[TrialFacts, ...]:
+    """Finalists that the race could not tell from the best: the difference lies within two standard deviations."""
+    raced = [trial for trial in trials if trial.long_error is not None]
+    if not raced:
+        return ()
+    best = best_of(raced)
+    return tuple(trial for trial in raced if trial.number != best.number and _overlap(trial, best))
+
+
+def _overlap(a: TrialFacts, b: TrialFacts) -> bool:
+    if a.long_error is None or b.long_error is None or a.long_deviation is None or b.long_deviation is None:
+        return False
+    return abs(a.long_error - b.long_error) <= APART * math.hypot(a.long_deviation, b.long_deviation)
 
 
 def proxy_trust(trials: Iterable[TrialFacts]) -> Trust:

@@ -39,10 +39,12 @@ class TrialFacts:
     held_out_otdd: float | None  # squared feature units
     error: float | None  # what the study minimises: squared leave-one-out (or cross-validated) error
     top1_error: float | None  # its error rate on the same images, in [0, 1]
-    long_error: float | None  # the same after the long recipe, for the best few
+    long_error: float | None  # posterior mean of the same after the long recipe, for the best few
     wall_seconds: float
     round: int = 0  # proposals of one round are asked for before any of them is evaluated
     index: int = 0  # place within the round
+    long_deviation: float | None = None  # posterior standard deviation of long_error
+    long_runs: int = 0  # trainings with the long recipe
     reason: str = ""  # why it was pruned or failed
 
     @property
@@ -165,6 +167,8 @@ class StudyStore:
             error=trial.value if trial.state == TrialState.COMPLETE else None,
             top1_error=result.get("top1_error"),
             long_error=notes.get("long_error"),
+            long_deviation=notes.get("long_deviation"),
+            long_runs=notes.get("long_runs", 0),
             wall_seconds=result.get("wall_seconds", 0.0),
             round=proposal["round"],
             index=proposal["index"],

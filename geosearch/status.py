@@ -1,0 +1,76 @@
+"""Status: how far a study is and what it found, as facts and as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from geosearch.search.run import proxy_trust
+from geosearch.search.verdict import Confirmation
+
+if TYPE_CHECKING:
+    from geosearch.pipeline import Study
+
+
+def status_of(study: Study) -> dict[str, Any]:
+    """JSON-representable."""
+    trials, confirmation = study.trials, study.confirmation
+    states = Counter(trial.state for trial in trials)
+    best = study.best if states["complete"] else None
+    return {
+        "study": study.name,
+        "budget": study.file.search.evaluations,
+        "complete": states["complete"],
+        "pruned": states["pruned"],
+        "failed": states["failed"],
+        "best": best and {**asdict(best), "concentration": str(best.concentration)},
+        "ties": [trial.number for trial in study.ties],
+        "sources": list(study.source_names),
+        "proxy": proxy_trust(trials).sentence(),
+        "seconds": study.store.recall("stages", {}),
+        "verdict": confirmation.verdict() if confirmation else None,
+    }
+
+
+def status_text(study: Study) -> str:
+    """For a terminal: the best mixture, how far the proxy is trusted, the confirmation and its verdict."""
+    if not any(trial.state == "complete" for trial in study.trials):
+        return f"study {study.name}: no trial yet"
+    best, confirmation = study.best, study.confirmation
+    names = study.source_names
+    weights = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, best.weights, strict=True) if share > 0.005)
+    complete = sum(trial.state == "complete" for trial in study.trials)
+    lines = [
+        f"study {study.name}: {complete} of {study.file.search.evaluations} evaluations done, "
+        f"best is trial {best.number} ({best.role}){tied(study)}",
+        f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
+        f"  proxy     {proxy_trust(study.trials).sentence()}",
+    ]
+    if confirmation:
+        lines += ["", _table(confirmation), "", confirmation.verdict()]
+    else:
+        lines.append("  not confirmed on the test part yet; 'geosearch resume' goes on")
+    return "\n".join(lines)
+
+
+def _table(confirmation: Confirmation) -> str:
+    """The confirmation as aligned text: test error in %, mean and spread over seeds."""
+    names = confirmation.adaptations
+    width = max(len(row.name) for row in confirmation.rows) + 2
+    head = "test error, %".ljust(width) + "".join(f"{name:>16}" for name in names)
+    lines = [head]
+    for row in confirmation.ranked():
+        cells = "".join(f"{100 * row.mean(name):>9.1f} ± {100 * row.spread(name):<4.1f}" for name in names)
+        lines.append(row.name.ljust(width) + cells)
+    count = len(confirmation.seeds)
+    lines.append(f"(mean ± standard deviation over {count} seeds, {confirmation.test_size} test images)")
+    return "\n".join(lines)
+
+
+def tied(study: Study) -> str:
+    """Which finalists the race could not tell from the best, in words; nothing if it could tell all."""
+    numbers = [str(trial.number) for trial in study.ties]
+    if not numbers:
+        return ""
+    return f"; the race could not tell it from trial{'s' * (len(numbers) > 1)} {', '.join(numbers)}"
