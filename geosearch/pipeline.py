@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geosearch import seeds
-from geosearch.address import alone, put_aside, resolve, shown
+from geosearch.address import alone, put_aside, resolve
 from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.cache import Cache
 from geosearch.errors import InvalidOption
@@ -20,15 +20,17 @@ from geosearch.geodesic.synthesis import Synthesis
 from geosearch.options import limits_of, space_of
 from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
+from geosearch.provenance import card_of
 from geosearch.report.facts import StudyFacts, collect
+from geosearch.search.explain import explain
 from geosearch.search.objective import one_thread
-from geosearch.search.run import best_of, ties_of
+from geosearch.search.run import Search, best_of, ties_of
 from geosearch.search.space import Space
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
 from geosearch.sections import StudyFile
 from geosearch.status import status_of
-from geosearch.synthesize.card import CardFacts, CardSource, card
+from geosearch.synthesize.card import card
 from geosearch.synthesize.export import ImageFolderWriter, Writer, write_mixture
 from geosearch.versions import versions
 
@@ -128,7 +130,9 @@ class Study:
             self.file = self.file.model_copy(update={"search": search})
         with alone(self.store.url):
             self._require_budget()
-            search_of(self.file, self.prepared, self.store, self.cache, self.progress).run()
+            job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)
+            job.run()
+            self._explain(job)
             return self._confirm()
 
     def synthesize(
@@ -159,7 +163,7 @@ class Study:
                 out=Path(out),
                 writer=writer,
                 seed=seeds.integer(self.file.study.seed, "synthesize"),
-                card=card(self._card(facts, synthesis, size, writer)),
+                card=card(card_of(self, facts, synthesis, size, writer)),
             )
 
     def export_best(self) -> Path:
@@ -208,6 +212,23 @@ class Study:
         self.store.remember("sources", [source.name for source in prepared.anchors.sources])
         return prepared
 
+    def _explain(self, search: Search) -> None:
+        """Leave each source out of the best mixture, once."""
+        best, settings = self.best, self.file
+        if self.store.recall("left out", {}).get("trial") == best.number:
+            return
+        with self._stage("explanation"), one_thread():
+            found = explain(
+                best.point,
+                self.source_names,
+                self.trials,
+                hull=search.hull,
+                objective=search.objective,
+                steps=settings.recipe.long_steps,
+                jobs=settings.search.jobs,
+            )
+            self.store.remember("left out", {"trial": best.number, "sources": [one.to_json() for one in found]})
+
     def _confirm(self) -> Confirmation:
         file, best, prepared = self.file, self.best, self.prepared
         asked = {"trial": best.number, "seeds": file.confirm.seeds}
@@ -229,37 +250,6 @@ class Study:
         self.store.remember("confirmed", asked)
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
-
-    def _card(self, trial: TrialFacts, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
-        confirmed = self.store.recall("confirmed", {}).get("trial") == trial.number and self.confirmation
-        return CardFacts(
-            study=self.name,
-            target=self.prepared.target.name,
-            origin=f"trial {trial.number} ({trial.role})",
-            sources=tuple(
-                CardSource(s.name, s.size, len(s.classes), s.licence, weight, s.otdd_to_target)
-                for s, weight in zip(self.prepared.anchors.sources, trial.weights, strict=True)
-            ),
-            concentration=trial.concentration,
-            pairing=trial.pairing,
-            how=synthesis.how(size),
-            size=size,
-            image_shape=synthesis.image_shape,
-            class_count=synthesis.mixture.class_count,
-            closed_form=trial.closed_form,
-            held_out_otdd=trial.held_out_otdd,
-            top1_error=trial.top1_error,
-            verdict=confirmed.verdict() if confirmed else None,
-            mixture_key=synthesis.mixture.key,
-            seeds=(
-                ("study", self.file.study.seed),
-                ("draw", seeds.integer(self.file.study.seed, "synthesize")),
-            ),
-            versions=versions(),
-            files=writer.layout,
-            command=f"geosearch synthesize {shown(self.name, self.store.url)} --trial {trial.number} --size {size} "
-            f"--format {writer.name} --out DIR",
-        )
 
     def _trial(self, number: int) -> TrialFacts:
         for trial in self.trials:

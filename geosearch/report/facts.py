@@ -14,6 +14,7 @@ from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
+from geosearch.search.explain import LeftOut
 from geosearch.search.proxy import Trust
 from geosearch.search.run import best_of, proxy_trust
 from geosearch.search.store import StudyStore, TrialFacts
@@ -48,6 +49,7 @@ class StudyFacts:
     best: int | None  # number of the best trial
     trust: Trust | None
     confirmation: Confirmation | None
+    left_out: tuple[LeftOut, ...]  # the best mixture without each of its sources; empty before the end of a run
     stages: tuple[tuple[str, float], ...]  # (stage, wall seconds)
     walk: tuple[tuple[str, np.ndarray], ...]  # (caption, uint8 images (k, h, w, ch)), the same k rows throughout
     curves: tuple[tuple[str, Mapping[str, np.ndarray]], ...]  # (source, its map's training); empty if none is trained
@@ -83,6 +85,7 @@ def collect(
         best=best.number if best else None,
         trust=proxy_trust(trials) if any(trial.held_out_otdd is not None for trial in trials) else None,
         confirmation=confirmation,
+        left_out=tuple(LeftOut(**entry) for entry in store.recall("left out", {}).get("sources", ())),
         stages=tuple(store.recall("stages", {}).items()),
         walk=walk(anchors, best.point if best else None),
         curves=tuple((source.name, source.map.curves) for source in anchors.sources if source.map.curves),

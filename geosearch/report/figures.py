@@ -14,13 +14,14 @@ from geosearch.report.hull_map import hull_map
 from geosearch.report.picture import Picture, ended, errors_of, kinds
 from geosearch.report.rows import confirmation, time_spent, weights
 from geosearch.report.training import training
+from geosearch.report.worth import worth
 from geosearch.search.verdict import BEST
 
 
 def pictures(facts: StudyFacts) -> tuple[Picture, ...]:
     """All figures in the order of the page; that of the training of maps only where maps are trained."""
     trained = (training,) if facts.curves else ()
-    order = (confirmation, history, simplex, weights, proxy, walk, *trained, time_spent)
+    order = (confirmation, history, simplex, weights, worth, proxy, walk, *trained, time_spent)
     return tuple(draw(facts) for draw in order)
 
 

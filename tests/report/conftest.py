@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from geosearch.geodesic.simplex import Weights
 from geosearch.report.facts import SourceFacts, StudyFacts, TrialFacts
 from geosearch.search.baselines import SEARCHED, baselines
+from geosearch.search.explain import LeftOut
 from geosearch.search.proxy import trust
 from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
 
@@ -91,6 +92,7 @@ def make_facts(
         best=best.number if best else None,
         trust=trust(*pairs.T) if len(pairs) else None,
         confirmation=_confirmation(names, seeds) if state == "finished" else None,
+        left_out=_left_out(names) if state == "finished" else (),
         stages=()
         if state == "empty"
         else (
@@ -145,6 +147,12 @@ def _trial(number: int, role: str, point: Weights, gram: np.ndarray, rng: np.ran
         long_error=None,
         wall_seconds=2.6,
     )
+
+
+def _left_out(names: list[str]) -> tuple[LeftOut, ...]:
+    """Sources that help, one that does not, one whose training failed."""
+    rows = [LeftOut(name, 1 / len(names), 0.02 - 0.01 * i, 0.006, 0.025 - 0.012 * i) for i, name in enumerate(names)]
+    return (*rows[:-1], replace(rows[-1], added=None, expected=None, deviation=None))
 
 
 def _confirmation(names: list[str], seeds: int) -> Confirmation:

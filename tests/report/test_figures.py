@@ -88,7 +88,7 @@ def test_text_is_large_enough_for_a_page_of_400_px(drawn):
 
 def test_every_picture_is_drawn_or_says_what_it_waits_for(drawn):
     facts, pictures = drawn
-    assert list(pictures) == ["confirmation", "history", "simplex", "weights", "proxy", "walk", "time"]
+    assert list(pictures) == ["confirmation", "history", "simplex", "weights", "worth", "proxy", "walk", "time"]
     for picture in pictures.values():
         assert (picture.figure is None) == bool(picture.missing)
         assert picture.how_to_read.endswith(".")
@@ -134,7 +134,7 @@ def test_a_trial_without_a_finite_error_is_left_out(facts_of):
     broken = replace(facts, trials=(replace(facts.trials[0], error=math.nan), *facts.trials[1:]))
     axes = figures.history(broken).figure.axes[0]
     assert len(scatter(axes, "baseline")) + len(scatter(axes, "best")) == len(facts.trials) - 1
-    assert all(picture.figure for picture in figures.pictures(broken) if picture.name != "confirmation")
+    assert all(picture.figure for picture in figures.pictures(broken) if picture.name not in ("confirmation", "worth"))
 
 
 def test_bars_of_a_trial_add_up_to_one_and_show_its_concentration_and_error(facts_of):

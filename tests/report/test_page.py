@@ -179,7 +179,7 @@ def test_the_page_and_its_figures_are_written(page_of, tmp_path):
     assert page == tmp_path / "reports" / "quickstart" / "index.html"
     assert page.read_text(encoding="utf-8") == rendered
     names = sorted(path.name for path in (page.parent / "figures").iterdir())
-    expected = ("confirmation", "history", "proxy", "simplex", "time", "walk", "weights")
+    expected = ("confirmation", "history", "proxy", "simplex", "time", "walk", "weights", "worth")
     assert names == [f"{name}.png" for name in expected]
 
 

@@ -1,0 +1,49 @@
+"""Provenance: what the card of an exported mixture says, from its study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geosearch import seeds
+from geosearch.address import shown
+from geosearch.geodesic.synthesis import Synthesis
+from geosearch.search.store import TrialFacts
+from geosearch.synthesize.card import CardFacts, CardSource
+from geosearch.synthesize.export import Writer
+from geosearch.versions import versions
+
+if TYPE_CHECKING:
+    from geosearch.pipeline import Study
+
+
+def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
+    """The facts of one export; the verdict is on it only if this very trial was confirmed."""
+    confirmed = study.store.recall("confirmed", {}).get("trial") == trial.number and study.confirmation
+    return CardFacts(
+        study=study.name,
+        target=study.prepared.target.name,
+        origin=f"trial {trial.number} ({trial.role})",
+        sources=tuple(
+            CardSource(s.name, s.size, len(s.classes), s.licence, weight, s.otdd_to_target)
+            for s, weight in zip(study.prepared.anchors.sources, trial.weights, strict=True)
+        ),
+        concentration=trial.concentration,
+        pairing=trial.pairing,
+        how=synthesis.how(size),
+        size=size,
+        image_shape=synthesis.image_shape,
+        class_count=synthesis.mixture.class_count,
+        closed_form=trial.closed_form,
+        held_out_otdd=trial.held_out_otdd,
+        top1_error=trial.top1_error,
+        verdict=confirmed.verdict() if confirmed else None,
+        mixture_key=synthesis.mixture.key,
+        seeds=(
+            ("study", study.file.study.seed),
+            ("draw", seeds.integer(study.file.study.seed, "synthesize")),
+        ),
+        versions=versions(),
+        files=writer.layout,
+        command=f"geosearch synthesize {shown(study.name, study.store.url)} --trial {trial.number} --size {size} "
+        f"--format {writer.name} --out DIR",
+    )
