@@ -33,6 +33,8 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PCA, Embedding, Pixels
 from geosearch.domain.shelf import load_shelf
 from geosearch.evaluate.adaptation import FineTune, HeadOnly, RidgeHead
+from geosearch.evaluate.cross_validation import Judge
+from geosearch.evaluate.episodes import Episodes
 from geosearch.evaluate.leave_one_out import RIDGE_GRID, leave_one_out, one_hot, ridge_fit
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.refinement import Refinement
@@ -94,7 +96,8 @@ def refined_scores(cell: Cell) -> dict[str, Any]:
     reference, held_out = refined(cell.target, cell.seed)
     found, seconds = {}, {}
     for name, score in {
-        "leave-one-out, refined reference": lambda: judged(network, shots.joined(reference)),
+        "episodes, refined labels": lambda: judged(network, Episodes(), shots.joined(reference).joined(held_out)),
+        "leave-one-out, refined labels": lambda: judged(network, RidgeHead(), shots.joined(reference)),
         "LogME, refined labels": lambda: -log_me(scaled(features(network, reference.images)), one_hot_of(reference)),
         "shots, judged by refined labels": lambda: across(network, shots, held_out),
     }.items():
@@ -111,9 +114,9 @@ def named(name: str, value: float | tuple[float, float]) -> dict[str, float]:
     return {key: float(one) for key, one in pairs}
 
 
-def judged(network: Network, images: LabelledSet) -> tuple[float, float]:
-    """What a search minimises by default (`search.objective = "reference"`)."""
-    score = RidgeHead().score(network, images, 0)
+def judged(network: Network, judge: Judge, images: LabelledSet) -> tuple[float, float]:
+    """As an objective does."""
+    score = judge.score(network, images, 0)
     return score.squared_error, score.top1_error
 
 

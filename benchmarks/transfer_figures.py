@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1] / "reports"
 DATA, FIGURES = ROOT / "data", ROOT / "figures"
 WIDE = 7.6  # inches
 SHOWN = ("closed form", "held-out OTDD, source network", "held-out OTDD, pixels", "leave-one-out")
-JUDGE = "leave-one-out, refined reference"
+JUDGE = "episodes, refined labels"
 
 
 def regimes() -> Figure:

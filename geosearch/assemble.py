@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from geosearch.cache import Cache
 from geosearch.domain.dataset import LabelledSet
-from geosearch.evaluate.adaptation import Adaptation, RidgeHead
+from geosearch.evaluate.cross_validation import Judge
+from geosearch.evaluate.episodes import Episodes
 from geosearch.evaluate.few_shot import tuned
 from geosearch.evaluate.ledger import Ledger
 from geosearch.geodesic.simplex import Weights
@@ -27,21 +28,17 @@ def baselines_of(prepared: Prepared) -> dict[str, Weights]:
 
 
 def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:
-    """What the search minimises.
-
-    A ridge head on the reference has twenty times the images of one on the shots, and closed-form leave-one-out
-    residuals all the same; that some of its labels are wrong costs less than that gains (reports/transfer.md).
-    """
+    """What the search minimises."""
     target = prepared.target
-    judge: LabelledSet = target.shots
-    adaptation: Adaptation = adaptations_of(file)[file.recipe.adaptation]
-    if file.search.objective == "reference":
-        judge, adaptation = target.shots.joined(target.reference), RidgeHead()
+    images: LabelledSet = target.shots
+    judge: Judge = adaptations_of(file)[file.recipe.adaptation]
+    if file.search.objective == "episodes":
+        images, judge = target.shots.joined(target.reference).joined(target.held_out), Episodes(file.domain.shots)
     return Objective(
         anchors=prepared.anchors,
-        judge=judge,
+        images=images,
         recipe=recipe_of(file),
-        adaptation=adaptation,
+        judge=judge,
         ledger=Ledger(cache.folder / "ledger"),
         seed=file.study.seed,
         device=file.recipe.device,

@@ -118,10 +118,10 @@ class SearchSection(Section):
     """[search]"""
 
     evaluations: int = Field(24, ge=1, description="Mixtures that are trained, baselines included.")
-    objective: Literal["reference", "shots"] = Field(
-        "reference",
-        description="What judges a mixture. 'reference': the leave-one-out error of a ridge head on the shots and the "
-        "pseudo-labelled reference together; 'shots': the adaptation's own cross-validated error on the shots alone.",
+    objective: Literal["episodes", "shots"] = Field(
+        "episodes",
+        description="What judges a mixture. 'episodes': the error of a ridge head, over many draws of as many shots "
+        "among all pseudo-labelled images; 'shots': the adaptation's own cross-validated error on the true shots.",
     )
     sampler: Literal["hull", "gp", "tpe", "cmaes", "regression", "random"] = Field(
         "hull",

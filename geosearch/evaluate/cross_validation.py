@@ -12,6 +12,8 @@ from geosearch import seeds
 from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import DomainMismatch
 from geosearch.evaluate.leave_one_out import one_hot
+from geosearch.evaluate.network import Network
+from geosearch.evaluate.train import Stream
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,17 @@ class Predictor(Protocol):
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """uint8 (n, h, w, ch) -> class scores (n, c); the largest wins."""
+        ...
+
+
+class Judge(Protocol):
+    """A way of telling what a pretrained network is worth to the target."""
+
+    @property
+    def key(self) -> str: ...
+
+    def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
+        """Errors on labelled or pseudo-labelled target images, each predicted by what was fitted to others."""
         ...
 
 

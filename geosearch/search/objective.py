@@ -17,7 +17,7 @@ from geosearch import seeds
 from geosearch.cache import content_key
 from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import TrainingFailed
-from geosearch.evaluate.adaptation import Adaptation
+from geosearch.evaluate.cross_validation import Judge
 from geosearch.evaluate.ledger import Evaluation, Ledger
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.train import pretrain
@@ -42,19 +42,18 @@ class Objective:
 
     Attributes:
         anchors: what mixtures are made of.
-        judge: the images that errors are measured on, each left out of the fit that predicts it: the shots, or the
-            shots and pseudo-labelled images.
+        images: what errors are measured on: the shots, or the shots and pseudo-labelled images.
         recipe: of the pretraining.
-        adaptation: whose score on `judge` is the error.
+        judge: whose score on the images is the error.
         ledger: what was evaluated before.
         seed: of the study.
         device: where networks are trained.
     """
 
     anchors: Anchors
-    judge: LabelledSet
+    images: LabelledSet
     recipe: Recipe
-    adaptation: Adaptation
+    judge: Judge
     ledger: Ledger
     seed: int
     device: str = "cpu"
@@ -74,11 +73,11 @@ class Objective:
         mixture = Mixture(self.anchors, weights)
         key = content_key(
             "evaluation",
-            version=2,
+            version=3,
             mixture=mixture.key,
             recipe=recipe.key,
-            adaptation=self.adaptation.key,
-            judge=self.judge.fingerprint,
+            judge=self.judge.key,
+            images=self.images.fingerprint,
             seed=self.seed,
             repeat=repeat,
         )
@@ -87,7 +86,7 @@ class Objective:
         start = time.perf_counter()
         seed = seeds.integer(self.seed, "evaluation", repeat)
         network = pretrain(mixture, recipe, seed, device=self.device)
-        score = self.adaptation.score(network, self.judge, seed, mixture)
+        score = self.judge.score(network, self.images, seed, mixture)
         evaluation = Evaluation(key, score.squared_error, score.top1_error, time.perf_counter() - start)
         self.ledger.put(key, evaluation)
         return evaluation
