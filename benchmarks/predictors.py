@@ -324,7 +324,18 @@ def main() -> None:
     options = parser.parse_args()
     if not options.table:
         fill(options.targets, options.seeds, options.jobs)
-    print("\n".join(table(FOLDER)))
+    print("\n".join([*table(FOLDER), "", *gains(FOLDER)]))
+
+
+def gains(folder: Path, name: str = "episodes, refined labels", over: str = "leave-one-out") -> list[str]:
+    """How much better one score ranks than another, paired by target and seed, with 95 % t intervals."""
+    found = []
+    for adaptation in ADAPTATIONS:
+        both = {one.name: one.taus for one in agreements(folder, adaptation) if one.name in (name, over)}
+        gaps = [a - b for target in both[name] for a, b in zip(both[name][target], both[over][target], strict=True)]
+        mean, half = float(np.mean(gaps)), t_half_width(gaps)
+        found.append(f"{name} minus {over}, {adaptation}: tau {mean:+.2f} ± {half:.2f} ({len(gaps)} pairs)")
+    return found
 
 
 def fill(targets: list[str], seed_count: int, jobs: int) -> None:

@@ -153,8 +153,9 @@ def read(folder: Path) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--adaptations", nargs="+", default=["head-only", "ridge", "fine-tune"])
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where contest.jsonl lies")
     options = parser.parse_args()
-    lines = read(FOLDER)
+    lines = read(options.folder)
     for adaptation in options.adaptations:
         print(f"\n### {adaptation}\n")
         print("\n".join(summary(lines, adaptation)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,7 +10,7 @@ import numpy as np
 from geosearch.errors import InvalidOption
 from geosearch.geodesic.simplex import Weights
 
-_HALVINGS = 48  # of the two bisections: an interval of length 4 ends near 1e-14
+_HALVINGS = 48  # of the bisection: an interval of length 4 ends near 1e-14
 _SLACK = 1e-8  # what rounding may cost
 
 
@@ -65,8 +64,9 @@ class Limits:
         """The allowed weights nearest to given ones, exact zeros included: (..., m) on the simplex -> (..., m).
 
         The sources that stay are those of greatest weight that can carry a mixture; on them the Euclidean
-        projection. By its conditions of optimality a_i = clip(v_i - t - u_g, floor_i, cap_i), with u_g >= 0 just so
-        large that group g keeps to its cap, and t such that all weights sum to 1: two nested bisections.
+        projection. By its conditions of optimality a_i = clip(v_i - t, floor_i, cap_i) with a common t, but for the
+        groups that reach their cap, each of which has a t of its own. A group that reached its cap stays there, for
+        what it gives up raises the others; so groups join one pass after the other.
         """
         values = np.asarray(values, dtype=float)
         rows = values.reshape(-1, self.m)  # (k, m)
@@ -76,20 +76,29 @@ class Limits:
             for row, kept in zip(rows, stays, strict=True):
                 kept[list(self._supports(row)[0])] = True
         low, high = np.broadcast_to(self.floors, rows.shape), np.where(stays, self.caps, 0.0)
-        shift = _bisected(lambda t: self._at(rows - t, low, high).sum(1) > 1, len(rows), -2.0)
-        found = self._at(rows - shift, low, high)
+        full = np.zeros((len(rows), len(self.groups)), dtype=bool)  # groups at their cap
+        found = self._filled(rows, low, high, full)
+        for _ in self.groups:
+            sums = np.stack([found[:, list(members)].sum(1) for members, _ in self.groups], axis=1)  # (k, g)
+            over = sums > np.array([cap for _, cap in self.groups]) + _SLACK / 10
+            if not (over & ~full).any():
+                break
+            full |= over
+            found = self._filled(rows, low, high, full)
         return np.asarray(found / found.sum(1, keepdims=True)).reshape(values.shape)
 
-    def _at(self, values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Box and groups' caps kept, the sum left as it comes: (k, m) -> (k, m)."""
-        a = np.clip(values, low, high)
-        for members, cap in self.groups:
-            some = np.array(members)
-            over = np.flatnonzero(a[:, some].sum(1) > cap)
-            if len(over):
-                place = np.ix_(over, some)
-                a[place] = _lowered(values[place], low[place], high[place], cap)
-        return a
+    def _filled(self, values: np.ndarray, low: np.ndarray, high: np.ndarray, full: np.ndarray) -> np.ndarray:
+        """Projections in which the groups marked `full` (k, g) weigh their caps, and all others what is left."""
+        found = np.zeros_like(values)
+        free, left = np.ones(values.shape, dtype=bool), np.ones(len(values))
+        for (members, cap), marked in zip(self.groups, full.T, strict=True):
+            if marked.any():
+                place = np.ix_(np.flatnonzero(marked), np.array(members))
+                found[place] = _poured(values[place], low[place], high[place], np.full(int(marked.sum()), cap))
+                free[place] = False
+                left[marked] -= cap
+        rest = _poured(values, np.where(free, low, 0.0), np.where(free, high, 0.0), left)
+        return found + rest
 
     def _supports(self, values: np.ndarray) -> list[tuple[int, ...]]:
         """The first set of sources that can carry a mixture, those of greatest total weight first; empty if none."""
@@ -116,17 +125,11 @@ class Limits:
         return least <= 1 + _SLACK and room + sum(self.caps[i] for i in free) >= 1 - _SLACK
 
 
-def _lowered(values: np.ndarray, low: np.ndarray, high: np.ndarray, total: float) -> np.ndarray:
-    """clip(values - u, low, high) with the u >= 0 of each row at which it sums to `total`: (k, g) -> (k, g)."""
-    shift = _bisected(lambda u: np.clip(values - u, low, high).sum(1) > total, len(values), 0.0)
-    return np.clip(values - shift, low, high)
-
-
-def _bisected(too_much: Callable[[np.ndarray], np.ndarray], count: int, start: float) -> np.ndarray:
-    """(count, 1): the least shifts, from `start` up to 4 more, at which it is no longer too much."""
-    below, above = np.full((count, 1), start), np.full((count, 1), start + 4.0)
+def _poured(values: np.ndarray, low: np.ndarray, high: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """clip(values - t, low, high) with the t of each row at which it sums to its total: (k, d), (k,) -> (k, d)."""
+    below, above = np.full((len(values), 1), -2.0), np.full((len(values), 1), 2.0)
     for _ in range(_HALVINGS):
         middle = (below + above) / 2
-        more = too_much(middle)[:, None]
+        more = np.clip(values - middle, low, high).sum(1, keepdims=True) > totals[:, None]
         below, above = np.where(more, middle, below), np.where(more, above, middle)
-    return above
+    return np.clip(values - above, low, high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,7 @@ class Space:
 
     def weights_of(self, params: Mapping[str, Any]) -> Weights:
         """The point of the hull that a trial's parameters stand for."""
-        cube = np.array([params[name] for name in self.coordinates])
-        values = self.allowed(self.simplex.to_simplex(cube))
-        return Weights.of(values, concentration_of(params["spread"]), params["pairing"])
+        return _weights(self, tuple(params[name] for name in self.coordinates), params["spread"], params["pairing"])
 
     def allowed(self, values: np.ndarray) -> np.ndarray:
         """The weights nearest to given ones that keep to the limits: (..., m) -> (..., m)."""
@@ -61,3 +60,10 @@ class Space:
             "spread": spread_of(weights.concentration),
             "pairing": weights.pairing,
         }
+
+
+@lru_cache(maxsize=4096)
+def _weights(space: Space, cube: tuple[float, ...], spread: float, pairing: str) -> Weights:
+    """Kept, since a study decodes its trials again for every proposal."""
+    values = space.allowed(space.simplex.to_simplex(np.array(cube)))
+    return Weights.of(values, concentration_of(spread), pairing)

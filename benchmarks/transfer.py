@@ -1,0 +1,47 @@
+"""Everything that reports/transfer.md is made of, by one command; what is there already is not made again.
+
+    python benchmarks/transfer.py [--only regimes predictors pseudo_labels ternary contest]
+    python benchmarks/transfer.py --quick
+
+Each part is a script of its own and can be run alone: where the choice of data pays (regimes.py), which cheap score
+tells the final error (predictors.py), how good pseudo-labels are (pseudo_labels.py), distance and error over a
+triangle (ternary.py), the search against everything else (contest.py). The results lie in reports/data, one line a
+run. About six hours on two cores in all; `--quick` runs three short studies instead, in a few minutes, and keeps their
+results apart. Needs $GEOSEARCH_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PARTS = ("regimes", "predictors", "pseudo_labels", "ternary", "contest")
+DRAWN = ("standings", "transfer_figures")
+
+
+def run(script: str, *arguments: str) -> None:
+    """One part in a process of its own; its failure ends the whole."""
+    print(f"== {script} {' '.join(arguments)}".rstrip(), flush=True)
+    subprocess.run([sys.executable, str(HERE / f"{script}.py"), *arguments], check=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--quick", action="store_true", help="three short studies, a few minutes")
+    options = parser.parse_args()
+    if options.quick:
+        run("contest", "--quick", "--seeds", "1", "--targets", "mnist", "usps", "kmnist")
+        run("standings", "--folder", "studies/transfer/quick")
+        return
+    for part in options.only:
+        run(part)
+    for script in DRAWN:
+        run(script)
+
+
+if __name__ == "__main__":
+    main()
