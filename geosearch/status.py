@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from geosearch.search.run import proxy_trust
+from geosearch.search.rungs import rungs_of
 from geosearch.search.verdict import Confirmation
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def status_of(study: Study) -> dict[str, Any]:
         "ties": [trial.number for trial in study.ties],
         "sources": list(study.source_names),
         "proxy": proxy_trust(trials).sentence(),
+        "rungs": [asdict(rung) for rung in rungs_of(trials)],
         "seconds": study.store.recall("stages", {}),
         "verdict": confirmation.verdict() if confirmation else None,
     }
@@ -46,6 +48,7 @@ def status_text(study: Study) -> str:
         f"best is trial {best.number} ({best.role}){tied(study)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
         f"  proxy     {proxy_trust(study.trials).sentence()}",
+        f"  rungs     {'; '.join(rung.sentence() for rung in rungs_of(study.trials))}",
     ]
     if confirmation:
         lines += ["", _table(confirmation), "", confirmation.verdict()]

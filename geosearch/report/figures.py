@@ -15,6 +15,7 @@ from geosearch.report.picture import Picture, ended, errors_of, kinds
 from geosearch.report.rows import confirmation, time_spent, weights
 from geosearch.report.training import training
 from geosearch.report.worth import worth
+from geosearch.search.rungs import rungs_of
 from geosearch.search.verdict import BEST
 
 
@@ -49,8 +50,9 @@ def proxy(facts: StudyFacts) -> Picture:
     agreement = f"{facts.trust.sentence()}." if facts.trust else ""
     read = (
         "The further the points run from lower left to upper right, the better the cheap distance foretells what "
-        f"training says. {agreement[:1].upper()}{agreement[1:]}"
-    ).strip()
+        f"training says. {agreement[:1].upper()}{agreement[1:]} Cost: "
+        f"{'; '.join(rung.sentence() for rung in rungs_of(facts.trials))}."
+    )
     both = [trial for trial in ended(facts) if trial.held_out_otdd is not None]
     if not both:
         return Picture("proxy", title, read, None, "a trial with both a held-out distance and an error")

@@ -135,7 +135,9 @@ class Search:
         point = self.store.space.suggest(trial)
         facts = {"round": number, "index": index, "role": role, "closed_form": self.hull.distance(point)}
         trial.set_user_attr("proposal", facts)  # one attribute, one transaction
+        start = time.perf_counter()
         trial.report(self.held_out.otdd(point), PROXY_RUNG)
+        trial.set_user_attr("proxy_seconds", time.perf_counter() - start)
         return trial, point
 
     def _repeated(self, number: int, index: int) -> Weights | None:
@@ -210,18 +212,22 @@ class Search:
         if self.store.recall("raced") == asked:
             return
 
+        seconds = [0.0] * len(finalists)
+
         def run(calls: Sequence[tuple[int, int]]) -> list[float | None]:
             wanted = [(finalists[i].point, self.options.long_steps, repeat) for i, repeat in calls]
             results = self.objective.many(wanted, jobs=self.options.jobs)
+            for (i, _), result in zip(calls, results, strict=True):
+                seconds[i] += 0.0 if isinstance(result, TrainingFailed) else result.wall_seconds
             self.progress.event("race", running=sorted({finalists[i].number for i, _ in calls}))
             return [None if isinstance(result, TrainingFailed) else result.squared_error for result in results]
 
-        for trial, standing in zip(finalists, race(run, len(finalists), self.options.repeats), strict=True):
+        standings = race(run, len(finalists), self.options.repeats)
+        for trial, standing, spent in zip(finalists, standings, seconds, strict=True):
             if standing.runs:
                 deviation = standing.deviation if math.isfinite(standing.deviation) else None
-                self.store.note(
-                    trial.number, long_error=standing.error, long_deviation=deviation, long_runs=standing.runs
-                )
+                facts = {"long_deviation": deviation, "long_runs": standing.runs, "long_seconds": spent}
+                self.store.note(trial.number, long_error=standing.error, **facts)
                 self.progress.event("finalist", trial=trial.number, error=standing.error, runs=standing.runs)
         self.store.remember("raced", asked)
 

@@ -45,6 +45,8 @@ class TrialFacts:
     index: int = 0  # place within the round
     long_deviation: float | None = None  # posterior standard deviation of long_error
     long_runs: int = 0  # trainings with the long recipe
+    long_seconds: float = 0.0  # what they took
+    proxy_seconds: float = 0.0  # what held_out_otdd took
     reason: str = ""  # why it was pruned or failed
 
     @property
@@ -169,6 +171,8 @@ class StudyStore:
             long_error=notes.get("long_error"),
             long_deviation=notes.get("long_deviation"),
             long_runs=notes.get("long_runs", 0),
+            long_seconds=notes.get("long_seconds", 0.0),
+            proxy_seconds=trial.user_attrs.get("proxy_seconds", 0.0),
             wall_seconds=result.get("wall_seconds", 0.0),
             round=proposal["round"],
             index=proposal["index"],

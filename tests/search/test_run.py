@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 
 from geosearch.errors import GeosearchError
 from geosearch.search.baselines import SEARCHED
+from geosearch.search.rungs import rungs_of
 
 
 def essence(search):
@@ -104,6 +105,12 @@ def test_a_proxy_that_agrees_stops_trials_and_one_that_does_not_stops_none(searc
     stopped = [t for t in agreeing.store.trials() if t.state == "pruned"]
     assert stopped
     assert all("rung" in t.reason for t in stopped)
+    proxy, short, long = rungs_of(agreeing.store.trials())
+    assert (proxy.looks, proxy.stopped) == (len(agreeing.store.trials()), len(stopped))
+    assert (short.looks, short.seconds) == (24, pytest.approx(0.24))
+    assert proxy.saved == pytest.approx(0.01 * len(stopped))
+    assert long.looks == sum(t.long_runs for t in agreeing.store.trials()) > 0
+    assert long.seconds == pytest.approx(0.01 * long.looks)
     assert not [t for t in opposed.store.trials() if t.state == "pruned"]
 
 

@@ -1,0 +1,65 @@
+"""From settings to option objects: limits by name, and how the reference is labelled."""
+
+from __future__ import annotations
+
+import pytest
+from generators.studies import tiny, tiny_file
+
+from geosearch.config import parse_study
+from geosearch.domain.pseudo_labels import NearestShot, Spreading
+from geosearch.errors import InvalidOption
+from geosearch.options import limits_of, pseudo_labels_of, refinement_of
+from geosearch.pipeline import Study
+
+
+def test_limits_are_written_by_the_sources_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("SETS", str(tmp_path))
+    study = tiny(tmp_path)
+    near, far = study["domain"]["sources"]
+    study["limits"] = {
+        "floors": {"npz:${SETS}/near.npz": 0.1},
+        "caps": {far: 0.6},
+        "groups": [{"sources": [near, "npz:${SETS}/far.npz"], "cap": 1.0}],
+        "most": 2,
+    }
+    limits = limits_of(parse_study(study))
+    assert limits.floors == (0.1, 0.0)
+    assert limits.caps == (1.0, 0.6)
+    assert limits.groups == (((0, 1), 1.0),)
+    assert limits.most == 2
+
+
+def test_without_limits_there_are_none(tmp_path):
+    assert limits_of(tiny_file(tmp_path)) is None
+
+
+def test_limits_on_an_unknown_source_are_refused(tmp_path):
+    study = {**tiny(tmp_path), "limits": {"caps": {"npz:elsewhere.npz": 0.5}}}
+    with pytest.raises(InvalidOption, match=r"limits speak of \['npz:elsewhere.npz'\]"):
+        parse_study(study)
+
+
+def test_limits_that_nothing_keeps_are_refused_before_a_database_is_made(tmp_path):
+    study = tiny(tmp_path)
+    study["limits"] = {"caps": dict.fromkeys(study["domain"]["sources"], 0.2)}
+    with pytest.raises(InvalidOption, match="no mixture keeps to the limits"):
+        Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'none.db'}")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_ways_of_labelling_the_reference(tmp_path):
+    ways = {way: tiny_file(tmp_path, domain_pseudo_labels=way) for way in ("nearest", "spreading", "refined")}
+    assert [type(pseudo_labels_of(file)) for file in ways.values()] == [NearestShot, Spreading, NearestShot]
+    assert refinement_of(ways["nearest"]) is None
+    assert refinement_of(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
+
+
+@pytest.mark.parametrize("way", ["nearest", "spreading", "refined"])
+def test_a_study_runs_with_every_way_of_labelling_and_keeps_to_its_limits(tmp_path, monkeypatch, way):
+    monkeypatch.chdir(tmp_path)
+    study = tiny(tmp_path, domain_pseudo_labels=way, search_evaluations=8, confirm_seeds=1)
+    study["limits"] = {"caps": {study["domain"]["sources"][0]: 0.7}}
+    opened = Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'limited.db'}")
+    opened.run()
+    assert all(trial.weights[0] <= 0.7 + 1e-8 for trial in opened.trials)
+    assert any(trial.role.endswith("within limits") for trial in opened.trials)
