@@ -16,6 +16,7 @@ from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Augmentation, Constant, OneCycle, Recipe, Schedule
 from geosearch.evaluate.refinement import Refinement
 from geosearch.evaluate.source_net import SourceNet
+from geosearch.evaluate.train import place_of
 from geosearch.geodesic.anchors import Ground
 from geosearch.geodesic.limits import Limits
 from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
@@ -116,12 +117,12 @@ def recipe_of(file: StudyFile) -> Recipe:
 def adaptations_of(file: StudyFile) -> dict[str, Adaptation]:
     """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation, which it minimises."""
     recipe, augmentation = file.recipe, _augmentation(file)
-    steps = recipe.fine_tune_steps
+    steps, device = recipe.fine_tune_steps, str(place_of(recipe.device))
     known: dict[str, Adaptation] = {
         "ridge": RidgeHead(),
-        "fine-tune": FineTune(steps=steps, augmentation=augmentation),
-        "head-only": HeadOnly(steps=steps, augmentation=augmentation),
-        "rehearse": Rehearse(steps=steps, augmentation=augmentation, share=recipe.rehearsal),
+        "fine-tune": FineTune(steps=steps, augmentation=augmentation, device=device),
+        "head-only": HeadOnly(steps=steps, augmentation=augmentation, device=device),
+        "rehearse": Rehearse(steps=steps, augmentation=augmentation, device=device, share=recipe.rehearsal),
     }
     return {name: known[name] for name in dict.fromkeys(("ridge", "fine-tune", recipe.adaptation))}
 

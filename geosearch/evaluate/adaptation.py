@@ -14,7 +14,7 @@ from geosearch.evaluate.cross_validation import Predictor, Score, cross_validate
 from geosearch.evaluate.heads import rehearse, train_head
 from geosearch.evaluate.leave_one_out import RidgeFit, leave_one_out, one_hot, ridge_fit
 from geosearch.evaluate.network import Network
-from geosearch.evaluate.recipe import VERSION, Augmentation, Recipe, facts_of
+from geosearch.evaluate.recipe import VERSION, Augmentation, Recipe, facts_of, later
 from geosearch.evaluate.train import Stream, features, fine_tune, predict
 
 
@@ -88,6 +88,7 @@ class _Trained(_Option):
         label_smoothing: share of each label spread over all classes.
         augmentation: random affine map per image and step.
         folds: parts of the cross-validation; at most as many as the smallest class has shots.
+        device: where it is trained, as for `pretrain`.
     """
 
     steps: int = 200
@@ -97,6 +98,7 @@ class _Trained(_Option):
     label_smoothing: float = 0.1
     augmentation: Augmentation = field(default_factory=Augmentation)
     folds: int = 3
+    device: str = later("cpu")
 
     def __post_init__(self) -> None:
         if self.folds < 2:
@@ -128,7 +130,7 @@ class FineTune(_Trained):
     """Every layer trained on augmented shots."""
 
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
-        return fine_tune(network, shots, self._recipe(), seed)
+        return fine_tune(network, shots, self._recipe(), seed, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ class HeadOnly(_Trained):
     learning_rate: float = 1e-2
 
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
-        return train_head(network, shots, self._recipe(), seed)
+        return train_head(network, shots, self._recipe(), seed, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ class Rehearse(FineTune):
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
         if mixture is None:
             raise InvalidOption("Rehearse needs the mixture that the network was pretrained on; pass mixture=")
-        return rehearse(network, shots, mixture, self._recipe(), seed, share=self.share)
+        return rehearse(network, shots, mixture, self._recipe(), seed, share=self.share, device=self.device)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from geosearch.evaluate.network import Architecture, SmallConv
 VERSION = 2  # raise when networks or training change, so that the ledger forgets what the old ones scored
 
 
-def _later(default: Any) -> Any:
+def later(default: Any) -> Any:
     """A field younger than kept results: at its default it is left out of the facts, and old keys stay."""
     return field(default=default, metadata={"later": True})
 
@@ -40,7 +40,7 @@ class Augmentation:
     scale: float = 0.15
     translate: float = 0.1
     flip: bool = False
-    crop: float = _later(0.0)
+    crop: float = later(0.0)
 
     def __post_init__(self) -> None:
         shares = (self.scale, self.translate, self.crop)
@@ -151,10 +151,10 @@ class Recipe:
     label_smoothing: float = 0.0
     augmentation: Augmentation = field(default_factory=Augmentation)
     schedule: Schedule = field(default_factory=OneCycle)
-    averaging: Averaging | None = _later(None)
-    early_stop: EarlyStop | None = _later(None)
-    precision: Literal["float32", "bfloat16"] = _later("float32")
-    compiled: bool = _later(False)
+    averaging: Averaging | None = later(None)
+    early_stop: EarlyStop | None = later(None)
+    precision: Literal["float32", "bfloat16"] = later("float32")
+    compiled: bool = later(False)
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.batch < 2:
@@ -185,7 +185,7 @@ class Recipe:
 def facts_of(option: Any) -> dict[str, Any]:
     """The fields of an option object, nested option objects as dictionaries with their class name.
 
-    Fields that came later (`_later`) are left out at their default.
+    Fields that came later (`later`) are left out at their default.
     """
     facts: dict[str, Any] = {"type": type(option).__name__}
     for entry in fields(option):
