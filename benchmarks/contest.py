@@ -1,10 +1,10 @@
 """Does searching for the data set pay, and against which baselines? Whole studies on real sets, several cuts of each.
 
-    python benchmarks/contest.py [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5]
+    python benchmarks/contest.py [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5] [--shots 5 2]
 
-One study for each target and seed; a seed decides which shots, which reference, which weights of the networks. Each
-is the product's own search with its own confirmation, plus rows that no study has. Results: a line for each study in
-reports/data/contest.jsonl; the same command goes on where it stopped. Needs $GEOSEARCH_DATA.
+One study for each target, seed and number of shots; a seed decides which shots, which reference, which weights of the
+networks. Each is the product's own search with its own confirmation, plus rows that no study has. Results: a line for
+each study in reports/data/contest.jsonl; the same command goes on where it stopped. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from geosearch.sections import StudyFile
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
 TARGETS = (*GREY, "mnist_m")
+SHOTS = (5, 2)  # a class: the paper's number, and where regimes.py finds that the choice pays most
 NEAREST, PLAIN = "nearest shot, pixels", "few shots, no augmentation"
 NO_PROXY = "search without the proxy"
 CONCENTRATION = "hull projection, best concentration"
@@ -57,21 +58,22 @@ class Rows:
         self.seconds[row] = time.perf_counter() - start
 
 
-def contest_file(target: str, seed: int, *, quick: bool) -> StudyFile:
-    """The study of one target and one seed: every default but the size of the images and what makes it shorter."""
+def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFile:
+    """The study of one target, seed and number of shots: every default but the size of the images and what makes it shorter."""
     return study_file(
         target,
         seed,
         "refined",
+        shots,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "head-only"},
         confirm={"seeds": 1, "export": 1},
     )
 
 
-def contest(target: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+def contest(target: str, seed: int, shots: int, folder: Path, quick: bool) -> dict[str, Any]:
     """Run one study to its end and give all its rows."""
-    file, cache = contest_file(target, seed, quick=quick), Cache.default()
+    file, cache = contest_file(target, seed, shots, quick=quick), Cache.default()
     folder.mkdir(parents=True, exist_ok=True)
     study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}.db")
     start = time.perf_counter()
@@ -98,9 +100,9 @@ def contest(target: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]
     }
 
 
-def dear_row(target: str, seed: int, row: str, folder: Path, quick: bool) -> dict[str, Any]:
+def dear_row(target: str, seed: int, shots: int, row: str, folder: Path, quick: bool) -> dict[str, Any]:
     """A row that costs as much as a study of its own, once the study is there."""
-    file, start = contest_file(target, seed, quick=quick), time.perf_counter()
+    file, start = contest_file(target, seed, shots, quick=quick), time.perf_counter()
     if row == NEURAL:
         file = file.model_copy(update={"transport": file.transport.model_copy(update={"map": "neural"})})
     study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}{'-neural' * (row == NEURAL)}.db")
@@ -156,6 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--targets", nargs="+", default=list(TARGETS))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS), help="a class")
     parser.add_argument("--quick", action="store_true", help="short recipes, few evaluations")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--studies", type=Path, default=Path("studies") / "transfer", help="where databases lie")
@@ -164,7 +167,8 @@ def main() -> None:
     folder = options.studies / "quick" if options.quick else options.studies
     kept.fill(
         [
-            ({"target": target, "seed": seed}, contest, (target, seed, folder, options.quick))
+            ({"target": target, "seed": seed, "shots": shots}, contest, (target, seed, shots, folder, options.quick))
+            for shots in options.shots
             for seed in range(options.seeds)
             for target in options.targets
         ],
@@ -172,7 +176,12 @@ def main() -> None:
     )
     Lines(kept.path.with_name("contest_rows.jsonl")).fill(
         [
-            ({"target": target, "seed": seed, "row": row}, dear_row, (target, seed, row, folder, options.quick))
+            (
+                {"target": target, "seed": seed, "shots": shots, "row": row},
+                dear_row,
+                (target, seed, shots, row, folder, options.quick),
+            )
+            for shots in options.shots
             for row, (targets, count) in DEAR.items()
             for seed in range(min(count, options.seeds))
             for target in options.targets

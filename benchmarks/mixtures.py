@@ -123,17 +123,20 @@ def candidates(target: str, seed: int) -> dict[str, Weights]:
     return found
 
 
-def study_file(target: str, seed: int, pseudo_labels: str = "nearest", **sections: dict[str, Any]) -> StudyFile:
-    """The study of one target among the other grey sets, 5 shots; everything else as by default."""
+def study_file(
+    target: str, seed: int, pseudo_labels: str = "nearest", shots: int = 5, **sections: dict[str, Any]
+) -> StudyFile:
+    """The study of one target among the other grey sets; everything else as by default."""
     return parse_study(
         {
-            "study": {"name": f"transfer-{target}-{seed}", "seed": seed},
+            "study": {"name": f"transfer-{target}-{shots}-shots-{seed}", "seed": seed},
             "domain": {
                 "target": f"npz:{DATA / target}.npz",
                 "sources": [f"npz:{DATA / source}.npz" for source in GREY if source != target][:4],
                 "channels": 3 if target == "mnist_m" else 1,
                 "margin": "match",
                 "size": SIZE,
+                "shots": shots,
                 "pseudo_labels": pseudo_labels,
             },
             "recipe": {"steps": SHORT, "long_steps": LONG},

@@ -144,7 +144,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
     lines = Lines(folder / "contest.jsonl").all()
     for extra in Lines(folder / "contest_rows.jsonl").all():
         for line in lines:
-            if line["asked"] == {key: extra["asked"][key] for key in ("target", "seed")}:
+            if line["asked"] == {key: extra["asked"][key] for key in ("target", "seed", "shots")}:
                 line["errors"][extra["asked"]["row"]] = extra["errors"]
                 line["seconds"][extra["asked"]["row"]] = extra["seconds"]
     return lines
