@@ -1,6 +1,7 @@
 """Does searching for the data set pay, and against which baselines? Whole studies on real sets, several cuts of each.
 
-    python benchmarks/contest.py [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5] [--shots 5 2]
+    python benchmarks/contest.py [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5]
+                                 [--shots 5 2]
 
 One study for each target, seed and number of shots; a seed decides which shots, which reference, which weights of the
 networks. Each is the product's own search with its own confirmation, plus rows that no study has. Results: a line for
@@ -59,7 +60,7 @@ class Rows:
 
 
 def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFile:
-    """The study of one target, seed and number of shots: every default but the size of the images and what makes it shorter."""
+    """The study of one target, seed and number of shots: the defaults, but for image size and what makes it shorter."""
     return study_file(
         target,
         seed,
