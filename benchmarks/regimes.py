@@ -27,6 +27,7 @@ from geosearch.options import adaptations_of
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
 SHOTS = (1, 2, 5, 20)
 STEPS = (SHORT, LONG, 3000)
+TARGETS = GREY[:4]
 ADAPTATIONS = ("ridge", "head-only", "fine-tune")
 SCRATCH = "no pretraining"
 POOLED = 4  # place of the pooled union among the mixtures
@@ -121,13 +122,13 @@ def regime(lines: Sequence[dict[str, Any]], target: str, steps: int, adaptation:
     return Regime(spread, float(noise), float(over_scratch), float(over_pooled))
 
 
-def table(lines: Sequence[dict[str, Any]], targets: Sequence[str]) -> list[str]:
+def table(lines: Sequence[dict[str, Any]], targets: Sequence[str], lengths: Sequence[int] = STEPS) -> list[str]:
     """Markdown: spread / noise, and the two gains, for every regime; a row for each adaptation and length."""
-    rows = ["| target | adaptation | steps | " + " | ".join(f"{count} shots" for count in SHOTS) + " |"]
+    rows = ["| target | adaptation | steps | " + " | ".join(f"{count} shot{'s' * (count > 1)}" for count in SHOTS) + " |"]
     rows.append("| --- " * (3 + len(SHOTS)) + "|")
     for target in targets:
         for adaptation in ADAPTATIONS:
-            for steps in STEPS:
+            for steps in lengths:
                 cellwise = []
                 for count in SHOTS:
                     one = regime(lines, target, steps, adaptation, count)
@@ -140,7 +141,7 @@ def table(lines: Sequence[dict[str, Any]], targets: Sequence[str]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--targets", nargs="+", default=list(GREY[:4]))
+    parser.add_argument("--targets", nargs="+", default=list(TARGETS))
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--table", action="store_true", help="print what is there, run nothing")

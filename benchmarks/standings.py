@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest import FOLDER, NO_PROXY, ORACLE, TARGETS
+from contest import FOLDER, NO_PROXY, ORACLE, SHOTS, TARGETS
 from lines import Lines
 
 from geosearch.search.baselines import POOLED, PROJECTION
@@ -139,9 +139,9 @@ def claims(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
     return found
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
-    """The lines of contest.jsonl, with the rows of contest_rows.jsonl among theirs."""
-    lines = Lines(folder / "contest.jsonl").all()
+def read(folder: Path, shots: int) -> list[dict[str, Any]]:
+    """The lines of contest.jsonl with so many shots a class, the rows of contest_rows.jsonl among theirs."""
+    lines = [line for line in Lines(folder / "contest.jsonl").all() if line["asked"]["shots"] == shots]
     for extra in Lines(folder / "contest_rows.jsonl").all():
         for line in lines:
             if line["asked"] == {key: extra["asked"][key] for key in ("target", "seed", "shots")}:
@@ -153,18 +153,19 @@ def read(folder: Path) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--adaptations", nargs="+", default=["head-only", "ridge", "fine-tune"])
+    parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS))
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where contest.jsonl lies")
     options = parser.parse_args()
-    lines = read(options.folder)
-    for adaptation in options.adaptations:
-        print(f"\n### {adaptation}\n")
-        print("\n".join(summary(lines, adaptation)))
-        print("\n" + "\n".join(claims(lines, adaptation) + losses(lines, adaptation)))
-    for adaptation in options.adaptations[:1]:
-        for target in TARGETS:
-            found = standings(lines, target, adaptation)
+    for shots in options.shots:
+        lines = read(options.folder, shots)
+        for adaptation in options.adaptations if lines else []:
+            print(f"\n### {shots} shots, {adaptation}\n")
+            print("\n".join(summary(lines, adaptation)))
+            print("\n" + "\n".join(claims(lines, adaptation) + losses(lines, adaptation)))
+        for target in TARGETS if lines else ():
+            found = standings(lines, target, options.adaptations[0])
             if found:
-                print(f"\n#### {target}, {adaptation}\n\n" + "\n".join(table(found)))
+                print(f"\n#### {target}, {shots} shots, {options.adaptations[0]}\n\n" + "\n".join(table(found)))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PARTS = ("regimes", "predictors", "pseudo_labels", "ternary", "contest")
-DRAWN = ("standings", "transfer_figures")
+DRAWN = ("transfer_figures", "transfer_page")
 
 
 def run(script: str, *arguments: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from contest import SHOTS as CONTEST_SHOTS
 from lines import Lines
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -138,7 +139,7 @@ def _triangle(axes: Axes, values: np.ndarray, sources: tuple[str, ...], title: s
 
 def contest() -> Figure:
     """Error of the search and of the main rows, a column for each target, a dot for each seed."""
-    lines = read(DATA)
+    lines = read(DATA, CONTEST_SHOTS[0])
     targets = sorted({line["asked"]["target"] for line in lines})
     rows = (BEST, CLOUD, PROJECTION, UNIFORM, MIXUP, POOLED, "best single source (by test error)", "few shots, tuned")
     figure = Figure(figsize=(WIDE, 0.3 * len(rows) * 2 + 1.2), layout="constrained")
@@ -154,7 +155,7 @@ def contest() -> Figure:
         axes.set_yticks(range(len(rows)), ["search" if row == BEST else row for row in reversed(rows)], fontsize=7.5)
     for axes in grid.flat[len(targets) :]:
         style.bare(axes)
-    figure.supxlabel("test error, % (head trained on 5 shots a class)", fontsize=8.5)
+    figure.supxlabel(f"test error, % (head trained on {CONTEST_SHOTS[0]} shots a class)", fontsize=8.5)
     return figure
 
 

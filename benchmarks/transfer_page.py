@@ -1,0 +1,76 @@
+"""The tables of reports/transfer.md, written between its markers from reports/data.
+
+    python benchmarks/transfer_page.py
+
+A block `<!-- NAME -->` ... `<!-- end -->` is replaced by the table of that name; the words around it are left alone. A
+table whose data are missing stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import predictors
+import regimes
+from contest import FOLDER, SHOTS, TARGETS
+from lines import Lines
+from mixtures import LONG
+from standings import claims, losses, read, standings, summary, table
+
+PAGE = Path(__file__).parents[1] / "reports" / "transfer.md"
+BLOCK = re.compile(r"<!-- (?P<name>[a-z0-9 -]+) -->\n.*?<!-- end -->", re.DOTALL)
+ADAPTATIONS = ("head-only", "ridge", "fine-tune")
+
+
+def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    """Every name that the page may use, with what makes the Markdown of it."""
+    lines, targets = Lines(FOLDER / "regimes.jsonl").all(), regimes.TARGETS
+    yield "regimes", lambda: regimes.table(lines, targets, (LONG,))
+    yield "regimes all lengths", lambda: regimes.table(lines, targets)
+    yield "predictors", lambda: predictors.table(FOLDER)
+    yield "predictors gains", lambda: [f"- {line}" for line in predictors.gains(FOLDER)]
+    for shots in SHOTS:
+        for adaptation in ADAPTATIONS:
+            yield f"contest {shots} {adaptation}", partial(contest, shots, adaptation)
+        yield f"contest {shots} claims", partial(verdicts, shots)
+        yield f"contest {shots} targets", partial(by_target, shots)
+
+
+def contest(shots: int, adaptation: str) -> list[str]:
+    lines = read(FOLDER, shots)
+    return summary(lines, adaptation) if lines else []
+
+
+def verdicts(shots: int) -> list[str]:
+    """What the search is better and worse than, a line each."""
+    lines = read(FOLDER, shots)
+    return [f"- {one}" for name in ADAPTATIONS for one in claims(lines, name) + losses(lines, name)] if lines else []
+
+
+def by_target(shots: int) -> list[str]:
+    """A table for each target, all rows, seconds included."""
+    lines, found = read(FOLDER, shots), []
+    for target in TARGETS:
+        rows = standings(lines, target, ADAPTATIONS[0])
+        if rows:
+            found += ["", f"**{target}**, {shots} shots, {ADAPTATIONS[0]}:", "", *table(rows)]
+    return found[1:]
+
+
+def main() -> None:
+    made = dict(blocks())
+    text = PAGE.read_text()
+
+    def filled(match: re.Match[str]) -> str:
+        rows = made[match["name"]]()
+        return f"<!-- {match['name']} -->\n\n" + "\n".join(rows) + "\n\n<!-- end -->" if rows else match[0]
+
+    PAGE.write_text(BLOCK.sub(filled, text))
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Advice of `geosearch check`: it warns of studies whose answer is known beforehand to be within its noise."""
+
+from __future__ import annotations
+
+import pytest
+from generators.studies import tiny, write_toml
+
+from geosearch.check import MANY_SHOTS, check
+
+POOLED = "the pooled union will most likely do as well"
+
+
+def advice(folder, **changes):
+    return " ".join(check(write_toml(folder / "study.toml", tiny(folder, **changes))).advice)
+
+
+@pytest.mark.parametrize("adaptation", ["fine-tune", "rehearse"])
+def test_many_shots_and_a_whole_network_trained_on_them_need_no_search(tmp_path, monkeypatch, adaptation):
+    monkeypatch.setattr("geosearch.check.MANY_SHOTS", 3)
+    assert POOLED in advice(tmp_path, recipe_adaptation=adaptation, domain_shots=3)
+
+
+def test_fewer_shots_get_the_milder_note(tmp_path):
+    found = advice(tmp_path, recipe_adaptation="fine-tune", domain_shots=MANY_SHOTS - 17)
+    assert POOLED not in found
+    assert "matters less than with frozen features" in found
+
+
+def test_frozen_features_get_neither(tmp_path):
+    assert "matters less" not in advice(tmp_path, recipe_adaptation="ridge", domain_shots=3)
