@@ -124,7 +124,9 @@ def regime(lines: Sequence[dict[str, Any]], target: str, steps: int, adaptation:
 
 def table(lines: Sequence[dict[str, Any]], targets: Sequence[str], lengths: Sequence[int] = STEPS) -> list[str]:
     """Markdown: spread / noise, and the two gains, for every regime; a row for each adaptation and length."""
-    rows = ["| target | adaptation | steps | " + " | ".join(f"{count} shot{'s' * (count > 1)}" for count in SHOTS) + " |"]
+    rows = [
+        "| target | adaptation | steps | " + " | ".join(f"{count} shot{'s' * (count > 1)}" for count in SHOTS) + " |"
+    ]
     rows.append("| --- " * (3 + len(SHOTS)) + "|")
     for target in targets:
         for adaptation in ADAPTATIONS:

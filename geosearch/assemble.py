@@ -56,6 +56,7 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
         repeats=file.search.repeats,
         long_steps=file.recipe.long_steps,
         prune=file.search.prune,
+        look=file.search.proxy_samples / (file.recipe.steps * file.recipe.batch),
         seed=seed,
         jobs=file.search.jobs,
     )

@@ -129,8 +129,8 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
     if file.recipe.adaptation in ("fine-tune", "rehearse"):
         if file.domain.shots >= MANY_SHOTS:
             found.append(
-                f"with {file.domain.shots} shots a class and the whole network trained on them, mixtures differ by about "
-                "their noise (reports/transfer.md): the pooled union will most likely do as well, without a search"
+                f"with {file.domain.shots} shots a class and the whole network trained on them, mixtures differ by "
+                "about their noise (reports/transfer.md): the pooled union will most likely do as well, unsearched"
             )
         else:
             found.append("after full fine-tuning the choice of data matters less than with frozen features")

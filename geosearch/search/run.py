@@ -27,8 +27,9 @@ from geosearch.geodesic.simplex import Weights, concentration_of, spread_of
 from geosearch.progress import Progress
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.objective import Objective, one_thread
+from geosearch.search.promotion import share_to_train
 from geosearch.search.proxy import HeldOut, Trust, trust
-from geosearch.search.pruner import PROXY_RUNG
+from geosearch.search.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.race import APART, race
 from geosearch.search.sampler import Given, sampler_for
 from geosearch.search.store import StudyStore, TrialFacts
@@ -50,6 +51,7 @@ class SearchOptions:
         repeats: long trainings per finalist on average; a race spends them where the leaders overlap.
         long_steps: its number of steps.
         prune: whether a trusted proxy may stop trials.
+        look: cost of asking the proxy in units of a short training, estimated, not measured: it fixes numbers.
         seed: of the study.
         jobs: processes; changes no number.
     """
@@ -61,6 +63,7 @@ class SearchOptions:
     repeats: int = 3
     long_steps: int = 1000
     prune: bool = True
+    look: float = 0.02
     seed: int = 0
     jobs: int = 1
 
@@ -102,6 +105,8 @@ class Search:
         number = next(r for r in count() if filled[r] < self.options.batch)
         agreement = proxy_trust([trial for trial in trials if trial.round < number])
         self.progress.event("trust", tau=agreement.tau, trusted=agreement.trusted)
+        share = share_to_train(agreement, self.options.look, max(agreement.trials, 1))
+        self.store.study.pruner = RungPruner(keep=share)
         done = {trial.index for trial in trials if trial.round == number}
         abandoned = self.store.abandoned()
         missing = min(self.options.batch - filled[number], self._left())
