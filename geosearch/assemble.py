@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from geosearch.address import resolve
 from geosearch.cache import Cache
 from geosearch.domain.dataset import LabelledSet
+from geosearch.errors import InvalidOption
 from geosearch.evaluate.cross_validation import Judge
 from geosearch.evaluate.episodes import Episodes
 from geosearch.evaluate.few_shot import tuned
 from geosearch.evaluate.ledger import Ledger
+from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
-from geosearch.options import adaptations_of, recipe_of
+from geosearch.options import adaptations_of, limits_of, recipe_of
 from geosearch.prepare import Prepared
 from geosearch.progress import Progress
 from geosearch.search.baselines import baselines, within
 from geosearch.search.confirm import Confirmer
+from geosearch.search.earlier import Earlier, Experience
 from geosearch.search.objective import Objective, one_thread
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions
+from geosearch.search.space import Space
 from geosearch.search.store import StudyStore
 from geosearch.sections import StudyFile
 
@@ -64,7 +69,39 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
     with one_thread():
         held_out = HeldOut.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
     first = within(store.space, baselines_of(prepared))
-    return Search(store, objective_of(file, prepared, cache), prepared.hull, held_out, first, options, progress)
+    objective = objective_of(file, prepared, cache)
+    experience = experience_of(file, store, prepared.hull)
+    return Search(store, objective, prepared.hull, held_out, first, options, progress, experience)
+
+
+def experience_of(file: StudyFile, store: StudyStore, hull: Hull) -> Experience | None:
+    """What the studies under search.earlier found, as it was when this study began; None if there are none.
+
+    Raises:
+        InvalidOption: one of them has a source that this study lacks, or no evaluation yet.
+    """
+    if not file.search.earlier:
+        return None
+    if store.recall("earlier") is None:
+        store.remember("earlier", [_earlier(study, file).to_json() for study in file.search.earlier])
+    return Experience(tuple(Earlier.from_json(kept) for kept in store.recall("earlier")), hull)
+
+
+def _earlier(study: str, file: StudyFile) -> Earlier:
+    other, address = resolve(study, None)
+    sources = other.domain.sources
+    if unknown := [source for source in sources if source not in file.domain.sources]:
+        raise InvalidOption(
+            f"search.earlier: '{study}' was searched over {unknown} too, which domain.sources does not list; "
+            "add them, or leave that study out"
+        )
+    trials = StudyStore.open(
+        address, other.study.name, other.fingerprint, Space(len(sources), limits=limits_of(other))
+    ).trials()
+    found = [(trial.point, trial.error) for trial in trials if trial.error is not None]
+    if not found:
+        raise InvalidOption(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")
+    return Earlier.of(other.study.name, other.domain.target, sources, found, file.domain.sources)
 
 
 def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:

@@ -55,7 +55,7 @@ def expand(text: str) -> str:
 
 
 def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Expand variables where a path may stand: in [domain] and [limits], transport.weights, search.storage."""
+    """Expand variables where a path may stand: in [domain] and [limits], transport.weights, two keys of [search]."""
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
     domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
     if isinstance(domain, dict):
@@ -68,8 +68,11 @@ def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
         _expand_limits(limits)
     if isinstance(transport, dict) and isinstance(transport.get("weights"), str):
         transport["weights"] = expand(transport["weights"])
-    if isinstance(search, dict) and isinstance(search.get("storage"), str):
-        search["storage"] = expand(search["storage"])
+    if isinstance(search, dict):
+        if isinstance(search.get("storage"), str):
+            search["storage"] = expand(search["storage"])
+        if isinstance(search.get("earlier"), list):
+            search["earlier"] = [expand(one) if isinstance(one, str) else one for one in search["earlier"]]
     return sections
 
 

@@ -128,6 +128,11 @@ class SearchSection(Section):
         description="Who proposes mixtures: 'hull' is a Gaussian process on their geometry, 'regression' "
         "works as RegMix does, the others are Optuna's.",
     )
+    earlier: tuple[str, ...] = Field(
+        (),
+        description="Studies of other targets over the same sources (names, databases, addresses), whose evaluations "
+        "the sampler 'hull' starts from; each counts as far as it agrees with this study's own.",
+    )
     batch: int = Field(2, ge=1, description="Proposals per round, evaluated side by side; fixes the numbers.")
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
     prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")
@@ -137,6 +142,11 @@ class SearchSection(Section):
         3, ge=1, description="Long trainings per finalist; a race spends them where the leaders overlap."
     )
     storage: str | None = Field(None, description="Database address; sqlite:///studies/<name>.db if left out.")
+
+    @field_validator("earlier", mode="before")
+    @classmethod
+    def _tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
 
 
 class GroupSection(Section):

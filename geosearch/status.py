@@ -29,6 +29,7 @@ def status_of(study: Study) -> dict[str, Any]:
         "ties": [trial.number for trial in study.ties],
         "sources": list(study.source_names),
         "proxy": proxy_trust(trials).sentence(),
+        "earlier": study.store.recall("likeness", {}),
         "rungs": [asdict(rung) for rung in rungs_of(trials)],
         "seconds": study.store.recall("stages", {}),
         "verdict": confirmation.verdict() if confirmation else None,
@@ -50,6 +51,9 @@ def status_text(study: Study) -> str:
         f"  proxy     {proxy_trust(study.trials).sentence()}",
         f"  rungs     {'; '.join(rung.sentence() for rung in rungs_of(study.trials))}",
     ]
+    if likeness := study.store.recall("likeness"):
+        agreed = ", ".join(f"{name} (tau {tau:+.2f})" for name, tau in likeness.items())
+        lines.append(f"  earlier   {agreed}: agreement of earlier studies with this one; below 0 they count nothing")
     if confirmation:
         lines += ["", _table(confirmation), "", confirmation.verdict()]
     else:

@@ -81,6 +81,10 @@ class Hull:
         share = 1 / (concentration + 1)  # 0 at a geodesic point, 1 in the pooled union
         return np.column_stack([a @ root.T, np.sqrt(apart * share), np.sqrt(apart * (1 - share)) * at_random])
 
+    def features(self, weights: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
+        """What a regression on mixtures is given: their coordinates (k, m + 2) and closed-form distances (k, 1)."""
+        return self.coordinates(weights), np.array([[self.distance(one)] for one in weights]).reshape(-1, 1)
+
     def between(self) -> np.ndarray:
         """(m, m) squared W_{2,Q} between sources: E|T_i z - T_j z|^2. Source: Prop. 1."""
         diagonal = np.diag(self.gram)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights, concentration_of, spread_of
+from geosearch.search.earlier import Experience
 from geosearch.search.mixture_sampler import Evaluated, MixtureSampler, random_weights
 from geosearch.search.space import Space
 from geosearch.search.surrogate import Surrogate, expected_improvement
@@ -37,48 +38,56 @@ class HullSampler(MixtureSampler):
         seed: of the candidates. They depend on it and on how many trials ended or are running, so a resumed study
             goes on instead of repeating itself.
         startup: evaluated trials below which proposals are drawn at random.
+        experience: what earlier studies over the same sources found, if any: one more cheap score.
     """
 
-    def __init__(self, space: Space, hull: Hull, *, seed: int = 0, startup: int = 6) -> None:
+    def __init__(
+        self, space: Space, hull: Hull, *, seed: int = 0, startup: int = 6, experience: Experience | None = None
+    ) -> None:
         super().__init__(space, seed=seed, startup=startup)
         self._hull = hull
+        self._experience = experience
 
     def propose(self, done: Evaluated, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
-        points, cheap = self._features(done.weights)
+        features = self._features(done)
+        points, cheap = features(done.weights)
         surrogate = Surrogate.fit(points, cheap, done.errors)
         best = float(surrogate.predict(points, cheap)[0].min())
         if pending:
-            more, more_cheap = self._features(pending)
+            more, more_cheap = features(pending)
             expected = surrogate.predict(more, more_cheap)[0]
             points, cheap = np.vstack([points, more]), np.vstack([cheap, more_cheap])
             surrogate = Surrogate.fit(points, cheap, np.concatenate([done.errors, expected]))
-        candidates = random_weights(self.space, CANDIDATES, rng)
-        return self._argmax(candidates, surrogate, best, points, rng)
 
-    def _features(self, weights: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
-        """Coordinates (k, m + 2) and cheap scores (k, 1) of mixtures."""
-        cheap = np.array([[self._hull.distance(one)] for one in weights])
-        return self._hull.coordinates(weights), cheap
+        def promise(some: Sequence[Weights]) -> np.ndarray:
+            """Expected improvement (k,); what was evaluated, or is being evaluated, promises nothing."""
+            here, scores = features(some)
+            gaps = np.sqrt(((here[:, None] - points[None]) ** 2).sum(2)).min(1)  # (k,)
+            expected = expected_improvement(*surrogate.predict(here, scores), best)
+            return np.where(gaps > SAME * surrogate.unit, expected, -np.inf)
+
+        return self._argmax(random_weights(self.space, CANDIDATES, rng), promise, rng)
+
+    def _features(self, done: Evaluated) -> Callable[[Sequence[Weights]], tuple[np.ndarray, np.ndarray]]:
+        """Mixtures -> their coordinates (k, m + 2) and cheap scores (k, c)."""
+        if self._experience is None:
+            return self._hull.features
+        experience = self._experience
+        likeness = experience.likeness(done.weights, done.errors)
+
+        def features(some: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
+            points, cheap = self._hull.features(some)
+            return points, np.column_stack([cheap, experience.expect(some, likeness)])
+
+        return features
 
     def _argmax(
         self,
         candidates: Sequence[Weights],
-        surrogate: Surrogate,
-        best: float,
-        seen: np.ndarray,
+        promise: Callable[[Sequence[Weights]], np.ndarray],
         rng: np.random.Generator,
     ) -> Weights:
-        """The candidate of greatest expected improvement, after the leaders were moved a little, twice.
-
-        Mixtures that were evaluated, or are being evaluated, promise nothing: their rows are `seen`, (k, m + 2).
-        """
-
-        def promise(some: Sequence[Weights]) -> np.ndarray:
-            points, cheap = self._features(some)
-            gaps = np.sqrt(((points[:, None] - seen[None]) ** 2).sum(2)).min(1)  # (len(some),)
-            expected = expected_improvement(*surrogate.predict(points, cheap), best)
-            return np.where(gaps > SAME * surrogate.unit, expected, -np.inf)
-
+        """The candidate of greatest promise, after the leaders were moved a little, twice."""
         pool = list(candidates)
         values = promise(pool)
         for share in POLISH:

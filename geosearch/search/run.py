@@ -26,6 +26,7 @@ from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights, concentration_of, spread_of
 from geosearch.progress import Progress
 from geosearch.search.baselines import SEARCHED
+from geosearch.search.earlier import Experience
 from geosearch.search.objective import Objective, one_thread
 from geosearch.search.promotion import share_to_train
 from geosearch.search.proxy import HeldOut, Trust, trust
@@ -79,6 +80,7 @@ class Search:
     baselines: Mapping[str, Weights]
     options: SearchOptions
     progress: Progress
+    experience: Experience | None = None
 
     def run(self) -> TrialFacts:
         """Spend what is left of the budget, evaluate the finalists at length, and return the best trial.
@@ -91,6 +93,10 @@ class Search:
             while self._left() > 0:
                 with self._timed("evaluations"):
                     self._round()
+            if self.experience:
+                done = [trial for trial in self.store.trials() if trial.error is not None]
+                errors = np.array([trial.error for trial in done])
+                self.store.remember("likeness", self.experience.likeness([trial.point for trial in done], errors))
             with self._timed("finalists"):
                 self._promote()
         return best_of(self.store.trials())
@@ -135,7 +141,9 @@ class Search:
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         name = self.options.sampler if index < PATIENCE else "random"
         study = self.store.study
-        study.sampler = Given(params) if params else sampler_for(name, seed, self.store.space, self.hull)
+        study.sampler = (
+            Given(params) if params else sampler_for(name, seed, self.store.space, self.hull, self.experience)
+        )
         trial = study.ask()
         point = self.store.space.suggest(trial)
         facts = {"round": number, "index": index, "role": role, "closed_form": self.hull.distance(point)}

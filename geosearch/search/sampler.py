@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from geosearch.geodesic.hull import Hull
 from geosearch.search.cma_sampler import CmaSampler
+from geosearch.search.earlier import Experience
 from geosearch.search.hull_sampler import HullSampler
 from geosearch.search.regression_sampler import RegressionSampler
 from geosearch.search.space import Space
@@ -18,7 +19,9 @@ from geosearch.search.space import Space
 SAMPLERS = ("hull", "gp", "tpe", "random", "cmaes", "regression")
 
 
-def sampler_for(name: str, seed: int, space: Space, hull: Hull) -> optuna.samplers.BaseSampler:
+def sampler_for(
+    name: str, seed: int, space: Space, hull: Hull, experience: Experience | None = None
+) -> optuna.samplers.BaseSampler:
     """A fresh sampler for one proposal.
 
     Optuna stores trials but not the state of its samplers: a sampler that is seeded once proposes the same
@@ -26,7 +29,7 @@ def sampler_for(name: str, seed: int, space: Space, hull: Hull) -> optuna.sample
     the sampler learns everything else from the stored trials.
     """
     if name == "hull":
-        return HullSampler(space, hull, seed=seed)
+        return HullSampler(space, hull, seed=seed, experience=experience)
     if name == "cmaes":
         return CmaSampler(space, seed=seed)
     if name == "regression":
