@@ -12,7 +12,7 @@ from geosearch.evaluate.few_shot import tuned
 from geosearch.evaluate.ledger import Ledger
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
-from geosearch.options import adaptations_of, limits_of, recipe_of
+from geosearch.options import adaptations_of, recipe_of, search_space_of
 from geosearch.prepare import Prepared
 from geosearch.progress import Progress
 from geosearch.search.baselines import baselines, within
@@ -21,7 +21,6 @@ from geosearch.search.earlier import Earlier, Experience
 from geosearch.search.objective import Objective, one_thread
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions
-from geosearch.search.space import Space
 from geosearch.search.store import StudyStore
 from geosearch.sections import StudyFile
 
@@ -95,9 +94,7 @@ def _earlier(study: str, file: StudyFile) -> Earlier:
             f"search.earlier: '{study}' was searched over {unknown} too, which domain.sources does not list; "
             "add them, or leave that study out"
         )
-    trials = StudyStore.open(
-        address, other.study.name, other.fingerprint, Space(len(sources), limits=limits_of(other))
-    ).trials()
+    trials = StudyStore.open(address, other.study.name, other.fingerprint, search_space_of(other)).trials()
     found = [(trial.point, trial.error) for trial in trials if trial.error is not None]
     if not found:
         raise InvalidOption(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")

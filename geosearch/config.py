@@ -55,7 +55,7 @@ def expand(text: str) -> str:
 
 
 def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Expand variables where a path may stand: in [domain] and [limits], transport.weights, two keys of [search]."""
+    """Expand variables where a path may stand: names of sets, root, weights, addresses of studies."""
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
     domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
     if isinstance(domain, dict):
@@ -66,6 +66,8 @@ def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
             domain["sources"] = [expand(s) if isinstance(s, str) else s for s in domain["sources"]]
     if isinstance(limits := sections.get("limits"), dict):
         _expand_limits(limits)
+    if isinstance(price := sections.get("price"), dict) and isinstance(price.get("sources"), Mapping):
+        price["sources"] = {expand(source): value for source, value in price["sources"].items()}
     if isinstance(transport, dict) and isinstance(transport.get("weights"), str):
         transport["weights"] = expand(transport["weights"])
     if isinstance(search, dict):

@@ -20,6 +20,7 @@ from geosearch.evaluate.train import place_of
 from geosearch.geodesic.anchors import Ground
 from geosearch.geodesic.limits import Limits
 from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
+from geosearch.search.space import Space
 from geosearch.sections import StudyFile
 from geosearch.transport.barycentric import Barycentric
 from geosearch.transport.entropic import Entropic
@@ -82,6 +83,17 @@ def limits_of(file: StudyFile) -> Limits | None:
         tuple((tuple(map(sources.index, group.sources)), group.cap) for group in limits.groups),
         limits.most,
     )
+
+
+def search_space_of(file: StudyFile) -> Space:
+    """What a study's samplers see: its sources, with their limits and prices.
+
+    Raises:
+        InvalidOption: no mixture keeps to the limits.
+    """
+    sources, prices = file.domain.sources, file.price.sources
+    asked = tuple(prices.get(source, 0.0) for source in sources) if prices else None
+    return Space(len(sources), limits=limits_of(file), prices=asked)
 
 
 def space_of(file: StudyFile) -> MixingSpace:

@@ -17,7 +17,7 @@ from geosearch.errors import InvalidOption
 from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.synthesis import Synthesis
-from geosearch.options import limits_of, space_of
+from geosearch.options import search_space_of, space_of
 from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
 from geosearch.provenance import card_of
@@ -25,7 +25,6 @@ from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.explain import explain
 from geosearch.search.objective import one_thread
 from geosearch.search.run import Search, best_of, ties_of
-from geosearch.search.space import Space
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
 from geosearch.sections import StudyFile
@@ -83,9 +82,7 @@ class Study:
         if force_new:
             put_aside(address)
         fingerprint = file.fingerprint if space is None else {**file.fingerprint, "transport.space": space.key}
-        store = StudyStore.open(
-            address, file.study.name, fingerprint, Space(len(file.domain.sources), limits=limits_of(file))
-        )
+        store = StudyStore.open(address, file.study.name, fingerprint, search_space_of(file))
         if store.recall("settings") is None:
             store.remember("settings", file.model_dump(mode="json", exclude={"search": {"storage"}}))
         extended = store.recall("evaluations", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Literal
 
@@ -182,6 +183,24 @@ class LimitsSection(Section):
         return {*self.floors, *self.caps, *(name for group in self.groups for name in group.sources)}
 
 
+class PriceSection(Section):
+    """[price]"""
+
+    sources: dict[str, float] = Field(
+        {},
+        description="Source -> price of one of its images in a unit of your own (money, bytes, hours); 0 if left out. "
+        "Then half of the proposals of the samplers 'hull', 'cmaes' and 'regression' look for mixtures that are "
+        "cheaper at little more error.",
+    )
+
+    @field_validator("sources")
+    @classmethod
+    def _positive(cls, prices: dict[str, float]) -> dict[str, float]:
+        if wrong := {source: price for source, price in prices.items() if not 0 <= price < math.inf}:
+            raise ValueError(f"prices must be numbers from 0 upwards, got {wrong}")
+        return prices
+
+
 class RecipeSection(Section):
     """[recipe]"""
 
@@ -238,14 +257,17 @@ class StudyFile(Section):
     transport: TransportSection = TransportSection()
     search: SearchSection = SearchSection()
     limits: LimitsSection = LimitsSection()
+    price: PriceSection = PriceSection()
     recipe: RecipeSection = RecipeSection()
     confirm: ConfirmSection = ConfirmSection()
 
     @model_validator(mode="after")
-    def _limits_of_known_sources(self) -> StudyFile:
-        unknown = sorted(self.limits.named - set(self.domain.sources))
-        if unknown:
-            raise ValueError(f"limits speak of {unknown}, which domain.sources does not list; write them as there")
+    def _of_known_sources(self) -> StudyFile:
+        for section, named in (("limits", self.limits.named), ("price", set(self.price.sources))):
+            if unknown := sorted(named - set(self.domain.sources)):
+                raise ValueError(
+                    f"{section} speaks of {unknown}, which domain.sources does not list; write them as there"
+                )
         return self
 
     @property

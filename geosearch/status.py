@@ -6,8 +6,10 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from geosearch.search.front import front
 from geosearch.search.run import proxy_trust
 from geosearch.search.rungs import rungs_of
+from geosearch.search.store import TrialFacts
 from geosearch.search.verdict import Confirmation
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def status_of(study: Study) -> dict[str, Any]:
         "pruned": states["pruned"],
         "failed": states["failed"],
         "best": best and {**asdict(best), "concentration": str(best.concentration)},
+        "front": [{"trial": trial.number, "error": trial.error, "price": price} for trial, price in priced(study)],
         "ties": [trial.number for trial in study.ties],
         "sources": list(study.source_names),
         "proxy": proxy_trust(trials).sentence(),
@@ -51,6 +54,9 @@ def status_text(study: Study) -> str:
         f"  proxy     {proxy_trust(study.trials).sentence()}",
         f"  rungs     {'; '.join(rung.sentence() for rung in rungs_of(study.trials))}",
     ]
+    if found := priced(study):
+        shown = (f"trial {trial.number} (error {trial.error:.3f}, price {price:.3g})" for trial, price in found)
+        lines.append(f"  front     {', '.join(shown)}")
     if likeness := study.store.recall("likeness"):
         agreed = ", ".join(f"{name} (tau {tau:+.2f})" for name, tau in likeness.items())
         lines.append(f"  earlier   {agreed}: agreement of earlier studies with this one; below 0 they count nothing")
@@ -59,6 +65,16 @@ def status_text(study: Study) -> str:
     else:
         lines.append("  not confirmed on the test part yet; 'geosearch resume' goes on")
     return "\n".join(lines)
+
+
+def priced(study: Study) -> list[tuple[TrialFacts, float]]:
+    """The evaluated mixtures that none beats in both error and price, with their prices; none without prices."""
+    space = study.store.space
+    if space.prices is None:
+        return []
+    done = [(trial, trial.error, space.price(trial.point)) for trial in study.trials if trial.error is not None]
+    best = front([trial for trial, _, _ in done], [error for _, error, _ in done], [price for _, _, price in done])
+    return [(trial, space.price(trial.point)) for trial in best]
 
 
 def _table(confirmation: Confirmation) -> str:

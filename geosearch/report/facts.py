@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,7 @@ class StudyFacts:
     sources: tuple[SourceFacts, ...]  # m
     gram: np.ndarray  # (m, m): closed form of weights a is a @ gram @ a
     projection: tuple[float, ...]  # (m,) weights of the target's projection on the hull
+    prices: tuple[float, ...] | None  # (m,) of an image of each source; None if they do not matter
     trials: tuple[TrialFacts, ...]
     best: int | None  # number of the best trial
     trust: Trust | None
@@ -55,6 +56,10 @@ class StudyFacts:
     curves: tuple[tuple[str, Mapping[str, np.ndarray]], ...]  # (source, its map's training); empty if none is trained
     settings: tuple[tuple[str, str], ...]  # (key of the study file, value)
     versions: tuple[tuple[str, str], ...]  # (package, version)
+
+    def price(self, weights: Sequence[float]) -> float:
+        """Of an image of a mixture of the sources."""
+        return float(np.dot(weights, self.prices or np.zeros(len(weights))))
 
 
 def collect(
@@ -81,6 +86,7 @@ def collect(
         ),
         gram=hull.gram,
         projection=hull.projection().values,
+        prices=store.space.prices,
         trials=trials,
         best=best.number if best else None,
         trust=proxy_trust(trials) if any(trial.held_out_otdd is not None for trial in trials) else None,

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from geosearch.report import style
 from geosearch.report.facts import StudyFacts
+from geosearch.report.front import front
 from geosearch.report.history import history
 from geosearch.report.hull_map import hull_map
 from geosearch.report.picture import Picture, ended, errors_of, kinds
@@ -20,9 +21,10 @@ from geosearch.search.verdict import BEST
 
 
 def pictures(facts: StudyFacts) -> tuple[Picture, ...]:
-    """All figures in the order of the page; that of the training of maps only where maps are trained."""
+    """All figures in the order of the page; those of prices and of the training of maps only where there are any."""
+    priced = (front,) if facts.prices else ()
     trained = (training,) if facts.curves else ()
-    order = (confirmation, history, simplex, weights, worth, proxy, walk, *trained, time_spent)
+    order = (confirmation, history, *priced, simplex, weights, worth, proxy, walk, *trained, time_spent)
     return tuple(draw(facts) for draw in order)
 
 

@@ -15,12 +15,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from geosearch import seeds
 from geosearch.geodesic.simplex import PAIRINGS, Weights, concentration_of
+from geosearch.search.front import scalarised
 from geosearch.search.space import Space
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluated:
-    """Mixtures that were evaluated, and their errors (n,); smaller is better, whatever the study's direction."""
+    """Mixtures that were evaluated, and their errors (n,); smaller is better, whatever the study's direction.
+
+    Where sources have prices, an error is one number for error and price together, weighed anew for every proposal.
+    """
 
     weights: Sequence[Weights]
     errors: np.ndarray
@@ -54,9 +58,11 @@ class MixtureSampler(optuna.samplers.BaseSampler):
             return self.space.params_of(random_weights(self.space, 1, rng)[0])
         sign = 1.0 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1.0
         errors = np.array([sign * float(old.value) for old in done])  # type: ignore[arg-type]
+        mixtures = [self.space.weights_of(old.params) for old in done]
+        if self.space.prices is not None:
+            errors = scalarised(errors, np.array([self.space.price(one) for one in mixtures]), rng)
         pending = [self.space.weights_of(old.params) for old in trials if old.state == TrialState.RUNNING]
-        evaluated = Evaluated([self.space.weights_of(old.params) for old in done], errors)
-        return self.space.params_of(self.propose(evaluated, pending, rng))
+        return self.space.params_of(self.propose(Evaluated(mixtures, errors), pending, rng))
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution

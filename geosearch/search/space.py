@@ -20,11 +20,18 @@ class Space:
 
     Under limits a point of the cube stands for the allowed mixture nearest to its own, so whatever a sampler
     proposes keeps to them.
+
+    Attributes:
+        m: number of sources.
+        simplex: from the cube to the weights and back.
+        limits: which mixtures are allowed; None if all are.
+        prices: of an image of each source, (m,); None if they do not matter.
     """
 
     m: int
     simplex: SimplexMap = Stick()
     limits: Limits | None = None
+    prices: tuple[float, ...] | None = None
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -45,6 +52,10 @@ class Space:
     def allowed(self, values: np.ndarray) -> np.ndarray:
         """The weights nearest to given ones that keep to the limits: (..., m) -> (..., m)."""
         return values if self.limits is None else self.limits.nearest(values)
+
+    def price(self, weights: Weights) -> float:
+        """Of an image of the mixture: the mean of its sources' prices by their weights; 0 without prices."""
+        return 0.0 if self.prices is None else float(weights.array @ np.array(self.prices))
 
     def nearest(self, weights: Weights) -> Weights:
         """A mixture as it is, or the nearest allowed one."""

@@ -44,6 +44,7 @@ def make_facts(
     long_names: bool = False,
     hostile: bool = False,
     channels: int = 1,
+    priced: bool = False,
 ) -> StudyFacts:
     """A study of m sources; `state` is "empty", "prepared", "baselines", "searching" or "finished"."""
     rng = np.random.default_rng(100 + m)
@@ -88,6 +89,7 @@ def make_facts(
         sources=tuple(SourceFacts(*row[:4], float(gram[i, i])) for i, row in enumerate(shelf)),
         gram=gram,
         projection=hull.projection().values,
+        prices=tuple(map(float, range(m))) if priced else None,
         trials=tuple(trials),
         best=best.number if best else None,
         trust=trust(*pairs.T) if len(pairs) else None,

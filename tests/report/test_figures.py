@@ -23,6 +23,7 @@ STATES = {
     "three sources": {"m": 3, "channels": 3},
     "twelve sources": {"m": 12, "state": "searching", "searched": 12},
     "long names": {"m": 6, "searched": 9, "long_names": True},
+    "prices": {"m": 5, "priced": True},
     "hostile names": {"m": 7, "hostile": True, "seeds": 1, "searched": 9},
 }
 
@@ -88,7 +89,18 @@ def test_text_is_large_enough_for_a_page_of_400_px(drawn):
 
 def test_every_picture_is_drawn_or_says_what_it_waits_for(drawn):
     facts, pictures = drawn
-    assert list(pictures) == ["confirmation", "history", "simplex", "weights", "worth", "proxy", "walk", "time"]
+    priced = ["front"] if facts.prices else []
+    assert list(pictures) == [
+        "confirmation",
+        "history",
+        *priced,
+        "simplex",
+        "weights",
+        "worth",
+        "proxy",
+        "walk",
+        "time",
+    ]
     for picture in pictures.values():
         assert (picture.figure is None) == bool(picture.missing)
         assert picture.how_to_read.endswith(".")
@@ -150,6 +162,25 @@ def test_bars_of_a_trial_add_up_to_one_and_show_its_concentration_and_error(fact
     assert [bar.get_width() for bar in axes.patches[:: rows.SHOWN]] == pytest.approx(best.weights)
     assert f"{best.error:.3f}" in texts(axes)
     assert "∞" in texts(axes)
+
+
+def test_the_front_joins_the_mixtures_that_none_beats_and_names_their_trials(facts_of):
+    facts = facts_of(m=4, priced=True)
+    axes = figures.front(facts).figure.axes[0]
+    line = next(line for line in axes.lines if line.get_label() == "the front")
+    prices, errors = line.get_xdata(), line.get_ydata()
+    assert (np.diff(prices) > 0).all()
+    assert (np.diff(errors) < 0).all()
+    done = [trial for trial in facts.trials if trial.error is not None]
+    assert errors[-1] == min(trial.error for trial in done)
+    assert prices[0] == min(facts.price(trial.weights) for trial in done)
+    numbers = {int(text.get_text()) for text in axes.texts}
+    named = sorted((facts.price(trial.weights), trial.error) for trial in done if trial.number in numbers)
+    assert named == list(zip(prices, errors, strict=True))
+
+
+def test_without_prices_there_is_no_front(facts_of):
+    assert "front" not in {picture.name for picture in figures.pictures(facts_of(m=3))}
 
 
 def test_twelve_sources_have_twelve_looks():
