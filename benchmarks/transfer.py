@@ -1,11 +1,11 @@
 """Everything that reports/transfer.md is made of, by one command; what is there already is not made again.
 
-    python benchmarks/transfer.py [--only regimes predictors pseudo_labels ternary contest]
+    python benchmarks/transfer.py [--only regimes predictors pseudo_labels surfaces contest]
     python benchmarks/transfer.py --quick
 
 Each part is a script of its own and can be run alone: where the choice of data pays (regimes.py), which cheap score
-tells the final error (predictors.py), how good pseudo-labels are (pseudo_labels.py), distance and error over a
-triangle (ternary.py), the search against everything else (contest.py). The results lie in reports/data, one line a
+tells the final error (predictors.py), how good pseudo-labels are (pseudo_labels.py), distance and error over
+whole hulls (surfaces.py), the search against everything else (contest.py). The results lie in reports/data, one line a
 run. About six hours on two cores in all; `--quick` runs three short studies instead, in a few minutes, and keeps their
 results apart. Needs $GEOSEARCH_DATA.
 """
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("regimes", "predictors", "pseudo_labels", "ternary", "contest")
+PARTS = ("regimes", "predictors", "pseudo_labels", "surfaces", "contest")
 DRAWN = ("transfer_figures", "transfer_page")
 
 

@@ -18,8 +18,7 @@ from predictors import agreements
 from regimes import ADAPTATIONS, SHOTS, STEPS, regime
 from scipy.stats import kendalltau
 from standings import read, standings
-from ternary import GRID, PARTS
-from ternary import TARGETS as TERNARY
+from surfaces import GRID, PARTS, SHELVES
 
 from geosearch.report import style
 from geosearch.search.baselines import CLOUD, MIXUP, POOLED, PROJECTION, UNIFORM
@@ -30,6 +29,7 @@ DATA, FIGURES = ROOT / "data", ROOT / "figures"
 WIDE = 7.6  # inches
 SHOWN = ("closed form", "held-out OTDD, source network", "held-out OTDD, pixels", "leave-one-out")
 JUDGE = "episodes, refined labels"
+TERNARY = ("mnist/3", "kmnist/3")
 
 
 def regimes() -> Figure:
@@ -106,20 +106,20 @@ def correlation() -> Figure:
 
 def ternary() -> Figure:
     """Distance and error over the same triangle, for each target."""
-    lines = Lines(DATA / "ternary.jsonl").all()
+    lines = Lines(DATA / "surfaces.jsonl").all()
     figure = Figure(figsize=(WIDE, 3.1 * len(TERNARY)), layout="constrained")
-    for axes_row, (target, sources) in zip(figure.subplots(len(TERNARY), 2), TERNARY.items(), strict=True):
+    for axes_row, shelf in zip(figure.subplots(len(TERNARY), 2), TERNARY, strict=True):
         for axes, field, title in zip(
             axes_row, ("otdd", "error"), ("held-out OTDD", f"test error after {SHORT} steps, %"), strict=True
         ):
-            values = np.array([_mean(lines, target, parts, field) for parts in GRID])
+            values = np.array([_mean(lines, shelf, index, field) for index in range(len(GRID))])
             values = 100 * values if field == "error" else values
-            _triangle(axes, values, sources, f"{target}: {title}", figure)
+            _triangle(axes, values, SHELVES[shelf], f"{shelf.split('/')[0]}: {title}", figure)
     return figure
 
 
-def _mean(lines: list[dict], target: str, parts: tuple[int, ...], field: str) -> float:
-    asked = {"target": target, "parts": "-".join(map(str, parts))}
+def _mean(lines: list[dict], shelf: str, index: int, field: str) -> float:
+    asked = {"shelf": shelf, "mixture": index, "concentration": "2.0"}
     return float(np.mean([line[field] for line in lines if asked.items() <= line["asked"].items()]))
 
 
@@ -164,7 +164,7 @@ def main() -> None:
         "regimes": ("regimes.jsonl", regimes),
         "predictors": ("predictors.jsonl", predictors),
         "correlation": ("predictors.jsonl", correlation),
-        "ternary": ("ternary.jsonl", ternary),
+        "ternary": ("surfaces.jsonl", ternary),
         "contest": ("contest.jsonl", contest),
     }
     for name, (data, draw) in drawings.items():

@@ -1,0 +1,111 @@
+"""What do error and distance look like over a whole hull? Short runs on grids of mixtures, kept as a table.
+
+    python benchmarks/surfaces.py [--shelves ...] [--concentrations 2 inf] [--seeds 2]
+
+Shelves of three sources: all 66 mixtures whose weights are tenths; shelves of five: 200 random mixtures. For each the
+held-out OTDD, the closed form, the validation error that a search minimises, and the test error (5 shots, a head
+trained on them), after 300 steps. The ternary maps of reports/transfer.md are drawn from it, and search strategies can
+be compared on it thousands of times. Results: reports/data/surfaces.jsonl; the same command goes on where it stopped.
+Needs $GEOSEARCH_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import nullcontext
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lines import Lines
+from mixtures import DATA, study_file
+
+from geosearch import seeds
+from geosearch.assemble import objective_of
+from geosearch.cache import Cache
+from geosearch.evaluate.adaptation import HeadOnly
+from geosearch.evaluate.train import pretrain
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
+from geosearch.options import space_of
+from geosearch.prepare import Prepared, prepare
+from geosearch.search.objective import Objective
+from geosearch.search.proxy import HeldOut
+
+FOLDER = Path(__file__).parents[1] / "reports" / "data"
+SHELVES = {
+    "mnist/3": ("usps", "kmnist", "az_letters"),
+    "kmnist/3": ("mnist", "fashion_mnist", "az_letters"),
+    "usps/3": ("mnist", "fashion_mnist", "az_letters"),
+    "az_letters/3": ("mnist", "usps", "kmnist"),
+    "mnist/5": ("usps", "fashion_mnist", "kmnist", "az_letters", "svhn_small"),
+    "kmnist/5": ("mnist", "usps", "fashion_mnist", "az_letters", "svhn_small"),
+}
+PARTS = 10  # the grid's steps along a side
+GRID = [(i, j, PARTS - i - j) for i in range(PARTS + 1) for j in range(PARTS + 1 - i)]
+SCATTERED = 200
+CONCENTRATIONS = (2.0, np.inf)
+
+
+def mixtures_of(shelf: str) -> list[tuple[float, ...]]:
+    """Weights of all mixtures of a shelf: the grid for three sources; corners, then points of the simplex for more."""
+    m = len(SHELVES[shelf])
+    if m == 3:
+        return [tuple(np.array(parts) / PARTS) for parts in GRID]
+    drawn = seeds.stream(0, "surfaces", shelf).dirichlet(np.full(m, 0.7), SCATTERED - m)
+    return [*map(tuple, np.eye(m)), *map(tuple, drawn)]
+
+
+@lru_cache(maxsize=1)
+def ground(shelf: str, seed: int) -> tuple[Prepared, HeldOut, Objective]:
+    file = study_file(shelf.split("/")[0], seed, "refined")
+    sources = tuple(f"npz:{DATA / source}.npz" for source in SHELVES[shelf])
+    file = file.model_copy(update={"domain": file.domain.model_copy(update={"sources": sources})})
+    cache = Cache.default()
+    ready = prepare(file, space_of(file), cache, lambda name: nullcontext())
+    held_out = HeldOut.of(ready.anchors, ready.target.held_out, samples=400, seed=seed)
+    return ready, held_out, objective_of(file, ready, cache)
+
+
+def point(shelf: str, seed: int, index: int, concentration: float) -> dict[str, Any]:
+    """Distances (squared feature units) and errors of one mixture; the test error is in [0, 1]."""
+    ready, held_out, objective = ground(shelf, seed)
+    weights = Weights.of(mixtures_of(shelf)[index], concentration=concentration)
+    number = seeds.integer(seed, "surfaces")
+    network = pretrain(Mixture(ready.anchors, weights), objective.recipe, number)
+    guess = HeadOnly().fit(network, ready.target.shots, number).predict(ready.target.test_images).argmax(1)
+    return {
+        "weights": [round(value, 6) for value in weights.values],
+        "closed_form": ready.hull.distance(weights),
+        "otdd": held_out.otdd(weights),
+        "validation": objective.judge.score(network, objective.images, number).squared_error,
+        "error": float((guess != ready.target.test_labels.reveal()).mean()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shelves", nargs="+", choices=SHELVES, default=list(SHELVES))
+    parser.add_argument("--concentrations", nargs="+", type=float, default=list(CONCENTRATIONS))
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    Lines(FOLDER / "surfaces.jsonl").fill(
+        [
+            (
+                {"shelf": shelf, "seed": seed, "mixture": index, "concentration": str(concentration)},
+                point,
+                (shelf, seed, index, concentration),
+            )
+            for seed in range(options.seeds)
+            for concentration in options.concentrations
+            for shelf in options.shelves
+            for index in range(len(mixtures_of(shelf)))
+        ],
+        jobs=options.jobs,
+    )
+
+
+if __name__ == "__main__":
+    main()
