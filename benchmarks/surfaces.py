@@ -5,13 +5,14 @@
 Shelves of three sources: all 66 mixtures whose weights are tenths; shelves of five: 200 random mixtures. For each the
 held-out OTDD, the closed form, the validation error that a search minimises, and the test error (5 shots, a head
 trained on them), after 300 steps. The ternary maps of reports/transfer.md are drawn from it, and search strategies can
-be compared on it thousands of times. Results: reports/data/surfaces.jsonl; the same command goes on where it stopped.
-Needs $GEOSEARCH_DATA.
+be compared on it thousands of times. Results: reports/data/surfaces.jsonl, grams.jsonl; the same command goes on where
+it stopped. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
 
 import argparse
+import time
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
@@ -72,16 +73,27 @@ def point(shelf: str, seed: int, index: int, concentration: float) -> dict[str, 
     """Distances (squared feature units) and errors of one mixture; the test error is in [0, 1]."""
     ready, held_out, objective = ground(shelf, seed)
     weights = Weights.of(mixtures_of(shelf)[index], concentration=concentration)
-    number = seeds.integer(seed, "surfaces")
+    number, start = seeds.integer(seed, "surfaces"), time.perf_counter()
+    otdd = held_out.otdd(weights)
+    looked = time.perf_counter()
     network = pretrain(Mixture(ready.anchors, weights), objective.recipe, number)
+    validation = objective.judge.score(network, objective.images, number).squared_error
+    seconds = {"look": looked - start, "training": time.perf_counter() - looked}
     guess = HeadOnly().fit(network, ready.target.shots, number).predict(ready.target.test_images).argmax(1)
     return {
         "weights": [round(value, 6) for value in weights.values],
         "closed_form": ready.hull.distance(weights),
-        "otdd": held_out.otdd(weights),
-        "validation": objective.judge.score(network, objective.images, number).squared_error,
+        "otdd": otdd,
+        "validation": validation,
         "error": float((guess != ready.target.test_labels.reveal()).mean()),
+        "seconds": seconds,
     }
+
+
+def gram(shelf: str, seed: int) -> dict[str, Any]:
+    """The hull's Gram matrices, all that a sampler knows of it."""
+    hull = ground(shelf, seed)[0].hull
+    return {"gram": hull.gram.tolist(), "gram_random": hull.gram_random.tolist()}
 
 
 def main() -> None:
@@ -104,6 +116,14 @@ def main() -> None:
             for index in range(len(mixtures_of(shelf)))
         ],
         jobs=options.jobs,
+    )
+    Lines(FOLDER / "grams.jsonl").fill(
+        [
+            ({"shelf": shelf, "seed": seed}, gram, (shelf, seed))
+            for seed in range(options.seeds)
+            for shelf in options.shelves
+        ],
+        jobs=1,
     )
 
 

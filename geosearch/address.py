@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from geosearch.config import parse_study, read_study
 from geosearch.errors import InvalidOption, StorageError
+from geosearch.search.storages import JOURNAL, journal_path
 from geosearch.search.store import explained, masked, sqlite_path, stored_settings
 from geosearch.sections import StudyFile
 
@@ -28,13 +29,13 @@ def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFi
         return file, storage or file.storage
     if storage:
         address = storage
-    elif "://" in text:
+    elif "://" in text or text.startswith(JOURNAL):
         address = text
     elif text.endswith(".db"):
         address = f"sqlite:///{text}"
     else:
         address = _usual(text)
-    path = sqlite_path(address)
+    path = sqlite_path(address) or journal_path(address)
     if path is not None and not path.exists():
         raise InvalidOption(
             f"no study '{text}': there is no database {path}; "
@@ -63,8 +64,12 @@ def shown(name: str, url: str) -> str:
 
 
 @contextmanager
-def alone(url: str) -> Iterator[None]:
-    """One process at a time may search a study that lies in a SQLite file.
+def alone(url: str, patience: float = 0.0) -> Iterator[None]:
+    """One process at a time may search a study that lies in a SQLite file by itself.
+
+    Args:
+        url: the database's address.
+        patience: seconds to wait for another process.
 
     Raises:
         StorageError: another process is at it.
@@ -75,10 +80,11 @@ def alone(url: str) -> Iterator[None]:
         return
     lock = FileLock(path.with_suffix(".lock"))
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=patience)
     except Timeout:
         raise StorageError(
-            f"another process is searching {path} at this moment; wait for it, or stop it first"
+            f"another process is searching {path} at this moment, by itself; wait for it, or stop it first "
+            "(with 'geosearch search --workers N', others can join)"
         ) from None
     with lock:
         try:

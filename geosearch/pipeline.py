@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from geosearch import seeds
-from geosearch.address import alone, put_aside, resolve
+from geosearch.address import put_aside, resolve
 from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.cache import Cache
 from geosearch.errors import InvalidOption
@@ -23,14 +25,17 @@ from geosearch.progress import Progress, Silent
 from geosearch.provenance import card_of
 from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.explain import explain
-from geosearch.search.objective import one_thread
-from geosearch.search.run import Search, best_of, ties_of
+from geosearch.search.objective import end_with, one_thread
+from geosearch.search.race import best_of, ties_of
+from geosearch.search.run import Search
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
+from geosearch.search.worker import Worker
 from geosearch.sections import StudyFile
 from geosearch.status import status_of
 from geosearch.synthesize.card import card
 from geosearch.synthesize.export import ImageFolderWriter, Writer, write_mixture
+from geosearch.together import Helpers, at_work, joined, search_among
 from geosearch.versions import versions
 
 
@@ -50,6 +55,7 @@ class Study:
         self.space = space
         self.cache = cache
         self.progress = progress
+        self._keeps_time = True
 
     @classmethod
     def open(
@@ -115,22 +121,43 @@ class Study:
         kept = self.store.recall("confirmation")
         return Confirmation.from_json(kept) if kept else None
 
-    def run(self, *, evaluations: int | None = None) -> Confirmation:
+    def run(self, *, evaluations: int | None = None, workers: int = 0) -> Confirmation:
         """Search until the budget is spent, then confirm; goes on where an earlier run stopped.
 
         Args:
             evaluations: a new total budget, if larger than the present one.
+            workers: processes on this machine that evaluate; without any, this one does. Changes no number.
         """
         if evaluations is not None and evaluations > self.file.search.evaluations:
             self.store.remember("evaluations", evaluations)
             search = self.file.search.model_copy(update={"evaluations": evaluations})
             self.file = self.file.model_copy(update={"search": search})
-        with alone(self.store.url):
+        with at_work(self.store, workers) as crew:
             self._require_budget()
+            if workers > self.file.search.jobs:
+                self._set_jobs(workers)
             job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)
-            job.run()
+            if crew is None:
+                job.run()
+            else:
+                ours = self.file, self.store.url, self.space, self.cache
+                search_among(crew, job, Helpers(workers, _work, ours, job), workers)
             self._explain(job)
             return self._confirm()
+
+    def work(self, *, jobs: int = 1) -> None:
+        """Evaluate what others propose, and propose if there are none, until the budget is spent.
+
+        Any number of processes on any machines that reach the database may do so, and leave at any time.
+
+        Args:
+            jobs: proposals evaluated side by side in this process.
+        """
+        self._set_jobs(jobs)
+        self._keeps_time = False  # the times of a study's stages are those of its search
+        with joined(self.store) as crew:
+            self._require_budget()
+            Worker(search_of(self.file, self.prepared, self.store, self.cache, self.progress), crew).run()
 
     def synthesize(
         self,
@@ -268,4 +295,17 @@ class Study:
         self.progress.event("stage", name=name)
         start = time.perf_counter()
         yield
-        self.store.add_seconds(name, time.perf_counter() - start)
+        if self._keeps_time:
+            self.store.add_seconds(name, time.perf_counter() - start)
+
+    def _set_jobs(self, jobs: int) -> None:
+        search = self.file.search.model_copy(update={"jobs": jobs})
+        self.file = self.file.model_copy(update={"search": search})
+
+
+def _work(file: StudyFile, storage: str, space: MixingSpace, cache: Cache) -> None:
+    """What a worker process on this machine runs."""
+    parent = os.getppid()
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+    own = space if isinstance(space, OwnSpace) else None
+    Study.open(file, storage=storage, space=own, cache=cache).work()

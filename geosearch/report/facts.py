@@ -16,7 +16,8 @@ from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.explain import LeftOut
 from geosearch.search.proxy import Trust
-from geosearch.search.run import best_of, proxy_trust
+from geosearch.search.race import best_of
+from geosearch.search.run import proxy_trust
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
 

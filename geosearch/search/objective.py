@@ -110,12 +110,12 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
 
 def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     if not any(thread.name == _WATCH for thread in threading.enumerate()):
-        threading.Thread(target=_end_with, args=(parent,), name=_WATCH, daemon=True).start()
+        threading.Thread(target=end_with, args=(parent,), name=_WATCH, daemon=True).start()
     with one_thread():
         return function(*arguments)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """Leave when the search is gone: a killed search must not leave trainings behind."""
     while os.getppid() == parent:
         time.sleep(0.5)

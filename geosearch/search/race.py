@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from geosearch.errors import GeosearchError
+from geosearch.search.store import TrialFacts
 
 EQUALLY = 2  # rounds in which every finalist runs; with one run each there is no noise to speak of
 APART = 2.0  # standard errors of a difference beyond which a finalist is out
@@ -96,3 +100,33 @@ def _behind(values: Sequence[Sequence[float]], i: int) -> bool:
     noise = _noise(values)
     error = np.sqrt(noise * (1 / len(values[i]) + 1 / len(values[leader])))
     return bool(means[i] - means[leader] > APART * error) if np.isfinite(noise) else False
+
+
+def best_of(trials: Iterable[TrialFacts]) -> TrialFacts:
+    """The trial with the least error after the long recipe; before there is one, after the short recipe.
+
+    Raises:
+        GeosearchError: no trial is complete.
+    """
+    complete = [trial for trial in trials if trial.state == "complete"]
+    if not complete:
+        raise GeosearchError("the study has no completed trial yet; run 'geosearch search STUDY.toml' first")
+    finalists = [trial for trial in complete if trial.long_error is not None]
+    if finalists:
+        return min(finalists, key=lambda trial: (trial.long_error, trial.number))
+    return min(complete, key=lambda trial: (trial.error, trial.number))
+
+
+def ties_of(trials: Iterable[TrialFacts]) -> tuple[TrialFacts, ...]:
+    """Finalists that the race could not tell from the best: the difference lies within two standard deviations."""
+    raced = [trial for trial in trials if trial.long_error is not None]
+    if not raced:
+        return ()
+    best = best_of(raced)
+    return tuple(trial for trial in raced if trial.number != best.number and _overlap(trial, best))
+
+
+def _overlap(a: TrialFacts, b: TrialFacts) -> bool:
+    if a.long_error is None or b.long_error is None or a.long_deviation is None or b.long_deviation is None:
+        return False
+    return abs(a.long_error - b.long_error) <= APART * math.hypot(a.long_deviation, b.long_deviation)

@@ -31,9 +31,9 @@ from geosearch.search.objective import Objective, one_thread
 from geosearch.search.promotion import share_to_train
 from geosearch.search.proxy import HeldOut, Trust, trust
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
-from geosearch.search.race import APART, race
+from geosearch.search.race import best_of, race
 from geosearch.search.sampler import Given, sampler_for
-from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.store import StudyStore, TrialFacts, place_of
 
 PATIENCE = 6  # proposals of a round that may be stopped early before one is drawn at random and let through
 _REPEATS = "repeats trial"
@@ -90,32 +90,42 @@ class Search:
         """
         self.store.reap()
         with one_thread():
-            while self._left() > 0:
-                with self._timed("evaluations"):
-                    self._round()
-            if self.experience:
-                done = [trial for trial in self.store.trials() if trial.error is not None]
-                errors = np.array([trial.error for trial in done])
-                self.store.remember("likeness", self.experience.likeness([trial.point for trial in done], errors))
-            with self._timed("finalists"):
-                self._promote()
+            while self.left() > 0:
+                with self.timed("evaluations"):
+                    self.evaluate(self.propose())
+        return self.finish()
+
+    def finish(self) -> TrialFacts:
+        """Evaluate the finalists at length, once; returns the best trial."""
+        if self.experience:
+            done = [(trial.point, trial.error) for trial in self.store.trials() if trial.error is not None]
+            likeness = self.experience.likeness([point for point, _ in done], np.array([error for _, error in done]))
+            self.store.remember("likeness", likeness)
+        with one_thread(), self.timed("finalists"):
+            self._promote()
         return best_of(self.store.trials())
 
-    def _left(self) -> int:
+    def left(self) -> int:
+        """Evaluations of the budget that are not complete."""
         return self.options.evaluations - sum(trial.state == "complete" for trial in self.store.trials())
 
-    def _round(self) -> None:
-        """Ask for the missing proposals of the first round that is not full, then evaluate them."""
+    def propose(self) -> list[tuple[optuna.Trial, Weights]]:
+        """Ask for the missing proposals of the first round that is not full; none while an earlier one is at work."""
         trials = self.store.trials()
         filled = Counter(trial.round for trial in trials if trial.state != "pruned")
+        live = {place_of(trial): trial for trial in self.store.live()}
+        filled.update(number for number, _ in live)
         number = next(r for r in count() if filled[r] < self.options.batch)
+        if any(earlier < number for earlier, _ in live):
+            return []
+        beside = [self.store.space.weights_of(trial.params) for trial in live.values()]
         agreement = proxy_trust([trial for trial in trials if trial.round < number])
         self.progress.event("trust", tau=agreement.tau, trusted=agreement.trusted)
         share = share_to_train(agreement, self.options.look, max(agreement.trials, 1))
         self.store.study.pruner = RungPruner(keep=share)
-        done = {trial.index for trial in trials if trial.round == number}
+        done = {trial.index for trial in trials if trial.round == number} | {index for _, index in live}
         abandoned = self.store.abandoned()
-        missing = min(self.options.batch - filled[number], self._left())
+        missing = min(self.options.batch - filled[number], self.left() - len(live))
         asked: list[tuple[optuna.Trial, Weights]] = []
         for index in count():
             if len(asked) == missing:
@@ -124,9 +134,10 @@ class Search:
                 before = abandoned.get((number, index))
                 proposal = self._ask(number, index, before)
                 accepted = before and filled[number]  # one of the round was told, so all of it had been let through
-                if accepted or not self._stopped(*proposal, index, [point for _, point in asked], trials, agreement):
+                if accepted or not self._stopped(*proposal, index, beside, trials, agreement):
                     asked.append(proposal)
-        self._evaluate(asked)
+                    beside.append(proposal[1])
+        return asked
 
     def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
         """The proposal of this round and place: a baseline, `params` asked before a crash, or the sampler's."""
@@ -189,7 +200,12 @@ class Search:
         self.progress.event("pruned", trial=trial.number, reason=reason)
         return True
 
-    def _evaluate(self, asked: Sequence[tuple[optuna.Trial, Weights]]) -> None:
+    def evaluate(self, asked: Sequence[tuple[optuna.Trial, Weights]]) -> None:
+        """Train what was asked for, side by side, and tell the study.
+
+        Raises:
+            GeosearchError: several trainings in a row failed.
+        """
         results = self.objective.many([(point, None, 0) for _, point in asked], jobs=self.options.jobs)
         for (trial, _), result in zip(asked, results, strict=True):
             if isinstance(result, TrainingFailed):
@@ -204,7 +220,7 @@ class Search:
                 trial=trial.number,
                 role=trial.user_attrs["proposal"]["role"],
                 error=result.squared_error,
-                done=self.options.evaluations - self._left(),
+                done=self.options.evaluations - self.left(),
                 total=self.options.evaluations,
                 best=best_of(self.store.trials()).error,
             )
@@ -245,42 +261,13 @@ class Search:
         self.store.remember("raced", asked)
 
     @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time of what is done in this context to the stage's."""
         start = time.perf_counter()
         try:
             yield
         finally:
             self.store.add_seconds(stage, time.perf_counter() - start)
-
-
-def best_of(trials: Iterable[TrialFacts]) -> TrialFacts:
-    """The trial with the least error after the long recipe; before there is one, after the short recipe.
-
-    Raises:
-        GeosearchError: no trial is complete.
-    """
-    complete = [trial for trial in trials if trial.state == "complete"]
-    if not complete:
-        raise GeosearchError("the study has no completed trial yet; run 'geosearch search STUDY.toml' first")
-    finalists = [trial for trial in complete if trial.long_error is not None]
-    if finalists:
-        return min(finalists, key=lambda trial: (trial.long_error, trial.number))
-    return min(complete, key=lambda trial: (trial.error, trial.number))
-
-
-def ties_of(trials: Iterable[TrialFacts]) -> tuple[TrialFacts, ...]:
-    """Finalists that the race could not tell from the best: the difference lies within two standard deviations."""
-    raced = [trial for trial in trials if trial.long_error is not None]
-    if not raced:
-        return ()
-    best = best_of(raced)
-    return tuple(trial for trial in raced if trial.number != best.number and _overlap(trial, best))
-
-
-def _overlap(a: TrialFacts, b: TrialFacts) -> bool:
-    if a.long_error is None or b.long_error is None or a.long_deviation is None or b.long_deviation is None:
-        return False
-    return abs(a.long_error - b.long_error) <= APART * math.hypot(a.long_deviation, b.long_deviation)
 
 
 def proxy_trust(trials: Iterable[TrialFacts]) -> Trust:

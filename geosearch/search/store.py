@@ -18,6 +18,7 @@ from geosearch.errors import StorageError, StudyMismatch
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.space import Space
+from geosearch.search.storages import GRPC, JOURNAL, storage_at
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -117,23 +118,27 @@ class StudyStore:
         found = [
             self._facts(trial, notes.get(str(trial.number), {}))
             for trial in self.study.get_trials(deepcopy=False)
-            if trial.state.is_finished() and not _reaped(trial)
+            if trial.state.is_finished() and not given_up(trial)
         ]
         return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
 
+    def live(self) -> list[FrozenTrial]:
+        """Trials that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
+        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+
     def reap(self) -> int:
-        """Fail the trials that a killed process left running; their proposals will be made again."""
-        stale = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        """Fail the trials that killed processes left unfinished; their proposals will be made again."""
+        stale = self.live()
         for trial in stale:
-            self.study.tell(trial.number, state=TrialState.FAIL)
+            self.study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
         return len(stale)
 
     def abandoned(self) -> dict[tuple[int, int], dict[str, Any]]:
         """(round, index) -> parameters of the reaped proposals that had been asked for in full."""
         return {
-            (trial.user_attrs["proposal"]["round"], trial.user_attrs["proposal"]["index"]): trial.params
+            place_of(trial): trial.params
             for trial in self.study.get_trials(deepcopy=False)
-            if _reaped(trial) and "proposal" in trial.user_attrs
+            if given_up(trial) and "proposal" in trial.user_attrs
         }
 
     def note(self, number: int, **facts: Any) -> None:
@@ -180,6 +185,11 @@ class StudyStore:
         )
 
 
+def place_of(trial: FrozenTrial) -> tuple[int, int]:
+    """Round of a proposal, and its place in it."""
+    return trial.user_attrs["proposal"]["round"], trial.user_attrs["proposal"]["index"]
+
+
 def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
     """Name and settings of the study in a database, without opening it for a search.
 
@@ -203,6 +213,8 @@ def sqlite_path(url: str) -> Path | None:
 
 def masked(url: str) -> str:
     """The address with its password hidden, fit for messages and pages."""
+    if url.startswith((JOURNAL, GRPC)):
+        return url
     try:
         return sqlalchemy.make_url(url).render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:
@@ -239,8 +251,7 @@ def explained(url: str) -> Iterator[None]:
 def _storage(url: str) -> optuna.storages.BaseStorage:
     if path := sqlite_path(url):
         path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"connect_args": {"timeout": 300}} if url.startswith("sqlite") else {}
-    return optuna.storages.RDBStorage(url, engine_kwargs=options)
+    return storage_at(url)
 
 
 def _check_sqlite(url: str, *, must_exist: bool = False) -> None:
@@ -283,6 +294,6 @@ def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where:
         )
 
 
-def _reaped(trial: FrozenTrial) -> bool:
+def given_up(trial: FrozenTrial) -> bool:
     """A trial that failed on its own account says so; one that was cut off does not."""
     return trial.state == TrialState.FAIL and "failure" not in trial.user_attrs

@@ -1,0 +1,109 @@
+"""Storages: what an address of a study database stands for, and what each kind needs to be shared."""
+
+from __future__ import annotations
+
+import random
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import optuna
+import sqlalchemy
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy import event
+
+from geosearch.errors import StorageError
+
+JOURNAL, GRPC = "journal:", "grpc://"
+_POSTGRES = ("postgresql://", "postgres://")
+_TRIES = 5  # workers that start together find the tables half made
+
+
+def storage_at(url: str) -> optuna.storages.BaseStorage:
+    """Connect to a study database.
+
+    Args:
+        url: ``journal:PATH``, a file that every process appends to; ``grpc://HOST:PORT``, Optuna's proxy in front of
+            a database; else an SQLAlchemy address, e.g. ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+
+    Raises:
+        StorageError: a driver is missing, or the address or its file cannot be read.
+    """
+    if path := journal_path(url):
+        return _journal(path)
+    if url.startswith(GRPC):
+        return _proxy(url)
+    if url.startswith("sqlite"):
+        return _exclusive(_relational(url, {"connect_args": {"timeout": 300}}))
+    if url.startswith(_POSTGRES):
+        if find_spec("psycopg2") is None:
+            raise StorageError("PostgreSQL needs its driver; pip install 'geosearch[postgres]'")
+        url = f"postgresql+psycopg2://{url.partition('://')[2]}"  # SQLAlchemy's default differs between its versions
+    return _relational(url, {"pool_pre_ping": True})
+
+
+def journal_path(url: str) -> Path | None:
+    """The file behind an address like journal:/shared/mnist.journal; None for other storages."""
+    return Path(url.removeprefix(JOURNAL)).expanduser() if url.startswith(JOURNAL) else None
+
+
+def _relational(url: str, options: dict[str, object]) -> optuna.storages.RDBStorage:
+    """Tables are made by whoever comes first; the others, who found them half made, look again."""
+    for attempt in range(_TRIES):
+        try:
+            return optuna.storages.RDBStorage(url, engine_kwargs=options)
+        except (
+            sqlalchemy.exc.IntegrityError,
+            sqlalchemy.exc.ProgrammingError,
+            sqlalchemy.exc.OperationalError,
+        ) as error:
+            already = any(word in str(error) for word in ("already exists", "duplicate key", "pg_type"))
+            if not already or attempt == _TRIES - 1:
+                raise
+            time.sleep(0.2 * (attempt + random.random()))
+    raise AssertionError("unreachable")
+
+
+def _exclusive(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorage:
+    """Let every transaction take SQLite's write lock as it begins.
+
+    SQLite has no SELECT ... FOR UPDATE: of two workers that read "waiting", both would go on to write "running".
+    Source: SQLAlchemy's documentation of pysqlite, on serializable isolation.
+    """
+
+    @event.listens_for(storage.engine, "connect")
+    def _leave_transactions_to_us(connection, _record):  # type: ignore[no-untyped-def]
+        connection.isolation_level = None
+
+    @event.listens_for(storage.engine, "begin")
+    def _begin(connection):  # type: ignore[no-untyped-def]
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    storage.engine.dispose()  # connections made before the listeners were there
+    return storage
+
+
+def _journal(path: Path) -> optuna.storages.JournalStorage:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+    except OSError as error:
+        raise StorageError(f"cannot use the journal {path}: {error.strerror or error}; choose another file") from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise StorageError(
+            f"{path} is not a journal of Optuna, or is damaged ({error}); restore it from a copy, or move it away"
+        ) from error
+
+
+def _proxy(url: str) -> optuna.storages.BaseStorage:
+    if find_spec("grpc") is None:
+        raise StorageError("a gRPC proxy needs grpcio; pip install 'geosearch[grpc]'")
+    host, _, port = url.removeprefix(GRPC).rstrip("/").rpartition(":")
+    if not host or not port.isdigit():
+        raise StorageError(f"expected grpc://HOST:PORT, got {url.rpartition('@')[2]}")
+    storage = optuna.storages.GrpcStorageProxy(host=host, port=int(port))
+    try:
+        storage.wait_server_ready(timeout=20)
+    except Exception as error:  # grpc.FutureTimeoutError, which cannot be named where grpc is absent
+        raise StorageError(f"no gRPC proxy answers at {host}:{port}; start it, see SCALING.md") from error
+    return storage
