@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from geosearch.cache import atomic_write
+from geosearch.atomic import atomic_write
 from geosearch.report import style
 from geosearch.report.facts import SourceFacts, StudyFacts
 from geosearch.report.figures import pictures
