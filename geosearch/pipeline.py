@@ -27,6 +27,7 @@ from geosearch.search.objective import one_thread
 from geosearch.search.run import Search, best_of, ties_of
 from geosearch.search.space import Space
 from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.troubles import explained, readable
 from geosearch.search.verdict import Confirmation
 from geosearch.sections import StudyFile
 from geosearch.status import status_of
@@ -116,7 +117,8 @@ class Study:
     def confirmation(self) -> Confirmation | None:
         """What the test part said of the best trial; None before the end of a run."""
         kept = self.store.recall("confirmation")
-        return Confirmation.from_json(kept) if kept else None
+        with readable(self.store.url):
+            return Confirmation.from_json(kept) if kept else None
 
     def run(self, *, evaluations: int | None = None) -> Confirmation:
         """Search until the budget is spent, then confirm; goes on where an earlier run stopped.
@@ -128,7 +130,7 @@ class Study:
             self.store.remember("evaluations", evaluations)
             search = self.file.search.model_copy(update={"evaluations": evaluations})
             self.file = self.file.model_copy(update={"search": search})
-        with alone(self.store.url):
+        with alone(self.store.url), explained(self.store.url):
             self._require_budget()
             job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)
             job.run()

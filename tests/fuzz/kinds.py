@@ -44,7 +44,12 @@ class Stage:
                 assert main(["search", "tiny.toml"]) == 0, said.getvalue()
         made = blobs("pictures", 3, 6, size=12)
         for number, (image, label) in enumerate(zip(made.images[..., 0], made.labels, strict=True)):
-            file = stage.good / "pictures" / f"class-{label}" / f"{number}.{('png', 'jpg', 'gif', 'tif', 'webp', 'pgm')[number % 6]}"
+            file = (
+                stage.good
+                / "pictures"
+                / f"class-{label}"
+                / f"{number}.{('png', 'jpg', 'gif', 'tif', 'webp', 'pgm')[number % 6]}"
+            )
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(file)
         return stage
@@ -87,7 +92,11 @@ def database(rng: random.Random, stage: Stage) -> arena.Outcome:
     draw = rng.random()
     if draw > 0.9:
         shutil.copytree(stage.good / "cache", bad / "cache")
-        command = ["report", "study.db", "--out", "page"] if draw > 0.97 else ["synthesize", "study.db", "--out", "set", "--size", "9"]
+        command = (
+            ["report", "study.db", "--out", "page"]
+            if draw > 0.97
+            else ["synthesize", "study.db", "--out", "set", "--size", "9"]
+        )
     else:
         command = ["status", "study.db", *(["--json"] if rng.random() < 0.5 else [])]
     return arena.run(command, bad)
@@ -95,7 +104,9 @@ def database(rng: random.Random, stage: Stage) -> arena.Outcome:
 
 def address(rng: random.Random, stage: Stage) -> arena.Outcome:
     bad = stage.fresh()
-    write_toml(bad / "tiny.toml", {**tiny(stage.good), "search": {"evaluations": 1}})  # refused once the database is open
+    write_toml(
+        bad / "tiny.toml", {**tiny(stage.good), "search": {"evaluations": 1}}
+    )  # refused once the database is open
     text = mutations.address(rng, SECRET)
     command = ["status", text] if rng.random() < 0.5 else ["search", "tiny.toml", "--storage", text]
     return arena.run(command, bad, secret=SECRET)
@@ -105,14 +116,15 @@ def arguments(rng: random.Random, stage: Stage) -> arena.Outcome:
     bad = stage.fresh()
     number, text = str(rng.choice(mutations.HUGE)), rng.choice(mutations.TEXTS).replace("\x00", "")
     near = f"npz:{stage.good}/near.npz"
+    shutil.copy(stage.good / "studies" / "tiny.db", bad / "tiny.db")
     return arena.run(
         rng.choice((
             ["distance", near, near, *SMALL, "--seed", number],
             ["distance", near, near, "--samples", number, "--size", "12"],
             ["distance", near, near, "--samples", "20", "--size", number],
             ["distance", near, text],
-            ["synthesize", str(stage.good / "studies" / "tiny.db"), "--out", "set", "--trial", number],
-            ["synthesize", str(stage.good / "studies" / "tiny.db"), "--out", text.replace("/", "-") or "x", "--size", "0"],
+            ["synthesize", "tiny.db", "--out", "set", "--trial", number],
+            ["synthesize", "tiny.db", "--out", text.replace("/", "-") or "x", "--size", "0"],
             ["status", text],
             ["check", text],
             ["report", text],

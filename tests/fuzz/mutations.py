@@ -133,13 +133,17 @@ def database(rng: random.Random, path: Path) -> None:
 
 def address(rng: random.Random, secret: str) -> str:
     """Something like a storage address, most with a password in it."""
-    user = rng.choice((f"me:{secret}@", f"me:{secret}@", f":{secret}@", "me@", "", f"me:{secret}%40@", f"{secret}:x@@"))
+    user = rng.choice(
+        (f"me:{secret}@", f"me:{secret}@", f":{secret}@", "me@", "", f"me:{secret}%40@", f"me:x{secret}@@")
+    )
     kind = rng.choice((
         "postgresql", "postgresql+psycopg2", "mysql", "mysql+pymysql", "oracle", "mssql", "redis", "sqlite", "http",
         "sqlite+pysqlite", "journal", "grpc", "", "POSTGRESQL", "file", "sqlite+aiosqlite",
     ))  # fmt: skip
     host = rng.choice(("127.0.0.1:1", "localhost:1", "127.0.0.1:99999", "127.0.0.1:x", "[::1]:1", ""))
-    tail = rng.choice(("x", "", "x?password=" + secret, "x?mode=ro&uri=true", "\x00", "a/b", "?", "%zz", "x#y", "x" * 300))
+    tail = rng.choice(
+        ("x", "", "x?password=" + secret, "x?mode=ro&uri=true", "\x00", "a/b", "?", "%zz", "x#y", "x" * 300)
+    )
     text = f"{kind}://{user}{host}/{tail}"
     if rng.random() < 0.5:
         at = rng.randrange(len(text) + 1)
@@ -192,7 +196,9 @@ def _odd_arrays(rng: random.Random, path: Path, good: dict[str, np.ndarray]) -> 
 
 def _odd_headers(rng: random.Random, path: Path, good: dict[str, np.ndarray]) -> None:
     """A member whose npy header promises something else than follows."""
-    shape = rng.choice(("(1099511627776,)", "(-5, 3)", "(2147483648, 2147483648)", "(160,)", "()", "(0, 12, 12)", "None"))
+    shape = rng.choice(
+        ("(1099511627776,)", "(-5, 3)", "(2147483648, 2147483648)", "(160,)", "()", "(0, 12, 12)", "None")
+    )
     kind = rng.choice(("'|u1'", "'|O'", "'<U1000000000'", "'<f8'", "'|V0'", "[('a', '<i4')]", "'?!'", "'<i8'", "7"))
     header = f"{{'descr': {kind}, 'fortran_order': {rng.choice(('True', 'False', '3'))}, 'shape': {shape}, }}"
     if rng.random() < 0.2:
@@ -213,7 +219,9 @@ def _odd_archive(rng: random.Random, path: Path, good: dict[str, np.ndarray]) ->
             buffer = io.BytesIO()
             np.save(buffer, array)
             content = bytes_(rng, buffer.getvalue()) if rng.random() < 0.3 else buffer.getvalue()
-            archive.writestr(rng.choice((f"{name}.npy", f"{name}.npy", name, f"../../{name}.npy", f"/{name}.npy")), content)
+            archive.writestr(
+                rng.choice((f"{name}.npy", f"{name}.npy", name, f"../../{name}.npy", f"/{name}.npy")), content
+            )
         if rng.random() < 0.3:
             with archive.open("bomb.npy", "w") as member:
                 for _ in range(64):
