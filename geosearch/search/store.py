@@ -49,7 +49,7 @@ class TrialFacts:
     long_runs: int = 0  # trainings with the long recipe
     long_seconds: float = 0.0  # what they took
     proxy_seconds: float = 0.0  # what held_out_otdd took
-    reason: str = ""  # why it was pruned or failed
+    reason: str = ""  # why it was pruned or failed, or what was odd about its training
 
     @property
     def point(self) -> Weights:
@@ -174,15 +174,15 @@ class StudyStore:
             concentration=point.concentration,
             pairing=point.pairing,
             closed_form=float(proposal["closed_form"]),
-            held_out_otdd=trial.intermediate_values.get(PROXY_RUNG),
-            error=trial.value if trial.state == TrialState.COMPLETE else None,
-            top1_error=result.get("top1_error"),
-            long_error=notes.get("long_error"),
-            long_deviation=notes.get("long_deviation"),
-            long_runs=notes.get("long_runs", 0),
-            long_seconds=notes.get("long_seconds", 0.0),
-            proxy_seconds=trial.user_attrs.get("proxy_seconds", 0.0),
-            wall_seconds=result.get("wall_seconds", 0.0),
+            held_out_otdd=_number(trial.intermediate_values.get(PROXY_RUNG)),
+            error=_number(trial.value) if trial.state == TrialState.COMPLETE else None,
+            top1_error=_number(result.get("top1_error")),
+            long_error=_number(notes.get("long_error")),
+            long_deviation=_number(notes.get("long_deviation")),
+            long_runs=int(notes.get("long_runs", 0)),
+            long_seconds=float(notes.get("long_seconds", 0.0)),
+            proxy_seconds=float(trial.user_attrs.get("proxy_seconds", 0.0)),
+            wall_seconds=float(result.get("wall_seconds", 0.0)),
             round=int(proposal["round"]),
             index=int(proposal["index"]),
             reason=trial.user_attrs.get("failure", trial.user_attrs.get("reason", "")),
@@ -271,3 +271,7 @@ def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where:
 def _reaped(trial: FrozenTrial) -> bool:
     """A trial that failed on its own account says so; one that was cut off does not."""
     return trial.state == TrialState.FAIL and "failure" not in trial.user_attrs
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
