@@ -10,8 +10,10 @@ from filelock import FileLock, Timeout
 
 from geosearch.config import parse_study, read_study
 from geosearch.errors import InvalidOption, StorageError
+from geosearch.masking import masked
 from geosearch.search.storages import JOURNAL, journal_path
-from geosearch.search.store import explained, masked, sqlite_path, stored_settings
+from geosearch.search.store import sqlite_path, stored_settings
+from geosearch.search.troubles import explained
 from geosearch.sections import StudyFile
 
 
@@ -38,11 +40,11 @@ def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFi
     path = sqlite_path(address) or journal_path(address)
     if path is not None and not path.exists():
         raise InvalidOption(
-            f"no study '{text}': there is no database {path}; "
+            f"no study '{masked(text)}': there is no database {masked(str(path))}; "
             "give a study file (.toml), the name of a study in studies/, or a database address"
         )
     _, settings = stored_settings(address)
-    return parse_study(settings, address), address
+    return parse_study(settings, masked(address)), address
 
 
 def put_aside(address: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from geosearch import __version__
 from geosearch.errors import GeosearchError
+from geosearch.progress import Terminated
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 on success, 2 on an error of the user's, 130 when interrupted."""
+    """Run one command; 0 on success, 2 on an error of the user's, 130 when interrupted, 143 when terminated."""
     options = _parser().parse_args(arguments)
     warnings.showwarning = lambda message, *_, **__: print(f"geosearch: warning: {message}", file=sys.stderr)
     try:
@@ -29,9 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GeosearchError as error:
         print(f"geosearch: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as request:
         print("\ngeosearch: stopped; run the same command again to go on where it was", file=sys.stderr)
-        return 130
+        return 143 if isinstance(request, Terminated) else 130
     except BrokenPipeError:
         return 0
     return 0

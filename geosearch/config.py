@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from geosearch.errors import InvalidOption
+from geosearch.masking import masked
 from geosearch.sections import StudyFile
 
 
@@ -50,7 +51,9 @@ def expand(text: str) -> str:
     """
     for variable in re.findall(r"\$\{(\w+)\}", text):
         if variable not in os.environ:
-            raise InvalidOption(f"'{text}' needs the environment variable {variable}, which is not set; export it")
+            raise InvalidOption(
+                f"'{masked(text)}' needs the environment variable {variable}, which is not set; export it"
+            )
     return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text)
 
 

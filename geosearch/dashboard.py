@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from geosearch.errors import GeosearchError, InvalidOption
+from geosearch.masking import masked
 from geosearch.pipeline import Study
 from geosearch.search.store import sqlite_path
 
@@ -26,7 +27,7 @@ def serve(study: str, *, port: int = 8080) -> None:
     url = Study.open(study).store.url
     path = sqlite_path(url)
     if path is None:
-        raise InvalidOption(f"the dashboard copies SQLite files only; run: optuna-dashboard {url.split('@')[-1]}")
+        raise InvalidOption(f"the dashboard copies SQLite files only; run: optuna-dashboard {masked(url)}")
     folder = Path(tempfile.mkdtemp(prefix="geosearch-dashboard-"))
     try:
         copy = folder / path.name

@@ -29,6 +29,7 @@ from geosearch.search.objective import end_with, one_thread
 from geosearch.search.race import best_of, ties_of
 from geosearch.search.run import Search
 from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.troubles import explained, readable
 from geosearch.search.verdict import Confirmation
 from geosearch.search.worker import Worker
 from geosearch.sections import StudyFile
@@ -119,7 +120,8 @@ class Study:
     def confirmation(self) -> Confirmation | None:
         """What the test part said of the best trial; None before the end of a run."""
         kept = self.store.recall("confirmation")
-        return Confirmation.from_json(kept) if kept else None
+        with readable(self.store.url):
+            return Confirmation.from_json(kept) if kept else None
 
     def run(self, *, evaluations: int | None = None, workers: int = 0) -> Confirmation:
         """Search until the budget is spent, then confirm; goes on where an earlier run stopped.
@@ -132,7 +134,7 @@ class Study:
             self.store.remember("evaluations", evaluations)
             search = self.file.search.model_copy(update={"evaluations": evaluations})
             self.file = self.file.model_copy(update={"search": search})
-        with at_work(self.store, workers) as crew:
+        with at_work(self.store, workers) as crew, explained(self.store.url):
             self._require_budget()
             if workers > self.file.search.jobs:
                 self._set_jobs(workers)

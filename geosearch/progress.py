@@ -100,8 +100,12 @@ class Live:
         self._bars.update(self._tasks[name], completed=facts["done"], note=note)
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM), as schedulers do when time is up."""
+
+
 class Interruptible:
-    """Passes events on, and ends the run at the next one if an interrupt was lost on its way.
+    """Passes events on, and ends the run at the next one if a request to stop was lost on its way.
 
     Python drops a KeyboardInterrupt that is raised inside a destructor or a callback from C; a run that was
     asked to stop must not go on for that.
@@ -109,23 +113,24 @@ class Interruptible:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._asked = False
+        self._asked: type[KeyboardInterrupt] | None = None
 
     def __enter__(self) -> Interruptible:
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        self._before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def event(self, kind: str, **facts: Any) -> None:
         if self._asked:
-            raise KeyboardInterrupt
+            raise self._asked
         self._progress.event(kind, **facts)
 
-    def _interrupt(self, *_: object) -> None:
-        self._asked = True
-        raise KeyboardInterrupt
+    def _interrupt(self, number: int, _: object) -> None:
+        self._asked = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise self._asked
 
 
 def _finite(value: Any) -> Any:

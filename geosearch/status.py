@@ -27,6 +27,7 @@ def status_of(study: Study) -> dict[str, Any]:
         "complete": states["complete"],
         "pruned": states["pruned"],
         "failed": states["failed"],
+        "failures": [{"trial": trial.number, "reason": trial.reason} for trial in trials if trial.state == "failed"],
         "best": best and {**asdict(best), "concentration": str(best.concentration)},
         "front": [{"trial": trial.number, "error": trial.error, "price": price} for trial, price in priced(study)],
         "ties": [trial.number for trial in study.ties],
@@ -41,8 +42,9 @@ def status_of(study: Study) -> dict[str, Any]:
 
 def status_text(study: Study) -> str:
     """For a terminal: the best mixture, how far the proxy is trusted, the confirmation and its verdict."""
+    failures = _failures(study)
     if not any(trial.state == "complete" for trial in study.trials):
-        return f"study {study.name}: no trial yet"
+        return "\n".join([f"study {study.name}: no trial yet", *failures])
     best, confirmation = study.best, study.confirmation
     names = study.source_names
     weights = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, best.weights, strict=True) if share > 0.005)
@@ -53,6 +55,7 @@ def status_text(study: Study) -> str:
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
         f"  proxy     {proxy_trust(study.trials).sentence()}",
         f"  rungs     {'; '.join(rung.sentence() for rung in rungs_of(study.trials))}",
+        *failures,
     ]
     if found := priced(study):
         shown = (f"trial {trial.number} (error {trial.error:.3f}, price {price:.3g})" for trial, price in found)
@@ -75,6 +78,13 @@ def priced(study: Study) -> list[tuple[TrialFacts, float]]:
     done = [(trial, trial.error, space.price(trial.point)) for trial in study.trials if trial.error is not None]
     best = front([trial for trial, _, _ in done], [error for _, error, _ in done], [price for _, _, price in done])
     return [(trial, space.price(trial.point)) for trial in best]
+
+
+def _failures(study: Study, most: int = 3) -> list[str]:
+    """The last failed trials with their reasons, a line each."""
+    failed = [trial for trial in study.trials if trial.state == "failed"]
+    more = [f"  failed    {len(failed) - most} earlier trials too; --json lists them"] if len(failed) > most else []
+    return [*more, *(f"  failed    trial {trial.number}: {trial.reason}" for trial in failed[-most:])]
 
 
 def _table(confirmation: Confirmation) -> str:

@@ -59,7 +59,7 @@ def _folders(path: Path) -> list[Path]:
 def _files_by_class(path: Path, *, least: int = 2) -> dict[str, list[Path]]:
     """Class name -> image files, both sorted; sub-folders without an image are no classes."""
     found = {
-        folder.name: sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES)
+        folder.name: sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())  # no pipes
         for folder in _folders(path)
         if not folder.name.startswith(".")
     }

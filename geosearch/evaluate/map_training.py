@@ -11,18 +11,14 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 from torch import nn
 
 from geosearch import seeds
-from geosearch.cache import atomic_write
 from geosearch.errors import TrainingFailed
 from geosearch.evaluate.map_ground import Ground
 from geosearch.evaluate.map_networks import MapNetwork, PotentialNetwork
 from geosearch.evaluate.network import Network
-
-Arrays = dict[str, np.ndarray]
+from geosearch.sealed import Arrays, write_sealed
 
 EXPLODED = 100.0  # mean costs by which a potential may prefer one side before the training counts as lost
 CURVES = ("step", "map_loss", "potential_gap", "cost")
@@ -86,8 +82,7 @@ class MapTraining:
                 checkpoint.unlink(missing_ok=True)
                 raise
             if self.step % self.knobs.checkpoint_every == 0 and self.step < self.knobs.steps:
-                with atomic_write(checkpoint) as file:
-                    file.write(save({name: np.ascontiguousarray(array) for name, array in self.arrays().items()}))
+                write_sealed(checkpoint, self.arrays())
         checkpoint.unlink(missing_ok=True)
 
     def soft(self, images: torch.Tensor) -> torch.Tensor:
@@ -195,17 +190,6 @@ class MapTraining:
             f"(now {self.knobs.learning_rate:g}), or raise gradient_penalty (now {self.knobs.gradient_penalty:g}) "
             f"or map_steps (now {self.knobs.map_steps})"
         )
-
-
-def read_checkpoint(path: Path) -> Arrays | None:
-    """The arrays of a checkpoint; None if there is none, or, with a warning, if it is damaged."""
-    try:
-        return load(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, SafetensorError, ValueError) as error:
-        warn_damaged(path, error)
-        return None
 
 
 def warn_damaged(path: Path, error: Exception) -> None:

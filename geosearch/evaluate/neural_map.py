@@ -17,17 +17,16 @@ from geosearch.evaluate.map_ground import Ground, check, ground_of, mean_cost
 from geosearch.evaluate.map_networks import MapNetwork, PotentialNetwork, build
 from geosearch.evaluate.map_training import (
     CURVES,
-    Arrays,
     MapTraining,
     load_network,
     network_arrays,
-    read_checkpoint,
     soft_labels,
     warn_damaged,
 )
 from geosearch.evaluate.network import Network, SmallConv
 from geosearch.evaluate.recipe import NO_AUGMENTATION, Recipe, facts_of
 from geosearch.evaluate.train import Batch, as_tensor, pretrain
+from geosearch.sealed import Arrays, read_sealed
 from geosearch.transport.maps import Pair, Pushed
 
 VERSION = 1  # raise when training changes, so that older checkpoints are not continued
@@ -137,11 +136,11 @@ class Neural:
         return content_key("neural-map", version=VERSION, option=facts, sets=sets, weights=weights, seed=seed)
 
     def _resumed(self, pair: Pair, ground: Ground, seed: int, checkpoint: Path) -> MapTraining | None:
-        if (arrays := read_checkpoint(checkpoint)) is None:
+        if (arrays := read_sealed(checkpoint)) is None:
             return None
         training = self._training(pair, ground, seed, self._blank_classifier(pair))
         try:
-            training.load(arrays)
+            training.load({name: np.array(array) for name, array in arrays.items()})
         except (KeyError, RuntimeError, ValueError) as error:
             warn_damaged(checkpoint, error)
             return None

@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from geosearch.cache import atomic_write
+from geosearch.atomic import atomic_write
 from geosearch.report import style
 from geosearch.report.facts import SourceFacts, StudyFacts
 from geosearch.report.figures import pictures
@@ -96,6 +96,7 @@ def render(facts: StudyFacts, drawn: tuple[Picture, ...] | None = None) -> str:
         figures=[(picture, Markup(style.svg(picture.figure))) for picture in drawn if picture.figure is not None],
         missing=[picture for picture in drawn if picture.figure is None],
         sources=shares(facts),
+        failed=[trial for trial in facts.trials if trial.state == "failed"],
         warnings=licence_warnings((source.name, source.licence) for source in used(facts)),
     )
 

@@ -7,16 +7,20 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING
 
+import torch
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from geosearch import seeds
 from geosearch.cache import content_key
 from geosearch.domain.dataset import LabelledSet
-from geosearch.errors import TrainingFailed
+from geosearch.errors import GeosearchError, InvalidOption, TrainingFailed
 from geosearch.evaluate.cross_validation import Judge
 from geosearch.evaluate.ledger import Evaluation, Ledger
 from geosearch.evaluate.recipe import Recipe
@@ -61,6 +65,8 @@ class Objective:
     def __call__(self, weights: Weights, steps: int | None = None, repeat: int = 0) -> Evaluation:
         """Evaluate one mixture with the recipe, or with the recipe at another number of steps.
 
+        Where a GPU has too little memory, the batch is halved once; the evaluation's facts then say so in a "note".
+
         Args:
             weights: the mixture.
             steps: pretraining steps; the recipe's if None.
@@ -70,6 +76,19 @@ class Objective:
             TrainingFailed: the loss stopped being finite.
         """
         recipe = self.recipe if steps is None else self.recipe.scaled(steps)
+        try:
+            return self._evaluated(weights, recipe, repeat)
+        except torch.OutOfMemoryError:
+            if recipe.batch < 4:
+                raise
+        torch.cuda.empty_cache()  # here, where the failed training's tensors are let go
+        halved = replace(recipe, batch=recipe.batch // 2)
+        known = self._evaluated(weights, halved, repeat)
+        note = f"trained with a batch of {halved.batch} in place of {recipe.batch}: the GPU ran out of memory"
+        return replace(known, facts={**known.facts, "note": note})
+
+    def _evaluated(self, weights: Weights, recipe: Recipe, repeat: int) -> Evaluation:
+        """From the ledger, or trained and put there."""
         mixture = Mixture(self.anchors, weights)
         key = content_key(
             "evaluation",
@@ -92,8 +111,18 @@ class Objective:
         return evaluation
 
     def many(self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int) -> list[Evaluation | TrainingFailed]:
-        """Evaluate (weights, steps, repeat) side by side in `jobs` processes; a failed training is its error."""
-        return list(in_processes([(_attempt, (self, *call)) for call in calls], jobs))
+        """Evaluate (weights, steps, repeat) side by side in `jobs` processes; a failed training is its error.
+
+        Raises:
+            GeosearchError: a process was killed.
+        """
+        try:
+            return list(in_processes([(_attempt, (self, *call)) for call in calls], jobs))
+        except TerminatedWorkerError as error:
+            raise GeosearchError(
+                "a training process was ended from outside, most likely for want of memory; nothing is lost: "
+                "lower search.jobs, or free some memory, and run the same command again"
+            ) from error
 
 
 def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int) -> Iterable[Any]:
@@ -123,17 +152,29 @@ def end_with(parent: int) -> None:
 
 
 def _attempt(objective: Objective, weights: Weights, steps: int | None, repeat: int) -> Evaluation | TrainingFailed:
+    """Whatever ends a training ends one trial, not the search; a setting that cannot work ends the search."""
     try:
         return objective(weights, steps, repeat)
     except TrainingFailed as failure:
         return failure
+    except InvalidOption:
+        raise
+    except GeosearchError as error:
+        return TrainingFailed(str(error))
+    except Exception as error:
+        return TrainingFailed(_reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, and where, on one line."""
+    place = extract_tb(error.__traceback__)[-1]
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0] if said else 'no message'} ({Path(place.filename).name}:{place.lineno})"
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Compute with one thread, whatever the machine offers: sums then do not depend on how they were split."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -214,6 +214,8 @@ class Search:
                 self.progress.event("failed", trial=trial.number, reason=str(result))
                 continue
             trial.set_user_attr("result", {"top1_error": result.top1_error, "wall_seconds": result.wall_seconds})
+            if note := result.facts.get("note"):
+                trial.set_user_attr("reason", note)
             self.store.study.tell(trial, result.squared_error)
             self.progress.event(
                 "trial",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.errors import StorageError, StudyMismatch
 from geosearch.geodesic.simplex import Weights
+from geosearch.masking import masked
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.space import Space
 from geosearch.search.storages import GRPC, JOURNAL, storage_at
+from geosearch.search.troubles import explained, readable
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -48,7 +50,7 @@ class TrialFacts:
     long_runs: int = 0  # trainings with the long recipe
     long_seconds: float = 0.0  # what they took
     proxy_seconds: float = 0.0  # what held_out_otdd took
-    reason: str = ""  # why it was pruned or failed
+    reason: str = ""  # why it was pruned or failed, or what was odd about its training
 
     @property
     def point(self) -> Weights:
@@ -83,7 +85,7 @@ class StudyStore:
             StorageError: the database cannot be reached, read or written.
             StudyMismatch: it holds another study, or this one with other settings.
         """
-        with explained(url):
+        with readable(url):
             _check_sqlite(url)
             storage = _storage(url)
             known = optuna.get_all_study_names(storage)
@@ -113,14 +115,19 @@ class StudyStore:
         return self.study.study_name
 
     def trials(self) -> tuple[TrialFacts, ...]:
-        """All trials that ended, reaped ones left out, in the order of their proposals."""
-        notes = self.recall("notes", {})
-        found = [
-            self._facts(trial, notes.get(str(trial.number), {}))
-            for trial in self.study.get_trials(deepcopy=False)
-            if trial.state.is_finished() and not given_up(trial)
-        ]
-        return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
+        """All trials that ended, reaped ones left out, in the order of their proposals.
+
+        Raises:
+            StorageError: the database cannot be read, or holds something else.
+        """
+        with readable(self.url):
+            notes = self.recall("notes", {})
+            found = [
+                self._facts(trial, notes.get(str(trial.number), {}))
+                for trial in self.study.get_trials(deepcopy=False)
+                if trial.state.is_finished() and not given_up(trial)
+            ]
+            return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
 
     def live(self) -> list[FrozenTrial]:
         """Trials that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
@@ -148,11 +155,13 @@ class StudyStore:
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a JSON-representable fact of the whole study."""
-        self.study.set_user_attr(key, value)
+        with explained(self.url):
+            self.study.set_user_attr(key, value)
 
     def recall(self, key: str, default: Any = None) -> Any:
         """What `remember` kept."""
-        return self.study.user_attrs.get(key, default)
+        with readable(self.url):
+            return self.study.user_attrs.get(key, default)
 
     def add_seconds(self, stage: str, seconds: float) -> None:
         """Add to the time that a stage of the study has taken so far, over all its runs."""
@@ -169,18 +178,18 @@ class StudyStore:
             weights=point.values,
             concentration=point.concentration,
             pairing=point.pairing,
-            closed_form=proposal["closed_form"],
-            held_out_otdd=trial.intermediate_values.get(PROXY_RUNG),
-            error=trial.value if trial.state == TrialState.COMPLETE else None,
-            top1_error=result.get("top1_error"),
-            long_error=notes.get("long_error"),
-            long_deviation=notes.get("long_deviation"),
-            long_runs=notes.get("long_runs", 0),
-            long_seconds=notes.get("long_seconds", 0.0),
-            proxy_seconds=trial.user_attrs.get("proxy_seconds", 0.0),
-            wall_seconds=result.get("wall_seconds", 0.0),
-            round=proposal["round"],
-            index=proposal["index"],
+            closed_form=float(proposal["closed_form"]),
+            held_out_otdd=_number(trial.intermediate_values.get(PROXY_RUNG)),
+            error=_number(trial.value) if trial.state == TrialState.COMPLETE else None,
+            top1_error=_number(result.get("top1_error")),
+            long_error=_number(notes.get("long_error")),
+            long_deviation=_number(notes.get("long_deviation")),
+            long_runs=int(notes.get("long_runs", 0)),
+            long_seconds=float(notes.get("long_seconds", 0.0)),
+            proxy_seconds=float(trial.user_attrs.get("proxy_seconds", 0.0)),
+            wall_seconds=float(result.get("wall_seconds", 0.0)),
+            round=int(proposal["round"]),
+            index=int(proposal["index"]),
             reason=trial.user_attrs.get("failure", trial.user_attrs.get("reason", "")),
         )
 
@@ -196,7 +205,7 @@ def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
     Raises:
         StorageError: nothing there, or not a study of geosearch.
     """
-    with explained(url):
+    with readable(url):
         _check_sqlite(url, must_exist=True)
         storage = _storage(url)
         for summary in optuna.get_all_study_summaries(storage):
@@ -211,46 +220,19 @@ def sqlite_path(url: str) -> Path | None:
     return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) and "?" not in url else None
 
 
-def masked(url: str) -> str:
-    """The address with its password hidden, fit for messages and pages."""
-    if url.startswith((JOURNAL, GRPC)):
-        return url
-    try:
-        return sqlalchemy.make_url(url).render_as_string(hide_password=True)
-    except sqlalchemy.exc.ArgumentError:
-        return "the storage address"
-
-
-@contextmanager
-def explained(url: str) -> Iterator[None]:
-    """Turn a database's own errors into one message with a way out."""
-    try:
-        yield
-    except sqlalchemy.exc.ArgumentError as error:
-        raise StorageError(
-            "the storage address is not one that SQLAlchemy reads; "
-            "expected something like sqlite:///studies/mnist.db or postgresql://user:password@host/name"
-        ) from error
-    except (sqlalchemy.exc.NoSuchModuleError, ImportError) as error:
-        raise StorageError(f"no driver is installed for {masked(url)}: {error}") from error
-    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError, sqlite3.Error) as error:
-        detail = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()[0]
-        raise StorageError(
-            f"cannot use {masked(url)}: {detail}; check that the address is right, that the database can be "
-            "reached and written, and that the file is whole (restore it from a copy, or move it away)"
-        ) from error
-    except RuntimeError as error:
-        if "optuna" in str(error) and "version" in str(error):
-            raise StudyMismatch(
-                f"{masked(url)} was written by another version of Optuna: {error}; "
-                "upgrade Optuna, or run 'optuna storage upgrade --storage ADDRESS'"
-            ) from error
-        raise
-
-
 def _storage(url: str) -> optuna.storages.BaseStorage:
+    try:
+        if not url.startswith((GRPC, JOURNAL)):
+            sqlalchemy.make_url(url)
+    except ValueError as error:  # e.g. a port that is no number
+        raise sqlalchemy.exc.ArgumentError(str(error)) from error
     if path := sqlite_path(url):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                f"cannot make the folder {path.parent}: {error.strerror or error}; name another with --storage"
+            ) from error
     return storage_at(url)
 
 
@@ -259,6 +241,8 @@ def _check_sqlite(url: str, *, must_exist: bool = False) -> None:
     path = sqlite_path(url)
     if path is None:
         return
+    if "\0" in url:
+        raise StorageError("the storage address holds a NUL character; expected e.g. sqlite:///studies/mnist.db")
     if not path.exists():
         if must_exist:
             raise StorageError(f"no study database at {path}; run 'geosearch search STUDY.toml' first")
@@ -297,3 +281,7 @@ def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where:
 def given_up(trial: FrozenTrial) -> bool:
     """A trial that failed on its own account says so; one that was cut off does not."""
     return trial.state == TrialState.FAIL and "failure" not in trial.user_attrs
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

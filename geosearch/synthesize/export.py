@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import csv
-import os
-import secrets
 import shutil
 import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,7 +16,8 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
 
-from geosearch.errors import InvalidOption, OutputExists, StorageError
+from geosearch.atomic import whole_folder
+from geosearch.errors import InvalidOption
 from geosearch.seeds import stream
 
 CARD = "CARD.md"
@@ -207,34 +205,6 @@ def _member(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: 
     member = archive.open(f"{name}.npy", "w", force_zip64=True)
     npy.write_array_header_1_0(member, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
     return member
-
-
-@contextmanager
-def whole_folder(out: Path) -> Iterator[Path]:
-    """A temporary neighbour of `out`: becomes `out` when the block succeeds, vanishes when it fails."""
-    out = out.absolute()
-    try:
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise OutputExists(f"{out} exists and is not an empty folder; choose another folder or remove it")
-        missing = [parent for parent in out.parents if not parent.exists()]
-        temporary = out.parent / f".{out.name}.{secrets.token_hex(4)}.part"
-        try:
-            temporary.mkdir(parents=True)
-            yield temporary
-            if out.exists():
-                out.rmdir()  # empty: checked above, and rmdir refuses if it no longer is
-            os.replace(temporary, out)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            for parent in missing:
-                if parent.exists() and not any(parent.iterdir()):
-                    parent.rmdir()
-            raise
-    except OSError as error:
-        raise StorageError(
-            f"cannot write {out}: {error.strerror or error}; nothing was left behind, "
-            "free some space or choose another folder"
-        ) from error
 
 
 def _rows(mixture: Streamable, size: int, seed: int) -> Iterator[Batch]:
