@@ -24,7 +24,7 @@ def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, wr
         target=study.prepared.target.name,
         origin=f"trial {trial.number} ({trial.role})",
         sources=tuple(
-            CardSource(s.name, s.size, len(s.classes), s.licence, weight, s.otdd_to_target)
+            CardSource(s.name, s.size, len(s.classes), s.licence, weight, s.otdd_to_target, s.labelled_by)
             for s, weight in zip(study.prepared.anchors.sources, trial.weights, strict=True)
         ),
         concentration=trial.concentration,
