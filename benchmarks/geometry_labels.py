@@ -1,13 +1,14 @@
 """What are pseudo-labels worth, by geometry (G2L) and by k-means, beside true labels and beside no source at all?
 
-    python benchmarks/geometry_labels.py [--targets mnist usps fashion_mnist kmnist az_letters] [--seeds 2] [--hull-seeds 1]
+    python benchmarks/geometry_labels.py [--targets mnist usps fashion_mnist kmnist az_letters] [--seeds 2]
 
 Each grey set in turn is the target, with 5 shots a class; of the four others one at a time loses its labels. Whole
 searches are too dear here, so the protocol is fixed and cheap: 300 steps of pretraining a `SmallConv(16)` at 16 px,
-features frozen, a ridge head on the shots, error on the test part. Three trainings are scored: on the hidden source alone, on the pooled union of
-all four sources, and (for the source that the target's projection on the hull leans on most) on that projection, for
-which the study is prepared whole, from a file without labels. Results: reports/data/geometry_labels_*.jsonl,
-tables by geometry_label_tables.py. About 20 minutes of one free core. Needs $GEOSEARCH_DATA.
+features frozen, a ridge head on the shots, error on the test part. Three trainings are scored: on the hidden source
+alone, on the pooled union of all four sources, and (for the source that the target's projection on the hull leans on
+most) on that projection, for which the study is prepared whole, from a file without labels. Results:
+reports/data/geometry_labels_*.jsonl, tables by geometry_label_tables.py. About 20 minutes of one free core. Needs
+$GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
