@@ -100,7 +100,10 @@ def _synthesize(options: argparse.Namespace) -> None:
 
     writer = NpzWriter() if options.format == "npz" else ImageFolderWriter()
     study = Study.open(options.study, storage=options.storage, progress=Sentences())
-    print(study.synthesize(options.out, size=options.size, trial=options.trial, writer=writer))
+    written = study.synthesize(
+        options.out, size=options.size, trial=options.trial, condense=options.condense, writer=writer
+    )
+    print(written)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -229,6 +232,9 @@ def _parser() -> argparse.ArgumentParser:
     entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder")
     entry.add_argument("--size", type=_positive, default=1000, metavar="N", help="number of images (default: 1000)")
     entry.add_argument("--format", choices=("imagefolder", "npz"), default="imagefolder")
+    entry.add_argument(
+        "--condense", type=_positive, metavar="N", help="learn N images per class from the --size images, write those"
+    )
     which = entry.add_mutually_exclusive_group()
     which.add_argument("--trial", type=int, metavar="K", help="number of the trial")
     which.add_argument("--best", action="store_true", help="the best trial (default)")

@@ -22,6 +22,11 @@ class Pool:
         return sum(len(each.classes) for each in self.sets)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """'set/class', C of them."""
+        return tuple(f"{each.name}/{label}" for each in self.sets for label in each.classes)
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         """(h, w, ch)"""
         return self.sets[0].shape
