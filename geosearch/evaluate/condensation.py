@@ -14,7 +14,7 @@ from geosearch import seeds
 from geosearch.errors import InvalidOption
 from geosearch.evaluate.network import Architecture, SmallConv
 from geosearch.evaluate.recipe import Augmentation, Recipe
-from geosearch.evaluate.train import Batch, Stream, descend, place_of
+from geosearch.evaluate.train import Batch, Stream, descend, place_of, turns
 
 
 class NamedStream(Stream, Protocol):
@@ -55,11 +55,7 @@ class Condensed:
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Endless batches that go through the set in ever new orders; no image twice before all came once."""
-        queue = np.empty(0, np.int64)
-        while True:
-            while len(queue) < size:
-                queue = np.concatenate([queue, rng.permutation(len(self))])
-            rows, queue = queue[:size], queue[size:]
+        for rows in turns(len(self), size, rng):
             yield self.images[rows], self.labels[rows]
 
 
