@@ -23,8 +23,9 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.fewshot import Target, cut_target
 from geosearch.domain.shelf import load_shelf
 from geosearch.evaluate.neural_map import Neural
+from geosearch.evaluate.pool import Pool
 from geosearch.evaluate.recipe import Recipe
-from geosearch.evaluate.source_net import SourceNet, _Union
+from geosearch.evaluate.source_net import SourceNet
 from geosearch.evaluate.train import predict, pretrain
 from geosearch.transport.barycentric import Barycentric
 from geosearch.transport.entropic import Entropic
@@ -83,7 +84,7 @@ def main() -> None:
     for text in options.pairs:
         names = text.split(":")
         target, new, pair, held_out = prepared(*names)
-        judge = pretrain(_Union((pair.source,)), Recipe(steps=600), seed=123)
+        judge = pretrain(Pool((pair.source,)), Recipe(steps=600), seed=123)
         accuracy = (predict(judge, held_out.images).argmax(1) == held_out.labels).mean()
         floor = otdd(pair.source.sample(1000, np.random.default_rng(1)), held_out).value
         start = otdd(pair.reference, held_out).value

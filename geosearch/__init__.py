@@ -9,7 +9,9 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "LabelledSet": "geosearch.domain.dataset",
+    "UnlabelledSet": "geosearch.domain.unlabelled",
     "load": "geosearch.domain.load",
+    "G2L": "geosearch.curate.labelling",
     "otdd": "geosearch.transport.otdd",
     "Anchors": "geosearch.geodesic.anchors",
     "Hull": "geosearch.geodesic.hull",
@@ -23,8 +25,10 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "__version__"]
 
 if TYPE_CHECKING:
+    from geosearch.curate.labelling import G2L as G2L
     from geosearch.domain.dataset import LabelledSet as LabelledSet
     from geosearch.domain.load import load as load
+    from geosearch.domain.unlabelled import UnlabelledSet as UnlabelledSet
     from geosearch.errors import GeosearchError as GeosearchError
     from geosearch.geodesic.anchors import Anchors as Anchors
     from geosearch.geodesic.hull import Hull as Hull

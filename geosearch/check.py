@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +13,15 @@ import numpy as np
 
 from geosearch.cache import Cache
 from geosearch.config import read_study
+from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.shelf import Shelf, load_shelf
+from geosearch.domain.unlabelled import Labelling, UnlabelledSet
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.timing import pace
-from geosearch.options import limits_of, recipe_of
+from geosearch.options import labelling_of, limits_of, recipe_of
 from geosearch.search.objective import one_thread
 from geosearch.sections import StudyFile
 from geosearch.transport.maps import Pair
@@ -53,6 +56,7 @@ class Estimate:
         ]
         lines += [
             f"  source    {entry['name']}: {entry['images']} images, {entry['classes']} classes, {entry['licence']}"
+            + (f"; no labels, pseudo-labels by {entry['labelled_by']}" if entry["labelled_by"] else "")
             for entry in self.sources
         ]
         lines += [
@@ -63,12 +67,31 @@ class Estimate:
         return "\n".join([*lines, *(f"  note      {line}" for line in self.advice)])
 
 
+@dataclass(frozen=True)
+class _Dealt:
+    """Stands in for a labelling: as many labels as it would give, dealt in turn, with nothing fitted to make them."""
+
+    way: Labelling
+
+    @property
+    def how(self) -> str:
+        return self.way.how
+
+    @property
+    def labels(self) -> int:
+        return self.way.labels
+
+    def label(self, data: UnlabelledSet, known: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LabelledSet:
+        return data.labelled(np.arange(len(data)) % self.labels, self.how)
+
+
 def check(path: str | Path) -> Estimate:
     """Read a study file, load its sets, time a few training steps, and add everything up."""
     file = read_study(Path(path))
     limits_of(file)  # refuses what no mixture can keep
     domain, search, recipe = file.domain, file.search, file.recipe
-    shelf = load_shelf(**domain.shelf, seed=file.study.seed)
+    way = labelling_of(file)
+    shelf = load_shelf(**domain.shelf, labelling=_Dealt(way) if way else None, seed=file.study.seed)
     parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
     classes = sum(len(source.classes) for source in shelf.sources)
     with one_thread():
@@ -86,7 +109,14 @@ def check(path: str | Path) -> Estimate:
         target_classes=len(shelf.train.classes),
         parts=parts,
         sources=tuple(
-            {"name": s.name, "images": len(s), "classes": len(s.classes), "licence": s.licence} for s in shelf.sources
+            {
+                "name": s.name,
+                "images": len(s),
+                "classes": len(s.classes),
+                "licence": s.licence,
+                "labelled_by": s.labelled_by,
+            }
+            for s in shelf.sources
         ),
         evaluations=search.evaluations,
         peak_bytes=int(2 * images * pixels + plan + (1 + search.jobs) * 0.8 * 2**30),

@@ -101,7 +101,10 @@ def _synthesize(options: argparse.Namespace) -> None:
 
     writer = NpzWriter() if options.format == "npz" else ImageFolderWriter()
     study = Study.open(options.study, storage=options.storage, progress=Sentences())
-    print(study.synthesize(options.out, size=options.size, trial=options.trial, writer=writer))
+    written = study.synthesize(
+        options.out, size=options.size, trial=options.trial, condense=options.condense, writer=writer
+    )
+    print(written)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -140,6 +143,26 @@ def _distance(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     print(json.dumps(result.as_dict(), indent=1) if options.json else result.text())
+
+
+def _label(options: argparse.Namespace) -> None:
+    from geosearch.label import label
+    from geosearch.synthesize.export import ImageFolderWriter, NpzWriter
+
+    result = label(
+        options.set,
+        options.anchors,
+        out=options.out,
+        labels=options.labels,
+        way=options.by,
+        rule=options.rule,
+        embedding=options.embedding,
+        size=options.size,
+        channels=options.channels,
+        writer=NpzWriter() if options.format == "npz" else ImageFolderWriter(),
+        seed=options.seed,
+    )
+    print(result.text())
 
 
 def _dashboard(options: argparse.Namespace) -> None:
@@ -210,6 +233,9 @@ def _parser() -> argparse.ArgumentParser:
     entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder")
     entry.add_argument("--size", type=_positive, default=1000, metavar="N", help="number of images (default: 1000)")
     entry.add_argument("--format", choices=("imagefolder", "npz"), default="imagefolder")
+    entry.add_argument(
+        "--condense", type=_positive, metavar="N", help="learn N images per class from the --size images, write those"
+    )
     which = entry.add_mutually_exclusive_group()
     which.add_argument("--trial", type=int, metavar="K", help="number of the trial")
     which.add_argument("--best", action="store_true", help="the best trial (default)")
@@ -234,6 +260,21 @@ def _parser() -> argparse.ArgumentParser:
     entry.add_argument("--embedding", choices=("pixels", "pca"), default="pixels", help="where it is measured")
     entry.add_argument("--size", type=_positive, default=28, metavar="PX", help="common image size (default: 28)")
     entry.add_argument("--channels", type=int, choices=(1, 3), default=1)
+    entry.add_argument("--seed", type=int, default=0)
+
+    entry = command("label", _label, "give images pseudo-labels and write them out as a labelled data set")
+    entry.add_argument("set", metavar="SET", help="a data set; its labels, if it has some, are not looked at")
+    entry.add_argument("--anchors", nargs="+", default=[], metavar="A", help="labelled sets to compare the images with")
+    entry.add_argument("--labels", type=_positive, default=10, metavar="K", help="number of labels (default: 10)")
+    entry.add_argument(
+        "--by", choices=("g2l", "clusters"), default="g2l", help="geometry between the anchors' classes, or k-means"
+    )
+    entry.add_argument("--rule", choices=("order", "bins"), default="order", help="how distances become labels (g2l)")
+    entry.add_argument("--embedding", choices=("source-net", "pca", "pixels"), default="source-net")
+    entry.add_argument("--size", type=_positive, default=28, metavar="PX", help="size of comparison (default: 28)")
+    entry.add_argument("--channels", type=int, choices=(1, 3), default=1)
+    entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder")
+    entry.add_argument("--format", choices=("imagefolder", "npz"), default="imagefolder")
     entry.add_argument("--seed", type=int, default=0)
 
     entry = command("dashboard", _dashboard, "browse a study's trials in optuna-dashboard, on a copy", study=begun)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from geosearch.curate.labelling import G2L, Clusters
 from geosearch.domain.embed import PCA, Embedding, Pixels, TorchvisionBackbone
 from geosearch.domain.pseudo_labels import NearestShot, PseudoLabels, Spreading
+from geosearch.domain.unlabelled import Labelling
 from geosearch.evaluate.adaptation import Adaptation, FineTune, HeadOnly, Rehearse, RidgeHead
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.averaging import Averaging, ExponentialAverage, TailAverage
@@ -58,6 +60,16 @@ def ground_of(file: StudyFile) -> Ground:
 def pseudo_labels_of(file: StudyFile) -> PseudoLabels:
     """How the reference is labelled at first."""
     return Spreading() if file.domain.pseudo_labels == "spreading" else NearestShot()
+
+
+def labelling_of(file: StudyFile) -> Labelling | None:
+    """What labels the sources that have no labels; None if the study does not say."""
+    domain = file.domain
+    if domain.labels is None:
+        return None
+    return {"g2l": G2L, "clusters": Clusters}[domain.labels](
+        labels=domain.label_count or 10, embedding=embedding_of(file)
+    )
 
 
 def refinement_of(file: StudyFile) -> Refinement | None:

@@ -16,13 +16,14 @@ from geosearch.address import put_aside, resolve
 from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.cache import Cache
 from geosearch.errors import InvalidOption
+from geosearch.evaluate.condensation import Condensation
 from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.synthesis import Synthesis
 from geosearch.options import search_space_of, space_of
 from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
-from geosearch.provenance import card_of
+from geosearch.provenance import card_of, of_condensed
 from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.explain import explain
 from geosearch.search.objective import end_with, one_thread
@@ -35,7 +36,7 @@ from geosearch.search.worker import Worker
 from geosearch.sections import StudyFile
 from geosearch.status import status_of
 from geosearch.synthesize.card import card
-from geosearch.synthesize.export import ImageFolderWriter, Writer, write_mixture
+from geosearch.synthesize.export import ImageFolderWriter, Streamable, Writer, write_mixture
 from geosearch.together import Helpers, at_work, joined, search_among
 from geosearch.versions import versions
 
@@ -167,6 +168,7 @@ class Study:
         *,
         size: int = 1000,
         trial: int | None = None,
+        condense: int | None = None,
         writer: Writer | None = None,
     ) -> Path:
         """Write a mixture as a data set with its card.
@@ -175,6 +177,7 @@ class Study:
             out: a folder that does not exist yet, or is empty.
             size: number of images.
             trial: number of the trial; the best if None.
+            condense: learn so many images per class from the `size` images, and write those instead.
             writer: the format; an image folder if None.
         """
         facts = self.best if trial is None else self._trial(trial)
@@ -183,14 +186,15 @@ class Study:
         with one_thread():
             synthesis = Synthesis(mixture, self.prepared.target_images(size))
             self.progress.event("synthesis", how=synthesis.how(size))
-            return write_mixture(
-                synthesis,
-                size=size,
-                out=Path(out),
-                writer=writer,
-                seed=seeds.integer(self.file.study.seed, "synthesize"),
-                card=card(card_of(self, facts, synthesis, size, writer)),
+            seed, written = (
+                seeds.integer(self.file.study.seed, "synthesize"),
+                card_of(self, facts, synthesis, size, writer),
             )
+            stream: Streamable = synthesis
+            if condense is not None:
+                learned = Condensation(condense).learn(synthesis, size, seed, device=self.file.recipe.device)
+                stream, written = learned, of_condensed(written, condense, len(learned))
+            return write_mixture(stream, size=written.size, out=Path(out), writer=writer, seed=seed, card=card(written))
 
     def export_best(self) -> Path:
         """Write the best mixture to studies/<name>/, once; returns the folder."""

@@ -15,7 +15,7 @@ from geosearch.geodesic.anchors import Anchors, build_anchors
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixing_space import MixingSpace
 from geosearch.geodesic.mixture import Mixture
-from geosearch.options import embedding_of, ground_of, pseudo_labels_of, refinement_of
+from geosearch.options import embedding_of, ground_of, labelling_of, pseudo_labels_of, refinement_of
 from geosearch.sections import StudyFile
 
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -49,7 +49,7 @@ def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> 
     """
     domain, seed = file.domain, file.study.seed
     with stage("load"):
-        shelf = load_shelf(**domain.shelf, seed=seed)
+        shelf = load_shelf(**domain.shelf, labelling=labelling_of(file), cache=cache, seed=seed)
     with stage("embedding"):
         encoder = embedding_of(file).fit(shelf.sources, seed=seed, cache=cache)
         parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from geosearch import seeds
@@ -24,7 +25,7 @@ def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, wr
         target=study.prepared.target.name,
         origin=f"trial {trial.number} ({trial.role})",
         sources=tuple(
-            CardSource(s.name, s.size, len(s.classes), s.licence, weight, s.otdd_to_target)
+            CardSource(s.name, s.size, len(s.classes), s.licence, weight, s.otdd_to_target, s.labelled_by)
             for s, weight in zip(study.prepared.anchors.sources, trial.weights, strict=True)
         ),
         concentration=trial.concentration,
@@ -46,4 +47,14 @@ def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, wr
         files=writer.layout,
         command=f"geosearch synthesize {shown(study.name, study.store.url)} --trial {trial.number} --size {size} "
         f"--format {writer.name} --out DIR",
+    )
+
+
+def of_condensed(facts: CardFacts, per_class: int, count: int) -> CardFacts:
+    """The card of `count` images that were learned from what these facts describe."""
+    return replace(
+        facts,
+        how=f"{count:,} images, {per_class} for each class, learned from {facts.how}; learned by distribution matching",
+        size=count,
+        command=f"{facts.command} --condense {per_class}",
     )

@@ -50,6 +50,12 @@ class DomainSection(Section):
         description="Labels of the reference: of the nearest shot; spread among near images; or by a network that is "
         "pretrained on the hull of a first round.",
     )
+    labels: Literal["g2l", "clusters"] | None = Field(
+        None,
+        description="How sources without labels get pseudo-labels: by geometry between the classes of the others, or "
+        "by k-means, in the study's embedding. Left out: a source without labels is refused.",
+    )
+    label_count: int | None = Field(None, ge=2, description="Pseudo-labels of each such source; 10 if left out.")
     margin: Literal["keep", "match"] = Field(
         "keep", description="'match' pads sets that fill their frame to the target's margin."
     )
@@ -61,8 +67,9 @@ class DomainSection(Section):
 
     @property
     def shelf(self) -> dict[str, Any]:
-        """What `load_shelf` asks for, but the seed."""
-        return self.model_dump(exclude={"shots", "reference", "held_out", "test", "pseudo_labels"})
+        """What `load_shelf` asks for, but the seed and the labelling."""
+        others = {"shots", "reference", "held_out", "test", "pseudo_labels", "labels", "label_count"}
+        return self.model_dump(exclude=others)
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -76,6 +83,8 @@ class DomainSection(Section):
         twice = sorted({source for source in self.sources if self.sources.count(source) > 1})
         if twice:
             raise ValueError(f"sources {twice} are listed twice; list each once")
+        if self.label_count is not None and self.labels is None:
+            raise ValueError('label_count is the number of pseudo-labels; set labels = "g2l" or "clusters" with it')
         return self
 
 

@@ -60,6 +60,13 @@ def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path):
     assert code == 0
     assert (tmp_path / "mine" / "CARD.md").exists()
 
+    code, out, _ = run("synthesize", "tiny", "--size", 30, "--condense", 2, "--format", "npz", "--out", "learned")
+    card = (tmp_path / "learned" / "CARD.md").read_text()
+    assert code == 0
+    assert len(np.load("learned/learned.npz")["images"]) == 2 * len(np.load("learned/learned.npz")["class_names"])
+    assert "2 for each class, learned from 30 images" in card
+    assert "--size 30 --format npz --out DIR --condense 2" in card
+
     code, out, _ = run("report", "tiny", "--out", "page")
     assert code == 0
     assert Path(out.strip()).name == "index.html"
@@ -222,7 +229,19 @@ def test_help_is_fast_to_import_and_complete():
 
 @pytest.mark.parametrize(
     "command",
-    ["search", "resume", "status", "report", "synthesize", "check", "domains", "distance", "dashboard", "options"],
+    [
+        "search",
+        "resume",
+        "status",
+        "report",
+        "synthesize",
+        "check",
+        "domains",
+        "distance",
+        "label",
+        "dashboard",
+        "options",
+    ],
 )
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -6,9 +6,10 @@ import pytest
 from generators.studies import tiny, tiny_file
 
 from geosearch.config import parse_study
+from geosearch.curate.labelling import G2L, Clusters
 from geosearch.domain.pseudo_labels import NearestShot, Spreading
 from geosearch.errors import InvalidOption
-from geosearch.options import limits_of, pseudo_labels_of, refinement_of
+from geosearch.options import embedding_of, labelling_of, limits_of, pseudo_labels_of, refinement_of
 from geosearch.pipeline import Study
 
 
@@ -52,6 +53,14 @@ def test_ways_of_labelling_the_reference(tmp_path):
     assert [type(pseudo_labels_of(file)) for file in ways.values()] == [NearestShot, Spreading, NearestShot]
     assert refinement_of(ways["nearest"]) is None
     assert refinement_of(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
+
+
+def test_ways_of_labelling_a_source_that_has_no_labels(tmp_path):
+    assert labelling_of(tiny_file(tmp_path)) is None
+    file = tiny_file(tmp_path, domain_labels="g2l")
+    assert labelling_of(file) == G2L(10, embedding=embedding_of(file))
+    file = tiny_file(tmp_path, domain_labels="clusters", domain_label_count=7)
+    assert labelling_of(file) == Clusters(7, embedding=embedding_of(file))
 
 
 @pytest.mark.parametrize("way", ["nearest", "spreading", "refined"])

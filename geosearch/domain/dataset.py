@@ -25,6 +25,7 @@ class LabelledSet:
         classes: the c class names.
         name: short name, unique within a study.
         licence: licence of the images as far as known.
+        labelled_by: how the labels were made if they are pseudo-labels; empty if they came with the images.
     """
 
     images: np.ndarray
@@ -32,6 +33,7 @@ class LabelledSet:
     classes: tuple[str, ...]
     name: str
     licence: str = "unknown"
+    labelled_by: str = ""
 
     @classmethod
     def from_arrays(
@@ -56,7 +58,7 @@ class LabelledSet:
             InvalidData: empty, NaN or infinite images, mixed shapes, labels that are negative,
                 non-integer or have gaps, fewer than two classes, or a wrong number of class names.
         """
-        pixels = _checked_images(images, name)
+        pixels = checked_images(images, name)
         numbers = _checked_labels(labels, len(pixels), name)
         count = int(numbers.max()) + 1
         names = tuple(map(str, classes)) if classes is not None else tuple(map(str, range(count)))
@@ -88,7 +90,7 @@ class LabelledSet:
         Raises:
             InvalidData: as `from_arrays`, or a label that the training part does not have.
         """
-        pixels = _checked_images(images, name)
+        pixels = checked_images(images, name)
         numbers = _integers(labels, len(pixels), name)
         if numbers.min() < 0 or numbers.max() >= len(classes):
             raise InvalidData(
@@ -145,7 +147,8 @@ def balanced_rows(labels: np.ndarray, size: int, rng: np.random.Generator) -> np
     return rng.permutation(chosen)
 
 
-def _checked_images(images: np.ndarray, name: str) -> np.ndarray:
+def checked_images(images: np.ndarray, name: str) -> np.ndarray:
+    """A user's images as uint8 (n, h, w, ch), ch = 1 or 3, or `InvalidData` with the remedy."""
     try:
         array = np.asarray(images)
     except ValueError as error:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatch, InvalidOption
 
 Polarity = Literal["keep", "light-on-dark"]
+Images = TypeVar("Images", LabelledSet, UnlabelledSet)
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Source: ITU-R BT.601
 _INK = 64  # grey levels that ink must differ from the background
@@ -21,14 +23,14 @@ _CHUNK = 1024  # images resized at a time
 
 
 def harmonise(
-    data: LabelledSet,
+    data: Images,
     *,
     size: int,
     channels: int,
     margin: float | None = None,
     polarity: Polarity = "keep",
     judged_by: LabelledSet | None = None,
-) -> LabelledSet:
+) -> Images:
     """The same set as (n, size, size, channels), resized with antialiasing.
 
     Args:

@@ -1,4 +1,4 @@
-"""Sets in folders of image files: one sub-folder per class, optionally below train/ and test/."""
+"""Sets in folders of image files: a sub-folder per class, optionally below train/ and test/; or loose images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidData, TooLarge
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
@@ -47,6 +48,17 @@ def read_image_folder(path: Path, *, name: str, part: str, size: int | None) -> 
     return LabelledSet.from_arrays(images, labels, name=name, classes=classes)
 
 
+def read_loose_images(path: Path, *, name: str, size: int | None) -> UnlabelledSet:
+    """The images that lie directly in a folder, at one size; `size` as for `read_image_folder`."""
+    files = _images_in(path)
+    return UnlabelledSet.from_images(_decoded(files, _common_shape(files, size)), name=name)
+
+
+def folder_has_labels(path: Path) -> bool:
+    """Whether there is a sub-folder with images, or no image directly in the folder."""
+    return not _images_in(path) or bool(_grouped(path))
+
+
 def folder_has_test(path: Path) -> bool:
     """Whether the folder is divided into train/ and test/."""
     return all(any(_folders(path / part)) for part in ("train", "test"))
@@ -57,19 +69,29 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _files_by_class(path: Path, *, least: int = 2) -> dict[str, list[Path]]:
-    """Class name -> image files, both sorted; sub-folders without an image are no classes."""
-    found = {
-        folder.name: sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())  # no pipes
-        for folder in _folders(path)
-        if not folder.name.startswith(".")
-    }
-    found = {label: files for label, files in found.items() if files}
+    """As `_grouped`; refused if there are too few classes."""
+    found = _grouped(path)
     if len(found) < least:
         raise InvalidData(
             f"{path} has {len(found)} sub-folders with images; expected one per class, at least {least}, holding "
             f"files of type {' '.join(sorted(SUFFIXES))}"
         )
     return found
+
+
+def _grouped(path: Path) -> dict[str, list[Path]]:
+    """Class name -> image files, both sorted; sub-folders without an image are no classes."""
+    found = {
+        folder.name: sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())  # no pipes
+        for folder in _folders(path)
+        if not folder.name.startswith(".")
+    }
+    return {label: files for label, files in found.items() if files}
+
+
+def _images_in(path: Path) -> list[Path]:
+    """Image files directly in a folder, sorted."""
+    return sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
 
 
 def _common_shape(files: Sequence[Path], size: int | None) -> tuple[int, int]:

@@ -14,15 +14,20 @@ from geosearch.cache import default_folder
 from geosearch.domain import builtin
 from geosearch.domain.builtin import BUILTIN
 from geosearch.domain.dataset import LabelledSet
-from geosearch.domain.image_folder import folder_has_test, read_image_folder
-from geosearch.domain.npz import npz_has_test, read_npz
+from geosearch.domain.image_folder import folder_has_labels, folder_has_test, read_image_folder, read_loose_images
+from geosearch.domain.npz import npz_has_labels, npz_has_test, read_npz, read_npz_images
 from geosearch.domain.torchvision_sets import TORCHVISION, missing_files, read_torchvision
 from geosearch.domain.typefaces import CHARSETS, LICENCES
-from geosearch.errors import InvalidOption, UnknownSet
+from geosearch.domain.unlabelled import UnlabelledSet
+from geosearch.errors import InvalidData, InvalidOption, UnknownSet
 
 Part = Literal["train", "test"]
 
 _GLYPH_SIZE, _GLYPH_COUNT = 28, 4000
+_LABELLED = {
+    "npz": "there is no array 'labels' beside 'images', nor 'train_labels' beside 'train_images'",
+    "imagefolder": "its images lie directly in the folder; expected a sub-folder per class",
+}
 _SHAPES = "digits, fonts/<family>-<charset>, torchvision:NAME, npz:PATH, imagefolder:PATH"
 
 
@@ -68,7 +73,7 @@ def load(
 
     Raises:
         UnknownSet: nothing of that name; the message gives the nearest known one.
-        InvalidData: files that are damaged, or hold something else.
+        InvalidData: files that are damaged, or hold something else; a set without labels.
         StorageError: a download that failed.
     """
     if part not in ("train", "test"):
@@ -84,10 +89,40 @@ def load(
     if kind == "torchvision":
         return read_torchvision(rest, root=_root(root), part=part, download=download)
     path = _path(spec, rest, folder=kind == "imagefolder")
-    name = re.sub(r"[^a-z0-9._-]+", "-", (path.stem if kind == "npz" else path.name).lower()).strip("-.")
+    if not has_labels(spec):
+        raise InvalidData(
+            f"'{spec}' has no labels: {_LABELLED[kind]}; as a source of a study it may go without when the study says "
+            'how to label it, domain.labels = "g2l" or "clusters"; or write labels with `geosearch label`'
+        )
     if kind == "npz":
-        return read_npz(path, name=name or "npz", part=part)
-    return read_image_folder(path, name=name or "images", part=part, size=size_hint)
+        return read_npz(path, name=_name(path, kind), part=part)
+    return read_image_folder(path, name=_name(path, kind), part=part, size=size_hint)
+
+
+def load_unlabelled(
+    spec: str, *, root: Path | str | None = None, download: bool = False, size_hint: int | None = None
+) -> UnlabelledSet:
+    """The images of the set that `spec` names (its training part); labels that it has are put aside.
+
+    Arguments and errors are those of `load`.
+    """
+    kind, rest = _parsed(spec)
+    if has_labels(spec):
+        return UnlabelledSet.of(load(spec, root=root, download=download, size_hint=size_hint))
+    path = _path(spec, rest, folder=kind == "imagefolder")
+    if kind == "npz":
+        return read_npz_images(path, name=_name(path, kind))
+    return read_loose_images(path, name=_name(path, kind), size=size_hint)
+
+
+def has_labels(spec: str) -> bool:
+    """Whether the set comes with labels; nothing is downloaded or decoded."""
+    kind, rest = _parsed(spec)
+    if kind == "npz":
+        return npz_has_labels(_path(spec, rest, folder=False))
+    if kind == "imagefolder":
+        return folder_has_labels(_path(spec, rest, folder=True))
+    return True
 
 
 def has_test_part(spec: str, *, root: Path | str | None = None) -> bool:
@@ -144,6 +179,12 @@ def _parsed(spec: str) -> tuple[str, str]:
     else:
         nearest = _did_you_mean(spec, known)
     raise UnknownSet(f"no data set '{spec}'; expected {_SHAPES}; {nearest}")
+
+
+def _name(path: Path, kind: str) -> str:
+    """The set's short name, from that of its file or folder."""
+    text = path.stem if kind == "npz" else path.name
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.") or ("npz" if kind == "npz" else "images")
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:

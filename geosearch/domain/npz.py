@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidData, TooLarge
 
 _LIMIT_BYTES = 16 * 2**30
@@ -23,10 +24,7 @@ def read_npz(path: Path, *, name: str, part: str) -> LabelledSet:
     with _opened(path) as arrays:
         prefix = "train_" if "train_images" in arrays.files else ""
         labels = _array(arrays, path, f"{prefix}labels")
-        licence = next(
-            (str(_array(arrays, path, key).reshape(-1)[0]) for key in ("licence", "license") if key in arrays),
-            "unknown",
-        )
+        licence = _licence(arrays, path)
         classes = _class_names(arrays, path) if "class_names" in arrays else None
         if part == "train":
             images = _array(arrays, path, f"{prefix}images")
@@ -35,6 +33,19 @@ def read_npz(path: Path, *, name: str, part: str) -> LabelledSet:
             classes = LabelledSet.from_arrays(_blank(np.size(labels)), labels, name=name).classes
         images, labels = _array(arrays, path, "test_images"), _array(arrays, path, "test_labels")
         return LabelledSet.test_part(images, labels, name=name, classes=classes, licence=licence)
+
+
+def read_npz_images(path: Path, *, name: str) -> UnlabelledSet:
+    """The images alone ("train_images" or "images")."""
+    with _opened(path) as arrays:
+        key = "train_images" if "train_images" in arrays.files else "images"
+        return UnlabelledSet.from_images(_array(arrays, path, key), name=name, licence=_licence(arrays, path))
+
+
+def npz_has_labels(path: Path) -> bool:
+    """Whether the file holds labels, or no images that could go without."""
+    with _opened(path) as arrays:
+        return bool({"labels", "train_labels"} & {*arrays.files}) or not {"images", "train_images"} & {*arrays.files}
 
 
 def npz_has_test(path: Path) -> bool:
@@ -65,6 +76,11 @@ def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
 def _blank(n: int) -> np.ndarray:
     """Stand-ins for training images, where only the training labels are to be checked."""
     return np.zeros((n, 1, 1), np.uint8)
+
+
+def _licence(arrays: np.lib.npyio.NpzFile, path: Path) -> str:
+    found = (str(_array(arrays, path, key).reshape(-1)[0]) for key in ("licence", "license") if key in arrays)
+    return next(found, "unknown")
 
 
 def _class_names(arrays: np.lib.npyio.NpzFile, path: Path) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Shelf: a study's target and its sources, loaded and brought to one shape."""
+"""Shelf: a study's target and its sources, loaded, brought to one shape, and labelled where labels are missing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from geosearch import seeds
+from geosearch.cache import Cache
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.harmonise import harmonise, ink_margin
-from geosearch.domain.load import has_test_part, load
-from geosearch.errors import DomainMismatch
+from geosearch.domain.load import has_labels, has_test_part, load, load_unlabelled
+from geosearch.domain.unlabelled import Labelling, UnlabelledSet
+from geosearch.errors import DomainMismatch, InvalidData
+
+_AnySet = LabelledSet | UnlabelledSet
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ def load_shelf(
     polarity: Literal["keep", "light-on-dark"] = "keep",
     root: str | Path | None = None,
     download: bool = False,
+    labelling: Labelling | None = None,
+    cache: Cache | None = None,
     seed: int = 0,
 ) -> Shelf:
     """Load and harmonise the sets of a study.
@@ -64,10 +70,12 @@ def load_shelf(
         margin: "match" pads sets that fill their frame to the target's margin.
         polarity: "light-on-dark" inverts sets that are dark on light.
         root, download: for torchvision's sets.
-        seed: of the draw of `samples`.
+        labelling: what labels the sources that have no labels, from those that have.
+        cache: where it keeps what it fits; the default cache if None.
+        seed: of the draw of `samples`, and of the labelling.
 
     Raises:
-        UnknownSet, InvalidData: a set that cannot be loaded.
+        UnknownSet, InvalidData: a set that cannot be loaded, or has no labels and no `labelling` to give it some.
         DomainMismatch: a source that is the target under another name.
     """
     place: dict[str, Any] = {"root": root, "download": download, "size_hint": size}
@@ -79,22 +87,48 @@ def load_shelf(
         "polarity": polarity,
     }
     own_test = load(target, part="test", **place) if has_test_part(target, root=root) else None
-    loaded = []
+    loaded: list[_AnySet] = []
     for spec in sources:
-        source = load(spec, **place)
-        if source.fingerprint == train.fingerprint:
+        rng = seeds.stream(seed, "sample", spec)
+        if has_labels(spec):
+            source = load(spec, **place)
+            same = source.fingerprint == train.fingerprint
+            loaded.append(harmonise(source.sample(samples, rng), **common))
+        else:
+            bare = load_unlabelled(spec, **place)
+            same = bare.fingerprint == UnlabelledSet.of(train).fingerprint
+            loaded.append(harmonise(bare.sample(samples, rng), **common))
+        if same:
             raise DomainMismatch(f"source '{spec}' is the target '{target}' itself; take it out of the sources")
-        loaded.append(harmonise(source.sample(samples, seeds.stream(seed, "sample", spec)), **common))
     return Shelf(
         harmonise(train, **common),
         harmonise(own_test, **common, judged_by=train) if own_test else None,
-        _distinctly_named(loaded),
+        _labelled(_distinctly_named(loaded), labelling, seed, cache),
     )
 
 
-def _distinctly_named(sources: list[LabelledSet]) -> tuple[LabelledSet, ...]:
+def _distinctly_named(sources: list[_AnySet]) -> list[_AnySet]:
     names = [source.name for source in sources]
-    return tuple(
+    return [
         replace(source, name=f"{source.name}-{i + 1}") if names.count(source.name) > 1 else source
         for i, source in enumerate(sources)
-    )
+    ]
+
+
+def _labelled(
+    sources: list[_AnySet], labelling: Labelling | None, seed: int, cache: Cache | None
+) -> tuple[LabelledSet, ...]:
+    """The sources with labels as they are, those without labelled from them."""
+    known = [source for source in sources if isinstance(source, LabelledSet)]
+    found = []
+    for source in sources:
+        if isinstance(source, LabelledSet):
+            found.append(source)
+        elif labelling is None:
+            raise InvalidData(
+                f"source '{source.name}' has no labels, and the study does not say how to label it; set domain.labels "
+                'to "g2l" (by geometry, from the other sources) or "clusters" (k-means), or give it labels'
+            )
+        else:
+            found.append(labelling.label(source, known, seed=seed, cache=cache or Cache.default()))
+    return tuple(found)

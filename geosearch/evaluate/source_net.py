@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,9 @@ from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import DomainMismatch
 from geosearch.evaluate.network import Network, SmallConv
+from geosearch.evaluate.pool import Pool
 from geosearch.evaluate.recipe import Recipe
-from geosearch.evaluate.train import Batch, as_tensor, features, pretrain
+from geosearch.evaluate.train import features, pretrain
 
 SCALE_IMAGES = 2000  # images that fix the unit of length
 
@@ -34,13 +35,18 @@ class SourceNet:
         """Train on the sets, or read the weights of an earlier equal training from the cache.
 
         Raises:
-            DomainMismatch: the sets differ in image shape; harmonise them first.
+            DomainMismatch: the sets differ in image shape (harmonise them first), or have one class in all.
         """
         shapes = {each.shape for each in sets}
         if len(shapes) != 1:
             raise DomainMismatch(f"SourceNet needs images of one shape, got {sorted(shapes)}; harmonise them first")
         recipe = Recipe(network=SmallConv(self.width), steps=self.steps)
-        union = _Union(tuple(sets))
+        union = Pool(tuple(sets))
+        if union.class_count < 2:
+            raise DomainMismatch(
+                "SourceNet learns to tell classes apart, and the sets have one in all; add a labelled set, or take "
+                'another embedding (transport.embedding = "pca")'
+            )
         key = content_key("source-net", recipe=recipe.key, sets=[s.fingerprint for s in sets], seed=seed)
         stored = cache.arrays("source-net", key, lambda: _train(union, recipe, seed))
         network = recipe.network.build(union.image_shape[2], union.image_shape[0], union.class_count, seed)
@@ -70,33 +76,7 @@ class SourceEncoder:
         return (features(self.network, images) - self.centre) * np.float32(self.scale)
 
 
-@dataclass(frozen=True)
-class _Union:
-    """The pooled sources with disjoint labels as a stream; every source comes equally often."""
-
-    sets: tuple[LabelledSet, ...]
-
-    @property
-    def class_count(self) -> int:
-        return sum(len(each.classes) for each in self.sets)
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        return self.sets[0].shape
-
-    def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-        offsets = np.cumsum([0, *(len(each.classes) for each in self.sets)])
-        one_hot = np.eye(self.class_count, dtype=np.float32)
-        while True:
-            source = rng.integers(len(self.sets), size=size)
-            rows = rng.integers([len(self.sets[i]) for i in source])
-            pairs = list(zip(source, rows, strict=True))
-            images = np.stack([self.sets[i].images[row] for i, row in pairs])
-            labels = np.array([offsets[i] + self.sets[i].labels[row] for i, row in pairs])
-            yield as_tensor(images).numpy(), one_hot[labels]
-
-
-def _train(union: _Union, recipe: Recipe, seed: int) -> dict[str, np.ndarray]:
+def _train(union: Pool, recipe: Recipe, seed: int) -> dict[str, np.ndarray]:
     """Weights of the trained network, and the centre and scale of its features on a sample of the sources."""
     network = pretrain(union, recipe, seed)
     share = -(-SCALE_IMAGES // len(union.sets))

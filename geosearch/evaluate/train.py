@@ -194,12 +194,18 @@ def shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Ite
     """Endless batches that go through the shots in ever new orders; no shot twice before all came once."""
     images = as_tensor(shots.images).numpy()
     labels = np.eye(len(shots.classes), dtype=np.float32)[shots.labels]
+    for rows in turns(len(shots), size, rng):
+        yield images[rows], labels[rows]
+
+
+def turns(count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Endless: `size` of the rows 0..count-1, in ever new orders; no row twice before all came once."""
     queue = np.empty(0, dtype=np.int64)
     while True:
         while len(queue) < size:
-            queue = np.concatenate([queue, rng.permutation(len(shots))])
+            queue = np.concatenate([queue, rng.permutation(count)])
         rows, queue = queue[:size], queue[size:]
-        yield images[rows], labels[rows]
+        yield rows
 
 
 def _read_out(

@@ -56,6 +56,7 @@ class AnchoredSource:
     labels: np.ndarray  # float32 (r * n, c), soft, memory-mapped
     z: np.ndarray  # float32 (r * n, d)
     map: FittedMap
+    labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
 
     @property
     def otdd_to_target(self) -> float:

@@ -110,6 +110,7 @@ def build_anchors(
                 labels=arrays["labels"],
                 z=ground.joined(arrays["features"], arrays["labels"] @ block),
                 map=fitted,
+                labelled_by=source.labelled_by,
             )
             for source, (fitted, arrays), block in zip(sources, done, blocks, strict=True)
         ),

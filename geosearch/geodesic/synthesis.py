@@ -26,6 +26,10 @@ class Synthesis:
         return self.mixture.class_names
 
     @property
+    def class_count(self) -> int:
+        return self.mixture.class_count
+
+    @property
     def image_shape(self) -> tuple[int, int, int]:
         return self.mixture.image_shape
 

@@ -33,6 +33,7 @@ class SourceFacts:
     classes: int
     licence: str
     otdd_to_target: float  # squared feature units, smaller is better
+    labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ def collect(
         target_classes=len(target.classes),
         shots=len(target.shots) // len(target.classes),
         sources=tuple(
-            SourceFacts(s.name, s.size, len(s.classes), s.licence, s.otdd_to_target) for s in anchors.sources
+            SourceFacts(s.name, s.size, len(s.classes), s.licence, s.otdd_to_target, s.labelled_by)
+            for s in anchors.sources
         ),
         gram=hull.gram,
         projection=hull.projection().values,

@@ -18,6 +18,7 @@ class CardSource:
     licence: str
     weight: float
     otdd_to_target: float  # squared feature units, smaller is better
+    labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ def card(facts: CardFacts) -> str:
             ],
         ),
         *(f"> **Warning:** {_text(warning)}" for warning in warnings),
+        *(
+            f"The labels of {_text(source.name)} are pseudo-labels: {_text(source.labelled_by)}."
+            for source in used
+            if source.labelled_by
+        ),
         f"Searched but not in this mixture: {_text(', '.join(unused))}." if unused else "",
         "## The mixture",
         _list(

@@ -127,6 +127,9 @@ def test_too_many_bytes_are_refused_before_decoding(tmp_path: Path, monkeypatch:
 
 def test_folders_without_classes_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "0.png")
+    with pytest.raises(InvalidData, match="sub-folder per class"):
+        load(f"imagefolder:{tmp_path}")
+    save(tmp_path / "cat" / "0.png")
     with pytest.raises(InvalidData, match="one per class"):
         load(f"imagefolder:{tmp_path}")
     with pytest.raises(UnknownSet, match="no folder"):

@@ -51,7 +51,7 @@ def test_environment_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": IMAGES}, "no array 'labels'; expected"),
+        ({"images": IMAGES}, "no array 'labels' beside 'images'"),
         ({"labels": LABELS}, "no array 'images'"),
         ({"train_images": IMAGES, "labels": LABELS}, "no array 'train_labels'"),
         ({"images": IMAGES, "labels": LABELS + 1}, "renumber"),

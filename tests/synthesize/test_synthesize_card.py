@@ -107,3 +107,12 @@ def test_names_cannot_break_out_of_the_markdown():
     text = card(replace(FACTS, sources=(nasty,), command="echo '```'\n"))
     assert "| \\<script\\>\\|alert\\`1\\` \\# h | 1.0000 | 10 | 2 | 1 | MIT \\| \\*x\\* |" in text
     assert "\n````sh\necho '```'" in text
+
+
+def test_pseudo_labels_are_named_as_such_for_the_sources_in_the_mixture() -> None:
+    used, unused = (
+        replace(source, labelled_by="k-means, 10 labels") for source in (FACTS.sources[0], FACTS.sources[2])
+    )
+    text = card(replace(FACTS, sources=(used, FACTS.sources[1], unused)))
+    assert text.count("are pseudo-labels: k-means, 10 labels.") == 1
+    assert "pseudo-labels" not in card(FACTS)

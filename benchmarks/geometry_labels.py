@@ -1,0 +1,224 @@
+"""What are pseudo-labels worth, by geometry (G2L) and by k-means, beside true labels and beside no source at all?
+
+    python benchmarks/geometry_labels.py [--targets mnist usps fashion_mnist kmnist az_letters] [--seeds 2]
+
+Each grey set in turn is the target, with 5 shots a class; of the four others one at a time loses its labels. Whole
+searches are too dear here, so the protocol is fixed and cheap: 300 steps of pretraining a `SmallConv(16)` at 16 px,
+features frozen, a ridge head on the shots, error on the test part. Three trainings are scored: on the hidden source
+alone, on the pooled union of all four sources, and (for the source that the target's projection on the hull leans on
+most) on that projection, for which the study is prepared whole, from a file without labels. Results:
+reports/data/geometry_labels_*.jsonl, tables by geometry_label_tables.py. About 20 minutes of one free core. Needs
+$GEOSEARCH_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lines import Lines
+from mixtures import DATA, GREY, SHORT, ground, study_file
+from sklearn.metrics import normalized_mutual_info_score
+
+from geosearch import seeds
+from geosearch.assemble import baselines_of
+from geosearch.cache import Cache, content_key
+from geosearch.curate.divergence import divergence
+from geosearch.curate.label_rules import Bins
+from geosearch.curate.labelling import G2L, Clusters
+from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.embed import Embedding, PixelEncoder, Pixels
+from geosearch.domain.fewshot import Target, cut_target
+from geosearch.domain.shelf import load_shelf
+from geosearch.domain.unlabelled import Labelling, UnlabelledSet
+from geosearch.evaluate.adaptation import RidgeHead
+from geosearch.evaluate.network import Network, SmallConv
+from geosearch.evaluate.pool import Pool
+from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.source_net import SourceNet
+from geosearch.evaluate.train import pretrain
+from geosearch.geodesic.mixture import Mixture
+from geosearch.options import recipe_of, space_of
+from geosearch.prepare import Prepared, prepare
+from geosearch.search.baselines import CLOUD
+
+FOLDER = Path(__file__).parents[1] / "reports" / "data"
+NET = SourceNet()
+WAYS: dict[str, Labelling] = {
+    "g2l": G2L(10, embedding=NET),
+    "clusters": Clusters(10, embedding=NET),
+    "g2l, bins": G2L(10, Bins(), embedding=NET),
+    "g2l, 40": G2L(40, embedding=NET),
+    "clusters, 40": Clusters(40, embedding=NET),
+}
+MAIN = ("true", "g2l", "clusters", "without")
+VARIANTS = ("g2l, bins", "g2l, 40", "clusters, 40")
+EMBEDDINGS: dict[str, Embedding] = {"source-net": NET, "pixels": Pixels()}
+
+
+@lru_cache(maxsize=1)
+def shelf_of(target: str, seed: int) -> tuple[Target, tuple[LabelledSet, ...]]:
+    """The target cut as a study cuts it, and its four sources with their true labels."""
+    domain = study_file(target, seed).domain
+    shelf = load_shelf(**domain.shelf, seed=seed)
+    parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
+    return cut_target(shelf.train, shelf.test, **parts, encoder=PixelEncoder(), seed=seed), shelf.sources
+
+
+def cheap() -> Recipe:
+    """A study's short recipe with half its network's width."""
+    return replace(recipe_of(study_file(GREY[0], 0)).scaled(SHORT), network=SmallConv(16))
+
+
+def trained(sets: tuple[LabelledSet, ...], seed: int) -> Network:
+    """Pretrained on the pooled union of the sets, or taken from the cache."""
+    pool, recipe = Pool(sets), cheap()
+    start = seeds.integer(seed, "geometry labels")
+    key = content_key("benchmark-pool", sets=[one.fingerprint for one in sets], recipe=recipe.key, seed=start)
+
+    def compute() -> dict[str, np.ndarray]:
+        return {name: tensor.numpy() for name, tensor in pretrain(pool, recipe, start).state_dict().items()}
+
+    stored = Cache.default().arrays("benchmark-pool", key, compute)
+    height, _, channels = pool.image_shape
+    network = recipe.network.build(channels, height, pool.class_count, start)
+    network.load_state_dict({name: torch.from_numpy(np.array(stored[name])) for name in network.state_dict()})
+    return network
+
+
+def wrong(network: Network, target: Target, seed: int) -> float:
+    """Test error in [0, 1] of frozen features with a ridge head on the shots."""
+    scores = RidgeHead().fit(network, target.shots, seed).predict(target.test_images)
+    return float((scores.argmax(1) != target.test_labels.reveal()).mean())
+
+
+def outcome(target: str, hidden: int, way: str, seed: int) -> dict[str, Any]:
+    """Errors of pretraining on one source alone and on all, when that one is labelled in this way."""
+    torch.set_num_threads(1)
+    cut, sources = shelf_of(target, seed)
+    rest = tuple(source for i, source in enumerate(sources) if i != hidden)
+    if way == "without":
+        return {"pooled": wrong(trained(rest, seed), cut, seed)}
+    source, facts = sources[hidden], {}
+    if way != "true":
+        truth = source.labels
+        source = WAYS[way].label(UnlabelledSet.of(source), rest, seed=seed, cache=Cache.default())
+        sizes = np.bincount(source.labels)
+        facts = {
+            "information": float(normalized_mutual_info_score(truth, source.labels)),
+            "labels": len(sizes),
+            "largest": float(sizes.max() / sizes.sum()),
+            "by": source.labelled_by,
+        }
+    facts["alone"] = wrong(trained((source,), seed), cut, seed)
+    if way in MAIN:
+        sets = tuple(source if i == hidden else one for i, one in enumerate(sources))
+        facts["pooled"] = wrong(trained(sets, seed), cut, seed)
+    return facts
+
+
+def divergences(target: str, seed: int) -> dict[str, Any]:
+    """Embedding -> divergence in bits of each source to the target's unlabelled images."""
+    torch.set_num_threads(1)
+    cut, sources = shelf_of(target, seed)
+    found = {}
+    for name, embedding in EMBEDDINGS.items():
+        encoder = embedding.fit(sources, seed=seed, cache=Cache.default())
+        own = encoder.encode(cut.reference.images)
+        found[name] = [divergence(encoder.encode(source.images), own) for source in sources]
+    return {"divergences": found}
+
+
+def on_the_hull(target: str, way: str, seed: int) -> dict[str, Any]:
+    """Error of the target's projection on the hull (as a cloud), its weightiest source labelled in this way."""
+    torch.set_num_threads(1)
+    whole = ground(target, seed)
+    mixture = projection(whole.prepared)
+    hidden = int(np.argmax(mixture.weights.values))
+    prepared = whole.prepared if way == "true" else without_labels(target, hidden, way, seed)
+    mixture = projection(prepared)
+    network = pretrain(mixture, cheap(), seeds.integer(seed, "geometry labels"))
+    return {
+        "hidden": whole.prepared.anchors.sources[hidden].name,
+        "weights": {
+            source.name: weight for source, weight in zip(prepared.anchors.sources, mixture.weights.values, strict=True)
+        },
+        "hull": wrong(network, prepared.target, seed),
+    }
+
+
+def projection(prepared: Prepared) -> Mixture:
+    return Mixture(prepared.anchors, baselines_of(prepared)[CLOUD])
+
+
+def without_labels(target: str, hidden: int, way: str, seed: int) -> Prepared:
+    """The study prepared from files, that of the hidden source without its labels, or without that source."""
+    file = study_file(target, seed)
+    specs = list(file.domain.sources)
+    if way == "without":
+        del specs[hidden]
+        changes: dict[str, Any] = {"sources": tuple(specs)}
+    else:
+        specs[hidden] = f"npz:{images_alone(specs[hidden])}"
+        changes = {"sources": tuple(specs), "labels": way}
+    file = file.model_copy(update={"domain": file.domain.model_copy(update=changes)})
+    return prepare(file, space_of(file), Cache.default(), lambda name: nullcontext())
+
+
+def images_alone(spec: str) -> Path:
+    """A file with the training images of an npz file and nothing else."""
+    name = Path(spec.removeprefix("npz:")).stem
+    path = Cache.default().folder / "unlabelled" / f"{name}.npz"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with np.load(DATA / f"{name}.npz") as arrays:
+            np.savez(path, images=arrays["train_images"])
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", nargs="+", default=list(GREY))
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--hull-seeds", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    for stage, tasks in stages(options).items():
+        Lines(FOLDER / f"geometry_labels_{stage}.jsonl").fill(tasks, jobs=options.jobs)
+
+
+def stages(options: argparse.Namespace) -> dict[str, list[Any]]:
+    """Name -> what is asked, the most important first, so that a run that is cut short has it."""
+
+    def labelled(ways: Sequence[str], seed_count: int) -> list[Any]:
+        return [
+            ({"target": target, "hidden": hidden, "labels": way, "seed": seed}, outcome, (target, hidden, way, seed))
+            for seed in range(seed_count)
+            for target in options.targets
+            for hidden in range(4)
+            for way in ways
+        ]
+
+    pairs = [(seed, target) for seed in range(options.seeds) for target in options.targets]
+    return {
+        "main": labelled(MAIN, options.seeds),
+        "divergence": [({"target": target, "seed": seed}, divergences, (target, seed)) for seed, target in pairs],
+        "hull": [
+            ({"target": target, "labels": way, "seed": seed}, on_the_hull, (target, way, seed))
+            for seed in range(options.hull_seeds)
+            for target in options.targets
+            for way in MAIN
+        ],
+        "variants": labelled(VARIANTS, 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
