@@ -36,17 +36,11 @@ class Board:
     def publish(self) -> int:
         """Propose what the study lacks, if its present round allows it; the number of new proposals to evaluate."""
         store = self.search.store
-        draft = _draft(store)
-        known = len(draft.study.get_trials(deepcopy=False))
-        asked = replace(self.search, store=draft).propose()
-        for trial in draft.study.get_trials()[known:]:
-            if trial.state == TrialState.RUNNING:
-                trial.state, trial.datetime_start = TrialState.WAITING, None
-            store.study.add_trial(trial)
-        rounds = [place_of(trial)[0] for trial in draft.live()]
-        if rounds and max(rounds) > store.recall(_PUBLISHED, -1):
-            store.remember(_PUBLISHED, max(rounds))
-        return len(asked)
+        pinned = self._pin_up() if self.search.missing()[1] > 0 else 0
+        last = max((place_of(trial)[0] for trial in store.live()), default=-1)
+        if last > store.recall(_PUBLISHED, -1):
+            store.remember(_PUBLISHED, last)
+        return pinned
 
     def claim(self, most: int) -> list[tuple[optuna.Trial, Weights]]:
         """Take up to `most` waiting proposals, in their order, for this worker alone."""
@@ -83,6 +77,16 @@ class Board:
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get(_OWNER) == self.crew.number:
                 _close(study, trial)
+
+    def _pin_up(self) -> int:
+        study, draft = self.search.store.study, _draft(self.search.store)
+        known = len(draft.study.get_trials(deepcopy=False))
+        asked = replace(self.search, store=draft).propose()
+        for trial in draft.study.get_trials()[known:]:
+            if trial.state == TrialState.RUNNING:
+                trial.state, trial.datetime_start = TrialState.WAITING, None
+            study.add_trial(trial)
+        return len(asked)
 
     def _taken(self, trial: FrozenTrial) -> bool:
         study = self.search.store.study

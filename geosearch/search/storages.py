@@ -16,7 +16,13 @@ from geosearch.errors import StorageError
 
 JOURNAL, GRPC = "journal:", "grpc://"
 _POSTGRES = ("postgresql://", "postgres://")
-_TRIES = 5  # workers that start together find the tables half made
+_TRIES = 5
+_HALF_MADE = (
+    "already exists",
+    "duplicate key",
+    "pg_type",
+    "UNIQUE constraint",
+)  # signs of tables that others are making
 
 
 def storage_at(url: str) -> optuna.storages.BaseStorage:
@@ -52,13 +58,9 @@ def _relational(url: str, options: dict[str, object]) -> optuna.storages.RDBStor
     for attempt in range(_TRIES):
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs=options)
-        except (
-            sqlalchemy.exc.IntegrityError,
-            sqlalchemy.exc.ProgrammingError,
-            sqlalchemy.exc.OperationalError,
-        ) as error:
-            already = any(word in str(error) for word in ("already exists", "duplicate key", "pg_type"))
-            if not already or attempt == _TRIES - 1:
+        except (sqlalchemy.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
+            text = f"{error} {error.__cause__}"
+            if not any(sign in text for sign in _HALF_MADE) or attempt == _TRIES - 1:
                 raise
             time.sleep(0.2 * (attempt + random.random()))
     raise AssertionError("unreachable")

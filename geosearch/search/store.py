@@ -123,12 +123,12 @@ class StudyStore:
         return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
 
     def live(self) -> list[FrozenTrial]:
-        """Trials that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
-        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+        """Proposals that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
+        return [trial for trial in self._unfinished() if "proposal" in trial.user_attrs]
 
     def reap(self) -> int:
         """Fail the trials that killed processes left unfinished; their proposals will be made again."""
-        stale = self.live()
+        stale = self._unfinished()
         for trial in stale:
             self.study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
         return len(stale)
@@ -158,6 +158,9 @@ class StudyStore:
         """Add to the time that a stage of the study has taken so far, over all its runs."""
         stages = self.recall("stages", {})
         self.remember("stages", {**stages, stage: stages.get(stage, 0.0) + seconds})
+
+    def _unfinished(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
 
     def _facts(self, trial: FrozenTrial, notes: Mapping[str, Any]) -> TrialFacts:
         point = self.space.weights_of(trial.params)

@@ -65,8 +65,7 @@ class Worker:
         if evaluate and (claimed := board.claim(self.search.options.jobs)):
             self._evaluate(claimed)
             return True
-        lost = board.reap()
-        if lost:
+        if self.crew.due() and (lost := board.reap()):
             self.search.progress.event("lost", trials=lost)
         return bool(self.crew.leads() and board.publish())
 
