@@ -242,6 +242,10 @@ class StudyFile(Section):
     def storage(self) -> str:
         return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
 
+    def with_search(self, **changes: Any) -> StudyFile:
+        """The same study with other keys of [search]."""
+        return self.model_copy(update={"search": self.search.model_copy(update=changes)})
+
     @property
     def fingerprint(self) -> dict[str, Any]:
         """Every setting that the trials' numbers depend on, flat: 'section.key' -> value."""

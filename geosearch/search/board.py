@@ -51,11 +51,11 @@ class Board:
         for trial in sorted(waiting, key=place_of):
             if len(claimed) == most or place_of(trial)[0] > published:
                 break
-            if self._taken(trial) and (mine := _handle(store.study, trial)):
+            if self._taken(trial):
                 if self._twin(trial):  # pinned up by two leaders, one of whom had been taken for dead
                     _close(store.study, trial)
                 else:
-                    claimed.append((mine, store.space.weights_of(trial.params)))
+                    claimed.append((_handle(store.study, trial), store.space.weights_of(trial.params)))
         return claimed
 
     def reap(self) -> list[int]:
@@ -76,6 +76,7 @@ class Board:
         study = self.search.store.study
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get(_OWNER) == self.crew.number:
+                _note(study, trial, _OWNER, None)  # nobody died of it
                 _close(study, trial)
 
     def _pin_up(self) -> int:
@@ -110,7 +111,7 @@ class Board:
 
     def _losses(self) -> Counter[tuple[int, int]]:
         failed = self.search.store.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        return Counter(place_of(trial) for trial in failed if _OWNER in trial.user_attrs)
+        return Counter(place_of(trial) for trial in failed if trial.user_attrs.get(_OWNER) is not None)
 
 
 def _draft(store: StudyStore) -> StudyStore:
@@ -123,7 +124,7 @@ def _draft(store: StudyStore) -> StudyStore:
     return StudyStore(study, store.space, store.url)
 
 
-def _handle(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial | None:
+def _handle(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
     study.sampler = Given({})  # a handle asks the sampler for nothing that is there already
     return optuna.Trial(study, trial._trial_id)
 
