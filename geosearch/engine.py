@@ -12,6 +12,7 @@ from joblib.parallel import get_active_backend
 from geosearch.errors import GeosearchError, InvalidOption
 
 DASK = "dask://"
+TIMEOUT = 10.0  # seconds to wait for a scheduler
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def _dask(scheduler: str) -> Iterator[None]:
     from distributed.comm.core import CommClosedError
 
     try:
-        client = Client(scheduler, timeout=10, set_as_default=False)
+        client = Client(scheduler, timeout=TIMEOUT, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
         raise GeosearchError(f"no Dask scheduler answers at {scheduler}; start it with 'dask scheduler'") from error
     with client:

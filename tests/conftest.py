@@ -66,6 +66,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], 
         pytest.importorskip("psycopg2", reason="no driver of PostgreSQL; pip install 'geosearch[postgres]'")
         if not started:
             started.append(pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop"))
+            started[0].psql("alter system set fsync = off;")  # as above: the machine is not killed
+            started[0].psql("select pg_reload_conf();")
         name = f"study_{next(_numbers)}"
         started[0].psql(f"create database {name};")
         return str(started[0].get_uri(name))

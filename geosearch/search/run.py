@@ -98,7 +98,8 @@ class Search:
 
     def left(self) -> int:
         """Evaluations of the budget that are not complete."""
-        return self.options.evaluations - sum(trial.state == "complete" for trial in self.store.trials())
+        complete = self.store.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return self.options.evaluations - len(complete)
 
     def missing(self) -> tuple[int, int]:
         """The first round that is not full, and how many proposals it lacks; none while an earlier one is at work."""

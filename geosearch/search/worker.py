@@ -15,7 +15,7 @@ from geosearch.search.crew import SEARCH, Crew
 from geosearch.search.objective import one_thread
 from geosearch.search.run import Search
 
-SHORTEST, LONGEST = 0.02, 1.0  # seconds between two looks at a board with nothing on it
+SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a board with nothing on it
 
 
 @dataclass(frozen=True, eq=False)
