@@ -10,6 +10,7 @@ from pathlib import Path
 
 from geosearch.errors import GeosearchError, InvalidOption
 from geosearch.pipeline import Study
+from geosearch.search.storages import JOURNAL
 from geosearch.search.store import sqlite_path
 
 
@@ -26,7 +27,9 @@ def serve(study: str, *, port: int = 8080) -> None:
     url = Study.open(study).store.url
     path = sqlite_path(url)
     if path is None:
-        raise InvalidOption(f"the dashboard copies SQLite files only; run: optuna-dashboard {url.split('@')[-1]}")
+        raise InvalidOption(
+            f"the dashboard copies SQLite files only; run: optuna-dashboard {url.split('@')[-1].removeprefix(JOURNAL)}"
+        )
     folder = Path(tempfile.mkdtemp(prefix="geosearch-dashboard-"))
     try:
         copy = folder / path.name

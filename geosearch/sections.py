@@ -128,7 +128,11 @@ class SearchSection(Section):
         description="Who proposes mixtures: 'hull' is a Gaussian process on their geometry, 'regression' "
         "works as RegMix does, the others are Optuna's.",
     )
-    batch: int = Field(2, ge=1, description="Proposals per round, evaluated side by side; fixes the numbers.")
+    batch: int = Field(
+        2,
+        ge=1,
+        description="Proposals per round, evaluated side by side; fixes the numbers. As many as there are workers.",
+    )
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
     prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
@@ -136,7 +140,11 @@ class SearchSection(Section):
     repeats: int = Field(
         3, ge=1, description="Long trainings per finalist; a race spends them where the leaders overlap."
     )
-    storage: str | None = Field(None, description="Database address; sqlite:///studies/<name>.db if left out.")
+    storage: str | None = Field(
+        None,
+        description="Database address: `sqlite:///PATH`, `journal:PATH`, `postgresql://USER:PASSWORD@HOST/NAME` or "
+        "`grpc://HOST:PORT`; sqlite:///studies/<name>.db if left out.",
+    )
 
 
 class GroupSection(Section):

@@ -17,7 +17,8 @@ from geosearch.search.crew import SEARCH, WORKER, Crew, signed_on
 from geosearch.search.objective import end_with
 from geosearch.search.race import best_of
 from geosearch.search.run import Search
-from geosearch.search.store import StudyStore, sqlite_path
+from geosearch.search.storages import kept_in_touch
+from geosearch.search.store import StudyStore, masked, sqlite_path
 from geosearch.search.worker import Worker
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def at_work(store: StudyStore, workers: int) -> Iterator[Crew | None]:
             yield None
             return
         crew = Crew.join(store.study, SEARCH)
-    with crew:
+    with kept_in_touch(masked(store.url)), crew:
         yield crew
 
 
@@ -47,7 +48,7 @@ def joined(store: StudyStore) -> Iterator[Crew]:
     """
     with alone(store.url, patience=PATIENCE):
         crew = Crew.join(store.study, WORKER)
-    with crew:
+    with kept_in_touch(masked(store.url)), crew:
         yield crew
 
 

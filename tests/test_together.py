@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+import sqlalchemy
 from generators.crews import BUDGET, essence, toy_search
 from generators.studies import tiny, tiny_file, write_toml
 
@@ -50,6 +51,16 @@ def test_a_search_among_others_ends_as_a_lone_one(tmp_path):
     assert [t.long_error for t in search.store.trials()] == [t.long_error for t in lone.store.trials()]
     assert search.left() == 0
     assert len(essence(search)) == BUDGET
+
+
+def test_a_database_that_goes_away_in_mid_work_ends_it_with_a_sentence(tmp_path):
+    store = toy_search(f"journal:{tmp_path / 'study.journal'}").store
+    gone = sqlalchemy.exc.OperationalError("select 1", {}, Exception("server closed the connection"))
+    with (
+        pytest.raises(StorageError, match=r"lost journal:.*: server closed the connection; what was told"),
+        joined(store),
+    ):
+        raise gone
 
 
 def never(**_: object) -> Study:

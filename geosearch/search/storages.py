@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -51,6 +53,33 @@ def storage_at(url: str) -> optuna.storages.BaseStorage:
 def journal_path(url: str) -> Path | None:
     """The file behind an address like journal:/shared/mnist.journal; None for other storages."""
     return Path(url.removeprefix(JOURNAL)).expanduser() if url.startswith(JOURNAL) else None
+
+
+@contextmanager
+def kept_in_touch(where: str) -> Iterator[None]:
+    """Turn the loss of a database in mid-work into one message.
+
+    Args:
+        where: the address, fit to be shown.
+
+    Raises:
+        StorageError: the database did not answer.
+    """
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError) as error:
+        raise _lost(where, getattr(error, "orig", None) or error.__cause__ or error) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "grpc":  # its errors cannot be named where it is absent
+            raise
+        raise _lost(where, error) from error
+
+
+def _lost(where: str, error: object) -> StorageError:
+    detail = str(error).strip().splitlines()[0]
+    return StorageError(
+        f"lost {where}: {detail}; what was told is kept: run the same command again when the database is back"
+    )
 
 
 def _relational(url: str, options: dict[str, object]) -> optuna.storages.RDBStorage:
