@@ -37,17 +37,24 @@ class Board:
         """Propose what the study lacks, if its present round allows it; the number of new proposals to evaluate."""
         store = self.search.store
         pinned = self._pin_up() if self.search.missing()[1] > 0 else 0
-        last = max((place_of(trial)[0] for trial in store.live()), default=-1)
-        if last > store.recall(_PUBLISHED, -1):
-            store.remember(_PUBLISHED, last)
+        if live := store.live():
+            self._announce(round=max(place_of(trial)[0] for trial in live), newest=max(trial.number for trial in live))
         return pinned
+
+    def announced(self) -> object:
+        """What changes whenever there is something new to look at; all that a worker with nothing to do need read."""
+        return self.search.store.recall(_PUBLISHED, {})
+
+    def close(self) -> None:
+        """Let those who wait know that the budget is spent."""
+        self._announce(spent=self.search.options.evaluations)
 
     def claim(self, most: int) -> list[tuple[optuna.Trial, Weights]]:
         """Take up to `most` waiting proposals, in their order, for this worker alone."""
         store = self.search.store
         claimed: list[tuple[optuna.Trial, Weights]] = []
         waiting = store.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        published = store.recall(_PUBLISHED, -1) if waiting else -1
+        published = store.recall(_PUBLISHED, {}).get("round", -1) if waiting else -1
         for trial in sorted(waiting, key=place_of):
             if len(claimed) == most or place_of(trial)[0] > published:
                 break
@@ -78,6 +85,12 @@ class Board:
             if trial.user_attrs.get(_OWNER) == self.crew.number:
                 _note(study, trial, _OWNER, None)  # nobody died of it
                 _close(study, trial)
+
+    def _announce(self, **news: int) -> None:
+        known = self.search.store.recall(_PUBLISHED, {})
+        fresh = {**known, **news, "newest": max(known.get("newest", -1), news.get("newest", -1))}
+        if fresh != known:
+            self.search.store.remember(_PUBLISHED, fresh)
 
     def _pin_up(self) -> int:
         study, draft = self.search.store.study, _draft(self.search.store)

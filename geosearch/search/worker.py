@@ -42,16 +42,22 @@ class Worker:
             GeosearchError: several trainings in a row failed.
         """
         board = Board(self.search, self.crew)
-        pause = SHORTEST
+        pause, seen = SHORTEST, None
         try:
             with one_thread():
-                while self.search.left() > 0:
-                    if self._step(board, evaluate):
-                        pause = SHORTEST
-                    else:
-                        self.rest()
-                        time.sleep(pause)
-                        pause = min(1.5 * pause, LONGEST)
+                while True:
+                    news = board.announced()
+                    if news != seen or self.crew.due() or self.crew.leads():
+                        if self.search.left() <= 0:
+                            break
+                        if self._step(board, evaluate):
+                            pause, seen = SHORTEST, None
+                            continue
+                        seen = news
+                    self.rest()
+                    time.sleep(pause)
+                    pause = min(1.5 * pause, LONGEST)
+            board.close()
         finally:
             board.hand_back()
 
