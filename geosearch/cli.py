@@ -65,12 +65,15 @@ def _worker(options: argparse.Namespace) -> None:
 
 
 def _resume(options: argparse.Namespace) -> None:
+    from geosearch.engine import engine
     from geosearch.pipeline import Study
     from geosearch.progress import Interruptible
 
     with _progress(options) as voice, Interruptible(voice) as progress:
         study = Study.open(options.study, storage=options.storage, progress=progress)
-        written = _run(study, progress, evaluations=study.file.search.evaluations + options.evaluations)
+        total = study.file.search.evaluations + options.evaluations
+        with engine(options.parallel):
+            written = _run(study, progress, evaluations=total, workers=options.workers)
     _conclude(study, written, options)
 
 
@@ -202,6 +205,13 @@ def _parser() -> argparse.ArgumentParser:
     stored = {"metavar": "URL", "help": "database address, e.g. sqlite:///studies/mnist.db"}
     spread = {"metavar": "ENGINE", "help": "where evaluations and maps are computed, e.g. dask://host:8786"}
 
+    def more_than_one(entry: Any) -> None:
+        where = entry.add_mutually_exclusive_group()
+        where.add_argument(
+            "--workers", type=_positive, default=0, metavar="N", help="evaluate in N worker processes on this machine"
+        )
+        where.add_argument("--parallel", **spread)
+
     entry = command(
         "search",
         _search,
@@ -211,10 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     entry.add_argument("--storage", **stored)
     entry.add_argument("--force-new", action="store_true", help="keep the old database aside and start anew")
-    entry.add_argument(
-        "--workers", type=_positive, default=0, metavar="N", help="evaluate in N worker processes on this machine"
-    )
-    entry.add_argument("--parallel", **spread)
+    more_than_one(entry)
 
     entry = command("worker", _worker, "help to evaluate a study that others search too", study=begun, as_json=True)
     entry.add_argument("--storage", **stored)
@@ -224,6 +231,7 @@ def _parser() -> argparse.ArgumentParser:
     entry = command("resume", _resume, "spend more evaluations on a study", study=begun, as_json=True)
     entry.add_argument("--evaluations", type=_extra, default=0, metavar="+N", help="evaluations to add to the budget")
     entry.add_argument("--storage", **stored)
+    more_than_one(entry)
 
     entry = command("status", _status, "say how far a study is and what it found", study=begun, as_json=True)
     entry.add_argument("--storage", **stored)

@@ -146,18 +146,17 @@ class Study:
             return self._confirm()
 
     def work(self, *, jobs: int = 1) -> None:
-        """Evaluate what others propose, and propose if there are none, until the budget is spent.
-
-        Any number of processes on any machines that reach the database may do so, and leave at any time.
+        """Help to spend the budget; any number of processes that reach the database may, and leave at any time.
 
         Args:
             jobs: proposals evaluated side by side in this process.
         """
         self.file = self.file.with_search(jobs=jobs)
         self._keeps_time = False  # the times of a study's stages are those of its search
+        self._require_budget()
+        job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)  # slow: nobody waits for it
         with joined(self.store) as crew:
-            self._require_budget()
-            Worker(search_of(self.file, self.prepared, self.store, self.cache, self.progress), crew).run()
+            Worker(job, crew).run()
 
     def synthesize(
         self,

@@ -23,6 +23,7 @@ from geosearch.search.storages import GRPC, JOURNAL, storage_at
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 FORMAT = 1  # of what is written into a study's database
+UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 _SQLITE = "sqlite:///"
 
 
@@ -124,11 +125,12 @@ class StudyStore:
 
     def live(self) -> list[FrozenTrial]:
         """Proposals that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
-        return [trial for trial in self._unfinished() if "proposal" in trial.user_attrs]
+        unfinished = self.study.get_trials(deepcopy=False, states=UNFINISHED)
+        return [trial for trial in unfinished if "proposal" in trial.user_attrs]
 
     def reap(self) -> int:
         """Fail the trials that killed processes left unfinished; their proposals will be made again."""
-        stale = self._unfinished()
+        stale = self.study.get_trials(deepcopy=False, states=UNFINISHED)
         for trial in stale:
             self.study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
         return len(stale)
@@ -158,9 +160,6 @@ class StudyStore:
         """Add to the time that a stage of the study has taken so far, over all its runs."""
         stages = self.recall("stages", {})
         self.remember("stages", {**stages, stage: stages.get(stage, 0.0) + seconds})
-
-    def _unfinished(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
 
     def _facts(self, trial: FrozenTrial, notes: Mapping[str, Any]) -> TrialFacts:
         point = self.space.weights_of(trial.params)

@@ -77,12 +77,12 @@ def test_two_workers_make_the_study_of_one(url, alone):
 
 def test_who_leaves_hands_back_and_who_joins_goes_on(url, alone):
     with pytest.raises(KeyboardInterrupt):
-        work(url, FakeObjective(die_after=5))
+        work(url, FakeObjective(die_after=4))
     assert not toy_search(url).store.study.get_trials(states=(TrialState.RUNNING,))
     late = FakeObjective()
     search = work(url, late)
     assert essence(search) == alone
-    assert len(late.asked) == BUDGET - 5
+    assert len(late.asked) == BUDGET - 4
 
 
 def test_a_silent_workers_trial_is_retried_and_its_late_result_refused(url, alone):

@@ -18,7 +18,7 @@ from geosearch.search.store import StudyStore
 from geosearch.search.worker import Worker
 
 ELSEWHERE = {"host": "elsewhere", "pid": 1, "space": "", "started": "1"}
-BUDGET = 7
+BUDGET = 6
 HURRIED = Pulse(interval=0.2, grace=0.6)
 
 
