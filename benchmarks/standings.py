@@ -33,7 +33,7 @@ class Standing:
         row: its name.
         errors: one for each seed that has the row.
         gaps: search minus row, paired by seed.
-        seconds: mean.
+        seconds: median, since other programs run beside long measurements.
     """
 
     row: str
@@ -77,7 +77,7 @@ def standings(lines: Sequence[dict[str, Any]], target: str, adaptation: str) -> 
             row,
             tuple(error for error, _ in by_seed.values()),
             tuple(best[seed] - error for seed, (error, _) in by_seed.items()),
-            float(np.mean([seconds for _, seconds in by_seed.values()])),
+            float(np.median([seconds for _, seconds in by_seed.values()])),
         )
         for row, by_seed in rows.items()
     ]

@@ -39,28 +39,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _search(options: argparse.Namespace) -> None:
+    from geosearch.engine import engine
     from geosearch.pipeline import Study
     from geosearch.progress import Interruptible
 
     with _progress(options) as voice, Interruptible(voice) as progress:
         study = Study.open(options.study, storage=options.storage, force_new=options.force_new, progress=progress)
-        written = _run(study, progress)
+        with engine(options.parallel):
+            written = _run(study, progress, workers=options.workers)
     _conclude(study, written, options)
 
 
+def _worker(options: argparse.Namespace) -> None:
+    from geosearch.engine import engine
+    from geosearch.pipeline import Study
+    from geosearch.progress import Interruptible
+    from geosearch.together import leave_on_termination
+
+    leave_on_termination()
+    with _progress(options) as voice, Interruptible(voice) as progress:
+        study = Study.open(options.study, storage=options.storage, progress=progress)
+        with engine(options.parallel):
+            study.work(jobs=options.jobs)
+    if not options.json:
+        print(f"the evaluations of {study.name} are done; a search of it confirms them and writes mixture and report")
+
+
 def _resume(options: argparse.Namespace) -> None:
+    from geosearch.engine import engine
     from geosearch.pipeline import Study
     from geosearch.progress import Interruptible
 
     with _progress(options) as voice, Interruptible(voice) as progress:
         study = Study.open(options.study, storage=options.storage, progress=progress)
-        written = _run(study, progress, evaluations=study.file.search.evaluations + options.evaluations)
+        total = study.file.search.evaluations + options.evaluations
+        with engine(options.parallel):
+            written = _run(study, progress, evaluations=total, workers=options.workers)
     _conclude(study, written, options)
 
 
-def _run(study: Study, progress: Progress, evaluations: int | None = None) -> tuple[Path, Path]:
+def _run(study: Study, progress: Progress, evaluations: int | None = None, workers: int = 0) -> tuple[Path, Path]:
     """Run to the end; the folder of the best mixture and the report's page."""
-    confirmation = study.run(evaluations=evaluations)
+    confirmation = study.run(evaluations=evaluations, workers=workers)
     progress.event("stage", name="writing mixture and report")
     mixture, page = study.export_best(), study.report()
     progress.event(
@@ -207,6 +227,14 @@ def _parser() -> argparse.ArgumentParser:
 
     begun = "a study file (.toml), the name of a study in studies/, or a database address"
     stored = {"metavar": "URL", "help": "database address, e.g. sqlite:///studies/mnist.db"}
+    spread = {"metavar": "ENGINE", "help": "where evaluations and maps are computed, e.g. dask://host:8786"}
+
+    def more_than_one(entry: Any) -> None:
+        where = entry.add_mutually_exclusive_group()
+        where.add_argument(
+            "--workers", type=_positive, default=0, metavar="N", help="evaluate in N worker processes on this machine"
+        )
+        where.add_argument("--parallel", **spread)
 
     entry = command(
         "search",
@@ -217,10 +245,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     entry.add_argument("--storage", **stored)
     entry.add_argument("--force-new", action="store_true", help="keep the old database aside and start anew")
+    more_than_one(entry)
+
+    entry = command("worker", _worker, "help to evaluate a study that others search too", study=begun, as_json=True)
+    entry.add_argument("--storage", **stored)
+    entry.add_argument("--jobs", type=_positive, default=1, metavar="N", help="evaluations side by side (default: 1)")
+    entry.add_argument("--parallel", **spread)
 
     entry = command("resume", _resume, "spend more evaluations on a study", study=begun, as_json=True)
     entry.add_argument("--evaluations", type=_extra, default=0, metavar="+N", help="evaluations to add to the budget")
     entry.add_argument("--storage", **stored)
+    more_than_one(entry)
 
     entry = command("status", _status, "say how far a study is and what it found", study=begun, as_json=True)
     entry.add_argument("--storage", **stored)

@@ -11,6 +11,7 @@ from pathlib import Path
 from geosearch.errors import GeosearchError, InvalidOption
 from geosearch.masking import masked
 from geosearch.pipeline import Study
+from geosearch.search.storages import JOURNAL
 from geosearch.search.store import sqlite_path
 
 
@@ -27,7 +28,8 @@ def serve(study: str, *, port: int = 8080) -> None:
     url = Study.open(study).store.url
     path = sqlite_path(url)
     if path is None:
-        raise InvalidOption(f"the dashboard copies SQLite files only; run: optuna-dashboard {masked(url)}")
+        shown = masked(url).removeprefix(JOURNAL)
+        raise InvalidOption(f"the dashboard copies SQLite files only; run: optuna-dashboard {shown}")
     folder = Path(tempfile.mkdtemp(prefix="geosearch-dashboard-"))
     try:
         copy = folder / path.name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +24,7 @@ from geosearch.progress import Progress, Silent
 from geosearch.provenance import card_of, of_condensed
 from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.explain import explain
-from geosearch.search.objective import end_with, one_thread
+from geosearch.search.objective import one_thread
 from geosearch.search.race import best_of, ties_of
 from geosearch.search.run import Search
 from geosearch.search.store import StudyStore, TrialFacts
@@ -95,7 +93,7 @@ class Study:
             store.remember("settings", file.model_dump(mode="json", exclude={"search": {"storage"}}))
         extended = store.recall("evaluations", 0)
         if extended > file.search.evaluations:
-            file = file.model_copy(update={"search": file.search.model_copy(update={"evaluations": extended})})
+            file = file.with_search(evaluations=extended)
         return cls(file, store, space or space_of(file), cache or Cache.default(), progress or Silent())
 
     @property
@@ -133,34 +131,32 @@ class Study:
         """
         if evaluations is not None and evaluations > self.file.search.evaluations:
             self.store.remember("evaluations", evaluations)
-            search = self.file.search.model_copy(update={"evaluations": evaluations})
-            self.file = self.file.model_copy(update={"search": search})
+            self.file = self.file.with_search(evaluations=evaluations)
         with at_work(self.store, workers) as crew, explained(self.store.url):
             self._require_budget()
-            if workers > self.file.search.jobs:
-                self._set_jobs(workers)
+            self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
             job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)
             if crew is None:
                 job.run()
             else:
-                ours = self.file, self.store.url, self.space, self.cache
-                search_among(crew, job, Helpers(workers, _work, ours, job), workers)
+                space = self.space if isinstance(self.space, OwnSpace) else None
+                same = {"study": self.file, "storage": self.store.url, "space": space, "cache": self.cache}
+                search_among(crew, job, Helpers(workers, Study.open, same, job))
             self._explain(job)
             return self._confirm()
 
     def work(self, *, jobs: int = 1) -> None:
-        """Evaluate what others propose, and propose if there are none, until the budget is spent.
-
-        Any number of processes on any machines that reach the database may do so, and leave at any time.
+        """Help to spend the budget; any number of processes that reach the database may, and leave at any time.
 
         Args:
             jobs: proposals evaluated side by side in this process.
         """
-        self._set_jobs(jobs)
+        self.file = self.file.with_search(jobs=jobs)
         self._keeps_time = False  # the times of a study's stages are those of its search
+        self._require_budget()
+        job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)  # slow: nobody waits for it
         with joined(self.store) as crew:
-            self._require_budget()
-            Worker(search_of(self.file, self.prepared, self.store, self.cache, self.progress), crew).run()
+            Worker(job, crew).run()
 
     def synthesize(
         self,
@@ -303,15 +299,3 @@ class Study:
         yield
         if self._keeps_time:
             self.store.add_seconds(name, time.perf_counter() - start)
-
-    def _set_jobs(self, jobs: int) -> None:
-        search = self.file.search.model_copy(update={"jobs": jobs})
-        self.file = self.file.model_copy(update={"search": search})
-
-
-def _work(file: StudyFile, storage: str, space: MixingSpace, cache: Cache) -> None:
-    """What a worker process on this machine runs."""
-    parent = os.getppid()
-    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
-    own = space if isinstance(space, OwnSpace) else None
-    Study.open(file, storage=storage, space=own, cache=cache).work()

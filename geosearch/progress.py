@@ -14,7 +14,7 @@ class Progress(Protocol):
     """Anything that listens to a run.
 
     Kinds of event: "stage" (name), "trial" (trial, role, error, done, total, best), "pruned", "failed",
-    "finalist", "trust", "confirmation" (row, done, total),
+    "finalist", "trust", "lost" (trials of dead workers), "workers" (left, ended), "confirmation" (row, done, total),
     "synthesis" (how), "done".
     """
 

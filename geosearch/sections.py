@@ -143,7 +143,11 @@ class SearchSection(Section):
         description="Studies of other targets over the same sources (names, databases, addresses), whose evaluations "
         "the sampler 'hull' starts from; each counts as far as it agrees with this study's own.",
     )
-    batch: int = Field(2, ge=1, description="Proposals per round, evaluated side by side; fixes the numbers.")
+    batch: int = Field(
+        2,
+        ge=1,
+        description="Proposals per round, evaluated side by side; fixes the numbers. As many as there are workers.",
+    )
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
     prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
@@ -151,7 +155,11 @@ class SearchSection(Section):
     repeats: int = Field(
         3, ge=1, description="Long trainings per finalist; a race spends them where the leaders overlap."
     )
-    storage: str | None = Field(None, description="Database address; sqlite:///studies/<name>.db if left out.")
+    storage: str | None = Field(
+        None,
+        description="Database address: `sqlite:///PATH`, `journal:PATH`, `postgresql://USER:PASSWORD@HOST/NAME` or "
+        "`grpc://HOST:PORT`; sqlite:///studies/<name>.db if left out.",
+    )
 
     @field_validator("earlier", mode="before")
     @classmethod
@@ -282,6 +290,10 @@ class StudyFile(Section):
     @property
     def storage(self) -> str:
         return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
+
+    def with_search(self, **changes: Any) -> StudyFile:
+        """The same study with other keys of [search]."""
+        return self.model_copy(update={"search": self.search.model_copy(update=changes)})
 
     @property
     def fingerprint(self) -> dict[str, Any]:

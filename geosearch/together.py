@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geosearch.address import alone
 from geosearch.errors import GeosearchError
 from geosearch.search.crew import SEARCH, WORKER, Crew, signed_on
+from geosearch.search.objective import end_with
 from geosearch.search.race import best_of
 from geosearch.search.run import Search
-from geosearch.search.store import StudyStore, sqlite_path
+from geosearch.search.storages import kept_in_touch
+from geosearch.search.store import StudyStore, masked, sqlite_path
 from geosearch.search.worker import Worker
+
+if TYPE_CHECKING:
+    from geosearch.pipeline import Study
 
 PATIENCE = 10.0  # seconds that those who sign on at a SQLite file at once wait for each other
 
@@ -27,7 +35,7 @@ def at_work(store: StudyStore, workers: int) -> Iterator[Crew | None]:
             yield None
             return
         crew = Crew.join(store.study, SEARCH)
-    with crew:
+    with kept_in_touch(masked(store.url)), crew:
         yield crew
 
 
@@ -40,8 +48,17 @@ def joined(store: StudyStore) -> Iterator[Crew]:
     """
     with alone(store.url, patience=PATIENCE):
         crew = Crew.join(store.study, WORKER)
-    with crew:
+    with kept_in_touch(masked(store.url)), crew:
         yield crew
+
+
+def leave_on_termination() -> None:
+    """Let SIGTERM (a cluster that wants its machine back) end a process as Ctrl-C does: its claims are handed back."""
+
+    def leave(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 class Helpers:
@@ -49,17 +66,21 @@ class Helpers:
 
     Args:
         count: how many.
-        target: what each runs; it and its arguments are sent to a fresh interpreter.
-        arguments: of the target.
+        opens: makes the study again in a fresh interpreter, from `arguments`.
+        arguments: sent there by pickle.
         search: whose progress tells what they did.
     """
 
-    def __init__(self, count: int, target: Callable[..., None], arguments: tuple[Any, ...], search: Search) -> None:
+    def __init__(self, count: int, opens: Callable[..., Study], arguments: Mapping[str, Any], search: Search) -> None:
         context = multiprocessing.get_context("spawn")
-        self._processes = [context.Process(target=target, args=arguments, daemon=True) for _ in range(count)]
+        call = (opens, dict(arguments))
+        self._processes = [context.Process(target=_help, args=call, daemon=True) for _ in range(count)]
         self._search = search
         self._known = {trial.number for trial in search.store.trials()}
         self._gone = 0
+
+    def __len__(self) -> int:
+        return len(self._processes)
 
     def __enter__(self) -> Helpers:
         for process in self._processes:
@@ -105,17 +126,28 @@ class Helpers:
                 self._search.progress.event("failed", trial=trial.number, reason=trial.reason)
 
 
-def search_among(crew: Crew, search: Search, helpers: Helpers, workers: int) -> None:
+def search_among(crew: Crew, search: Search, helpers: Helpers) -> None:
     """Spend the budget with others, then finish as soon as nobody else is at it.
 
     Args:
         crew: where this process is signed on.
         search: the study's search.
-        helpers: its workers on this machine, not started yet.
-        workers: how many they are; without any, this process evaluates by itself.
+        helpers: its workers on this machine, not started yet; if there are none, this process evaluates.
     """
     worker = Worker(search, crew, rest=helpers.look)
     with search.timed("evaluations"), helpers:
-        worker.run(evaluate=not workers)
+        worker.run(evaluate=not len(helpers))
     worker.wait_for_turn()
     search.finish()
+
+
+def _help(opens: Callable[..., Study], arguments: Mapping[str, Any]) -> None:
+    """What a worker process on this machine runs."""
+    end_with(os.getppid())
+    leave_on_termination()
+    try:
+        opens(**arguments).work()
+    except GeosearchError as error:
+        sys.exit(f"geosearch: a worker ended: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

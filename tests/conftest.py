@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,3 +54,27 @@ def _hurried(connection, _record) -> None:
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """A PostgreSQL server, started once; every call makes a database and gives its address."""
+    started: list[Any] = []
+
+    def database() -> str:
+        pgserver = pytest.importorskip("pgserver", reason="no PostgreSQL here; pip install 'geosearch[dev]'")
+        pytest.importorskip("psycopg2", reason="no driver of PostgreSQL; pip install 'geosearch[postgres]'")
+        if not started:
+            started.append(pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", cleanup_mode="stop"))
+            started[0].psql("alter system set fsync = off;")  # as above: the machine is not killed
+            started[0].psql("select pg_reload_conf();")
+        name = f"study_{next(_numbers)}"
+        started[0].psql(f"create database {name};")
+        return str(started[0].get_uri(name))
+
+    yield database
+    for server in started:
+        server.cleanup()
+
+
+_numbers = count()

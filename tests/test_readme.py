@@ -12,11 +12,11 @@ from generators.studies import tiny, write_toml
 from geosearch.cli import _parser
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README, SCALING = ((ROOT / name).read_text() for name in ("README.md", "SCALING.md"))
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.S | re.M)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)
 
 
 def test_the_python_lines_run(tmp_path, monkeypatch, capsys):
@@ -31,8 +31,9 @@ def test_the_python_lines_run(tmp_path, monkeypatch, capsys):
 
 
 def commands() -> list[str]:
-    lines = [line.split("#")[0] for block in blocks("sh") for line in block.splitlines()]
-    return [part.strip() for line in lines for part in line.split("&&") if part.strip().startswith("geosearch")]
+    lines = [line.split("#")[0] for block in blocks("sh") + blocks("sh", SCALING) for line in block.splitlines()]
+    parts = [part.strip() for line in lines for part in re.split("&+", line)]
+    return sorted({part for part in parts if part.startswith("geosearch")})
 
 
 @pytest.mark.parametrize("command", commands())

@@ -135,4 +135,5 @@ def _label_vectors(tasks: Sequence[Task], cache: Cache) -> LabelVectors:
         return {"table": first.ground.labels.table(groups)}
 
     key = content_key("labels", sources=[task.key for task in tasks])
-    return label_vectors(cache.arrays("labels", key, table)["table"])
+    made = cache.arrays("labels", key, lambda: Parallel(n_jobs=1)([delayed(table)()])[0])
+    return label_vectors(made["table"])

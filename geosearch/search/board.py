@@ -36,32 +36,33 @@ class Board:
     def publish(self) -> int:
         """Propose what the study lacks, if its present round allows it; the number of new proposals to evaluate."""
         store = self.search.store
-        draft = _draft(store)
-        known = len(draft.study.get_trials(deepcopy=False))
-        asked = replace(self.search, store=draft).propose()
-        for trial in draft.study.get_trials()[known:]:
-            if trial.state == TrialState.RUNNING:
-                trial.state, trial.datetime_start = TrialState.WAITING, None
-            store.study.add_trial(trial)
-        rounds = [place_of(trial)[0] for trial in draft.live()]
-        if rounds and max(rounds) > store.recall(_PUBLISHED, -1):
-            store.remember(_PUBLISHED, max(rounds))
-        return len(asked)
+        pinned = self._pin_up() if self.search.missing()[1] > 0 else 0
+        if live := store.live():
+            self._announce(round=max(place_of(trial)[0] for trial in live), newest=max(trial.number for trial in live))
+        return pinned
+
+    def announced(self) -> object:
+        """What changes whenever there is something new to look at; all that a worker with nothing to do need read."""
+        return self.search.store.recall(_PUBLISHED, {})
+
+    def close(self) -> None:
+        """Let those who wait know that the budget is spent."""
+        self._announce(spent=self.search.options.evaluations)
 
     def claim(self, most: int) -> list[tuple[optuna.Trial, Weights]]:
         """Take up to `most` waiting proposals, in their order, for this worker alone."""
         store = self.search.store
         claimed: list[tuple[optuna.Trial, Weights]] = []
         waiting = store.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        published = store.recall(_PUBLISHED, -1) if waiting else -1
+        published = store.recall(_PUBLISHED, {}).get("round", -1) if waiting else -1
         for trial in sorted(waiting, key=place_of):
             if len(claimed) == most or place_of(trial)[0] > published:
                 break
-            if self._taken(trial) and (mine := _handle(store.study, trial)):
+            if self._taken(trial):
                 if self._twin(trial):  # pinned up by two leaders, one of whom had been taken for dead
                     _close(store.study, trial)
                 else:
-                    claimed.append((mine, store.space.weights_of(trial.params)))
+                    claimed.append((_handle(store.study, trial), store.space.weights_of(trial.params)))
         return claimed
 
     def reap(self) -> list[int]:
@@ -82,7 +83,24 @@ class Board:
         study = self.search.store.study
         for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if trial.user_attrs.get(_OWNER) == self.crew.number:
+                _note(study, trial, _OWNER, None)  # nobody died of it
                 _close(study, trial)
+
+    def _announce(self, **news: int) -> None:
+        known = self.search.store.recall(_PUBLISHED, {})
+        fresh = {**known, **news, "newest": max(known.get("newest", -1), news.get("newest", -1))}
+        if fresh != known:
+            self.search.store.remember(_PUBLISHED, fresh)
+
+    def _pin_up(self) -> int:
+        study, draft = self.search.store.study, _draft(self.search.store)
+        known = len(draft.study.get_trials(deepcopy=False))
+        asked = replace(self.search, store=draft).propose()
+        for trial in draft.study.get_trials()[known:]:
+            if trial.state == TrialState.RUNNING:
+                trial.state, trial.datetime_start = TrialState.WAITING, None
+            study.add_trial(trial)
+        return len(asked)
 
     def _taken(self, trial: FrozenTrial) -> bool:
         study = self.search.store.study
@@ -106,7 +124,7 @@ class Board:
 
     def _losses(self) -> Counter[tuple[int, int]]:
         failed = self.search.store.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
-        return Counter(place_of(trial) for trial in failed if _OWNER in trial.user_attrs)
+        return Counter(place_of(trial) for trial in failed if trial.user_attrs.get(_OWNER) is not None)
 
 
 def _draft(store: StudyStore) -> StudyStore:
@@ -119,7 +137,7 @@ def _draft(store: StudyStore) -> StudyStore:
     return StudyStore(study, store.space, store.url)
 
 
-def _handle(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial | None:
+def _handle(study: optuna.Study, trial: FrozenTrial) -> optuna.Trial:
     study.sampler = Given({})  # a handle asks the sampler for nothing that is there already
     return optuna.Trial(study, trial._trial_id)
 

@@ -58,7 +58,9 @@ class Confirmer:
         """Train every row with the same `count` seeds, so that differences are paired."""
         candidates: dict[str, Weights | None] = {BEST: best, **baselines, NO_PRETRAINING: None}
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
-        calls = [(self.predictions, (weights, number)) for weights in candidates.values() for number in numbers]
+        calls = [
+            (Confirmer.predictions, (self, weights, number)) for weights in candidates.values() for number in numbers
+        ]
         truth = self.target.test_labels.reveal()
         errors: dict[str, dict[str, list[float]]] = {row: {name: [] for name in self.adaptations} for row in candidates}
         cost = dict.fromkeys(candidates, 0.0)
@@ -72,6 +74,11 @@ class Confirmer:
             Row(row, {name: tuple(values) for name, values in errors[row].items()}, cost[row]) for row in candidates
         ]
         return Confirmation(tuple(rows), adaptation, numbers, len(truth))
+
+    def __sizeof__(self) -> int:
+        """Bytes, arrays included; see `Objective`."""
+        sources = self.anchors.sources
+        return sum(array.nbytes for one in sources for array in (one.images, one.codes, one.labels, one.z))
 
     def predictions(self, weights: Weights | None, seed: int) -> tuple[dict[str, np.ndarray], float]:
         """Predicted classes (n,) of the test images per adaptation, and the seconds that they once took."""

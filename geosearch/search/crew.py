@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import threading
@@ -61,6 +62,7 @@ class Crew:
         self.number = number
         self._study, self._pulse = study, pulse
         self._watch = Watch()
+        self._looked, self._alive = -math.inf, list[FrozenTrial]()
         self._stop = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="geosearch-heart", daemon=True)
 
@@ -82,6 +84,10 @@ class Crew:
         self._heart.join()
         self._end(self.number, TrialState.PRUNED)
 
+    def due(self) -> bool:
+        """Whether it is time to look after the others: twice in every interval."""
+        return time.monotonic() - self._looked >= self._pulse.interval / 2
+
     def living(self) -> list[FrozenTrial]:
         """Those at work, first come first; who is found dead is struck off the list."""
         alive = []
@@ -90,11 +96,13 @@ class Crew:
                 self._end(card.number, TrialState.FAIL)
             else:
                 alive.append(card)
+        self._looked, self._alive = time.monotonic(), alive
         return alive
 
     def leads(self, role: str | None = None) -> bool:
-        """Whether this is the first of the living, or of those with a role."""
-        ranked = [card.number for card in self.living() if role in (None, card.user_attrs.get("role"))]
+        """Whether this is the first of the living, or of those with a role, as far as the last look goes."""
+        alive = self.living() if self.due() else self._alive
+        ranked = [card.number for card in alive if role in (None, card.user_attrs.get("role"))]
         return ranked[:1] == [self.number]
 
     def overdue(self, name: object, value: object) -> bool:

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from geosearch import seeds
 from geosearch.cache import content_key
 from geosearch.domain.dataset import LabelledSet
+from geosearch.engine import elsewhere
 from geosearch.errors import GeosearchError, InvalidOption, TrainingFailed
 from geosearch.evaluate.cross_validation import Judge
 from geosearch.evaluate.ledger import Evaluation, Ledger
@@ -110,6 +111,11 @@ class Objective:
         self.ledger.put(key, evaluation)
         return evaluation
 
+    def __sizeof__(self) -> int:
+        """Bytes, arrays included: what makes Dask send an objective to a worker once, not with every call."""
+        sources = self.anchors.sources
+        return sum(array.nbytes for one in sources for array in (one.images, one.codes, one.labels, one.z))
+
     def many(self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int) -> list[Evaluation | TrainingFailed]:
         """Evaluate (weights, steps, repeat) side by side in `jobs` processes; a failed training is its error.
 
@@ -126,12 +132,16 @@ class Objective:
 
 
 def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int) -> Iterable[Any]:
-    """Results of the calls in their order, each computed with one thread, so that numbers do not depend on `jobs`."""
-    if jobs == 1 or len(calls) == 1:
+    """Results of the calls in their order, each computed with one thread, so that numbers do not depend on `jobs`.
+
+    Within an `engine`, its workers compute them, as many at a time as there are.
+    """
+    if elsewhere():
+        workers = Parallel(n_jobs=-1, batch_size=1, return_as="generator")
+        yield from workers(delayed(_single)(function, *arguments) for function, arguments in calls)
+    elif jobs == 1 or len(calls) == 1:
         for function, arguments in calls:
-            with one_thread():
-                result = function(*arguments)
-            yield result
+            yield _single(function, *arguments)
     else:
         workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator")
         yield from workers(delayed(_in_child)(os.getpid(), function, arguments) for function, arguments in calls)
@@ -139,13 +149,21 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
 
 def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     if not any(thread.name == _WATCH for thread in threading.enumerate()):
-        threading.Thread(target=end_with, args=(parent,), name=_WATCH, daemon=True).start()
+        end_with(parent)
+    return _single(function, *arguments)
+
+
+def _single(function: Callable[..., Any], *arguments: Any) -> Any:
     with one_thread():
         return function(*arguments)
 
 
 def end_with(parent: int) -> None:
-    """Leave when the search is gone: a killed search must not leave trainings behind."""
+    """Let this process leave when the search is gone: a killed search must not leave trainings behind."""
+    threading.Thread(target=_leave_with, args=(parent,), name=_WATCH, daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -107,33 +107,39 @@ class Search:
 
     def left(self) -> int:
         """Evaluations of the budget that are not complete."""
-        return self.options.evaluations - sum(trial.state == "complete" for trial in self.store.trials())
+        complete = self.store.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return self.options.evaluations - len(complete)
 
-    def propose(self) -> list[tuple[optuna.Trial, Weights]]:
-        """Ask for the missing proposals of the first round that is not full; none while an earlier one is at work."""
-        trials = self.store.trials()
-        filled = Counter(trial.round for trial in trials if trial.state != "pruned")
-        live = {place_of(trial): trial for trial in self.store.live()}
+    def missing(self) -> tuple[int, int]:
+        """The first round that is not full, and how many proposals it lacks; none while an earlier one is at work."""
+        live = {place_of(trial) for trial in self.store.live()}
+        filled = Counter(trial.round for trial in self.store.trials() if trial.state != "pruned")
         filled.update(number for number, _ in live)
         number = next(r for r in count() if filled[r] < self.options.batch)
         if any(earlier < number for earlier, _ in live):
-            return []
-        beside = [self.store.space.weights_of(trial.params) for trial in live.values()]
+            return number, 0
+        return number, min(self.options.batch - filled[number], self.left() - len(live))
+
+    def propose(self) -> list[tuple[optuna.Trial, Weights]]:
+        """Ask for the missing proposals of the first round that is not full."""
+        number, missing = self.missing()
+        trials, live = self.store.trials(), self.store.live()
+        beside = [self.store.space.weights_of(trial.params) for trial in live]
+        taken = [trial.index for trial in trials if trial.round == number] + [place_of(trial)[1] for trial in live]
+        told = any(trial.round == number and trial.state != "pruned" for trial in trials)
         agreement = proxy_trust([trial for trial in trials if trial.round < number])
         self.progress.event("trust", tau=agreement.tau, trusted=agreement.trusted)
         share = share_to_train(agreement, self.options.look, max(agreement.trials, 1))
         self.store.study.pruner = RungPruner(keep=share)
-        done = {trial.index for trial in trials if trial.round == number} | {index for _, index in live}
         abandoned = self.store.abandoned()
-        missing = min(self.options.batch - filled[number], self.left() - len(live))
         asked: list[tuple[optuna.Trial, Weights]] = []
         for index in count():
             if len(asked) == missing:
                 break
-            if index not in done:
+            if index not in taken:
                 before = abandoned.get((number, index))
                 proposal = self._ask(number, index, before)
-                accepted = before and filled[number]  # one of the round was told, so all of it had been let through
+                accepted = before and (told or live)  # one of the round was let through, so all of it had been
                 if accepted or not self._stopped(*proposal, index, beside, trials, agreement):
                     asked.append(proposal)
                     beside.append(proposal[1])

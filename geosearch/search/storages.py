@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -16,7 +18,13 @@ from geosearch.errors import StorageError
 
 JOURNAL, GRPC = "journal:", "grpc://"
 _POSTGRES = ("postgresql://", "postgres://")
-_TRIES = 5  # workers that start together find the tables half made
+_TRIES = 5
+_HALF_MADE = (
+    "already exists",
+    "duplicate key",
+    "pg_type",
+    "UNIQUE constraint",
+)  # signs of tables that others are making
 
 
 def storage_at(url: str) -> optuna.storages.BaseStorage:
@@ -47,18 +55,41 @@ def journal_path(url: str) -> Path | None:
     return Path(url.removeprefix(JOURNAL)).expanduser() if url.startswith(JOURNAL) else None
 
 
+@contextmanager
+def kept_in_touch(where: str) -> Iterator[None]:
+    """Turn the loss of a database in mid-work into one message.
+
+    Args:
+        where: the address, fit to be shown.
+
+    Raises:
+        StorageError: the database did not answer.
+    """
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError) as error:
+        raise _lost(where, getattr(error, "orig", None) or error.__cause__ or error) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "grpc":  # its errors cannot be named where it is absent
+            raise
+        raise _lost(where, error) from error
+
+
+def _lost(where: str, error: object) -> StorageError:
+    detail = str(error).strip().splitlines()[0]
+    return StorageError(
+        f"lost {where}: {detail}; what was told is kept: run the same command again when the database is back"
+    )
+
+
 def _relational(url: str, options: dict[str, object]) -> optuna.storages.RDBStorage:
     """Tables are made by whoever comes first; the others, who found them half made, look again."""
     for attempt in range(_TRIES):
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs=options)
-        except (
-            sqlalchemy.exc.IntegrityError,
-            sqlalchemy.exc.ProgrammingError,
-            sqlalchemy.exc.OperationalError,
-        ) as error:
-            already = any(word in str(error) for word in ("already exists", "duplicate key", "pg_type"))
-            if not already or attempt == _TRIES - 1:
+        except (sqlalchemy.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
+            text = f"{error} {error.__cause__}"
+            if not any(sign in text for sign in _HALF_MADE) or attempt == _TRIES - 1:
                 raise
             time.sleep(0.2 * (attempt + random.random()))
     raise AssertionError("unreachable")

@@ -25,6 +25,7 @@ from geosearch.search.troubles import explained, readable
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 FORMAT = 1  # of what is written into a study's database
+UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 _SQLITE = "sqlite:///"
 
 
@@ -130,12 +131,13 @@ class StudyStore:
             return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
 
     def live(self) -> list[FrozenTrial]:
-        """Trials that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
-        return self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING))
+        """Proposals that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
+        unfinished = self.study.get_trials(deepcopy=False, states=UNFINISHED)
+        return [trial for trial in unfinished if "proposal" in trial.user_attrs]
 
     def reap(self) -> int:
         """Fail the trials that killed processes left unfinished; their proposals will be made again."""
-        stale = self.live()
+        stale = self.study.get_trials(deepcopy=False, states=UNFINISHED)
         for trial in stale:
             self.study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
         return len(stale)

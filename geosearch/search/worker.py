@@ -15,7 +15,7 @@ from geosearch.search.crew import SEARCH, Crew
 from geosearch.search.objective import one_thread
 from geosearch.search.run import Search
 
-SHORTEST, LONGEST = 0.02, 1.0  # seconds between two looks at a board with nothing on it
+SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a board with nothing on it
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,16 +42,22 @@ class Worker:
             GeosearchError: several trainings in a row failed.
         """
         board = Board(self.search, self.crew)
-        pause = SHORTEST
+        pause, seen = SHORTEST, None
         try:
             with one_thread():
-                while self.search.left() > 0:
-                    if self._step(board, evaluate):
-                        pause = SHORTEST
-                    else:
-                        self.rest()
-                        time.sleep(pause)
-                        pause = min(1.5 * pause, LONGEST)
+                while True:
+                    news = board.announced()
+                    if news != seen or self.crew.due() or self.crew.leads():
+                        if self.search.left() <= 0:
+                            break
+                        if self._step(board, evaluate):
+                            pause, seen = SHORTEST, None
+                            continue
+                        seen = news
+                    self.rest()
+                    time.sleep(pause)
+                    pause = min(1.5 * pause, LONGEST)
+            board.close()
         finally:
             board.hand_back()
 
@@ -65,8 +71,7 @@ class Worker:
         if evaluate and (claimed := board.claim(self.search.options.jobs)):
             self._evaluate(claimed)
             return True
-        lost = board.reap()
-        if lost:
+        if self.crew.due() and (lost := board.reap()):
             self.search.progress.event("lost", trials=lost)
         return bool(self.crew.leads() and board.publish())
 

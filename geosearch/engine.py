@@ -1,0 +1,74 @@
+"""Engine: where evaluations, maps and label tables are computed, when not in processes of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from joblib import parallel_config
+from joblib.parallel import get_active_backend
+
+from geosearch.errors import GeosearchError, InvalidOption
+
+DASK = "dask://"
+TIMEOUT = 10.0  # seconds to wait for a scheduler
+
+
+@contextmanager
+def engine(address: str | None) -> Iterator[None]:
+    """Let joblib compute elsewhere within this context; here if the address is None.
+
+    Args:
+        address: ``dask://HOST:PORT``, the scheduler of a Dask cluster whose workers have geosearch installed and one
+            thread each.
+
+    Raises:
+        InvalidOption: an address of no engine that is known, a missing package, workers with several threads.
+        GeosearchError: the cluster cannot be reached, has no workers, or lost them.
+    """
+    if address is None:
+        yield
+        return
+    if not address.startswith(DASK) or not address.removeprefix(DASK).rpartition(":")[2].isdigit():
+        raise InvalidOption(
+            f"no engine '{address}'; expected dask://HOST:PORT, the address of a Dask scheduler"
+            + ("; Ray is not supported" if address.startswith("ray") else "")
+        )
+    if find_spec("distributed") is None:
+        raise InvalidOption("--parallel dask://... needs dask.distributed; pip install 'geosearch[dask]'")
+    with _dask(f"tcp://{address.removeprefix(DASK)}"):
+        yield
+
+
+def elsewhere() -> bool:
+    """Whether calls of joblib leave this machine's own processes."""
+    backend, _ = get_active_backend()
+    return type(backend).__name__ == "DaskDistributedBackend"
+
+
+@contextmanager
+def _dask(scheduler: str) -> Iterator[None]:
+    from distributed import Client, KilledWorker
+    from distributed.comm.core import CommClosedError
+
+    try:
+        client = Client(scheduler, timeout=TIMEOUT, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise GeosearchError(f"no Dask scheduler answers at {scheduler}; start it with 'dask scheduler'") from error
+    with client:
+        threads = client.nthreads()
+        if not threads:
+            raise GeosearchError(f"the Dask cluster at {scheduler} has no workers; start some: dask worker {scheduler}")
+        if max(threads.values()) > 1:
+            raise InvalidOption(
+                "workers of the Dask cluster have several threads, and numbers depend on how sums are split; "
+                f"start them with one thread each: dask worker {scheduler} --nworkers N --nthreads 1"
+            )
+        try:
+            with parallel_config("dask", client=client):
+                yield
+        except (KilledWorker, CommClosedError) as error:
+            raise GeosearchError(
+                f"the Dask cluster lost its workers: {error}; nothing that was told is lost: run the same command again"
+            ) from error

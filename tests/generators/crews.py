@@ -1,0 +1,76 @@
+"""Searches in any storage, and workers at them: threads with a connection of their own."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+
+import numpy as np
+from generators.searches import FakeObjective, FakeProxy
+
+from geosearch.geodesic.hull import Hull
+from geosearch.progress import Silent
+from geosearch.search.baselines import baselines
+from geosearch.search.crew import Crew, Pulse
+from geosearch.search.run import Search, SearchOptions
+from geosearch.search.space import Space
+from geosearch.search.store import StudyStore
+from geosearch.search.worker import Worker
+
+ELSEWHERE = {"host": "elsewhere", "pid": 1, "space": "", "started": "1"}
+BUDGET = 6
+HURRIED = Pulse(interval=0.2, grace=0.6)
+
+
+def toy_search(url, objective=None, proxy=None, **options) -> Search:
+    """Three sources, a known surface, two baselines first; a new connection at every call."""
+    hull = Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3) * 2 + 1.0)
+    store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3))
+    roles = dict(list(baselines(["a", "b", "c"], [100, 200, 300], hull).items())[:2])
+    chosen = SearchOptions(**{"evaluations": BUDGET, "batch": 3, "sampler": "random", "jobs": 1, **options})
+    return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Silent())
+
+
+def essence(search):
+    """What must not depend on who evaluated it."""
+    return [
+        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.state, t.error)
+        for t in search.store.trials()
+    ]
+
+
+def work(url, objective=None, pulse=HURRIED, **options) -> Search:
+    """One worker, from signing on to the end."""
+    search = toy_search(url, objective, **options)
+    with Crew.join(search.store.study, pulse=pulse) as crew:
+        Worker(search, crew).run()
+    return search
+
+
+@contextmanager
+def beside(url, objectives, **options):
+    """A worker in a thread for each objective; what any of them raised is raised at the end."""
+    raised = []
+
+    def run(objective):
+        try:
+            work(url, objective, **options)
+        except BaseException as error:
+            raised.append(error)
+
+    threads = [threading.Thread(target=run, args=(objective,)) for objective in objectives]
+    for thread in threads:
+        thread.start()
+    yield
+    for thread in threads:
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+def silent_member(search) -> Crew:
+    """Someone on another machine who has signed on and whose heart does not beat."""
+    crew = Crew.join(search.store.study, pulse=HURRIED)
+    identity = crew._study._storage.get_trial_id_from_study_id_trial_number(crew._study._study_id, crew.number)
+    crew._study._storage.set_trial_user_attr(identity, "at", ELSEWHERE)
+    return crew

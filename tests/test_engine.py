@@ -1,0 +1,110 @@
+"""Dask: the same numbers as here, from two workers of a real cluster; what cannot be used is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from generators.sets import blobs
+
+from geosearch.cache import Cache
+from geosearch.domain.embed import Pixels
+from geosearch.engine import elsewhere, engine
+from geosearch.errors import GeosearchError, InvalidOption
+from geosearch.evaluate.adaptation import RidgeHead
+from geosearch.evaluate.ledger import Ledger
+from geosearch.evaluate.network import SmallConv
+from geosearch.evaluate.recipe import Recipe
+from geosearch.geodesic.anchors import build_anchors
+from geosearch.geodesic.simplex import Weights
+from geosearch.search.objective import Objective, in_processes
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A scheduler and two workers that talk over TCP; in this process, since starting others takes longest."""
+    distributed = pytest.importorskip("distributed", reason="no Dask; pip install 'geosearch[dask]'")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
+    ) as made:
+        yield made
+
+
+def address_of(cluster) -> str:
+    return f"dask://{cluster.scheduler_address.removeprefix('tcp://')}"
+
+
+def objective_in(folder) -> Objective:
+    """A target and two sources, mapped, trained on and judged in no time; nothing of it is cached yet."""
+    shots, reference = blobs("target", 4, 3, seed=0), blobs("target", 4, 15, seed=1)
+    sources = [blobs("near", 4, 15, seed=2), blobs("far", 5, 15, seed=3, shift=7)]
+    cache = Cache(folder)
+    anchors = build_anchors(reference, sources, Pixels().fit(sources, seed=0, cache=cache), cache=cache, jobs=2)
+    recipe = Recipe(network=SmallConv(width=4), steps=3, batch=8)
+    return Objective(anchors, shots, recipe, RidgeHead(), Ledger(folder / "ledger"), seed=0)
+
+
+CALLS = [(Weights.of([a, 1 - a], float("inf"), "transport"), None, 0) for a in (0.0, 0.3, 1.0)]
+
+
+def where_from(_: object) -> str:
+    from distributed import get_worker
+
+    return str(get_worker().address)
+
+
+def test_maps_label_tables_and_evaluations_are_the_same_numbers_elsewhere(cluster, tmp_path):
+    here = objective_in(tmp_path / "here")
+    expected = here.many(CALLS, jobs=1)
+    with engine(address_of(cluster)):
+        assert elsewhere()
+        there = objective_in(tmp_path / "there")
+        found = there.many(CALLS, jobs=1)
+    assert not elsewhere()
+    for one, other in zip(here.anchors.sources, there.anchors.sources, strict=True):
+        assert np.array_equal(one.images, other.images)
+        assert np.array_equal(one.z, other.z)
+    assert [e.squared_error for e in found] == [e.squared_error for e in expected]
+
+
+def test_calls_are_spread_over_the_workers(cluster):
+    with engine(address_of(cluster)):
+        places = list(in_processes([(where_from, (i,)) for i in range(8)], jobs=1))
+    assert len(set(places)) == 2
+
+
+def test_an_objective_says_how_large_it_is(tmp_path):
+    objective = objective_in(tmp_path)
+    assert objective.__sizeof__() > sum(source.images.nbytes for source in objective.anchors.sources)
+
+
+@pytest.mark.parametrize("address", ["ray://host:10001", "dask://host", "dask:8786", "localhost:8786"])
+def test_addresses_of_no_engine_are_refused(address):
+    with pytest.raises(InvalidOption, match="expected dask://HOST:PORT"), engine(address):
+        pass
+
+
+def test_a_scheduler_that_is_not_there_is_named(monkeypatch):
+    pytest.importorskip("distributed", reason="no Dask; pip install 'geosearch[dask]'")
+    monkeypatch.setattr("geosearch.engine.TIMEOUT", 0.3)
+    with (
+        pytest.raises(GeosearchError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
+        engine("dask://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_workers_with_several_threads_are_refused():
+    distributed = pytest.importorskip("distributed", reason="no Dask; pip install 'geosearch[dask]'")
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=":0"
+        ) as made,
+        pytest.raises(InvalidOption, match="--nthreads 1"),
+        engine(address_of(made)),
+    ):
+        pass
+
+
+def test_no_engine_is_here():
+    with engine(None):
+        assert not elsewhere()
