@@ -52,7 +52,10 @@ def test_a_full_or_read_only_disk_is_one_message(tmp_path, monkeypatch, number):
     with pytest.raises(StorageError, match=f"{os.strerror(number)}; free some space or choose another folder"):  # noqa: SIM117
         with atomic_write(tmp_path / "a.txt", "w") as file:
             file.write("whole")
-    with pytest.raises(StorageError, match="nothing was left behind"), whole_folder(tmp_path / "deep" / "set") as folder:
+    with (
+        pytest.raises(StorageError, match="nothing was left behind"),
+        whole_folder(tmp_path / "deep" / "set") as folder,
+    ):
         (folder / "1").write_text("1")
     assert names(tmp_path) == []
 

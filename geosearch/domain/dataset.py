@@ -59,7 +59,7 @@ class LabelledSet:
         pixels = _checked_images(images, name)
         numbers = _checked_labels(labels, len(pixels), name)
         count = int(numbers.max()) + 1
-        names = tuple(map(str, classes)) if classes is not None else tuple(map(str, range(count)))
+        names = tuple(map(_text, classes)) if classes is not None else tuple(map(str, range(count)))
         if len(names) != count:
             raise InvalidData(
                 f"set '{name}' has {count} labels (0..{count - 1}) but {len(names)} class names; give one per label"
@@ -95,7 +95,7 @@ class LabelledSet:
                 f"set '{name}': its training part has labels 0..{len(classes) - 1}, its test part has "
                 f"{numbers.min()}..{numbers.max()}; both parts must share one numbering"
             )
-        return cls(pixels, numbers, tuple(map(str, classes)), name, licence)
+        return cls(pixels, numbers, tuple(map(_text, classes)), name, licence)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -199,3 +199,8 @@ def _checked_labels(labels: np.ndarray, n: int, name: str) -> np.ndarray:
     if len(present) < 2:
         raise InvalidData(f"set '{name}' has one class only; a labelled set needs at least two")
     return array
+
+
+def _text(name: object) -> str:
+    """A class name that every file can hold: what is no Unicode becomes a question mark."""
+    return str(name).encode(errors="replace").decode().replace("\0", "?")

@@ -233,7 +233,7 @@ def _check_sqlite(url: str, *, must_exist: bool = False) -> None:
         return
     if "\0" in url:
         raise StorageError("the storage address holds a NUL character; expected e.g. sqlite:///studies/mnist.db")
-    if not path.exists():
+    if not os.path.exists(path):
         if must_exist:
             raise StorageError(f"no study database at {path}; run 'geosearch search STUDY.toml' first")
         return
