@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from geosearch.domain.card_mark import licence_of
 from geosearch.domain.ceilings import most_bytes, most_pixels
 from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import GeosearchError, InvalidData, TooLarge
@@ -46,9 +47,10 @@ def read_image_folder(path: Path, *, name: str, part: str, size: int | None) -> 
     files = [file for group in grouped.values() for file in group]
     labels = np.repeat([classes.index(label) for label in grouped], [len(group) for group in grouped.values()])
     images = _decoded(files, shape)
+    licence = licence_of(path)
     if part == "test":
-        return LabelledSet.test_part(images, labels, name=name, classes=classes)
-    return LabelledSet.from_arrays(images, labels, name=name, classes=classes)
+        return LabelledSet.test_part(images, labels, name=name, classes=classes, licence=licence)
+    return LabelledSet.from_arrays(images, labels, name=name, classes=classes, licence=licence)
 
 
 def folder_has_test(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from geosearch.errors import InvalidData, TooLarge
 
 _DAMAGE = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, KeyError, TypeError,
-    NotImplementedError, RuntimeError, SyntaxError, MemoryError, OverflowError, RecursionError,
+    NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError, MemoryError, OverflowError, RecursionError,
 )  # of archives, of their compression, and of headers that promise what no memory holds  # fmt: skip
 _ARRAYS = "train_images, train_labels, test_images, test_labels, class_names; or images, labels"
 

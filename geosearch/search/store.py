@@ -256,6 +256,11 @@ def _check_format(kept: Mapping[str, Any], where: str) -> None:
             f"{where} was written by a newer geosearch (format {kept['format']}, this one reads up to {FORMAT}); "
             "upgrade geosearch with pip install --upgrade geosearch"
         )
+    if kept["format"] < FORMAT:
+        raise StudyMismatch(
+            f"{where} was written by an older geosearch (format {kept['format']}, this one reads {FORMAT}); "
+            "finish it with the version that began it, or start anew with --force-new (the old file is kept aside)"
+        )
 
 
 def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where: str) -> None:

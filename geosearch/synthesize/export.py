@@ -17,10 +17,10 @@ from numpy.lib import format as npy
 from PIL import Image
 
 from geosearch.atomic import whole_folder
+from geosearch.domain.card_mark import CARD
 from geosearch.errors import InvalidOption
 from geosearch.seeds import stream
 
-CARD = "CARD.md"
 BATCH = 256  # images in memory at a time; fixed, so that it never changes what is drawn
 
 Batch = tuple[np.ndarray, np.ndarray]

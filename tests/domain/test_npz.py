@@ -118,3 +118,17 @@ def test_a_header_that_promises_more_than_memory_is_damage(tmp_path: Path) -> No
             archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     with pytest.raises(InvalidData, match="cannot be read"):
         load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_a_header_that_breaks_off_is_damage(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x01\x00\x08\x00" + b"{'descr'")
+        archive.writestr("labels.npy", b"\x93NUMPY\x01\x00\xb8\x0b" + b"{" * 3000)
+    with pytest.raises(InvalidData, match="cannot be read"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_labels_that_run_far_are_refused_without_counting_up_to_them(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=np.array([0, 1, 2, 0, 1, 2**62]))
+    with pytest.raises(InvalidData, match=r"\[3, 4, 5, 6, 7\] never occur"):
+        load(f"npz:{tmp_path / 'a.npz'}")

@@ -17,6 +17,7 @@ from generators.sets import blobs
 from generators.studies import tiny, write_toml
 from PIL import Image
 
+from geosearch.domain.card_mark import mark
 from geosearch.pipeline import Study
 from geosearch.report import style
 
@@ -86,6 +87,17 @@ def image_folder(rng: random.Random, stage: Stage) -> arena.Outcome:
     return arena.run(["distance", "imagefolder:pictures", f"npz:{stage.good}/near.npz", *SMALL], bad)
 
 
+def card(rng: random.Random, stage: Stage) -> arena.Outcome:
+    """The card beside a written data set: any bytes, or a line for programs that says something else."""
+    bad = stage.fresh()
+    shutil.copytree(stage.good / "pictures", bad / "pictures")
+    path, line = bad / "pictures" / "CARD.md", mark([("near", "CC BY 4.0"), ("far", "<--> MIT")])
+    path.write_bytes(mutations.bytes_(rng, f"# Mixture\n\n{line}\n".encode()))
+    if rng.random() < 0.5:
+        path.write_text(f"<!-- geosearch-card {mutations.json_(rng, line[20:-4])} -->", errors="replace")
+    return arena.run(["distance", "imagefolder:pictures", f"npz:{stage.good}/near.npz", *SMALL], bad)
+
+
 def database(rng: random.Random, stage: Stage) -> arena.Outcome:
     """Status mostly, which reads all; now and then a command that needs the study's sets too."""
     bad = stage.fresh()
@@ -140,6 +152,7 @@ KINDS: dict[str, Callable[[random.Random, Stage], arena.Outcome]] = {
     "study files": study_file,
     "npz files": npz,
     "image folders": image_folder,
+    "cards": card,
     "databases": database,
     "storage addresses": address,
     "command lines": arguments,

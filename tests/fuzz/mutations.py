@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import shutil
@@ -46,6 +47,13 @@ def bytes_(rng: random.Random, content: bytes) -> bytes:
             case _:
                 data[at : at + 4] = struct.pack("<I", rng.choice((0, 1, 2**31 - 1, 2**31, 2**32 - 1)))
     return bytes(data)
+
+
+def json_(rng: random.Random, text: str) -> str:
+    """A JSON object with a value that does not belong there."""
+    changed = json.loads(text)
+    changed[rng.choice((*changed, *TEXTS))] = rng.choice(VALUES)
+    return json.dumps(changed)
 
 
 def toml(rng: random.Random, study: dict[str, Any]) -> str:
