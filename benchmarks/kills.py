@@ -62,8 +62,8 @@ def run(wanted: int, seed: int, out: Path | None) -> None:
             except AssertionError as difference:
                 ends, verdict = [], f"DIFFERS: {difference}"[:2000]
                 print(planned, verdict, flush=True)
-            for kill, (code, trials) in zip(planned, ends or [(-1, -1)] * len(planned), strict=True):
-                if code:
+            for kill, (code, trials) in zip(planned, ends or [(None, None)] * len(planned), strict=True):
+                if code != 0:
                     done += 1
                     note(out, {**line, **facts(kill), "exit": code, "trials": trials, "verdict": verdict})
             print(f"{done} kills in {life} lives, {time.monotonic() - start:.0f} s", flush=True)
@@ -101,7 +101,11 @@ def table(lines: list[dict[str, object]]) -> str:
     totals = " | ".join(str(sum(counted[place, name] for place in places)) for name in names)
     rows.append(f"| all | {totals} | {sum(differing.values())} |")
     ends = Counter(
-        "killed outright" if line["exit"] in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT) else "stopped in order"
+        "unknown"
+        if line["exit"] is None
+        else "killed outright"
+        if line["exit"] in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
+        else "stopped in order"
         for line in lines
     )
     trials = [line["trials"] for line in lines]

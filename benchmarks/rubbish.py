@@ -2,8 +2,8 @@
 
     python benchmarks/rubbish.py --inputs 2400
 
-Every kind of input in turn (tests/fuzz/kinds.py), mutated: commands must end with exit code 0 or 2 and a message, within
-10 s and 4 GiB, write nothing outside their folder, load no pickle, and keep passwords to themselves.
+Every kind of input in turn (tests/fuzz/kinds.py), mutated: commands must end with exit code 0 or 2 and a message,
+within 10 s of computing and 4 GiB, write nothing outside their folder, load no pickle, and keep passwords secret.
 
 Answer: reports/robustness.md.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +39,7 @@ def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFi
     else:
         address = _usual(text)
     path = sqlite_path(address) or journal_path(address)
-    if path is not None and not path.exists():
+    if path is not None and not os.path.exists(path):  # False for names that are too long, too
         raise InvalidOption(
             f"no study '{masked(text)}': there is no database {masked(str(path))}; "
             "give a study file (.toml), the name of a study in studies/, or a database address"

@@ -223,11 +223,14 @@ class RecipeSection(Section):
 
     network: Literal["small-conv", "vgg", "resnet18"] = Field("small-conv", description="What is trained.")
     width: int = Field(
-        32, ge=4, description="Channels of the middle convolution (small-conv): half as many first, four times last."
+        32,
+        ge=4,
+        le=4096,
+        description="Channels of the middle convolution (small-conv): half as many first, four times last.",
     )
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
     long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists and of the confirmation.")
-    batch: int = Field(64, ge=2, description="Images per pretraining step.")
+    batch: int = Field(64, ge=2, le=65536, description="Images per pretraining step.")
     learning_rate: float = Field(
         1e-2, gt=0, description="Peak learning rate of pretraining; 2e-3 suits vgg and resnet18."
     )

@@ -21,7 +21,7 @@ def names(folder):
 def test_a_failed_write_leaves_the_earlier_file_and_nothing_else(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("before")
-    with pytest.raises(RuntimeError), atomic_write(path, "w") as file:
+    with pytest.raises(RuntimeError), atomic_write(path, "w") as file:  # noqa: PT012
         file.write("half")
         raise RuntimeError
     assert path.read_text() == "before"

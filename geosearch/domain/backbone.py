@@ -93,7 +93,7 @@ class TorchvisionBackbone:
         return network
 
     def _state(self, path: Path, network: torch.nn.Module) -> dict[str, torch.Tensor]:
-        import pickle
+        from pickle import UnpicklingError
 
         import torch
 
@@ -101,7 +101,7 @@ class TorchvisionBackbone:
             raise UnknownSet(f"no weights file {path}; give the path of a state dict of '{self.name}'")
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        except (RuntimeError, OSError, EOFError, ValueError, UnpicklingError) as error:
             raise InvalidOption(
                 f"{path} holds no plain state dict ({_first_line(error)}); "
                 "write one with torch.save(model.state_dict(), path)"

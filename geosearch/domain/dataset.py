@@ -61,7 +61,7 @@ class LabelledSet:
         pixels = checked_images(images, name)
         numbers = _checked_labels(labels, len(pixels), name)
         count = int(numbers.max()) + 1
-        names = tuple(map(str, classes)) if classes is not None else tuple(map(str, range(count)))
+        names = tuple(map(_text, classes)) if classes is not None else tuple(map(str, range(count)))
         if len(names) != count:
             raise InvalidData(
                 f"set '{name}' has {count} labels (0..{count - 1}) but {len(names)} class names; give one per label"
@@ -97,7 +97,7 @@ class LabelledSet:
                 f"set '{name}': its training part has labels 0..{len(classes) - 1}, its test part has "
                 f"{numbers.min()}..{numbers.max()}; both parts must share one numbering"
             )
-        return cls(pixels, numbers, tuple(map(str, classes)), name, licence)
+        return cls(pixels, numbers, tuple(map(_text, classes)), name, licence)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -193,7 +193,7 @@ def _checked_labels(labels: np.ndarray, n: int, name: str) -> np.ndarray:
     present = np.unique(array)
     if present[0] < 0:
         raise InvalidData(f"set '{name}': labels must not be negative, got {present[0]}")
-    missing = np.setdiff1d(np.arange(present[-1] + 1), present)
+    missing = np.setdiff1d(np.arange(min(int(present[-1]), len(present) + 5) + 1), present)  # however far they run
     if len(missing):
         raise InvalidData(
             f"set '{name}': labels run to {present[-1]} but {missing[:5].tolist()} never occur; "
@@ -202,3 +202,8 @@ def _checked_labels(labels: np.ndarray, n: int, name: str) -> np.ndarray:
     if len(present) < 2:
         raise InvalidData(f"set '{name}' has one class only; a labelled set needs at least two")
     return array
+
+
+def _text(name: object) -> str:
+    """A class name that every file can hold: what is no Unicode becomes a question mark."""
+    return str(name).encode(errors="replace").decode().replace("\0", "?")

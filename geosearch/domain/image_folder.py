@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,15 +11,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from geosearch.domain.card_mark import licence_of
+from geosearch.domain.ceilings import most_bytes, most_pixels
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.unlabelled import UnlabelledSet
-from geosearch.errors import InvalidData, TooLarge
+from geosearch.errors import GeosearchError, InvalidData, TooLarge
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-_LIMIT_PIXELS = 64 * 2**20  # of one image: a larger one is a decompression bomb or a mistake
-_LIMIT_BYTES = 16 * 2**30
 _CHUNK = 256  # files decoded at a time
-_DAMAGE = (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+_DAMAGE = (
+    UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, OverflowError,
+    LookupError, TypeError, AttributeError, MemoryError, RuntimeError, Image.DecompressionBombError,
+)  # whatever Pillow's many decoders raise  # fmt: skip
 
 
 def read_image_folder(path: Path, *, name: str, part: str, size: int | None) -> LabelledSet:
@@ -43,9 +48,10 @@ def read_image_folder(path: Path, *, name: str, part: str, size: int | None) -> 
     files = [file for group in grouped.values() for file in group]
     labels = np.repeat([classes.index(label) for label in grouped], [len(group) for group in grouped.values()])
     images = _decoded(files, shape)
+    licence = licence_of(path)
     if part == "test":
-        return LabelledSet.test_part(images, labels, name=name, classes=classes)
-    return LabelledSet.from_arrays(images, labels, name=name, classes=classes)
+        return LabelledSet.test_part(images, labels, name=name, classes=classes, licence=licence)
+    return LabelledSet.from_arrays(images, labels, name=name, classes=classes, licence=licence)
 
 
 def read_loose_images(path: Path, *, name: str, size: int | None) -> UnlabelledSet:
@@ -116,11 +122,13 @@ def _opened_size(file: Path) -> tuple[int, int]:
 def _decoded(files: Sequence[Path], shape: tuple[int, int]) -> np.ndarray:
     """uint8 (n, h, w, 1 or 3)"""
     width, height = shape
+    if Image.MAX_IMAGE_PIXELS is not None:  # Pillow's own limit must not stand in the way of a raised one
+        Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS, most_pixels())
     needed = len(files) * width * height * 3
-    if needed > _LIMIT_BYTES:
+    if needed > (limit := most_bytes()):
         raise TooLarge(
             f"{len(files)} images of {width} x {height} pixels need {needed / 2**30:.1f} GiB, the limit is "
-            f"{_LIMIT_BYTES / 2**30:.0f} GiB; ask for a smaller size"
+            f"{limit / 2**30:.1f} GiB; ask for a smaller size, or set GEOSEARCH_MAX_GIB higher"
         )
     images = np.empty((len(files), height, width, 3), np.uint8)
     with ThreadPoolExecutor(max_workers=4) as pool:
@@ -135,21 +143,25 @@ def _decoded_one(file: Path, shape: tuple[int, int]) -> np.ndarray:
     """uint8 (h, w, 3); transparent pixels are black."""
     try:
         with Image.open(file) as image:
-            if image.width * image.height > _LIMIT_PIXELS:
-                raise InvalidData(
-                    f"{file} has {image.width} x {image.height} pixels, the limit is {_LIMIT_PIXELS}; shrink it"
-                )
+            if image.width * image.height > (limit := most_pixels()):
+                raise TooLarge(f"{file} has {image.width} x {image.height} pixels, {_way_out(limit)}")
             if image.mode == "RGB":
                 image.draft("RGB", (2 * shape[0], 2 * shape[1]))  # lets a large JPEG decode at a fraction
             upright = ImageOps.exif_transpose(image)
             rgb = _to_rgb(upright)
+    except Image.DecompressionBombError as error:
+        raise TooLarge(f"{file} has too many pixels ({error}), {_way_out(most_pixels())}") from error
+    except GeosearchError:
+        raise
     except _DAMAGE as error:
-        if isinstance(error, InvalidData):
-            raise
         raise _unreadable(file, error) from error
     if rgb.size != shape:
         rgb = ImageOps.fit(rgb, shape, Image.Resampling.BICUBIC)
     return np.asarray(rgb)
+
+
+def _way_out(limit: int) -> str:
+    return f"the limit is {limit:,}; shrink it, or set GEOSEARCH_MAX_PIXELS higher"
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

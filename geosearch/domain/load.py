@@ -174,7 +174,7 @@ def _parsed(spec: str) -> tuple[str, str]:
     known = [*BUILTIN, *(f"torchvision:{name}" for name in TORCHVISION)]
     if Path(spec).suffix == ".npz":
         nearest = f"did you mean 'npz:{spec}'?"
-    elif Path(spec).is_dir():
+    elif os.path.isdir(spec):
         nearest = f"did you mean 'imagefolder:{spec}'?"
     else:
         nearest = _did_you_mean(spec, known)
@@ -201,7 +201,7 @@ def _root(root: Path | str | None) -> Path:
 def _path(spec: str, text: str, *, folder: bool) -> Path:
     """The existing file or folder, with ~ and environment variables expanded."""
     path = Path(os.path.expandvars(text)).expanduser()
-    if path.is_dir() if folder else path.is_file():
+    if os.path.isdir(path) if folder else os.path.isfile(path):  # False for names that no file can have
         return path
     if unset := re.search(r"\$\{?(\w+)\}?", str(path)):
         raise UnknownSet(
@@ -209,9 +209,9 @@ def _path(spec: str, text: str, *, folder: bool) -> Path:
             "or write the path out"
         )
     wanted = "folder" if folder else "file"
-    if path.exists():
+    if os.path.exists(path):
         raise UnknownSet(f"'{spec}': {path} is no {wanted}")
-    neighbours = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
+    neighbours = sorted(entry.name for entry in path.parent.iterdir()) if os.path.isdir(path.parent) else []
     close = get_close_matches(path.name, neighbours, n=1, cutoff=0.5)
     hint = f"did you mean '{path.parent / close[0]}'?" if close else "check the path"
     raise UnknownSet(f"'{spec}': there is no {wanted} {path}; {hint}")

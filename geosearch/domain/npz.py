@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -10,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 
+from geosearch.domain.ceilings import most_bytes
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidData, TooLarge
 
-_LIMIT_BYTES = 16 * 2**30
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError)
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, KeyError, TypeError,
+    NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError, MemoryError, OverflowError, RecursionError,
+)  # of archives, of their compression, and of headers that promise what no memory holds  # fmt: skip
 _ARRAYS = "train_images, train_labels, test_images, test_labels, class_names; or images, labels"
 
 
@@ -65,10 +71,10 @@ def _opened(path: Path) -> Iterator[np.lib.npyio.NpzFile]:
             f"{path} is not a readable npz file ({error}); write one with numpy.savez_compressed"
         ) from error
     with arrays:
-        if unpacked > _LIMIT_BYTES:
+        if unpacked > (limit := most_bytes()):
             raise TooLarge(
-                f"{path} unpacks to {unpacked / 2**30:.1f} GiB, the limit is {_LIMIT_BYTES / 2**30:.0f} GiB; "
-                "save a subset or smaller images"
+                f"{path} unpacks to {unpacked / 2**30:.1f} GiB, the limit is {limit / 2**30:.1f} GiB; "
+                "save a subset or smaller images, or set GEOSEARCH_MAX_GIB higher"
             )
         yield arrays
 

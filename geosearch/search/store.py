@@ -245,7 +245,7 @@ def _check_sqlite(url: str, *, must_exist: bool = False) -> None:
         return
     if "\0" in url:
         raise StorageError("the storage address holds a NUL character; expected e.g. sqlite:///studies/mnist.db")
-    if not path.exists():
+    if not os.path.exists(path):
         if must_exist:
             raise StorageError(f"no study database at {path}; run 'geosearch search STUDY.toml' first")
         return
@@ -267,6 +267,11 @@ def _check_format(kept: Mapping[str, Any], where: str) -> None:
         raise StudyMismatch(
             f"{where} was written by a newer geosearch (format {kept['format']}, this one reads up to {FORMAT}); "
             "upgrade geosearch with pip install --upgrade geosearch"
+        )
+    if kept["format"] < FORMAT:
+        raise StudyMismatch(
+            f"{where} was written by an older geosearch (format {kept['format']}, this one reads {FORMAT}); "
+            "finish it with the version that began it, or start anew with --force-new (the old file is kept aside)"
         )
 
 

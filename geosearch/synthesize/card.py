@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from geosearch.domain.card_mark import mark
+
 
 @dataclass(frozen=True)
 class CardSource:
@@ -94,6 +96,7 @@ def card(facts: CardFacts) -> str:
         _table(("seed of", "seed"), [(name, str(seed)) for name, seed in facts.seeds]),
         _table(("package", "version"), facts.versions),
         f"Mixture `{_text(facts.mixture_key)}`. The same versions and seeds give the same images and labels.",
+        mark([(source.name, source.licence) for source in used]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

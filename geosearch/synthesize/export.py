@@ -17,10 +17,10 @@ from numpy.lib import format as npy
 from PIL import Image
 
 from geosearch.atomic import whole_folder
+from geosearch.domain.card_mark import CARD
 from geosearch.errors import InvalidOption
 from geosearch.seeds import stream
 
-CARD = "CARD.md"
 BATCH = 256  # images in memory at a time; fixed, so that it never changes what is drawn
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -194,10 +194,14 @@ class NpzWriter:
                     member.write(array.tobytes())
 
 
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}  # on Windows
+
+
 def safe_name(name: str, limit: int = 100) -> str:
     """A file name that cannot leave its folder: letters, digits, '.', '_', '-'; at most `limit` bytes."""
     text = "".join(c if c.isalnum() or c in "._-" else "-" for c in unicodedata.normalize("NFC", name))
-    return text.encode()[:limit].decode(errors="ignore").strip(".-") or "unnamed"
+    text = text.encode(errors="replace")[:limit].decode(errors="ignore").strip(".-") or "unnamed"
+    return f"_{text}" if text.partition(".")[0].upper() in _RESERVED else text
 
 
 def _member(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype) -> IO[bytes]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import multiprocessing
 import os
 import random
+import resource
 import signal
 import sys
 import threading
@@ -53,9 +55,12 @@ def write_study(folder: Path, jobs: int = 1) -> None:
     write_toml(folder / "tiny.toml", tiny(folder, search_jobs=jobs))
 
 
-def live(folder: Path, kill: Kill | None = None) -> int:
-    """Run the study in a child process until it ends or is killed; the child's exit code."""
-    child = _nursery().Process(target=_life, args=(str(folder), kill))
+def live(folder: Path, kill: Kill | None = None, most_bytes: int | None = None) -> int:
+    """Run the study in a child process until it ends or is killed; the child's exit code.
+
+    No file grows beyond `most_bytes`, as if the disk were full.
+    """
+    child = _nursery().Process(target=_life, args=(str(folder), kill, most_bytes))
     child.start()
     if kill is not None and kill.place == "moment":
         child.join(kill.seconds)
@@ -92,8 +97,8 @@ class Left:
 
     trials: tuple[tuple[Any, ...], ...]  # completed: round, index, role, mixture, error, long error
     running: int  # trials still called running
-    exports: tuple[tuple[str, int], ...]  # (folder, images)
-    best: int | None
+    exports: tuple[str, ...]  # digests of images and labels
+    best: tuple[Any, ...] | None  # one of `trials`; the database's numbers are shifted by trials that were cut off
     damaged: tuple[str, ...]  # warnings of files that could not be read
     parts: int  # temporary files
 
@@ -117,36 +122,39 @@ def left(folder: Path) -> Left:
         if not path.name.startswith("."):
             assert (path / "CARD.md").read_text().startswith("# Mixture for target")
             rows = (path / "labels.csv").read_text().splitlines()[1:]
-            assert all((path / row.split(",")[0]).stat().st_size for row in rows)
-            exports.append((path.name, len(rows)))
+            digest = hashlib.sha256()
+            for file in sorted((path / row.split(",")[0] for row in rows), key=str):
+                digest.update(file.relative_to(path).as_posix().encode() + file.read_bytes())
+            exports.append(digest.hexdigest())
     trials, running, best = (), 0, None
     if _begun(database):
         study = Study.open(str(database), cache=cache)
-        trials = tuple(
-            (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.error, t.long_error)
-            for t in study.trials
-            if t.state == "complete"
-        )
+        trials = tuple(_essence(trial) for trial in study.trials if trial.state == "complete")
         running = sum(not trial.state.is_finished() for trial in study.store.study.get_trials(deepcopy=False))
-        best = study.best.number if trials else None
+        best = _essence(study.best) if trials else None
     damaged = tuple(str(warning.message) for warning in caught)
     return Left(trials, running, tuple(sorted(exports)), best, damaged, len(list(folder.rglob("*.part"))))
 
 
+def _essence(t: Any) -> tuple[Any, ...]:
+    return (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.error, t.long_error)
+
+
 def check_dead(found: Left, whole: Left) -> None:
     """After a kill: everything there is whole, and every completed trial is one of the uninterrupted run's."""
-    assert not found.damaged
-    assert set(found.exports) <= set(whole.exports)
+    assert not found.damaged, found.damaged
+    assert set(found.exports) <= set(whole.exports), "an export differs"
     places = Counter(trial[:2] for trial in found.trials)
     assert all(number == 1 for number in places.values()), "a trial was repeated"
     values = {trial[:-1] for trial in whole.trials}  # the long error comes later
-    assert {trial[:-1] for trial in found.trials} <= values
-    assert {trial for trial in found.trials if trial[-1] is not None} <= set(whole.trials)
+    assert {trial[:-1] for trial in found.trials} <= values, "a trial differs"
+    assert {trial for trial in found.trials if trial[-1] is not None} <= set(whole.trials), "a finalist differs"
 
 
 def check_reborn(found: Left, whole: Left) -> None:
     """After the last rerun: nothing differs from the uninterrupted run, and nothing lies about."""
-    assert found == whole
+    differing = [name for name in vars(whole) if getattr(found, name) != getattr(whole, name)]
+    assert not differing, differing
 
 
 def _begun(database: Path) -> bool:
@@ -157,7 +165,8 @@ def _begun(database: Path) -> bool:
     try:
         stored_settings(f"sqlite:///{database}")
     except StorageError as error:
-        assert "no study" in str(error)
+        if "no study" not in str(error):
+            raise
         return False
     return True
 
@@ -171,7 +180,9 @@ def _nursery() -> Any:
     return context
 
 
-def _life(folder: str, kill: Kill | None) -> None:
+def _life(folder: str, kill: Kill | None, most_bytes: int | None) -> None:
+    if most_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     if kill is not None and kill.place != "moment":
         _at(kill.place, functools.partial(_die_at, kill))
     sys.exit(_main(folder))

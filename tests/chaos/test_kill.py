@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generators.studies import tiny, write_toml
+from chaos import kills
 
 from geosearch.cache import Cache
 from geosearch.pipeline import Study
@@ -40,17 +41,6 @@ def kill_at(path, cache, seconds: float) -> int:
     return child.returncode
 
 
-def kill_after(path, cache, events: int, how: signal.Signals, pause: float) -> int:
-    """Start the study and kill it some time after its n-th event; the exit code."""
-    child = command(path, cache)
-    for _ in range(events):
-        child.stdout.readline()
-    time.sleep(pause)
-    child.send_signal(how)
-    child.communicate()
-    return child.returncode
-
-
 def essence(folder, name="tiny"):
     study = Study.open(str(folder / "studies" / f"{name}.db"), cache=Cache(folder / "cache"))
     return [
@@ -61,29 +51,52 @@ def essence(folder, name="tiny"):
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
+    """What a whole run leaves, and how often it comes by each place."""
     folder = tmp_path_factory.mktemp("whole")
-    path = write_toml(folder / "tiny.toml", tiny(folder))
-    child = command(path, folder / "cache")
-    out, error = child.communicate()
-    assert child.returncode == 0, error
-    return folder, out
+    kills.write_study(folder)
+    calls = kills.count(folder)
+    return kills.left(folder), calls
 
 
-@pytest.mark.parametrize(
-    ("events", "how", "code"),
-    [
-        (9, signal.SIGKILL, -signal.SIGKILL),
-        (14, signal.SIGINT, 130),
-    ],
-)
-def test_a_killed_study_ends_like_an_uninterrupted_one(uninterrupted, tmp_path, events, how, code):
-    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
-    assert kill_after(path, tmp_path / "cache", events, how, pause=0.02) == code
-    child = command(path, tmp_path / "cache")
-    _, error = child.communicate()
-    assert child.returncode == 0, error
-    assert essence(tmp_path) == essence(uninterrupted[0])
-    assert not list(tmp_path.rglob("*.part"))
+def test_a_killed_study_ends_like_an_uninterrupted_one(uninterrupted, tmp_path):
+    """One life with three deaths: in the first plan, while a file is written, when an evaluation was stored."""
+    whole, calls = uninterrupted
+    assert all(calls.values()), calls
+    deaths = [
+        kills.Kill(signal.SIGKILL, "plan", 0, "within", 0.001),
+        kills.Kill(signal.SIGKILL, "sync", 20, "before"),
+        kills.Kill(signal.SIGTERM, "tell", 4, "after"),
+        kills.Kill(signal.SIGINT, "training", 9, "before"),
+    ]
+    ends = kills.lives(tmp_path, deaths, whole)
+    assert [code for code, _ in ends] == [-signal.SIGKILL, -signal.SIGKILL, 143, 130]
+    assert [trials for _, trials in ends] == sorted(trials for _, trials in ends)
+
+
+def test_a_full_disk_is_one_message_and_the_study_goes_on_later(uninterrupted, tmp_path):
+    """For real: no file may grow beyond what the database needs for a few trials."""
+    whole, _ = uninterrupted
+    kills.write_study(tmp_path)
+    assert kills.live(tmp_path, most_bytes=150_000) == 2
+    said = (tmp_path / "log.txt").read_text()
+    assert "Traceback" not in said
+    assert "geosearch: cannot " in said
+    kills.check_dead(kills.left(tmp_path), whole)
+    assert kills.live(tmp_path) == 0
+    kills.check_reborn(kills.left(tmp_path), whole)
+
+
+@pytest.mark.slow
+def test_a_study_survives_forty_kills_at_random_moments(uninterrupted, tmp_path):
+    """As benchmarks/kills.py does two hundred times."""
+    whole, calls = uninterrupted
+    rng, hits, life = random.Random(7), 0, 0
+    while hits < 40:
+        life += 1
+        (tmp_path / str(life)).mkdir()
+        planned = [kills.random_kill(rng, calls, 8.0) for _ in range(rng.randint(1, 4))]
+        ends = kills.lives(tmp_path / str(life), planned, whole, jobs=2 if life % 5 == 0 else 1)
+        hits += sum(code != 0 for code, _ in ends)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,14 +114,29 @@ def test_damage_and_bombs_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(InvalidData, match=r"9\.png"):
         load(spec)
     (tmp_path / "cat" / "9.png").unlink()
-    monkeypatch.setattr("geosearch.domain.image_folder._LIMIT_PIXELS", 63)
-    with pytest.raises(InvalidData, match="pixels, the limit is"):
+    monkeypatch.setenv("GEOSEARCH_MAX_PIXELS", "63")
+    with pytest.raises(TooLarge, match="pixels, the limit is 63; shrink it, or set GEOSEARCH_MAX_PIXELS higher"):
         load(spec)
+
+
+def test_pictures_that_unpack_to_giants_are_not_unpacked(tmp_path: Path) -> None:
+    spec = two_classes(tmp_path)
+    (tmp_path / "cat" / "9.pgm").write_bytes(b"P5 60000 60000 255\n")
+    with pytest.raises(TooLarge, match=r"9\.pgm has too many pixels.*set GEOSEARCH_MAX_PIXELS higher"):
+        load(spec, size_hint=8)
+
+
+def test_what_only_looks_like_a_picture_is_passed_over(tmp_path: Path) -> None:
+    spec = two_classes(tmp_path)
+    os.mkfifo(tmp_path / "cat" / "pipe.png")  # reading it would wait for ever
+    (tmp_path / "cat" / "folder.png").mkdir()
+    (tmp_path / "cat" / "loop.png").symlink_to(tmp_path / "cat")
+    assert len(load(spec)) == 6
 
 
 def test_too_many_bytes_are_refused_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = two_classes(tmp_path)
-    monkeypatch.setattr("geosearch.domain.image_folder._LIMIT_BYTES", 100)
+    monkeypatch.setenv("GEOSEARCH_MAX_GIB", "1e-7")
     with pytest.raises(TooLarge, match="smaller size"):
         load(spec)
 

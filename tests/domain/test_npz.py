@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from geosearch.domain.load import has_test_part, load
-from geosearch.errors import InvalidData, TooLarge
+from geosearch.errors import InvalidData, InvalidOption, TooLarge
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 5)).astype(np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2], np.uint8)
@@ -102,6 +103,32 @@ def test_other_and_damaged_files_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_unpacks_beyond_the_limit_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", images=np.zeros((6, 99, 99), np.uint8), labels=LABELS)
-    monkeypatch.setattr("geosearch.domain.npz._LIMIT_BYTES", 1000)
+    monkeypatch.setenv("GEOSEARCH_MAX_GIB", "1e-6")
     with pytest.raises(TooLarge, match="unpacks to"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+    monkeypatch.setenv("GEOSEARCH_MAX_GIB", "plenty")
+    with pytest.raises(InvalidOption, match="must be a positive number"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_a_header_that_promises_more_than_memory_is_damage(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("images", "labels"):
+            header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999, 9), }"
+            archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(InvalidData, match="cannot be read"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_a_header_that_breaks_off_is_damage(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x01\x00\x08\x00" + b"{'descr'")
+        archive.writestr("labels.npy", b"\x93NUMPY\x01\x00\xb8\x0b" + b"{" * 3000)
+    with pytest.raises(InvalidData, match="cannot be read"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_labels_that_run_far_are_refused_without_counting_up_to_them(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=np.array([0, 1, 2, 0, 1, 2**62]))
+    with pytest.raises(InvalidData, match=r"\[3, 4, 5, 6, 7\] never occur"):
         load(f"npz:{tmp_path / 'a.npz'}")

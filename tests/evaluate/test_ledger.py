@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 
+from geosearch.errors import StudyMismatch
 from geosearch.evaluate.ledger import Evaluation, Ledger
 
 ENTRY = Evaluation("abc", 0.25, 1 / 3, 1.5, {"seed": 3, "name": "ü"})
@@ -54,3 +55,25 @@ def test_bytes_that_are_no_text_are_damage_too(tmp_path):
     Ledger(tmp_path).path("abc").write_bytes(b"\xff\xfe\x00")
     with pytest.warns(RuntimeWarning, match="damaged"):
         assert Ledger(tmp_path).get("abc") is None
+
+
+def test_no_flipped_bit_gives_another_evaluation(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.put("abc", ENTRY)
+    content = ledger.path("abc").read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for at in range(len(content)):
+            ledger.path("abc").write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
+            assert ledger.get("abc") in (None, ENTRY)
+
+
+def test_entries_from_before_checksums_count_and_newer_ones_are_refused(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.put("abc", ENTRY)
+    kept = json.loads(ledger.path("abc").read_text())
+    ledger.path("abc").write_text(json.dumps({k: v for k, v in kept.items() if k not in ("format", "checksum")}))
+    assert ledger.get("abc") == ENTRY
+    ledger.path("abc").write_text(json.dumps({**kept, "format": 2, "loss": 3}))
+    with pytest.raises(StudyMismatch, match="pip install --upgrade geosearch"):
+        ledger.get("abc")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from fuzz import arena, mutations
@@ -17,9 +17,12 @@ from generators.sets import blobs
 from generators.studies import tiny, write_toml
 from PIL import Image
 
-from geosearch.cli import main
+from geosearch.domain.card_mark import mark
+from geosearch.pipeline import Study
+from geosearch.report import style
 
 SECRET = "hunter2xyz"
+FEW = {"search_evaluations": 7, "search_finalists": 1, "search_repeats": 1, "confirm_seeds": 1}
 SMALL = ["--samples", "20", "--size", "12"]
 
 
@@ -36,12 +39,12 @@ class Stage:
         stage = cls(folder / "good", folder / "bad")
         stage.good.mkdir(parents=True)
         stage.bad.mkdir()
-        write_toml(stage.good / "tiny.toml", tiny(stage.good))
-        said = io.StringIO()  # not watched: libraries make folders of their own when they are first imported
-        with contextlib.chdir(stage.good), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("GEOSEARCH_CACHE", "cache")
-                assert main(["search", "tiny.toml"]) == 0, said.getvalue()
+        write_toml(stage.good / "tiny.toml", tiny(stage.good, **FEW))
+        with contextlib.chdir(stage.good), pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GEOSEARCH_CACHE", "cache")
+            Study.open("tiny.toml").run()
+            style.png(plt.figure())  # not watched: libraries make folders of their own when they are first used
+            plt.close("all")
         made = blobs("pictures", 3, 6, size=12)
         for number, (image, label) in enumerate(zip(made.images[..., 0], made.labels, strict=True)):
             file = (
@@ -81,6 +84,17 @@ def image_folder(rng: random.Random, stage: Stage) -> arena.Outcome:
     bad = stage.fresh()
     shutil.copytree(stage.good / "pictures", bad / "pictures")
     mutations.image_folder(rng, bad / "pictures")
+    return arena.run(["distance", "imagefolder:pictures", f"npz:{stage.good}/near.npz", *SMALL], bad)
+
+
+def card(rng: random.Random, stage: Stage) -> arena.Outcome:
+    """The card beside a written data set: any bytes, or a line for programs that says something else."""
+    bad = stage.fresh()
+    shutil.copytree(stage.good / "pictures", bad / "pictures")
+    path, line = bad / "pictures" / "CARD.md", mark([("near", "CC BY 4.0"), ("far", "<--> MIT")])
+    path.write_bytes(mutations.bytes_(rng, f"# Mixture\n\n{line}\n".encode()))
+    if rng.random() < 0.5:
+        path.write_text(f"<!-- geosearch-card {mutations.json_(rng, line[20:-4])} -->", errors="replace")
     return arena.run(["distance", "imagefolder:pictures", f"npz:{stage.good}/near.npz", *SMALL], bad)
 
 
@@ -138,6 +152,7 @@ KINDS: dict[str, Callable[[random.Random, Stage], arena.Outcome]] = {
     "study files": study_file,
     "npz files": npz,
     "image folders": image_folder,
+    "cards": card,
     "databases": database,
     "storage addresses": address,
     "command lines": arguments,

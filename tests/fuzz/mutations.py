@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import shutil
@@ -17,7 +18,8 @@ import numpy as np
 
 HUGE = (2**31 - 1, 2**31, 2**63 - 1, 2**63, 10**30, -1, 0, 1, 255, 65536)
 TEXTS = (
-    "", " ", ".", "..", "/", "~", "../../x", "CON", "a" * 5000, "\x00", "\n", "é\u202e\ud7ff", "<script>alert(1)</script>",
+    "", " ", ".", "..", "/", "~", "../../x", "CON", "a" * 5000, "\x00", "\n",
+    "é\u202e\ud7ff", "<script>alert(1)</script>",
     "${HOME}", "$HOME", "npz:", "npz:/", "npz:.", "imagefolder:.", "imagefolder:/dev", "torchvision:MNIST", "digits",
     "fonts/sans-digits", "npz:\x00", "nan", "%s%n", "'; DROP TABLE trials; --", "{{ 7 * 7 }}", "sqlite://", "sqlite:///",
 )  # fmt: skip
@@ -45,6 +47,13 @@ def bytes_(rng: random.Random, content: bytes) -> bytes:
             case _:
                 data[at : at + 4] = struct.pack("<I", rng.choice((0, 1, 2**31 - 1, 2**31, 2**32 - 1)))
     return bytes(data)
+
+
+def json_(rng: random.Random, text: str) -> str:
+    """A JSON object with a value that does not belong there."""
+    changed = json.loads(text)
+    changed[rng.choice((*changed, *TEXTS))] = rng.choice(VALUES)
+    return json.dumps(changed)
 
 
 def toml(rng: random.Random, study: dict[str, Any]) -> str:
@@ -146,7 +155,9 @@ def address(rng: random.Random, secret: str) -> str:
     )
     text = f"{kind}://{user}{host}/{tail}"
     if rng.random() < 0.5:
-        at = rng.randrange(len(text) + 1)
+        at = rng.randrange(
+            len(text) - len(tail)
+        )  # not in the query: a parameter that is called otherwise is no password
         if secret not in text[max(at - len(secret), 0) : at + len(secret)]:
             text = text[:at] + rng.choice((":", "/", "@", "?", " ", "é", "\n", "[")) + text[at + rng.randint(0, 1) :]
     return text

@@ -1,0 +1,150 @@
+"""Trainings that fail end one trial with a reason; three in a row end the search with a sentence."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+import torch
+from generators.searches import FakeObjective
+from generators.sets import blobs
+
+from geosearch.errors import GeosearchError, InvalidOption, StorageError, TooLarge, TrainingFailed
+from geosearch.evaluate.cross_validation import Score
+from geosearch.evaluate.ledger import Ledger
+from geosearch.evaluate.recipe import Recipe
+from geosearch.geodesic.simplex import Weights
+from geosearch.search import objective as module
+from geosearch.search.objective import Objective
+
+HERE = Weights.of([0.5, 0.5])
+
+
+@pytest.fixture
+def objective(tmp_path, monkeypatch):
+    """The real objective; only what it trains is replaced."""
+    monkeypatch.setattr(module, "Mixture", lambda anchors, weights: SimpleNamespace(key=repr(weights)))
+    judge = SimpleNamespace(key="judge", score=lambda *_: Score(0.25, 0.5))
+    return Objective(None, blobs("shots", 2, 2), Recipe(batch=32), judge, Ledger(tmp_path / "ledger"), seed=0)
+
+
+def trained(monkeypatch, behave):
+    """Replace the training; the batches that were tried."""
+    batches = []
+
+    def pretrain(mixture, recipe, seed, device):
+        batches.append(recipe.batch)
+        behave(recipe.batch)
+
+    monkeypatch.setattr(module, "pretrain", pretrain)
+    return batches
+
+
+def raising(error):
+    def behave(batch):
+        raise error
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TrainingFailed("the loss became nan at step 3"), "the loss became nan at step 3"),
+        (TooLarge("needs 80 GiB, the limit is 16"), "needs 80 GiB"),
+        (StorageError("cannot write ledger: No space left on device"), "No space left on device"),
+        (
+            OSError(errno.EROFS, "Read-only file system"),
+            r"OSError: \[Errno 30\] Read-only file system \(test_failures.py",
+        ),
+        (FileNotFoundError(2, "No such file or directory", "near.npz"), "FileNotFoundError: .*near.npz"),
+        (IndexError("index 9 is out of bounds"), "IndexError: index 9 is out of bounds"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"),
+            r"OutOfMemoryError: CUDA out of memory\. \(",
+        ),
+        (MemoryError(), "MemoryError: no message"),
+    ],
+)
+def test_every_failure_is_a_reason(objective, monkeypatch, error, reason):
+    trained(monkeypatch, raising(error))
+    (result,) = objective.many([(HERE, None, 0)], jobs=1)
+    assert isinstance(result, TrainingFailed)
+    with pytest.raises(TrainingFailed, match=reason):
+        raise result
+
+
+def test_a_setting_that_cannot_work_ends_the_search(objective, monkeypatch):
+    trained(monkeypatch, raising(InvalidOption("recipe.device is 'cuda' but torch finds no CUDA device")))
+    with pytest.raises(InvalidOption):
+        objective.many([(HERE, None, 0)], jobs=1)
+
+
+def test_a_gpu_out_of_memory_gets_half_the_batch_once(objective, monkeypatch):
+    def only_small(batch):
+        if batch > 16:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    batches = trained(monkeypatch, only_small)
+    found = objective(HERE)
+    assert batches == [32, 16]
+    assert found.facts["note"] == "trained with a batch of 16 in place of 32: the GPU ran out of memory"
+    again = objective(HERE)  # tries the whole batch first, then finds the half in the ledger
+    assert batches == [32, 16, 32]
+    assert again == found
+    assert "note" not in objective.ledger.get(found.key).facts  # it is no fact of a recipe with that batch
+
+    batches = trained(monkeypatch, raising(torch.OutOfMemoryError("CUDA out of memory")))
+    (result,) = objective.many([(Weights.of([0.1, 0.9]), None, 0)], jobs=1)
+    assert batches == [32, 16]
+    assert isinstance(result, TrainingFailed)
+
+
+def test_a_training_process_that_is_killed_is_one_sentence(objective, monkeypatch):
+    def killed(*_):
+        raise module.TerminatedWorkerError("A worker process managed by the executor was unexpectedly terminated")
+
+    monkeypatch.setattr(module, "in_processes", killed)
+    with pytest.raises(GeosearchError, match=r"lower search\.jobs"):
+        objective.many([(HERE, None, 0)], jobs=2)
+
+
+@dataclass
+class Failing(FakeObjective):
+    """Fails at mixtures of one kind, each time it is asked."""
+
+    def many(self, calls, *, jobs=1):
+        results = super().many(calls, jobs=jobs)
+        return [
+            TrainingFailed("a row that cannot be read") if 0.3 < point.values[1] < 0.45 else result
+            for (point, _, _), result in zip(calls, results, strict=True)
+        ]
+
+
+def essence(search):
+    return [(t.round, t.index, t.weights, t.state, t.error, t.long_error, t.reason) for t in search.store.trials()]
+
+
+def test_a_search_goes_on_after_failures_and_is_the_same_after_a_resume(search_in, tmp_path):
+    options = {"evaluations": 9, "sampler": "random", "finalists": 1, "repeats": 1}
+    whole = search_in(tmp_path / "whole.db", Failing(), **options)
+    best = whole.run()
+    states = [trial.state for trial in whole.store.trials()]
+    assert states.count("failed") > 0
+    assert states.count("complete") == 9
+    assert {t.reason for t in whole.store.trials() if t.state == "failed"} == {"a row that cannot be read"}
+    with pytest.raises(KeyboardInterrupt):
+        search_in(tmp_path / "cut.db", Failing(die_after=9), **options).run()
+    again = search_in(tmp_path / "cut.db", Failing(), **options)
+    assert again.run().point == best.point
+    assert essence(again) == essence(whole)
+
+
+def test_a_search_that_was_stopped_by_failures_goes_on_once_the_cause_is_mended(search_in, tmp_path):
+    with pytest.raises(GeosearchError, match="nothing is lost: mend the cause"):
+        search_in(tmp_path / "study.db", FakeObjective(fail=True)).run()
+    mended = search_in(tmp_path / "study.db", evaluations=6, finalists=1, repeats=1)
+    mended.run()
+    assert [trial.state for trial in mended.store.trials()].count("complete") == 6

@@ -1,0 +1,61 @@
+"""Files that each format of geosearch left stay readable, or are refused with a command; those of today are kept here.
+
+A new format keeps its files in tests/kept/format-N beside the old ones (a study's database, a card, a cached entry, an
+evaluation), and either migrates the old ones or refuses them in one message.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geosearch.cache import Cache
+from geosearch.domain.card_mark import licence_of
+from geosearch.errors import StudyMismatch
+from geosearch.evaluate.ledger import Ledger
+from geosearch.pipeline import Study
+from geosearch.sealed import read_sealed
+from geosearch.search.store import FORMAT, stored_settings
+
+KEPT = Path(__file__).parent / "kept" / "format-1"
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return Path(shutil.copytree(KEPT, tmp_path / "kept"))
+
+
+def test_a_kept_study_opens_with_its_trials_and_its_verdict(kept, cache):
+    study = Study.open(str(kept / "study.db"), cache=cache)
+    assert [round(trial.error, 6) for trial in study.trials][:3] == [0.331411, 0.364318, 0.349782]
+    assert study.best.number == 0
+    assert study.source_names == ("near", "far")
+    assert "no pretraining" in study.confirmation.verdict()
+    assert study.status()["complete"] == 7
+
+
+def test_a_kept_card_says_its_licence(kept):
+    assert (kept / "CARD.md").read_text().startswith("# Mixture for target")
+    assert "geosearch-card" in (kept / "CARD.md").read_text()
+    assert licence_of(kept) == "unknown"
+
+
+def test_kept_entries_of_the_cache_are_read_not_computed(kept):
+    (path,) = (kept / "labels").glob("*.safetensors")
+    arrays = Cache(kept).arrays("labels", path.stem, lambda: pytest.fail("computed again"))
+    assert arrays.keys() == read_sealed(path).keys()
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    (path,) = (kept / "ledger").glob("*.json")
+    assert Ledger(path.parent).get(path.stem).squared_error == 0.3314108829494742
+
+
+@pytest.mark.parametrize(("format", "said"), [(FORMAT + 1, "pip install --upgrade geosearch"), (0, "--force-new")])
+def test_another_format_is_refused_with_what_to_do(kept, cache, format, said):
+    study = Study.open(str(kept / "study.db"), cache=cache)
+    study.store.remember("geosearch", {**study.store.recall("geosearch"), "format": format})
+    for read in (lambda: Study.open(str(kept / "study.db")), lambda: stored_settings(f"sqlite:///{kept}/study.db")):
+        with pytest.raises(StudyMismatch, match=said):
+            read()
