@@ -16,6 +16,8 @@ _PUBLIC = {
     "Mixture": "geosearch.geodesic.mixture",
     "OwnSpace": "geosearch.geodesic.mixing_space",
     "Weights": "geosearch.geodesic.simplex",
+    "Curation": "geosearch.curate.curation",
+    "dataset_derivative": "geosearch.curate.derivative",
     "Study": "geosearch.pipeline",
     "GeosearchError": "geosearch.errors",
 }
@@ -23,6 +25,8 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "__version__"]
 
 if TYPE_CHECKING:
+    from geosearch.curate.curation import Curation as Curation
+    from geosearch.curate.derivative import dataset_derivative as dataset_derivative
     from geosearch.domain.dataset import LabelledSet as LabelledSet
     from geosearch.domain.load import load as load
     from geosearch.errors import GeosearchError as GeosearchError

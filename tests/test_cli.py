@@ -222,7 +222,19 @@ def test_help_is_fast_to_import_and_complete():
 
 @pytest.mark.parametrize(
     "command",
-    ["search", "resume", "status", "report", "synthesize", "check", "domains", "distance", "dashboard", "options"],
+    [
+        "search",
+        "resume",
+        "status",
+        "report",
+        "synthesize",
+        "check",
+        "domains",
+        "distance",
+        "curate",
+        "dashboard",
+        "options",
+    ],
 )
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as ended:

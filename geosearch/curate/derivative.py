@@ -91,7 +91,7 @@ def dataset_derivative(
         TooLarge: the features have too many dimensions for the memory there is.
     """
     x, y = _checked(features, targets, "features")
-    a = _weights(np.broadcast_to(np.asarray(weights, np.float64), (len(x),)) if np.ndim(weights) == 0 else weights, x)
+    a = _weights(np.full(len(x), weights) if np.ndim(weights) == 0 else weights, x)
     share = _weights(np.ones(len(x)) if counts is None else counts, x, "counts")
     if np.count_nonzero(a) < 2:
         raise InvalidOption("leaving one out needs at least two samples of positive weight, got one")
@@ -197,7 +197,7 @@ def _checked(features: np.ndarray, targets: np.ndarray, what: str) -> tuple[np.n
     return x, y
 
 
-def _weights(values: np.ndarray, x: np.ndarray, what: str = "weights") -> np.ndarray:
+def _weights(values: np.ndarray | float, x: np.ndarray, what: str = "weights") -> np.ndarray:
     a = np.asarray(values, dtype=np.float64)
     if a.shape != (len(x),) or not np.isfinite(a).all() or a.min() < 0 or not a.sum() > 0:
         raise InvalidOption(

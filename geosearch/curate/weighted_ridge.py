@@ -64,7 +64,9 @@ class WeightedRidge:
         return np.einsum("bd,bd->b", z @ self.inverse, z) + 1 / self.total
 
 
-def best_ridge(features: np.ndarray, targets: np.ndarray, weights: np.ndarray, counts: np.ndarray) -> float:
+def best_ridge(
+    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, counts: np.ndarray, *, standard_errors: float = 0.0
+) -> float:
     """The penalty of `RIDGE_GRID`, in units of the mean squared norm, with the least leave-one-out error.
 
     One eigendecomposition of the normal matrix serves the whole grid: O(n d^2 + d^3 + g n d c) for g penalties.
@@ -74,6 +76,8 @@ def best_ridge(features: np.ndarray, targets: np.ndarray, weights: np.ndarray, c
         targets: (n, c).
         weights: (n,) of the samples in the fit.
         counts: (n,) how much each sample's error counts.
+        standard_errors: take the largest penalty whose error is within so many standard errors of the least.
+            One is the rule of Breiman et al. 1984.
     """
     _require_room(features.shape[1])
     centre, level, total = _means(features, targets, weights)
@@ -83,14 +87,21 @@ def best_ridge(features: np.ndarray, targets: np.ndarray, weights: np.ndarray, c
     grid = RIDGE_GRID * (float(spectrum.sum()) / total or 1.0)
     shrink = 1 / (spectrum[:, None] + grid)  # (d, g)
     rotated = basis.T @ moment  # (d, c)
-    errors = np.zeros(len(grid))
+    share = counts / counts.sum()
+    moments = np.zeros((3, len(grid)))  # sums of share * e, share^2 * e, share^2 * e^2 over squared errors e
     for part in blocks(len(features)):
         p = (features[part].astype(np.float64) - centre) @ basis  # (b, d)
         leverage = weights[part, None] * (p**2 @ shrink + 1 / total)  # (b, g)
         for g in range(len(grid)):
             residual = p @ (shrink[:, g, None] * rotated) + level - targets[part]
-            errors[g] += counts[part] @ ((residual**2).sum(1) / (1 - leverage[:, g]) ** 2)
-    return float(grid[errors.argmin()])
+            squared = (residual**2).sum(1) / (1 - leverage[:, g]) ** 2
+            some = share[part]
+            moments[:, g] += some @ squared, some**2 @ squared, some**2 @ squared**2
+    errors = moments[0]
+    best = int(errors.argmin())
+    variance = moments[2, best] - 2 * errors[best] * moments[1, best] + errors[best] ** 2 * float(share @ share)
+    limit = errors[best] + standard_errors * np.sqrt(max(variance, 0.0))
+    return float(grid[errors <= limit].max())
 
 
 def blocks(n: int) -> Iterator[slice]:

@@ -36,7 +36,7 @@ def refitted(x, y, a, ridge, i):
 
 
 @given(problems)
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_residuals_and_loss_are_those_of_n_refits(made):
     x, y, a, ridge = made
     refits = np.array([refitted(x, y, a, ridge, i) for i in range(len(x))])
@@ -46,7 +46,7 @@ def test_residuals_and_loss_are_those_of_n_refits(made):
 
 
 @given(problems, st.booleans())
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_the_gradient_is_the_finite_difference_of_the_refitted_loss(made, counted):
     x, y, a, ridge = made
     a = np.maximum(a, 0.1)
@@ -61,7 +61,7 @@ def test_the_gradient_is_the_finite_difference_of_the_refitted_loss(made, counte
 
 
 @given(problems)
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_so_is_that_of_a_validation_loss(made):
     x, y, a, ridge = made
     a = np.maximum(a, 0.1)
@@ -80,9 +80,7 @@ def differences(loss, a, step=1e-3):
     """(n,) central differences, of the sixth order: their own error is far below 1e-8."""
     rows = np.eye(len(a)) * step
     sums = [(45, 1), (-9, 2), (1, 3)]
-    return np.array(
-        [sum(w * (loss(a + k * row) - loss(a - k * row)) for w, k in sums) / (60 * step) for row in rows]
-    )
+    return np.array([sum(w * (loss(a + k * row) - loss(a - k * row)) for w, k in sums) / (60 * step) for row in rows])
 
 
 def test_with_equal_weights_it_is_the_leave_one_out_of_the_rest_of_the_house():
