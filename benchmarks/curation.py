@@ -167,7 +167,8 @@ def reweighting(name: str, seed: int) -> dict[str, Any]:
     given = problem(name, seed, count=MENDED)
     labels, wrong = noisy(given.labels, given.classes, seed)
     pool, ones = Pool.of(given.x, one_hot(labels, given.classes)), np.ones(MENDED)
-    harmful = detect(pool).harmful
+    seen = detect(pool)
+    harmful = seen.harmful
     noise = {
         "as it is": given.error(given.x, labels, ones),
         "reweighted": given.error(given.x, labels, reweight(pool).weights),
@@ -175,6 +176,7 @@ def reweighting(name: str, seed: int) -> dict[str, Any]:
             given.x, labels, reweight(pool, counts=(~harmful).astype(float)).weights
         ),
         "harmful dropped": given.error(given.x, labels, (~harmful).astype(float)),
+        "mislabelled dropped": given.error(given.x, labels, (~seen.mislabelled).astype(float)),
         "wrong labels dropped": given.error(given.x, labels, (~wrong).astype(float)),
     }
     polluted, core, rows = polluted_pool(name, seed)
