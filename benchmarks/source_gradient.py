@@ -63,6 +63,8 @@ def main() -> None:
             print(
                 f"{adaptation}, {name}: tau {np.mean(values):+.2f} ± {t_half_width(values):.2f} ({len(values)} cells)"
             )
+        gaps = [line["tau"][adaptation]["gradient"] - line["tau"][adaptation]["closed form"] for line in lines.all()]
+        print(f"{adaptation}, gradient minus closed form: {np.mean(gaps):+.2f} ± {t_half_width(gaps):.2f}")
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ class Objective:
 
 def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int) -> Iterable[Any]:
     """Results of the calls in their order, each computed with one thread, so that numbers do not depend on `jobs`."""
-    if jobs == 1 or len(calls) == 1:
+    if jobs == 1 or len(calls) <= 1:
         for function, arguments in calls:
             with one_thread():
                 result = function(*arguments)
