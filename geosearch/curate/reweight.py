@@ -44,8 +44,8 @@ def reweight(pool: Pool, *, steps: int = STEPS, counts: np.ndarray | None = None
 
     A step changes weights by 0.1 in the root mean square, and is halved until the leave-one-out error falls;
     where it does not fall at all, that was the last one. Weights end at zero; the loss itself stays unweighted.
-    Short steps are the regularisation: with as many weights as samples the error could be brought anywhere. Steps of
-    one root mean square lowered the leave-one-out error of 100 core samples by half and raised the test error.
+    Short steps are the regularisation: with as many weights as samples the error could be brought anywhere. Steps ten
+    times as long halved the leave-one-out error of 100 core images and raised the test error on Fashion-MNIST.
 
     Source: Dukler et al. 2022 (DIVA), sec. 4; the choice of the length is ours.
 
