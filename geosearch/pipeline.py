@@ -238,6 +238,8 @@ class Study:
             return known
         self.progress.event("stage", name="confirmation on the test part")
         start = time.perf_counter()
+        with one_thread():
+            mended = curated(prepared.anchors, best.point, prepared.target.shots) if file.confirm.curate else None
         confirmation = confirmer_of(file, prepared, self.cache).run(
             best.point,
             baselines_of(prepared),
@@ -246,7 +248,7 @@ class Study:
             seed=file.study.seed,
             jobs=file.search.jobs,
             progress=self.progress,
-            curated=curated(prepared.anchors, best.point, prepared.target.shots) if file.confirm.curate else None,
+            curated=mended,
         )
         self.store.remember("confirmation", confirmation.to_json())
         self.store.remember("confirmed", asked)
