@@ -31,7 +31,7 @@ from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import Anchors, build_anchors
-from geosearch.geodesic.mixture import Mixture, _shares
+from geosearch.geodesic.mixture import Mixture, shares_of
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.objective import in_processes, one_thread
 from geosearch.search.proxy import trust
@@ -125,7 +125,7 @@ def distances(
 def in_features(anchors: Anchors, weights: Weights, size: int) -> np.ndarray:
     """The features of the rows that `Mixture.draw` gives, mixed instead of encoded from mixed images: (size, d)."""
     rng, n = seeds.stream(0, "proxy"), len(anchors.reference)
-    shares = _shares(weights, size, rng)
+    shares = shares_of(weights, size, rng)
     rows, mixed = rng.integers(n, size=size), 0.0
     for source, share in zip(anchors.sources, shares.T, strict=True):
         pick = rows + n * rng.integers(len(source.images) // n, size=size)

@@ -18,6 +18,8 @@ _PUBLIC = {
     "Mixture": "geosearch.geodesic.mixture",
     "OwnSpace": "geosearch.geodesic.mixing_space",
     "Weights": "geosearch.geodesic.simplex",
+    "Curation": "geosearch.curate.curation",
+    "dataset_derivative": "geosearch.curate.derivative",
     "Study": "geosearch.pipeline",
     "GeosearchError": "geosearch.errors",
 }
@@ -25,6 +27,8 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "__version__"]
 
 if TYPE_CHECKING:
+    from geosearch.curate.curation import Curation as Curation
+    from geosearch.curate.derivative import dataset_derivative as dataset_derivative
     from geosearch.curate.labelling import G2L as G2L
     from geosearch.domain.dataset import LabelledSet as LabelledSet
     from geosearch.domain.load import load as load

@@ -185,6 +185,28 @@ def _label(options: argparse.Namespace) -> None:
     print(result.text())
 
 
+def _curate(options: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
+    from geosearch.curating import curate
+    from geosearch.synthesize.export import ImageFolderWriter, NpzWriter
+
+    with _progress(options) as progress:
+        found = curate(
+            options.set,
+            task=options.task,
+            target=options.target,
+            embedding=options.embedding,
+            size=options.size,
+            channels=options.channels,
+            seed=options.seed,
+            out=options.out,
+            writer=NpzWriter() if options.format == "npz" else ImageFolderWriter(),
+            progress=progress,
+        )
+    print(json.dumps({"event": "done", **asdict(found)}) if options.json else f"{found.sentence}\n{found.out}")
+
+
 def _dashboard(options: argparse.Namespace) -> None:
     from geosearch.dashboard import serve
 
@@ -310,6 +332,19 @@ def _parser() -> argparse.ArgumentParser:
     entry.add_argument("--channels", type=int, choices=(1, 3), default=1)
     entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder")
     entry.add_argument("--format", choices=("imagefolder", "npz"), default="imagefolder")
+    entry.add_argument("--seed", type=int, default=0)
+
+    entry = command(
+        "curate", _curate, "find harmful samples of a set, weigh its samples, or extend a set from it", as_json=True
+    )
+    entry.add_argument("set", metavar="SET", help="the set to curate, e.g. npz:mine.npz (see: geosearch domains)")
+    entry.add_argument("--task", choices=("detect", "reweight", "extend"), default="detect")
+    entry.add_argument("--target", metavar="T", help="the set it is to serve, with the same classes; default: itself")
+    entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder")
+    entry.add_argument("--embedding", choices=("patches", "pca", "pixels"), default="patches", help="features")
+    entry.add_argument("--size", type=_positive, default=28, metavar="PX", help="that features see (default: 28)")
+    entry.add_argument("--channels", type=int, choices=(1, 3), default=1)
+    entry.add_argument("--format", choices=("imagefolder", "npz"), default="imagefolder", help="of what is kept")
     entry.add_argument("--seed", type=int, default=0)
 
     entry = command("dashboard", _dashboard, "browse a study's trials in optuna-dashboard, on a copy", study=begun)

@@ -15,7 +15,7 @@ class Progress(Protocol):
 
     Kinds of event: "stage" (name), "trial" (trial, role, error, done, total, best), "pruned", "failed",
     "finalist", "trust", "lost" (trials of dead workers), "workers" (left, ended), "confirmation" (row, done, total),
-    "synthesis" (how), "done".
+    "synthesis" (how), "derivative" (done, total), "done".
     """
 
     def event(self, kind: str, **facts: Any) -> None:
@@ -91,6 +91,8 @@ class Live:
             self._advance("trials", facts, f"best squared error {facts['best']:.4f}")
         elif kind == "confirmation":
             self._advance("confirmation", facts, facts["row"])
+        elif kind == "derivative":
+            self._advance("derivative", facts, "")
         elif kind in ("failed", "pruned"):
             self._console.print(f"[dim]trial {facts['trial']} {kind}: {facts['reason']}[/dim]", highlight=False)
 

@@ -267,6 +267,10 @@ class ConfirmSection(Section):
 
     seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
+    curate: bool = Field(
+        False,
+        description="A further row: the best mixture without the anchor rows that harm the shots' leave-one-out error.",
+    )
 
 
 class StudyFile(Section):
@@ -317,4 +321,5 @@ _FREE = {
     "search.storage",
     "confirm.seeds",
     "confirm.export",
+    "confirm.curate",
 }  # settings that may change between two runs of one study

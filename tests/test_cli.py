@@ -239,6 +239,7 @@ def test_help_is_fast_to_import_and_complete():
         "domains",
         "distance",
         "label",
+        "curate",
         "dashboard",
         "options",
     ],

@@ -17,6 +17,7 @@ from geosearch.geodesic.synthesis import Synthesis
 from geosearch.options import recipe_of
 from geosearch.pipeline import Study
 from geosearch.progress import Sentences
+from geosearch.search.verdict import CURATED
 from geosearch.sections import StudyFile
 from geosearch.synthesize.export import NpzWriter
 
@@ -241,3 +242,11 @@ def test_every_choice_of_the_recipe_trains(tmp_path):
     recipe = recipe_of(study.file)
     network = pretrain(Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])), recipe, 0)
     assert all(weight.isfinite().all() for weight in network.parameters())
+
+
+def test_the_curated_mixture_joins_the_confirmation_when_asked(tmp_path):
+    plain = tiny_file(tmp_path, confirm_seeds=1, search_evaluations=7)
+    asked = tiny_file(tmp_path, confirm_seeds=1, search_evaluations=7, confirm_curate=True)
+    assert asked.fingerprint == plain.fingerprint
+    names = [row.name for row in opened(tmp_path, asked).run().rows]
+    assert names[-1] == CURATED

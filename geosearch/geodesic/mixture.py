@@ -69,7 +69,7 @@ class Mixture:
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         """Random rows: images float32 (size, ch, h, w) in [0, 1] and soft labels float32 (size, C)."""
-        shares = _shares(self.weights, size, rng)
+        shares = shares_of(self.weights, size, rng)
         return self._mix(shares, self._picks(rng.integers(len(self.anchors.reference), size=size), rng))
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
@@ -83,7 +83,7 @@ class Mixture:
     def each_row_once(self, rng: np.random.Generator) -> Batch:
         """One row for each of the n reference images, in their order, weights drawn as in `draw`."""
         n = len(self.anchors.reference)
-        shares = _shares(self.weights, n, rng)
+        shares = shares_of(self.weights, n, rng)
         return self._mix(shares, self._picks(np.arange(n), rng))
 
     def on(self, target: LabelledSet) -> Mixture:
@@ -124,7 +124,7 @@ class Mixture:
         return images.transpose(0, 3, 1, 2), np.concatenate(labels, axis=1)
 
 
-def _shares(weights: Weights, size: int, rng: np.random.Generator) -> np.ndarray:
+def shares_of(weights: Weights, size: int, rng: np.random.Generator) -> np.ndarray:
     """Per-image weights (size, m): fixed, Dirichlet(concentration * values), or one source per image."""
     values, concentration = weights.array, weights.concentration
     used = np.flatnonzero(values)

@@ -20,7 +20,7 @@ from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.progress import Progress
 from geosearch.search.objective import in_processes
-from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
+from geosearch.search.verdict import BEST, CURATED, NO_PRETRAINING, Confirmation, Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +54,11 @@ class Confirmer:
         seed: int,
         jobs: int,
         progress: Progress,
+        curated: Mixture | None = None,
     ) -> Confirmation:
-        """Train every row with the same `count` seeds, so that differences are paired."""
-        candidates: dict[str, Weights | None] = {BEST: best, **baselines, NO_PRETRAINING: None}
+        """Train every row with the same `count` seeds, so that differences are paired; `curated` is a row if given."""
+        candidates: dict[str, Weights | Mixture | None] = {BEST: best, **baselines, NO_PRETRAINING: None}
+        candidates |= {CURATED: curated} if curated else {}
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
         calls = [
             (Confirmer.predictions, (self, weights, number)) for weights in candidates.values() for number in numbers
@@ -80,9 +82,9 @@ class Confirmer:
         sources = self.anchors.sources
         return sum(array.nbytes for one in sources for array in (one.images, one.codes, one.labels, one.z))
 
-    def predictions(self, weights: Weights | None, seed: int) -> tuple[dict[str, np.ndarray], float]:
+    def predictions(self, weights: Weights | Mixture | None, seed: int) -> tuple[dict[str, np.ndarray], float]:
         """Predicted classes (n,) of the test images per adaptation, and the seconds that they once took."""
-        mixture = Mixture(self.anchors, weights) if weights else None
+        mixture = Mixture(self.anchors, weights) if isinstance(weights, Weights) else weights
         key = content_key(
             "predictions",
             version=1,

@@ -139,7 +139,7 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
     if elsewhere():
         workers = Parallel(n_jobs=-1, batch_size=1, return_as="generator")
         yield from workers(delayed(_single)(function, *arguments) for function, arguments in calls)
-    elif jobs == 1 or len(calls) == 1:
+    elif jobs == 1 or len(calls) <= 1:
         for function, arguments in calls:
             yield _single(function, *arguments)
     else:

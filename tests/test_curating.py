@@ -1,0 +1,74 @@
+"""`geosearch curate`: three tasks from sets on disk to lists, a page and data sets that load again."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from generators.sets import blobs
+
+import geosearch
+from geosearch.cli import main
+
+
+@pytest.fixture
+def run(capsys, tmp_path, monkeypatch):
+    """Run `geosearch curate` below the working folder -> (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    for name, per_class, seed in (("mine", 24, 0), ("core", 5, 9)):
+        made = blobs(name, 4, per_class, seed=seed, size=10)
+        labels = np.where(np.arange(len(made)) % 8 == 0, (made.labels + 1) % 4, made.labels)
+        np.savez(f"{name}.npz", images=made.images, labels=labels if name == "mine" else made.labels)
+
+    def call(*arguments):
+        code = main(["curate", "npz:mine.npz", "--size", "10", "--embedding", "pca", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def rows(path):
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_detect_writes_a_ranked_list_and_a_page(run, tmp_path):
+    code, out, err = run("--out", "found", "--json")
+    said = json.loads(out.splitlines()[-1])
+    assert (code, err) == (0, "")
+    listed = rows(tmp_path / "found" / "samples.csv")
+    assert len(listed) == said["size"] == 96
+    assert {int(row["row"]) % 8 for row in listed[:12]} == {0}
+    assert sum(int(row["mislabelled"]) for row in listed) == 96 - said["kept"]
+    assert "look mislabelled" in (tmp_path / "found" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(("task", "form"), [("reweight", "npz"), ("extend", "npz"), ("extend", "imagefolder")])
+def test_what_is_kept_is_a_data_set_that_loads_again(run, tmp_path, task, form):
+    code, _, _ = run("--task", task, "--target", "npz:core.npz", "--out", "kept", "--format", form)
+    assert code == 0
+    listed = rows(tmp_path / "kept" / "samples.csv")
+    kept = [row for row in listed if float(row["weight"]) > 0]
+    path = f"npz:{tmp_path}/kept/kept.npz" if form == "npz" else f"imagefolder:{tmp_path}/kept"
+    again = geosearch.load(path, **({} if form == "npz" else {"size_hint": 10}))
+    assert len(again) == len(kept)
+    if form == "npz":
+        source = np.load("mine.npz")["images"]
+        order = [int(row["row"]) for row in sorted(kept, key=lambda row: int(row["image"]))]
+        np.testing.assert_array_equal(again.images[..., 0], source[order][..., 0])
+    assert (tmp_path / "kept" / "CARD.md").exists()
+
+
+def test_extend_needs_a_core_and_folders_are_not_overwritten(run, tmp_path):
+    code, _, err = run("--task", "extend", "--out", "new")
+    assert code == 2
+    assert "--target" in err
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("precious")
+    code, _, err = run("--out", "full")
+    assert code == 2
+    assert "full" in err
+    assert not (tmp_path / "new").exists()
