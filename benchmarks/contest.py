@@ -32,7 +32,7 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.options import recipe_of
 from geosearch.pipeline import Study
 from geosearch.search.confirm import Confirmer
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
 TARGETS = (*GREY, "mnist_m")

@@ -29,7 +29,7 @@ from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.options import recipe_of, space_of
 from geosearch.prepare import Prepared, prepare
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 GREY = ("mnist", "usps", "fashion_mnist", "kmnist", "az_letters")

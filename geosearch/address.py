@@ -15,7 +15,7 @@ from geosearch.masking import masked
 from geosearch.search.storages import JOURNAL, journal_path
 from geosearch.search.store import sqlite_path, stored_settings
 from geosearch.search.troubles import explained
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 
 
 def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:

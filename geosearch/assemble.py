@@ -22,7 +22,7 @@ from geosearch.search.objective import Objective, one_thread
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions
 from geosearch.search.store import StudyStore
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 
 
 def baselines_of(prepared: Prepared) -> dict[str, Weights]:

@@ -23,7 +23,7 @@ from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.timing import pace
 from geosearch.options import labelling_of, limits_of, recipe_of
 from geosearch.search.objective import one_thread
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 from geosearch.transport.maps import Pair
 
 BASELINES = 5  # rows of every study besides the single sources

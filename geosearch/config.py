@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from geosearch.errors import InvalidOption
 from geosearch.masking import masked
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 
 
 def read_study(path: Path) -> StudyFile:

@@ -23,7 +23,7 @@ from geosearch.geodesic.anchors import Ground
 from geosearch.geodesic.limits import Limits
 from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
 from geosearch.search.space import Space
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 from geosearch.transport.barycentric import Barycentric
 from geosearch.transport.entropic import Entropic
 from geosearch.transport.labels import ExactLabels, GaussianLabels, LabelDistance, MeanLabels

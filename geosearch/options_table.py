@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 
 
 def options_table() -> str:

@@ -9,20 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from geosearch import seeds
 from geosearch.address import put_aside, resolve
 from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.cache import Cache
 from geosearch.curate.curated_mixture import curated
 from geosearch.errors import InvalidOption
-from geosearch.evaluate.condensation import Condensation
 from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
-from geosearch.geodesic.mixture import Mixture
-from geosearch.geodesic.synthesis import Synthesis
 from geosearch.options import search_space_of, space_of
 from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
-from geosearch.provenance import card_of, of_condensed
 from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.explain import explain
 from geosearch.search.objective import one_thread
@@ -32,12 +27,12 @@ from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.troubles import explained, readable
 from geosearch.search.verdict import Confirmation
 from geosearch.search.worker import Worker
-from geosearch.sections import StudyFile
 from geosearch.status import status_of
-from geosearch.synthesize.card import card
-from geosearch.synthesize.export import ImageFolderWriter, Streamable, Writer, write_mixture
+from geosearch.study_file import StudyFile
+from geosearch.synthesize.export import ImageFolderWriter, Writer
 from geosearch.together import Helpers, at_work, joined, search_among
 from geosearch.versions import versions
+from geosearch.writing import write_trial
 
 
 class Study:
@@ -179,19 +174,7 @@ class Study:
         """
         facts = self.best if trial is None else self._trial(trial)
         writer = writer or ImageFolderWriter()
-        mixture = Mixture(self.prepared.anchors, facts.point)
-        with one_thread():
-            synthesis = Synthesis(mixture, self.prepared.target_images(size))
-            self.progress.event("synthesis", how=synthesis.how(size))
-            seed, written = (
-                seeds.integer(self.file.study.seed, "synthesize"),
-                card_of(self, facts, synthesis, size, writer),
-            )
-            stream: Streamable = synthesis
-            if condense is not None:
-                learned = Condensation(condense).learn(synthesis, size, seed, device=self.file.recipe.device)
-                stream, written = learned, of_condensed(written, condense, len(learned))
-            return write_mixture(stream, size=written.size, out=Path(out), writer=writer, seed=seed, card=card(written))
+        return write_trial(self, facts, Path(out), size=size, condense=condense, writer=writer)
 
     def export_best(self) -> Path:
         """Write the best mixture to studies/<name>/, once; returns the folder."""

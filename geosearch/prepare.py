@@ -16,7 +16,7 @@ from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixing_space import MixingSpace
 from geosearch.geodesic.mixture import Mixture
 from geosearch.options import embedding_of, ground_of, labelling_of, pseudo_labels_of, refinement_of
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 
 Stage = Callable[[str], AbstractContextManager[None]]
 

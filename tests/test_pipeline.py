@@ -18,7 +18,7 @@ from geosearch.options import recipe_of
 from geosearch.pipeline import Study
 from geosearch.progress import Sentences
 from geosearch.search.verdict import CURATED
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 from geosearch.synthesize.export import NpzWriter
 
 

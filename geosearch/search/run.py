@@ -23,10 +23,11 @@ from optuna.trial import TrialState
 from geosearch import seeds
 from geosearch.errors import GeosearchError, TrainingFailed
 from geosearch.geodesic.hull import Hull
-from geosearch.geodesic.simplex import Weights, concentration_of, spread_of
+from geosearch.geodesic.simplex import Weights
 from geosearch.progress import Progress
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.earlier import Experience
+from geosearch.search.mixture_sampler import alike, neighbour
 from geosearch.search.objective import Objective, one_thread
 from geosearch.search.promotion import share_to_train
 from geosearch.search.proxy import HeldOut, Trust, trust
@@ -153,7 +154,7 @@ class Search:
             role, weights = list(self.baselines.items())[place]
             params = self.store.space.params_of(weights)
         elif params is None and (twin := self._repeated(number, index - 1)):
-            near = _neighbour(twin, seeds.stream(self.options.seed, "neighbour", number, index))
+            near = neighbour(twin, seeds.stream(self.options.seed, "neighbour", number, index))
             params = self.store.space.params_of(near)
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         name = self.options.sampler if index < PATIENCE else "random"
@@ -192,10 +193,10 @@ class Search:
         """End a proposal before it is trained: it repeats a trial, or a trusted proxy speaks against it."""
         if trial.user_attrs["proposal"]["role"] != SEARCHED or index >= PATIENCE:
             return False
-        twin = next((old for old in trials if old.state == "complete" and _alike(old.point, point)), None)
+        twin = next((old for old in trials if old.state == "complete" and alike(old.point, point)), None)
         if twin:
             reason = f"{_REPEATS} {twin.number}"
-        elif any(_alike(other, point) for other in beside):
+        elif any(alike(other, point) for other in beside):
             reason = f"{_REPEATS} of its own round"
         elif self.options.prune and agreement.trusted and trial.should_prune():
             reason = "held-out OTDD in the worse part of its rung"
@@ -287,16 +288,3 @@ def proxy_trust(trials: Iterable[TrialFacts]) -> Trust:
     ]
     proxies, errors = np.array(pairs, dtype=float).reshape(-1, 2).T
     return trust(proxies, errors)
-
-
-def _neighbour(point: Weights, rng: np.random.Generator) -> Weights:
-    """A random point of the hull not far from another one, as a cloud of random concentration."""
-    share = rng.uniform(0.1, 0.4)
-    values = (1 - share) * point.array + share * rng.dirichlet(np.ones(len(point.values)))
-    return Weights.of(values, concentration_of(rng.uniform()), point.pairing)
-
-
-def _alike(a: Weights, b: Weights, tolerance: float = 1e-3) -> bool:
-    near = np.abs(a.array - b.array).max() < tolerance
-    spread = abs(spread_of(a.concentration) - spread_of(b.concentration)) < tolerance
-    return bool(near and spread and a.pairing == b.pairing)

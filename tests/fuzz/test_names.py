@@ -14,7 +14,7 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import InvalidOption
 from geosearch.masking import masked, scrubbed
 from geosearch.report.page import breakable
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 from geosearch.synthesize.card import _text
 from geosearch.synthesize.export import safe_name, write_mixture
 

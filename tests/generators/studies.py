@@ -9,7 +9,7 @@ import numpy as np
 from generators.sets import blobs
 
 from geosearch.config import parse_study
-from geosearch.sections import StudyFile
+from geosearch.study_file import StudyFile
 
 
 def write_sets(folder: Path) -> dict[str, Path]:

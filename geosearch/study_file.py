@@ -1,0 +1,71 @@
+"""StudyFile: the sections of a study file together, and what they mean as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import model_validator
+
+from geosearch.sections import (
+    ConfirmSection,
+    DomainSection,
+    LimitsSection,
+    PriceSection,
+    RecipeSection,
+    SearchSection,
+    Section,
+    StudySection,
+    TransportSection,
+)
+
+
+class StudyFile(Section):
+    """A whole study file."""
+
+    study: StudySection
+    domain: DomainSection
+    transport: TransportSection = TransportSection()
+    search: SearchSection = SearchSection()
+    limits: LimitsSection = LimitsSection()
+    price: PriceSection = PriceSection()
+    recipe: RecipeSection = RecipeSection()
+    confirm: ConfirmSection = ConfirmSection()
+
+    @model_validator(mode="after")
+    def _of_known_sources(self) -> StudyFile:
+        for section, named in (("limits", self.limits.named), ("price", set(self.price.sources))):
+            if unknown := sorted(named - set(self.domain.sources)):
+                raise ValueError(
+                    f"{section} speaks of {unknown}, which domain.sources does not list; write them as there"
+                )
+        return self
+
+    @property
+    def storage(self) -> str:
+        return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
+
+    def with_search(self, **changes: Any) -> StudyFile:
+        """The same study with other keys of [search]."""
+        return self.model_copy(update={"search": self.search.model_copy(update=changes)})
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Every setting that the trials' numbers depend on, flat: 'section.key' -> value."""
+        return {
+            f"{section}.{key}": value
+            for section, keys in self.model_dump(mode="json").items()
+            for key, value in keys.items()
+            if f"{section}.{key}" not in _FREE
+        }
+
+
+_FREE = {
+    "domain.root",
+    "domain.download",
+    "search.evaluations",
+    "search.jobs",
+    "search.storage",
+    "confirm.seeds",
+    "confirm.export",
+    "confirm.curate",
+}  # settings that may change between two runs of one study

@@ -1,0 +1,33 @@
+"""Writing: a trial's mixture written out as a data set, with its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geosearch import seeds
+from geosearch.evaluate.condensation import Condensation
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.synthesis import Synthesis
+from geosearch.provenance import card_of, of_condensed
+from geosearch.search.objective import one_thread
+from geosearch.search.store import TrialFacts
+from geosearch.synthesize.card import card
+from geosearch.synthesize.export import Streamable, Writer, write_mixture
+
+if TYPE_CHECKING:
+    from geosearch.pipeline import Study
+
+
+def write_trial(study: Study, trial: TrialFacts, out: Path, *, size: int, condense: int | None, writer: Writer) -> Path:
+    """Write `size` images of the trial's mixture, or `condense` images a class that are learned from them."""
+    seed = seeds.integer(study.file.study.seed, "synthesize")
+    with one_thread():
+        synthesis = Synthesis(Mixture(study.prepared.anchors, trial.point), study.prepared.target_images(size))
+        study.progress.event("synthesis", how=synthesis.how(size))
+        stream: Streamable = synthesis
+        facts = card_of(study, trial, synthesis, size, writer)
+        if condense is not None:
+            stream = learned = Condensation(condense).learn(synthesis, size, seed, device=study.file.recipe.device)
+            facts = of_condensed(facts, condense, len(learned))
+        return write_mixture(stream, size=facts.size, out=out, writer=writer, seed=seed, card=card(facts))
