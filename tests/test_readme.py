@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from generators.studies import tiny, write_toml
 
-from geosearch.cli import _parser
+from geosearch.arguments import parser
 
 ROOT = Path(__file__).parents[1]
 README, SCALING = ((ROOT / name).read_text() for name in ("README.md", "SCALING.md"))
@@ -38,7 +38,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_parses(command):
-    _parser().parse_args(shlex.split(command)[1:])
+    parser().parse_args(shlex.split(command)[1:])
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))
