@@ -222,7 +222,7 @@ def test_a_full_disk_is_one_message_and_the_study_goes_on_later(run, tmp_path, m
 
 
 def test_help_is_fast_to_import_and_complete():
-    listing = "import sys, geosearch.cli, geosearch.arguments; geosearch.arguments.parser().format_help(); print(*sys.modules)"
+    listing = "import sys; from geosearch import arguments, cli; arguments.parser().format_help(); print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "optuna", "matplotlib", "numpy", "pydantic"} & set(modules)
 
