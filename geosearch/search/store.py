@@ -132,13 +132,12 @@ class StudyStore:
 
     def live(self) -> list[FrozenTrial]:
         """Proposals that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
-        unfinished = self.study.get_trials(deepcopy=False, states=UNFINISHED)
-        return [trial for trial in unfinished if "proposal" in trial.user_attrs]
+        found = self.study.get_trials(deepcopy=False, states=UNFINISHED)
+        return [trial for trial in found if "proposal" in trial.user_attrs]
 
     def reap(self) -> int:
         """Fail the trials that killed processes left unfinished; their proposals will be made again."""
-        stale = self.study.get_trials(deepcopy=False, states=UNFINISHED)
-        for trial in stale:
+        for trial in (stale := self.study.get_trials(deepcopy=False, states=UNFINISHED)):
             self.study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
         return len(stale)
 
