@@ -17,6 +17,7 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.shelf import Shelf, load_shelf
 from geosearch.domain.unlabelled import Labelling, UnlabelledSet
+from geosearch.errors import TooLarge
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Recipe
@@ -94,8 +95,14 @@ def check(path: str | Path) -> Estimate:
     shelf = load_shelf(**domain.shelf, labelling=_Dealt(way) if way else None, seed=file.study.seed)
     parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
     classes = sum(len(source.classes) for source in shelf.sources)
-    with one_thread():
-        step = pace(recipe_of(file), channels=domain.channels, size=domain.size, classes=classes).step_seconds
+    try:
+        with one_thread():
+            step = pace(recipe_of(file), channels=domain.channels, size=domain.size, classes=classes).step_seconds
+    except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
+        raise TooLarge(
+            f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
+            "lower recipe.width, recipe.batch or domain.size"
+        ) from error
     rows = len(shelf.sources) + BASELINES + 2
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)

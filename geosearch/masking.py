@@ -34,4 +34,6 @@ def _parts(address: str) -> tuple[str, str, str, str]:
         scheme, mark, rest = "", "", address
     login, at, tail = rest.rpartition("@")
     user, _, secret = login.partition(":")
+    if "@" in user and not secret:  # two of them: what stands before the last was meant to be hidden
+        user, secret = "", user
     return (scheme + mark, user, secret, tail) if at else (address, "", "", "")

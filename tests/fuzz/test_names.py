@@ -57,6 +57,12 @@ def test_no_settings_are_a_traceback(data):
         parse_study(data)
 
 
+@pytest.mark.parametrize("section", [{"width": 2**62}, {"width": 2**31}, {"batch": 2**31}])
+def test_sizes_that_no_memory_holds_are_refused(section):
+    with pytest.raises(InvalidOption, match="less than or equal to"):
+        parse_study({"study": {"name": "a"}, "domain": {"target": "digits", "sources": ["a", "b"]}, "recipe": section})
+
+
 def test_variables_are_expanded_in_paths_and_addresses_alone(monkeypatch):
     monkeypatch.setenv("SECRET", "hunter2")
     data = {

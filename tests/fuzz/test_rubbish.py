@@ -62,6 +62,7 @@ FOUND_ADDRESSES = [
     f"postgresql://me:a@[::1]:1/x?password={SECRET}",  # a password in the query was said
     f"sqlite+aiosqlite:///me:{SECRET}@127.0.0.1:x/%zz",
     f"postgresql:/me:{SECRET}@127.0.0.1/db",  # taken for the name of a study, and said
+    f"oracle://@{SECRET}@/x",  # a password without its colon
     "a" * 5000,  # a name that no file can have was a traceback
 ]
 

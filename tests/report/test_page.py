@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,6 +183,13 @@ def test_the_page_and_its_figures_are_written(page_of, tmp_path):
     assert names == [f"{name}.png" for name in expected]
 
 
+def test_failed_trials_are_listed_with_their_reasons(page_of):
+    facts, page = page_of(FINISHED)
+    assert any(trial.state == "failed" for trial in facts.trials)
+    assert "loss is NaN" in page
+    assert "Failed trials" not in page_of(EMPTY)[1]
+
+
 def test_a_figure_that_a_new_study_does_not_have_goes_away_and_foreign_files_stay(facts_of, tmp_path):
     write_page(facts_of(**PREPARED), tmp_path)
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["simplex.png", "time.png", "walk.png"]
@@ -196,16 +203,15 @@ def test_a_figure_that_a_new_study_does_not_have_goes_away_and_foreign_files_sta
 def test_a_full_disk_leaves_the_earlier_report(facts_of, tmp_path, monkeypatch, written):
     page = write_page(facts_of(**PREPARED), tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    real, calls = os.fdopen, []
+    real, calls = Path.open, []
 
-    def fdopen(*args, **kwargs):
-        calls.append(1)
+    def opened(path, mode="r", **kwargs):
+        calls += [mode] * ("x" in mode)
         if len(calls) > written:
-            os.close(args[0])
             raise OSError(errno.ENOSPC, "No space left on device")
-        return real(*args, **kwargs)
+        return real(path, mode, **kwargs)
 
-    monkeypatch.setattr(os, "fdopen", fdopen)
+    monkeypatch.setattr(Path, "open", opened)
     with pytest.raises(StorageError, match="free some space"):
         write_page(facts_of(**EMPTY), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
