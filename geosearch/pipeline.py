@@ -160,10 +160,8 @@ class Study:
         with one_thread():
             synthesis = Synthesis(mixture, self.prepared.target_images(size))
             self.progress.event("synthesis", how=synthesis.how(size))
-            seed, written = (
-                seeds.integer(self.file.study.seed, "synthesize"),
-                card_of(self, facts, synthesis, size, writer),
-            )
+            seed = seeds.integer(self.file.study.seed, "synthesize")
+            written = card_of(self, facts, synthesis, size, writer)
             stream: Streamable = synthesis
             if condense is not None:
                 learned = Condensation(condense).learn(synthesis, size, seed, device=self.file.recipe.device)
