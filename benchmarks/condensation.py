@@ -22,7 +22,8 @@ from mixtures import ground
 from scipy.spatial.distance import cdist
 
 from geosearch import seeds
-from geosearch.evaluate.condensation import Condensation, Condensed, by_top_label, chosen_at_random, drawn
+from geosearch.evaluate.condensation import Condensation, by_top_label, chosen_at_random
+from geosearch.evaluate.fixed_set import FixedSet, drawn
 from geosearch.evaluate.train import pretrain
 
 SIZE = 4000
@@ -47,7 +48,7 @@ def outcome(target: str, way: str, per_class: int, seed: int) -> dict[str, Any]:
         if way == "medoids":
             chosen = [medoids(images, rows, first) for rows, first in zip(groups, chosen, strict=True)]
         rows = np.concatenate(chosen)
-        stream = Condensed(images[rows], labels[rows], mixture.class_names)
+        stream = FixedSet(images[rows], labels[rows], mixture.class_names)
     seconds = time.process_time() - start
     network = pretrain(stream, cheap(), seeds.integer(seed, "condensation"))
     images_kept = SIZE if way == WHOLE else len(stream)

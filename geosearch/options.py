@@ -13,6 +13,7 @@ from geosearch.evaluate.adaptation import Adaptation, FineTune, HeadOnly, Rehear
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.averaging import Averaging, ExponentialAverage, TailAverage
 from geosearch.evaluate.early_stop import EarlyStop
+from geosearch.evaluate.keeping import Keeping
 from geosearch.evaluate.network import VGG, Architecture, ResNet18, SmallConv
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Augmentation, Constant, OneCycle, Recipe, Schedule
@@ -146,7 +147,13 @@ def adaptations_of(file: StudyFile) -> dict[str, Adaptation]:
         "ridge": RidgeHead(),
         "fine-tune": FineTune(steps=steps, augmentation=augmentation, device=device),
         "head-only": HeadOnly(steps=steps, augmentation=augmentation, device=device),
-        "rehearse": Rehearse(steps=steps, augmentation=augmentation, device=device, share=recipe.rehearsal),
+        "rehearse": Rehearse(
+            steps=steps,
+            augmentation=augmentation,
+            device=device,
+            share=recipe.rehearsal,
+            keeping=Keeping(share=recipe.rehearse_nearest) if recipe.rehearse_nearest else None,
+        ),
     }
     return {name: known[name] for name in dict.fromkeys(("ridge", "fine-tune", recipe.adaptation))}
 

@@ -254,6 +254,13 @@ class RecipeSection(Section):
     )
     fine_tune_steps: int = Field(200, ge=1, description="Steps of training on the augmented shots.")
     rehearsal: float = Field(0.3, gt=0, lt=1, description="Weight of the mixture in the loss (rehearse).")
+    rehearse_nearest: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Share of the mixture's images that is rehearsed, those that unbalanced transport brings to the "
+        "shots; all if left out.",
+    )
     rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")
     scale: float = Field(0.15, ge=0, lt=1, description="Augmentation: largest relative change of size.")
     translate: float = Field(0.1, ge=0, lt=1, description="Augmentation: largest shift, fraction of the frame.")

@@ -55,7 +55,10 @@ def squared_distances(p: np.ndarray, q: np.ndarray) -> np.ndarray:
         raise DomainMismatch(
             f"distributions over {p.shape[1]} and over {q.shape[1]} bins cannot be compared; use one embedding for all"
         )
-    return np.minimum(cdist(p, q, "jensenshannon") ** 2 / _NATS, LARGEST_BITS)
+    roots = np.nan_to_num(
+        cdist(p, q, "jensenshannon"), nan=0.0
+    )  # NaN: SciPy's root of a sum that rounding made negative
+    return np.minimum(roots**2 / _NATS, LARGEST_BITS)
 
 
 def divergence(source: np.ndarray, target: np.ndarray) -> float:

@@ -12,6 +12,7 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import InvalidOption, TrainingFailed
 from geosearch.evaluate.cross_validation import Predictor, Score, cross_validate
 from geosearch.evaluate.heads import rehearse, train_head
+from geosearch.evaluate.keeping import Keeping
 from geosearch.evaluate.leave_one_out import RidgeFit, leave_one_out, one_hot, ridge_fit
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import VERSION, Augmentation, Recipe, facts_of, later
@@ -152,9 +153,11 @@ class Rehearse(FineTune):
 
     Attributes:
         share: weight in (0, 1) of the mixture in the loss; the shots have the rest.
+        keeping: which images of the mixture are rehearsed; all if None.
     """
 
     share: float = 0.3
+    keeping: Keeping | None = later(None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -164,7 +167,8 @@ class Rehearse(FineTune):
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
         if mixture is None:
             raise InvalidOption("Rehearse needs the mixture that the network was pretrained on; pass mixture=")
-        return rehearse(network, shots, mixture, self._recipe(), seed, share=self.share, device=self.device)
+        kept = self.keeping.of(mixture, network, shots, seed) if self.keeping else mixture
+        return rehearse(network, shots, kept, self._recipe(), seed, share=self.share, device=self.device)
 
 
 @dataclass(frozen=True, eq=False)

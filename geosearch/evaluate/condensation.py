@@ -12,9 +12,10 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.errors import InvalidOption
+from geosearch.evaluate.fixed_set import FixedSet, drawn
 from geosearch.evaluate.network import Architecture, SmallConv
 from geosearch.evaluate.recipe import Augmentation, Recipe
-from geosearch.evaluate.train import Batch, Stream, descend, place_of, turns
+from geosearch.evaluate.train import Stream, descend, place_of
 
 
 class NamedStream(Stream, Protocol):
@@ -24,39 +25,6 @@ class NamedStream(Stream, Protocol):
     def class_names(self) -> Sequence[str]:
         """C names."""
         ...
-
-
-@dataclass(frozen=True, eq=False)
-class Condensed:
-    """A small fixed set of images with soft labels; a stream that training and writers read like any mixture.
-
-    Attributes:
-        images: float32 (k, ch, h, w) in [0, 1].
-        labels: float32 (k, C), rows that sum to 1.
-        class_names: the C names.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    @property
-    def class_count(self) -> int:
-        return self.labels.shape[1]
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(h, w, ch)"""
-        ch, h, w = self.images.shape[1:]
-        return h, w, ch
-
-    def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """Endless batches that go through the set in ever new orders; no image twice before all came once."""
-        for rows in turns(len(self), size, rng):
-            yield self.images[rows], self.labels[rows]
 
 
 @dataclass(frozen=True)
@@ -95,7 +63,7 @@ class Condensation:
                 f"{self.per_class}, {self.steps}, {self.classes} and {self.real}"
             )
 
-    def learn(self, mixture: NamedStream, size: int, seed: int, *, device: str = "cpu") -> Condensed:
+    def learn(self, mixture: NamedStream, size: int, seed: int, *, device: str = "cpu") -> FixedSet:
         """Condense the first `size` images of a mixture; equal arguments give equal images on the same machine.
 
         Args:
@@ -109,7 +77,7 @@ class Condensation:
         start = chosen_at_random(groups, self.per_class, seeds.stream(seed, "condense", "start"))
         learned = self._descend(pool[0], groups, pool[0][np.concatenate(start)], seed, place_of(device))
         means = np.stack([pool[1][rows].mean(0) for rows in groups])
-        return Condensed(
+        return FixedSet(
             learned, np.repeat(means, self.per_class, axis=0).astype(np.float32), tuple(mixture.class_names)
         )
 
@@ -157,19 +125,6 @@ class _Images(nn.Module):
     def __init__(self, start: np.ndarray) -> None:
         super().__init__()
         self.pixels = nn.Parameter(torch.from_numpy(start.copy()))
-
-
-def drawn(mixture: Stream, size: int, rng: np.random.Generator) -> Batch:
-    """The first `size` images and soft labels of a stream."""
-    if size < 1:
-        raise InvalidOption(f"expected at least 1 image to condense, got {size}")
-    parts: list[Batch] = []
-    for batch in mixture.batches(256, rng):
-        parts.append(batch)
-        if 256 * len(parts) >= size:
-            break
-    images, labels = (np.concatenate(arrays)[:size] for arrays in zip(*parts, strict=True))
-    return images, labels
 
 
 def by_top_label(labels: np.ndarray) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""POT's network simplex, on all pairs or on a few: the only importer of POT."""
+"""POT's network simplex, on all pairs or on a few; with unbalanced.py the only importer of POT."""
 
 from __future__ import annotations
 

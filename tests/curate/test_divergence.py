@@ -45,6 +45,15 @@ def test_squared_distances_are_jensen_shannon_divergences_in_bits(seed: int) -> 
     assert np.diag(squared_distances(p, p)) == pytest.approx(np.zeros(4), abs=1e-12)
 
 
+@pytest.mark.parametrize("gap", [1e-16, 1e-12, 1e-9])
+def test_distributions_that_differ_by_rounding_alone_are_not_apart(gap: float) -> None:
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet(np.ones(64), 40)
+    q = p * (1 + gap * rng.normal(size=p.shape))
+    q /= q.sum(1, keepdims=True)
+    assert np.diag(squared_distances(p, q)) == pytest.approx(np.zeros(40), abs=1e-12)
+
+
 @given(seed=st.integers(0, 1000))
 def test_their_roots_embed_in_euclidean_space(seed: int) -> None:
     """The centred Gram matrix has no negative eigenvalue, so contents are real."""

@@ -8,7 +8,8 @@ import torch
 from generators.sets import blobs
 
 from geosearch.errors import InvalidOption
-from geosearch.evaluate.condensation import Condensation, by_top_label, chosen_at_random, drawn
+from geosearch.evaluate.condensation import Condensation, by_top_label, chosen_at_random
+from geosearch.evaluate.fixed_set import drawn
 from geosearch.evaluate.network import SmallConv
 from geosearch.evaluate.pool import Pool
 from geosearch.evaluate.recipe import NO_AUGMENTATION, Recipe
