@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import re
-from pathlib import Path
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -206,7 +206,7 @@ def test_a_full_disk_leaves_the_earlier_report(facts_of, tmp_path, monkeypatch, 
     real, calls = Path.open, []
 
     def opened(path, mode="r", **kwargs):
-        calls += [mode] * ("x" in mode)
+        calls.extend([mode] * ("x" in mode))
         if len(calls) > written:
             raise OSError(errno.ENOSPC, "No space left on device")
         return real(path, mode, **kwargs)
