@@ -21,7 +21,8 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from geosearch import seeds
-from geosearch.cache import Cache, atomic_write, content_key
+from geosearch.atomic import atomic_write
+from geosearch.cache import Cache, content_key
 from geosearch.domain.embed import PCA, Embedding, Encoder, Pixels, TorchvisionBackbone
 from geosearch.domain.fewshot import Target, cut_target
 from geosearch.domain.shelf import Shelf, load_shelf
