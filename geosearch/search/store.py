@@ -275,7 +275,9 @@ def _check_format(kept: Mapping[str, Any], where: str) -> None:
 
 
 def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where: str) -> None:
-    differing = [key for key in sorted({*kept, *asked}) if kept.get(key) != asked.get(key)]
+    """Refuse other settings. A key that either side does not know is as good as one that is empty: new keys of study
+    files have an empty default, under which everything is as it was before them."""
+    differing = [key for key in sorted({*kept, *asked}) if (kept.get(key) or None) != (asked.get(key) or None)]
     if differing:
         lines = "".join(f"\n  {key}: {kept.get(key)!r} in the study, {asked.get(key)!r} now" for key in differing)
         raise StudyMismatch(

@@ -71,7 +71,9 @@ WRITERS: list[tuple[Writer, Callable[[Path], Written]]] = [
     (NpzWriter(), read_npz),
     (NpzWriter(compression=0), read_npz),
 ]
-every_writer = pytest.mark.parametrize(("writer", "read"), WRITERS, ids=lambda value: str(value)[:30])
+every_writer = pytest.mark.parametrize(
+    ("writer", "read"), WRITERS, ids=lambda value: getattr(value, "__name__", str(value)[:30])
+)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -29,6 +29,12 @@ def path_of(url):
     return url.removeprefix("sqlite:///")
 
 
+def test_a_key_that_an_older_study_does_not_know_is_as_good_as_empty(url):
+    assert opened(url, fingerprint={**PRINT, "search.earlier": [], "price.sources": {}}).name == "toy"
+    with pytest.raises(StudyMismatch, match=r"search\.earlier: None in the study"):
+        opened(url, fingerprint={**PRINT, "search.earlier": ["other"]})
+
+
 def test_changed_settings_are_refused_with_the_differing_keys(url):
     with pytest.raises(StudyMismatch, match=r"domain.target: 'digits' in the study, 'usps' now") as caught:
         opened(url, fingerprint={**PRINT, "domain.target": "usps"})
