@@ -53,7 +53,7 @@ def guessed(way: str, target: str, seed: int) -> np.ndarray:
     """Labels (n,) of the reference."""
     own = ground(target, seed)
     prepared = own.prepared
-    shots, reference, encoder = prepared.target.shots, prepared.target.reference, prepared.encoder
+    shots, reference, encoder = prepared.target.shots, prepared.target.reference, prepared.anchors.encoder
     if way == "true labels":
         return prepared.train.labels[prepared.target.rows["reference"]]
     if way == "nearest shot, pixels":
@@ -97,7 +97,7 @@ def relabelled(prepared: Prepared, labels: np.ndarray, target: str, seed: int) -
     """The same target with other labels on its reference, its maps fitted anew."""
     reference = replace(prepared.target.reference, labels=labels)
     sources = load_shelf(**study_file(target, seed).domain.shelf, seed=seed).sources
-    anchors = build_anchors(reference, sources, prepared.encoder, cache=Cache.default(), seed=seed)
+    anchors = build_anchors(reference, sources, prepared.anchors.encoder, cache=Cache.default(), seed=seed)
     return replace(
         prepared, target=replace(prepared.target, reference=reference), anchors=anchors, hull=Hull.of(anchors)
     )

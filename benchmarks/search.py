@@ -194,4 +194,6 @@ def arrival(line: dict[str, Any]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main()
+    import search  # so that worker processes find what is cached there
+
+    search.main()

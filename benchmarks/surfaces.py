@@ -128,4 +128,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    import surfaces  # so that worker processes find what is cached there
+
+    surfaces.main()
