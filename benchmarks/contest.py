@@ -68,7 +68,7 @@ def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFil
         shots,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "head-only"},
-        confirm={"seeds": 1, "export": 1},
+        confirm={"seeds": 1, "export": 1, "explain": False},
     )
 
 
@@ -118,8 +118,8 @@ def dear_row(target: str, seed: int, shots: int, row: str, folder: Path, quick: 
     return {"errors": found, "seconds": time.perf_counter() - start}
 
 
-def confirmed(confirmer: Confirmer, weights: Weights, number: int) -> dict[str, float]:
-    """Test errors in [0, 1] of one mixture, as the study's own confirmation has them."""
+def confirmed(confirmer: Confirmer, weights: Weights | None, number: int) -> dict[str, float]:
+    """Test errors in [0, 1] of one mixture, or of no pretraining, as the study's own confirmation has them."""
     predicted, _ = confirmer.predictions(weights, number)
     truth = confirmer.target.test_labels.reveal()
     return {name: float((classes != truth).mean()) for name, classes in predicted.items()}
@@ -175,6 +175,7 @@ def main() -> None:
         ],
         jobs=options.jobs,
     )
+    shots = options.shots[0]  # rows as dear as a study are run in one regime only
     Lines(kept.path.with_name("contest_rows.jsonl")).fill(
         [
             (
@@ -182,7 +183,6 @@ def main() -> None:
                 dear_row,
                 (target, seed, shots, row, folder, options.quick),
             )
-            for shots in options.shots
             for row, (targets, count) in DEAR.items()
             for seed in range(min(count, options.seeds))
             for target in options.targets

@@ -33,6 +33,7 @@ from geosearch.study_file import StudyFile
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 GREY = ("mnist", "usps", "fashion_mnist", "kmnist", "az_letters")
+COLOUR = ("mnist_m", "svhn_small", "cifar10_small")
 SIZE = 16  # pixels: a third of the time of 28
 MIXTURES = 20
 SHORT, LONG = 300, 1000
@@ -123,17 +124,24 @@ def candidates(target: str, seed: int) -> dict[str, Weights]:
     return found
 
 
+def sources_of(target: str) -> tuple[str, ...]:
+    """Four sets: the other grey ones; for photographs, grey sets and sets in colour."""
+    if target in COLOUR[1:]:
+        return "mnist", "fashion_mnist", "mnist_m", next(name for name in COLOUR[1:] if name != target)
+    return tuple(source for source in GREY if source != target)[:4]
+
+
 def study_file(
     target: str, seed: int, pseudo_labels: str = "nearest", shots: int = 5, **sections: dict[str, Any]
 ) -> StudyFile:
-    """The study of one target among the other grey sets; everything else as by default."""
+    """The study of one target among its `sources_of`; everything else as by default."""
     return parse_study(
         {
             "study": {"name": f"transfer-{target}-{shots}-shots-{seed}", "seed": seed},
             "domain": {
                 "target": f"npz:{DATA / target}.npz",
-                "sources": [f"npz:{DATA / source}.npz" for source in GREY if source != target][:4],
-                "channels": 3 if target == "mnist_m" else 1,
+                "sources": [f"npz:{DATA / source}.npz" for source in sources_of(target)],
+                "channels": 3 if target in COLOUR else 1,
                 "margin": "match",
                 "size": SIZE,
                 "shots": shots,

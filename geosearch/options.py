@@ -39,7 +39,12 @@ def embedding_of(file: StudyFile) -> Embedding:
         is_path = "/" in weights or Path(weights).suffix != ""
         place = {"weights_path": weights} if is_path else {"weights": weights}
         return TorchvisionBackbone(transport.backbone, **place)  # type: ignore[arg-type]
-    return {"source-net": SourceNet, "pca": PCA, "pixels": Pixels}[transport.embedding]()
+    known: dict[str, Embedding] = {
+        "source-net": SourceNet(augmentation=Augmentation(recolour=file.recolour)),
+        "pca": PCA(),
+        "pixels": Pixels(),
+    }
+    return known[transport.embedding]
 
 
 def ground_of(file: StudyFile) -> Ground:
@@ -161,5 +166,10 @@ def adaptations_of(file: StudyFile) -> dict[str, Adaptation]:
 def _augmentation(file: StudyFile) -> Augmentation:
     recipe = file.recipe
     return Augmentation(
-        rotate=recipe.rotate, scale=recipe.scale, translate=recipe.translate, flip=recipe.flip, crop=recipe.crop
+        rotate=recipe.rotate,
+        scale=recipe.scale,
+        translate=recipe.translate,
+        flip=recipe.flip,
+        crop=recipe.crop,
+        recolour=file.recolour,
     )

@@ -138,7 +138,8 @@ class Study:
                 space = self.space if isinstance(self.space, OwnSpace) else None
                 same = {"study": self.file, "storage": self.store.url, "space": space, "cache": self.cache}
                 search_among(crew, job, Helpers(workers, Study.open, same, job))
-            self._explain(job)
+            if self.file.confirm.explain:
+                self._explain(job)
             return self._confirm()
 
     def work(self, *, jobs: int = 1) -> None:

@@ -15,6 +15,7 @@ from geosearch.geodesic.anchors import Anchors, build_anchors
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixing_space import MixingSpace
 from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
 from geosearch.options import embedding_of, ground_of, labelling_of, pseudo_labels_of, refinement_of
 from geosearch.study_file import StudyFile
 
@@ -66,7 +67,9 @@ def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> 
         anchors = build_anchors(target.reference, shelf.sources, encoder, **options)
     if refinement := refinement_of(file):
         with stage("refinement"):
-            mixture = Mixture(anchors, replace(Hull.of(anchors).projection(), concentration=2.0))
-            target = target.relabelled(refinement.labeller(mixture, target.shots, seed=seed, cache=cache))
+            cloud = replace(Hull.of(anchors).projection(), concentration=2.0)
+            pooled = Weights.pooled([source.size for source in anchors.sources])
+            mixtures = [Mixture(anchors, weights) for weights in (cloud, pooled)]
+            target = target.relabelled(refinement.best(mixtures, target.shots, seed=seed, cache=cache))
             anchors = build_anchors(target.reference, shelf.sources, encoder, **options)
     return Prepared(target, anchors, Hull.of(anchors), shelf.train)

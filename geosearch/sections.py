@@ -266,6 +266,13 @@ class RecipeSection(Section):
     translate: float = Field(0.1, ge=0, lt=1, description="Augmentation: largest shift, fraction of the frame.")
     crop: float = Field(0.0, ge=0, lt=1, description="Augmentation: largest share of the side that is cut away.")
     flip: bool = Field(False, description="Augmentation: mirror; never for digits or letters.")
+    recolour: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Augmentation: how far black and white may move in every channel. Left out: 1 where images have "
+        "three channels, 0 where they have one.",
+    )
     device: Literal["cpu", "cuda", "auto"] = Field("auto", description="Where networks are trained.")
 
 
@@ -273,6 +280,7 @@ class ConfirmSection(Section):
     """[confirm]"""
 
     seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
+    explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
     curate: bool = Field(
         False,

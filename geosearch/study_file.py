@@ -49,14 +49,21 @@ class StudyFile(Section):
         return self.model_copy(update={"search": self.search.model_copy(update=changes)})
 
     @property
+    def recolour(self) -> float:
+        """`recipe.recolour`, or what it is where it is left out."""
+        asked = self.recipe.recolour
+        return float(self.domain.channels == 3) if asked is None else asked
+
+    @property
     def fingerprint(self) -> dict[str, Any]:
         """Every setting that the trials' numbers depend on, flat: 'section.key' -> value."""
-        return {
+        stated = {
             f"{section}.{key}": value
             for section, keys in self.model_dump(mode="json").items()
             for key, value in keys.items()
             if f"{section}.{key}" not in _FREE
         }
+        return {**stated, "recipe.recolour": self.recolour}
 
 
 _FREE = {
@@ -66,6 +73,7 @@ _FREE = {
     "search.jobs",
     "search.storage",
     "confirm.seeds",
+    "confirm.explain",
     "confirm.export",
     "confirm.curate",
 }  # settings that may change between two runs of one study

@@ -10,7 +10,7 @@ from generators.studies import tiny, tiny_file, write_toml
 
 from geosearch.config import expand, parse_study, read_study
 from geosearch.errors import InvalidOption
-from geosearch.options import embedding_of
+from geosearch.options import embedding_of, recipe_of
 from geosearch.options_table import options_table
 
 ROOT = Path(__file__).parents[1]
@@ -83,6 +83,18 @@ def test_variables_are_expanded_in_paths_only(tmp_path, monkeypatch):
     with pytest.raises(InvalidOption, match="NOWHERE_SET, which is not set"):
         expand("${NOWHERE_SET}/x")
     assert "use letters" in refused(tiny(tmp_path, study_name="${SOMEWHERE}"))
+
+
+def test_colour_images_are_recoloured_unless_the_file_says_otherwise(tmp_path):
+    def recolour(**keys):
+        file = parse_study(tiny(tmp_path, **keys))
+        assert recipe_of(file).augmentation.recolour == file.fingerprint["recipe.recolour"]
+        return file.recolour
+
+    assert recolour() == 0
+    assert recolour(domain_channels=3) == 1
+    assert recolour(domain_channels=3, recipe_recolour=0.0) == 0
+    assert recolour(recipe_recolour=0.5) == 0.5
 
 
 def test_the_fingerprint_holds_what_numbers_depend_on_and_nothing_else(tmp_path):

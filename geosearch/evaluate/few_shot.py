@@ -26,6 +26,7 @@ def tuned(shots: LabelledSet, recipe: Recipe, seed: int) -> Recipe:
 
     Choosing among numbers of steps is the early stop: no image is spared from the final training to watch it.
     The longest has half as many steps again as the recipe, about what pretraining and fine-tuning take together.
+    Where the recipe recolours images, so that grey sources may serve, the middle choice is tried without that too.
     With a single shot of a class nothing can be left out, and the middle choice is taken.
     """
     base = replace(recipe, batch=BATCH, label_smoothing=LABEL_SMOOTHING)
@@ -33,8 +34,11 @@ def tuned(shots: LabelledSet, recipe: Recipe, seed: int) -> Recipe:
         replace(base, steps=round(base.steps * steps), learning_rate=base.learning_rate * rate)
         for steps, rate in CHOICES
     ]
+    if recipe.augmentation.recolour:
+        middle = recipes[len(CHOICES) // 2]
+        recipes.append(replace(middle, augmentation=replace(middle.augmentation, recolour=0.0)))
     if int(np.bincount(shots.labels, minlength=len(shots.classes)).min()) < 2:
-        return recipes[len(recipes) // 2]
+        return recipes[len(CHOICES) // 2]
     return min(
         recipes,
         key=lambda one: cross_validate(lambda part: few_shot(part, one, seed), shots, FOLDS, seed).squared_error,

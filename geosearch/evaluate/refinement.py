@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from geosearch import seeds
 from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
+from geosearch.evaluate.adaptation import RidgeHead
 from geosearch.evaluate.heads import train_head
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
@@ -30,6 +32,19 @@ class Refinement:
 
     recipe: Recipe = field(default_factory=Recipe)
     head: Recipe = field(default_factory=lambda: Recipe(steps=200, batch=50, label_smoothing=0.1))
+
+    def best(self, mixtures: Sequence[Mixture], shots: LabelledSet, *, seed: int, cache: Cache) -> NetworkLabeller:
+        """Of the labellers that several mixtures lead to, the one whose features tell the shots apart best.
+
+        That is the least squared error of a ridge head, leave-one-out; where a class has a single shot nothing can
+        be left out, and the first mixture's is taken. Measured on the cloud at the projection and on the pooled
+        union, 15 cuts of five targets (reports/transfer.md): right labels rise by 4 to 11 points on MNIST-M, whose
+        first pseudo-labels are mostly wrong and with them its projection; by less than 1 either way elsewhere.
+        """
+        found = [self.labeller(mixture, shots, seed=seed, cache=cache) for mixture in mixtures]
+        if int(np.bincount(shots.labels, minlength=len(shots.classes)).min()) < 2:
+            return found[0]
+        return min(found, key=lambda one: RidgeHead().score(one.network, shots, seed).squared_error)
 
     def labeller(self, mixture: Mixture, shots: LabelledSet, *, seed: int, cache: Cache) -> NetworkLabeller:
         """The labeller that this round ends with, trained or from the cache.

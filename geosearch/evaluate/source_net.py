@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.errors import DomainMismatch
 from geosearch.evaluate.network import Network, SmallConv
 from geosearch.evaluate.pool import Pool
-from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.recipe import Augmentation, Recipe
 from geosearch.evaluate.train import features, pretrain
 
 SCALE_IMAGES = 2000  # images that fix the unit of length
@@ -26,10 +26,12 @@ class SourceNet:
     Attributes:
         steps: training steps.
         width: width of the `SmallConv`; d = 16 width.
+        augmentation: of its training.
     """
 
     steps: int = 400
     width: int = 16
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> SourceEncoder:
         """Train on the sets, or read the weights of an earlier equal training from the cache.
@@ -40,7 +42,7 @@ class SourceNet:
         shapes = {each.shape for each in sets}
         if len(shapes) != 1:
             raise DomainMismatch(f"SourceNet needs images of one shape, got {sorted(shapes)}; harmonise them first")
-        recipe = Recipe(network=SmallConv(self.width), steps=self.steps)
+        recipe = Recipe(network=SmallConv(self.width), steps=self.steps, augmentation=self.augmentation)
         union = Pool(tuple(sets))
         if union.class_count < 2:
             raise DomainMismatch(

@@ -71,6 +71,11 @@ class Weights:
     def uniform(cls, m: int) -> Weights:
         return cls((1 / m,) * m)
 
+    @classmethod
+    def pooled(cls, sizes: Sequence[int]) -> Weights:
+        """The union of the sources: each in proportion to its size, unmixed."""
+        return cls.of(np.asarray(sizes, dtype=float) / np.sum(sizes), concentration=0.0)
+
     @property
     def array(self) -> np.ndarray:
         """(m,) float64"""

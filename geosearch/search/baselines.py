@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.space import Space
@@ -32,11 +30,10 @@ def baselines(names: Sequence[str], sizes: Sequence[int], hull: Hull) -> dict[st
     hull (the paper's choice) and the same as a cloud; Mixup at the same weights; equal weights on the geodesic.
     """
     m = len(names)
-    proportions = np.asarray(sizes, dtype=float) / np.sum(sizes)
     projected = hull.projection().values
     return {
         **{SINGLE + name: Weights.single(i, m) for i, name in enumerate(names)},
-        POOLED: Weights.of(proportions, concentration=0.0),
+        POOLED: Weights.pooled(sizes),
         PROJECTION: Weights.of(projected),
         CLOUD: Weights.of(projected, concentration=2.0),
         MIXUP: Weights.of(projected, pairing="random"),

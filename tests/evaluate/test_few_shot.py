@@ -1,5 +1,7 @@
 """The baselines without pretraining are tuned on shots alone, and strong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from generators.sets import blobs
 
 from geosearch.domain.dataset import LabelledSet, balanced_rows
 from geosearch.evaluate.few_shot import CHOICES, few_shot, few_shot_ridge, tuned
-from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.recipe import Augmentation, Recipe
 
 
 def error(predictor, labelled):
@@ -24,6 +26,16 @@ def test_the_tuned_recipe_is_one_of_the_choices_and_learns(recipe, shots, test_p
 
 def test_a_single_shot_of_a_class_takes_the_middle_choice(recipe):
     assert tuned(blobs("one", 4, 1), recipe, 0).steps == round(recipe.steps * CHOICES[1][0])
+
+
+def test_colours_are_not_forced_on_few_shots_that_are_better_without(recipe):
+    """Classes that differ by brightness alone, which recolouring takes away."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 6)
+    images = (60 + 120 * labels[:, None, None, None] + rng.integers(0, 20, (12, 8, 8, 3))).astype(np.uint8)
+    shots = LabelledSet.from_arrays(images, labels, name="bright")
+    recolouring = replace(recipe, augmentation=Augmentation(0.0, 0.0, 0.0, recolour=1.0))
+    assert tuned(shots, recolouring, 0).augmentation.recolour == 0
 
 
 def test_the_ridge_baseline_needs_no_training(recipe, shots, test_part):

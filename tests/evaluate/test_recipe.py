@@ -32,6 +32,7 @@ def test_every_field_is_part_of_the_key():
         replace(recipe, schedule=Constant()),
         replace(recipe, schedule=OneCycle(0.3)),
         replace(recipe, augmentation=Augmentation(crop=0.2)),
+        replace(recipe, augmentation=Augmentation(recolour=0.2)),
         replace(recipe, averaging=TailAverage()),
         replace(recipe, averaging=ExponentialAverage()),
         replace(recipe, averaging=TailAverage(0.5)),
@@ -69,7 +70,7 @@ def test_impossible_recipes_are_refused(fields):
         Recipe(**fields)
 
 
-@pytest.mark.parametrize("fields", [{"scale": 1.0}, {"crop": 1.0}, {"crop": -0.1}, {"rotate": -1.0}])
+@pytest.mark.parametrize("fields", [{"scale": 1.0}, {"crop": 1.0}, {"crop": -0.1}, {"rotate": -1.0}, {"recolour": 1.1}])
 def test_impossible_augmentations_are_refused(fields):
     with pytest.raises(InvalidOption, match="out of range"):
         Augmentation(**fields)
@@ -125,6 +126,25 @@ def test_a_crop_leaves_the_other_draws_as_they_are():
     torch.testing.assert_close(
         Augmentation(crop=1e-6)(IMAGES, stream()), Augmentation()(IMAGES, stream()), atol=1e-4, rtol=0
     )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("recolour", [0.3, 1.0])
+def test_recoloured_images_have_a_black_and_a_white_of_their_own_in_every_channel(recolour, channels):
+    ramps = torch.linspace(0, 1, 5).expand(400, channels, 3, 5)
+    coloured = Augmentation(0.0, 0.0, 0.0, recolour=recolour)(ramps, stream())
+    black, white = coloured[:, :, 0, 0], coloured[:, :, 0, -1]
+    torch.testing.assert_close(coloured.diff(dim=3), ((white - black) / 4)[:, :, None, None].expand(-1, -1, 3, 4))
+    for moved in (black, 1 - white):
+        assert moved.min() >= 0
+        assert recolour * 0.95 < moved.max() <= recolour
+    assert bool((black > white).any()) == (recolour > 0.5)
+    assert len(black.unique(dim=1).T) == channels
+
+
+def test_new_colours_leave_the_other_draws_as_they_are():
+    both, moved = Augmentation(crop=0.1, recolour=1e-6), Augmentation(crop=0.1)
+    torch.testing.assert_close(both(IMAGES, stream()), moved(IMAGES, stream()), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("schedule", [OneCycle(), OneCycle(0.5), Constant()])

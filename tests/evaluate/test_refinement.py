@@ -11,6 +11,7 @@ from generators.sets import blobs
 from geosearch.cache import Cache
 from geosearch.domain.embed import PixelEncoder
 from geosearch.evaluate import refinement
+from geosearch.evaluate.adaptation import RidgeHead
 from geosearch.evaluate.network import SmallConv
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.refinement import Refinement
@@ -60,3 +61,25 @@ def test_everything_it_depends_on_is_in_its_key(mixture, tmp_path, monkeypatch):
     replace(quick, recipe=quick.recipe.scaled(3)).labeller(mixture, shots, seed=0, cache=cache)
     replace(quick, head=quick.head.scaled(3)).labeller(mixture, shots, seed=0, cache=cache)
     assert len(trained) == 5
+
+
+def test_the_best_of_several_tells_the_shots_apart_best(anchors, mixture, tmp_path):
+    """A network that has seen nothing of the target loses to one that was pretrained on something like it."""
+    noise = blobs("noise", 2, 20, seed=9, shift=5)
+    bare = build_anchors(blobs("t", 3, 20, seed=2), [noise, noise], PixelEncoder(), cache=Cache(tmp_path))
+    poor, shots = Mixture(bare, Weights.of([1.0, 0.0])), blobs("t", 3, 5, seed=3)
+    cache, images = Cache(tmp_path), blobs("t", 3, 30, seed=5).images
+    found = [ROUND.labeller(one, shots, seed=0, cache=cache) for one in (poor, mixture)]
+    errors = [RidgeHead().score(one.network, shots, 0).squared_error for one in found]
+    for order in ([poor, mixture], [mixture, poor]):
+        best = ROUND.best(order, shots, seed=0, cache=cache)
+        assert (best(images) == found[int(np.argmin(errors))](images)).all()
+    assert errors[0] != errors[1]
+
+
+def test_a_single_shot_of_a_class_takes_the_first_mixture(mixture, anchors, tmp_path):
+    single, other = blobs("t", 3, 1, seed=3), Mixture(anchors, Weights.single(0, 2))
+    images = blobs("t", 3, 30, seed=5).images
+    for order in ([mixture, other], [other, mixture]):
+        best = ROUND.best(order, single, seed=0, cache=Cache(tmp_path))(images)
+        assert (best == ROUND.labeller(order[0], single, seed=0, cache=Cache(tmp_path))(images)).all()

@@ -33,7 +33,7 @@ def furthest(one, other):
     [
         {},
         {"augmentation": NO_AUGMENTATION, "label_smoothing": 0.1},
-        {"augmentation": Augmentation(flip=True, crop=0.2), "averaging": TailAverage(0.5)},
+        {"augmentation": Augmentation(flip=True, crop=0.2, recolour=0.5), "averaging": TailAverage(0.5)},
         {"averaging": ExponentialAverage(0.7)},
     ],
     ids=["plain", "smoothed", "tail", "exponential"],

@@ -81,3 +81,7 @@ def test_unknown_pairing_and_negative_concentration_are_refused():
         Weights.of([1.0], pairing="sideways")
     with pytest.raises(InvalidWeights, match="concentration"):
         Weights.of([1.0], concentration=-1)
+
+
+def test_the_pooled_union_takes_sources_in_proportion_to_their_sizes():
+    assert Weights.pooled([30, 10]) == Weights.of([0.75, 0.25], concentration=0.0)
