@@ -4,7 +4,7 @@
 
 The reference's labels steer the plans (label distance) and so the anchors. Each way of guessing them from 5 shots a
 class is scored against the true labels; then anchors are made from each, and three mixtures are trained on for 1,000
-steps. "true labels" is the bound that no guess can pass. Results: reports/data/pseudo_labels.jsonl. Needs
+steps. "true labels" is the bound that no guess can pass; "refined, better of two" is what studies do. Results: reports/data/pseudo_labels.jsonl. Needs
 $GEOSEARCH_DATA.
 """
 
@@ -33,6 +33,7 @@ from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import build_anchors
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixture import Mixture
+from geosearch.options import refinement_of
 from geosearch.prepare import Prepared
 from geosearch.search.baselines import CLOUD, POOLED, UNIFORM
 
@@ -44,6 +45,7 @@ WAYS = (
     "few-shot network",
     "refined, head only",
     "refined, fine-tuned",
+    "refined, better of two",
     "true labels",
 )
 ROWS = (CLOUD, UNIFORM, POOLED)
@@ -68,8 +70,12 @@ def guessed(way: str, target: str, seed: int) -> np.ndarray:
         return np.asarray(found.transduction_[len(shots) :])
     if way == "few-shot network":
         return few_shot(shots, tuned(shots, own.recipe, seed), seed).predict(reference.images).argmax(1)
-    mixture = Mixture(prepared.anchors, baselines_of(prepared)[CLOUD])
-    network = pretrain(mixture, own.recipe.scaled(SHORT), seeds.integer(seed, "refined"))
+    cloud, pooled = (Mixture(prepared.anchors, baselines_of(prepared)[row]) for row in (CLOUD, POOLED))
+    if way == "refined, better of two":
+        refinement = refinement_of(study_file(target, seed, "refined"))
+        assert refinement is not None
+        return refinement.best([cloud, pooled], shots, seed=seed, cache=Cache.default())(reference.images)
+    network = pretrain(cloud, own.recipe.scaled(SHORT), seeds.integer(seed, "refined"))
     adaptation = {"head only": HeadOnly(), "fine-tuned": FineTune()}[way.removeprefix("refined, ")]
     return adaptation.fit(network, shots, seed).predict(reference.images).argmax(1)
 
