@@ -4,8 +4,8 @@
 
 The reference's labels steer the plans (label distance) and so the anchors. Each way of guessing them from 5 shots a
 class is scored against the true labels; then anchors are made from each, and three mixtures are trained on for 1,000
-steps. "true labels" is the bound that no guess can pass; "refined, better of two" is what studies do. Results: reports/data/pseudo_labels.jsonl. Needs
-$GEOSEARCH_DATA.
+steps. "true labels" is the bound that no guess can pass; "refined, better of two" is what studies do. Results:
+reports/data/pseudo_labels.jsonl. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
