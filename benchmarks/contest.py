@@ -175,7 +175,7 @@ def main() -> None:
         ],
         jobs=options.jobs,
     )
-    shots = options.shots[0]  # rows as dear as a study are run in one regime only
+    shots = SHOTS[0]  # rows as dear as a study are run in the paper's regime only
     Lines(kept.path.with_name("contest_rows.jsonl")).fill(
         [
             (
@@ -184,6 +184,7 @@ def main() -> None:
                 (target, seed, shots, row, folder, options.quick),
             )
             for row, (targets, count) in DEAR.items()
+            if shots in options.shots
             for seed in range(min(count, options.seeds))
             for target in options.targets
             if target in targets

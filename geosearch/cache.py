@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock
 
+from geosearch.artifacts import Artifacts
 from geosearch.errors import StorageError
 from geosearch.sealed import Arrays, read_sealed, unsealed, write_sealed
 
@@ -32,13 +33,24 @@ def content_key(kind: str, **facts: object) -> str:
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder of safetensors files, one per content key."""
+    """A folder of safetensors files, one per content key.
+
+    Attributes:
+        folder: of this machine, or on a disk that several share.
+        artifacts: where else to look before computing, and where to put what was computed.
+    """
 
     folder: Path
+    artifacts: Artifacts | None = None
 
     @classmethod
     def default(cls) -> Cache:
-        return cls(default_folder())
+        """Where the environment says.
+
+        Raises:
+            InvalidOption: ``$GEOSEARCH_ARTIFACTS`` names no place.
+        """
+        return cls(default_folder(), Artifacts.default())
 
     def path(self, kind: str, key: str) -> Path:
         return self.folder / kind / f"{key}.safetensors"
@@ -48,10 +60,11 @@ class Cache:
 
         A file lock makes two processes that need the same key compute it once; the lock of a killed process
         holds nobody up. A file whose checksum is wrong is computed again, with a warning; one that was written
-        before there were checksums gets one.
+        before there were checksums gets one. Two machines that share artifacts only may both compute; their files
+        are equal.
 
         Raises:
-            StorageError: the folder cannot be read or written.
+            StorageError: the folder cannot be read or written, or the artifacts cannot be read.
             StudyMismatch: the file was written by a newer version.
         """
         path = self.path(kind, key)
@@ -60,9 +73,13 @@ class Cache:
             return stored
         with _locked(path):
             stored = read_sealed(path)
+            if stored is None and self.artifacts and self.artifacts.fetch(f"{kind}-{path.name}", path):
+                stored = read_sealed(path)
             if stored is None:
                 write_sealed(path, unsealed(path) or compute())
                 stored = read_sealed(path)
+                if self.artifacts:
+                    self.artifacts.offer(f"{kind}-{path.name}", path)
         if stored is None:
             raise StorageError(f"{path} could not be read back after it was written; is the disk failing?")
         return stored
