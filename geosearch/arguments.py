@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
     begun = "a study file (.toml), the name of a study in studies/, or a database address"
     stored = {"metavar": "URL", "help": "database address, e.g. sqlite:///studies/mnist.db"}
-    spread = {"metavar": "ENGINE", "help": "where evaluations and maps are computed, e.g. dask://host:8786"}
+    spread = {"metavar": "ENGINE", "help": "where evaluations and maps are computed: dask://HOST:PORT or ray"}
 
     def more_than_one(entry: Any) -> None:
         where = entry.add_mutually_exclusive_group()

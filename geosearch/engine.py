@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -11,8 +12,8 @@ from joblib.parallel import get_active_backend
 
 from geosearch.errors import GeosearchError, InvalidOption
 
-DASK = "dask://"
 TIMEOUT = 10.0  # seconds to wait for a scheduler
+_ENGINES = ("DaskDistributedBackend", "RayBackend")  # joblib's backends that leave this machine's own processes
 
 
 @contextmanager
@@ -21,7 +22,8 @@ def engine(address: str | None) -> Iterator[None]:
 
     Args:
         address: ``dask://HOST:PORT``, the scheduler of a Dask cluster whose workers have geosearch installed and one
-            thread each.
+            thread each; or ``ray``, the Ray cluster that this machine is part of (``$RAY_ADDRESS``, or the one that
+            runs here).
 
     Raises:
         InvalidOption: an address of no engine that is known, a missing package, workers with several threads.
@@ -30,21 +32,23 @@ def engine(address: str | None) -> Iterator[None]:
     if address is None:
         yield
         return
-    if not address.startswith(DASK) or not address.removeprefix(DASK).rpartition(":")[2].isdigit():
+    kind, _, place = address.partition("://")
+    if address != "ray" and (kind != "dask" or not place.rpartition(":")[2].isdigit()):
         raise InvalidOption(
-            f"no engine '{address}'; expected dask://HOST:PORT, the address of a Dask scheduler"
-            + ("; Ray is not supported" if address.startswith("ray") else "")
+            f"no engine '{address}'; expected dask://HOST:PORT, the address of a Dask scheduler, or ray, the Ray "
+            "cluster that this machine is part of"
         )
-    if find_spec("distributed") is None:
-        raise InvalidOption("--parallel dask://... needs dask.distributed; pip install 'geosearch[dask]'")
-    with _dask(f"tcp://{address.removeprefix(DASK)}"):
+    package = {"dask": "distributed", "ray": "ray"}[kind]
+    if find_spec(package) is None:
+        raise InvalidOption(f"--parallel {address} needs the package {package}; pip install 'geosearch[{kind}]'")
+    with _ray() if kind == "ray" else _dask(f"tcp://{place}"):
         yield
 
 
 def elsewhere() -> bool:
     """Whether calls of joblib leave this machine's own processes."""
     backend, _ = get_active_backend()
-    return type(backend).__name__ == "DaskDistributedBackend"
+    return type(backend).__name__ in _ENGINES
 
 
 @contextmanager
@@ -72,3 +76,28 @@ def _dask(scheduler: str) -> Iterator[None]:
             raise GeosearchError(
                 f"the Dask cluster lost its workers: {error}; nothing that was told is lost: run the same command again"
             ) from error
+
+
+@contextmanager
+def _ray() -> Iterator[None]:
+    import ray
+    from ray.util.joblib import register_ray
+
+    try:
+        ray.init(address="auto", log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise GeosearchError(
+            "no Ray cluster is running on this machine; start one with 'ray start --head', or name one in RAY_ADDRESS"
+        ) from error
+    try:
+        register_ray()
+        with parallel_config("ray"):
+            yield
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None  # what went wrong itself, not the story of where
+    except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.ObjectLostError) as error:
+        raise GeosearchError(
+            f"the Ray cluster lost its workers: {error}; nothing that was told is lost: run the same command again"
+        ) from error
+    finally:
+        ray.shutdown()

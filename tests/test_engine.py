@@ -1,6 +1,10 @@
-"""Dask: the same numbers as here, from two workers of a real cluster; what cannot be used is refused."""
+"""Dask and Ray: the same numbers as here, from two workers of a real cluster; what cannot be used is refused."""
 
 from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,14 +23,33 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.search.objective import Objective, in_processes
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    """A scheduler and two workers that talk over TCP; in this process, since starting others takes longest."""
-    distributed = pytest.importorskip("distributed", reason="no Dask; pip install 'geosearch[dask]'")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
-    ) as made:
-        yield made
+def test_a_ray_cluster_that_is_not_there_is_said_so(monkeypatch):
+    """First of all: a cluster of this machine is found by its traces."""
+    pytest.importorskip("ray", reason="no Ray; pip install 'geosearch[ray]'")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(GeosearchError, match="no Ray cluster is running on this machine; start one"), engine("ray"):
+        pass
+
+
+@pytest.fixture(scope="module", params=["dask", "ray"])
+def cluster(request):
+    """The address of a cluster with two workers: of Dask in this process over TCP, of Ray in processes of its own."""
+    if request.param == "dask":
+        distributed = pytest.importorskip("distributed", reason="no Dask; pip install 'geosearch[dask]'")
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
+        ) as made:
+            yield address_of(made)
+        return
+    pytest.importorskip("ray", reason="no Ray; pip install 'geosearch[ray]'")
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+        patch.setenv("RAY_ADDRESS", made.address)
+        yield "ray"
+        made.shutdown()
 
 
 def address_of(cluster) -> str:
@@ -47,15 +70,19 @@ CALLS = [(Weights.of([a, 1 - a], float("inf"), "transport"), None, 0) for a in (
 
 
 def where_from(_: object) -> str:
-    from distributed import get_worker
+    time.sleep(0.2)  # so that no worker can take all
+    try:
+        from distributed import get_worker
 
-    return str(get_worker().address)
+        return str(get_worker().address)
+    except (ImportError, ValueError):  # a worker of Ray is a process
+        return str(os.getpid())
 
 
 def test_maps_label_tables_and_evaluations_are_the_same_numbers_elsewhere(cluster, tmp_path):
     here = objective_in(tmp_path / "here")
     expected = here.many(CALLS, jobs=1)
-    with engine(address_of(cluster)):
+    with engine(cluster):
         assert elsewhere()
         there = objective_in(tmp_path / "there")
         found = there.many(CALLS, jobs=1)
@@ -67,9 +94,18 @@ def test_maps_label_tables_and_evaluations_are_the_same_numbers_elsewhere(cluste
 
 
 def test_calls_are_spread_over_the_workers(cluster):
-    with engine(address_of(cluster)):
+    with engine(cluster):
         places = list(in_processes([(where_from, (i,)) for i in range(8)], jobs=1))
     assert len(set(places)) == 2
+
+
+def refuses(_: object) -> None:
+    raise InvalidOption("expected this, got that")
+
+
+def test_an_error_there_is_the_same_error_here(cluster):
+    with pytest.raises(InvalidOption, match=r"^expected this, got that$"), engine(cluster):
+        list(in_processes([(refuses, (i,)) for i in range(2)], jobs=1))
 
 
 def test_an_objective_says_how_large_it_is(tmp_path):
@@ -77,7 +113,7 @@ def test_an_objective_says_how_large_it_is(tmp_path):
     assert objective.__sizeof__() > sum(source.images.nbytes for source in objective.anchors.sources)
 
 
-@pytest.mark.parametrize("address", ["ray://host:10001", "dask://host", "dask:8786", "localhost:8786"])
+@pytest.mark.parametrize("address", ["ray://host:10001", "rays", "dask", "dask://host", "dask:8786", "localhost:8786"])
 def test_addresses_of_no_engine_are_refused(address):
     with pytest.raises(InvalidOption, match="expected dask://HOST:PORT"), engine(address):
         pass

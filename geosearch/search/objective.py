@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.parallel import get_active_backend
 from threadpoolctl import threadpool_limits
 
 from geosearch import seeds
@@ -137,7 +138,8 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
     Within an `engine`, its workers compute them, as many at a time as there are.
     """
     if elsewhere():
-        workers = Parallel(n_jobs=-1, batch_size=1, return_as="generator")
+        streams = getattr(get_active_backend()[0], "supports_return_generator", False)  # Ray's gives all at the end
+        workers = Parallel(n_jobs=-1, batch_size=1, return_as="generator" if streams else "list")
         yield from workers(delayed(_single)(function, *arguments) for function, arguments in calls)
     elif jobs == 1 or len(calls) <= 1:
         for function, arguments in calls:
