@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from geosearch.search.board import members
 from geosearch.search.front import front
 from geosearch.search.run import proxy_trust
 from geosearch.search.rungs import rungs_of
@@ -30,6 +31,7 @@ def status_of(study: Study) -> dict[str, Any]:
         "failures": [{"trial": trial.number, "reason": trial.reason} for trial in trials if trial.state == "failed"],
         "best": best and {**asdict(best), "concentration": str(best.concentration)},
         "front": [{"trial": trial.number, "error": trial.error, "price": price} for trial, price in priced(study)],
+        "workers": [asdict(member) for member in members(study.store.study)],
         "ties": [trial.number for trial in study.ties],
         "sources": list(study.source_names),
         "proxy": proxy_trust(trials).sentence(),
@@ -44,7 +46,7 @@ def status_text(study: Study) -> str:
     """For a terminal: the best mixture, how far the proxy is trusted, the confirmation and its verdict."""
     failures = _failures(study)
     if not any(trial.state == "complete" for trial in study.trials):
-        return "\n".join([f"study {study.name}: no trial yet", *failures])
+        return "\n".join([f"study {study.name}: no trial yet", *_workers(study), *failures])
     best, confirmation = study.best, study.confirmation
     names = study.source_names
     weights = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, best.weights, strict=True) if share > 0.005)
@@ -55,6 +57,7 @@ def status_text(study: Study) -> str:
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
         f"  proxy     {proxy_trust(study.trials).sentence()}",
         f"  rungs     {'; '.join(rung.sentence() for rung in rungs_of(study.trials))}",
+        *_workers(study),
         *failures,
     ]
     if found := priced(study):
@@ -78,6 +81,15 @@ def priced(study: Study) -> list[tuple[TrialFacts, float]]:
     done = [(trial, trial.error, space.price(trial.point)) for trial in study.trials if trial.error is not None]
     best = front([trial for trial, _, _ in done], [error for _, error, _ in done], [price for _, _, price in done])
     return [(trial, space.price(trial.point)) for trial in best]
+
+
+def _workers(study: Study) -> list[str]:
+    """Who is at work, a line each; none for a lone search, which signs no list."""
+    return [
+        f"  at work   {member.role} on {member.host}, process {member.pid}"
+        + (f": trial {', '.join(map(str, member.trials))}" if member.trials else "")
+        for member in members(study.store.study)
+    ]
 
 
 def _failures(study: Study, most: int = 3) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from geosearch.address import alone
 from geosearch.errors import GeosearchError
-from geosearch.search.crew import SEARCH, WORKER, Crew, signed_on
+from geosearch.search.crew import SEARCH, WORKER, Crew, roster
 from geosearch.search.objective import end_with
 from geosearch.search.race import best_of
 from geosearch.search.run import Search
@@ -31,7 +31,7 @@ PATIENCE = 10.0  # seconds that those who sign on at a SQLite file at once wait 
 def at_work(store: StudyStore, workers: int) -> Iterator[Crew | None]:
     """A search's place: alone in a SQLite file that nobody else works at (None), else among others."""
     with alone(store.url):
-        if sqlite_path(store.url) and not workers and not signed_on(store.study):
+        if sqlite_path(store.url) and not workers and not roster(store.study):
             yield None
             return
         crew = Crew.join(store.study, SEARCH)

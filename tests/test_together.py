@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from geosearch.cli import main
 from geosearch.errors import GeosearchError, StorageError
 from geosearch.pipeline import Study
 from geosearch.search.crew import SEARCH
+from geosearch.status import status_text
 from geosearch.together import Helpers, at_work, joined, search_among
 
 
@@ -33,6 +35,15 @@ def test_a_search_is_alone_in_a_sqlite_file_until_somebody_joins(tmp_path, monke
         assert crew is not None
     with at_work(store, workers=2) as crew, joined(store):
         assert crew.leads(SEARCH)
+
+
+def test_status_tells_who_is_at_work(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = Study.open(tiny_file(tmp_path), storage=f"journal:{tmp_path / 'study.journal'}")
+    with joined(study.store):
+        assert f"at work   worker on {socket.gethostname()}, process {os.getpid()}" in status_text(study)
+        assert [member["trials"] for member in study.status()["workers"]] == [()]
+    assert "at work" not in status_text(study)
 
 
 def test_in_a_journal_nobody_is_alone(tmp_path):

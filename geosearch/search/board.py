@@ -12,7 +12,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.geodesic.simplex import Weights
-from geosearch.search.crew import Crew
+from geosearch.search.crew import Crew, gone, roster
 from geosearch.search.run import Search
 from geosearch.search.sampler import Given
 from geosearch.search.store import StudyStore, given_up, place_of
@@ -125,6 +125,37 @@ class Board:
     def _losses(self) -> Counter[tuple[int, int]]:
         failed = self.search.store.study.get_trials(deepcopy=False, states=(TrialState.FAIL,))
         return Counter(place_of(trial) for trial in failed if trial.user_attrs.get(_OWNER) is not None)
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody at work on a study, as status tells it.
+
+    Attributes:
+        role: "search" (goes on to finalists and confirmation) or "worker".
+        host, pid: machine and process.
+        trials: numbers of what it is evaluating.
+    """
+
+    role: str
+    host: str
+    pid: int
+    trials: tuple[int, ...]
+
+
+def members(study: optuna.Study) -> tuple[Member, ...]:
+    """Who has signed on and has not surely ended; somebody on another machine may be dead for up to a minute."""
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return tuple(
+        Member(
+            card.user_attrs["role"],
+            at["host"],
+            at["pid"],
+            tuple(trial.number for trial in running if trial.user_attrs.get(_OWNER) == card.number),
+        )
+        for card in roster(study)
+        if not gone(at := card.user_attrs["at"])
+    )
 
 
 def _draft(store: StudyStore) -> StudyStore:

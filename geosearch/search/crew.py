@@ -134,13 +134,13 @@ def crew_name(study: str) -> str:
     return f"{study}/workers"
 
 
-def signed_on(study: optuna.Study) -> bool:
-    """Whether anyone is on the study's list, dead or alive."""
+def roster(study: optuna.Study) -> list[FrozenTrial]:
+    """Whoever is on the study's list, first come first; the dead too, until somebody at work strikes them off."""
     storage, name = study._storage, crew_name(study.study_name)
     if name not in optuna.get_all_study_names(storage):
-        return False
+        return []
     own = optuna.load_study(study_name=name, storage=storage)
-    return bool(own.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+    return own.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
 def whereabouts() -> dict[str, Any]:

@@ -9,11 +9,11 @@ from itertools import count
 
 import optuna
 import pytest
-from generators.crews import BUDGET, beside, essence, silent_member, toy_search, work
+from generators.crews import BUDGET, ELSEWHERE, beside, essence, silent_member, toy_search, work
 from generators.searches import FakeObjective
 from optuna.trial import TrialState
 
-from geosearch.search.board import LOSSES, Board
+from geosearch.search.board import LOSSES, Board, members
 from geosearch.search.storages import storage_at
 
 STORAGES = ("sqlite", "journal", "postgresql", "grpc")
@@ -117,6 +117,17 @@ def test_one_proposal_is_claimed_by_one_worker(url):
     for thread in threads:
         thread.join()
     assert sorted(number for numbers in claims for number in numbers) == [0, 1, 2]
+
+
+def test_who_is_at_work_and_on_what(url):
+    search = toy_search(url)
+    assert members(search.store.study) == ()
+    first, second = silent_member(search), silent_member(search)
+    Board(search, first).publish()
+    claimed = Board(search, second).claim(2)
+    idle, busy = members(search.store.study)
+    assert (idle.role, idle.host, idle.pid, idle.trials) == ("worker", ELSEWHERE["host"], ELSEWHERE["pid"], ())
+    assert busy.trials == tuple(trial.number for trial, _ in claimed)
 
 
 def test_a_leader_that_dies_between_two_pins_changes_nothing(journal, alone, monkeypatch):

@@ -10,7 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from geosearch.search.crew import SEARCH, Crew, Pulse, Watch, gone, signed_on, whereabouts
+from geosearch.search.crew import SEARCH, Crew, Pulse, Watch, gone, roster, whereabouts
 
 SLOW = Pulse(interval=30, grace=60)
 
@@ -29,15 +29,15 @@ def test_the_first_to_sign_on_leads_and_the_next_when_it_leaves(study):
             assert second.leads(SEARCH)
         time.sleep(0.05)
         assert second.leads()
-    assert not signed_on(study)
+    assert not roster(study)
 
 
 def test_who_leaves_by_an_error_is_off_the_list(study):
     crew = Crew.join(study, pulse=SLOW)
-    assert signed_on(study)
+    assert len(roster(study)) == 1
     with pytest.raises(KeyboardInterrupt), crew:
         raise KeyboardInterrupt
-    assert not signed_on(study)
+    assert not roster(study)
 
 
 def test_a_heart_that_stands_still_is_struck_off_and_one_that_beats_is_not(study):
