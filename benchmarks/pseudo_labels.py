@@ -109,6 +109,22 @@ def relabelled(prepared: Prepared, labels: np.ndarray, target: str, seed: int) -
     )
 
 
+def table(lines: list[dict[str, Any]]) -> list[str]:
+    """Markdown: for every way, the right labels and the test error (head only, cloud at the projection), by target."""
+    targets = list(dict.fromkeys(line["asked"]["target"] for line in lines))
+    rows = ["| labels | " + " | ".join(targets) + " | seconds |", "| --- " * (2 + len(targets)) + "|"]
+    for way in WAYS:
+        cells, seconds = [], []
+        for target in targets:
+            found = [line for line in lines if {"target": target, "labels": way}.items() <= line["asked"].items()]
+            seconds += [line["seconds"] for line in found]
+            right = 100 * np.mean([line["accuracy"] for line in found])
+            errors = [100 * np.mean([line["errors"][row]["head-only"] for line in found]) for row in (CLOUD, POOLED)]
+            cells.append(f"{right:.0f}; {errors[0]:.1f}, {errors[1]:.1f}" if found else "")
+        rows.append(f"| {way} | " + " | ".join(cells) + f" | {np.median(seconds):.0f} |")
+    return rows if lines else []
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--targets", nargs="+", default=list(GREY))

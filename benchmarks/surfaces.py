@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from lines import Lines
 from mixtures import DATA, study_file
+from scipy.stats import kendalltau
 
 from geosearch import seeds
 from geosearch.assemble import objective_of
@@ -94,6 +95,37 @@ def gram(shelf: str, seed: int) -> dict[str, Any]:
     """The hull's Gram matrices, all that a sampler knows of it."""
     hull = ground(shelf, seed)[0].hull
     return {"gram": hull.gram.tolist(), "gram_random": hull.gram_random.tolist()}
+
+
+def over_grid(lines: list[dict[str, Any]], shelf: str, field: str, concentration: float = 2.0) -> np.ndarray:
+    """What was found over the triangle of a shelf of three: (seeds, 66), for the seeds that have all of it."""
+    found: dict[int, dict[int, float]] = {}
+    for line in lines:
+        asked = line["asked"]
+        if asked["shelf"] == shelf and asked["concentration"] == str(concentration):
+            found.setdefault(asked["seed"], {})[asked["mixture"]] = line[field]
+    return np.array([[row[i] for i in range(len(GRID))] for row in found.values() if len(row) == len(GRID)])
+
+
+def table(lines: list[dict[str, Any]]) -> list[str]:
+    """Markdown: how scores rank the 66 mixtures of every triangle, Kendall's tau with the test error; and the noise."""
+    names = {"closed_form": "closed form", "otdd": "held-out OTDD", "validation": "objective"}
+    rows = ["| target, sources | " + " | ".join(names.values()) + " | another seed's error | spread / noise, points |"]
+    rows.append("| --- " * (3 + len(names)) + "|")
+    for shelf in (name for name in SHELVES if name.endswith("/3")):
+        errors = 100 * over_grid(lines, shelf, "error")
+        if len(errors) < 2:
+            continue
+        taus = [
+            np.mean([kendalltau(*pair).statistic for pair in zip(over_grid(lines, shelf, name), errors, strict=True)])
+            for name in names
+        ]
+        again = kendalltau(errors[0], errors[1]).statistic
+        noise = float(np.std(errors[0] - errors[1] - (errors[0] - errors[1]).mean(), ddof=1) / np.sqrt(2))
+        target, sources = shelf.split("/")[0], ", ".join(SHELVES[shelf])
+        cells = " | ".join(f"{tau:+.2f}" for tau in (*taus, again))
+        rows.append(f"| {target}: {sources} | {cells} | {errors.mean(0).std(ddof=1):.1f} / {noise:.1f} |")
+    return rows if len(rows) > 2 else []
 
 
 def main() -> None:

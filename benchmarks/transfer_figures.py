@@ -13,12 +13,12 @@ from contest import SHOTS as CONTEST_SHOTS
 from lines import Lines
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from mixtures import LONG, MIXTURES, SHORT
+from mixtures import LONG, MIXTURES
 from predictors import agreements
 from regimes import ADAPTATIONS, SHOTS, STEPS, regime
 from scipy.stats import kendalltau
 from standings import read, standings
-from surfaces import GRID, PARTS, SHELVES
+from surfaces import GRID, PARTS, SHELVES, over_grid
 
 from geosearch.report import style
 from geosearch.search.baselines import CLOUD, MIXUP, POOLED, PROJECTION, UNIFORM
@@ -105,22 +105,15 @@ def correlation() -> Figure:
 
 
 def ternary() -> Figure:
-    """Distance and error over the same triangle, for each target."""
+    """Distance, objective and error over the same triangle, for each target."""
     lines = Lines(DATA / "surfaces.jsonl").all()
-    figure = Figure(figsize=(WIDE, 3.1 * len(TERNARY)), layout="constrained")
-    for axes_row, shelf in zip(figure.subplots(len(TERNARY), 2), TERNARY, strict=True):
-        for axes, field, title in zip(
-            axes_row, ("otdd", "error"), ("held-out OTDD", f"test error after {SHORT} steps, %"), strict=True
-        ):
-            values = np.array([_mean(lines, shelf, index, field) for index in range(len(GRID))])
-            values = 100 * values if field == "error" else values
+    titles = {"otdd": "held-out OTDD", "validation": "objective", "error": "test error, %"}
+    figure = Figure(figsize=(1.25 * WIDE, 3.1 * len(TERNARY)), layout="constrained")
+    for axes_row, shelf in zip(figure.subplots(len(TERNARY), len(titles)), TERNARY, strict=True):
+        for axes, (field, title) in zip(axes_row, titles.items(), strict=True):
+            values = over_grid(lines, shelf, field).mean(0) * (100 if field == "error" else 1)
             _triangle(axes, values, SHELVES[shelf], f"{shelf.split('/')[0]}: {title}", figure)
     return figure
-
-
-def _mean(lines: list[dict], shelf: str, index: int, field: str) -> float:
-    asked = {"shelf": shelf, "mixture": index, "concentration": "2.0"}
-    return float(np.mean([line[field] for line in lines if asked.items() <= line["asked"].items()]))
 
 
 def _triangle(axes: Axes, values: np.ndarray, sources: tuple[str, ...], title: str, figure: Figure) -> None:

@@ -13,8 +13,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import colour
 import predictors
+import pseudo_labels
 import regimes
+import surfaces
 from contest import FOLDER, SHOTS, TARGETS
 from lines import Lines
 from mixtures import LONG
@@ -32,6 +35,9 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "regimes all lengths", lambda: regimes.table(lines, targets)
     yield "predictors", lambda: predictors.table(FOLDER)
     yield "predictors gains", lambda: [f"- {line}" for line in predictors.gains(FOLDER)]
+    yield "pseudo-labels", lambda: pseudo_labels.table(Lines(FOLDER / "pseudo_labels.jsonl").all())
+    yield "surfaces", lambda: surfaces.table(Lines(FOLDER / "surfaces.jsonl").all())
+    yield "colour", lambda: colour.table(Lines(FOLDER / "colour.jsonl").all())
     for shots in SHOTS:
         for adaptation in ADAPTATIONS:
             yield f"contest {shots} {adaptation}", partial(contest, shots, adaptation)

@@ -171,6 +171,11 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
             )
         else:
             found.append("after full fine-tuning the choice of data matters less than with frozen features")
+    if file.recolour and file.recipe.recolour is None:
+        found.append(
+            "images in colour are recoloured in training: right where shape tells the classes apart (digits, signs); "
+            "on photographs set recipe.recolour = 0 (reports/transfer.md)"
+        )
     if parts["test_size"] < 500:
         found.append(f"only {parts['test_size']} test images: small differences will be ties")
     if file.confirm.seeds < 3:

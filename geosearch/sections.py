@@ -271,7 +271,7 @@ class RecipeSection(Section):
         ge=0,
         le=1,
         description="Augmentation: how far black and white may move in every channel. Left out: 1 where images have "
-        "three channels, 0 where they have one.",
+        "three channels, 0 where they have one. On photographs 0 is better.",
     )
     device: Literal["cpu", "cuda", "auto"] = Field("auto", description="Where networks are trained.")
 

@@ -28,3 +28,10 @@ def test_fewer_shots_get_the_milder_note(tmp_path):
 
 def test_frozen_features_get_neither(tmp_path):
     assert "matters less" not in advice(tmp_path, recipe_adaptation="ridge", domain_shots=3)
+
+
+def test_colour_images_get_a_word_on_recolouring_unless_the_file_speaks_of_it(tmp_path):
+    said = "on photographs set recipe.recolour = 0"
+    assert said in advice(tmp_path, domain_channels=3)
+    assert said not in advice(tmp_path, domain_channels=3, recipe_recolour=1.0)
+    assert said not in advice(tmp_path)
