@@ -65,7 +65,7 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
                 for row in ROWS
             ]
             rows.append(f"| {target} | {recolour:g} | {right:.0f} | " + " | ".join(cells) + " |")
-    return rows if lines else []
+    return rows if len(rows) > 2 else []
 
 
 def value(line: dict[str, Any], row: str, adaptation: str) -> float:

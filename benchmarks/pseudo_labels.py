@@ -111,6 +111,8 @@ def relabelled(prepared: Prepared, labels: np.ndarray, target: str, seed: int) -
 
 def table(lines: list[dict[str, Any]]) -> list[str]:
     """Markdown: for every way, the right labels and the test error (head only, cloud at the projection), by target."""
+    if not lines:
+        return []
     targets = list(dict.fromkeys(line["asked"]["target"] for line in lines))
     rows = ["| labels | " + " | ".join(targets) + " | seconds |", "| --- " * (2 + len(targets)) + "|"]
     for way in WAYS:
@@ -122,7 +124,7 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
             errors = [100 * np.mean([line["errors"][row]["head-only"] for line in found]) for row in (CLOUD, POOLED)]
             cells.append(f"{right:.0f}; {errors[0]:.1f}, {errors[1]:.1f}" if found else "")
         rows.append(f"| {way} | " + " | ".join(cells) + f" | {np.median(seconds):.0f} |")
-    return rows if lines else []
+    return rows
 
 
 def main() -> None:
