@@ -30,12 +30,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GeosearchError as error:
         print(f"geosearch: {error}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        print(
+            "geosearch: the machine ran out of memory; lower domain.size, domain.reference, domain.samples or "
+            "recipe.batch, or let fewer processes run ('geosearch check' estimates what a study needs). What was "
+            "finished is kept: the same command goes on",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt as request:
         print("\ngeosearch: stopped; run the same command again to go on where it was", file=sys.stderr)
         return 143 if isinstance(request, Terminated) else 130
     except BrokenPipeError:
         return 0
     return 0
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """NumPy says MemoryError, torch says RuntimeError, or a child of it of its own."""
+    said = ("OutOfMemoryError", "can't allocate memory")
+    return isinstance(error, MemoryError) or type(error).__name__ == said[0] or said[1] in str(error)
 
 
 def _search(options: argparse.Namespace) -> None:

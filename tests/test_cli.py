@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from generators.sets import blobs
 from generators.studies import tiny, write_toml
 
@@ -250,3 +251,32 @@ def test_every_command_explains_itself(command, capsys):
         main([command, "--help"])
     assert ended.value.code == 0
     assert "usage: geosearch" in capsys.readouterr().out
+
+
+def too_much_for_numpy() -> None:
+    np.empty(1 << 58)
+
+
+def too_much_for_torch() -> None:
+    torch.empty(1 << 58)
+
+
+def too_much_for_a_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+
+@pytest.mark.parametrize("allocate", [too_much_for_numpy, too_much_for_torch, too_much_for_a_gpu])
+def test_a_machine_that_runs_out_of_memory_before_the_first_trial_is_told_so(run, tmp_path, monkeypatch, allocate):
+    monkeypatch.setattr("geosearch.pipeline.prepare", lambda *_: allocate())
+    code, _, err = run("search", write_toml(tmp_path / "tiny.toml", tiny(tmp_path)))
+    assert code == 2
+    assert err.startswith("geosearch: the machine ran out of memory; lower domain.size")
+
+
+def test_an_error_of_our_own_is_not_taken_for_want_of_memory(run, tmp_path, monkeypatch):
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("geosearch.pipeline.prepare", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run("search", write_toml(tmp_path / "tiny.toml", tiny(tmp_path)))
