@@ -26,6 +26,7 @@ from geosearch.cache import Cache, content_key
 from geosearch.domain.embed import PCA, Embedding, Encoder, Pixels, TorchvisionBackbone
 from geosearch.domain.fewshot import Target, cut_target
 from geosearch.domain.shelf import Shelf, load_shelf
+from geosearch.engine import in_processes, one_thread
 from geosearch.evaluate.adaptation import RidgeHead
 from geosearch.evaluate.ledger import Evaluation, Ledger
 from geosearch.evaluate.recipe import Recipe
@@ -34,7 +35,6 @@ from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import Anchors, build_anchors
 from geosearch.geodesic.mixture import Mixture, shares_of
 from geosearch.geodesic.simplex import Weights
-from geosearch.search.objective import in_processes, one_thread
 from geosearch.search.proxy import trust
 from geosearch.transport.labels import ExactLabels, GaussianLabels, LabelDistance, MeanLabels, label_vectors
 from geosearch.transport.solve import exact_value

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geosearch.search.objective import in_processes
+from geosearch.engine import in_processes
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from geosearch.cache import Cache
 from geosearch.domain.dataset import balanced_rows
 from geosearch.domain.fewshot import Target, cut_target
 from geosearch.domain.shelf import load_shelf
+from geosearch.engine import in_processes, one_thread
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.geodesic.anchors import Anchors, build_anchors
@@ -32,7 +33,6 @@ from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixing_space import MixingSpace, PixelSpace
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
-from geosearch.search.objective import in_processes, one_thread
 from geosearch.transport.solve import exact_value
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[2] / "shared" / "data"))

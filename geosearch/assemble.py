@@ -5,6 +5,7 @@ from __future__ import annotations
 from geosearch.address import resolve
 from geosearch.cache import Cache
 from geosearch.domain.dataset import LabelledSet
+from geosearch.engine import one_thread
 from geosearch.errors import InvalidOption
 from geosearch.evaluate.cross_validation import Judge
 from geosearch.evaluate.episodes import Episodes
@@ -18,7 +19,7 @@ from geosearch.progress import Progress
 from geosearch.search.baselines import baselines, within
 from geosearch.search.confirm import Confirmer
 from geosearch.search.earlier import Earlier, Experience
-from geosearch.search.objective import Objective, one_thread
+from geosearch.search.objective import Objective
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions
 from geosearch.search.store import StudyStore
@@ -105,7 +106,7 @@ def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer
     """The confirmation with the long recipe; the run without pretraining is tuned on the shots here."""
     recipe = recipe_of(file).scaled(file.recipe.long_steps)
     with one_thread():
-        scratch = tuned(prepared.target.shots, recipe, file.study.seed)
+        scratch = tuned(prepared.target.shots, recipe, file.study.seed, jobs=file.search.jobs)
     return Confirmer(
         anchors=prepared.anchors,
         target=prepared.target,

@@ -17,13 +17,13 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.shelf import Shelf, load_shelf
 from geosearch.domain.unlabelled import Labelling, UnlabelledSet
+from geosearch.engine import one_thread
 from geosearch.errors import TooLarge
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.timing import pace
 from geosearch.options import labelling_of, limits_of, recipe_of
-from geosearch.search.objective import one_thread
 from geosearch.study_file import StudyFile
 from geosearch.transport.maps import Pair
 

@@ -1,19 +1,29 @@
-"""Engine: where evaluations, maps and label tables are computed, when not in processes of this machine."""
+"""Engine: where trainings, maps and label tables are computed: in processes of this machine, or on a cluster."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
-from joblib import parallel_config
+import torch
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
+from threadpoolctl import threadpool_limits
 
 from geosearch.errors import GeosearchError, InvalidOption
 
 TIMEOUT = 10.0  # seconds to wait for a scheduler
 _ENGINES = ("DaskDistributedBackend", "RayBackend")  # joblib's backends that leave this machine's own processes
+
+
+_WATCH = "geosearch-parent-watch"
 
 
 @contextmanager
@@ -49,6 +59,66 @@ def elsewhere() -> bool:
     """Whether calls of joblib leave this machine's own processes."""
     backend, _ = get_active_backend()
     return type(backend).__name__ in _ENGINES
+
+
+def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int) -> Iterable[Any]:
+    """Results of the calls in their order, each computed with one thread, so that numbers do not depend on `jobs`.
+
+    Within an `engine`, its workers compute them, as many at a time as there are.
+
+    Raises:
+        GeosearchError: a process was killed.
+    """
+    if elsewhere():
+        streams = getattr(get_active_backend()[0], "supports_return_generator", False)  # Ray's gives all at the end
+        workers = Parallel(n_jobs=-1, batch_size=1, return_as="generator" if streams else "list")
+        yield from workers(delayed(_single)(function, *arguments) for function, arguments in calls)
+    elif jobs == 1 or len(calls) <= 1:
+        for function, arguments in calls:
+            yield _single(function, *arguments)
+    else:
+        workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator")
+        try:
+            yield from workers(delayed(_in_child)(os.getpid(), function, arguments) for function, arguments in calls)
+        except TerminatedWorkerError as error:
+            raise GeosearchError(
+                "a training process was ended from outside, most likely for want of memory; nothing is lost: "
+                "lower search.jobs, or free some memory, and run the same command again"
+            ) from error
+
+
+def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    if not any(thread.name == _WATCH for thread in threading.enumerate()):
+        end_with(parent)
+    return _single(function, *arguments)
+
+
+def _single(function: Callable[..., Any], *arguments: Any) -> Any:
+    with one_thread():
+        return function(*arguments)
+
+
+def end_with(parent: int) -> None:
+    """Let this process leave when the search is gone: a killed search must not leave trainings behind."""
+    threading.Thread(target=_leave_with, args=(parent,), name=_WATCH, daemon=True).start()
+
+
+def _leave_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, whatever the machine offers: sums then do not depend on how they were split."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from geosearch.address import put_aside, resolve
 from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.cache import Cache
 from geosearch.curate.curated_mixture import curated
+from geosearch.engine import one_thread
 from geosearch.errors import InvalidOption
 from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
 from geosearch.options import search_space_of, space_of
@@ -20,7 +21,6 @@ from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
 from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.explain import explain
-from geosearch.search.objective import one_thread
 from geosearch.search.race import best_of, ties_of
 from geosearch.search.run import Search
 from geosearch.search.store import StudyStore, TrialFacts

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from geosearch.address import alone
+from geosearch.engine import end_with
 from geosearch.errors import GeosearchError
 from geosearch.search.crew import SEARCH, WORKER, Crew, roster
-from geosearch.search.objective import end_with
 from geosearch.search.race import best_of
 from geosearch.search.run import Search
 from geosearch.search.storages import kept_in_touch

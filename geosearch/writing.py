@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geosearch import seeds
+from geosearch.engine import one_thread
 from geosearch.evaluate.condensation import Condensation
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.synthesis import Synthesis
 from geosearch.provenance import card_of, of_condensed
-from geosearch.search.objective import one_thread
 from geosearch.search.store import TrialFacts
 from geosearch.synthesize.card import card
 from geosearch.synthesize.export import Streamable, Writer, write_mixture

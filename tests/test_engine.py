@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from generators.sets import blobs
 
 from geosearch.cache import Cache
 from geosearch.domain.embed import Pixels
-from geosearch.engine import elsewhere, engine
+from geosearch.engine import elsewhere, engine, in_processes
 from geosearch.errors import GeosearchError, InvalidOption
 from geosearch.evaluate.adaptation import RidgeHead
 from geosearch.evaluate.ledger import Ledger
@@ -20,7 +21,7 @@ from geosearch.evaluate.network import SmallConv
 from geosearch.evaluate.recipe import Recipe
 from geosearch.geodesic.anchors import build_anchors
 from geosearch.geodesic.simplex import Weights
-from geosearch.search.objective import Objective, in_processes
+from geosearch.search.objective import Objective
 
 
 def test_a_ray_cluster_that_is_not_there_is_said_so(monkeypatch):
@@ -106,6 +107,12 @@ def refuses(_: object) -> None:
 def test_an_error_there_is_the_same_error_here(cluster):
     with pytest.raises(InvalidOption, match=r"^expected this, got that$"), engine(cluster):
         list(in_processes([(refuses, (i,)) for i in range(2)], jobs=1))
+
+
+def test_a_process_that_is_killed_is_one_sentence():
+    calls = [(pow, (2, 3)), (signal.raise_signal, (signal.SIGKILL,))]
+    with pytest.raises(GeosearchError, match=r"ended from outside.*lower search\.jobs"):
+        list(in_processes(calls, jobs=2))
 
 
 def test_an_objective_says_how_large_it_is(tmp_path):

@@ -9,8 +9,10 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.domain.dataset import LabelledSet
+from geosearch.engine import in_processes
 from geosearch.evaluate.adaptation import NetworkPredictor, RidgeHead
-from geosearch.evaluate.cross_validation import Predictor, cross_validate
+from geosearch.evaluate.cross_validation import Predictor, error_of, stratified_folds
+from geosearch.evaluate.leave_one_out import one_hot
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.train import fine_tune
@@ -21,13 +23,14 @@ LABEL_SMOOTHING = 0.1
 FOLDS = 3
 
 
-def tuned(shots: LabelledSet, recipe: Recipe, seed: int) -> Recipe:
+def tuned(shots: LabelledSet, recipe: Recipe, seed: int, *, jobs: int = 1) -> Recipe:
     """The recipe with the steps and learning rate that cross-validation on the shots likes best.
 
     Choosing among numbers of steps is the early stop: no image is spared from the final training to watch it.
     The longest has half as many steps again as the recipe, about what pretraining and fine-tuning take together.
     Where the recipe recolours images, so that grey sources may serve, the middle choice is tried without that too.
-    With a single shot of a class nothing can be left out, and the middle choice is taken.
+    With a single shot of a class nothing can be left out, and the middle choice is taken. The trainings are spread over
+    `jobs` processes, which changes no number.
     """
     base = replace(recipe, batch=BATCH, label_smoothing=LABEL_SMOOTHING)
     recipes = [
@@ -39,10 +42,21 @@ def tuned(shots: LabelledSet, recipe: Recipe, seed: int) -> Recipe:
         recipes.append(replace(middle, augmentation=replace(middle.augmentation, recolour=0.0)))
     if int(np.bincount(shots.labels, minlength=len(shots.classes)).min()) < 2:
         return recipes[len(CHOICES) // 2]
-    return min(
-        recipes,
-        key=lambda one: cross_validate(lambda part: few_shot(part, one, seed), shots, FOLDS, seed).squared_error,
-    )
+    parts = list(stratified_folds(shots.labels, FOLDS, seeds.stream(seed, "folds")))
+    calls = [(_predicted, (shots, fitted, left_out, one, seed)) for one in recipes for fitted, left_out in parts]
+    found = iter(in_processes(calls, jobs))
+    target, errors = one_hot(shots.labels, len(shots.classes)), []
+    for _ in recipes:
+        prediction = np.empty_like(target)
+        for _, left_out in parts:
+            prediction[left_out] = next(found)
+        errors.append(error_of(prediction, target).squared_error)
+    return recipes[int(np.argmin(errors))]
+
+
+def _predicted(shots: LabelledSet, fitted: np.ndarray, left_out: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+    """Class scores of some shots by a network that was trained on others."""
+    return few_shot(shots.take(fitted), recipe, seed).predict(shots.images[left_out])
 
 
 def few_shot(shots: LabelledSet, recipe: Recipe, seed: int) -> Predictor:

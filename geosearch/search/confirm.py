@@ -11,6 +11,7 @@ import numpy as np
 from geosearch import seeds
 from geosearch.cache import Cache, content_key
 from geosearch.domain.fewshot import Target
+from geosearch.engine import in_processes
 from geosearch.evaluate.adaptation import Adaptation, FineTune
 from geosearch.evaluate.few_shot import few_shot, few_shot_ridge
 from geosearch.evaluate.recipe import Recipe
@@ -19,7 +20,6 @@ from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.progress import Progress
-from geosearch.search.objective import in_processes
 from geosearch.search.verdict import BEST, CURATED, NO_PRETRAINING, Confirmation, Row
 
 

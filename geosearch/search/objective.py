@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import extract_tb
-from typing import TYPE_CHECKING
 
 import torch
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-from joblib.parallel import get_active_backend
-from threadpoolctl import threadpool_limits
 
 from geosearch import seeds
 from geosearch.cache import content_key
 from geosearch.domain.dataset import LabelledSet
-from geosearch.engine import elsewhere
+from geosearch.engine import in_processes
 from geosearch.errors import GeosearchError, InvalidOption, TrainingFailed
 from geosearch.evaluate.cross_validation import Judge
 from geosearch.evaluate.ledger import Evaluation, Ledger
@@ -30,13 +22,6 @@ from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
-
-_WATCH = "geosearch-parent-watch"
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,52 +108,7 @@ class Objective:
         Raises:
             GeosearchError: a process was killed.
         """
-        try:
-            return list(in_processes([(_attempt, (self, *call)) for call in calls], jobs))
-        except TerminatedWorkerError as error:
-            raise GeosearchError(
-                "a training process was ended from outside, most likely for want of memory; nothing is lost: "
-                "lower search.jobs, or free some memory, and run the same command again"
-            ) from error
-
-
-def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int) -> Iterable[Any]:
-    """Results of the calls in their order, each computed with one thread, so that numbers do not depend on `jobs`.
-
-    Within an `engine`, its workers compute them, as many at a time as there are.
-    """
-    if elsewhere():
-        streams = getattr(get_active_backend()[0], "supports_return_generator", False)  # Ray's gives all at the end
-        workers = Parallel(n_jobs=-1, batch_size=1, return_as="generator" if streams else "list")
-        yield from workers(delayed(_single)(function, *arguments) for function, arguments in calls)
-    elif jobs == 1 or len(calls) <= 1:
-        for function, arguments in calls:
-            yield _single(function, *arguments)
-    else:
-        workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator")
-        yield from workers(delayed(_in_child)(os.getpid(), function, arguments) for function, arguments in calls)
-
-
-def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    if not any(thread.name == _WATCH for thread in threading.enumerate()):
-        end_with(parent)
-    return _single(function, *arguments)
-
-
-def _single(function: Callable[..., Any], *arguments: Any) -> Any:
-    with one_thread():
-        return function(*arguments)
-
-
-def end_with(parent: int) -> None:
-    """Let this process leave when the search is gone: a killed search must not leave trainings behind."""
-    threading.Thread(target=_leave_with, args=(parent,), name=_WATCH, daemon=True).start()
-
-
-def _leave_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+        return list(in_processes([(_attempt, (self, *call)) for call in calls], jobs))
 
 
 def _attempt(objective: Objective, weights: Weights, steps: int | None, repeat: int) -> Evaluation | TrainingFailed:
@@ -190,15 +130,3 @@ def _reason(error: Exception) -> str:
     place = extract_tb(error.__traceback__)[-1]
     said = str(error).strip().splitlines()
     return f"{type(error).__name__}: {said[0] if said else 'no message'} ({Path(place.filename).name}:{place.lineno})"
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread, whatever the machine offers: sums then do not depend on how they were split."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)

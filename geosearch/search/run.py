@@ -21,6 +21,7 @@ import optuna
 from optuna.trial import TrialState
 
 from geosearch import seeds
+from geosearch.engine import one_thread
 from geosearch.errors import GeosearchError, TrainingFailed
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
@@ -28,7 +29,7 @@ from geosearch.progress import Progress
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.earlier import Experience
 from geosearch.search.mixture_sampler import alike, neighbour
-from geosearch.search.objective import Objective, one_thread
+from geosearch.search.objective import Objective
 from geosearch.search.promotion import share_to_train
 from geosearch.search.proxy import HeldOut, Trust, trust
 from geosearch.search.pruner import PROXY_RUNG, RungPruner

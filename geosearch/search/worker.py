@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 
+from geosearch.engine import one_thread
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.board import Board
 from geosearch.search.crew import SEARCH, Crew
-from geosearch.search.objective import one_thread
 from geosearch.search.run import Search
 
 SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a board with nothing on it

@@ -24,6 +24,10 @@ def test_the_tuned_recipe_is_one_of_the_choices_and_learns(recipe, shots, test_p
     assert error(few_shot(shots, chosen, 0), test_part) < 0.2
 
 
+def test_more_processes_choose_the_same(recipe, shots):
+    assert tuned(shots, recipe, 0, jobs=2) == tuned(shots, recipe, 0)
+
+
 def test_a_single_shot_of_a_class_takes_the_middle_choice(recipe):
     assert tuned(blobs("one", 4, 1), recipe, 0).steps == round(recipe.steps * CHOICES[1][0])
 

@@ -102,15 +102,6 @@ def test_a_gpu_out_of_memory_gets_half_the_batch_once(objective, monkeypatch):
     assert isinstance(result, TrainingFailed)
 
 
-def test_a_training_process_that_is_killed_is_one_sentence(objective, monkeypatch):
-    def killed(*_):
-        raise module.TerminatedWorkerError("A worker process managed by the executor was unexpectedly terminated")
-
-    monkeypatch.setattr(module, "in_processes", killed)
-    with pytest.raises(GeosearchError, match=r"lower search\.jobs"):
-        objective.many([(HERE, None, 0)], jobs=2)
-
-
 @dataclass
 class Failing(FakeObjective):
     """Fails at mixtures of one kind, each time it is asked."""
