@@ -21,8 +21,6 @@ from geosearch.errors import GeosearchError, InvalidOption
 
 TIMEOUT = 10.0  # seconds to wait for a scheduler
 _ENGINES = ("DaskDistributedBackend", "RayBackend")  # joblib's backends that leave this machine's own processes
-
-
 _WATCH = "geosearch-parent-watch"
 
 
@@ -164,7 +162,7 @@ def _ray() -> Iterator[None]:
         with parallel_config("ray"):
             yield
     except ray.exceptions.RayTaskError as error:
-        raise error.cause from None  # what went wrong itself, not the story of where
+        raise error.cause or error from None  # what went wrong itself, not the story of where
     except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.ObjectLostError) as error:
         raise GeosearchError(
             f"the Ray cluster lost its workers: {error}; nothing that was told is lost: run the same command again"
