@@ -28,10 +28,12 @@ from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.pseudo_labels import nearest
 from geosearch.evaluate.few_shot import few_shot
 from geosearch.evaluate.recipe import NO_AUGMENTATION
+from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.options import recipe_of
 from geosearch.pipeline import Study
 from geosearch.search.confirm import Confirmer
+from geosearch.search.variants import Plain
 from geosearch.study_file import StudyFile
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
@@ -120,7 +122,8 @@ def dear_row(target: str, seed: int, shots: int, row: str, folder: Path, quick: 
 
 def confirmed(confirmer: Confirmer, weights: Weights | None, number: int) -> dict[str, float]:
     """Test errors in [0, 1] of one mixture, or of no pretraining, as the study's own confirmation has them."""
-    predicted, _ = confirmer.predictions(weights, number)
+    candidate = Plain(Mixture(confirmer.anchors, weights)) if weights else None
+    predicted, _ = confirmer.predictions(candidate, number)
     truth = confirmer.target.test_labels.reveal()
     return {name: float((classes != truth).mean()) for name, classes in predicted.items()}
 

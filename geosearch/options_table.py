@@ -25,6 +25,8 @@ def _toml(value: Any) -> str:
         return "left out"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(one) for one in value)}]"
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 

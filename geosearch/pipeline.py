@@ -12,7 +12,6 @@ from typing import Any
 from geosearch.address import put_aside, resolve
 from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.cache import Cache
-from geosearch.curate.curated_mixture import curated
 from geosearch.engine import one_thread
 from geosearch.errors import InvalidOption
 from geosearch.geodesic.mixing_space import MixingSpace, OwnSpace
@@ -242,14 +241,13 @@ class Study:
 
     def _confirm(self) -> Confirmation:
         file, best, prepared = self.file, self.best, self.prepared
-        asked = {"trial": best.number, "seeds": file.confirm.seeds, **({"curate": True} if file.confirm.curate else {})}
+        asked: dict[str, Any] = {"trial": best.number, "seeds": file.confirm.seeds}
+        asked |= {"variants": list(file.confirm.variants)} if file.confirm.variants else {}
         known = self.confirmation
         if known is not None and self.store.recall("confirmed") == asked:
             return known
         self.progress.event("stage", name="confirmation on the test part")
         start = time.perf_counter()
-        with one_thread():
-            mended = curated(prepared.anchors, best.point, prepared.target.shots) if file.confirm.curate else None
         confirmation = confirmer_of(file, prepared, self.cache).run(
             best.point,
             baselines_of(prepared),
@@ -258,7 +256,7 @@ class Study:
             seed=file.study.seed,
             jobs=file.search.jobs,
             progress=self.progress,
-            curated=mended,
+            variants=file.confirm.variants,
         )
         self.store.remember("confirmation", confirmation.to_json())
         self.store.remember("confirmed", asked)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+One = TypeVar("One")
+Listed = Annotated[tuple[One, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -35,7 +37,7 @@ class DomainSection(Section):
     """[domain]"""
 
     target: str = Field(description="The set to do well on, e.g. 'digits', 'npz:PATH', 'torchvision:MNIST'.")
-    sources: tuple[str, ...] = Field(
+    sources: Listed[str] = Field(
         min_length=2, description="The shelf: sets to pretrain on, at least two, none of them the target."
     )
     shots: int = Field(5, ge=1, description="Labelled target images per class.")
@@ -70,11 +72,6 @@ class DomainSection(Section):
         """What `load_shelf` asks for, but the seed and the labelling."""
         others = {"shots", "reference", "held_out", "test", "pseudo_labels", "labels", "label_count"}
         return self.model_dump(exclude=others)
-
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
     @model_validator(mode="after")
     def _apart(self) -> DomainSection:
@@ -138,7 +135,7 @@ class SearchSection(Section):
         description="Who proposes mixtures: 'hull' is a Gaussian process on their geometry, 'regression' "
         "works as RegMix does, the others are Optuna's.",
     )
-    earlier: tuple[str, ...] = Field(
+    earlier: Listed[str] = Field(
         (),
         description="Studies of other targets over the same sources (names, databases, addresses), whose evaluations "
         "the sampler 'hull' starts from; each counts as far as it agrees with this study's own.",
@@ -149,7 +146,11 @@ class SearchSection(Section):
         description="Proposals per round, evaluated side by side; fixes the numbers. As many as there are workers.",
     )
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
-    prune: bool = Field(True, description="Let a held-out OTDD that agrees with the evaluations stop trials.")
+    prune: bool = Field(
+        True,
+        description="Let the held-out OTDD lead the sampler 'hull', and stop trials while it agrees with the "
+        "evaluations.",
+    )
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
     finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe.")
     repeats: int = Field(
@@ -161,22 +162,12 @@ class SearchSection(Section):
         "`grpc://HOST:PORT`; sqlite:///studies/<name>.db if left out.",
     )
 
-    @field_validator("earlier", mode="before")
-    @classmethod
-    def _tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
-
 
 class GroupSection(Section):
     """[[limits.groups]]"""
 
-    sources: tuple[str, ...] = Field(min_length=1, description="Sources as in domain.sources, e.g. of one licence.")
+    sources: Listed[str] = Field(min_length=1, description="Sources as in domain.sources, e.g. of one licence.")
     cap: float = Field(ge=0, le=1, description="Largest weight of all of them together.")
-
-    @field_validator("sources", mode="before")
-    @classmethod
-    def _tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
 
 class LimitsSection(Section):
@@ -184,15 +175,10 @@ class LimitsSection(Section):
 
     floors: dict[str, float] = Field({}, description='Source -> least weight, e.g. `{ "npz:own.npz" = 0.1 }`.')
     caps: dict[str, float] = Field({}, description="Source -> largest weight.")
-    groups: tuple[GroupSection, ...] = Field(
+    groups: Listed[GroupSection] = Field(
         (), description='Caps on sources together, e.g. `[{ sources = ["digits", "npz:own.npz"], cap = 0.3 }]`.'
     )
     most: int | None = Field(None, ge=1, description="Most sources in a mixture.")
-
-    @field_validator("groups", mode="before")
-    @classmethod
-    def _tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
     @property
     def named(self) -> set[str]:
@@ -282,7 +268,17 @@ class ConfirmSection(Section):
     seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
     explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
-    curate: bool = Field(
-        False,
-        description="A further row: the best mixture without the anchor rows that harm the shots' leave-one-out error.",
+    variants: Listed[Literal["curated", "condensed", "reweighted"]] = Field(
+        (),
+        description="Further rows, other ways to train on the best mixture: without the anchor rows that harm the "
+        "shots ('curated'), on 50 learned images a class ('condensed'), weighed by meta-gradient ('reweighted').",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _formerly(cls, data: Any) -> Any:
+        """`curate = true` is what studies of earlier versions hold."""
+        if isinstance(data, dict) and isinstance(data.get("curate"), bool):
+            asked = data.get("variants", ["curated"] * data["curate"])
+            return {key: value for key, value in data.items() if key != "curate"} | {"variants": asked}
+        return data

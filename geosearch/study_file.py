@@ -75,5 +75,5 @@ _FREE = {
     "confirm.seeds",
     "confirm.explain",
     "confirm.export",
-    "confirm.curate",
+    "confirm.variants",
 }  # settings that may change between two runs of one study

@@ -17,7 +17,7 @@ from geosearch.geodesic.synthesis import Synthesis
 from geosearch.options import recipe_of
 from geosearch.pipeline import Study
 from geosearch.progress import Sentences
-from geosearch.search.verdict import CURATED
+from geosearch.search.variants import NAMES
 from geosearch.study_file import StudyFile
 from geosearch.synthesize.export import NpzWriter
 
@@ -244,9 +244,11 @@ def test_every_choice_of_the_recipe_trains(tmp_path):
     assert all(weight.isfinite().all() for weight in network.parameters())
 
 
-def test_the_curated_mixture_joins_the_confirmation_when_asked(tmp_path):
+def test_variants_of_the_best_mixture_join_the_confirmation_when_asked(tmp_path):
     plain = tiny_file(tmp_path, confirm_seeds=1, search_evaluations=7)
-    asked = tiny_file(tmp_path, confirm_seeds=1, search_evaluations=7, confirm_curate=True)
+    asked = tiny_file(tmp_path, confirm_seeds=1, search_evaluations=7, confirm_variants=list(NAMES))
     assert asked.fingerprint == plain.fingerprint
-    names = [row.name for row in opened(tmp_path, asked).run().rows]
-    assert names[-1] == CURATED
+    confirmation = opened(tmp_path, asked).run()
+    assert [row.name for row in confirmation.rows[-len(NAMES) :]] == list(NAMES.values())
+    for name in NAMES.values():
+        assert f"the same mixture, {name.removeprefix('best mixture, ')}" in confirmation.verdict()

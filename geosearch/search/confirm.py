@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,12 @@ from geosearch.engine import in_processes
 from geosearch.evaluate.adaptation import Adaptation, FineTune
 from geosearch.evaluate.few_shot import few_shot, few_shot_ridge
 from geosearch.evaluate.recipe import Recipe
-from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.progress import Progress
-from geosearch.search.verdict import BEST, CURATED, NO_PRETRAINING, Confirmation, Row
+from geosearch.search.variants import NAMES, Candidate, Plain, variant
+from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +54,19 @@ class Confirmer:
         seed: int,
         jobs: int,
         progress: Progress,
-        curated: Mixture | None = None,
+        variants: Sequence[str] = (),
     ) -> Confirmation:
-        """Train every row with the same `count` seeds, so that differences are paired; `curated` is a row if given."""
-        candidates: dict[str, Weights | Mixture | None] = {BEST: best, **baselines, NO_PRETRAINING: None}
-        candidates |= {CURATED: curated} if curated else {}
+        """Train every row with the same `count` seeds, so that differences are paired; `variants` of the best mixture
+        are rows if asked for (`variants.NAMES`)."""
+        mixtures = {BEST: best, **baselines}
+        candidates: dict[str, Candidate | None] = {row: Plain(Mixture(self.anchors, a)) for row, a in mixtures.items()}
+        candidates[NO_PRETRAINING] = None
+        candidates |= {NAMES[name]: variant(name, self.anchors, best, self.target.shots) for name in variants}
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
         calls = [
-            (Confirmer.predictions, (self, weights, number)) for weights in candidates.values() for number in numbers
+            (Confirmer.predictions, (self, candidate, number))
+            for candidate in candidates.values()
+            for number in numbers
         ]
         truth = self.target.test_labels.reveal()
         errors: dict[str, dict[str, list[float]]] = {row: {name: [] for name in self.adaptations} for row in candidates}
@@ -82,29 +87,29 @@ class Confirmer:
         sources = self.anchors.sources
         return sum(array.nbytes for one in sources for array in (one.images, one.codes, one.labels, one.z))
 
-    def predictions(self, weights: Weights | Mixture | None, seed: int) -> tuple[dict[str, np.ndarray], float]:
+    def predictions(self, candidate: Candidate | None, seed: int) -> tuple[dict[str, np.ndarray], float]:
         """Predicted classes (n,) of the test images per adaptation, and the seconds that they once took."""
-        mixture = Mixture(self.anchors, weights) if isinstance(weights, Weights) else weights
         key = content_key(
             "predictions",
             version=1,
-            mixture=mixture.key if mixture else NO_PRETRAINING,
-            recipe=self.recipe.key if mixture else (self.recipe.key, self.scratch.key),
+            mixture=candidate.key if candidate else NO_PRETRAINING,
+            recipe=self.recipe.key if candidate else (self.recipe.key, self.scratch.key),
             adaptations={name: adaptation.key for name, adaptation in self.adaptations.items()},
             target=self.target.key,
             seed=seed,
         )
-        stored = self.cache.arrays("predictions", key, lambda: self._predict(mixture, seed))
+        stored = self.cache.arrays("predictions", key, lambda: self._predict(candidate, seed))
         return {name: stored[name] for name in self.adaptations}, float(stored["wall_seconds"][0])
 
-    def _predict(self, mixture: Mixture | None, seed: int) -> dict[str, np.ndarray]:
+    def _predict(self, candidate: Candidate | None, seed: int) -> dict[str, np.ndarray]:
         start = time.perf_counter()
         shots, images = self.target.shots, self.target.test_images
-        network = pretrain(mixture, self.recipe, seed, device=self.device) if mixture else None
+        pretrained = candidate.pretrained(self.recipe, seed, device=self.device) if candidate else None
         predicted = {}
         for name, adaptation in self.adaptations.items():
-            if network is not None:
-                predictor = adaptation.fit(network, shots, seed, mixture)
+            if pretrained is not None:
+                network, images_seen = pretrained
+                predictor = adaptation.fit(network, shots, seed, images_seen)
             elif isinstance(adaptation, FineTune):  # rehearsal included: there is nothing to rehearse
                 predictor = few_shot(shots, self.scratch, seed)
             else:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 BEST = "best mixture"
-CURATED = "best mixture, curated"
+VARIANT = f"{BEST}, "  # how the names of its variants begin
 SINGLE = "single: "
 NO_PRETRAINING = "no pretraining"
 
@@ -108,14 +108,14 @@ class Confirmation:
 
     def verdict(self) -> str:
         """One sentence: against no pretraining, the best single source, and the strongest of the other rows."""
-        ranked = [row.name for row in self.ranked() if row.name not in (BEST, CURATED, NO_PRETRAINING)]
+        variants = [row.name for row in self.rows if row.name.startswith(VARIANT)]
+        ranked = [row.name for row in self.ranked() if row.name not in (BEST, NO_PRETRAINING, *variants)]
         against = {NO_PRETRAINING: NO_PRETRAINING}
         if single := next((name for name in ranked if name.startswith(SINGLE)), None):
             against[single] = f"the best single source, {single.removeprefix(SINGLE)}"
         if other := next((name for name in ranked if not name.startswith(SINGLE)), None):
             against[other] = f"the strongest other baseline, {other}"
-        if any(row.name == CURATED for row in self.rows):
-            against[CURATED] = "the same mixture, curated"
+        against |= {name: f"the same mixture, {name.removeprefix(VARIANT)}" for name in variants}
         clauses = [
             compare(self.row(BEST), self.row(name), self.adaptation).clause(label) for name, label in against.items()
         ]

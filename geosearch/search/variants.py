@@ -1,0 +1,118 @@
+"""Variants: other ways to train on the best mixture. Each is a row that has to win the same confirmation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from geosearch import seeds
+from geosearch.cache import content_key
+from geosearch.curate.curated_mixture import curated, row_weights
+from geosearch.domain.dataset import LabelledSet
+from geosearch.evaluate.condensation import Condensation
+from geosearch.evaluate.fixed_set import FixedSet
+from geosearch.evaluate.leave_one_out import one_hot
+from geosearch.evaluate.network import Network
+from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.reweighting import MetaReweight
+from geosearch.evaluate.train import Stream, as_tensor, pretrain
+from geosearch.geodesic.anchors import Anchors
+from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
+
+ROWS = 4000  # images that are condensed, or reweighted
+PER_CLASS = 50  # learned images
+NAMES = {
+    "curated": "best mixture, curated",
+    "condensed": f"best mixture, condensed to {PER_CLASS} a class",
+    "reweighted": "best mixture, reweighted by meta-gradient",
+}
+
+
+class Candidate(Protocol):
+    """What the confirmation trains on."""
+
+    @property
+    def key(self) -> str:
+        """Content key of all that the training depends on but recipe and seed."""
+        ...
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        """A network, and what it was trained on in its head's own classes, for adaptations that rehearse it."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Plain:
+    """A mixture as it is."""
+
+    mixture: Mixture
+
+    @property
+    def key(self) -> str:
+        return self.mixture.key
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        return pretrain(self.mixture, recipe, seed, device=device), self.mixture
+
+
+@dataclass(frozen=True, eq=False)
+class Condensed:
+    """A few images per class that are learned from a mixture, afresh for every seed."""
+
+    mixture: Mixture
+    condensation: Condensation
+    size: int = ROWS
+
+    @property
+    def key(self) -> str:
+        how = (self.condensation.per_class, self.condensation.steps, self.size)
+        return content_key("condensed", version=1, mixture=self.mixture.key, how=how)
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        learned = self.condensation.learn(self.mixture, self.size, seed, device=device)
+        return pretrain(learned, recipe, seed, device=device), learned
+
+
+@dataclass(frozen=True, eq=False)
+class MetaReweighted:
+    """The mixture's source images under the target classes that they stand for, weighed by meta-gradient.
+
+    An image of a source stands for the class of the reference image in whose place it is, as for the derivative
+    (`curate.curated`). The shots are the clean samples.
+    """
+
+    anchors: Anchors
+    weights: Weights
+    shots: LabelledSet
+    size: int = ROWS
+
+    @property
+    def key(self) -> str:
+        mixture = Mixture(self.anchors, self.weights).key
+        return content_key("meta-reweighted", version=1, mixture=mixture, shots=self.shots.fingerprint, size=self.size)
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        rows = self.rows(seed)
+        network = MetaReweight(recipe).train(rows, self.shots, seed, device=device).network
+        labels = one_hot(rows.labels, len(rows.classes)).astype(np.float32)
+        return network, FixedSet(as_tensor(rows.images).numpy(), labels, rows.classes)
+
+    def rows(self, seed: int) -> LabelledSet:
+        """Source images drawn in the mixture's shares, with the classes of the reference."""
+        images = np.concatenate([source.images for source in self.anchors.sources])
+        classes = self.anchors.reference.labels
+        chances = row_weights(self.anchors, self.weights.array)
+        drawn = seeds.stream(seed, "meta-reweighted").choice(len(images), self.size, p=chances / chances.sum())
+        return LabelledSet(images[drawn], np.resize(classes, len(images))[drawn], self.shots.classes, "mixture rows")
+
+
+def variant(name: str, anchors: Anchors, weights: Weights, shots: LabelledSet) -> Candidate:
+    """One of `NAMES`, of the best mixture."""
+    if name == "curated":
+        return Plain(curated(anchors, weights, shots))
+    if name == "condensed":
+        return Condensed(Mixture(anchors, weights), Condensation(per_class=PER_CLASS))
+    return MetaReweighted(anchors, weights, shots)
