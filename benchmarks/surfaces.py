@@ -2,17 +2,18 @@
 
     python benchmarks/surfaces.py [--shelves ...] [--concentrations 2 inf] [--seeds 2]
 
-Shelves of three sources: all 66 mixtures whose weights are tenths; shelves of five: 200 random mixtures. For each the
-held-out OTDD, the closed form, the validation error that a search minimises, and the test error (5 shots, a head
-trained on them), after 300 steps. The ternary maps of reports/transfer.md are drawn from it, and search strategies can
-be compared on it thousands of times. Results: reports/data/surfaces.jsonl, grams.jsonl; the same command goes on where
-it stopped. Needs $GEOSEARCH_DATA.
+Shelves of three sources: all 66 mixtures whose weights are tenths, at each concentration; shelves of five: 200 random
+mixtures, at one concentration each in turn. For each the held-out OTDD, the closed form, the validation error that a
+search minimises, and the test error (5 shots, a head trained on them), after 300 steps. The ternary maps of
+reports/transfer.md are drawn from it, and search strategies can be compared on it thousands of times. Results:
+reports/data/surfaces.jsonl, grams.jsonl; the same command goes on where it stopped. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from scipy.stats import kendalltau
 from geosearch import seeds
 from geosearch.assemble import objective_of
 from geosearch.cache import Cache
+from geosearch.curate.curated_mixture import source_gradient
 from geosearch.evaluate.adaptation import HeadOnly
 from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.mixture import Mixture
@@ -57,6 +59,13 @@ def mixtures_of(shelf: str) -> list[tuple[float, ...]]:
         return [tuple(np.array(parts) / PARTS) for parts in GRID]
     drawn = seeds.stream(0, "surfaces", shelf).dirichlet(np.full(m, 0.7), SCATTERED - m)
     return [*map(tuple, np.eye(m)), *map(tuple, drawn)]
+
+
+def asked_of(shelf: str, concentrations: Sequence[float]) -> list[tuple[int, float]]:
+    """Which mixtures (places in `mixtures_of`) at which concentrations, one concentration after the other."""
+    places, each = range(len(mixtures_of(shelf))), len(SHELVES[shelf]) == 3
+    stride = 1 if each else len(concentrations)
+    return [(i, value) for turn, value in enumerate(concentrations) for i in places[0 if each else turn :: stride]]
 
 
 @lru_cache(maxsize=1)
@@ -92,9 +101,11 @@ def point(shelf: str, seed: int, index: int, concentration: float) -> dict[str, 
 
 
 def gram(shelf: str, seed: int) -> dict[str, Any]:
-    """The hull's Gram matrices, all that a sampler knows of it."""
-    hull = ground(shelf, seed)[0].hull
-    return {"gram": hull.gram.tolist(), "gram_random": hull.gram_random.tolist()}
+    """What a sampler knows of a shelf: the hull's Gram matrices, the derivative of the shots' error in the weights."""
+    ready = ground(shelf, seed)[0]
+    gradient = source_gradient(ready.anchors, ready.target.shots)
+    own = {"gram": ready.hull.gram, "gram_random": ready.hull.gram_random, "source_gradient": gradient}
+    return {name: value.tolist() for name, value in own.items()}
 
 
 def over_grid(lines: list[dict[str, Any]], shelf: str, field: str, concentration: float = 2.0) -> np.ndarray:
@@ -143,9 +154,8 @@ def main() -> None:
                 (shelf, seed, index, concentration),
             )
             for seed in range(options.seeds)
-            for concentration in options.concentrations
             for shelf in options.shelves
-            for index in range(len(mixtures_of(shelf)))
+            for index, concentration in asked_of(shelf, options.concentrations)
         ],
         jobs=options.jobs,
     )

@@ -2,13 +2,11 @@
 
     python benchmarks/transfer_page.py
 
-A block `<!-- NAME -->` ... `<!-- end -->` is replaced by the table of that name; the words around it are left alone. A
-table whose data are missing stays as it is.
+A table whose data are missing stays as it is.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,12 +20,12 @@ import surfaces
 from contest import FOLDER, SHOTS, TARGETS
 from lines import Lines
 from mixtures import LONG
+from page import fill
 from standings import claims, losses, read, standings, summary, table
 
 from geosearch.search.verdict import BEST
 
 PAGE = Path(__file__).parents[1] / "reports" / "transfer.md"
-BLOCK = re.compile(r"<!-- (?P<name>[a-z0-9 -]+) -->\n.*?<!-- end -->", re.DOTALL)
 ADAPTATIONS = ("head-only", "ridge", "fine-tune")
 PAPER = {"mnist": 93.7, "usps": 88.6, "fashion_mnist": 70.1, "kmnist": 52.6, "az_letters": 67.1, "mnist_m": 42.1}
 
@@ -85,17 +83,5 @@ def by_target(shots: int) -> list[str]:
     return found[1:]
 
 
-def main() -> None:
-    made = dict(blocks())
-    text = PAGE.read_text()
-
-    def filled(match: re.Match[str]) -> str:
-        rows = made[match["name"]]()
-        return f"<!-- {match['name']} -->\n\n" + "\n".join(rows) + "\n\n<!-- end -->" if rows else match[0]
-
-    PAGE.write_text(BLOCK.sub(filled, text))
-    print(PAGE)
-
-
 if __name__ == "__main__":
-    main()
+    fill(PAGE, blocks())

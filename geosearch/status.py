@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from geosearch.search.board import members
 from geosearch.search.front import front
-from geosearch.search.run import proxy_trust
-from geosearch.search.rungs import rungs_of
+from geosearch.search.rungs import proxy_trust, rungs_of
 from geosearch.search.store import TrialFacts
 from geosearch.search.verdict import Confirmation
 
@@ -36,7 +35,7 @@ def status_of(study: Study) -> dict[str, Any]:
         "sources": list(study.source_names),
         "proxy": proxy_trust(trials).sentence(),
         "earlier": study.store.recall("likeness", {}),
-        "rungs": [asdict(rung) for rung in rungs_of(trials)],
+        "rungs": [asdict(rung) for rung in rungs_of(study.store)],
         "seconds": study.store.recall("stages", {}),
         "verdict": confirmation.verdict() if confirmation else None,
     }
@@ -56,7 +55,7 @@ def status_text(study: Study) -> str:
         f"best is trial {best.number} ({best.role}){tied(study)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
         f"  proxy     {proxy_trust(study.trials).sentence()}",
-        f"  rungs     {'; '.join(rung.sentence() for rung in rungs_of(study.trials))}",
+        f"  rungs     {'; '.join(rung.sentence() for rung in rungs_of(study.store))}",
         *_workers(study),
         *failures,
     ]

@@ -74,7 +74,7 @@ class Hull:
         """
         values, vectors = np.linalg.eigh(self.gram)
         root = np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T  # (m, m)
-        a = np.array([one.values for one in weights]).reshape(len(weights), -1)  # (k, m)
+        a = np.array([one.values for one in weights]).reshape(-1, len(self.gram))  # (k, m)
         concentration = np.array([one.concentration for one in weights])
         at_random = np.array([one.pairing == "random" for one in weights])
         apart = np.maximum(a @ np.diag(self.gram) - np.einsum("ki,ki->k", a @ self.gram, a), 0)

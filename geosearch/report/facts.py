@@ -17,7 +17,7 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.search.explain import LeftOut
 from geosearch.search.proxy import Trust
 from geosearch.search.race import best_of
-from geosearch.search.run import proxy_trust
+from geosearch.search.rungs import Rung, proxy_trust, rungs_of
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.verdict import Confirmation
 
@@ -49,6 +49,7 @@ class StudyFacts:
     projection: tuple[float, ...]  # (m,) weights of the target's projection on the hull
     prices: tuple[float, ...] | None  # (m,) of an image of each source; None if they do not matter
     trials: tuple[TrialFacts, ...]
+    rungs: tuple[Rung, ...]  # from the cheap to the dear
     best: int | None  # number of the best trial
     trust: Trust | None
     confirmation: Confirmation | None
@@ -91,6 +92,7 @@ def collect(
         projection=hull.projection().values,
         prices=store.space.prices,
         trials=trials,
+        rungs=rungs_of(store),
         best=best.number if best else None,
         trust=proxy_trust(trials) if any(trial.held_out_otdd is not None for trial in trials) else None,
         confirmation=confirmation,

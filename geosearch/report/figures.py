@@ -16,7 +16,6 @@ from geosearch.report.picture import Picture, ended, errors_of, kinds
 from geosearch.report.rows import confirmation, time_spent, weights
 from geosearch.report.training import training
 from geosearch.report.worth import worth
-from geosearch.search.rungs import rungs_of
 from geosearch.search.verdict import BEST
 
 
@@ -53,7 +52,7 @@ def proxy(facts: StudyFacts) -> Picture:
     read = (
         "The further the points run from lower left to upper right, the better the cheap distance foretells what "
         f"training says. {agreement[:1].upper()}{agreement[1:]} Cost: "
-        f"{'; '.join(rung.sentence() for rung in rungs_of(facts.trials))}."
+        f"{'; '.join(rung.sentence() for rung in facts.rungs)}."
     )
     both = [trial for trial in ended(facts) if trial.held_out_otdd is not None]
     if not both:

@@ -93,10 +93,7 @@ def _expected(
     if len(done) < FEWEST:
         return [(None, None)] * len(without)
 
-    def features(weights: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
-        return hull.coordinates(weights), np.array([[hull.distance(one)] for one in weights])
-
     errors = np.array([trial.error for trial in done], dtype=float)
-    surrogate = Surrogate.fit(*features([trial.point for trial in done]), errors)
-    mean, deviation = surrogate.predict(*features([best, *without]))
+    surrogate = Surrogate.fit(*hull.features([trial.point for trial in done]), errors)
+    mean, deviation = surrogate.predict(*hull.features([best, *without]))
     return [(float(mean[i] - mean[0]), float(np.hypot(deviation[i], deviation[0]))) for i in range(1, len(mean))]

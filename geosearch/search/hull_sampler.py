@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights, concentration_of, spread_of
-from geosearch.search.earlier import Experience
 from geosearch.search.mixture_sampler import Evaluated, MixtureSampler, random_weights
-from geosearch.search.space import Space
+from geosearch.search.prior import CORRELATION, Prior
 from geosearch.search.surrogate import Surrogate, expected_improvement
 
 CANDIDATES = 1500  # drawn anew for every proposal
@@ -23,63 +23,66 @@ class HullSampler(MixtureSampler):
     """Expected improvement of a Gaussian process on the geometry of the mixtures themselves.
 
     Two parameter vectors that synthesize the same data set are the same point (`Hull.coordinates`), the kernel's
-    distance is the distance between mixtures, and the closed-form distance to the target is prior knowledge whose
-    weight the evaluations decide. Candidates lie on the whole simplex with its faces and corners, exact zeros
-    included. Trials that are still running are taken to end as the process expects, so several workers can ask.
+    distance is the distance between mixtures, and cheap scores are prior knowledge whose weight the evaluations decide.
+    The first proposals rest on that knowledge alone: mixtures of small distance to the target that are unlike each
+    other. Candidates lie on the whole simplex with its faces and corners, exact zeros included. Trials that are still
+    running are taken to end as the process expects, so several workers can ask.
 
     Use it with any study whose objective calls `space.suggest(trial)`:
 
-    >>> study = optuna.create_study(sampler=HullSampler(space, hull, seed=0))   # doctest: +SKIP
-    >>> study.optimize(lambda trial: error(space.suggest(trial)), n_trials=30)  # doctest: +SKIP
+    >>> study = optuna.create_study(sampler=HullSampler(Prior(space, hull), seed=0))   # doctest: +SKIP
+    >>> study.optimize(lambda trial: error(space.suggest(trial)), n_trials=30)         # doctest: +SKIP
 
     Args:
-        space: what turns weights into parameters and back.
-        hull: the Gram matrix of the sources' maps.
+        prior: the space, its geometry, and the cheap scores.
         seed: of the candidates. They depend on it and on how many trials ended or are running, so a resumed study
             goes on instead of repeating itself.
-        startup: evaluated trials below which proposals are drawn at random.
-        experience: what earlier studies over the same sources found, if any: one more cheap score.
+        startup: evaluated trials from which errors are learned from; four at least.
     """
 
-    def __init__(
-        self, space: Space, hull: Hull, *, seed: int = 0, startup: int = 6, experience: Experience | None = None
-    ) -> None:
-        super().__init__(space, seed=seed, startup=startup)
-        self._hull = hull
-        self._experience = experience
+    def __init__(self, prior: Prior, *, seed: int = 0, startup: int = 4) -> None:
+        super().__init__(prior.space, seed=seed, startup=0)
+        self._prior = prior
+        self._first = max(startup, 4)
 
     def propose(self, done: Evaluated, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
-        features = self._features(done)
-        points, cheap = features(done.weights)
-        surrogate = Surrogate.fit(points, cheap, done.errors)
-        best = float(surrogate.predict(points, cheap)[0].min())
-        if pending:
-            more, more_cheap = features(pending)
-            expected = surrogate.predict(more, more_cheap)[0]
-            points, cheap = np.vstack([points, more]), np.vstack([cheap, more_cheap])
-            surrogate = Surrogate.fit(points, cheap, np.concatenate([done.errors, expected]))
-
-        def promise(some: Sequence[Weights]) -> np.ndarray:
-            """Expected improvement (k,); what was evaluated, or is being evaluated, promises nothing."""
-            here, scores = features(some)
-            gaps = np.sqrt(((here[:, None] - points[None]) ** 2).sum(2)).min(1)  # (k,)
-            expected = expected_improvement(*surrogate.predict(here, scores), best)
-            return np.where(gaps > SAME * surrogate.unit, expected, -np.inf)
-
+        promise = self._promise(done, pending) if len(done.weights) >= self._first else self._hope(done, pending)
         return self._argmax(random_weights(self.space, CANDIDATES, rng), promise, rng)
 
-    def _features(self, done: Evaluated) -> Callable[[Sequence[Weights]], tuple[np.ndarray, np.ndarray]]:
-        """Mixtures -> their coordinates (k, m + 2) and cheap scores (k, c)."""
-        if self._experience is None:
-            return self._hull.features
-        experience = self._experience
-        likeness = experience.likeness(done.weights, done.errors)
+    def _hope(self, done: Evaluated, pending: Sequence[Weights]) -> Callable[[Sequence[Weights]], np.ndarray]:
+        """Lower confidence bounds (k,), turned round, before there are errors to learn from: the cheap scores, and the
+        deviation that a process of unit length leaves where nothing was tried."""
+        tried = self._prior.points([*done.weights, *pending])
+        kernel = ConstantKernel(1 - CORRELATION**2, "fixed") * Matern(1.0, "fixed", nu=2.5)
+        process = GaussianProcessRegressor(kernel, alpha=0.05, optimizer=None)
+        if len(tried):
+            process.fit(tried, np.zeros(len(tried)))
 
-        def features(some: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
-            points, cheap = self._hull.features(some)
-            return points, np.column_stack([cheap, experience.expect(some, likeness)])
+        def hope(some: Sequence[Weights]) -> np.ndarray:
+            deviation = process.predict(self._prior.points(some), return_std=True)[1]
+            return deviation - self._prior.scores(some, {}) @ self._prior.slopes
 
-        return features
+        return hope
+
+    def _promise(self, done: Evaluated, pending: Sequence[Weights]) -> Callable[[Sequence[Weights]], np.ndarray]:
+        """Expected improvement (k,); what was evaluated, or is being evaluated, promises nothing."""
+        prior, likeness = self._prior, self._prior.likeness(done.weights, done.errors)
+        points, cheap = prior.points(done.weights), prior.scores(done.weights, likeness)
+        surrogate = Surrogate.fit(points, cheap, done.errors, prior.slopes)
+        best = float(surrogate.predict(points, cheap)[0].min())
+        if pending:
+            more, more_cheap = prior.points(pending), prior.scores(pending, likeness)
+            expected = surrogate.predict(more, more_cheap)[0]
+            points, cheap = np.vstack([points, more]), np.vstack([cheap, more_cheap])
+            surrogate = Surrogate.fit(points, cheap, np.concatenate([done.errors, expected]), prior.slopes)
+
+        def promise(some: Sequence[Weights]) -> np.ndarray:
+            here = prior.points(some)
+            gaps = np.sqrt(((here[:, None] - points[None]) ** 2).sum(2)).min(1)  # (k,)
+            expected = expected_improvement(*surrogate.predict(here, prior.scores(some, likeness)), best)
+            return np.where(gaps > SAME, expected, -np.inf)
+
+        return promise
 
     def _argmax(
         self,

@@ -59,7 +59,7 @@ class MixtureSampler(optuna.samplers.BaseSampler):
         sign = 1.0 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1.0
         errors = np.array([sign * float(old.value) for old in done])  # type: ignore[arg-type]
         mixtures = [self.space.weights_of(old.params) for old in done]
-        if self.space.prices is not None:
+        if mixtures and self.space.prices is not None:
             errors = scalarised(errors, np.array([self.space.price(one) for one in mixtures]), rng)
         pending = [self.space.weights_of(old.params) for old in trials if old.state == TrialState.RUNNING]
         return self.space.params_of(self.propose(Evaluated(mixtures, errors), pending, rng))

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -30,10 +31,12 @@ from geosearch.search.baselines import SEARCHED
 from geosearch.search.earlier import Experience
 from geosearch.search.mixture_sampler import alike, neighbour
 from geosearch.search.objective import Objective
+from geosearch.search.prior import Looks, Prior
 from geosearch.search.promotion import share_to_train
-from geosearch.search.proxy import HeldOut, Trust, trust
+from geosearch.search.proxy import HeldOut, Trust
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.race import best_of, race
+from geosearch.search.rungs import proxy_trust
 from geosearch.search.sampler import Given, sampler_for
 from geosearch.search.store import StudyStore, TrialFacts, place_of
 
@@ -53,7 +56,7 @@ class SearchOptions:
         finalists: trials that go on to the long recipe.
         repeats: long trainings per finalist on average; a race spends them where the leaders overlap.
         long_steps: its number of steps.
-        prune: whether a trusted proxy may stop trials.
+        prune: whether the proxy has a say: as prior knowledge of the sampler "hull", and, trusted, to stop trials.
         look: cost of asking the proxy in units of a short training, estimated, not measured: it fixes numbers.
         seed: of the study.
         jobs: processes; changes no number.
@@ -83,6 +86,7 @@ class Search:
     options: SearchOptions
     progress: Progress
     experience: Experience | None = None
+    gradient: Callable[[], list[float]] | None = None  # of an error in the sources' weights, if it is to be asked
 
     def run(self) -> TrialFacts:
         """Spend what is left of the budget, evaluate the finalists at length, and return the best trial.
@@ -160,9 +164,7 @@ class Search:
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         name = self.options.sampler if index < PATIENCE else "random"
         study = self.store.study
-        study.sampler = (
-            Given(params) if params else sampler_for(name, seed, self.store.space, self.hull, self.experience)
-        )
+        study.sampler = Given(params) if params else sampler_for(name, seed, self._prior)
         trial = study.ask()
         point = self.store.space.suggest(trial)
         facts = {"round": number, "index": index, "role": role, "closed_form": self.hull.distance(point)}
@@ -171,6 +173,23 @@ class Search:
         trial.report(self.held_out.otdd(point), PROXY_RUNG)
         trial.set_user_attr("proxy_seconds", time.perf_counter() - start)
         return trial, point
+
+    @cached_property
+    def _prior(self) -> Prior:
+        """What the sampler knows beforehand; what takes time is found out once for the study."""
+        space, looks, gradient = self.store.space, None, None
+        if self.options.sampler == "hull":
+            if self.options.prune:
+                looks = Looks.from_json(self._kept("looks", lambda: Looks.of(space, self.held_out.otdd).to_json()))
+            if self.gradient is not None:
+                gradient = np.array(self._kept("source_gradient", self.gradient))
+        return Prior(space, self.hull, looks, gradient, self.experience)
+
+    def _kept(self, key: str, find: Callable[[], Any]) -> Any:
+        """What the study remembers under a key; found out, and remembered, if it does not."""
+        if (known := self.store.recall(key)) is None:
+            self.store.remember(key, known := find())
+        return known
 
     def _repeated(self, number: int, index: int) -> Weights | None:
         """The point of this round and place, if it was stopped because it repeats an older trial.
@@ -278,14 +297,3 @@ class Search:
             yield
         finally:
             self.store.add_seconds(stage, time.perf_counter() - start)
-
-
-def proxy_trust(trials: Iterable[TrialFacts]) -> Trust:
-    """Agreement of the held-out OTDD with the error, over the trials that have both."""
-    pairs = [
-        (trial.held_out_otdd, trial.error)
-        for trial in trials
-        if trial.held_out_otdd is not None and trial.error is not None
-    ]
-    proxies, errors = np.array(pairs, dtype=float).reshape(-1, 2).T
-    return trust(proxies, errors)

@@ -1,11 +1,14 @@
-"""Rungs: what each way of looking at a mixture cost, and what the cheap one saved."""
+"""Rungs: what each way of looking at a mixture cost, what the cheap one saved, and how far it is to be trusted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from geosearch.search.store import TrialFacts
+import numpy as np
+
+from geosearch.search.proxy import Trust, trust
+from geosearch.search.store import StudyStore, TrialFacts
 
 PROXY, SHORT, LONG = "held-out OTDD", "short recipe", "long recipe"
 
@@ -34,9 +37,9 @@ class Rung:
         return text + (f", stopped {self.stopped} and saved {self.saved:.0f} s" if self.stopped else "")
 
 
-def rungs_of(trials: Iterable[TrialFacts]) -> tuple[Rung, ...]:
+def rungs_of(store: StudyStore) -> tuple[Rung, ...]:
     """The rungs of a study, from the cheap to the dear; the closed form costs nothing worth a line."""
-    trials = list(trials)
+    trials, before = store.trials(), store.recall("looks", {"values": [], "seconds": 0.0})
     looked = [trial for trial in trials if trial.held_out_otdd is not None]
     trained = [trial for trial in trials if trial.error is not None]
     stopped = [trial for trial in trials if trial.state == "pruned" and trial.reason.startswith(PROXY)]
@@ -44,11 +47,22 @@ def rungs_of(trials: Iterable[TrialFacts]) -> tuple[Rung, ...]:
     return (
         Rung(
             PROXY,
-            len(looked),
-            sum(trial.proxy_seconds for trial in looked),
+            len(looked) + len(before["values"]),
+            sum(trial.proxy_seconds for trial in looked) + before["seconds"],
             len(stopped),
             len(stopped) * short / len(trained) if trained else 0.0,
         ),
         Rung(SHORT, len(trained), short),
         Rung(LONG, sum(trial.long_runs for trial in trials), sum(trial.long_seconds for trial in trials)),
     )
+
+
+def proxy_trust(trials: Iterable[TrialFacts]) -> Trust:
+    """Agreement of the held-out OTDD with the error, over the trials that have both."""
+    pairs = [
+        (trial.held_out_otdd, trial.error)
+        for trial in trials
+        if trial.held_out_otdd is not None and trial.error is not None
+    ]
+    proxies, errors = np.array(pairs, dtype=float).reshape(-1, 2).T
+    return trust(proxies, errors)

@@ -9,19 +9,15 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from geosearch.geodesic.hull import Hull
 from geosearch.search.cma_sampler import CmaSampler
-from geosearch.search.earlier import Experience
 from geosearch.search.hull_sampler import HullSampler
+from geosearch.search.prior import Prior
 from geosearch.search.regression_sampler import RegressionSampler
-from geosearch.search.space import Space
 
 SAMPLERS = ("hull", "gp", "tpe", "random", "cmaes", "regression")
 
 
-def sampler_for(
-    name: str, seed: int, space: Space, hull: Hull, experience: Experience | None = None
-) -> optuna.samplers.BaseSampler:
+def sampler_for(name: str, seed: int, prior: Prior) -> optuna.samplers.BaseSampler:
     """A fresh sampler for one proposal.
 
     Optuna stores trials but not the state of its samplers: a sampler that is seeded once proposes the same
@@ -29,11 +25,11 @@ def sampler_for(
     the sampler learns everything else from the stored trials.
     """
     if name == "hull":
-        return HullSampler(space, hull, seed=seed, experience=experience)
+        return HullSampler(prior, seed=seed)
     if name == "cmaes":
-        return CmaSampler(space, seed=seed)
+        return CmaSampler(prior.space, seed=seed)
     if name == "regression":
-        return RegressionSampler(space, seed=seed)
+        return RegressionSampler(prior.space, seed=seed)
     seed %= 2**32
     if name == "gp":
         return optuna.samplers.GPSampler(seed=seed, n_startup_trials=6)

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
+from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from geosearch.evaluate.leave_one_out import RidgeFit, leave_one_out, ridge_fit
 
+_CENTRES = np.log([1.0, 1.0, 0.1])  # of the priors of amplitude, lengthscale and noise (variances; units of the data)
+_WIDTHS = np.array([1.0, 0.5, 1.0])
+
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
     """A Gaussian process on the residuals of a regression on cheap scores.
 
-    The regression's ridge penalty is the one with the least leave-one-out error, so cheap scores that say nothing
-    of the errors get next to no weight. Lengthscale, amplitude and noise of the process are those of the greatest
-    marginal likelihood.
+    The regression shrinks towards what was expected of the scores; its ridge penalty is the one with the least
+    leave-one-out error, so evaluations that contradict the expectation undo it. Lengthscale, amplitude and noise of
+    the process are those of the greatest posterior density under wide log-normal priors, which matter while there are
+    few evaluations.
 
     Attributes:
         process: on standardised points and residuals.
-        trend: cheap scores, standardised -> standardised error.
+        trend: cheap scores, standardised -> what standardised errors have beyond the expectation.
+        slopes: the expectation, in standardised errors per unit of each cheap score, (c,).
         unit: length of the points that counts as 1.
         centre, scale: of the cheap scores, (c,) each.
         level, spread: of the errors.
@@ -32,6 +39,7 @@ class Surrogate:
 
     process: GaussianProcessRegressor
     trend: RidgeFit
+    slopes: np.ndarray
     unit: float
     centre: np.ndarray
     scale: np.ndarray
@@ -39,25 +47,31 @@ class Surrogate:
     spread: float
 
     @classmethod
-    def fit(cls, points: np.ndarray, cheap: np.ndarray, errors: np.ndarray) -> Surrogate:
+    def fit(
+        cls, points: np.ndarray, cheap: np.ndarray, errors: np.ndarray, slopes: np.ndarray | None = None
+    ) -> Surrogate:
         """From n >= 2 evaluated mixtures.
 
         Args:
             points: (n, d) coordinates in which a Euclidean distance is one between mixtures.
             cheap: (n, c) scores of the same mixtures that cost next to nothing.
             errors: (n,) evaluations.
+            slopes: (c,) standard deviations of the error by which it is expected to grow with a unit of each score;
+                none unless told.
         """
+        slopes = np.zeros(cheap.shape[1]) if slopes is None else slopes
         unit = float(np.sqrt(points.var(axis=0).sum())) or 1.0
         centre, scale = cheap.mean(0), np.where(cheap.std(0) > 0, cheap.std(0), 1.0)
         level, spread = float(errors.mean()), float(errors.std()) or 1.0
         x, z, y = points / unit, (cheap - centre) / scale, (errors - level) / spread
-        trend = ridge_fit(z, y[:, None], leave_one_out(z, y[:, None]).ridge)
+        beyond = y[:, None] - ((cheap - centre) @ slopes)[:, None]
+        trend = ridge_fit(z, beyond, leave_one_out(z, beyond).ridge)
         kernel = ConstantKernel(1.0, (1e-3, 1e2)) * Matern(1.0, (0.1, 20.0), nu=2.5) + WhiteKernel(0.1, (1e-4, 2.0))
-        process = GaussianProcessRegressor(kernel)
+        process = GaussianProcessRegressor(kernel, optimizer=_most_probable)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is an answer too
-            process.fit(x, y - trend.predict(z)[:, 0])
-        return cls(process, trend, unit, centre, scale, level, spread)
+            process.fit(x, (beyond - trend.predict(z))[:, 0])
+        return cls(process, trend, slopes, unit, centre, scale, level, spread)
 
     @property
     def noise(self) -> float:
@@ -68,8 +82,23 @@ class Surrogate:
         """Posterior mean and standard deviation (noise left out) of the expected errors: (k, d), (k, c) -> 2 x (k,)."""
         mean, deviation = self.process.predict(points / self.unit, return_std=True)
         latent = np.sqrt(np.maximum(deviation**2 - self.process.kernel_.k2.noise_level, 1e-12))
-        trend = self.trend.predict((cheap - self.centre) / self.scale)[:, 0]
+        gaps = cheap - self.centre  # (k, c)
+        trend = gaps @ self.slopes + self.trend.predict(gaps / self.scale)[:, 0]
         return self.level + self.spread * (mean + trend), self.spread * latent
+
+
+def _most_probable(
+    negative: Callable[..., tuple[float, np.ndarray]], start: np.ndarray, bounds: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The optimizer of the process: adds the priors' part to the negative log marginal likelihood, and minimises."""
+
+    def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = negative(theta)
+        gap = (theta - _CENTRES) / _WIDTHS
+        return value + 0.5 * float(gap @ gap), gradient + gap / _WIDTHS
+
+    found = minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    return found.x, float(found.fun)
 
 
 def expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:

@@ -16,6 +16,7 @@ from geosearch.report.facts import SourceFacts, StudyFacts, TrialFacts
 from geosearch.search.baselines import SEARCHED, baselines
 from geosearch.search.explain import LeftOut
 from geosearch.search.proxy import trust
+from geosearch.search.rungs import Rung
 from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
 
 FONT = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
@@ -91,6 +92,7 @@ def make_facts(
         projection=hull.projection().values,
         prices=tuple(map(float, range(m))) if priced else None,
         trials=tuple(trials),
+        rungs=(Rung("held-out OTDD", 40 + len(trials), 2.1), Rung("short recipe", len(trials), 71.0)) if trials else (),
         best=best.number if best else None,
         trust=trust(*pairs.T) if len(pairs) else None,
         confirmation=_confirmation(names, seeds) if state == "finished" else None,

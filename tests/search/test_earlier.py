@@ -18,6 +18,7 @@ from geosearch.pipeline import Study
 from geosearch.search.earlier import Earlier, Experience
 from geosearch.search.hull_sampler import HullSampler
 from geosearch.search.mixture_sampler import random_weights
+from geosearch.search.prior import Prior
 from geosearch.search.space import Space
 from geosearch.status import status_text
 
@@ -50,7 +51,7 @@ def found(hull: Hull, known: Experience | None, trials: int = 12) -> float:
     """Median regret of a short search from six random mixtures."""
     best = []
     for seed in range(3):
-        study = optuna.create_study(sampler=HullSampler(SPACE, hull, seed=seed, experience=known))
+        study = optuna.create_study(sampler=HullSampler(Prior(SPACE, hull, experience=known), seed=seed))
         study.optimize(lambda trial: error(hull, SPACE.suggest(trial), GOAL), n_trials=trials)
         best.append(study.best_value)
     return float(np.median(best))

@@ -14,6 +14,7 @@ from geosearch.errors import InvalidOption
 from geosearch.geodesic.hull import Hull
 from geosearch.pipeline import Study
 from geosearch.search.front import front, scalarised
+from geosearch.search.prior import Prior
 from geosearch.search.sampler import sampler_for
 from geosearch.search.space import Space
 from geosearch.status import status_text
@@ -61,7 +62,7 @@ def test_with_prices_a_sampler_looks_for_cheaper_mixtures_too(name):
         space, cheap = Space(m, prices=prices), []
         study = optuna.create_study()
         for number in range(24):
-            study.sampler = sampler_for(name, number, space, hull)
+            study.sampler = sampler_for(name, number, Prior(space, hull))
             trial = study.ask()
             point = space.suggest(trial)
             study.tell(trial, hull.distance(point))

@@ -10,6 +10,7 @@ from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.hull_sampler import HullSampler
 from geosearch.search.mixture_sampler import random_weights
+from geosearch.search.prior import Prior
 from geosearch.search.space import Space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -37,13 +38,13 @@ def best_error(hull: Hull, sampler: optuna.samplers.BaseSampler, goal: np.ndarra
 
 @pytest.mark.parametrize("goal", [np.eye(M)[2], np.array([0.5, 0.0, 0.5, 0.0]), np.array([0.1, 0.2, 0.3, 0.4])])
 def test_it_comes_nearer_to_the_goal_than_random_search(hull, goal):
-    found = [best_error(hull, HullSampler(SPACE, hull, seed=seed), goal) for seed in range(3)]
+    found = [best_error(hull, HullSampler(Prior(SPACE, hull), seed=seed), goal) for seed in range(3)]
     lucky = [best_error(hull, optuna.samplers.RandomSampler(seed=seed), goal, 60) for seed in range(3)]
     assert np.median(found) < np.median(lucky)
 
 
 def test_proposals_with_others_still_running_differ(hull):
-    study = optuna.create_study(sampler=HullSampler(SPACE, hull))
+    study = optuna.create_study(sampler=HullSampler(Prior(SPACE, hull)))
     goal = np.eye(M)[0]
     for _ in range(8):
         trial = study.ask()
@@ -55,13 +56,13 @@ def test_proposals_with_others_still_running_differ(hull):
 
 def test_a_study_that_maximises_is_understood(hull):
     goal = np.eye(M)[1]
-    study = optuna.create_study(direction="maximize", sampler=HullSampler(SPACE, hull))
+    study = optuna.create_study(direction="maximize", sampler=HullSampler(Prior(SPACE, hull)))
     study.optimize(lambda trial: -error(hull, SPACE.suggest(trial), goal), n_trials=20)
     assert -study.best_value < 0.3
 
 
 def test_other_parameters_of_the_trial_are_left_to_chance(hull):
-    study = optuna.create_study(sampler=HullSampler(SPACE, hull))
+    study = optuna.create_study(sampler=HullSampler(Prior(SPACE, hull)))
 
     def objective(trial: optuna.Trial) -> float:
         return error(hull, SPACE.suggest(trial), np.eye(M)[0]) + trial.suggest_float("other", 0, 1)
@@ -72,7 +73,7 @@ def test_other_parameters_of_the_trial_are_left_to_chance(hull):
 
 def test_equal_seeds_and_equal_histories_give_equal_proposals(hull):
     goal = np.full(M, 0.25)
-    first, again = (optuna.create_study(sampler=HullSampler(SPACE, hull, seed=3)) for _ in range(2))
+    first, again = (optuna.create_study(sampler=HullSampler(Prior(SPACE, hull), seed=3)) for _ in range(2))
     for study in (first, again):
         study.optimize(lambda trial: error(hull, SPACE.suggest(trial), goal), n_trials=9)
     assert [t.params for t in first.trials] == [t.params for t in again.trials]

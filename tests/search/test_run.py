@@ -105,7 +105,7 @@ def test_a_proxy_that_agrees_stops_trials_and_one_that_does_not_stops_none(searc
     stopped = [t for t in agreeing.store.trials() if t.state == "pruned"]
     assert stopped
     assert all("rung" in t.reason for t in stopped)
-    proxy, short, long = rungs_of(agreeing.store.trials())
+    proxy, short, long = rungs_of(agreeing.store)
     assert (proxy.looks, proxy.stopped) == (len(agreeing.store.trials()), len(stopped))
     assert (short.looks, short.seconds) == (24, pytest.approx(0.24))
     assert proxy.saved == pytest.approx(0.01 * len(stopped))

@@ -1,0 +1,149 @@
+"""Prior: what is known of any mixture before it is trained, for next to nothing."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern
+
+from geosearch import seeds
+from geosearch.geodesic.hull import Hull
+from geosearch.geodesic.simplex import Weights
+from geosearch.search.earlier import Experience
+from geosearch.search.mixture_sampler import random_weights
+from geosearch.search.space import Space
+
+LOOKS = 40  # mixtures whose held-out OTDD is computed, to know it everywhere
+POPULATION = 400  # random mixtures that fix the units
+ROUGHNESS = 1e-3  # share of the looks' variance that lies below the resolution of the interpolation
+CORRELATION = 0.5  # expected of the best cheap score and the error, both standardised, before anything is trained
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Held-out OTDD of a few mixtures all over the space, the same ones whenever the space is.
+
+    Attributes:
+        values: (n,) squared feature units, of `Looks.points(space)`.
+        seconds: that they took.
+    """
+
+    values: tuple[float, ...]
+    seconds: float
+
+    @classmethod
+    def of(cls, space: Space, otdd: Callable[[Weights], float]) -> Looks:
+        start = time.perf_counter()
+        return cls(tuple(otdd(point) for point in cls.points(space)), time.perf_counter() - start)
+
+    @staticmethod
+    def points(space: Space) -> list[Weights]:
+        """The single sources, then random mixtures."""
+        alone = [space.nearest(Weights.of(row)) for row in np.eye(space.m)]
+        return alone + random_weights(space, max(LOOKS - space.m, LOOKS // 2), seeds.stream(0, "looks"))
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Looks:
+        return cls(tuple(kept["values"]), kept["seconds"])
+
+    def to_json(self) -> dict[str, Any]:
+        return {"values": list(self.values), "seconds": self.seconds}
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """The geometry of the mixtures, and cheap scores that may foretell their errors.
+
+    Scores: the closed-form distance; the held-out OTDD, computed for a few mixtures and interpolated by a Gaussian
+    process; the derivative of the shots' error in the sources' weights; the price, where sources have prices and errors
+    are weighed against them; what earlier studies lead to expect. All but the last are standardised over random
+    mixtures. The error is expected to grow with the held-out OTDD, or else with the closed form; the other scores count
+    as far as the evaluations say.
+
+    Attributes:
+        space: the mixtures that may be proposed.
+        hull: the Gram matrix of the sources' maps.
+        looks: held-out OTDD of `Looks.points(space)`; None if it is not to be used.
+        gradient: (m,) derivative of an error in the sources' weights (`curate.source_gradient`), if any.
+        experience: of earlier studies over the same sources, if any.
+    """
+
+    space: Space
+    hull: Hull
+    looks: Looks | None = None
+    gradient: np.ndarray | None = None
+    experience: Experience | None = None
+
+    @cached_property
+    def _own(self) -> tuple[Callable[[Sequence[Weights]], np.ndarray], ...]:
+        """The scores that depend on nothing but the mixture; the first is the one that is expected to tell."""
+        scores: list[Callable[[Sequence[Weights]], np.ndarray]] = [self._closed_form]
+        if self.looks:
+            scores.insert(0, self._otdd)
+        if self.gradient is not None:
+            scores.append(lambda some: np.array([one.array for one in some]) @ self.gradient)
+        if self.space.prices is not None:
+            scores.append(lambda some: np.array([self.space.price(one) for one in some]))
+        return tuple(scores)
+
+    @property
+    def slopes(self) -> np.ndarray:
+        """(c,) by how many of its standard deviations the error is expected to grow with each score."""
+        slopes = np.zeros(len(self._own) + (self.experience is not None))
+        slopes[0] = CORRELATION
+        return slopes
+
+    @cached_property
+    def unit(self) -> float:
+        """The length in `points` by which random mixtures differ."""
+        return float(np.sqrt(self.hull.coordinates(self._population).var(axis=0).sum())) or 1.0
+
+    def points(self, weights: Sequence[Weights]) -> np.ndarray:
+        """(k, m + 2) coordinates in units of that length; Euclidean distances are distances between mixtures."""
+        return self.hull.coordinates(weights) / self.unit
+
+    def likeness(self, weights: Sequence[Weights], errors: np.ndarray) -> dict[str, float]:
+        """How far each earlier study agrees with the evaluations so far; see `Experience`."""
+        return self.experience.likeness(weights, errors) if self.experience and weights else {}
+
+    def scores(self, weights: Sequence[Weights], likeness: dict[str, float]) -> np.ndarray:
+        """(k, c) cheap scores; of the first, smaller is taken to be better."""
+        columns = [
+            (score(weights) - mean) / width for score, (mean, width) in zip(self._own, self._scales, strict=True)
+        ]
+        if self.experience:
+            columns.append(self.experience.expect(weights, likeness) if likeness else np.zeros(len(weights)))
+        return np.column_stack(columns)
+
+    @cached_property
+    def _population(self) -> list[Weights]:
+        return random_weights(self.space, POPULATION, seeds.stream(0, "population"))
+
+    @cached_property
+    def _scales(self) -> list[tuple[float, float]]:
+        """Mean and standard deviation of every score of its own over random mixtures."""
+        found = [score(self._population) for score in self._own]
+        return [(float(values.mean()), float(values.std()) or 1.0) for values in found]
+
+    def _closed_form(self, weights: Sequence[Weights]) -> np.ndarray:
+        return np.array([self.hull.distance(one) for one in weights])
+
+    def _otdd(self, weights: Sequence[Weights]) -> np.ndarray:
+        return self._interpolated.predict(self.points(weights))
+
+    @cached_property
+    def _interpolated(self) -> GaussianProcessRegressor:
+        assert self.looks is not None
+        kernel = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(1.0, (0.1, 50.0), nu=2.5)
+        process = GaussianProcessRegressor(kernel, alpha=ROUGHNESS, normalize_y=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is an answer too
+            return process.fit(self.points(Looks.points(self.space)), np.array(self.looks.values))
