@@ -118,7 +118,11 @@ def parser() -> argparse.ArgumentParser:
     entry.add_argument("--task", choices=("detect", "reweight", "extend"), default="detect")
     entry.add_argument("--target", metavar="T", help="the set it is to serve, with the same classes; default: itself")
     entry.add_argument("--out", type=Path, required=True, metavar="DIR", help="new or empty folder")
-    entry.add_argument("--embedding", choices=("patches", "pca", "pixels"), default="patches", help="features")
+    entry.add_argument(
+        "--embedding", choices=("patches", "pca", "pixels", "backbone"), default="patches", help="features"
+    )
+    entry.add_argument("--backbone", default="resnet18", metavar="NAME", help="torchvision's name of the network")
+    entry.add_argument("--weights", metavar="FILE", help="of the backbone: a state dict, or torchvision's name of one")
     entry.add_argument("--size", type=_positive, default=28, metavar="PX", help="that features see (default: 28)")
     entry.add_argument("--channels", type=int, choices=(1, 3), default=1)
     entry.add_argument("--format", choices=("imagefolder", "npz"), default="imagefolder", help="of what is kept")

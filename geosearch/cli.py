@@ -205,6 +205,7 @@ def _curate(options: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from geosearch.curating import curate
+    from geosearch.options import fixed_embedding
     from geosearch.synthesize.export import ImageFolderWriter, NpzWriter
 
     with _progress(options) as progress:
@@ -212,7 +213,7 @@ def _curate(options: argparse.Namespace) -> None:
             options.set,
             task=options.task,
             target=options.target,
-            embedding=options.embedding,
+            embedding=fixed_embedding(options.embedding, options.backbone, options.weights),
             size=options.size,
             channels=options.channels,
             seed=options.seed,

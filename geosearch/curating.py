@@ -11,10 +11,9 @@ import numpy as np
 
 from geosearch.curate.curation import Curation
 from geosearch.domain.dataset import LabelledSet
-from geosearch.domain.embed import PCA, Embedding, Pixels
+from geosearch.domain.embed import Embedding
 from geosearch.domain.harmonise import harmonise
 from geosearch.domain.load import load
-from geosearch.domain.patches import Patches
 from geosearch.errors import InvalidOption
 from geosearch.evaluate.leave_one_out import one_hot
 from geosearch.progress import Progress
@@ -23,7 +22,6 @@ from geosearch.synthesize.export import BATCH, CARD, Contents, Writer, whole_fol
 
 LIST, PAGE = "samples.csv", "index.html"
 TASKS = ("detect", "reweight", "extend")
-EMBEDDINGS: dict[str, Embedding] = {"patches": Patches(), "pca": PCA(), "pixels": Pixels()}
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ def curate(
     *,
     task: str,
     target: str | None = None,
-    embedding: str = "patches",
+    embedding: Embedding,
     size: int = 28,
     channels: int = 1,
     seed: int = 0,
@@ -56,7 +54,7 @@ def curate(
         task: "detect": list and page of harmful samples; "reweight": the samples of positive weight as a data set,
             their weights in the list; "extend": the samples worth adding to the target, in their order.
         target: the set that it is to serve; needed to extend.
-        embedding: one of `EMBEDDINGS`.
+        embedding: where the ridge head lives; see `Curation.of`.
         size, channels: of the images that features see; what is written keeps the images as they were loaded.
         seed: of the embedding.
         out: a folder that does not exist yet, or is empty.
@@ -67,7 +65,7 @@ def curate(
         raise InvalidOption("--task extend needs --target: the core set that the samples are to join")
     original = load(spec, size_hint=size)
     sets = [harmonise(one, size=size, channels=channels) for one in (original, *_loaded(target, size))]
-    curation = Curation.of(sets[0], *sets[1:], embedding=EMBEDDINGS[embedding], seed=seed, progress=progress)
+    curation = Curation.of(sets[0], *sets[1:], embedding=embedding, seed=seed, progress=progress)
     shown = LabelledSet(original.images, curation.data.labels, curation.classes, original.name, original.licence)
     with whole_folder(out) as folder:
         if task == "detect":

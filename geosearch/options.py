@@ -7,8 +7,10 @@ from pathlib import Path
 
 from geosearch.curate.labelling import G2L, Clusters
 from geosearch.domain.embed import PCA, Embedding, Pixels, TorchvisionBackbone
+from geosearch.domain.patches import Patches
 from geosearch.domain.pseudo_labels import NearestShot, PseudoLabels, Spreading
 from geosearch.domain.unlabelled import Labelling
+from geosearch.errors import InvalidOption
 from geosearch.evaluate.adaptation import Adaptation, FineTune, HeadOnly, Rehearse, RidgeHead
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.averaging import Averaging, ExponentialAverage, TailAverage
@@ -34,17 +36,30 @@ from geosearch.transport.solve import Exact, Sinkhorn, Solver
 
 def embedding_of(file: StudyFile) -> Embedding:
     transport = file.transport
-    if transport.embedding == "backbone":
-        weights = transport.weights or ""
-        is_path = "/" in weights or Path(weights).suffix != ""
-        place = {"weights_path": weights} if is_path else {"weights": weights}
-        return TorchvisionBackbone(transport.backbone, **place)  # type: ignore[arg-type]
-    known: dict[str, Embedding] = {
-        "source-net": SourceNet(augmentation=Augmentation(recolour=file.recolour)),
-        "pca": PCA(),
-        "pixels": Pixels(),
-    }
-    return known[transport.embedding]
+    if transport.embedding == "source-net":
+        return SourceNet(augmentation=Augmentation(recolour=file.recolour))
+    return fixed_embedding(transport.embedding, transport.backbone, transport.weights)
+
+
+def fixed_embedding(name: str, backbone: str = "resnet18", weights: str | None = None) -> Embedding:
+    """One that learns nothing from labels: "pixels", "pca", "patches", or "backbone".
+
+    Args:
+        name: of the embedding.
+        backbone: torchvision's name of the network.
+        weights: a file with its state dict, or torchvision's name of weights.
+
+    Raises:
+        InvalidOption: a backbone without weights.
+    """
+    if name != "backbone":
+        known: dict[str, Embedding] = {"pixels": Pixels(), "pca": PCA(), "patches": Patches()}
+        return known[name]
+    if weights is None:
+        raise InvalidOption('the backbone needs weights: a file with a state dict, or e.g. "IMAGENET1K_V1"')
+    is_path = "/" in weights or Path(weights).suffix != ""
+    place = {"weights_path": weights} if is_path else {"weights": weights}
+    return TorchvisionBackbone(backbone, **place)  # type: ignore[arg-type]
 
 
 def ground_of(file: StudyFile) -> Ground:

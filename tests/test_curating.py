@@ -7,7 +7,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from generators.sets import blobs
+from torchvision.models import resnet18
 
 import geosearch
 from geosearch.cli import main
@@ -72,3 +74,17 @@ def test_extend_needs_a_core_and_folders_are_not_overwritten(run, tmp_path):
     assert code == 2
     assert "full" in err
     assert not (tmp_path / "new").exists()
+
+
+def test_a_backbone_without_weights_is_refused(run, tmp_path):
+    code, out, err = run("--embedding", "backbone", "--out", "found")
+    assert (code, out) == (2, "")
+    assert "the backbone needs weights: a file with a state dict" in err
+    assert not (tmp_path / "found").exists()
+
+
+def test_features_may_be_those_of_a_backbone(run, tmp_path):
+    torch.save(resnet18().state_dict(), "random.pt")
+    code, _, err = run("--embedding", "backbone", "--weights", "./random.pt", "--out", "found")
+    assert (code, err) == (0, "")
+    assert len(rows(tmp_path / "found" / "samples.csv")) == 96
