@@ -1,20 +1,22 @@
 """How many evaluations does each sampler need? Whole searches on tabulated surfaces, thirty times each.
 
-    python benchmarks/search.py [--shelves ...] [--repetitions 30] [--evaluations 32]
+    python benchmarks/search.py [--shelves ...] [--repetitions 30] [--evaluations 24] [--draw]
 
-The surfaces are those of surfaces.py: real short runs, averaged over two seeds, joined between grid points by linear
-radial basis functions over weights and spread (pairing changes nothing on them). A search is the product's own, from no
+The surfaces are those of surfaces.py: real short runs, averaged over two seeds, joined between the tabulated mixtures
+by a thin plate over weights and spread that is as stiff as cross-validation finds best (pairing changes nothing).
+Geometry and held-out OTDD are those of one seed, as a search would have them. A search is the product's own, from no
 baselines at all; every evaluation adds normal noise of the size that the two seeds show. Regret is what the mixture
-with the least observed error truly has above the best of the table. Seconds count trainings and looks as surfaces.py
-measured them, and the sampler's own time as it was here. Results: reports/data/search.jsonl; the same command goes on
-where it stopped.
+that the search would take for its best (`Search.ranked`: least expected error) truly has above the best of the table.
+Seconds count trainings and looks as surfaces.py measured them, and the sampler's own time as it was here. Results:
+reports/data/search.jsonl; the same command goes on where it stopped, and at its end writes the tables and the figures
+of reports/search.md (`--draw`: only these).
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -23,20 +25,27 @@ from typing import Any
 import numpy as np
 import optuna
 from lines import Lines
+from matplotlib.figure import Figure
+from page import fill
 from scipy.interpolate import RBFInterpolator
+from scipy.stats import kendalltau
+from surfaces import SHELVES
 
 from geosearch import seeds
 from geosearch.evaluate.ledger import Evaluation
 from geosearch.geodesic.hull import Hull
-from geosearch.geodesic.simplex import Weights, spread_of
+from geosearch.geodesic.simplex import Weights, concentration_of, spread_of
 from geosearch.progress import Silent
+from geosearch.report import style
 from geosearch.search.pruner import RungPruner
 from geosearch.search.run import Search, SearchOptions
 from geosearch.search.sampler import SAMPLERS
 from geosearch.search.space import Space
 from geosearch.search.store import StudyStore
 
-FOLDER = Path(__file__).parents[1] / "reports" / "data"
+REPORTS = Path(__file__).parents[1] / "reports"
+FOLDER, FIGURES, PAGE = REPORTS / "data", REPORTS / "figures", REPORTS / "search.md"
+STIFFNESS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 STOCK = ("gp", "tpe", "cmaes")  # Optuna's, and the library that it recommends
 
 
@@ -46,24 +55,49 @@ class Surface:
 
     Attributes:
         points: (n, m + 1) weights and spread of the tabulated mixtures.
-        errors: (n,) validation errors, mean over the seeds.
-        otdd: (n,) held-out OTDD, likewise.
+        means: (n,) validation errors, mean over the seeds; still noisy.
+        otdd: (n,) held-out OTDD, of the first seed.
         noise: standard deviation of one evaluation, from the difference between two seeds.
-        hull: of the first seed.
+        hull, gradient: of the first seed.
         look, training: seconds.
     """
 
     points: np.ndarray
-    errors: np.ndarray
+    means: np.ndarray
     otdd: np.ndarray
     noise: float
     hull: Hull
+    gradient: list[float]
     look: float
     training: float
 
     @cached_property
-    def _joined(self) -> RBFInterpolator:
-        return RBFInterpolator(self.points, np.column_stack([self.errors, self.otdd]), kernel="linear")
+    def _truth(self) -> RBFInterpolator:
+        """A thin plate through the means, as stiff as foretells left-out tenths of them best."""
+        fold = seeds.stream(0, "folds").permutation(len(self.means)) % 10
+        return min((self._plate(self.means, s) for s in STIFFNESS), key=lambda plate: self._misses(plate, fold))
+
+    @cached_property
+    def _distance(self) -> RBFInterpolator:
+        return self._plate(self.otdd, 0.0)
+
+    def _plate(self, values: np.ndarray, stiffness: float, rows: np.ndarray | slice = slice(None)) -> RBFInterpolator:
+        """Without the last weight, which the others determine."""
+        return RBFInterpolator(_free(self.points[rows]), values[rows], smoothing=stiffness)
+
+    def _misses(self, plate: RBFInterpolator, fold: np.ndarray) -> float:
+        """Mean squared error of each tenth as the other nine foretell it."""
+        stiffness, squares = float(plate.smoothing[0]), np.zeros(len(fold))
+        for tenth in range(10):
+            left = fold == tenth
+            found = self._plate(self.means, stiffness, ~left)(_free(self.points[left]))
+            squares[left] = np.square(found - self.means[left])
+        return float(squares.mean())
+
+    @cached_property
+    def errors(self) -> np.ndarray:
+        """(n,) what is taken for true at the tabulated mixtures."""
+        return self._truth(_free(self.points))
 
     @property
     def m(self) -> int:
@@ -73,8 +107,13 @@ class Surface:
         """Error and held-out OTDD of a mixture; a spread beyond the table's is taken for its end."""
         low, high = self.points[:, -1].min(), self.points[:, -1].max()
         spread = np.clip(spread_of(weights.concentration), low, high)
-        error, otdd = self._joined(np.append(weights.array, spread)[None])[0]
-        return float(error), float(otdd)
+        place = _free(np.append(weights.array, spread)[None])
+        return float(self._truth(place)[0]), float(self._distance(place)[0])
+
+
+def _free(points: np.ndarray) -> np.ndarray:
+    """(k, m + 1) weights and spread -> (k, m): the last weight is what the others leave."""
+    return np.delete(points, -2, axis=1)
 
 
 @lru_cache(maxsize=8)
@@ -88,10 +127,11 @@ def surface(shelf: str) -> Surface:
     grams = next(line for line in Lines(FOLDER / "grams.jsonl").all() if line["asked"] == {"shelf": shelf, "seed": 0})
     return Surface(
         points=np.array([[*found[0]["weights"], spread_of(float(k))] for (_, k), found in whole.items()]),
-        errors=np.array([np.mean([line["validation"] for line in found]) for found in whole.values()]),
-        otdd=np.array([np.mean([line["otdd"] for line in found]) for found in whole.values()]),
+        means=np.array([np.mean([line["validation"] for line in found]) for found in whole.values()]),
+        otdd=np.array([found[0]["otdd"] for found in whole.values()]),
         noise=float(gaps.std(ddof=1) / np.sqrt(2)),
         hull=Hull(np.array(grams["gram"]), np.array(grams["gram_random"])),
+        gradient=grams["source_gradient"],
         look=float(np.median([line["seconds"]["look"] for line in lines])),
         training=float(np.median([line["seconds"]["training"] for line in lines])),
     )
@@ -120,20 +160,127 @@ def search(shelf: str, sampler: str, rungs: bool, repetition: int, evaluations: 
     stand_in = Tabulated(own, seeds.stream(seed, "noise"))
     store = StudyStore(optuna.create_study(pruner=RungPruner()), space, "")
     options = SearchOptions(evaluations=evaluations, sampler=sampler, prune=rungs, seed=seed)
-    job = Search(store, stand_in, own.hull, stand_in, {}, options, Silent())  # type: ignore[arg-type]
+    job = Search(store, stand_in, own.hull, stand_in, {}, options, Silent(), gradient=lambda: own.gradient)  # type: ignore[arg-type]
     start = time.perf_counter()
     while job.left() > 0:
         job.evaluate(job.propose())
     thought = (time.perf_counter() - start) / evaluations
-    trials = store.trials()
+    trials, before = store.trials(), len(store.recall("looks", {"values": []})["values"])
     done = [trial for trial in trials if trial.error is not None]
     regrets, seconds = [], []
     for count in range(1, len(done) + 1):
-        best = min(done[:count], key=lambda trial: trial.error)
-        looks = sum(trial.number <= done[count - 1].number for trial in trials) if rungs else 0
+        best = job.ranked(done[:count])[0]
+        looks = before + sum(trial.number <= done[count - 1].number for trial in trials) if rungs else 0
         regrets.append(own.at(best.point)[0] - float(own.errors.min()))
         seconds.append(count * (own.training + thought) + looks * own.look)
     return {"regret": regrets, "seconds": seconds, "noise": own.noise}
+
+
+@dataclass(frozen=True, eq=False)
+class Runs:
+    """The searches that were run, as lines of search.jsonl."""
+
+    lines: Sequence[dict[str, Any]]
+
+    @cached_property
+    def shelves(self) -> list[str]:
+        return sorted({line["asked"]["shelf"] for line in self.lines})
+
+    def of(self, shelf: str, sampler: str, rungs: bool) -> list[dict[str, Any]]:
+        asked = {"shelf": shelf, "sampler": sampler, "rungs": rungs}
+        return [line for line in self.lines if asked.items() <= line["asked"].items()]
+
+    def evaluations(self, shelf: str, sampler: str, rungs: bool) -> np.ndarray:
+        """(repetitions,) evaluations until the regret lies within the noise; see `arrival`."""
+        return np.array([arrival(line)[0] for line in self.of(shelf, sampler, rungs)])
+
+    def table(self) -> list[str]:
+        """Markdown: evaluations to come within the noise of the best mixture, median and quartiles."""
+        return self._cells(lambda line: arrival(line)[0], "{:.0f}")
+
+    def seconds(self) -> list[str]:
+        """Markdown: the same in seconds of one process."""
+        return self._cells(lambda line: arrival(line)[1], "{:.0f}")
+
+    def _cells(self, measure: Callable[[dict[str, Any]], float], digits: str) -> list[str]:
+        if not self.lines:
+            return []
+        rows = ["| sampler | " + " | ".join(self.shelves) + " |", "| --- " * (1 + len(self.shelves)) + "|"]
+        for sampler, rungs in ((sampler, rungs) for sampler in SAMPLERS for rungs in (False, True)):
+            cells = []
+            for shelf in self.shelves:
+                found = [measure(line) for line in self.of(shelf, sampler, rungs)]
+                low, middle, high = (digits.format(value) for value in np.quantile(found, [0.25, 0.5, 0.75]))
+                cells.append(f"{middle} ({low}-{high})")
+            rows.append(f"| {sampler}{' with rungs' * rungs} | " + " | ".join(cells) + " |")
+        return rows
+
+    def ratios(self) -> list[str]:
+        """Markdown: the medians of `hull` with rungs over those of random search and of the best stock sampler."""
+        if not self.lines:
+            return []
+        rows = ["| shelf | hull with rungs | random | ratio | best stock sampler | ratio |", "| --- " * 6 + "|"]
+        found = []
+        for shelf in self.shelves:
+            own = float(np.median(self.evaluations(shelf, "hull", True)))
+            chance = float(np.median(self.evaluations(shelf, "random", False)))
+            stock = {name: float(np.median(self.evaluations(shelf, name, False))) for name in STOCK}
+            best = min(stock, key=lambda name: stock[name])
+            found.append((own / chance, own / stock[best]))
+            ratios = (f"{own / chance:.2f}", f"{best}, {stock[best]:.1f}", f"{own / stock[best]:.2f}")
+            rows.append(f"| {shelf} | {own:.1f} | {chance:.1f} | {ratios[0]} | {ratios[1]} | {ratios[2]} |")
+        by_chance, by_stock = np.median(found, axis=0)
+        return [*rows, f"| **median** | | | **{by_chance:.2f}** | | **{by_stock:.2f}** |"]
+
+
+def arrival(line: dict[str, Any]) -> tuple[float, float]:
+    """Evaluations and seconds until the regret lies within the noise; one more than the budget if it never does."""
+    within = np.flatnonzero(np.array(line["regret"]) <= line["noise"])
+    if len(within) == 0:
+        return len(line["regret"]) + 1, line["seconds"][-1]
+    return int(within[0]) + 1, line["seconds"][within[0]]
+
+
+def surfaces_table() -> list[str]:
+    """Markdown: what each surface is like."""
+    rows = [
+        "| target/sources | sources | mixtures | spread | noise | share within the noise | tau of OTDD | closed form |"
+    ]
+    rows.append("| --- " * 8 + "|")
+    for shelf in sorted({line["asked"]["shelf"] for line in Lines(FOLDER / "grams.jsonl").all()}):
+        own = surface(shelf)
+        closed = [
+            own.hull.distance(Weights.of(row[:-1] / row[:-1].sum(), concentration_of(row[-1]))) for row in own.points
+        ]
+        taus = [kendalltau(score, own.errors).statistic for score in (own.otdd, closed)]
+        within = np.mean(own.errors <= own.errors.min() + own.noise)
+        rows.append(
+            f"| {shelf} | {', '.join(SHELVES[shelf])} | {len(own.points)} | {own.errors.std():.4f} | {own.noise:.4f} "
+            f"| {100 * within:.0f} % | {taus[0]:+.2f} | {taus[1]:+.2f} |"
+        )
+    return rows
+
+
+def regrets(runs: Runs) -> Figure:
+    """Median regret against evaluations, in units of the noise; quartiles of the hull and of random search."""
+    figure = Figure(figsize=(7.6, 4.6), layout="constrained")
+    shown = [("hull", True), *((name, False) for name in ("hull", *STOCK, "regression", "random"))]
+    for axes, shelf in zip(figure.subplots(2, 3, sharex=True).flat, runs.shelves, strict=True):
+        for i, (sampler, rungs) in enumerate(shown):
+            curves = np.array([line["regret"] for line in runs.of(shelf, sampler, rungs)]) / surface(shelf).noise
+            low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
+            colour = style.BEST if rungs else style.MUTED if sampler == "random" else style.SHADES[i - 1]
+            places = np.arange(1, len(middle) + 1)
+            axes.plot(places, middle, color=colour, lw=1.8 if rungs else 1.1, label=sampler + " with rungs" * rungs)
+            if rungs or sampler == "random":
+                axes.fill_between(places, low, high, color=colour, alpha=0.15, lw=0)
+        axes.axhline(1, color=style.INK, lw=0.6, ls=":")
+        axes.set_ylim(0, 6)
+        axes.set_title(shelf, fontsize=8.5)
+    figure.supxlabel("evaluations", fontsize=8.5)
+    figure.supylabel("regret, in units of the noise", fontsize=8.5)
+    figure.axes[0].legend(fontsize=6.5)
+    return figure
 
 
 def main() -> None:
@@ -142,12 +289,12 @@ def main() -> None:
     parser.add_argument("--shelves", nargs="+", default=known)
     parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
     parser.add_argument("--repetitions", type=int, default=30)
-    parser.add_argument("--evaluations", type=int, default=32)
+    parser.add_argument("--evaluations", type=int, default=24)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
+    parser.add_argument("--draw", action="store_true", help="write tables and figures, run nothing")
     options = parser.parse_args()
     kept = Lines(FOLDER / "search.jsonl")
-    if not options.table:
+    if not options.draw:
         kept.fill(
             [
                 (
@@ -162,35 +309,13 @@ def main() -> None:
             ],
             jobs=options.jobs,
         )
-    print("\n".join(table(kept.all())))
-
-
-def table(lines: Sequence[dict[str, Any]]) -> list[str]:
-    """Markdown: evaluations (and seconds) to come within the noise of the best mixture: median and quartiles."""
-    shelves = sorted({line["asked"]["shelf"] for line in lines})
-    rows = ["| sampler | " + " | ".join(shelves) + " | median of all |", "| --- " * (2 + len(shelves)) + "|"]
-    for sampler in SAMPLERS:
-        for rungs in (False, True):
-            mine = [line for line in lines if line["asked"]["sampler"] == sampler and line["asked"]["rungs"] == rungs]
-            cells = [_cell([line for line in mine if line["asked"]["shelf"] == shelf]) for shelf in shelves]
-            rows.append(f"| {sampler}{' with rungs' * rungs} | " + " | ".join(cells) + f" | {_cell(mine)} |")
-    return rows
-
-
-def _cell(lines: Sequence[dict[str, Any]]) -> str:
-    if not lines:
-        return ""
-    counts, seconds = zip(*(arrival(line) for line in lines), strict=True)
-    low, middle, high = np.quantile(counts, [0.25, 0.5, 0.75])
-    return f"{middle:.0f} ({low:.0f}-{high:.0f}), {np.median(seconds):.0f} s"
-
-
-def arrival(line: dict[str, Any]) -> tuple[float, float]:
-    """Evaluations and seconds until the regret lies within the noise; one more than the budget if it never does."""
-    within = np.flatnonzero(np.array(line["regret"]) <= line["noise"])
-    if len(within) == 0:
-        return len(line["regret"]) + 1, line["seconds"][-1]
-    return int(within[0]) + 1, line["seconds"][within[0]]
+    runs = Runs(kept.all())
+    fill(
+        PAGE,
+        [("surfaces", surfaces_table), ("arrival", runs.table), ("ratios", runs.ratios), ("seconds", runs.seconds)],
+    )
+    with style.styled():
+        (FIGURES / "search-regret.png").write_bytes(style.png(regrets(runs)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from geosearch.address import resolve
 from geosearch.cache import Cache
+from geosearch.curate.curated_mixture import source_gradient
 from geosearch.domain.dataset import LabelledSet
 from geosearch.engine import one_thread
 from geosearch.errors import InvalidOption
@@ -71,7 +72,12 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
     first = within(store.space, baselines_of(prepared))
     objective = objective_of(file, prepared, cache)
     experience = experience_of(file, store, prepared.hull)
-    return Search(store, objective, prepared.hull, held_out, first, options, progress, experience)
+
+    def gradient() -> list[float]:
+        found: list[float] = source_gradient(prepared.anchors, prepared.target.shots).tolist()
+        return found
+
+    return Search(store, objective, prepared.hull, held_out, first, options, progress, experience, gradient)
 
 
 def experience_of(file: StudyFile, store: StudyStore, hull: Hull) -> Experience | None:

@@ -13,9 +13,7 @@ from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.objective import Objective
 from geosearch.search.store import TrialFacts
-from geosearch.search.surrogate import Surrogate
-
-FEWEST = 6  # evaluated trials from which a surrogate is worth fitting
+from geosearch.search.surrogate import FEWEST, Surrogate
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from geosearch.search.surrogate import Surrogate, expected_improvement
 
 CANDIDATES = 1500  # drawn anew for every proposal
 POLISH = (0.2, 0.05)  # shares by which the best candidates are moved, round after round
-SAME = 1e-3  # mixtures nearer to each other than this share of the spread of all are one
+SAME = 0.3  # mixtures nearer than this share of the spread of all, over the root of how many were tried, are one
 LEADERS = 20  # candidates that are moved
 
 
@@ -66,9 +66,9 @@ class HullSampler(MixtureSampler):
 
     def _promise(self, done: Evaluated, pending: Sequence[Weights]) -> Callable[[Sequence[Weights]], np.ndarray]:
         """Expected improvement (k,); what was evaluated, or is being evaluated, promises nothing."""
-        prior, likeness = self._prior, self._prior.likeness(done.weights, done.errors)
+        prior = self._prior
+        surrogate, likeness = prior.fitted(done.weights, done.errors)
         points, cheap = prior.points(done.weights), prior.scores(done.weights, likeness)
-        surrogate = Surrogate.fit(points, cheap, done.errors, prior.slopes)
         best = float(surrogate.predict(points, cheap)[0].min())
         if pending:
             more, more_cheap = prior.points(pending), prior.scores(pending, likeness)
@@ -80,7 +80,7 @@ class HullSampler(MixtureSampler):
             here = prior.points(some)
             gaps = np.sqrt(((here[:, None] - points[None]) ** 2).sum(2)).min(1)  # (k,)
             expected = expected_improvement(*surrogate.predict(here, prior.scores(some, likeness)), best)
-            return np.where(gaps > SAME, expected, -np.inf)
+            return np.where(gaps > SAME / np.sqrt(len(points)), expected, -np.inf)
 
         return promise
 

@@ -20,6 +20,7 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.search.earlier import Experience
 from geosearch.search.mixture_sampler import random_weights
 from geosearch.search.space import Space
+from geosearch.search.surrogate import Surrogate
 
 LOOKS = 40  # mixtures whose held-out OTDD is computed, to know it everywhere
 POPULATION = 400  # random mixtures that fix the units
@@ -122,6 +123,17 @@ class Prior:
         if self.experience:
             columns.append(self.experience.expect(weights, likeness) if likeness else np.zeros(len(weights)))
         return np.column_stack(columns)
+
+    def fitted(self, weights: Sequence[Weights], errors: np.ndarray) -> tuple[Surrogate, dict[str, float]]:
+        """A surrogate of n >= 2 evaluations on points and scores, and the likeness of earlier studies behind these."""
+        likeness = self.likeness(weights, errors)
+        scores = self.scores(weights, likeness)
+        return Surrogate.fit(self.points(weights), scores, errors, self.slopes), likeness
+
+    def expected(self, weights: Sequence[Weights], errors: np.ndarray) -> np.ndarray:
+        """(n,) what a surrogate of n >= 2 evaluations expects of the evaluated mixtures themselves."""
+        surrogate, likeness = self.fitted(weights, errors)
+        return surrogate.predict(self.points(weights), self.scores(weights, likeness))[0]
 
     @cached_property
     def _population(self) -> list[Weights]:

@@ -39,6 +39,7 @@ from geosearch.search.race import best_of, race
 from geosearch.search.rungs import proxy_trust
 from geosearch.search.sampler import Given, sampler_for
 from geosearch.search.store import StudyStore, TrialFacts, place_of
+from geosearch.search.surrogate import FEWEST
 
 PATIENCE = 6  # proposals of a round that may be stopped early before one is drawn at random and let through
 _REPEATS = "repeats trial"
@@ -180,10 +181,14 @@ class Search:
         space, looks, gradient = self.store.space, None, None
         if self.options.sampler == "hull":
             if self.options.prune:
-                looks = Looks.from_json(self._kept("looks", lambda: Looks.of(space, self.held_out.otdd).to_json()))
+                looks = Looks.from_json(self._kept("looks", self._look))
             if self.gradient is not None:
                 gradient = np.array(self._kept("source_gradient", self.gradient))
         return Prior(space, self.hull, looks, gradient, self.experience)
+
+    def _look(self) -> dict[str, Any]:
+        self.progress.event("stage", name="held-out distances of a few mixtures")
+        return Looks.of(self.store.space, self.held_out.otdd).to_json()
 
     def _kept(self, key: str, find: Callable[[], Any]) -> Any:
         """What the study remembers under a key; found out, and remembered, if it does not."""
@@ -262,8 +267,7 @@ class Search:
 
     def _promote(self) -> None:
         """Race the best few with the long recipe; whoever was a finalist before races again, on the runs it had."""
-        complete = [trial for trial in self.store.trials() if trial.state == "complete"]
-        ranked = sorted(complete, key=lambda trial: (trial.error, trial.number))
+        ranked = self.ranked([trial for trial in self.store.trials() if trial.state == "complete"])
         chosen = {trial.number for trial in ranked[: self.options.finalists]}
         finalists = [t for t in ranked if t.number in chosen or t.long_error is not None]
         asked = {"trials": [trial.number for trial in finalists], "repeats": self.options.repeats}
@@ -288,6 +292,16 @@ class Search:
                 self.store.note(trial.number, long_error=standing.error, **facts)
                 self.progress.event("finalist", trial=trial.number, error=standing.error, runs=standing.runs)
         self.store.remember("raced", asked)
+
+    def ranked(self, trials: Sequence[TrialFacts]) -> list[TrialFacts]:
+        """Evaluated trials, the one of least expected error first.
+
+        What a surrogate of all evaluations expects of each is less a matter of luck than what was observed of it.
+        """
+        errors = np.array([trial.error for trial in trials], dtype=float)
+        if len(trials) >= FEWEST:
+            errors = self._prior.expected([trial.point for trial in trials], errors)
+        return [trials[i] for i in np.argsort(errors, kind="stable")]
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

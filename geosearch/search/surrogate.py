@@ -15,6 +15,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from geosearch.evaluate.leave_one_out import RidgeFit, leave_one_out, ridge_fit
 
+FEWEST = 6  # evaluations from which one is worth fitting to judge them by
 _CENTRES = np.log([1.0, 1.0, 0.1])  # of the priors of amplitude, lengthscale and noise (variances; units of the data)
 _WIDTHS = np.array([1.0, 0.5, 1.0])
 

@@ -89,3 +89,12 @@ def test_a_distance_that_tells_finds_the_goal_sooner_and_one_that_lies_is_overru
     honest, liar = Looks.of(SPACE, far), Looks.of(SPACE, lambda weights: -far(weights))
     assert best(honest, 2) < best(None, 2)
     assert best(liar, 16) < 2 * best(None, 8) + 0.05
+
+
+def test_what_is_expected_of_evaluated_mixtures_is_less_noisy_than_what_was_observed(hull):
+    rng = np.random.default_rng(1)
+    places = random_weights(SPACE, 24, rng)
+    true = np.array([far(place) for place in places])
+    observed = true + rng.normal(0, 1, len(true))
+    expected = Prior(SPACE, hull, Looks.of(SPACE, far)).expected(places, observed)
+    assert np.square(expected - true).mean() < 0.5 * np.square(observed - true).mean()
