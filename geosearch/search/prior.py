@@ -25,7 +25,9 @@ from geosearch.search.surrogate import Surrogate
 LOOKS = 40  # mixtures whose held-out OTDD is computed, to know it everywhere
 POPULATION = 400  # random mixtures that fix the units
 ROUGHNESS = 1e-3  # share of the looks' variance that lies below the resolution of the interpolation
-CORRELATION = 0.5  # expected of the best cheap score and the error, both standardised, before anything is trained
+CORRELATION = 0.5  # expected of the leading scores together and the error, before anything is trained
+
+Score = Callable[[Sequence[Weights]], np.ndarray]  # mixtures -> (k,)
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,11 @@ class Looks:
 class Prior:
     """The geometry of the mixtures, and cheap scores that may foretell their errors.
 
-    Scores: the closed-form distance; the held-out OTDD, computed for a few mixtures and interpolated by a Gaussian
-    process; the derivative of the shots' error in the sources' weights; the price, where sources have prices and errors
-    are weighed against them; what earlier studies lead to expect. All but the last are standardised over random
-    mixtures. The error is expected to grow with the held-out OTDD, or else with the closed form; the other scores count
-    as far as the evaluations say.
+    Scores: the held-out OTDD, computed for a few mixtures and interpolated by a Gaussian process; the derivative of the
+    shots' error in the sources' weights; the closed-form distance; the price, where sources have prices and errors are
+    weighed against them; what earlier studies lead to expect. All but the last are standardised over random mixtures.
+    The error is expected to grow with the first two alike, or with the closed form in place of a held-out OTDD that is
+    missing; the other scores count as far as the evaluations say.
 
     Attributes:
         space: the mixtures that may be proposed.
@@ -84,23 +86,22 @@ class Prior:
     experience: Experience | None = None
 
     @cached_property
-    def _own(self) -> tuple[Callable[[Sequence[Weights]], np.ndarray], ...]:
-        """The scores that depend on nothing but the mixture; the first is the one that is expected to tell."""
-        scores: list[Callable[[Sequence[Weights]], np.ndarray]] = [self._closed_form]
+    def _own(self) -> tuple[tuple[Score, bool], ...]:
+        """The scores that depend on nothing but the mixture, and whether the error is expected to grow with each."""
+        scores: list[tuple[Score, bool]] = [(self._closed_form, self.looks is None)]
         if self.looks:
-            scores.insert(0, self._otdd)
+            scores.append((self._otdd, True))
         if self.gradient is not None:
-            scores.append(lambda some: np.array([one.array for one in some]) @ self.gradient)
+            scores.append((lambda some: np.array([one.array for one in some]) @ self.gradient, True))
         if self.space.prices is not None:
-            scores.append(lambda some: np.array([self.space.price(one) for one in some]))
+            scores.append((lambda some: np.array([self.space.price(one) for one in some]), False))
         return tuple(scores)
 
     @property
     def slopes(self) -> np.ndarray:
         """(c,) by how many of its standard deviations the error is expected to grow with each score."""
-        slopes = np.zeros(len(self._own) + (self.experience is not None))
-        slopes[0] = CORRELATION
-        return slopes
+        leads = np.array([leads for _, leads in self._own] + [False] * (self.experience is not None), dtype=float)
+        return CORRELATION * leads / np.sqrt(leads.sum())
 
     @cached_property
     def unit(self) -> float:
@@ -116,10 +117,9 @@ class Prior:
         return self.experience.likeness(weights, errors) if self.experience and weights else {}
 
     def scores(self, weights: Sequence[Weights], likeness: dict[str, float]) -> np.ndarray:
-        """(k, c) cheap scores; of the first, smaller is taken to be better."""
-        columns = [
-            (score(weights) - mean) / width for score, (mean, width) in zip(self._own, self._scales, strict=True)
-        ]
+        """(k, c) cheap scores."""
+        own = zip(self._own, self._scales, strict=True)
+        columns = [(score(weights) - mean) / width for (score, _), (mean, width) in own]
         if self.experience:
             columns.append(self.experience.expect(weights, likeness) if likeness else np.zeros(len(weights)))
         return np.column_stack(columns)
@@ -142,7 +142,7 @@ class Prior:
     @cached_property
     def _scales(self) -> list[tuple[float, float]]:
         """Mean and standard deviation of every score of its own over random mixtures."""
-        found = [score(self._population) for score in self._own]
+        found = [score(self._population) for score, _ in self._own]
         return [(float(values.mean()), float(values.std()) or 1.0) for values in found]
 
     def _closed_form(self, weights: Sequence[Weights]) -> np.ndarray:
