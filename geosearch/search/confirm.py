@@ -11,7 +11,7 @@ import numpy as np
 from geosearch import seeds
 from geosearch.cache import Cache, content_key
 from geosearch.domain.fewshot import Target
-from geosearch.engine import in_processes
+from geosearch.engine import in_processes, one_thread
 from geosearch.evaluate.adaptation import Adaptation, FineTune
 from geosearch.evaluate.few_shot import few_shot, few_shot_ridge
 from geosearch.evaluate.recipe import Recipe
@@ -61,7 +61,8 @@ class Confirmer:
         mixtures = {BEST: best, **baselines}
         candidates: dict[str, Candidate | None] = {row: Plain(Mixture(self.anchors, a)) for row, a in mixtures.items()}
         candidates[NO_PRETRAINING] = None
-        candidates |= {NAMES[name]: variant(name, self.anchors, best, self.target.shots) for name in variants}
+        with one_thread():
+            candidates |= {NAMES[name]: variant(name, self.anchors, best, self.target.shots) for name in variants}
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
         calls = [
             (Confirmer.predictions, (self, candidate, number))
@@ -108,8 +109,8 @@ class Confirmer:
         predicted = {}
         for name, adaptation in self.adaptations.items():
             if pretrained is not None:
-                network, images_seen = pretrained
-                predictor = adaptation.fit(network, shots, seed, images_seen)
+                network, stream = pretrained
+                predictor = adaptation.fit(network, shots, seed, stream)
             elif isinstance(adaptation, FineTune):  # rehearsal included: there is nothing to rehearse
                 predictor = few_shot(shots, self.scratch, seed)
             else:

@@ -37,7 +37,7 @@ class HullSampler(MixtureSampler):
         prior: the space, its geometry, and the cheap scores.
         seed: of the candidates. They depend on it and on how many trials ended or are running, so a resumed study
             goes on instead of repeating itself.
-        startup: evaluated trials from which errors are learned from; four at least.
+        startup: how many evaluated trials it takes until errors are learned from; four at least.
     """
 
     def __init__(self, prior: Prior, *, seed: int = 0, startup: int = 4) -> None:
