@@ -90,12 +90,13 @@ def variants() -> None:
     table(["labels", "error, alone", "minus the same with 10", "shared with the truth", "largest class"], rows)
 
 
-def hull() -> None:
-    found = lines("hull")
-    values = {way: cells(found, way, "hull", lambda asked: (asked["target"],)) for way in MAIN}
-    hidden = {line["asked"]["target"]: line["hidden"] for line in found if line["asked"]["seed"] == 0}
+def mixtures(stage: str) -> None:
+    """Errors of the projection on the hull, or of whole searches, with the weight of the hidden source."""
+    found = lines(stage)
+    values = {way: cells(found, way, stage, lambda asked: (asked["target"],)) for way in MAIN}
+    hidden = {line["asked"]["target"]: line["hidden"] for line in lines("hull") if line["asked"]["seed"] == 0}
     weight = {
-        (line["asked"]["target"], line["asked"]["labels"]): line["weights"].get(line["hidden"], 0.0)
+        (line["asked"]["target"], line["asked"]["labels"]): line["weights"].get(hidden[line["asked"]["target"]], 0.0)
         for line in found
         if line["asked"]["seed"] == 0
     }
@@ -109,7 +110,7 @@ def hull() -> None:
             ),
         ]
         for name in GREY
-        if name in hidden
+        if any(line["asked"]["target"] == name for line in found)
     ]
     table(["target", "hidden", *MAIN], rows)
     for one, other in (
@@ -171,7 +172,10 @@ def main() -> None:
     print("\n## The pooled union of all four, by target")
     by("pooled", 0, MAIN, "target")
     print("\n## The projection on the hull (weight of the hidden source)")
-    hull()
+    mixtures("hull")
+    if lines("search"):
+        print("\n## Whole searches (weight of the hidden source in the best mixture)")
+        mixtures("search")
     print("\n## Other rules, more labels")
     variants()
     print("\n## Forecast")

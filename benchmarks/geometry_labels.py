@@ -2,18 +2,19 @@
 
     python benchmarks/geometry_labels.py [--targets mnist usps fashion_mnist kmnist az_letters] [--seeds 2]
 
-Each grey set in turn is the target, with 5 shots a class; of the four others one at a time loses its labels. Whole
-searches are too dear here, so the protocol is fixed and cheap: 300 steps of pretraining a `SmallConv(16)` at 16 px,
-features frozen, a ridge head on the shots, error on the test part. Three trainings are scored: on the hidden source
-alone, on the pooled union of all four sources, and (for the source that the target's projection on the hull leans on
-most) on that projection, for which the study is prepared whole, from a file without labels. Results:
-reports/data/geometry_labels_*.jsonl, tables by geometry_label_tables.py. About 20 minutes of one free core. Needs
-$GEOSEARCH_DATA.
+Each grey set in turn is the target, with 5 shots a class; of the four others one at a time loses its labels. The
+protocol is fixed and cheap: 300 steps of pretraining a `SmallConv(16)` at 16 px, features frozen, a ridge head on the
+shots, error on the test part. Three trainings are scored: on the hidden source alone, on the pooled union of all four
+sources, and (for the source that the target's projection on the hull leans on most) on that projection, for which the
+study is prepared whole, from a file without labels. For that source whole searches are run as well, short ones with a
+network of the usual width. Results: reports/data/geometry_labels_*.jsonl, tables by geometry_label_tables.py. About 20
+minutes of one free core, and 30 for the searches. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -24,11 +25,11 @@ from typing import Any
 import numpy as np
 import torch
 from lines import Lines
-from mixtures import DATA, GREY, SHORT, ground, study_file
+from mixtures import DATA, GREY, LONG, SHORT, ground, study_file
 from sklearn.metrics import normalized_mutual_info_score
 
 from geosearch import seeds
-from geosearch.assemble import baselines_of
+from geosearch.assemble import baselines_of, search_of
 from geosearch.cache import Cache, content_key
 from geosearch.curate.divergence import divergence
 from geosearch.curate.label_rules import Bins
@@ -46,8 +47,11 @@ from geosearch.evaluate.source_net import SourceNet
 from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.mixture import Mixture
 from geosearch.options import recipe_of, space_of
+from geosearch.pipeline import Study
 from geosearch.prepare import Prepared, prepare
+from geosearch.progress import Silent
 from geosearch.search.baselines import CLOUD
+from geosearch.study_file import StudyFile
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
 NET = SourceNet()
@@ -154,13 +158,40 @@ def on_the_hull(target: str, way: str, seed: int) -> dict[str, Any]:
     }
 
 
+def searched(target: str, way: str, seed: int) -> dict[str, Any]:
+    """Error of the best mixture of a whole search, that same source labelled in this way; mean over two trainings."""
+    torch.set_num_threads(1)
+    hidden = int(np.argmax(projection(ground(target, seed).prepared).weights.values))
+    file = study_file(
+        target,
+        seed,
+        "refined",
+        search={"evaluations": 16, "finalists": 3, "repeats": 1, "jobs": 1},
+        recipe={"steps": SHORT, "long_steps": LONG},
+    )
+    file = file if way == "true" else relabelled(file, hidden, way)
+    with tempfile.TemporaryDirectory() as folder:
+        study = Study.open(file, storage=f"sqlite:///{folder}/study.db", cache=Cache.default())
+        best = search_of(file, study.prepared, study.store, study.cache, Silent()).run().point
+    mixture, recipe = Mixture(study.prepared.anchors, best), recipe_of(file).scaled(LONG)
+    numbers = [seeds.integer(seed, "geometry labels", "searched", repeat) for repeat in range(2)]
+    errors = [wrong(pretrain(mixture, recipe, number), study.prepared.target, seed) for number in numbers]
+    names = [source.name for source in study.prepared.anchors.sources]
+    return {"search": float(np.mean(errors)), "weights": dict(zip(names, best.values, strict=True))}
+
+
 def projection(prepared: Prepared) -> Mixture:
     return Mixture(prepared.anchors, baselines_of(prepared)[CLOUD])
 
 
 def without_labels(target: str, hidden: int, way: str, seed: int) -> Prepared:
     """The study prepared from files, that of the hidden source without its labels, or without that source."""
-    file = study_file(target, seed)
+    file = relabelled(study_file(target, seed), hidden, way)
+    return prepare(file, space_of(file), Cache.default(), lambda name: nullcontext())
+
+
+def relabelled(file: StudyFile, hidden: int, way: str) -> StudyFile:
+    """The study with its hidden source's file without labels, or without that source."""
     specs = list(file.domain.sources)
     if way == "without":
         del specs[hidden]
@@ -168,8 +199,7 @@ def without_labels(target: str, hidden: int, way: str, seed: int) -> Prepared:
     else:
         specs[hidden] = f"npz:{images_alone(specs[hidden])}"
         changes = {"sources": tuple(specs), "labels": way}
-    file = file.model_copy(update={"domain": file.domain.model_copy(update=changes)})
-    return prepare(file, space_of(file), Cache.default(), lambda name: nullcontext())
+    return file.model_copy(update={"domain": file.domain.model_copy(update=changes)})
 
 
 def images_alone(spec: str) -> Path:
@@ -189,8 +219,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--hull-seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--stages", nargs="+", help="default: all")
     options = parser.parse_args()
-    for stage, tasks in stages(options).items():
+    known = stages(options)
+    for stage, tasks in ((name, known[name]) for name in options.stages or known):
         Lines(FOLDER / f"geometry_labels_{stage}.jsonl").fill(tasks, jobs=options.jobs)
 
 
@@ -213,6 +245,11 @@ def stages(options: argparse.Namespace) -> dict[str, list[Any]]:
         "hull": [
             ({"target": target, "labels": way, "seed": seed}, on_the_hull, (target, way, seed))
             for seed in range(options.hull_seeds)
+            for target in options.targets
+            for way in MAIN
+        ],
+        "search": [
+            ({"target": target, "labels": way, "seed": 0}, searched, (target, way, 0))
             for target in options.targets
             for way in MAIN
         ],
