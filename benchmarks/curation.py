@@ -246,15 +246,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--table", action="store_true", help="draw and print what is there, run nothing")
     options = parser.parse_args()
     if not options.table:
         Lines(REPORTS / "data" / "curation.jsonl").fill(
             [
-                ({"task": task, "set": name, "seed": seed}, function, (name, seed))
+                ({"task": task, "set": name, "seed": seed}, TASKS[task], (name, seed))
                 for seed in range(options.seeds)
-                for task, function in TASKS.items()
+                for task in options.tasks
                 for name in options.sets
             ],
             jobs=options.jobs,
