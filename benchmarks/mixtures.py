@@ -24,11 +24,13 @@ from geosearch.config import parse_study
 from geosearch.domain.dataset import LabelledSet
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.refinement import Refinement
 from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.options import recipe_of, space_of
 from geosearch.prepare import Prepared, prepare
+from geosearch.search.baselines import CLOUD
 from geosearch.study_file import StudyFile
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -122,6 +124,16 @@ def candidates(target: str, seed: int) -> dict[str, Weights]:
     for i, row in enumerate(drawn):
         found[f"random {i}"] = Weights.of(row, concentration=(np.inf, 2.0)[i % 2])
     return found
+
+
+@lru_cache(maxsize=1)
+def refined(target: str, seed: int) -> tuple[LabelledSet, LabelledSet]:
+    """Reference and held-out part with the labels of a network pretrained on the hull (`Refinement`)."""
+    own = ground(target, seed)
+    mixture, shots = Mixture(own.prepared.anchors, candidates(target, seed)[CLOUD]), own.prepared.target.shots
+    labeller = Refinement(own.recipe).labeller(mixture, shots, seed=seed, cache=Cache.default())
+    fresh = own.prepared.target.relabelled(labeller)
+    return fresh.reference, fresh.held_out
 
 
 def sources_of(target: str) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ import numpy as np
 import torch
 from embeddings import distances
 from lines import Lines
-from mixtures import GREY, LONG, MIXTURES, SHORT, Cell, candidates, cells, ground, study_file
+from mixtures import GREY, LONG, MIXTURES, SHORT, Cell, candidates, cells, ground, refined, study_file
 from regimes import ADAPTATIONS, errors
 from scipy.stats import kendalltau, rankdata
 
@@ -37,11 +36,8 @@ from geosearch.evaluate.cross_validation import Judge
 from geosearch.evaluate.episodes import Episodes
 from geosearch.evaluate.leave_one_out import RIDGE_GRID, leave_one_out, one_hot, ridge_fit
 from geosearch.evaluate.network import Network
-from geosearch.evaluate.refinement import Refinement
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.evaluate.train import as_tensor, features
-from geosearch.geodesic.mixture import Mixture
-from geosearch.search.baselines import CLOUD
 from geosearch.search.verdict import t_half_width
 from geosearch.transport.labels import GaussianLabels
 
@@ -78,16 +74,6 @@ def scores(cell: Cell) -> dict[str, Any]:
     timed("shots, judged by pseudo-labels", lambda: across(network, shots, own.prepared.target.held_out))
     timed("pseudo-labels, judged by shots", lambda: across(network, reference, shots))
     return {"scores": found, "seconds": seconds}
-
-
-@lru_cache(maxsize=1)
-def refined(target: str, seed: int) -> tuple[LabelledSet, LabelledSet]:
-    """Reference and held-out part with the labels of a network pretrained on the hull (`Refinement`)."""
-    own = ground(target, seed)
-    mixture, shots = Mixture(own.prepared.anchors, candidates(target, seed)[CLOUD]), own.prepared.target.shots
-    labeller = Refinement(own.recipe).labeller(mixture, shots, seed=seed, cache=Cache.default())
-    fresh = own.prepared.target.relabelled(labeller)
-    return fresh.reference, fresh.held_out
 
 
 def refined_scores(cell: Cell) -> dict[str, Any]:

@@ -175,8 +175,9 @@ def search(shelf: str, sampler: str, rungs: bool, repetition: int, evaluations: 
     done = [trial for trial in trials if trial.error is not None]
     regrets, seconds = [], []
     for count in range(1, len(done) + 1):
-        best = job.ranked(done[:count])[0]
-        looks = before + sum(trial.number <= done[count - 1].number for trial in trials) if rungs else 0
+        best, _ = job.ranked(done[:count])[0]
+        looked = [one for one in trials if one.held_out_otdd is not None and one.number <= done[count - 1].number]
+        looks = before + len(looked) if rungs else 0
         regrets.append(round(own.at(best.point)[0] - float(own.errors.min()), 5))
         seconds.append(round(count * (own.training + thought) + looks * own.look))
     return {"regret": regrets, "seconds": seconds, "noise": own.noise}

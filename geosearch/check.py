@@ -17,6 +17,7 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.shelf import Shelf, load_shelf
 from geosearch.domain.unlabelled import Labelling, UnlabelledSet
+from geosearch.duration import duration
 from geosearch.engine import one_thread
 from geosearch.errors import TooLarge
 from geosearch.evaluate.autoencoder import Autoencoder
@@ -63,7 +64,7 @@ class Estimate:
         lines += [
             f"  budget    {self.evaluations} evaluations",
             f"  memory    about {self.peak_bytes / 2**30:.1f} GiB",
-            f"  time      about {_span(self.wall_seconds)} on this machine",
+            f"  time      about {duration(self.wall_seconds)} on this machine",
         ]
         return "\n".join([*lines, *(f"  note      {line}" for line in self.advice)])
 
@@ -181,13 +182,3 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
     if file.confirm.seeds < 3:
         found.append("fewer than 3 confirmation seeds: the intervals will be very wide")
     return tuple(found)
-
-
-def _span(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 120
-        else f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.1f} h"
-    )

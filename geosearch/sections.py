@@ -148,13 +148,15 @@ class SearchSection(Section):
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
     prune: bool = Field(
         True,
-        description="Let the held-out OTDD lead the sampler 'hull', and stop trials while it agrees with the "
-        "evaluations.",
+        description="Let the held-out OTDD lead the sampler 'hull', and it and the closed form stop trials while they "
+        "agree with the evaluations.",
     )
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
-    finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe.")
+    finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe at once; more may follow.")
     repeats: int = Field(
-        3, ge=1, description="Long trainings per finalist; a race spends them where the leaders overlap."
+        3,
+        ge=1,
+        description="Long trainings per finalist that there is time for; a race spends them where they bring most.",
     )
     storage: str | None = Field(
         None,

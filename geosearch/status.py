@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from geosearch.duration import duration
 from geosearch.search.board import members
 from geosearch.search.front import front
-from geosearch.search.rungs import proxy_trust, rungs_of
+from geosearch.search.rungs import PROXY, Rung, agreement, rungs_of
 from geosearch.search.store import TrialFacts
 from geosearch.search.verdict import Confirmation
 
@@ -33,9 +36,9 @@ def status_of(study: Study) -> dict[str, Any]:
         "workers": [asdict(member) for member in members(study.store.study)],
         "ties": [trial.number for trial in study.ties],
         "sources": list(study.source_names),
-        "proxy": proxy_trust(trials).sentence(),
+        "proxy": agreement(PROXY, trials).sentence(),
         "earlier": study.store.recall("likeness", {}),
-        "rungs": [asdict(rung) for rung in rungs_of(study.store)],
+        "rungs": [_rung_facts(rung) for rung in rungs_of(study.store)],
         "seconds": study.store.recall("stages", {}),
         "verdict": confirmation.verdict() if confirmation else None,
     }
@@ -54,8 +57,8 @@ def status_text(study: Study) -> str:
         f"study {study.name}: {complete} of {study.file.search.evaluations} evaluations done, "
         f"best is trial {best.number} ({best.role}){tied(study)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
-        f"  proxy     {proxy_trust(study.trials).sentence()}",
-        f"  rungs     {'; '.join(rung.sentence() for rung in rungs_of(study.store))}",
+        f"  proxy     {agreement(PROXY, study.trials).sentence()}",
+        *_rungs(rungs_of(study.store)),
         *_workers(study),
         *failures,
     ]
@@ -80,6 +83,24 @@ def priced(study: Study) -> list[tuple[TrialFacts, float]]:
     done = [(trial, trial.error, space.price(trial.point)) for trial in study.trials if trial.error is not None]
     best = front([trial for trial, _, _ in done], [error for _, error, _ in done], [price for _, _, price in done])
     return [(trial, space.price(trial.point)) for trial in best]
+
+
+def _rung_facts(rung: Rung) -> dict[str, Any]:
+    """JSON-representable; a tau that is not known is null."""
+    facts = asdict(rung)
+    if rung.trust and not math.isfinite(rung.trust.tau):
+        facts["trust"]["tau"] = None
+    return facts
+
+
+def _rungs(rungs: Sequence[Rung]) -> list[str]:
+    """What each rung cost, how far it agrees with what came after it, what it stopped and saved: a line each."""
+    lines = [f"  {'rungs':<18}{'looks':>7}{'each':>9}{'in all':>13}  {'agreement, tau':<22}{'stopped':>9}{'saved':>13}"]
+    for rung in rungs:
+        looks = f"{rung.looks:>7}{duration(rung.each):>9}{duration(rung.seconds):>13}"
+        stops = f"{rung.stopped:>9}{duration(rung.saved):>13}" if rung.trust else ""
+        lines.append(f"    {rung.name:<16}{looks}  {rung.agreement if rung.trust else '':<22}{stops}".rstrip())
+    return lines
 
 
 def _workers(study: Study) -> list[str]:

@@ -48,11 +48,10 @@ def simplex(facts: StudyFacts) -> Picture:
 def proxy(facts: StudyFacts) -> Picture:
     """Held-out OTDD against the error, with their rank agreement."""
     title = "Can the distance be trusted?"
-    agreement = f"{facts.trust.sentence()}." if facts.trust else ""
+    agreement = f" {facts.trust.sentence().capitalize()}." if facts.trust else ""
     read = (
         "The further the points run from lower left to upper right, the better the cheap distance foretells what "
-        f"training says. {agreement[:1].upper()}{agreement[1:]} Cost: "
-        f"{'; '.join(rung.sentence() for rung in facts.rungs)}."
+        f"training says.{agreement}"
     )
     both = [trial for trial in ended(facts) if trial.held_out_otdd is not None]
     if not both:

@@ -15,6 +15,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from geosearch.atomic import atomic_write
+from geosearch.duration import duration
 from geosearch.report import style
 from geosearch.report.facts import SourceFacts, StudyFacts
 from geosearch.report.figures import pictures
@@ -182,6 +183,7 @@ def _template() -> Template:
     source = files("geosearch.report").joinpath("page.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["breakable"] = breakable
+    environment.filters["duration"] = duration
     return environment.from_string(source)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from geosearch.duration import duration
 from geosearch.report import style
 from geosearch.report.facts import StudyFacts
 from geosearch.report.picture import Picture, ended, title_of
@@ -121,18 +122,6 @@ def time_spent(facts: StudyFacts) -> Picture:
     axes.grid(False)
     axes.spines["bottom"].set_visible(False)
     return Picture("time", title, read, figure)
-
-
-def duration(seconds: float) -> str:
-    """In the two largest units that matter: 0.4 s, 38 s, 2 min 5 s, 3 h 12 min."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def _beside(axes: Axes, points: float, row: float, text: str, **look: Any) -> None:

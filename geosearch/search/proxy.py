@@ -1,11 +1,10 @@
-"""The cheap opinions of a mixture, and how far they may be believed."""
+"""HeldOut: the cheap opinion of a mixture, its distance to target points that no map was built from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from geosearch import seeds
 from geosearch.domain.dataset import LabelledSet
@@ -17,40 +16,6 @@ from geosearch.transport.plan import Plan
 from geosearch.transport.solve import Exact, solve
 
 _NEARLY_EXACT = Exact(tolerance=0.02)  # plan and lower bound so close together; half-way lies within a per cent
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Rank agreement of a proxy with the evaluations so far: Kendall's tau and its 95 % interval."""
-
-    tau: float
-    low: float
-    high: float
-    trials: int
-
-    @property
-    def trusted(self) -> bool:
-        """A proxy may stop trials only while its whole interval lies above zero."""
-        return self.low > 0
-
-    def sentence(self) -> str:
-        if not np.isfinite(self.tau):
-            return f"too few evaluations ({self.trials}) to judge the proxy; it stops nothing"
-        verdict = "agrees with the evaluations" if self.trusted else "is not shown to agree, so it stops nothing"
-        return f"tau {self.tau:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.trials} trials: the proxy {verdict}"
-
-
-def trust(proxies: np.ndarray, errors: np.ndarray) -> Trust:
-    """Kendall's tau-b of proxy and error with an interval on Fisher's z scale.
-
-    The standard error of atanh(tau) is sqrt(0.437 / (n - 4)). Source: Fieller, Hartley & Pearson 1957.
-    """
-    n = len(proxies)
-    tau = float(stats.kendalltau(proxies, errors).statistic) if n > 1 else float("nan")
-    if n < 6 or not np.isfinite(tau):
-        return Trust(float("nan"), -1.0, 1.0, n)
-    z, half = np.arctanh(np.clip(tau, -0.999, 0.999)), 1.96 * np.sqrt(0.437 / (n - 4))
-    return Trust(tau, float(np.tanh(z - half)), float(np.tanh(z + half)), n)
 
 
 @dataclass(frozen=True, eq=False)

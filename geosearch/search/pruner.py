@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import optuna
+from optuna.trial import FrozenTrial, TrialState
 
+CLOSED_RUNG = -1  # closed form, squared feature units: known with the proposal; Optuna has no step below 0
 PROXY_RUNG = 0  # held-out OTDD, squared feature units
-SHORT_RUNG = 1  # validation error after the short recipe
 
 
 @dataclass(frozen=True)
 class RungPruner(optuna.pruners.BasePruner):
-    """Stop a trial whose last reported value lies in the worse part of its own rung.
+    """Stop a trial whose last value lies in the worse part of its own rung.
 
     Optuna's MedianPruner would be of no use here: it compares a trial's best value so far, whatever the
     rung, so a distance would be weighed against an error.
 
     Attributes:
-        keep: the share of a rung's values that goes on.
+        keep: rung -> the share of its values that goes on; a rung that is not named stops nothing.
         warmup: fewest values in a rung before anything is stopped.
     """
 
-    keep: float = 0.5
+    keep: Mapping[int, float] = field(default_factory=dict)
     warmup: int = 8
 
-    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
-        step = trial.last_step
-        if step is None:
+    def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
+        rung = CLOSED_RUNG if trial.last_step is None else trial.last_step
+        value, share = _value(trial, rung), self.keep.get(rung, 1.0)
+        if value is None or share >= 1:
             return False
-        rung = [
-            other.intermediate_values[step]
-            for other in study.get_trials(deepcopy=False, states=(_COMPLETE, _PRUNED))
-            if step in other.intermediate_values and other.number != trial.number
-        ]
-        return len(rung) >= self.warmup and bool(trial.intermediate_values[step] > np.quantile(rung, self.keep))
+        ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        values = [_value(other, rung) for other in ended if other.number != trial.number]
+        known = [other for other in values if other is not None]
+        return len(known) >= self.warmup and bool(value > np.quantile(known, share))
 
 
-_COMPLETE, _PRUNED = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
+def _value(trial: FrozenTrial, rung: int) -> float | None:
+    """What a rung said of a trial, if it was asked."""
+    if rung == CLOSED_RUNG:
+        found = trial.user_attrs.get("proposal", {}).get("closed_form")
+        return None if found is None else float(found)
+    return trial.intermediate_values.get(rung)

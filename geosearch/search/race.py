@@ -1,29 +1,32 @@
-"""Race: repeats go where the leaders overlap, and the winner is who is expected to be best, not who was luckiest."""
+"""Race: long runs go where they are expected to bring most, and who is expected to be best wins, not the luckiest."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from geosearch.errors import GeosearchError
 from geosearch.search.store import TrialFacts
+from geosearch.search.surrogate import expected_improvement
+from geosearch.search.trust import trust
 
-EQUALLY = 2  # rounds in which every finalist runs; with one run each there is no noise to speak of
+EQUALLY = 2  # runs of everyone who enters; with one each there is no noise to speak of
 APART = 2.0  # standard errors of a difference beyond which a finalist is out
 MOST = 3  # times the budget's runs per finalist that one of them may get
+WORTH = 0.01  # of the noise of one run: less is no improvement to run for
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a finalist stands after its runs.
+    """Where a candidate stands after its runs.
 
     Attributes:
         error: posterior mean of its expected error.
         deviation: posterior standard deviation.
-        runs: how many it had; 0 if all of them failed.
+        runs: how many it had; 0 if it never entered, or all of them failed.
     """
 
     error: float
@@ -31,34 +34,108 @@ class Standing:
     runs: int
 
 
-Run = tuple[int, int]  # finalist, number of its repeat
+Run = tuple[int, int]  # candidate, number of its repeat
 Runner = Callable[[Sequence[Run]], Sequence[float | None]]  # None: the training failed
 
 
-def race(run: Runner, finalists: int, repeats: int) -> list[Standing]:
-    """Spend `finalists * repeats` runs on finding the finalist of least expected error.
+def race(run: Runner, shorts: Sequence[float], first: Sequence[int], repeats: int) -> list[Standing]:
+    """Spend at most `len(first) * repeats` long runs on finding the candidate of least expected error.
 
-    Everyone runs twice; then those that lie more than two standard errors behind the leader are out, and the others
-    run on, round by round. Depends on the outcomes only, so a race that is run again is the same race.
+    The first run twice; who then lies more than two standard errors behind the leader is out. From there on, round by
+    round, either the others run once more, or the next candidate in line enters, whichever brings the greater expected
+    improvement on the leader per run. What is expected of one that never ran rests on its short error, as far as
+    short errors are trusted to rank long ones (`trust`, on those that ran): a trusted short recipe keeps out whom it
+    likes less, one that is not shown to agree keeps out nobody. Depends on the outcomes only, so a race that is run
+    again is the same race.
 
-    Source of the elimination: Maron & Moore 1994 (Hoeffding races), with a pooled normal standard error.
+    Args:
+        run: does the runs of one round.
+        shorts: (n,) expected error after the short recipe of every candidate, in the order of their entrance.
+        first: those that run from the start.
+        repeats: runs per candidate that the budget has for these.
+
+    Returns:
+        n standings.
+
+    Source of the elimination: Maron & Moore 1994 (Hoeffding races), with a pooled normal standard error; of the value
+    of a run: Frazier, Powell & Dayanik 2008 (knowledge gradient).
     """
-    values: list[list[float]] = [[] for _ in range(finalists)]
-    tried = [0] * finalists
-    alive, left = list(range(finalists)), finalists * repeats
-    while alive and left > 0:
-        calls = [(i, tried[i]) for i in alive][:left]
-        for (i, _), outcome in zip(calls, run(calls), strict=True):
-            tried[i] += 1
-            if outcome is not None:
-                values[i].append(outcome)
+    track = _Track(np.asarray(shorts, dtype=float), repeats)
+    waiting, left = [i for i in range(len(shorts)) if i not in first], len(first) * repeats
+    calls = track.enter(first)
+    while calls and left > 0:
+        calls = calls[:left]
+        track.record(calls, run(calls))
         left -= len(calls)
-        standings = posterior(values)
-        if min(tried) >= min(EQUALLY, repeats):
-            alive = [i for i in alive if not _behind(values, i) and tried[i] < MOST * repeats]
-            if len(alive) < 2:
-                break
-    return standings
+        again = track.repeats()
+        if waiting and track.worth_of(waiting[0]) > max(track.worth_of_repeats(), WORTH * math.sqrt(track.noise)):
+            calls = track.enter([waiting.pop(0)])
+        else:
+            calls = again if len(again) > 1 else []
+    return posterior(track.values)
+
+
+@dataclass
+class _Track:
+    """What has been run, and what further runs are worth."""
+
+    shorts: np.ndarray
+    most: int
+    alive: list[int] = field(default_factory=list)
+    values: list[list[float]] = field(init=False)
+    tried: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.values, self.tried = [[] for _ in self.shorts], [0] * len(self.shorts)
+
+    @property
+    def noise(self) -> float:
+        """Variance of one run; 0 while nothing is known of it."""
+        found = _noise(self.values)
+        return found if math.isfinite(found) else 0.0
+
+    def enter(self, some: Sequence[int]) -> list[Run]:
+        self.alive += some
+        return [(i, repeat) for repeat in range(min(EQUALLY, self.most)) for i in some]
+
+    def record(self, calls: Sequence[Run], outcomes: Sequence[float | None]) -> None:
+        for (i, _), outcome in zip(calls, outcomes, strict=True):
+            self.tried[i] += 1
+            if outcome is not None:
+                self.values[i].append(outcome)
+        self.alive = [i for i in self.alive if not _behind(self.values, i)]
+
+    def repeats(self) -> list[Run]:
+        """Another run of everyone still in the race that may have one."""
+        return [(i, self.tried[i]) for i in self.alive if self.tried[i] < MOST * self.most and self.most > 1]
+
+    def worth_of_repeats(self) -> float:
+        """Improvement on the leader expected of one more run of each, mean over those in the race."""
+        standings = posterior(self.values)
+        among = [i for i in self.alive if standings[i].runs]
+        if len(among) < 2 or not self.noise:
+            return 0.0
+        means = np.array([standings[i].error for i in among])
+        variances = np.array([standings[i].deviation for i in among]) ** 2
+        leader = int(means.argmin())
+        rivals = means.copy()
+        rivals[leader] = np.delete(means, leader).min()  # a leader that turns out worse makes room for the second
+        moves = variances / np.sqrt(variances + self.noise)  # by how much one run moves a posterior mean
+        return float(expected_improvement(rivals, moves, float(means[leader])).mean())
+
+    def worth_of(self, i: int) -> float:
+        """Improvement on the leader expected of each of the runs that i, who never ran, would have."""
+        ran = np.array([bool(own) for own in self.values])
+        if ran.sum() < 2 or not self.noise:
+            return 0.0
+        means = np.array([np.mean(own) for own in self.values if own])
+        centre, between = _population(self.values)
+        correlation = trust(self.shorts[ran], means).correlation
+        place = (self.shorts[i] - self.shorts[ran].mean()) / (self.shorts[ran].std() or 1.0)
+        expected, variance = centre + correlation * np.sqrt(between) * place, between * (1 - correlation**2)
+        move = variance / np.sqrt(variance + self.noise / EQUALLY)
+        best = min(one.error for one in posterior(self.values) if one.runs)
+        return float(expected_improvement(np.array(expected), move, best)) / EQUALLY
 
 
 def posterior(values: Sequence[Sequence[float]]) -> list[Standing]:
@@ -66,22 +143,16 @@ def posterior(values: Sequence[Sequence[float]]) -> list[Standing]:
 
     Few runs are shrunk more than many, so a single lucky run does not win. Source: Efron & Morris 1975.
     """
-    counts = np.array([len(own) for own in values])
-    means = np.array([np.mean(own) if own else np.nan for own in values])
     noise = _noise(values)
     if not np.isfinite(noise):  # one run each: nothing is known of the noise
-        return [Standing(float(mean), float("nan"), int(count)) for mean, count in zip(means, counts, strict=True)]
-    ran = counts > 0
-    centre = float(np.average(means[ran], weights=counts[ran]))
-    between = float(means[ran].var(ddof=1) - (noise / counts[ran]).mean()) if ran.sum() > 1 else 0.0
-    between = max(between, 1e-3 * noise, 1e-300)
-    own = counts / max(noise, 1e-300)  # precision of each mean
-    error = (np.where(ran, own * np.nan_to_num(means), 0) + centre / between) / (own + 1 / between)
-    deviation = np.sqrt(1 / (own + 1 / between))
-    return [
-        Standing(float(e) if count else float("nan"), float(d), int(count))
-        for e, d, count in zip(error, deviation, counts, strict=True)
-    ]
+        return [Standing(float(np.mean(own)) if own else float("nan"), float("nan"), len(own)) for own in values]
+    centre, between = _population(values)
+    standings = []
+    for own in values:
+        precision = len(own) / max(noise, 1e-300)
+        error = (precision * float(np.mean(own)) + centre / between) / (precision + 1 / between) if own else math.nan
+        standings.append(Standing(error, math.sqrt(1 / (precision + 1 / between)), len(own)))
+    return standings
 
 
 def _noise(values: Sequence[Sequence[float]]) -> float:
@@ -91,8 +162,16 @@ def _noise(values: Sequence[Sequence[float]]) -> float:
     return squares / freedom if freedom else float("nan")
 
 
+def _population(values: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Mean and variance of the expected errors of those that ran, what noise adds to it left out."""
+    noise, ran = _noise(values), [own for own in values if own]
+    means, counts = np.array([np.mean(own) for own in ran]), np.array([len(own) for own in ran])
+    between = float(means.var(ddof=1) - (noise / counts).mean()) if len(ran) > 1 else 0.0
+    return float(np.average(means, weights=counts)), max(between, 1e-3 * noise, 1e-300)
+
+
 def _behind(values: Sequence[Sequence[float]], i: int) -> bool:
-    """Whether finalist i is more than the noise behind the leader."""
+    """Whether candidate i is more than the noise behind the leader."""
     if not values[i]:
         return True
     means = [float(np.mean(own)) if own else np.inf for own in values]

@@ -7,7 +7,6 @@ again, and what it had finished is kept.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,20 +28,18 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.progress import Progress
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.earlier import Experience
-from geosearch.search.mixture_sampler import alike, neighbour
+from geosearch.search.finalists import promote
+from geosearch.search.gate import REPEATS, Gate
+from geosearch.search.mixture_sampler import neighbour
 from geosearch.search.objective import Objective
 from geosearch.search.prior import Looks, Prior
-from geosearch.search.promotion import share_to_train
-from geosearch.search.proxy import HeldOut, Trust
-from geosearch.search.pruner import PROXY_RUNG, RungPruner
-from geosearch.search.race import best_of, race
-from geosearch.search.rungs import proxy_trust
+from geosearch.search.proxy import HeldOut
+from geosearch.search.race import best_of
 from geosearch.search.sampler import Given, sampler_for
 from geosearch.search.store import StudyStore, TrialFacts, place_of
 from geosearch.search.surrogate import FEWEST
 
 PATIENCE = 6  # proposals of a round that may be stopped early before one is drawn at random and let through
-_REPEATS = "repeats trial"
 FAILURES = 3  # failed trainings in a row that end a search
 
 
@@ -54,17 +51,18 @@ class SearchOptions:
         evaluations: trials that are trained, baselines included.
         sampler: who proposes: one of `SAMPLERS`.
         batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
-        finalists: trials that go on to the long recipe.
-        repeats: long trainings per finalist on average; a race spends them where the leaders overlap.
+        finalists: trials that go on to the long recipe at once; more follow if they are worth it (`race`).
+        repeats: long trainings per finalist that the budget has; a race spends them where they bring most.
         long_steps: its number of steps.
-        prune: whether the proxy has a say: as prior knowledge of the sampler "hull", and, trusted, to stop trials.
-        look: cost of asking the proxy in units of a short training, estimated, not measured: it fixes numbers.
+        prune: whether the cheap rungs have a say: the held-out OTDD as prior knowledge of the sampler "hull", and it
+            and the closed form, once trusted, to stop trials.
+        look: cost of asking the held-out OTDD in units of a short training, estimated, not measured: it fixes numbers.
         seed: of the study.
         jobs: processes; changes no number.
     """
 
     evaluations: int = 24
-    sampler: str = "gp"
+    sampler: str = "hull"
     batch: int = 2
     finalists: int = 5
     repeats: int = 3
@@ -109,7 +107,16 @@ class Search:
             likeness = self.experience.likeness([point for point, _ in done], np.array([error for _, error in done]))
             self.store.remember("likeness", likeness)
         with one_thread(), self.timed("finalists"):
-            self._promote()
+            promote(
+                self.store,
+                self.objective,
+                self.ranked([trial for trial in self.store.trials() if trial.state == "complete"]),
+                first=self.options.finalists,
+                repeats=self.options.repeats,
+                steps=self.options.long_steps,
+                jobs=self.options.jobs,
+                progress=self.progress,
+            )
         return best_of(self.store.trials())
 
     def left(self) -> int:
@@ -134,10 +141,8 @@ class Search:
         beside = [self.store.space.weights_of(trial.params) for trial in live]
         taken = [trial.index for trial in trials if trial.round == number] + [place_of(trial)[1] for trial in live]
         told = any(trial.round == number and trial.state != "pruned" for trial in trials)
-        agreement = proxy_trust([trial for trial in trials if trial.round < number])
-        self.progress.event("trust", tau=agreement.tau, trusted=agreement.trusted)
-        share = share_to_train(agreement, self.options.look, max(agreement.trials, 1))
-        self.store.study.pruner = RungPruner(keep=share)
+        gate = Gate(self.store.study, self.held_out, self.options.look, self.progress)
+        gate.set([trial for trial in trials if trial.round < number], prune=self.options.prune)
         abandoned = self.store.abandoned()
         asked: list[tuple[optuna.Trial, Weights]] = []
         for index in count():
@@ -145,11 +150,13 @@ class Search:
                 break
             if index not in taken:
                 before = abandoned.get((number, index))
-                proposal = self._ask(number, index, before)
+                trial, point = self._ask(number, index, before)
                 accepted = before and (told or live)  # one of the round was let through, so all of it had been
-                if accepted or not self._stopped(*proposal, index, beside, trials, agreement):
-                    asked.append(proposal)
-                    beside.append(proposal[1])
+                given = trial.user_attrs["proposal"]["role"] != SEARCHED
+                certainly = bool(given or accepted or index >= PATIENCE)
+                if gate.admits(trial, point, trials=trials, beside=beside, certainly=certainly):
+                    asked.append((trial, point))
+                    beside.append(point)
         return asked
 
     def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
@@ -168,11 +175,11 @@ class Search:
         study.sampler = Given(params) if params else sampler_for(name, seed, self._prior)
         trial = study.ask()
         point = self.store.space.suggest(trial)
-        facts = {"round": number, "index": index, "role": role, "closed_form": self.hull.distance(point)}
-        trial.set_user_attr("proposal", facts)  # one attribute, one transaction
         start = time.perf_counter()
-        trial.report(self.held_out.otdd(point), PROXY_RUNG)
-        trial.set_user_attr("proxy_seconds", time.perf_counter() - start)
+        distance = self.hull.distance(point)
+        cost = time.perf_counter() - start
+        facts = {"round": number, "index": index, "role": role, "closed_form": distance, "closed_seconds": cost}
+        trial.set_user_attr("proposal", facts)  # one attribute, one transaction
         return trial, point
 
     @cached_property
@@ -181,20 +188,14 @@ class Search:
         space, looks, gradient = self.store.space, None, None
         if self.options.sampler == "hull":
             if self.options.prune:
-                looks = Looks.from_json(self._kept("looks", self._look))
+                looks = Looks.from_json(self.store.once("looks", self._look))
             if self.gradient is not None:
-                gradient = np.array(self._kept("source_gradient", self.gradient))
+                gradient = np.array(self.store.once("source_gradient", self.gradient))
         return Prior(space, self.hull, looks, gradient, self.experience)
 
     def _look(self) -> dict[str, Any]:
         self.progress.event("stage", name="held-out distances of a few mixtures")
         return Looks.of(self.store.space, self.held_out.otdd).to_json()
-
-    def _kept(self, key: str, find: Callable[[], Any]) -> Any:
-        """What the study remembers under a key; found out, and remembered, if it does not."""
-        if (known := self.store.recall(key)) is None:
-            self.store.remember(key, known := find())
-        return known
 
     def _repeated(self, number: int, index: int) -> Weights | None:
         """The point of this round and place, if it was stopped because it repeats an older trial.
@@ -202,35 +203,9 @@ class Search:
         A sampler that is sure of an evaluated point proposes it for ever; its neighbourhood is what it means.
         """
         for trial in self.store.trials():
-            if (trial.round, trial.index) == (number, index) and trial.reason.startswith(_REPEATS):
+            if (trial.round, trial.index) == (number, index) and trial.reason.startswith(REPEATS):
                 return trial.point
         return None
-
-    def _stopped(
-        self,
-        trial: optuna.Trial,
-        point: Weights,
-        index: int,
-        beside: Sequence[Weights],
-        trials: Sequence[TrialFacts],
-        agreement: Trust,
-    ) -> bool:
-        """End a proposal before it is trained: it repeats a trial, or a trusted proxy speaks against it."""
-        if trial.user_attrs["proposal"]["role"] != SEARCHED or index >= PATIENCE:
-            return False
-        twin = next((old for old in trials if old.state == "complete" and alike(old.point, point)), None)
-        if twin:
-            reason = f"{_REPEATS} {twin.number}"
-        elif any(alike(other, point) for other in beside):
-            reason = f"{_REPEATS} of its own round"
-        elif self.options.prune and agreement.trusted and trial.should_prune():
-            reason = "held-out OTDD in the worse part of its rung"
-        else:
-            return False
-        trial.set_user_attr("reason", reason)
-        self.store.study.tell(trial, state=TrialState.PRUNED)
-        self.progress.event("pruned", trial=trial.number, reason=reason)
-        return True
 
     def evaluate(self, asked: Sequence[tuple[optuna.Trial, Weights]]) -> None:
         """Train what was asked for, side by side, and tell the study.
@@ -265,43 +240,15 @@ class Search:
                 "nothing is lost: mend the cause and run the same command again"
             )
 
-    def _promote(self) -> None:
-        """Race the best few with the long recipe; whoever was a finalist before races again, on the runs it had."""
-        ranked = self.ranked([trial for trial in self.store.trials() if trial.state == "complete"])
-        chosen = {trial.number for trial in ranked[: self.options.finalists]}
-        finalists = [t for t in ranked if t.number in chosen or t.long_error is not None]
-        asked = {"trials": [trial.number for trial in finalists], "repeats": self.options.repeats}
-        if self.store.recall("raced") == asked:
-            return
-
-        seconds = [0.0] * len(finalists)
-
-        def run(calls: Sequence[tuple[int, int]]) -> list[float | None]:
-            wanted = [(finalists[i].point, self.options.long_steps, repeat) for i, repeat in calls]
-            results = self.objective.many(wanted, jobs=self.options.jobs)
-            for (i, _), result in zip(calls, results, strict=True):
-                seconds[i] += 0.0 if isinstance(result, TrainingFailed) else result.wall_seconds
-            self.progress.event("race", running=sorted({finalists[i].number for i, _ in calls}))
-            return [None if isinstance(result, TrainingFailed) else result.squared_error for result in results]
-
-        standings = race(run, len(finalists), self.options.repeats)
-        for trial, standing, spent in zip(finalists, standings, seconds, strict=True):
-            if standing.runs:
-                deviation = standing.deviation if math.isfinite(standing.deviation) else None
-                facts = {"long_deviation": deviation, "long_runs": standing.runs, "long_seconds": spent}
-                self.store.note(trial.number, long_error=standing.error, **facts)
-                self.progress.event("finalist", trial=trial.number, error=standing.error, runs=standing.runs)
-        self.store.remember("raced", asked)
-
-    def ranked(self, trials: Sequence[TrialFacts]) -> list[TrialFacts]:
-        """Evaluated trials, the one of least expected error first.
+    def ranked(self, trials: Sequence[TrialFacts]) -> list[tuple[TrialFacts, float]]:
+        """Evaluated trials with the errors expected of them, the least first.
 
         What a surrogate of all evaluations expects of each is less a matter of luck than what was observed of it.
         """
         errors = np.array([trial.error for trial in trials], dtype=float)
         if len(trials) >= FEWEST:
             errors = self._prior.expected([trial.point for trial in trials], errors)
-        return [trials[i] for i in np.argsort(errors, kind="stable")]
+        return [(trials[i], float(errors[i])) for i in np.argsort(errors, kind="stable")]
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

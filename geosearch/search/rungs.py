@@ -1,16 +1,23 @@
-"""Rungs: what each way of looking at a mixture cost, what the cheap one saved, and how far it is to be trusted."""
+"""Rungs: what each way of looking at a mixture cost, how far it is to be trusted, and what it saved."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from geosearch.search.proxy import Trust, trust
 from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.trust import Trust, trust
 
-PROXY, SHORT, LONG = "held-out OTDD", "short recipe", "long recipe"
+CLOSED, PROXY, SHORT, LONG = "closed form", "held-out OTDD", "short recipe", "long recipe"
+
+Read = Callable[[TrialFacts], float | None]
+_SCORES: dict[str, tuple[Read, Read]] = {  # rung -> what it says of a trial, and what that is judged by
+    CLOSED: (lambda trial: trial.closed_form, lambda trial: trial.error),
+    PROXY: (lambda trial: trial.held_out_otdd, lambda trial: trial.error),
+    SHORT: (lambda trial: trial.expected_error, lambda trial: trial.long_error),
+}
 
 
 @dataclass(frozen=True)
@@ -21,48 +28,67 @@ class Rung:
         name: of the rung.
         looks: mixtures (or trainings) it looked at.
         seconds: what that took, in all.
+        trust: rank agreement with the error of those that were trained, or trained at length; None for the last rung.
         stopped: mixtures that it kept from the next rung.
-        saved: seconds that their trainings would have taken, at the mean of those that were done.
+        saved: seconds that the next rung would have taken for these, at the mean of those it looked at.
     """
 
     name: str
     looks: int
     seconds: float
+    trust: Trust | None = None
     stopped: int = 0
     saved: float = 0.0
 
-    def sentence(self) -> str:
-        each = self.seconds / self.looks if self.looks else 0.0
-        text = f"{self.name}: {self.looks} x {each:.2g} s"
-        return text + (f", stopped {self.stopped} and saved {self.saved:.0f} s" if self.stopped else "")
+    @property
+    def each(self) -> float:
+        """Seconds of one look."""
+        return self.seconds / self.looks if self.looks else 0.0
+
+    @property
+    def agreement(self) -> str:
+        """Its tau with the interval, or why there is none."""
+        if self.trust is None:
+            return "it is the last"
+        if not np.isfinite(self.trust.tau):
+            return f"too few to judge ({self.trust.trials})"
+        return f"{self.trust.tau:+.2f} [{self.trust.low:+.2f}, {self.trust.high:+.2f}]"
+
+
+def agreement(name: str, trials: Iterable[TrialFacts]) -> Trust:
+    """Trust in a rung, over the trials that have both its score and the error that it is judged by.
+
+    Closed form and held-out OTDD are both judged by the error of the short recipe, what is expected after that by the
+    error of the long one.
+    """
+    score, outcome = _SCORES[name]
+    pairs = [(score(trial), outcome(trial)) for trial in trials]
+    known = np.array([pair for pair in pairs if None not in pair], dtype=float).reshape(-1, 2)
+    return trust(*known.T)
 
 
 def rungs_of(store: StudyStore) -> tuple[Rung, ...]:
-    """The rungs of a study, from the cheap to the dear; the closed form costs nothing worth a line."""
+    """The rungs of a study, from the cheap to the dear."""
     trials, before = store.trials(), store.recall("looks", {"values": [], "seconds": 0.0})
     looked = [trial for trial in trials if trial.held_out_otdd is not None]
     trained = [trial for trial in trials if trial.error is not None]
-    stopped = [trial for trial in trials if trial.state == "pruned" and trial.reason.startswith(PROXY)]
-    short = sum(trial.wall_seconds for trial in trained)
+    lengthened = [trial for trial in trials if trial.long_runs]
+    looks = len(looked) + len(before["values"])
+    looking = sum(trial.proxy_seconds for trial in looked) + before["seconds"]
+    short, long = (sum(t.wall_seconds for t in trained), sum(t.long_seconds for t in lengthened))
+    early = [_stopped(trials, name) for name in (CLOSED, PROXY)]
+    kept = len(trained) - len(lengthened) if lengthened else 0
     return (
-        Rung(
-            PROXY,
-            len(looked) + len(before["values"]),
-            sum(trial.proxy_seconds for trial in looked) + before["seconds"],
-            len(stopped),
-            len(stopped) * short / len(trained) if trained else 0.0,
-        ),
-        Rung(SHORT, len(trained), short),
-        Rung(LONG, sum(trial.long_runs for trial in trials), sum(trial.long_seconds for trial in trials)),
+        _rung(CLOSED, trials, len(trials), sum(t.closed_seconds for t in trials), early[0], looking / max(looks, 1)),
+        _rung(PROXY, trials, looks, looking, early[1], short / max(len(trained), 1)),
+        _rung(SHORT, trials, len(trained), short, kept, long / max(len(lengthened), 1)),
+        Rung(LONG, sum(trial.long_runs for trial in lengthened), long),
     )
 
 
-def proxy_trust(trials: Iterable[TrialFacts]) -> Trust:
-    """Agreement of the held-out OTDD with the error, over the trials that have both."""
-    pairs = [
-        (trial.held_out_otdd, trial.error)
-        for trial in trials
-        if trial.held_out_otdd is not None and trial.error is not None
-    ]
-    proxies, errors = np.array(pairs, dtype=float).reshape(-1, 2).T
-    return trust(proxies, errors)
+def _rung(name: str, trials: Sequence[TrialFacts], looks: int, seconds: float, stopped: int, dearer: float) -> Rung:
+    return Rung(name, looks, seconds, agreement(name, trials), stopped, stopped * dearer)
+
+
+def _stopped(trials: Sequence[TrialFacts], name: str) -> int:
+    return sum(trial.state == "pruned" and trial.reason.startswith(name) for trial in trials)

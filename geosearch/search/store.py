@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,9 @@ class TrialFacts:
     long_deviation: float | None = None  # posterior standard deviation of long_error
     long_runs: int = 0  # trainings with the long recipe
     long_seconds: float = 0.0  # what they took
+    expected_error: float | None = None  # what the surrogate expected of it when it went on to the long recipe
     proxy_seconds: float = 0.0  # what held_out_otdd took
+    closed_seconds: float = 0.0  # what closed_form took
     reason: str = ""  # why it was pruned or failed, or what was odd about its training
 
     @property
@@ -164,6 +166,12 @@ class StudyStore:
         with readable(self.url):
             return self.study.user_attrs.get(key, default)
 
+    def once(self, key: str, find: Callable[[], Any]) -> Any:
+        """What the study remembers under a key; found out, and remembered, if it does not."""
+        if (known := self.recall(key)) is None:
+            self.remember(key, known := find())
+        return known
+
     def add_seconds(self, stage: str, seconds: float) -> None:
         """Add to the time that a stage of the study has taken so far, over all its runs."""
         stages = self.recall("stages", {})
@@ -187,7 +195,9 @@ class StudyStore:
             long_deviation=_number(notes.get("long_deviation")),
             long_runs=int(notes.get("long_runs", 0)),
             long_seconds=float(notes.get("long_seconds", 0.0)),
+            expected_error=_number(notes.get("expected_error")),
             proxy_seconds=float(trial.user_attrs.get("proxy_seconds", 0.0)),
+            closed_seconds=float(proposal.get("closed_seconds", 0.0)),
             wall_seconds=float(result.get("wall_seconds", 0.0)),
             round=int(proposal["round"]),
             index=int(proposal["index"]),

@@ -15,8 +15,8 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.report.facts import SourceFacts, StudyFacts, TrialFacts
 from geosearch.search.baselines import SEARCHED, baselines
 from geosearch.search.explain import LeftOut
-from geosearch.search.proxy import trust
 from geosearch.search.rungs import Rung
+from geosearch.search.trust import Trust, trust
 from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
 
 FONT = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
@@ -92,7 +92,7 @@ def make_facts(
         projection=hull.projection().values,
         prices=tuple(map(float, range(m))) if priced else None,
         trials=tuple(trials),
-        rungs=(Rung("held-out OTDD", 40 + len(trials), 2.1), Rung("short recipe", len(trials), 71.0)) if trials else (),
+        rungs=_rungs(len(trials), trust(*pairs.T)) if trials else (),
         best=best.number if best else None,
         trust=trust(*pairs.T) if len(pairs) else None,
         confirmation=_confirmation(names, seeds) if state == "finished" else None,
@@ -157,6 +157,15 @@ def _left_out(names: list[str]) -> tuple[LeftOut, ...]:
     """Sources that help, one that does not, one whose training failed."""
     rows = [LeftOut(name, 1 / len(names), 0.02 - 0.01 * i, 0.006, 0.025 - 0.012 * i) for i, name in enumerate(names)]
     return (*rows[:-1], replace(rows[-1], added=None, expected=None, deviation=None))
+
+
+def _rungs(trials: int, agreement: Trust) -> tuple[Rung, ...]:
+    return (
+        Rung("closed form", trials, 1e-5 * trials, agreement, 3, 0.15),
+        Rung("held-out OTDD", 40 + trials, 2.1, agreement, 2, 6.2),
+        Rung("short recipe", trials, 71.0, Trust(float("nan"), -1.0, 1.0, 3), trials - 3, 90.0),
+        Rung("long recipe", 9, 18.5),
+    )
 
 
 def _confirmation(names: list[str], seeds: int) -> Confirmation:

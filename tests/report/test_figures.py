@@ -222,13 +222,6 @@ def test_walk_shows_the_same_columns_at_every_step_and_frames_the_best(facts_of)
     assert [axes.get_label() for axes in figure.axes if axes.patches] == [BEST]
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (38.4, "38 s"), (125, "2 min 5 s"), (11520, "3 h 12 min")]
-)
-def test_durations_are_told_in_two_units(seconds, text):
-    assert rows.duration(seconds) == text
-
-
 def test_drawing_touches_no_global_state(facts_of):
     before = dict(matplotlib.rcParams)
     for picture in figures.pictures(facts_of(m=2, state="prepared")):

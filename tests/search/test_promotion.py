@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from geosearch.search.promotion import SHARES, _improvement, share_to_train
-from geosearch.search.proxy import Trust
+from geosearch.search.promotion import SHARES, _improvement, share_to_train, shares_to_go_on
+from geosearch.search.trust import Trust
 
 
 def trusted(low: float) -> Trust:
@@ -43,3 +43,10 @@ def test_the_improvement_is_that_of_simulated_proposals():
 def test_every_share_can_be_chosen_from():
     assert SHARES.max() == 1.0
     assert share_to_train(trusted(0.9), look=0.0, seen=5) == SHARES.min()
+
+
+def test_two_trusted_rungs_stop_no_more_together_than_one_may():
+    first, second = shares_to_go_on(trusted(0.5), trusted(0.5), look=0.0, seen=20)
+    assert first * second == pytest.approx(SHARES.min())
+    assert shares_to_go_on(trusted(-0.1), trusted(0.5), look=0.0, seen=20) == (1.0, SHARES.min())
+    assert shares_to_go_on(trusted(0.2), trusted(-0.5), look=0.3, seen=20)[1] == 1.0

@@ -8,7 +8,7 @@ from optuna.trial import TrialState
 
 from geosearch.errors import GeosearchError
 from geosearch.search.baselines import SEARCHED
-from geosearch.search.rungs import rungs_of
+from geosearch.search.rungs import CLOSED, PROXY, rungs_of
 
 
 def essence(search):
@@ -105,13 +105,27 @@ def test_a_proxy_that_agrees_stops_trials_and_one_that_does_not_stops_none(searc
     stopped = [t for t in agreeing.store.trials() if t.state == "pruned"]
     assert stopped
     assert all("rung" in t.reason for t in stopped)
-    proxy, short, long = rungs_of(agreeing.store)
-    assert (proxy.looks, proxy.stopped) == (len(agreeing.store.trials()), len(stopped))
-    assert (short.looks, short.seconds) == (24, pytest.approx(0.24))
-    assert proxy.saved == pytest.approx(0.01 * len(stopped))
-    assert long.looks == sum(t.long_runs for t in agreeing.store.trials()) > 0
+    assert not [t for t in opposed.store.trials() if t.reason.startswith(PROXY)]
+
+
+def test_a_study_says_what_each_rung_cost_and_saved(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", sampler="random", evaluations=24)
+    search.run()
+    trials = search.store.trials()
+    closed, proxy, short, long = rungs_of(search.store)
+    by_closed, by_proxy = ([t for t in trials if t.reason.startswith(name)] for name in (CLOSED, PROXY))
+    lengthened = [t for t in trials if t.long_runs]
+    assert (closed.looks, closed.stopped) == (len(trials), len(by_closed))
+    assert 0 < closed.seconds == sum(t.closed_seconds for t in trials)
+    assert all(t.held_out_otdd is None for t in by_closed)
+    assert (proxy.looks, proxy.stopped) == (len(trials) - len(by_closed), len(by_proxy))
+    assert proxy.saved == pytest.approx(0.01 * len(by_proxy))
+    assert (short.looks, short.seconds, short.stopped) == (24, pytest.approx(0.24), 24 - len(lengthened))
+    assert short.saved == pytest.approx(short.stopped * long.seconds / len(lengthened))
+    assert long.looks == sum(t.long_runs for t in trials) > 0
     assert long.seconds == pytest.approx(0.01 * long.looks)
-    assert not [t for t in opposed.store.trials() if t.state == "pruned"]
+    assert proxy.trust.trials == 24
+    assert short.trust.trials == len(lengthened)
 
 
 def test_pruning_can_be_switched_off(search_in, tmp_path):
@@ -124,7 +138,7 @@ def test_the_best_few_go_on_to_the_long_recipe(search_in, tmp_path):
     objective = FakeObjective()
     search = search_in(tmp_path / "study.db", objective, finalists=3, repeats=2)
     best = search.run()
-    ranked = search.ranked([t for t in search.store.trials() if t.state == "complete"])
+    ranked = [t for t, _ in search.ranked([t for t in search.store.trials() if t.state == "complete"])]
     assert [t.long_error is not None for t in ranked[:4]] == [True, True, True, False]
     assert best.number == min(ranked[:3], key=lambda t: t.long_error).number
     assert [steps for _, steps in objective.asked].count(50) == 3 * 2

@@ -1,0 +1,67 @@
+"""Finalists: who goes on from the short recipe to the long one, and what comes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from geosearch.evaluate.ledger import Evaluation
+from geosearch.progress import Progress
+from geosearch.search.objective import Objective
+from geosearch.search.race import race
+from geosearch.search.store import StudyStore, TrialFacts
+
+
+def promote(
+    store: StudyStore,
+    objective: Objective,
+    ranked: Sequence[tuple[TrialFacts, float]],
+    *,
+    first: int,
+    repeats: int,
+    steps: int,
+    jobs: int,
+    progress: Progress,
+) -> None:
+    """Race the best few with the long recipe and note where they stand; nothing if these were raced already.
+
+    Whoever ran before runs from the start again, on the runs it had.
+
+    Args:
+        store: the study.
+        objective: what is minimised.
+        ranked: evaluated trials with the errors expected of them after the short recipe, the least first.
+        first: trials that run from the start.
+        repeats: long trainings that the budget has for each of them.
+        steps: of the long recipe.
+        jobs: processes; changes no number.
+        progress: who is told.
+    """
+    trials = [trial for trial, _ in ranked]
+    asked = {"ranked": [trial.number for trial in trials], "first": first, "repeats": repeats}
+    if store.recall("raced") == asked:
+        return
+    seconds = [0.0] * len(trials)
+
+    def run(calls: Sequence[tuple[int, int]]) -> list[float | None]:
+        results = objective.many([(trials[i].point, steps, repeat) for i, repeat in calls], jobs=jobs)
+        for (i, _), result in zip(calls, results, strict=True):
+            seconds[i] += result.wall_seconds if isinstance(result, Evaluation) else 0.0
+        progress.event("race", running=sorted({trials[i].number for i, _ in calls}))
+        return [result.squared_error if isinstance(result, Evaluation) else None for result in results]
+
+    start = [i for i, trial in enumerate(trials) if i < first or trial.long_error is not None]
+    standings = race(run, [expected for _, expected in ranked], start, repeats)
+    for (trial, expected), standing, spent in zip(ranked, standings, seconds, strict=True):
+        if standing.runs:
+            deviation = standing.deviation if math.isfinite(standing.deviation) else None
+            store.note(
+                trial.number,
+                expected_error=expected,
+                long_error=standing.error,
+                long_deviation=deviation,
+                long_runs=standing.runs,
+                long_seconds=spent,
+            )
+            progress.event("finalist", trial=trial.number, error=standing.error, runs=standing.runs)
+    store.remember("raced", asked)

@@ -1,0 +1,24 @@
+"""Durations in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from geosearch.duration import duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (1.2e-5, "12 µs"),
+        (0.052, "52 ms"),
+        (0.1, "0.1 s"),
+        (9.94, "9.9 s"),
+        (38.4, "38 s"),
+        (125, "2 min 5 s"),
+        (11520, "3 h 12 min"),
+    ],
+)
+def test_durations_are_told_in_the_units_that_matter(seconds, text):
+    assert duration(seconds) == text
