@@ -48,7 +48,7 @@ REPORTS = Path(__file__).parents[1] / "reports"
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SETS = ("mnist", "fashion_mnist", "kmnist", "usps")
 WRONG = {"mnist": "kmnist", "usps": "kmnist", "kmnist": "mnist", "fashion_mnist": "kmnist"}
-EMBEDDING = Patches(48)
+EMBEDDING, FINER = Patches(48), Patches(96)  # the finer one for (a)
 SAMPLES, TEST = 6000, 2000
 NOISE = 0.2
 MENDED = 3000  # images of (b)
@@ -82,7 +82,7 @@ def loaded(name: str, part: str) -> LabelledSet:
     return harmonise(load(f"npz:{DATA / name}.npz", part=part), size=28, channels=1)  # type: ignore[arg-type]
 
 
-def problem(name: str, seed: int, *, count: int, wrong: int = 0) -> Problem:
+def problem(name: str, seed: int, *, count: int, wrong: int = 0, embedding: Patches = EMBEDDING) -> Problem:
     """`count` images of a set, then `wrong` of another with the labels that these happen to have."""
     own = loaded(name, "train").sample(count, seeds.stream(seed, "benchmark", name))
     test = loaded(name, "test").sample(TEST, seeds.stream(seed, "benchmark", name, "test"))
@@ -91,7 +91,7 @@ def problem(name: str, seed: int, *, count: int, wrong: int = 0) -> Problem:
         other = loaded(WRONG[name], "train").sample(wrong, seeds.stream(seed, "benchmark", name, "wrong"))
         images, labels = np.concatenate([images, other.images]), np.concatenate([labels, other.labels])
     seen = LabelledSet(images, labels, own.classes, name)
-    encoder = EMBEDDING.fit([seen], seed=seed, cache=Cache.default())
+    encoder = embedding.fit([seen], seed=seed, cache=Cache.default())
     return Problem(encoder.encode(images), labels, encoder.encode(test.images), test.labels, len(own.classes))
 
 
@@ -105,7 +105,7 @@ def noisy(labels: np.ndarray, classes: int, seed: int) -> tuple[np.ndarray, np.n
 
 def detection(name: str, seed: int) -> dict[str, Any]:
     """AUC, F1 and seconds of every method."""
-    given = problem(name, seed, count=SAMPLES)
+    given = problem(name, seed, count=SAMPLES, embedding=FINER)
     labels, wrong = noisy(given.labels, given.classes, seed)
     pool = Pool.of(given.x, one_hot(labels, given.classes))
     found: dict[str, dict[str, float]] = {}
@@ -128,7 +128,7 @@ def detection(name: str, seed: int) -> dict[str, Any]:
 
 def narrower(name: str, seed: int) -> dict[str, Any]:
     """F1 of the harmful samples of `detection` for which the others speak for another label."""
-    given = problem(name, seed, count=SAMPLES)
+    given = problem(name, seed, count=SAMPLES, embedding=FINER)
     labels, wrong = noisy(given.labels, given.classes, seed)
     found = detect(Pool.of(given.x, one_hot(labels, given.classes)))
     return {"f1": float(f1_score(wrong, found.mislabelled)), "flagged": float(found.mislabelled.mean())}

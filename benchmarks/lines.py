@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +30,19 @@ class Lines:
         known = {_hashable(line["asked"]) for line in self.all()}
         missing = [task for task in tasks if _hashable(task[0]) not in known]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        outcomes = in_processes([(function, arguments) for _, function, arguments in missing], jobs)
+        outcomes = in_processes([(_importable(function), arguments) for _, function, arguments in missing], jobs)
         for number, ((asked, _, _), facts) in enumerate(zip(missing, outcomes, strict=True), 1):
             with self.path.open("a") as file:
                 file.write(json.dumps({"asked": dict(asked), **facts}) + "\n")
             print(f"{self.path.stem}: {number} of {len(missing)}: {dict(asked)}", flush=True)
         return len(missing)
+
+
+def _importable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function of the script as a module: what it finds by name, worker processes find there too."""
+    if function.__module__ != "__main__":
+        return function
+    return getattr(import_module(Path(sys.argv[0]).stem), function.__name__)  # type: ignore[no-any-return]
 
 
 def _hashable(asked: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:

@@ -363,6 +363,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    import search  # so that worker processes find what is cached there
-
-    search.main()
+    main()

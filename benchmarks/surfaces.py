@@ -170,6 +170,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    import surfaces  # so that worker processes find what is cached there
-
-    surfaces.main()
+    main()

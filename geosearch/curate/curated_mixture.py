@@ -1,4 +1,4 @@
-"""CuratedMixture: a mixture that draws only those of its rows that help the target."""
+"""CuratedMixture: a mixture that draws those of its rows that help the target, or draws them more often."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from geosearch.cache import content_key
 from geosearch.curate.pool import Pool
+from geosearch.curate.reweight import reweight
 from geosearch.domain.dataset import LabelledSet
 from geosearch.evaluate.leave_one_out import one_hot
 from geosearch.geodesic.anchors import Anchors
@@ -60,10 +61,11 @@ class CuratedMixture(Mixture):
 def curated(anchors: Anchors, weights: Weights, shots: LabelledSet) -> CuratedMixture:
     """The mixture without the rows that do harm to the error of the shots.
 
-    A row of the anchors is an image of a source in the place of a reference image, so it stands for that image's
-    class as far as the pseudo-label and the map tell. A ridge head is fitted to the shots and to all rows under
-    these classes, in the encoder's features; rows whose weight would raise the leave-one-out error of the shots are
-    dropped. No test label is involved. That rows are judged by the classes they stand for is ours.
+    A row of the anchors is an image of a source (with one-to-one maps, one of its own) in the place of a reference
+    image, so it stands for that image's class as far as the pseudo-label and the map tell. A ridge head is fitted to
+    the shots and to all rows under these classes, in the encoder's features; rows whose weight would raise the
+    leave-one-out error of the shots are dropped. No test label is involved. That rows are judged by the classes they
+    stand for is ours.
     """
     pool = row_pool(anchors, shots)
     gradient = pool.derivative(row_weights(anchors, weights.array)).gradient
@@ -71,6 +73,15 @@ def curated(anchors: Anchors, weights: Weights, shots: LabelledSet) -> CuratedMi
     if not any(helpful[i].any() for i in weights.support):
         helpful = [np.ones_like(one) for one in helpful]  # none helps: nothing to choose by
     return CuratedMixture(anchors, weights, tuple(helpful))
+
+
+def reweighted(anchors: Anchors, weights: Weights, shots: LabelledSet) -> CuratedMixture:
+    """The mixture with its rows weighed by a few steps down the derivative of the shots' error (`reweight`).
+
+    Rows stand for classes as in `curated`; with one-to-one maps a row is an image of the source itself.
+    """
+    found = reweight(row_pool(anchors, shots), start=row_weights(anchors, weights.array))
+    return CuratedMixture(anchors, weights, tuple(_by_source(anchors, found.weights)))
 
 
 def source_gradient(anchors: Anchors, shots: LabelledSet, weights: Weights | None = None) -> np.ndarray:

@@ -19,7 +19,7 @@ class Reweighting:
     """Weights of the samples, and what they gained.
 
     Attributes:
-        weights: (n,) >= 0; 1 is what every sample had.
+        weights: (n,) >= 0, in those that the samples had.
         losses: leave-one-out error before the first step and after each.
     """
 
@@ -39,7 +39,9 @@ class Reweighting:
         )
 
 
-def reweight(pool: Pool, *, steps: int = STEPS, counts: np.ndarray | None = None) -> Reweighting:
+def reweight(
+    pool: Pool, *, steps: int = STEPS, counts: np.ndarray | None = None, start: np.ndarray | None = None
+) -> Reweighting:
     """Move the weights against the derivative, one to three times.
 
     A step changes weights by 0.1 in the root mean square, and is halved until the leave-one-out error falls;
@@ -53,6 +55,7 @@ def reweight(pool: Pool, *, steps: int = STEPS, counts: np.ndarray | None = None
         pool: the samples.
         steps: at most.
         counts: (n,) how much each sample's error counts where there is no core, e.g. 0 for suspects.
+        start: (n,) weights to start from, 1 unless told; what is found are multiples of these, so 0 remains 0.
 
     Raises:
         InvalidOption: steps < 1.
@@ -60,15 +63,17 @@ def reweight(pool: Pool, *, steps: int = STEPS, counts: np.ndarray | None = None
     if steps < 1:
         raise InvalidOption(f"reweight needs at least 1 step, got {steps}")
     weights = np.ones(len(pool))
-    found = pool.derivative(weights, counts)
+    start = weights if start is None else start
+    found = pool.derivative(start, counts)
     losses = [found.loss]
     for _ in range(steps):
-        unit = float(np.sqrt((found.gradient**2).mean()))
+        slope = start * found.gradient
+        unit = float(np.sqrt((slope[start > 0] ** 2).mean()))
         if unit == 0:
             break
         for halving in range(_HALVINGS):
-            moved = np.maximum(weights - LENGTH / 2**halving * found.gradient / unit, 0.0)
-            trial = pool.derivative(moved, counts) if np.count_nonzero(moved) > 1 else None
+            moved = np.maximum(weights - LENGTH / 2**halving * slope / unit, 0.0)
+            trial = pool.derivative(start * moved, counts) if np.count_nonzero(start * moved) > 1 else None
             if trial is not None and trial.loss < found.loss:
                 break
         else:

@@ -9,7 +9,7 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.cache import content_key
-from geosearch.curate.curated_mixture import curated, row_weights
+from geosearch.curate.curated_mixture import curated, reweighted, row_weights
 from geosearch.domain.dataset import LabelledSet
 from geosearch.evaluate.condensation import Condensation
 from geosearch.evaluate.fixed_set import FixedSet
@@ -26,8 +26,9 @@ ROWS = 4000  # images that are condensed, or reweighted
 PER_CLASS = 50  # learned images
 NAMES = {
     "curated": "best mixture, curated",
+    "reweighted": "best mixture, reweighted",
     "condensed": f"best mixture, condensed to {PER_CLASS} a class",
-    "reweighted": "best mixture, reweighted by meta-gradient",
+    "meta-reweighted": "best mixture, reweighted by meta-gradient",
 }
 
 
@@ -68,8 +69,8 @@ class Condensed:
 
     @property
     def key(self) -> str:
-        how = (self.condensation.per_class, self.condensation.steps, self.size)
-        return content_key("condensed", version=1, mixture=self.mixture.key, how=how)
+        how = (repr(self.condensation), self.size)
+        return content_key("condensed", version=2, mixture=self.mixture.key, how=how)
 
     def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
         learned = self.condensation.learn(self.mixture, self.size, seed, device=device)
@@ -113,6 +114,8 @@ def variant(name: str, anchors: Anchors, weights: Weights, shots: LabelledSet) -
     """One of `NAMES`, of the best mixture."""
     if name == "curated":
         return Plain(curated(anchors, weights, shots))
+    if name == "reweighted":
+        return Plain(reweighted(anchors, weights, shots))
     if name == "condensed":
         return Condensed(Mixture(anchors, weights), Condensation(per_class=PER_CLASS))
     return MetaReweighted(anchors, weights, shots)

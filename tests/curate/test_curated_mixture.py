@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
-from geosearch.curate.curated_mixture import CuratedMixture, curated, row_pool, row_weights, source_gradient
+from geosearch.curate.curated_mixture import (
+    CuratedMixture,
+    curated,
+    reweighted,
+    row_pool,
+    row_weights,
+    source_gradient,
+)
 from geosearch.domain.embed import PCA
 from geosearch.geodesic.anchors import build_anchors
 from geosearch.geodesic.mixture import Mixture
@@ -73,3 +80,18 @@ def test_rows_that_stand_for_a_wrong_class_are_dropped(anchors, shots):
     assert 0.3 < found.kept < 1
     images, _ = next(found.batches(8, np.random.default_rng(0)))
     assert images.shape == (8, 1, 8, 8)
+
+
+def test_rows_that_stand_for_a_wrong_class_are_weighed_down_and_the_error_of_the_shots_falls(anchors, shots):
+    weights = Weights.of(np.array([0.8, 0.2]))
+    found = reweighted(anchors, weights, shots)
+    wrong = np.arange(60) % 5 == 0
+    assert found.rows[0][:, wrong].mean() < found.rows[0][:, ~wrong].mean() - 0.05
+    pool, before = row_pool(anchors, shots), row_weights(anchors, weights.array)
+    after = before * np.concatenate([one.ravel() for one in found.rows])
+    assert pool.derivative(after).loss < pool.derivative(before).loss
+
+
+def test_a_source_without_a_share_is_not_weighed(anchors, shots):
+    found = reweighted(anchors, Weights.single(0, 2), shots)
+    assert (found.rows[1] == 1).all()
