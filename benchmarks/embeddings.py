@@ -35,7 +35,7 @@ from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import Anchors, build_anchors
 from geosearch.geodesic.mixture import Mixture, shares_of
 from geosearch.geodesic.simplex import Weights
-from geosearch.search.proxy import trust
+from geosearch.search.trust import trust
 from geosearch.transport.labels import ExactLabels, GaussianLabels, LabelDistance, MeanLabels, label_vectors
 from geosearch.transport.solve import exact_value
 

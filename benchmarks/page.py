@@ -13,17 +13,12 @@ def fill(page: Path, blocks: Iterable[tuple[str, Callable[[], list[str]]]]) -> N
     """Replace what stands in each block `<!-- NAME -->` ... `<!-- end -->` by the Markdown lines of that name.
 
     A block that is not among these, or whose data are missing (no lines), stays as it is.
-
-    Raises:
-        ValueError: the page has no block of one of the names.
     """
-    made, text = dict(blocks), page.read_text()
-    if unknown := set(made) - {match["name"] for match in BLOCK.finditer(text)}:
-        raise ValueError(f"{page} has no block of the name {sorted(unknown)}")
+    made = dict(blocks)
 
     def filled(match: re.Match[str]) -> str:
         rows = made[match["name"]]() if match["name"] in made else []
         return f"<!-- {match['name']} -->\n\n" + "\n".join(rows) + "\n\n<!-- end -->" if rows else match[0]
 
-    page.write_text(BLOCK.sub(filled, text))
+    page.write_text(BLOCK.sub(filled, page.read_text()))
     print(page)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from generators.studies import tiny, write_toml
+from joblib.externals.loky import get_reusable_executor
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -185,7 +186,9 @@ def _life(folder: str, kill: Kill | None, most_bytes: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     if kill is not None and kill.place != "moment":
         _at(kill.place, functools.partial(_die_at, kill))
-    sys.exit(_main(folder))
+    code = _main(folder)
+    get_reusable_executor().shutdown()  # a process of multiprocessing would wait until idle workers leave, 5 minutes
+    sys.exit(code)
 
 
 def _count(folder: str, out: Any) -> None:
