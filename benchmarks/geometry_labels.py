@@ -218,6 +218,7 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", default=list(GREY))
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--hull-seeds", type=int, default=1)
+    parser.add_argument("--search-seeds", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--stages", nargs="+", help="default: all")
     options = parser.parse_args()
@@ -249,7 +250,8 @@ def stages(options: argparse.Namespace) -> dict[str, list[Any]]:
             for way in MAIN
         ],
         "search": [
-            ({"target": target, "labels": way, "seed": 0}, searched, (target, way, 0))
+            ({"target": target, "labels": way, "seed": seed}, searched, (target, way, seed))
+            for seed in range(options.search_seeds)
             for target in options.targets
             for way in MAIN
         ],

@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import event
 
 from geosearch.errors import StorageError
+from geosearch.masking import masked
 
 JOURNAL, GRPC = "journal:", "grpc://"
 _POSTGRES = ("postgresql://", "postgres://")
@@ -53,6 +54,23 @@ def storage_at(url: str) -> optuna.storages.BaseStorage:
 def journal_path(url: str) -> Path | None:
     """The file behind an address like journal:/shared/mnist.journal; None for other storages."""
     return Path(url.removeprefix(JOURNAL)).expanduser() if url.startswith(JOURNAL) else None
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of a database where the path is relative; a misspelt absolute one makes no folders anywhere.
+
+    Raises:
+        StorageError: it is not there, or cannot be made.
+    """
+    folder = path.parent
+    if path.is_absolute() and not folder.is_dir():
+        raise StorageError(f"there is no folder {masked(str(folder))}; make it, or name another with --storage")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder {masked(str(folder))}: {error.strerror or error}; name another with --storage"
+        ) from error
 
 
 @contextmanager
@@ -115,11 +133,12 @@ def _exclusive(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorag
 
 
 def _journal(path: Path) -> optuna.storages.JournalStorage:
+    make_folder(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
     except OSError as error:
-        raise StorageError(f"cannot use the journal {path}: {error.strerror or error}; choose another file") from error
+        shown = masked(str(path))
+        raise StorageError(f"cannot use the journal {shown}: {error.strerror or error}; choose another file") from error
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise StorageError(
             f"{path} is not a journal of Optuna, or is damaged ({error}); restore it from a copy, or move it away"
@@ -131,7 +150,7 @@ def _proxy(url: str) -> optuna.storages.BaseStorage:
         raise StorageError("a gRPC proxy needs grpcio; pip install 'geosearch[grpc]'")
     host, _, port = url.removeprefix(GRPC).rstrip("/").rpartition(":")
     if not host or not port.isdigit():
-        raise StorageError(f"expected grpc://HOST:PORT, got {url.rpartition('@')[2]}")
+        raise StorageError(f"expected grpc://HOST:PORT, got {masked(url).rpartition('@')[2]}")
     storage = optuna.storages.GrpcStorageProxy(host=host, port=int(port))
     try:
         storage.wait_server_ready(timeout=20)

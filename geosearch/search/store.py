@@ -19,7 +19,7 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.masking import masked
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.space import Space
-from geosearch.search.storages import GRPC, JOURNAL, storage_at
+from geosearch.search.storages import GRPC, JOURNAL, make_folder, storage_at
 from geosearch.search.troubles import explained, readable
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -238,12 +238,7 @@ def _storage(url: str) -> optuna.storages.BaseStorage:
     except ValueError as error:  # e.g. a port that is no number
         raise sqlalchemy.exc.ArgumentError(str(error)) from error
     if path := sqlite_path(url):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(
-                f"cannot make the folder {path.parent}: {error.strerror or error}; name another with --storage"
-            ) from error
+        make_folder(path)
     return storage_at(url)
 
 

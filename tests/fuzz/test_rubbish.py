@@ -63,6 +63,9 @@ FOUND_ADDRESSES = [
     f"sqlite+aiosqlite:///me:{SECRET}@127.0.0.1:x/%zz",
     f"postgresql:/me:{SECRET}@127.0.0.1/db",  # taken for the name of a study, and said
     f"oracle://@{SECRET}@/x",  # a password without its colon
+    f"grpc://127.0.0.1:9:999/x?password={SECRET}",  # what has no port but a query was said
+    f"grpc://me/{SECRET}%40@/x",
+    f"journal:/me:{SECRET}%40@127.0.0.1:x/%zz",  # made folders at the root
     "a" * 5000,  # a name that no file can have was a traceback
 ]
 
