@@ -107,7 +107,7 @@ def regime(lines: Sequence[dict[str, Any]], target: str, steps: int, adaptation:
             error = 100 * line["errors"][adaptation][line["shots"].index(shots)]
             found[asked["seed"], asked["mixture"]] = error
     spread = float(np.std([found[0, i] for i in range(MIXTURES)], ddof=1))
-    seen = sorted({seed for seed, mixture in found if mixture == AGAIN[0]})
+    seen = sorted({seed for seed, _ in found if {(seed, mixture) for mixture in (*AGAIN, SCRATCH)} <= found.keys()})
     table = np.array([[found[seed, i] for i in AGAIN] for seed in seen])  # (seeds, mixtures)
     if len(seen) < 2:
         return Regime(spread, float("nan"), float("nan"), float("nan"))
