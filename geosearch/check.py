@@ -17,7 +17,7 @@ from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.shelf import Shelf, load_shelf
 from geosearch.domain.unlabelled import Labelling, UnlabelledSet
-from geosearch.duration import duration
+from geosearch.duration import duration, whole_minutes
 from geosearch.engine import one_thread
 from geosearch.errors import TooLarge
 from geosearch.evaluate.autoencoder import Autoencoder
@@ -64,7 +64,7 @@ class Estimate:
         lines += [
             f"  budget    {self.evaluations} evaluations",
             f"  memory    about {self.peak_bytes / 2**30:.1f} GiB",
-            f"  time      about {duration(self.wall_seconds)} on this machine",
+            f"  time      about {duration(whole_minutes(self.wall_seconds))} on this machine",
         ]
         return "\n".join([*lines, *(f"  note      {line}" for line in self.advice)])
 

@@ -24,6 +24,7 @@ from geosearch.search.race import best_of, ties_of
 from geosearch.search.run import Search
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.troubles import explained, readable
+from geosearch.search.variants import NAMES
 from geosearch.search.verdict import Confirmation
 from geosearch.search.worker import Worker
 from geosearch.status import status_of
@@ -242,7 +243,7 @@ class Study:
     def _confirm(self) -> Confirmation:
         file, best, prepared = self.file, self.best, self.prepared
         asked: dict[str, Any] = {"trial": best.number, "seeds": file.confirm.seeds}
-        asked |= {"variants": list(file.confirm.variants)} if file.confirm.variants else {}
+        asked |= {"variants": [NAMES[name] for name in file.confirm.variants]} if file.confirm.variants else {}
         known = self.confirmation
         if known is not None and self.store.recall("confirmed") == asked:
             return known

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from geosearch.duration import duration
 from geosearch.search.board import members
 from geosearch.search.front import front
-from geosearch.search.rungs import PROXY, Rung, agreement, rungs_of
+from geosearch.search.rungs import PROXY, Rung, rungs_of, trust_in
 from geosearch.search.store import TrialFacts
 from geosearch.search.verdict import Confirmation
 
@@ -36,7 +36,7 @@ def status_of(study: Study) -> dict[str, Any]:
         "workers": [asdict(member) for member in members(study.store.study)],
         "ties": [trial.number for trial in study.ties],
         "sources": list(study.source_names),
-        "proxy": agreement(PROXY, trials).sentence(),
+        "proxy": trust_in(PROXY, trials).sentence(),
         "earlier": study.store.recall("likeness", {}),
         "rungs": [_rung_facts(rung) for rung in rungs_of(study.store)],
         "seconds": study.store.recall("stages", {}),
@@ -57,7 +57,7 @@ def status_text(study: Study) -> str:
         f"study {study.name}: {complete} of {study.file.search.evaluations} evaluations done, "
         f"best is trial {best.number} ({best.role}){tied(study)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
-        f"  proxy     {agreement(PROXY, study.trials).sentence()}",
+        f"  proxy     {trust_in(PROXY, study.trials).sentence()}",
         *_rungs(rungs_of(study.store)),
         *_workers(study),
         *failures,
@@ -95,11 +95,13 @@ def _rung_facts(rung: Rung) -> dict[str, Any]:
 
 def _rungs(rungs: Sequence[Rung]) -> list[str]:
     """What each rung cost, how far it agrees with what came after it, what it stopped and saved: a line each."""
-    lines = [f"  {'rungs':<18}{'looks':>7}{'each':>9}{'in all':>13}  {'agreement, tau':<22}{'stopped':>9}{'saved':>13}"]
+    lines = [
+        f"  {'rungs':<17}{'looks':>7}{'each':>14}{'in all':>14}  {'agreement, tau':<22}{'stopped':>9}{'saved':>14}"
+    ]
     for rung in rungs:
-        looks = f"{rung.looks:>7}{duration(rung.each):>9}{duration(rung.seconds):>13}"
-        stops = f"{rung.stopped:>9}{duration(rung.saved):>13}" if rung.trust else ""
-        lines.append(f"    {rung.name:<16}{looks}  {rung.agreement if rung.trust else '':<22}{stops}".rstrip())
+        looks = f"{rung.looks:>7}{duration(rung.each):>14}{duration(rung.seconds):>14}"
+        stops = f"{rung.stopped:>9}{duration(rung.saved):>14}" if rung.trust else ""
+        lines.append(f"    {rung.name:<15}{looks}  {rung.agreement:<22}{stops}".rstrip())
     return lines
 
 

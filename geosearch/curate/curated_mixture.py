@@ -16,13 +16,16 @@ from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.mixture import Batch, Mixture, shares_of
 from geosearch.geodesic.simplex import Weights
 
+_LEAST = 1e-6  # of a share that is left, below which the weights themselves decide
+
 
 @dataclass(frozen=True, eq=False)
 class CuratedMixture(Mixture):
     """The same mixture with a weight on every row of every source's anchors.
 
     A reference row is drawn in proportion to the weights that the mixture's sources have for it, summed with the
-    sources' shares; then each source shows one of its replicas of that row in proportion to their weights.
+    sources' shares; then each source shows one of its replicas of that row in proportion to their weights. A source
+    that has none for the row takes no part in it: the others share what was its.
 
     Attributes:
         rows: for each source (r, n), weight >= 0 of each replica of each reference row.
@@ -44,7 +47,18 @@ class CuratedMixture(Mixture):
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         chance = sum(a * one.mean(0) for a, one in zip(self.weights.values, self.rows, strict=True))
         reference = rng.choice(len(chance), size=size, p=chance / chance.sum())
-        return self._mix(shares_of(self.weights, size, rng), self._picks(reference, rng))
+        shares = shares_of(self.weights, size, rng)
+        if self.weights.pairing == "transport":
+            shares = self._shared(shares, reference)
+        return self._mix(shares, self._picks(reference, rng))
+
+    def _shared(self, shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """Shares (b, m) with those of sources that have no weight for the reference row given to the others."""
+        takes_part = np.stack([one.sum(0)[reference] > 0 for one in self.rows], axis=1)  # (b, m)
+        left = shares * takes_part
+        alone = left.sum(1) < _LEAST
+        left[alone] = (self.weights.array * takes_part)[alone]
+        return left / left.sum(1, keepdims=True)
 
     def _picks(self, rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         if self.weights.pairing == "random":

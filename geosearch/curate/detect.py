@@ -49,9 +49,10 @@ def detect(pool: Pool, *, rounds: int = ROUNDS) -> Detection:
     """Tell harmful samples from helpful ones.
 
     The first round is the dataset derivative as published. Without a core the error that it speaks of is measured
-    on the suspects too, whose wrong labels blur it, and at a tuned penalty it is small to first order. So every further
-    round measures the error only on samples that the round before did not take for mislabelled, at a penalty three
-    times as large. All samples stay in the fit. The further rounds are ours; reports/curation.md shows what they bring.
+    on the suspects too, whose wrong labels blur it, and at a tuned penalty it is small to first order. So further
+    rounds are made at a penalty three times as large: the derivative once as published, to tell who looks mislabelled
+    (it does harm, and the first round's head would give it another label), then, round by round, that of the error on
+    all others. All samples stay in the fit. The further rounds are ours; reports/curation.md shows what they bring.
     With a core one round is all there is.
 
     Source: Dukler et al. 2022 (DIVA), sec. 4.

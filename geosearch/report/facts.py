@@ -16,7 +16,7 @@ from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.explain import LeftOut
 from geosearch.search.race import best_of
-from geosearch.search.rungs import PROXY, Rung, agreement, rungs_of
+from geosearch.search.rungs import PROXY, Rung, rungs_of, trust_in
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.trust import Trust
 from geosearch.search.verdict import Confirmation
@@ -94,7 +94,7 @@ def collect(
         trials=trials,
         rungs=rungs_of(store),
         best=best.number if best else None,
-        trust=agreement(PROXY, trials) if any(trial.held_out_otdd is not None for trial in trials) else None,
+        trust=trust_in(PROXY, trials) if any(trial.held_out_otdd is not None for trial in trials) else None,
         confirmation=confirmation,
         left_out=tuple(LeftOut(**entry) for entry in store.recall("left out", {}).get("sources", ())),
         stages=tuple(store.recall("stages", {}).items()),

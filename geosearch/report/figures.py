@@ -48,7 +48,7 @@ def simplex(facts: StudyFacts) -> Picture:
 def proxy(facts: StudyFacts) -> Picture:
     """Held-out OTDD against the error, with their rank agreement."""
     title = "Can the distance be trusted?"
-    agreement = f" {facts.trust.sentence().capitalize()}." if facts.trust else ""
+    agreement = f" {facts.trust.sentence()[:1].upper()}{facts.trust.sentence()[1:]}." if facts.trust else ""
     read = (
         "The further the points run from lower left to upper right, the better the cheap distance foretells what "
         f"training says.{agreement}"

@@ -96,6 +96,9 @@ class Board:
         study, draft = self.search.store.study, _draft(self.search.store)
         known = len(draft.study.get_trials(deepcopy=False))
         asked = replace(self.search, store=draft).propose()
+        for key, value in draft.study.user_attrs.items():  # what was found out once for the study
+            if self.search.store.recall(key) is None:
+                self.search.store.remember(key, value)
         for trial in draft.study.get_trials()[known:]:
             if trial.state == TrialState.RUNNING:
                 trial.state, trial.datetime_start = TrialState.WAITING, None
@@ -161,6 +164,8 @@ def members(study: optuna.Study) -> tuple[Member, ...]:
 def _draft(store: StudyStore) -> StudyStore:
     """A copy of the study in memory; what waits for a worker counts there as being evaluated."""
     study = optuna.create_study(study_name=store.name, direction="minimize", pruner=store.study.pruner)
+    for key, value in store.study.user_attrs.items():
+        study.set_user_attr(key, value)
     for trial in store.study.get_trials():
         if trial.state == TrialState.WAITING:
             trial.state, trial.datetime_start = TrialState.RUNNING, datetime.now()

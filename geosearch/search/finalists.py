@@ -39,7 +39,11 @@ def promote(
     """
     trials = [trial for trial, _ in ranked]
     asked = {"ranked": [trial.number for trial in trials], "first": first, "repeats": repeats}
-    if store.recall("raced") == asked:
+    kept = store.recall("raced", {})
+    if kept.get("asked") != asked:
+        start = [i for i, trial in enumerate(trials) if i < first or trial.long_error is not None]
+        store.remember("raced", kept := {"asked": asked, "start": start, "over": False})
+    if kept["over"]:
         return
     seconds = [0.0] * len(trials)
 
@@ -50,18 +54,21 @@ def promote(
         progress.event("race", running=sorted({trials[i].number for i, _ in calls}))
         return [result.squared_error if isinstance(result, Evaluation) else None for result in results]
 
-    start = [i for i, trial in enumerate(trials) if i < first or trial.long_error is not None]
-    standings = race(run, [expected for _, expected in ranked], start, repeats)
-    for (trial, expected), standing, spent in zip(ranked, standings, seconds, strict=True):
+    standings = race(run, [expected for _, expected in ranked], kept["start"], repeats)
+    store.note(
+        {
+            trial.number: {
+                "expected_error": expected,
+                "long_error": standing.error,
+                "long_deviation": standing.deviation if math.isfinite(standing.deviation) else None,
+                "long_runs": standing.runs,
+                "long_seconds": spent,
+            }
+            for (trial, expected), standing, spent in zip(ranked, standings, seconds, strict=True)
+            if standing.runs
+        }
+    )
+    store.remember("raced", {**kept, "over": True})
+    for trial, standing in zip(trials, standings, strict=True):
         if standing.runs:
-            deviation = standing.deviation if math.isfinite(standing.deviation) else None
-            store.note(
-                trial.number,
-                expected_error=expected,
-                long_error=standing.error,
-                long_deviation=deviation,
-                long_runs=standing.runs,
-                long_seconds=spent,
-            )
             progress.event("finalist", trial=trial.number, error=standing.error, runs=standing.runs)
-    store.remember("raced", asked)

@@ -14,11 +14,9 @@ from geosearch.progress import Progress
 from geosearch.search.mixture_sampler import alike
 from geosearch.search.promotion import shares_to_go_on
 from geosearch.search.proxy import HeldOut
-from geosearch.search.pruner import CLOSED_RUNG, PROXY_RUNG, RungPruner
-from geosearch.search.rungs import CLOSED, PROXY, agreement
+from geosearch.search.pruner import CLOSED_RUNG, PROXY_RUNG, REPEATS, RungPruner
+from geosearch.search.rungs import CLOSED, PROXY, trust_in
 from geosearch.search.store import TrialFacts
-
-REPEATS = "repeats trial"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +37,7 @@ class Gate:
 
     def set(self, trials: Sequence[TrialFacts], *, prune: bool) -> None:
         """Decide how much each rung may stop, by how far the trials so far bear it out."""
-        closed, proxy = agreement(CLOSED, trials), agreement(PROXY, trials)
+        closed, proxy = trust_in(CLOSED, trials), trust_in(PROXY, trials)
         self.progress.event("trust", tau=proxy.tau, trusted=proxy.trusted)
         shares = shares_to_go_on(closed, proxy, self.look, max(proxy.trials, 1)) if prune else (1.0, 1.0)
         self.study.pruner = RungPruner(dict(zip((CLOSED_RUNG, PROXY_RUNG), shares, strict=True)))
@@ -72,6 +70,7 @@ class Gate:
             if not certainly and trial.should_prune():
                 reason = f"{PROXY} in the worse part of its rung"
         if not reason:
+            trial.set_user_attr("admitted", True)  # should it be cut off, it need not be judged again
             return True
         trial.set_user_attr("reason", reason)
         self.study.tell(trial, state=TrialState.PRUNED)

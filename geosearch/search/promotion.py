@@ -41,16 +41,20 @@ def shares_to_go_on(closed_form: Trust, held_out_otdd: Trust, look: float, seen:
     """The shares that closed form and held-out OTDD let pass, one after the other.
 
     Both are judged by the error: that a distance foretells a dearer distance is worth nothing. Together they stop no
-    more than one of them may. A look at the closed form costs nothing, but a proposal that it stops has to be made up
-    for by another one, which takes about as long as a look at the held-out OTDD.
+    more than one of them may, and the one that is trusted more has the first say. A look at the closed form costs
+    nothing, but a proposal that it stops has to be made up for by another one, which takes about as long as a look at
+    the held-out OTDD.
 
     Args:
         closed_form, held_out_otdd: trust in each, on the trials that were trained.
         look: cost of a look at the held-out OTDD in units of a training.
         seen: trials that were trained, at least one.
     """
-    first = share_to_train(closed_form, look, seen)
-    return first, share_to_train(held_out_otdd, look, seen, float(SHARES[0] / first))
+    if closed_form.correlation > held_out_otdd.correlation:
+        first = share_to_train(closed_form, look, seen)
+        return first, share_to_train(held_out_otdd, look, seen, float(SHARES[0] / first))
+    second = share_to_train(held_out_otdd, look, seen)
+    return share_to_train(closed_form, look, seen, float(SHARES[0] / second)), second
 
 
 def _improvement(correlation: float, share: float, best: float) -> float:

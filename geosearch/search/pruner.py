@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 CLOSED_RUNG = -1  # closed form, squared feature units: known with the proposal; Optuna has no step below 0
 PROXY_RUNG = 0  # held-out OTDD, squared feature units
+REPEATS = "repeats trial"  # how the reason begins if a proposal was stopped because there is such a mixture
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class RungPruner(optuna.pruners.BasePruner):
         if value is None or share >= 1:
             return False
         ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        values = [_value(other, rung) for other in ended if other.number != trial.number]
+        others = [other for other in ended if other.number != trial.number]
+        values = [_value(other, rung) for other in others if not other.user_attrs.get("reason", "").startswith(REPEATS)]
         known = [other for other in values if other is not None]
         return len(known) >= self.warmup and bool(value > np.quantile(known, share))
 

@@ -44,9 +44,9 @@ def race(run: Runner, shorts: Sequence[float], first: Sequence[int], repeats: in
     The first run twice; who then lies more than two standard errors behind the leader is out. From there on, round by
     round, either the others run once more, or the next candidate in line enters, whichever brings the greater expected
     improvement on the leader per run. What is expected of one that never ran rests on its short error, as far as
-    short errors are trusted to rank long ones (`trust`, on those that ran): a trusted short recipe keeps out whom it
-    likes less, one that is not shown to agree keeps out nobody. Depends on the outcomes only, so a race that is run
-    again is the same race.
+    short errors are trusted to rank long ones (`trust`, on those that ran, six at least): a trusted short recipe keeps
+    out whom it likes less; before, everybody is expected to be like those that ran. Depends on the outcomes only, so a
+    race that is run again is the same race.
 
     Args:
         run: does the runs of one round.
@@ -68,7 +68,7 @@ def race(run: Runner, shorts: Sequence[float], first: Sequence[int], repeats: in
         track.record(calls, run(calls))
         left -= len(calls)
         again = track.repeats()
-        if waiting and track.worth_of(waiting[0]) > max(track.worth_of_repeats(), WORTH * math.sqrt(track.noise)):
+        if waiting and left >= track.entrance and track.wants(waiting[0]):
             calls = track.enter([waiting.pop(0)])
         else:
             calls = again if len(again) > 1 else []
@@ -94,9 +94,20 @@ class _Track:
         found = _noise(self.values)
         return found if math.isfinite(found) else 0.0
 
+    @property
+    def entrance(self) -> int:
+        """Runs of one that enters."""
+        return min(EQUALLY, self.most)
+
+    def wants(self, i: int) -> bool:
+        """Whether i, who never ran, promises more per run than another run of those in the race; or all have failed."""
+        if not any(self.values):
+            return True
+        return self.worth_of(i) > max(self.worth_of_repeats(), WORTH * math.sqrt(self.noise))
+
     def enter(self, some: Sequence[int]) -> list[Run]:
         self.alive += some
-        return [(i, repeat) for repeat in range(min(EQUALLY, self.most)) for i in some]
+        return [(i, repeat) for repeat in range(self.entrance) for i in some]
 
     def record(self, calls: Sequence[Run], outcomes: Sequence[float | None]) -> None:
         for (i, _), outcome in zip(calls, outcomes, strict=True):

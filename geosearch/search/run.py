@@ -29,11 +29,12 @@ from geosearch.progress import Progress
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.earlier import Experience
 from geosearch.search.finalists import promote
-from geosearch.search.gate import REPEATS, Gate
+from geosearch.search.gate import Gate
 from geosearch.search.mixture_sampler import neighbour
 from geosearch.search.objective import Objective
 from geosearch.search.prior import Looks, Prior
 from geosearch.search.proxy import HeldOut
+from geosearch.search.pruner import REPEATS
 from geosearch.search.race import best_of
 from geosearch.search.sampler import Given, sampler_for
 from geosearch.search.store import StudyStore, TrialFacts, place_of
@@ -140,7 +141,6 @@ class Search:
         trials, live = self.store.trials(), self.store.live()
         beside = [self.store.space.weights_of(trial.params) for trial in live]
         taken = [trial.index for trial in trials if trial.round == number] + [place_of(trial)[1] for trial in live]
-        told = any(trial.round == number and trial.state != "pruned" for trial in trials)
         gate = Gate(self.store.study, self.held_out, self.options.look, self.progress)
         gate.set([trial for trial in trials if trial.round < number], prune=self.options.prune)
         abandoned = self.store.abandoned()
@@ -150,10 +150,9 @@ class Search:
                 break
             if index not in taken:
                 before = abandoned.get((number, index))
-                trial, point = self._ask(number, index, before)
-                accepted = before and (told or live)  # one of the round was let through, so all of it had been
+                trial, point = self._ask(number, index, before.params if before else None)
                 given = trial.user_attrs["proposal"]["role"] != SEARCHED
-                certainly = bool(given or accepted or index >= PATIENCE)
+                certainly = given or index >= PATIENCE or (before is not None and before.admitted)
                 if gate.admits(trial, point, trials=trials, beside=beside, certainly=certainly):
                     asked.append((trial, point))
                     beside.append(point)

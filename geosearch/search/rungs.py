@@ -47,15 +47,15 @@ class Rung:
 
     @property
     def agreement(self) -> str:
-        """Its tau with the interval, or why there is none."""
+        """Its tau with the interval, or why there is none; nothing for the last rung."""
         if self.trust is None:
-            return "it is the last"
+            return ""
         if not np.isfinite(self.trust.tau):
             return f"too few to judge ({self.trust.trials})"
         return f"{self.trust.tau:+.2f} [{self.trust.low:+.2f}, {self.trust.high:+.2f}]"
 
 
-def agreement(name: str, trials: Iterable[TrialFacts]) -> Trust:
+def trust_in(name: str, trials: Iterable[TrialFacts]) -> Trust:
     """Trust in a rung, over the trials that have both its score and the error that it is judged by.
 
     Closed form and held-out OTDD are both judged by the error of the short recipe, what is expected after that by the
@@ -87,7 +87,7 @@ def rungs_of(store: StudyStore) -> tuple[Rung, ...]:
 
 
 def _rung(name: str, trials: Sequence[TrialFacts], looks: int, seconds: float, stopped: int, dearer: float) -> Rung:
-    return Rung(name, looks, seconds, agreement(name, trials), stopped, stopped * dearer)
+    return Rung(name, looks, seconds, trust_in(name, trials), stopped, stopped * dearer)
 
 
 def _stopped(trials: Sequence[TrialFacts], name: str) -> int:

@@ -60,6 +60,14 @@ class TrialFacts:
         return Weights(self.weights, self.concentration, self.pairing)
 
 
+@dataclass(frozen=True)
+class Abandoned:
+    """A proposal that was cut off: its parameters, and whether it had been let through to its training."""
+
+    params: dict[str, Any]
+    admitted: bool
+
+
 @dataclass(frozen=True, eq=False)
 class StudyStore:
     """An open study database.
@@ -143,18 +151,19 @@ class StudyStore:
             self.study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
         return len(stale)
 
-    def abandoned(self) -> dict[tuple[int, int], dict[str, Any]]:
-        """(round, index) -> parameters of the reaped proposals that had been asked for in full."""
+    def abandoned(self) -> dict[tuple[int, int], Abandoned]:
+        """(round, index) -> the reaped proposal of that place that had been asked for in full."""
         return {
-            place_of(trial): trial.params
+            place_of(trial): Abandoned(trial.params, trial.user_attrs.get("admitted", False))
             for trial in self.study.get_trials(deepcopy=False)
             if given_up(trial) and "proposal" in trial.user_attrs
         }
 
-    def note(self, number: int, **facts: Any) -> None:
-        """Add facts to a finished trial, which Optuna keeps closed."""
+    def note(self, facts: Mapping[int, Mapping[str, Any]]) -> None:
+        """Add facts to finished trials, which Optuna keeps closed; all at once."""
         notes = self.recall("notes", {})
-        self.remember("notes", {**notes, str(number): {**notes.get(str(number), {}), **facts}})
+        fresh = {str(number): {**notes.get(str(number), {}), **found} for number, found in facts.items()}
+        self.remember("notes", {**notes, **fresh})
 
     def remember(self, key: str, value: Any) -> None:
         """Keep a JSON-representable fact of the whole study."""

@@ -95,3 +95,15 @@ def test_rows_that_stand_for_a_wrong_class_are_weighed_down_and_the_error_of_the
 def test_a_source_without_a_share_is_not_weighed(anchors, shots):
     found = reweighted(anchors, Weights.single(0, 2), shots)
     assert (found.rows[1] == 1).all()
+
+
+@pytest.mark.parametrize("concentration", [0.0, 2.0, np.inf])
+def test_no_image_without_weight_is_ever_in_a_mixture(anchors, concentration):
+    """The far source has weight for the last row alone, the near one for all but two, which nobody shows."""
+    rows = tuple(np.ones((len(s.images) // 60, 60)) for s in anchors.sources)
+    rows[0][:, :2] = 0
+    rows[1][:, :59] = 0
+    mixture = CuratedMixture(anchors, Weights.of(np.array([0.5, 0.5]), concentration), rows)
+    _, labels = mixture.draw(400, np.random.default_rng(0))
+    assert np.allclose(labels.sum(1), 1, atol=1e-5)
+    assert 0 < (labels[:, 4:].sum(1) > 1e-6).mean() < 0.1  # the far source's classes: the last row only

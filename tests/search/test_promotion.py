@@ -48,5 +48,7 @@ def test_every_share_can_be_chosen_from():
 def test_two_trusted_rungs_stop_no_more_together_than_one_may():
     first, second = shares_to_go_on(trusted(0.5), trusted(0.5), look=0.0, seen=20)
     assert first * second == pytest.approx(SHARES.min())
+    assert shares_to_go_on(trusted(0.1), trusted(0.5), look=0.02, seen=20) == (1.0, SHARES.min())  # the better judge
+    assert shares_to_go_on(trusted(0.5), trusted(0.1), look=0.02, seen=20) == (SHARES.min(), 1.0)
     assert shares_to_go_on(trusted(-0.1), trusted(0.5), look=0.0, seen=20) == (1.0, SHARES.min())
     assert shares_to_go_on(trusted(0.2), trusted(-0.5), look=0.3, seen=20)[1] == 1.0

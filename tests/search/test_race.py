@@ -89,9 +89,25 @@ def test_nobody_enters_whom_a_trusted_short_recipe_likes_less():
     assert [one.runs for one in standings[8:]] == [0] * 4
 
 
-def test_nobody_enters_where_all_are_alike():
-    track = Track([0.3] * 10, 0.05, seed=2)
-    assert sum(one.runs > 0 for one in race(track, range(10), range(5), 3)) == 5
+def test_seldom_somebody_enters_where_all_are_alike():
+    entered = [
+        sum(one.runs > 0 for one in race(Track([0.3] * 10, 0.05, seed), range(10), range(5), 3)) > 5
+        for seed in range(100)
+    ]
+    assert np.mean(entered) < 0.4
+
+
+def test_whoever_enters_runs_twice():
+    """Fifteen runs, ten of them spent at once: there is room for two more, and for one run of a leader."""
+    for seed in range(40):
+        truth = np.random.default_rng([seed, 1]).normal(size=24)
+        standings = race(Track(list(truth), 0.3, seed), range(24), range(5), 3)
+        assert 1 not in [one.runs for one in standings]
+
+
+def test_if_all_fail_the_next_in_line_tries():
+    standings = race(lambda calls: [None if i < 2 else 0.3 for i, _ in calls], range(5), range(2), 3)
+    assert [one.runs for one in standings] == [0, 0, 2, 0, 0]
 
 
 def test_no_race_spends_more_than_its_budget():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from generators.searches import FakeObjective, FakeProxy
 from optuna.trial import TrialState
@@ -56,6 +58,45 @@ def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(
     monkeypatch.undo()
     again = search_in(tmp_path / "cut.db", **options)
     again.run()
+    assert essence(again) == essence(whole)
+
+
+@pytest.mark.parametrize("moment", range(0, 30, 2))
+def test_a_study_that_is_killed_at_a_look_goes_on_as_if_it_had_not_been(search_in, tmp_path, moment):
+    """The first budget ends within a round; the second is cut off while a distance is computed."""
+    for folder in ("whole", "cut"):
+        search_in(tmp_path / f"{folder}.db", sampler="random", evaluations=15).run()
+    whole = search_in(tmp_path / "whole.db", sampler="random", evaluations=24)
+    whole.run()
+    with contextlib.suppress(KeyboardInterrupt):
+        search_in(tmp_path / "cut.db", proxy=FakeProxy(die_after=moment), sampler="random", evaluations=24).run()
+    again = search_in(tmp_path / "cut.db", sampler="random", evaluations=24)
+    again.run()
+    assert essence(again) == essence(whole)
+
+
+@pytest.mark.parametrize("moment", [0, 1, 2])
+def test_a_race_that_is_killed_is_the_same_race_when_it_is_run_again(search_in, tmp_path, monkeypatch, moment):
+    """Noisy long runs, so that further mixtures enter; cut off in the race, before and after its notes."""
+    options = {"sampler": "random", "evaluations": 24, "finalists": 5, "repeats": 4}
+    whole = search_in(tmp_path / "whole.db", FakeObjective(noise=0.02), **options)
+    best = whole.run()
+    assert sum(t.long_runs > 0 for t in whole.store.trials()) > 5
+    cut = search_in(tmp_path / "cut.db", FakeObjective(noise=0.02, die_after=30 if moment == 0 else None), **options)
+    real = type(cut.store).remember
+
+    def remember(store, key, value):
+        late = key == "notes" if moment == 1 else moment == 2 and key == "raced" and value["over"]
+        if late:
+            raise KeyboardInterrupt
+        real(store, key, value)
+
+    monkeypatch.setattr(type(cut.store), "remember", remember)
+    with pytest.raises(KeyboardInterrupt):
+        cut.run()
+    monkeypatch.undo()
+    again = search_in(tmp_path / "cut.db", FakeObjective(noise=0.02), **options)
+    assert again.run().point == best.point
     assert essence(again) == essence(whole)
 
 

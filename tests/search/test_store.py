@@ -121,6 +121,6 @@ def test_settings_come_back_without_opening_a_search(url, tmp_path):
 
 def test_notes_on_finished_trials_add_up(url):
     store = opened(url)
-    store.note(3, long_error=0.5)
-    store.note(3, long_top1_error=0.1)
+    store.note({3: {"long_error": 0.5}})
+    store.note({3: {"long_top1_error": 0.1}})
     assert store.recall("notes") == {"3": {"long_error": 0.5, "long_top1_error": 0.1}}
