@@ -251,9 +251,14 @@ class Search:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Add the time of what is done in this context to the stage's."""
+        """Add the time of what is done in this context to the stage's.
+
+        Not if it is interrupted: that may have been within a transaction, and whoever writes next would wait for its end.
+        """
         start = time.perf_counter()
         try:
             yield
-        finally:
+        except Exception:
             self.store.add_seconds(stage, time.perf_counter() - start)
+            raise
+        self.store.add_seconds(stage, time.perf_counter() - start)
