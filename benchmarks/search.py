@@ -193,6 +193,13 @@ class Runs:
     def shelves(self) -> list[str]:
         return sorted({line["asked"]["shelf"] for line in self.lines})
 
+    @property
+    def complete(self) -> bool:
+        """Whether every sampler was run on every surface, with rungs and without."""
+        return all(
+            self.of(shelf, sampler, rungs) for shelf in self.shelves for sampler in SAMPLERS for rungs in (False, True)
+        )
+
     def of(self, shelf: str, sampler: str, rungs: bool) -> list[dict[str, Any]]:
         asked = {"shelf": shelf, "sampler": sampler, "rungs": rungs}
         return [line for line in self.lines if asked.items() <= line["asked"].items()]
@@ -347,6 +354,9 @@ def main() -> None:
             jobs=options.jobs,
         )
     runs = Runs(kept.all())
+    if not runs.complete:
+        print("some sampler has no run on some surface yet: nothing is drawn")
+        return
     fill(
         PAGE,
         [

@@ -253,7 +253,7 @@ class Search:
     def timed(self, stage: str) -> Iterator[None]:
         """Add the time of what is done in this context to the stage's.
 
-        Not if it is interrupted: that may have been within a transaction, and whoever writes next would wait for its end.
+        Not if it is interrupted: that may have been within a transaction, for whose end the next to write would wait.
         """
         start = time.perf_counter()
         try:

@@ -63,7 +63,9 @@ def make_folder(path: Path) -> None:
         StorageError: it is not there, or cannot be made.
     """
     folder = path.parent
-    if path.is_absolute() and not folder.is_dir():
+    if folder.is_dir():
+        return
+    if path.is_absolute():
         raise StorageError(f"there is no folder {masked(str(folder))}; make it, or name another with --storage")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -149,7 +151,7 @@ def _proxy(url: str) -> optuna.storages.BaseStorage:
     if find_spec("grpc") is None:
         raise StorageError("a gRPC proxy needs grpcio; pip install 'geosearch[grpc]'")
     host, _, port = url.removeprefix(GRPC).rstrip("/").rpartition(":")
-    if not host or not port.isdigit():
+    if not host or "@" in host or not port.isdigit() or int(port) > 65535:
         raise StorageError(f"expected grpc://HOST:PORT, got {masked(url).rpartition('@')[2]}")
     storage = optuna.storages.GrpcStorageProxy(host=host, port=int(port))
     try:

@@ -20,6 +20,8 @@ from PIL import Image
 from geosearch.domain.card_mark import mark
 from geosearch.pipeline import Study
 from geosearch.report import style
+from geosearch.search.storages import journal_path
+from geosearch.search.store import sqlite_path
 
 SECRET = "hunter2xyz"
 FEW = {"search_evaluations": 7, "search_finalists": 1, "search_repeats": 1, "confirm_seeds": 1}
@@ -122,6 +124,9 @@ def address(rng: random.Random, stage: Stage) -> arena.Outcome:
         bad / "tiny.toml", {**tiny(stage.good), "search": {"evaluations": 1}}
     )  # refused once the database is open
     text = mutations.address(rng, SECRET)
+    named = journal_path(text) or sqlite_path(text)
+    if named and named.is_absolute() and named.parent.is_dir():  # a file that the address names may lie anywhere
+        text = text.replace(str(named), str(bad / named.name))
     command = ["status", text] if rng.random() < 0.5 else ["search", "tiny.toml", "--storage", text]
     return arena.run(command, bad, secret=SECRET)
 

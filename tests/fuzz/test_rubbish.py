@@ -65,6 +65,7 @@ FOUND_ADDRESSES = [
     f"oracle://@{SECRET}@/x",  # a password without its colon
     f"grpc://127.0.0.1:9:999/x?password={SECRET}",  # what has no port but a query was said
     f"grpc://me/{SECRET}%40@/x",
+    f"grpc://:{SECRET}@127.0.0.1:99999",  # as was one before a port that is none
     f"journal:/me:{SECRET}%40@127.0.0.1:x/%zz",  # made folders at the root
     "a" * 5000,  # a name that no file can have was a traceback
 ]
