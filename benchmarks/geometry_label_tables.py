@@ -174,7 +174,7 @@ def main() -> None:
     print("\n## The projection on the hull (weight of the hidden source)")
     mixtures("hull")
     if lines("search"):
-        print("\n## Whole searches (weight of the hidden source in the best mixture)")
+        print("\n## Whole searches (weight of the hidden source in the best mixture, first seed)")
         mixtures("search")
     print("\n## Other rules, more labels")
     variants()
