@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geosearch.curate.labelling import G2L, Clusters
+from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PCA, Embedding, Pixels, TorchvisionBackbone
 from geosearch.domain.patches import Patches
 from geosearch.domain.pseudo_labels import NearestShot, PseudoLabels, Spreading
@@ -20,6 +21,7 @@ from geosearch.evaluate.network import VGG, Architecture, ResNet18, SmallConv
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Augmentation, Constant, OneCycle, Recipe, Schedule
 from geosearch.evaluate.refinement import Refinement
+from geosearch.evaluate.self_training import SelfTrain
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.evaluate.train import place_of
 from geosearch.geodesic.anchors import Ground
@@ -159,14 +161,26 @@ def recipe_of(file: StudyFile) -> Recipe:
     )
 
 
-def adaptations_of(file: StudyFile) -> dict[str, Adaptation]:
-    """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation, which it minimises."""
+def adaptations_of(file: StudyFile, unlabelled: LabelledSet | None = None) -> dict[str, Adaptation]:
+    """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation, which it minimises.
+
+    Args:
+        file: the study's settings.
+        unlabelled: images of the target that self-training may use.
+    """
     recipe, augmentation = file.recipe, _augmentation(file)
     steps, device = recipe.fine_tune_steps, str(place_of(recipe.device))
     known: dict[str, Adaptation] = {
         "ridge": RidgeHead(),
         "fine-tune": FineTune(steps=steps, augmentation=augmentation, device=device),
         "head-only": HeadOnly(steps=steps, augmentation=augmentation, device=device),
+        "self-train": SelfTrain(
+            steps=3 * steps // 2,
+            augmentation=augmentation,
+            device=device,
+            unlabelled=unlabelled,
+            believed=recipe.believed or SelfTrain.believed,
+        ),
         "rehearse": Rehearse(
             steps=steps,
             augmentation=augmentation,

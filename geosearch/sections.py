@@ -235,12 +235,18 @@ class RecipeSection(Section):
         "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors know it."
     )
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
-    adaptation: Literal["ridge", "head-only", "fine-tune", "rehearse"] = Field(
+    adaptation: Literal["ridge", "head-only", "fine-tune", "rehearse", "self-train"] = Field(
         "ridge",
         description="How the network will be used: frozen features with a ridge head; a head trained on augmented "
-        "shots; fine-tuned whole; fine-tuned while the mixture is rehearsed.",
+        "shots; fine-tuned whole; fine-tuned while the mixture is rehearsed; fine-tuned on unlabelled images too, "
+        "under labels that the network gives them.",
     )
-    fine_tune_steps: int = Field(200, ge=1, description="Steps of training on the augmented shots.")
+    fine_tune_steps: int = Field(
+        200, ge=1, description="Steps of training on the augmented shots; half as many again with unlabelled images."
+    )
+    believed: float | None = Field(
+        None, gt=0, le=1, description="Share of the unlabelled images whose labels are believed (self-train); else 0.7."
+    )
     rehearsal: float = Field(0.3, gt=0, lt=1, description="Weight of the mixture in the loss (rehearse).")
     rehearse_nearest: float | None = Field(
         None,

@@ -227,7 +227,7 @@ def test_a_study_that_was_never_begun_is_named(tmp_path, monkeypatch):
         Study.open("nothing")
 
 
-@pytest.mark.parametrize("adaptation", ["head-only", "rehearse"])
+@pytest.mark.parametrize("adaptation", ["head-only", "rehearse", "self-train"])
 def test_the_studys_own_adaptation_joins_the_two_that_are_always_confirmed(tmp_path, adaptation):
     study = opened(tmp_path, tiny_file(tmp_path, recipe_adaptation=adaptation, confirm_seeds=1, search_evaluations=7))
     confirmation = study.run()

@@ -13,13 +13,16 @@ import pytest
 import sqlalchemy
 from generators.crews import BUDGET, essence, toy_search
 from generators.studies import tiny, tiny_file, write_toml
+from optuna.trial import TrialState
 
 from geosearch.address import alone
 from geosearch.cache import Cache
 from geosearch.cli import main
 from geosearch.errors import GeosearchError, StorageError
 from geosearch.pipeline import Study
-from geosearch.search.crew import SEARCH
+from geosearch.search.board import Board
+from geosearch.search.crew import SEARCH, roster
+from geosearch.search.worker import Worker
 from geosearch.status import status_text
 from geosearch.together import Helpers, at_work, joined, search_among
 
@@ -72,6 +75,32 @@ def test_a_database_that_goes_away_in_mid_work_ends_it_with_a_sentence(tmp_path)
         joined(store),
     ):
         raise gone
+
+
+def test_a_worker_that_is_interrupted_within_a_transaction_does_not_wait_for_its_own_lock(tmp_path):
+    search = toy_search(f"sqlite:///{tmp_path / 'study.db'}")
+    engine = search.store.study._storage._backend.engine
+    left_open = engine.connect()  # as an interrupt leaves it that comes while a session closes
+
+    def rest() -> None:
+        left_open.exec_driver_sql("DELETE FROM study_user_attributes")
+        raise KeyboardInterrupt
+
+    def work() -> None:
+        with joined(search.store) as crew:
+            board = Board(search, crew)
+            assert board.publish()
+            assert board.claim(1)
+            Worker(search, crew, rest).run(evaluate=False)
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert time.monotonic() - start < 60  # SQLite's patience with a lock is 300 seconds
+    again = toy_search(search.store.url)
+    assert again.store.recall("geosearch")
+    assert not again.store.study.get_trials(states=(TrialState.RUNNING,))
+    assert not roster(again.store.study)
 
 
 def never(**_: object) -> Study:

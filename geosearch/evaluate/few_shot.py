@@ -59,7 +59,7 @@ def _predicted(shots: LabelledSet, fitted: np.ndarray, left_out: np.ndarray, rec
     return few_shot(shots.take(fitted), recipe, seed).predict(shots.images[left_out])
 
 
-def few_shot(shots: LabelledSet, recipe: Recipe, seed: int) -> Predictor:
+def few_shot(shots: LabelledSet, recipe: Recipe, seed: int) -> NetworkPredictor:
     """Train from scratch on the augmented shots, as the (tuned) recipe says."""
     height, _, channels = shots.shape
     fresh = recipe.network.build(channels, height, len(shots.classes), seeds.integer(seed, "few-shot"))

@@ -15,6 +15,7 @@ from geosearch.engine import in_processes, one_thread
 from geosearch.evaluate.adaptation import Adaptation, FineTune
 from geosearch.evaluate.few_shot import few_shot, few_shot_ridge
 from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.self_training import SelfTrain
 from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
@@ -111,6 +112,9 @@ class Confirmer:
             if pretrained is not None:
                 network, stream = pretrained
                 predictor = adaptation.fit(network, shots, seed, stream)
+            elif isinstance(adaptation, SelfTrain):
+                alone = few_shot(shots, self.scratch, seed)
+                predictor = adaptation.taught(alone, alone.network, shots, seed)
             elif isinstance(adaptation, FineTune):  # rehearsal included: there is nothing to rehearse
                 predictor = few_shot(shots, self.scratch, seed)
             else:

@@ -17,6 +17,8 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from geosearch.search.storages import roll_back
+
 WORKER, SEARCH = "worker", "search"  # roles: who evaluates, and who goes on to finalists and confirmation
 
 
@@ -79,7 +81,9 @@ class Crew:
         self._heart.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            roll_back(self._study._storage)
         self._stop.set()
         self._heart.join()
         self._end(self.number, TrialState.PRUNED)

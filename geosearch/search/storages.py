@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import optuna
 import sqlalchemy
@@ -20,6 +22,7 @@ from geosearch.masking import masked
 JOURNAL, GRPC = "journal:", "grpc://"
 _POSTGRES = ("postgresql://", "postgres://")
 _TRIES = 5
+_OPENED: WeakKeyDictionary[sqlalchemy.Engine, list[sqlite3.Connection]] = WeakKeyDictionary()
 _HALF_MADE = (
     "already exists",
     "duplicate key",
@@ -95,6 +98,19 @@ def kept_in_touch(where: str) -> Iterator[None]:
         raise _lost(where, error) from error
 
 
+def roll_back(storage: optuna.storages.BaseStorage) -> None:
+    """End the transactions of this process that an interrupt left open, or it would wait for its own lock.
+
+    An interrupt between two steps of Optuna's session may leave a SQLite transaction to the garbage collector, while
+    the interrupt itself keeps it alive. Other storages take no lock on the whole database: nothing happens there.
+    """
+    relational = getattr(storage, "_backend", storage)
+    if isinstance(relational, optuna.storages.RDBStorage) and relational.engine in _OPENED:
+        for connection in _OPENED[relational.engine]:
+            connection.rollback()
+        relational.scoped_session.registry.clear()  # this thread's session may be half closed
+
+
 def _lost(where: str, error: object) -> StorageError:
     detail = str(error).strip().splitlines()[0]
     return StorageError(
@@ -121,16 +137,22 @@ def _exclusive(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorag
     SQLite has no SELECT ... FOR UPDATE: of two workers that read "waiting", both would go on to write "running".
     Source: SQLAlchemy's documentation of pysqlite, on serializable isolation.
     """
+    storage.engine.dispose()  # connections made before the listeners were there
+    opened = _OPENED.setdefault(storage.engine, [])
 
     @event.listens_for(storage.engine, "connect")
     def _leave_transactions_to_us(connection, _record):  # type: ignore[no-untyped-def]
         connection.isolation_level = None
+        opened.append(connection)
+
+    @event.listens_for(storage.engine, "close")
+    def _forget(connection, _record):  # type: ignore[no-untyped-def]
+        opened.remove(connection)
 
     @event.listens_for(storage.engine, "begin")
     def _begin(connection):  # type: ignore[no-untyped-def]
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    storage.engine.dispose()  # connections made before the listeners were there
     return storage
 
 

@@ -14,6 +14,7 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.search.board import Board
 from geosearch.search.crew import SEARCH, Crew
 from geosearch.search.run import Search
+from geosearch.search.storages import roll_back
 
 SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a board with nothing on it
 
@@ -58,6 +59,9 @@ class Worker:
                     time.sleep(pause)
                     pause = min(1.5 * pause, LONGEST)
             board.close()
+        except BaseException:
+            roll_back(self.search.store.study._storage)
+            raise
         finally:
             board.hand_back()
 

@@ -11,14 +11,17 @@ from geosearch.evaluate.adaptation import FineTune, HeadOnly, Rehearse, RidgeHea
 from geosearch.evaluate.cross_validation import error_of, stratified_folds
 from geosearch.evaluate.leave_one_out import one_hot
 from geosearch.evaluate.recipe import Augmentation
+from geosearch.evaluate.self_training import SelfTrain
 from geosearch.evaluate.train import pretrain
 
 SHIFT = Augmentation(0.0, 0.0, 0.05)
+UNLABELLED = blobs("target", 4, 20, seed=5, shift=1)
 ADAPTATIONS = [
     RidgeHead(),
     HeadOnly(steps=60, learning_rate=3e-2, augmentation=SHIFT),
     FineTune(steps=40, augmentation=SHIFT),
     Rehearse(steps=40, augmentation=SHIFT),
+    SelfTrain(steps=40, augmentation=SHIFT, unlabelled=UNLABELLED),
 ]
 
 
@@ -55,6 +58,7 @@ def test_keys_tell_adaptations_apart():
     options = [RidgeHead(), RidgeHead(0.1), FineTune(), FineTune(steps=3), FineTune(folds=4)]
     options += [HeadOnly(), HeadOnly(steps=3), Rehearse(), Rehearse(share=0.5)]
     options += [FineTune(augmentation=Augmentation(crop=0.2))]
+    options += [SelfTrain(), SelfTrain(unlabelled=UNLABELLED), SelfTrain(believed=1.0)]
     assert len({option.key for option in options}) == len(options)
     assert FineTune().key == FineTune().key
 
@@ -86,7 +90,7 @@ def test_folds_part_the_shots_and_spread_every_class():
 
 def test_one_shot_of_a_class_cannot_be_cross_validated_but_has_a_closed_form(mixture, recipe):
     network, single = pretrain(mixture, recipe, 0), blobs("target", 4, 1)
-    for adaptation in (FineTune(), HeadOnly(), Rehearse()):
+    for adaptation in (FineTune(), HeadOnly(), Rehearse(), SelfTrain(unlabelled=UNLABELLED)):
         with pytest.raises(DomainMismatch, match=r'two shots.*recipe\.adaptation = "ridge"'):
             adaptation.score(network, single, 0, mixture)
     assert np.isfinite(RidgeHead().score(network, single, 0).squared_error)
@@ -109,6 +113,8 @@ def test_a_ruined_network_is_a_clear_error(mixture, recipe, shots):
         lambda: HeadOnly(folds=1),
         lambda: Rehearse(share=0.0),
         lambda: Rehearse(share=1.0),
+        lambda: SelfTrain(believed=0.0),
+        lambda: SelfTrain(believed=1.1),
     ],
 )
 def test_impossible_options_are_refused(build):

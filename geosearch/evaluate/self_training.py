@@ -1,0 +1,84 @@
+"""Self-training: fine-tuning on unlabelled images of the target too, under the labels that a teacher gives them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from geosearch.domain.dataset import LabelledSet
+from geosearch.errors import DomainMismatch, InvalidOption
+from geosearch.evaluate.adaptation import FineTune, HeadOnly, NetworkPredictor
+from geosearch.evaluate.cross_validation import Predictor
+from geosearch.evaluate.network import Network
+from geosearch.evaluate.recipe import facts_of
+from geosearch.evaluate.train import Stream, fine_tune
+
+
+@dataclass(frozen=True, eq=False)
+class SelfTrain(FineTune):
+    """Every layer trained on the augmented shots and on unlabelled images, as far as a teacher is sure of them.
+
+    The teacher is the pretrained network under a head trained on the shots. Source: Lee 2013 (pseudo-labels); the
+    student's augmentation and the teacher's lack of it are those of Xie et al. 2020 (noisy student).
+
+    Attributes:
+        unlabelled: images of the target; the labels that the set carries are not looked at.
+        believed: share in (0, 1] of the images that the teacher gives a class, the surest first.
+    """
+
+    steps: int = 300
+    unlabelled: LabelledSet | None = None
+    believed: float = 0.7
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.believed <= 1:
+            raise InvalidOption(f"SelfTrain needs believed in (0, 1], got {self.believed}")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        images = self.unlabelled.fingerprint if self.unlabelled else None
+        return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
+
+    def taught(self, teacher: Predictor, network: Network, shots: LabelledSet, seed: int) -> Predictor:
+        """Train a copy of `network`, with a new head, on the shots and on what the teacher is sure of.
+
+        Raises:
+            InvalidOption: there are no unlabelled images.
+            DomainMismatch: they have other classes or another shape than the shots.
+        """
+        if self.unlabelled is None:
+            raise InvalidOption("SelfTrain needs images of the target; pass unlabelled=")
+        if (self.unlabelled.classes, self.unlabelled.shape) != (shots.classes, shots.shape):
+            raise DomainMismatch(
+                f"expected unlabelled images of the target, {shots.shape} of {len(shots.classes)} classes; got "
+                f"{self.unlabelled.shape} of {len(self.unlabelled.classes)}"
+            )
+        scores = teacher.predict(self.unlabelled.images)
+        rows = surest(scores, self.believed)
+        labels = scores[rows].argmax(1).astype(shots.labels.dtype)
+        both = shots.joined(replace(self.unlabelled.take(rows), labels=labels))
+        return NetworkPredictor(fine_tune(network, both, self._recipe(), seed, device=self.device))
+
+    def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
+        head = HeadOnly(augmentation=self.augmentation, device=self.device)
+        return self.taught(head.fit(network, shots, seed), network, shots, seed)
+
+
+def surest(scores: np.ndarray, share: float) -> np.ndarray:
+    """Rows with the highest score among those of the same likeliest class, `share` of each, in their order.
+
+    Class by class, so that an easy class does not crowd out the others.
+
+    Args:
+        scores: of every class, (n, c).
+        share: in (0, 1]; rounded up, so that no class that occurs is left without a row.
+    """
+    labels, best = scores.argmax(1), scores.max(1)
+    chosen = []
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        chosen.append(rows[np.argsort(-best[rows], kind="stable")][: int(np.ceil(share * len(rows)))])
+    return np.sort(np.concatenate(chosen))

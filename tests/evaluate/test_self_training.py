@@ -1,0 +1,60 @@
+"""Self-training: whom the teacher is sure of, what is learned from it, and what is not looked at."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from generators.sets import blobs
+
+from geosearch.errors import DomainMismatch, InvalidOption
+from geosearch.evaluate.recipe import Augmentation
+from geosearch.evaluate.self_training import SelfTrain, surest
+from geosearch.evaluate.train import pretrain
+
+STILL = Augmentation(0.0, 0.0, 0.0)
+
+
+class Teacher:
+    """Knows the labels of some images, and is sure of the first half of them."""
+
+    def __init__(self, labels, classes=4):
+        self.scores = 0.5 * np.eye(classes)[labels]
+        self.scores[: len(labels) // 2] *= 1.5
+
+    def predict(self, images):
+        return self.scores[: len(images)]
+
+
+def test_of_each_class_the_surest_share_is_believed():
+    scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8], [0.45, 0.55]])
+    assert surest(scores, 0.5).tolist() == [0, 2, 3]
+    assert surest(scores, 1.0).tolist() == [0, 1, 2, 3, 4]
+    assert surest(scores, 0.01).tolist() == [0, 3]
+
+
+def test_a_student_learns_what_its_teacher_knows_whatever_the_set_says(mixture, recipe, shots, test_part):
+    """One wrong shot of each class, unlabelled images with a good teacher: the student errs less than the shots."""
+    unlabelled = blobs("target", 4, 30, seed=7, shift=1)
+    order = np.random.default_rng(0).permutation(len(unlabelled))
+    unlabelled = unlabelled.take(order)
+    network = pretrain(mixture, recipe.scaled(60), 0)
+    mislabelled = replace(shots, labels=np.roll(shots.labels, 1))
+    ignored = replace(unlabelled, labels=np.zeros_like(unlabelled.labels))
+    students = [
+        SelfTrain(steps=80, augmentation=STILL, unlabelled=images).taught(
+            Teacher(unlabelled.labels), network, mislabelled, 0
+        )
+        for images in (unlabelled, ignored)
+    ]
+    first, second = (student.predict(test_part.images) for student in students)
+    np.testing.assert_array_equal(first, second)
+    assert np.mean(first.argmax(1) != test_part.labels) < 0.1
+
+
+def test_images_of_something_else_are_refused(mixture, recipe, shots):
+    network = pretrain(mixture, recipe.scaled(0), 0)
+    with pytest.raises(InvalidOption, match="pass unlabelled="):
+        SelfTrain(steps=1).fit(network, shots, 0)
+    for other in (blobs("other", 5, 4), blobs("other", 4, 4, size=9)):
+        with pytest.raises(DomainMismatch, match="expected unlabelled images of the target"):
+            SelfTrain(steps=1, unlabelled=other).fit(network, shots, 0)
