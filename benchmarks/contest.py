@@ -22,18 +22,18 @@ from lines import Lines
 from mixtures import GREY, study_file
 
 from geosearch import seeds
-from geosearch.assemble import confirmer_of, objective_of, search_of
-from geosearch.cache import Cache
+from geosearch.assemble import baselines_of, objective_of, search_of
 from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.pseudo_labels import nearest
 from geosearch.evaluate.few_shot import few_shot
 from geosearch.evaluate.recipe import NO_AUGMENTATION
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
-from geosearch.options import recipe_of
+from geosearch.options import adaptations_of, recipe_of
 from geosearch.pipeline import Study
+from geosearch.search.baselines import POOLED
 from geosearch.search.confirm import Confirmer
-from geosearch.search.variants import Plain
+from geosearch.search.variants import TEACHERS, Candidate, Plain, Taught
 from geosearch.study_file import StudyFile
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
@@ -42,6 +42,7 @@ SHOTS = (5, 2)  # a class: the paper's number, and where regimes.py finds that t
 NEAREST, PLAIN = "nearest shot, pixels", "few shots, no augmentation"
 NO_PROXY = "search without the proxy"
 CONCENTRATION = "hull projection, best concentration"
+POOLED_TAUGHT = "pooled union, taught by four of its own"
 NEURAL = "neural map, hull projection"
 ORACLE = "oracle"
 DEAR = {NO_PROXY: (TARGETS, 2), ORACLE: (TARGETS, 1), NEURAL: (("mnist", "usps"), 1)}  # row -> targets, seeds
@@ -69,14 +70,14 @@ def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFil
         "refined",
         shots,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
-        recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "head-only"},
-        confirm={"seeds": 1, "export": 1, "explain": False},
+        recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
+        confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["taught"]},
     )
 
 
 def contest(target: str, seed: int, shots: int, folder: Path, quick: bool) -> dict[str, Any]:
     """Run one study to its end and give all its rows."""
-    file, cache = contest_file(target, seed, shots, quick=quick), Cache.default()
+    file = contest_file(target, seed, shots, quick=quick)
     folder.mkdir(parents=True, exist_ok=True)
     study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}.db")
     start = time.perf_counter()
@@ -86,8 +87,11 @@ def contest(target: str, seed: int, shots: int, folder: Path, quick: bool) -> di
     for row in confirmation.rows:
         rows.errors[row.name] = {name: values[0] for name, values in row.top1_errors.items()}
         rows.seconds[row.name] = row.wall_seconds
-    confirmer, number = confirmer_of(file, study.prepared, cache), confirmation.seeds[0]
+    confirmer, number = confirmer_of(study), confirmation.seeds[0]
     rows.timed(CONCENTRATION, lambda: confirmed(confirmer, best_concentration(study), number))
+    pooled = Mixture(confirmer.anchors, baselines_of(study.prepared)[POOLED])
+    several = Taught(pooled, [pooled] * (TEACHERS - 1))
+    rows.timed(POOLED_TAUGHT, lambda: errors_of(confirmer, several, number))
     names, truth = confirmation.adaptations, study.prepared.target.test_labels.reveal()
     for row, predict in few_shot_rows(study).items():
         rows.timed(row, lambda predict=predict: dict.fromkeys(names, float((predict() != truth).mean())))
@@ -109,7 +113,7 @@ def dear_row(target: str, seed: int, shots: int, row: str, folder: Path, quick: 
     if row == NEURAL:
         file = file.model_copy(update={"transport": file.transport.model_copy(update={"map": "neural"})})
     study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}{'-neural' * (row == NEURAL)}.db")
-    confirmer, number = confirmer_of(file, study.prepared, Cache.default()), seeds.integer(seed, "confirmation", 0)
+    confirmer, number = confirmer_of(study), seeds.integer(seed, "confirmation", 0)
     if row == NEURAL:
         found = confirmed(confirmer, study.prepared.hull.projection(), number)
     elif row == NO_PROXY:
@@ -120,9 +124,19 @@ def dear_row(target: str, seed: int, shots: int, row: str, folder: Path, quick: 
     return {"errors": found, "seconds": time.perf_counter() - start}
 
 
-def confirmed(confirmer: Confirmer, weights: Weights | None, number: int) -> dict[str, float]:
-    """Test errors in [0, 1] of one mixture, or of no pretraining, as the study's own confirmation has them."""
-    candidate = Plain(Mixture(confirmer.anchors, weights)) if weights else None
+def confirmer_of(study: Study) -> Confirmer:
+    """What the study confirms mixtures with; without pretraining it would not be tuned, which takes a minute."""
+    file, target = study.file, study.prepared.target
+    recipe, adaptations = recipe_of(file).scaled(file.recipe.long_steps), adaptations_of(file, target.reference)
+    return Confirmer(study.prepared.anchors, target, recipe, recipe, adaptations, study.cache, file.recipe.device)
+
+
+def confirmed(confirmer: Confirmer, weights: Weights, number: int) -> dict[str, float]:
+    """Test errors in [0, 1] of one mixture, as the study's own confirmation has them."""
+    return errors_of(confirmer, Plain(Mixture(confirmer.anchors, weights)), number)
+
+
+def errors_of(confirmer: Confirmer, candidate: Candidate, number: int) -> dict[str, float]:
     predicted, _ = confirmer.predictions(candidate, number)
     truth = confirmer.target.test_labels.reveal()
     return {name: float((classes != truth).mean()) for name, classes in predicted.items()}

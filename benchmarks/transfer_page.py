@@ -21,12 +21,9 @@ from contest import FOLDER, SHOTS, TARGETS
 from lines import Lines
 from mixtures import LONG
 from page import fill
-from standings import claims, losses, read, standings, summary, table
-
-from geosearch.search.verdict import BEST
+from standings import SELF_TRAINED, adaptations, claims, losses, read, searched, standings, summary, table
 
 PAGE = Path(__file__).parents[1] / "reports" / "transfer.md"
-ADAPTATIONS = ("head-only", "ridge", "fine-tune")
 PAPER = {"mnist": 93.7, "usps": 88.6, "fashion_mnist": 70.1, "kmnist": 52.6, "az_letters": 67.1, "mnist_m": 42.1}
 
 
@@ -42,7 +39,7 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "colour", lambda: colour.table(Lines(FOLDER / "colour.jsonl").all())
     yield "paper", published
     for shots in SHOTS:
-        for adaptation in ADAPTATIONS:
+        for adaptation in (SELF_TRAINED, "head-only", "ridge", "fine-tune"):
             yield f"contest {shots} {adaptation}", partial(contest, shots, adaptation)
         yield f"contest {shots} claims", partial(verdicts, shots)
         yield f"contest {shots} targets", partial(by_target, shots)
@@ -50,13 +47,15 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
 
 def contest(shots: int, adaptation: str) -> list[str]:
     lines = read(FOLDER, shots)
-    return summary(lines, adaptation) if lines else []
+    return summary(lines, adaptation) if lines and adaptation in adaptations(lines) else []
 
 
 def verdicts(shots: int) -> list[str]:
     """What the search is better and worse than, a line each."""
     lines = read(FOLDER, shots)
-    return [f"- {one}" for name in ADAPTATIONS for one in claims(lines, name) + losses(lines, name)] if lines else []
+    if not lines:
+        return []
+    return [f"- {one}" for name in adaptations(lines) for one in claims(lines, name) + losses(lines, name)]
 
 
 def published() -> list[str]:
@@ -64,10 +63,11 @@ def published() -> list[str]:
     rows = ["| | " + " | ".join(PAPER) + " |", "| --- " * (1 + len(PAPER)) + "|"]
     rows.append("| the paper's best row | " + " | ".join(f"{value:.1f}" for value in PAPER.values()) + " |")
     lines = read(FOLDER, SHOTS[0])
-    for adaptation in ADAPTATIONS:
+    for adaptation in adaptations(lines) if lines else ():
         cells = []
         for target in PAPER:
-            search = next((one for one in standings(lines, target, adaptation) if one.row == BEST), None)
+            own = searched(adaptation)
+            search = next((one for one in standings(lines, target, adaptation) if one.row == own), None)
             cells.append(f"{100 - np.mean(search.errors):.1f} ± {np.std(search.errors, ddof=1):.1f}" if search else "")
         rows.append(f"| search, {adaptation} | " + " | ".join(cells) + " |")
     return rows if lines else []
@@ -76,10 +76,10 @@ def published() -> list[str]:
 def by_target(shots: int) -> list[str]:
     """A table for each target, all rows, seconds included."""
     lines, found = read(FOLDER, shots), []
-    for target in TARGETS:
-        rows = standings(lines, target, ADAPTATIONS[0])
-        if rows:
-            found += ["", f"**{target}**, {shots} shots, {ADAPTATIONS[0]}:", "", *table(rows)]
+    for target in TARGETS if lines else ():
+        first = adaptations(lines)[0]
+        if rows := standings(lines, target, first):
+            found += ["", f"**{target}**, {shots} shots, {first}:", "", *table(rows, first)]
     return found[1:]
 
 

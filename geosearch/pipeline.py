@@ -20,7 +20,7 @@ from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
 from geosearch.report.facts import StudyFacts, collect
 from geosearch.search.explain import explain
-from geosearch.search.race import best_of, ties_of
+from geosearch.search.race import best_of, finalists_of, ties_of
 from geosearch.search.run import Search
 from geosearch.search.store import StudyStore, TrialFacts
 from geosearch.search.troubles import explained, readable
@@ -244,6 +244,9 @@ class Study:
         file, best, prepared = self.file, self.best, self.prepared
         asked: dict[str, Any] = {"trial": best.number, "seeds": file.confirm.seeds}
         asked |= {"variants": [NAMES[name] for name in file.confirm.variants]} if file.confirm.variants else {}
+        finalists = finalists_of(self.trials)
+        if "taught" in file.confirm.variants:
+            asked["finalists"] = [trial.number for trial in finalists]
         known = self.confirmation
         if known is not None and self.store.recall("confirmed") == asked:
             return known
@@ -258,6 +261,7 @@ class Study:
             jobs=file.search.jobs,
             progress=self.progress,
             variants=file.confirm.variants,
+            finalists=[trial.point for trial in finalists],
         )
         self.store.remember("confirmation", confirmation.to_json())
         self.store.remember("confirmed", asked)

@@ -276,11 +276,12 @@ class ConfirmSection(Section):
     seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
     explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
-    variants: Listed[Literal["curated", "reweighted", "condensed", "meta-reweighted"]] = Field(
+    variants: Listed[Literal["curated", "reweighted", "condensed", "meta-reweighted", "taught"]] = Field(
         (),
         description="Further rows, other ways to train on the best mixture: without the source images that harm "
         "the shots ('curated'), with all of them weighed by the derivative ('reweighted') or by meta-gradient "
-        "('meta-reweighted'), on 50 learned images a class ('condensed').",
+        "('meta-reweighted'), on 50 learned images a class ('condensed'); or self-trained under labels that the "
+        "networks of the finalists give together ('taught', where the adaptation is self-train).",
     )
 
     @model_validator(mode="before")

@@ -40,6 +40,14 @@ class StudyFile(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _with_somebody_to_teach(self) -> StudyFile:
+        if "taught" in self.confirm.variants and self.recipe.adaptation != "self-train":
+            raise ValueError(
+                "confirm.variants 'taught' needs recipe.adaptation = \"self-train\"; set it, or drop 'taught'"
+            )
+        return self
+
     @property
     def storage(self) -> str:
         return self.search.storage or f"sqlite:///studies/{self.study.name}.db"

@@ -245,8 +245,14 @@ def test_every_choice_of_the_recipe_trains(tmp_path):
 
 
 def test_variants_of_the_best_mixture_join_the_confirmation_when_asked(tmp_path):
-    plain = tiny_file(tmp_path, confirm_seeds=1, search_evaluations=7)
-    asked = tiny_file(tmp_path, confirm_seeds=1, search_evaluations=7, confirm_variants=list(NAMES))
+    plain = tiny_file(tmp_path, recipe_adaptation="self-train", confirm_seeds=1, search_evaluations=7)
+    asked = tiny_file(
+        tmp_path,
+        recipe_adaptation="self-train",
+        confirm_seeds=1,
+        search_evaluations=7,
+        confirm_variants=list(NAMES),
+    )
     assert asked.fingerprint == plain.fingerprint
     confirmation = opened(tmp_path, asked).run()
     assert [row.name for row in confirmation.rows[-len(NAMES) :]] == list(NAMES.values())

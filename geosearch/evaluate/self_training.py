@@ -63,8 +63,11 @@ class SelfTrain(FineTune):
         return NetworkPredictor(fine_tune(network, both, self._recipe(), seed, device=self.device))
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
-        head = HeadOnly(augmentation=self.augmentation, device=self.device)
-        return self.taught(head.fit(network, shots, seed), network, shots, seed)
+        return self.taught(self.head(network, shots, seed), network, shots, seed)
+
+    def head(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
+        """A teacher: the network as it was pretrained, under a head trained on the augmented shots."""
+        return HeadOnly(augmentation=self.augmentation, device=self.device).fit(network, shots, seed)
 
 
 def surest(scores: np.ndarray, share: float) -> np.ndarray:

@@ -20,7 +20,7 @@ from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.progress import Progress
-from geosearch.search.variants import NAMES, Candidate, Plain, variant
+from geosearch.search.variants import NAMES, Candidate, Plain, Taught, variant
 from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
 
 
@@ -56,14 +56,16 @@ class Confirmer:
         jobs: int,
         progress: Progress,
         variants: Sequence[str] = (),
+        finalists: Sequence[Weights] = (),
     ) -> Confirmation:
         """Train every row with the same `count` seeds, so that differences are paired; `variants` of the best mixture
-        are rows if asked for (`variants.NAMES`)."""
+        are rows if asked for (`variants.NAMES`), one of which looks at the race's `finalists`, the best first."""
         mixtures = {BEST: best, **baselines}
         candidates: dict[str, Candidate | None] = {row: Plain(Mixture(self.anchors, a)) for row, a in mixtures.items()}
         candidates[NO_PRETRAINING] = None
         with one_thread():
-            candidates |= {NAMES[name]: variant(name, self.anchors, best, self.target.shots) for name in variants}
+            for name in variants:
+                candidates[NAMES[name]] = variant(name, self.anchors, best, self.target.shots, finalists)
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
         calls = [
             (Confirmer.predictions, (self, candidate, number))
@@ -111,7 +113,10 @@ class Confirmer:
         for name, adaptation in self.adaptations.items():
             if pretrained is not None:
                 network, stream = pretrained
-                predictor = adaptation.fit(network, shots, seed, stream)
+                if isinstance(candidate, Taught) and isinstance(adaptation, SelfTrain):
+                    predictor = candidate.student(network, adaptation, self.recipe, shots, seed, device=self.device)
+                else:
+                    predictor = adaptation.fit(network, shots, seed, stream)
             elif isinstance(adaptation, SelfTrain):
                 alone = few_shot(shots, self.scratch, seed)
                 predictor = adaptation.taught(alone, alone.network, shots, seed)

@@ -201,19 +201,22 @@ def best_of(trials: Iterable[TrialFacts]) -> TrialFacts:
     complete = [trial for trial in trials if trial.state == "complete"]
     if not complete:
         raise GeosearchError("the study has no completed trial yet; run 'geosearch search STUDY.toml' first")
-    finalists = [trial for trial in complete if trial.long_error is not None]
-    if finalists:
-        return min(finalists, key=lambda trial: (trial.long_error, trial.number))
+    if finalists := finalists_of(complete):
+        return finalists[0]
     return min(complete, key=lambda trial: (trial.error, trial.number))
+
+
+def finalists_of(trials: Iterable[TrialFacts]) -> list[TrialFacts]:
+    """Those that were trained with the long recipe, the least error first."""
+    raced = [trial for trial in trials if trial.long_error is not None]
+    return sorted(raced, key=lambda trial: (trial.long_error, trial.number))
 
 
 def ties_of(trials: Iterable[TrialFacts]) -> tuple[TrialFacts, ...]:
     """Finalists that the race could not tell from the best: the difference lies within two standard deviations."""
-    raced = [trial for trial in trials if trial.long_error is not None]
-    if not raced:
+    if not (raced := finalists_of(trials)):
         return ()
-    best = best_of(raced)
-    return tuple(trial for trial in raced if trial.number != best.number and _overlap(trial, best))
+    return tuple(sorted((trial for trial in raced[1:] if _overlap(trial, raced[0])), key=lambda trial: trial.number))
 
 
 def _overlap(a: TrialFacts, b: TrialFacts) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,11 +13,13 @@ from geosearch.cache import content_key
 from geosearch.curate.curated_mixture import curated, reweighted, row_weights
 from geosearch.domain.dataset import LabelledSet
 from geosearch.evaluate.condensation import Condensation
+from geosearch.evaluate.cross_validation import Predictor
 from geosearch.evaluate.fixed_set import FixedSet
 from geosearch.evaluate.leave_one_out import one_hot
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.reweighting import MetaReweight
+from geosearch.evaluate.self_training import SelfTrain
 from geosearch.evaluate.train import Stream, as_tensor, pretrain
 from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.mixture import Mixture
@@ -24,11 +27,13 @@ from geosearch.geodesic.simplex import Weights
 
 ROWS = 4000  # images that are condensed, or reweighted
 PER_CLASS = 50  # learned images
+TEACHERS = 4  # networks that label together, the best mixture's among them
 NAMES = {
     "curated": "best mixture, curated",
     "reweighted": "best mixture, reweighted",
     "condensed": f"best mixture, condensed to {PER_CLASS} a class",
     "meta-reweighted": "best mixture, reweighted by meta-gradient",
+    "taught": "best mixture, taught by the finalists",
 }
 
 
@@ -110,8 +115,63 @@ class MetaReweighted:
         return LabelledSet(images[drawn], np.resize(classes, len(images))[drawn], self.shots.classes, "mixture rows")
 
 
-def variant(name: str, anchors: Anchors, weights: Weights, shots: LabelledSet) -> Candidate:
-    """One of `NAMES`, of the best mixture."""
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """A mixture whose network is self-trained under labels that it gives together with networks of other mixtures.
+
+    Networks of unlike mixtures err on unlike images, so their mean is right more often than any of them, and a search
+    ends with several good mixtures. Under other adaptations it is the mixture as it is.
+
+    Attributes:
+        mixture: what the student is pretrained on.
+        others: mixtures of the further teachers, each with a seed of its own.
+    """
+
+    mixture: Mixture
+    others: Sequence[Mixture]
+
+    @property
+    def key(self) -> str:
+        others = [other.key for other in self.others]
+        return content_key("taught", version=1, mixture=self.mixture.key, others=others)
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        return pretrain(self.mixture, recipe, seed, device=device), self.mixture
+
+    def student(
+        self, network: Network, how: SelfTrain, recipe: Recipe, shots: LabelledSet, seed: int, *, device: str
+    ) -> Predictor:
+        """The self-trained `network`, which `pretrained` gave."""
+        numbers = [seeds.integer(seed, "teacher", i) for i in range(len(self.others))]
+        others = [pretrain(one, recipe, n, device=device) for one, n in zip(self.others, numbers, strict=True)]
+        return how.taught(Together([how.head(one, shots, seed) for one in (network, *others)]), network, shots, seed)
+
+
+@dataclass(frozen=True)
+class Together:
+    """The mean of what several predict."""
+
+    predictors: Sequence[Predictor]
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        return np.mean([one.predict(images) for one in self.predictors], axis=0)
+
+
+def variant(
+    name: str, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights] = ()
+) -> Candidate:
+    """One of `NAMES`, of the best mixture.
+
+    Args:
+        name: of the variant.
+        anchors: what mixtures are made of.
+        weights: of the best mixture.
+        shots: labelled images of the target.
+        finalists: the race's mixtures, the best first.
+    """
+    if name == "taught":
+        others = [Mixture(anchors, one) for one in finalists if one != weights]
+        return Taught(Mixture(anchors, weights), others[: TEACHERS - 1])
     if name == "curated":
         return Plain(curated(anchors, weights, shots))
     if name == "reweighted":
