@@ -1,13 +1,14 @@
 """Everything that reports/transfer.md is made of, by one command; what is there already is not made again.
 
-    python benchmarks/transfer.py [--only regimes predictors pseudo_labels surfaces colour contest]
+    python benchmarks/transfer.py [--only regimes predictors label_ceiling ...]
     python benchmarks/transfer.py --quick
 
 Each part is a script of its own and can be run alone: where the choice of data pays (regimes.py), which cheap score
-tells the final error (predictors.py), how good pseudo-labels are (pseudo_labels.py), distance and error over whole
-hulls (surfaces.py), targets in colour (colour.py), the search against everything else (contest.py). The results lie in
-reports/data, one line a run. About six hours on two cores in all; `--quick` runs three short studies instead, in a few
-minutes, and keeps their results apart. Needs $GEOSEARCH_DATA.
+tells the final error (predictors.py), how good pseudo-labels are and what better ones could
+gain (pseudo_labels.py, label_ceiling.py), distance and error over whole hulls (surfaces.py), targets in colour
+(colour.py), the search against everything else (contest.py). The results lie in reports/data, one line a run. About six
+hours on two cores in all; `--quick` runs three short studies instead, in a few minutes, and keeps their results apart.
+Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("regimes", "predictors", "pseudo_labels", "surfaces", "colour", "contest")
+PARTS = ("regimes", "predictors", "label_ceiling", "pseudo_labels", "surfaces", "colour", "contest")
 DRAWN = ("transfer_figures", "transfer_page")
 
 

@@ -17,7 +17,7 @@ from mixtures import LONG, MIXTURES
 from predictors import agreements
 from regimes import ADAPTATIONS, SHOTS, STEPS, regime
 from scipy.stats import kendalltau
-from standings import read, standings
+from standings import BEST_SINGLE, POOLED_TAUGHT, TAUGHT, TUNED, adaptations, named, read, searched, standings
 from surfaces import GRID, PARTS, SHELVES, over_grid
 
 from geosearch.report import style
@@ -134,21 +134,23 @@ def contest() -> Figure:
     """Error of the search and of the main rows, a column for each target, a dot for each seed."""
     lines = read(DATA, CONTEST_SHOTS[0])
     targets = sorted({line["asked"]["target"] for line in lines})
-    rows = (BEST, CLOUD, PROJECTION, UNIFORM, MIXUP, POOLED, "best single source (by test error)", "few shots, tuned")
+    adaptation = adaptations(lines)[0]
+    rows = (TAUGHT, POOLED_TAUGHT, BEST, CLOUD, PROJECTION, UNIFORM, MIXUP, POOLED, BEST_SINGLE, TUNED)
+    rows = tuple(row for row in rows if row in {one.row for one in standings(lines, targets[0], adaptation)})
     figure = Figure(figsize=(WIDE, 0.3 * len(rows) * 2 + 1.2), layout="constrained")
     grid = figure.subplots(2, -(-len(targets) // 2), sharey=True, squeeze=False)
     for axes, target in zip(grid.flat, targets, strict=False):
-        found = {one.row: one for one in standings(lines, target, "head-only")}
+        found = {one.row: one for one in standings(lines, target, adaptation)}
         for y, row in enumerate(reversed(rows)):
             errors = found[row].errors
-            colour = style.BEST if row == BEST else style.BASELINE
+            colour = style.BEST if row == searched(adaptation) else style.BASELINE
             axes.plot(errors, [y] * len(errors), "o", ms=3, color=style.SEARCHED)
             axes.plot([np.mean(errors)], [y], "|", ms=11, mew=2.2, color=colour)
         axes.set_title(target, fontsize=8.5)
-        axes.set_yticks(range(len(rows)), ["search" if row == BEST else row for row in reversed(rows)], fontsize=7.5)
+        axes.set_yticks(range(len(rows)), [named(row) for row in reversed(rows)], fontsize=7.5)
     for axes in grid.flat[len(targets) :]:
         style.bare(axes)
-    figure.supxlabel(f"test error, % (head trained on {CONTEST_SHOTS[0]} shots a class)", fontsize=8.5)
+    figure.supxlabel(f"test error, % ({CONTEST_SHOTS[0]} shots a class, {adaptation})", fontsize=8.5)
     return figure
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import colour
+import label_ceiling
 import numpy as np
 import predictors
 import pseudo_labels
@@ -29,12 +30,13 @@ PAPER = {"mnist": 93.7, "usps": 88.6, "fashion_mnist": 70.1, "kmnist": 52.6, "az
 
 def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     """Every name that the page may use, with what makes the Markdown of it."""
-    lines, targets = Lines(FOLDER / "regimes.jsonl").all(), regimes.TARGETS
+    lines, targets = regimes.read(FOLDER), regimes.TARGETS
     yield "regimes", lambda: regimes.table(lines, targets, (LONG,))
     yield "regimes all lengths", lambda: regimes.table(lines, targets)
     yield "predictors", lambda: predictors.table(FOLDER)
     yield "predictors gains", lambda: [f"- {line}" for line in predictors.gains(FOLDER)]
     yield "pseudo-labels", lambda: pseudo_labels.table(Lines(FOLDER / "pseudo_labels.jsonl").all())
+    yield "label ceiling", lambda: label_ceiling.table(FOLDER)
     yield "surfaces", lambda: surfaces.table(Lines(FOLDER / "surfaces.jsonl").all())
     yield "colour", lambda: colour.table(Lines(FOLDER / "colour.jsonl").all())
     yield "paper", published

@@ -12,8 +12,9 @@ from filelock import FileLock, Timeout
 from geosearch.config import parse_study, read_study
 from geosearch.errors import InvalidOption, StorageError
 from geosearch.masking import masked
+from geosearch.search.sqlite import sqlite_path
 from geosearch.search.storages import JOURNAL, journal_path
-from geosearch.search.store import sqlite_path, stored_settings
+from geosearch.search.store import stored_settings
 from geosearch.search.troubles import explained
 from geosearch.study_file import StudyFile
 

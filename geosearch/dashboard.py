@@ -11,8 +11,8 @@ from pathlib import Path
 from geosearch.errors import GeosearchError, InvalidOption
 from geosearch.masking import masked
 from geosearch.pipeline import Study
+from geosearch.search.sqlite import sqlite_path
 from geosearch.search.storages import JOURNAL
-from geosearch.search.store import sqlite_path
 
 
 def serve(study: str, *, port: int = 8080) -> None:

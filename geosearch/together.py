@@ -17,8 +17,9 @@ from geosearch.errors import GeosearchError
 from geosearch.search.crew import SEARCH, WORKER, Crew, roster
 from geosearch.search.race import best_of
 from geosearch.search.run import Search
+from geosearch.search.sqlite import sqlite_path
 from geosearch.search.storages import kept_in_touch
-from geosearch.search.store import StudyStore, masked, sqlite_path
+from geosearch.search.store import StudyStore, masked
 from geosearch.search.worker import Worker
 
 if TYPE_CHECKING:

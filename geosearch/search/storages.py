@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import optuna
 import sqlalchemy
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy import event
 
 from geosearch.errors import StorageError
 from geosearch.masking import masked
+from geosearch.search.sqlite import exclusive, sqlite_path
 
 JOURNAL, GRPC = "journal:", "grpc://"
 _POSTGRES = ("postgresql://", "postgres://")
 _TRIES = 5
-_OPENED: WeakKeyDictionary[sqlalchemy.Engine, list[sqlite3.Connection]] = WeakKeyDictionary()
 _HALF_MADE = (
     "already exists",
     "duplicate key",
@@ -40,13 +37,20 @@ def storage_at(url: str) -> optuna.storages.BaseStorage:
 
     Raises:
         StorageError: a driver is missing, or the address or its file cannot be read.
+        sqlalchemy.exc.ArgumentError: it is no address.
     """
     if path := journal_path(url):
         return _journal(path)
     if url.startswith(GRPC):
         return _proxy(url)
+    try:
+        sqlalchemy.make_url(url)
+    except ValueError as error:  # e.g. a port that is no number
+        raise sqlalchemy.exc.ArgumentError(str(error)) from error
+    if path := sqlite_path(url):
+        make_folder(path)
     if url.startswith("sqlite"):
-        return _exclusive(_relational(url, {"connect_args": {"timeout": 300}}))
+        return exclusive(_relational(url, {"connect_args": {"timeout": 300}}))
     if url.startswith(_POSTGRES):
         if find_spec("psycopg2") is None:
             raise StorageError("PostgreSQL needs its driver; pip install 'geosearch[postgres]'")
@@ -98,19 +102,6 @@ def kept_in_touch(where: str) -> Iterator[None]:
         raise _lost(where, error) from error
 
 
-def roll_back(storage: optuna.storages.BaseStorage) -> None:
-    """End the transactions of this process that an interrupt left open, or it would wait for its own lock.
-
-    An interrupt between two steps of Optuna's session may leave a SQLite transaction to the garbage collector, while
-    the interrupt itself keeps it alive. Other storages take no lock on the whole database: nothing happens there.
-    """
-    relational = getattr(storage, "_backend", storage)
-    if isinstance(relational, optuna.storages.RDBStorage) and relational.engine in _OPENED:
-        for connection in _OPENED[relational.engine]:
-            connection.rollback()
-        relational.scoped_session.registry.clear()  # this thread's session may be half closed
-
-
 def _lost(where: str, error: object) -> StorageError:
     detail = str(error).strip().splitlines()[0]
     return StorageError(
@@ -129,31 +120,6 @@ def _relational(url: str, options: dict[str, object]) -> optuna.storages.RDBStor
                 raise
             time.sleep(0.2 * (attempt + random.random()))
     raise AssertionError("unreachable")
-
-
-def _exclusive(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorage:
-    """Let every transaction take SQLite's write lock as it begins.
-
-    SQLite has no SELECT ... FOR UPDATE: of two workers that read "waiting", both would go on to write "running".
-    Source: SQLAlchemy's documentation of pysqlite, on serializable isolation.
-    """
-    storage.engine.dispose()  # connections made before the listeners were there
-    opened = _OPENED.setdefault(storage.engine, [])
-
-    @event.listens_for(storage.engine, "connect")
-    def _leave_transactions_to_us(connection, _record):  # type: ignore[no-untyped-def]
-        connection.isolation_level = None
-        opened.append(connection)
-
-    @event.listens_for(storage.engine, "close")
-    def _forget(connection, _record):  # type: ignore[no-untyped-def]
-        opened.remove(connection)
-
-    @event.listens_for(storage.engine, "begin")
-    def _begin(connection):  # type: ignore[no-untyped-def]
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return storage
 
 
 def _journal(path: Path) -> optuna.storages.JournalStorage:

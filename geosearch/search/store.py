@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import optuna
-import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.errors import StorageError, StudyMismatch
@@ -19,14 +14,14 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.masking import masked
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.space import Space
-from geosearch.search.storages import GRPC, JOURNAL, make_folder, storage_at
+from geosearch.search.sqlite import check_file
+from geosearch.search.storages import storage_at
 from geosearch.search.troubles import explained, readable
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 FORMAT = 1  # of what is written into a study's database
 UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
-_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -97,8 +92,8 @@ class StudyStore:
             StudyMismatch: it holds another study, or this one with other settings.
         """
         with readable(url):
-            _check_sqlite(url)
-            storage = _storage(url)
+            check_file(url)
+            storage = storage_at(url)
             known = optuna.get_all_study_names(storage)
             if known and name not in known:
                 raise StudyMismatch(
@@ -226,53 +221,13 @@ def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
         StorageError: nothing there, or not a study of geosearch.
     """
     with readable(url):
-        _check_sqlite(url, must_exist=True)
-        storage = _storage(url)
+        check_file(url, must_exist=True)
+        storage = storage_at(url)
         for summary in optuna.get_all_study_summaries(storage):
             if settings := summary.user_attrs.get("settings"):
                 _check_format(summary.user_attrs["geosearch"], masked(url))
                 return summary.study_name, settings
     raise StorageError(f"{masked(url)} holds no study of geosearch; run 'geosearch search STUDY.toml' first")
-
-
-def sqlite_path(url: str) -> Path | None:
-    """The file behind an address like sqlite:///studies/mnist.db; None for other databases."""
-    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) and "?" not in url else None
-
-
-def _storage(url: str) -> optuna.storages.BaseStorage:
-    try:
-        if not url.startswith((GRPC, JOURNAL)):
-            sqlalchemy.make_url(url)
-    except ValueError as error:  # e.g. a port that is no number
-        raise sqlalchemy.exc.ArgumentError(str(error)) from error
-    if path := sqlite_path(url):
-        make_folder(path)
-    return storage_at(url)
-
-
-def _check_sqlite(url: str, *, must_exist: bool = False) -> None:
-    """Refuse a missing, truncated, foreign or read-only SQLite file before anything touches it."""
-    path = sqlite_path(url)
-    if path is None:
-        return
-    if "\0" in url:
-        raise StorageError("the storage address holds a NUL character; expected e.g. sqlite:///studies/mnist.db")
-    if not os.path.exists(path):
-        if must_exist:
-            raise StorageError(f"no study database at {path}; run 'geosearch search STUDY.toml' first")
-        return
-    if not path.is_file():
-        raise StorageError(f"{path} is not a file; name a database file, e.g. sqlite:///studies/mnist.db")
-    if not os.access(path, os.W_OK):
-        raise StorageError(f"{path} is read-only; make it writable, or copy it and use --storage")
-    with closing(sqlite3.connect(path)) as connection:
-        verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if verdict != "ok":
-        raise sqlite3.DatabaseError(verdict)
-    if tables and "studies" not in tables:
-        raise StorageError(f"{path} is not a study database, it holds other tables; give the study another file")
 
 
 def _check_format(kept: Mapping[str, Any], where: str) -> None:

@@ -14,7 +14,7 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.search.board import Board
 from geosearch.search.crew import SEARCH, Crew
 from geosearch.search.run import Search
-from geosearch.search.storages import roll_back
+from geosearch.search.sqlite import roll_back
 
 SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a board with nothing on it
 

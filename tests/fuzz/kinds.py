@@ -20,8 +20,8 @@ from PIL import Image
 from geosearch.domain.card_mark import mark
 from geosearch.pipeline import Study
 from geosearch.report import style
+from geosearch.search.sqlite import sqlite_path
 from geosearch.search.storages import journal_path
-from geosearch.search.store import sqlite_path
 
 SECRET = "hunter2xyz"
 FEW = {"search_evaluations": 7, "search_finalists": 1, "search_repeats": 1, "confirm_seeds": 1}

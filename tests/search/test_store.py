@@ -91,7 +91,7 @@ def test_a_read_only_database_is_refused(url):
 
 
 def test_a_read_only_file_is_refused_before_it_is_opened(url, monkeypatch):
-    monkeypatch.setattr("geosearch.search.store.os.access", lambda *_: False)
+    monkeypatch.setattr("geosearch.search.sqlite.os.access", lambda *_: False)
     with pytest.raises(StorageError, match="read-only; make it writable"):
         opened(url)
 
