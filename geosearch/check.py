@@ -25,6 +25,7 @@ from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.timing import pace
 from geosearch.options import labelling_of, limits_of, recipe_of
+from geosearch.search.variants import TEACHERS
 from geosearch.study_file import StudyFile
 from geosearch.transport.maps import Pair
 
@@ -107,6 +108,10 @@ def check(path: str | Path) -> Estimate:
     rows = len(shelf.sources) + BASELINES + 2
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
+    if recipe.adaptation == "self-train":  # a teacher's head, and the student
+        steps += rows * file.confirm.seeds * 5 * recipe.fine_tune_steps // 2
+    if "taught" in file.confirm.variants:
+        steps += file.confirm.seeds * TEACHERS * recipe.long_steps
     pixels = domain.size**2 * domain.channels
     images = len(shelf.train) + sum(len(source) for source in shelf.sources)
     plan = 24 * parts["reference"] ** 2 * search.jobs
@@ -164,14 +169,17 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
         found.append(f"search.evaluations must be at least {needed}: so many are baselines")
     elif file.search.evaluations < needed + 10:
         found.append(f"{needed} of the {file.search.evaluations} evaluations are baselines; the search is short")
-    if file.recipe.adaptation in ("fine-tune", "rehearse"):
+    if file.recipe.adaptation in ("fine-tune", "rehearse", "self-train"):
         if file.domain.shots >= MANY_SHOTS:
             found.append(
                 f"with {file.domain.shots} shots a class and the whole network trained on them, mixtures differ by "
                 "about their noise (reports/transfer.md): the pooled union will most likely do as well, unsearched"
             )
         else:
-            found.append("after full fine-tuning the choice of data matters less than with frozen features")
+            found.append(
+                f"{'after self-training' if file.recipe.adaptation == 'self-train' else 'after full fine-tuning'} "
+                "the choice of data matters less than with frozen features"
+            )
     if file.recolour and file.recipe.recolour is None:
         found.append(
             "images in colour are recoloured in training: right where shape tells the classes apart (digits, signs); "

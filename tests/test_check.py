@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from generators.studies import tiny, write_toml
 
@@ -14,7 +16,7 @@ def advice(folder, **changes):
     return " ".join(check(write_toml(folder / "study.toml", tiny(folder, **changes))).advice)
 
 
-@pytest.mark.parametrize("adaptation", ["fine-tune", "rehearse"])
+@pytest.mark.parametrize("adaptation", ["fine-tune", "rehearse", "self-train"])
 def test_many_shots_and_a_whole_network_trained_on_them_need_no_search(tmp_path, monkeypatch, adaptation):
     monkeypatch.setattr("geosearch.check.MANY_SHOTS", 3)
     assert POOLED in advice(tmp_path, recipe_adaptation=adaptation, domain_shots=3)
@@ -24,6 +26,17 @@ def test_fewer_shots_get_the_milder_note(tmp_path):
     found = advice(tmp_path, recipe_adaptation="fine-tune", domain_shots=MANY_SHOTS - 17)
     assert POOLED not in found
     assert "matters less than with frozen features" in found
+
+
+def test_self_training_and_its_teachers_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("geosearch.check.pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
+    monkeypatch.setattr("geosearch.check._fitting_seconds", lambda *_: 0.0)
+
+    def seconds(**changes):
+        return check(write_toml(tmp_path / "study.toml", tiny(tmp_path, **changes))).wall_seconds
+
+    alone = seconds(recipe_adaptation="self-train")
+    assert seconds() < alone < seconds(recipe_adaptation="self-train", confirm_variants=["taught"])
 
 
 def test_frozen_features_get_neither(tmp_path):
