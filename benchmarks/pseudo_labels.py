@@ -33,6 +33,7 @@ from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.anchors import build_anchors
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixture import Mixture
+from geosearch.geodesic.simplex import Weights
 from geosearch.options import refinement_of
 from geosearch.prepare import Prepared
 from geosearch.search.baselines import CLOUD, POOLED, UNIFORM
@@ -46,6 +47,7 @@ WAYS = (
     "refined, head only",
     "refined, fine-tuned",
     "refined, better of two",
+    "committee",
     "true labels",
 )
 ROWS = (CLOUD, UNIFORM, POOLED)
@@ -71,10 +73,13 @@ def guessed(way: str, target: str, seed: int) -> np.ndarray:
     if way == "few-shot network":
         return few_shot(shots, tuned(shots, own.recipe, seed), seed).predict(reference.images).argmax(1)
     cloud, pooled = (Mixture(prepared.anchors, baselines_of(prepared)[row]) for row in (CLOUD, POOLED))
-    if way == "refined, better of two":
-        refinement = refinement_of(study_file(target, seed, "refined"))
+    if way in ("refined, better of two", "committee"):
+        refinement = refinement_of(study_file(target, seed, "committee" if way == "committee" else "refined"))
         assert refinement is not None
-        return refinement.best([cloud, pooled], shots, seed=seed, cache=Cache.default())(reference.images)
+        m = len(prepared.anchors.sources)
+        singles = [Mixture(prepared.anchors, Weights.single(i, m)) for i in range(m)] if way == "committee" else []
+        found = refinement.best([cloud, pooled, *singles], shots, seed=seed, cache=Cache.default())
+        return found(reference.images)
     network = pretrain(cloud, own.recipe.scaled(SHORT), seeds.integer(seed, "refined"))
     adaptation = {"head only": HeadOnly(), "fine-tuned": FineTune()}[way.removeprefix("refined, ")]
     return adaptation.fit(network, shots, seed).predict(reference.images).argmax(1)

@@ -35,6 +35,8 @@ from geosearch.transport.labels import ExactLabels, GaussianLabels, LabelDistanc
 from geosearch.transport.maps import Map
 from geosearch.transport.solve import Exact, Sinkhorn, Solver
 
+COMMITTEE = 4  # networks that label the reference together
+
 
 def embedding_of(file: StudyFile) -> Embedding:
     transport = file.transport
@@ -97,10 +99,13 @@ def labelling_of(file: StudyFile) -> Labelling | None:
 
 def refinement_of(file: StudyFile) -> Refinement | None:
     """How the reference is labelled anew once there is a hull, if it is."""
-    if file.domain.pseudo_labels != "refined":
+    if file.domain.pseudo_labels not in ("refined", "committee"):
         return None
     recipe = recipe_of(file)
-    return Refinement(recipe, replace(Refinement().head, augmentation=recipe.augmentation))
+    head = replace(Refinement().head, augmentation=recipe.augmentation)
+    if file.domain.pseudo_labels == "committee":
+        return Refinement(recipe.scaled(file.recipe.long_steps), head, members=COMMITTEE)
+    return Refinement(recipe, head)
 
 
 def limits_of(file: StudyFile) -> Limits | None:

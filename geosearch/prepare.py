@@ -67,9 +67,18 @@ def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> 
         anchors = build_anchors(target.reference, shelf.sources, encoder, **options)
     if refinement := refinement_of(file):
         with stage("refinement"):
-            cloud = replace(Hull.of(anchors).projection(), concentration=2.0)
-            pooled = Weights.pooled([source.size for source in anchors.sources])
-            mixtures = [Mixture(anchors, weights) for weights in (cloud, pooled)]
+            mixtures = _teachers(anchors, singles=refinement.members > 1)
             target = target.relabelled(refinement.best(mixtures, target.shots, seed=seed, cache=cache))
             anchors = build_anchors(target.reference, shelf.sources, encoder, **options)
     return Prepared(target, anchors, Hull.of(anchors), shelf.train)
+
+
+def _teachers(anchors: Anchors, *, singles: bool) -> list[Mixture]:
+    """Mixtures that networks are pretrained on to label the reference: the cloud, the pooled union, single sources."""
+    m = len(anchors.sources)
+    weights = [
+        replace(Hull.of(anchors).projection(), concentration=2.0),
+        Weights.pooled([source.size for source in anchors.sources]),
+    ]
+    weights += [Weights.single(i, m) for i in range(m)] if singles else []
+    return [Mixture(anchors, one) for one in weights]

@@ -47,10 +47,10 @@ class DomainSection(Section):
     held_out: int = Field(400, ge=20, description="Unlabelled target images kept for distances, at most.")
     test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
     samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
-    pseudo_labels: Literal["nearest", "spreading", "refined"] = Field(
+    pseudo_labels: Literal["nearest", "spreading", "refined", "committee"] = Field(
         "refined",
-        description="Labels of the reference: of the nearest shot; spread among near images; or by a network that is "
-        "pretrained on the hull of a first round.",
+        description="Labels of the reference: of the nearest shot; spread among near images; by a network that is "
+        "pretrained on the hull of a first round; or by several, pretrained at length on mixtures and single sources.",
     )
     labels: Literal["g2l", "clusters"] | None = Field(
         None,

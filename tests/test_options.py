@@ -48,11 +48,21 @@ def test_limits_that_nothing_keeps_are_refused_before_a_database_is_made(tmp_pat
     assert not (tmp_path / "none.db").exists()
 
 
+WAYS = ("nearest", "spreading", "refined", "committee")
+
+
 def test_ways_of_labelling_the_reference(tmp_path):
-    ways = {way: tiny_file(tmp_path, domain_pseudo_labels=way) for way in ("nearest", "spreading", "refined")}
-    assert [type(pseudo_labels_of(file)) for file in ways.values()] == [NearestShot, Spreading, NearestShot]
+    ways = {way: tiny_file(tmp_path, domain_pseudo_labels=way) for way in WAYS}
+    assert [type(pseudo_labels_of(file)) for file in ways.values()] == [
+        NearestShot,
+        Spreading,
+        NearestShot,
+        NearestShot,
+    ]
     assert refinement_of(ways["nearest"]) is None
     assert refinement_of(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
+    assert refinement_of(ways["committee"]).recipe.steps == ways["committee"].recipe.long_steps
+    assert refinement_of(ways["committee"]).members > refinement_of(ways["refined"]).members == 1
 
 
 def test_ways_of_labelling_a_source_that_has_no_labels(tmp_path):
@@ -63,7 +73,7 @@ def test_ways_of_labelling_a_source_that_has_no_labels(tmp_path):
     assert labelling_of(file) == Clusters(7, embedding=embedding_of(file))
 
 
-@pytest.mark.parametrize("way", ["nearest", "spreading", "refined"])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_study_runs_with_every_way_of_labelling_and_keeps_to_its_limits(tmp_path, monkeypatch, way):
     monkeypatch.chdir(tmp_path)
     study = tiny(tmp_path, domain_pseudo_labels=way, search_evaluations=8, confirm_seeds=1)

@@ -15,6 +15,7 @@ from geosearch.evaluate.adaptation import RidgeHead
 from geosearch.evaluate.network import SmallConv
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.refinement import Refinement
+from geosearch.evaluate.train import predict
 from geosearch.geodesic.anchors import Anchors, build_anchors
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
@@ -83,3 +84,14 @@ def test_a_single_shot_of_a_class_takes_the_first_mixture(mixture, anchors, tmp_
     for order in ([mixture, other], [other, mixture]):
         best = ROUND.best(order, single, seed=0, cache=Cache(tmp_path))(images)
         assert (best == ROUND.labeller(order[0], single, seed=0, cache=Cache(tmp_path))(images)).all()
+
+
+def test_a_committee_labels_by_the_mean_of_its_best_members(mixture, anchors, tmp_path):
+    shots, images, cache = blobs("t", 3, 5, seed=3), blobs("t", 3, 30, seed=5).images, Cache(tmp_path)
+    mixtures = [Mixture(anchors, weights) for weights in (Weights.single(0, 2), Weights.single(1, 2))] + [mixture]
+    alone = [ROUND.labeller(one, shots, seed=0, cache=cache).network for one in mixtures]
+    ranked = sorted(alone, key=lambda network: RidgeHead().score(network, shots, 0).squared_error)
+    two = replace(ROUND, members=2).best(mixtures, shots, seed=0, cache=cache)
+    expected = np.mean([predict(network, images) for network in ranked[:2]], axis=0).argmax(1)
+    np.testing.assert_array_equal(two(images), expected)
+    assert two(images).dtype == np.int64
