@@ -29,19 +29,18 @@ SHOTS = (1, 2, 5, 20)
 STEPS = (SHORT, LONG, 3000)
 TARGETS = GREY[:4]
 ADAPTATIONS = ("ridge", "head-only", "fine-tune")
-SELF_TRAINED = "self-train"  # with the unlabelled images; after 1,000 steps only, results in a file of their own
 SCRATCH = "no pretraining"
 POOLED = 4  # place of the pooled union among the mixtures
 AGAIN = (0, 1, 2, 3, POOLED, 6, 9)  # single sources, pooled union, projection as a cloud, a random point
 
 
-def errors(cell: Cell, steps: int, shots: Sequence[int], adaptations: Sequence[str] = ADAPTATIONS) -> dict[str, Any]:
+def errors(cell: Cell, steps: int, shots: Sequence[int]) -> dict[str, Any]:
     """Test errors in [0, 1] of one network: adaptation -> one for each number of shots."""
     start = time.perf_counter()
     network = cell.network(steps)
     trained, found = time.perf_counter(), {}
     images = cell.ground.prepared.target.test_images
-    for name in adaptations:
+    for name in ADAPTATIONS:
         adaptation = _adaptation(cell, name)
         found[name] = [
             cell.ground.wrong(adaptation.fit(network, cell.ground.shots(count), cell.seed).predict(images))
@@ -62,21 +61,8 @@ def scratch(target: str, seed: int, shots: Sequence[int]) -> dict[str, Any]:
     return {"shots": list(shots), "errors": {**found, "head-only": found["ridge"]}}
 
 
-def scratch_self_trained(target: str, seed: int, shots: Sequence[int]) -> dict[str, Any]:
-    """Test errors of tuned few shots that learn from unlabelled images too."""
-    own, found = ground(target, seed), []
-    how = _adaptation(Cell(target, seed, 0), SELF_TRAINED)
-    for count in shots:
-        few = own.shots(count)
-        alone = few_shot(few, tuned(few, own.recipe, seed), seed)
-        student = how.taught(alone, alone.network, few, seed)
-        found.append(own.wrong(student.predict(own.prepared.target.test_images)))
-    return {"shots": list(shots), "errors": {SELF_TRAINED: found}}
-
-
 def _adaptation(cell: Cell, name: str) -> Any:
-    file = study_file(cell.target, cell.seed, recipe={"adaptation": name})
-    return adaptations_of(file, cell.ground.prepared.target.reference)[name]
+    return adaptations_of(study_file(cell.target, cell.seed, recipe={"adaptation": name}))[name]
 
 
 def tasks(targets: Sequence[str], seed_count: int) -> list[Any]:
@@ -92,25 +78,6 @@ def tasks(targets: Sequence[str], seed_count: int) -> list[Any]:
                 key = {"target": cell.target, "seed": cell.seed, "mixture": cell.index, "steps": length}
                 asked.append(({**key, "shots": SHOTS[-1]}, errors, (cell, length, SHOTS)))
     return asked
-
-
-def self_trained_tasks(targets: Sequence[str], seed_count: int) -> list[Any]:
-    """The same under self-training, after 1,000 steps."""
-    asked: list[Any] = []
-    for seed in range(seed_count):
-        for target in targets:
-            key = {"target": target, "seed": seed, "mixture": SCRATCH, "steps": 0}
-            asked.append((key, scratch_self_trained, (target, seed, SHOTS)))
-    for cell in cells(targets, seed_count):
-        if cell.seed == 0 or cell.index in AGAIN:
-            key = {"target": cell.target, "seed": cell.seed, "mixture": cell.index, "steps": LONG}
-            asked.append((key, errors, (cell, LONG, SHOTS, (SELF_TRAINED,))))
-    return asked
-
-
-def read(folder: Path) -> list[dict[str, Any]]:
-    """All lines."""
-    return Lines(folder / "regimes.jsonl").all() + Lines(folder / "regimes_self_trained.jsonl").all()
 
 
 @dataclass(frozen=True)
@@ -136,12 +103,7 @@ def regime(lines: Sequence[dict[str, Any]], target: str, steps: int, adaptation:
     found: dict[tuple[int, int | str], float] = {}
     for line in lines:
         asked = line["asked"]
-        if (
-            asked["target"] == target
-            and asked["steps"] in (steps, 0)
-            and adaptation in line["errors"]
-            and shots in line["shots"]
-        ):
+        if asked["target"] == target and asked["steps"] in (steps, 0) and shots in line["shots"]:
             error = 100 * line["errors"][adaptation][line["shots"].index(shots)]
             found[asked["seed"], asked["mixture"]] = error
     spread = float(np.std([found[0, i] for i in range(MIXTURES)], ddof=1))
@@ -167,14 +129,8 @@ def table(lines: Sequence[dict[str, Any]], targets: Sequence[str], lengths: Sequ
     ]
     rows.append("| --- " * (3 + len(SHOTS)) + "|")
     for target in targets:
-        for adaptation in (*ADAPTATIONS, SELF_TRAINED):
+        for adaptation in ADAPTATIONS:
             for steps in lengths:
-                if not any(
-                    adaptation in line["errors"]
-                    and (line["asked"]["target"], line["asked"]["steps"]) == (target, steps)
-                    for line in lines
-                ):
-                    continue
                 cellwise = []
                 for count in SHOTS:
                     one = regime(lines, target, steps, adaptation, count)
@@ -195,9 +151,7 @@ def main() -> None:
     kept = Lines(FOLDER / "regimes.jsonl")
     if not options.table:
         kept.fill(tasks(options.targets, options.seeds), jobs=options.jobs)
-        own = Lines(FOLDER / "regimes_self_trained.jsonl")
-        own.fill(self_trained_tasks(options.targets, options.seeds), jobs=options.jobs)
-    print("\n".join(table(read(FOLDER), options.targets)))
+    print("\n".join(table(kept.all(), options.targets)))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ PAPER = {"mnist": 93.7, "usps": 88.6, "fashion_mnist": 70.1, "kmnist": 52.6, "az
 
 def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     """Every name that the page may use, with what makes the Markdown of it."""
-    lines, targets = regimes.read(FOLDER), regimes.TARGETS
+    lines, targets = Lines(FOLDER / "regimes.jsonl").all(), regimes.TARGETS
     yield "regimes", lambda: regimes.table(lines, targets, (LONG,))
     yield "regimes all lengths", lambda: regimes.table(lines, targets)
     yield "predictors", lambda: predictors.table(FOLDER)
