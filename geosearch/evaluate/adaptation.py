@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -191,6 +192,16 @@ class NetworkPredictor:
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         return predict(self.network, images)
+
+
+@dataclass(frozen=True)
+class Together:
+    """The mean of what several predict: networks of unlike mixtures err on unlike images."""
+
+    predictors: Sequence[Predictor]
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        return np.mean([one.predict(images) for one in self.predictors], axis=0)
 
 
 def _regression(network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray, float]:

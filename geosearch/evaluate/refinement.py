@@ -11,7 +11,7 @@ import torch
 from geosearch import seeds
 from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
-from geosearch.evaluate.adaptation import RidgeHead
+from geosearch.evaluate.adaptation import NetworkPredictor, RidgeHead, Together
 from geosearch.evaluate.heads import train_head
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
@@ -79,14 +79,13 @@ class Refinement:
 
 @dataclass(frozen=True, eq=False)
 class Committee:
-    """The class that several networks together find likeliest: networks of unlike mixtures err on unlike images."""
+    """The class that several networks together find likeliest."""
 
     networks: Sequence[Network]
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """uint8 (n, h, w, ch) -> int64 (n,)"""
-        votes = [predict(network, images) for network in self.networks]
-        return np.asarray(np.mean(votes, axis=0).argmax(1))
+        return Together([NetworkPredictor(network) for network in self.networks]).predict(images).argmax(1)
 
 
 @dataclass(frozen=True, eq=False)

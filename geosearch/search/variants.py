@@ -12,6 +12,7 @@ from geosearch import seeds
 from geosearch.cache import content_key
 from geosearch.curate.curated_mixture import curated, reweighted, row_weights
 from geosearch.domain.dataset import LabelledSet
+from geosearch.evaluate.adaptation import Together
 from geosearch.evaluate.condensation import Condensation
 from geosearch.evaluate.cross_validation import Predictor
 from geosearch.evaluate.fixed_set import FixedSet
@@ -145,16 +146,6 @@ class Taught:
         numbers = [seeds.integer(seed, "teacher", i) for i in range(len(self.others))]
         others = [pretrain(one, recipe, n, device=device) for one, n in zip(self.others, numbers, strict=True)]
         return how.taught(Together([how.head(one, shots, seed) for one in (network, *others)]), network, shots, seed)
-
-
-@dataclass(frozen=True)
-class Together:
-    """The mean of what several predict."""
-
-    predictors: Sequence[Predictor]
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        return np.mean([one.predict(images) for one in self.predictors], axis=0)
 
 
 def variant(

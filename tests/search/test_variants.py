@@ -9,13 +9,14 @@ import pytest
 import torch
 from generators.studies import tiny_file
 
+from geosearch.evaluate.adaptation import Together
 from geosearch.evaluate.condensation import Condensation
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.self_training import SelfTrain
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.pipeline import Study
-from geosearch.search.variants import NAMES, Condensed, MetaReweighted, Together, variant
+from geosearch.search.variants import NAMES, Condensed, MetaReweighted, variant
 
 RECIPE = Recipe(steps=4, batch=16)
 WEIGHTS = Weights.of([1.0, 0.0])
