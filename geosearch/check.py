@@ -108,6 +108,8 @@ def check(path: str | Path) -> Estimate:
     rows = len(shelf.sources) + BASELINES + 2
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
+    if domain.pseudo_labels == "committee":  # two mixtures and every single source
+        steps += (len(shelf.sources) + 2) * recipe.long_steps
     if recipe.adaptation == "self-train":  # a teacher's head, and the student
         steps += rows * file.confirm.seeds * 5 * recipe.fine_tune_steps // 2
     if "taught" in file.confirm.variants:

@@ -39,7 +39,7 @@ class SelfTrain(FineTune):
 
     @property
     def facts(self) -> dict[str, Any]:
-        images = self.unlabelled.fingerprint if self.unlabelled else None
+        images = self.unlabelled.fingerprint if self.unlabelled is not None else None
         return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
 
     def taught(self, teacher: Predictor, network: Network, shots: LabelledSet, seed: int) -> Predictor:
