@@ -71,7 +71,8 @@ def guessed(way: str, target: str, seed: int) -> np.ndarray:
         found = LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.5, max_iter=200).fit(codes, known)
         return np.asarray(found.transduction_[len(shots) :])
     if way == "few-shot network":
-        return few_shot(shots, tuned(shots, own.recipe, seed), seed).predict(reference.images).argmax(1)
+        recipe = tuned(shots, own.recipe, seed, cache=Cache.default())
+        return few_shot(shots, recipe, seed).predict(reference.images).argmax(1)
     cloud, pooled = (Mixture(prepared.anchors, baselines_of(prepared)[row]) for row in (CLOUD, POOLED))
     if way in ("refined, better of two", "committee"):
         refinement = refinement_of(study_file(target, seed, "committee" if way == "committee" else "refined"))

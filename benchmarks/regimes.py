@@ -21,6 +21,7 @@ import numpy as np
 from lines import Lines
 from mixtures import GREY, LONG, MIXTURES, SHORT, Cell, cells, ground, study_file
 
+from geosearch.cache import Cache
 from geosearch.evaluate.few_shot import few_shot, few_shot_ridge, tuned
 from geosearch.options import adaptations_of
 
@@ -57,7 +58,8 @@ def scratch(target: str, seed: int, shots: Sequence[int]) -> dict[str, Any]:
     for count in shots:
         few = own.shots(count)
         found["ridge"].append(own.wrong(few_shot_ridge(few, own.recipe, seed).predict(images)))
-        found["fine-tune"].append(own.wrong(few_shot(few, tuned(few, own.recipe, seed), seed).predict(images)))
+        recipe = tuned(few, own.recipe, seed, cache=Cache.default())
+        found["fine-tune"].append(own.wrong(few_shot(few, recipe, seed).predict(images)))
     return {"shots": list(shots), "errors": {**found, "head-only": found["ridge"]}}
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from torch import nn
 
 from geosearch import seeds
+from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
 from geosearch.engine import in_processes
 from geosearch.evaluate.adaptation import NetworkPredictor, RidgeHead
@@ -23,14 +25,14 @@ LABEL_SMOOTHING = 0.1
 FOLDS = 3
 
 
-def tuned(shots: LabelledSet, recipe: Recipe, seed: int, *, jobs: int = 1) -> Recipe:
+def tuned(shots: LabelledSet, recipe: Recipe, seed: int, *, cache: Cache, jobs: int = 1) -> Recipe:
     """The recipe with the steps and learning rate that cross-validation on the shots likes best.
 
     Choosing among numbers of steps is the early stop: no image is spared from the final training to watch it.
     The longest has half as many steps again as the recipe, about what pretraining and fine-tuning take together.
     Where the recipe recolours images, so that grey sources may serve, the middle choice is tried without that too.
     With a single shot of a class nothing can be left out, and the middle choice is taken. The trainings are spread over
-    `jobs` processes, which changes no number.
+    `jobs` processes, which changes no number; their errors are kept in the cache.
     """
     base = replace(recipe, batch=BATCH, label_smoothing=LABEL_SMOOTHING)
     recipes = [
@@ -42,6 +44,14 @@ def tuned(shots: LabelledSet, recipe: Recipe, seed: int, *, jobs: int = 1) -> Re
         recipes.append(replace(middle, augmentation=replace(middle.augmentation, recolour=0.0)))
     if int(np.bincount(shots.labels, minlength=len(shots.classes)).min()) < 2:
         return recipes[len(CHOICES) // 2]
+    asked = {"shots": shots.fingerprint, "recipes": [one.key for one in recipes], "seed": seed}
+    key = content_key("few-shot", version=1, folds=FOLDS, **asked)
+    stored = cache.arrays("few-shot", key, lambda: {"squared_errors": _squared_errors(shots, recipes, seed, jobs)})
+    return recipes[int(np.argmin(stored["squared_errors"]))]
+
+
+def _squared_errors(shots: LabelledSet, recipes: Sequence[Recipe], seed: int, jobs: int) -> np.ndarray:
+    """Cross-validated, (r,)."""
     parts = list(stratified_folds(shots.labels, FOLDS, seeds.stream(seed, "folds")))
     calls = [(_predicted, (shots, fitted, left_out, one, seed)) for one in recipes for fitted, left_out in parts]
     found = iter(in_processes(calls, jobs))
@@ -51,7 +61,7 @@ def tuned(shots: LabelledSet, recipe: Recipe, seed: int, *, jobs: int = 1) -> Re
         for _, left_out in parts:
             prediction[left_out] = next(found)
         errors.append(error_of(prediction, target).squared_error)
-    return recipes[int(np.argmin(errors))]
+    return np.array(errors)
 
 
 def _predicted(shots: LabelledSet, fitted: np.ndarray, left_out: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:

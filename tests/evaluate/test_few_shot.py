@@ -7,8 +7,10 @@ import pytest
 import torch
 from generators.sets import blobs
 
+from geosearch.cache import Cache
 from geosearch.domain.dataset import LabelledSet, balanced_rows
-from geosearch.evaluate.few_shot import CHOICES, few_shot, few_shot_ridge, tuned
+from geosearch.evaluate import few_shot as few_shot_module
+from geosearch.evaluate.few_shot import CHOICES, FOLDS, few_shot, few_shot_ridge, tuned
 from geosearch.evaluate.recipe import Augmentation, Recipe
 
 
@@ -16,30 +18,44 @@ def error(predictor, labelled):
     return float(np.mean(predictor.predict(labelled.images).argmax(1) != labelled.labels))
 
 
-def test_the_tuned_recipe_is_one_of_the_choices_and_learns(recipe, shots, test_part):
-    chosen = tuned(shots, recipe, 0)
-    assert chosen == tuned(shots, recipe, 0)
+def test_the_tuned_recipe_is_one_of_the_choices_and_learns(recipe, shots, test_part, tmp_path):
+    chosen = tuned(shots, recipe, 0, cache=Cache(tmp_path))
     assert chosen.steps in {round(recipe.steps * factor) for factor, _ in CHOICES}
     assert chosen.network == recipe.network
     assert error(few_shot(shots, chosen, 0), test_part) < 0.2
 
 
-def test_more_processes_choose_the_same(recipe, shots):
-    assert tuned(shots, recipe, 0, jobs=2) == tuned(shots, recipe, 0)
+def test_more_processes_choose_the_same(recipe, shots, tmp_path):
+    one, two = (Cache(tmp_path / str(jobs)) for jobs in (1, 2))
+    assert tuned(shots, recipe, 0, cache=two, jobs=2) == tuned(shots, recipe, 0, cache=one)
 
 
-def test_a_single_shot_of_a_class_takes_the_middle_choice(recipe):
-    assert tuned(blobs("one", 4, 1), recipe, 0).steps == round(recipe.steps * CHOICES[1][0])
+def test_it_is_chosen_once_for_the_same_shots_recipe_and_seed(recipe, shots, tmp_path, monkeypatch):
+    trained = []
+    train = few_shot_module.fine_tune
+    monkeypatch.setattr(few_shot_module, "fine_tune", lambda *args: trained.append(1) or train(*args))
+    recipe = recipe.scaled(3)
+    for asked in ((shots, recipe, 0), (shots, recipe, 0)):
+        tuned(*asked, cache=Cache(tmp_path))
+        assert len(trained) == FOLDS * len(CHOICES)
+    for asked in ((shots, recipe, 1), (shots, recipe.scaled(4), 0), (shots.take(np.arange(0, 16, 2)), recipe, 0)):
+        trained.clear()
+        tuned(*asked, cache=Cache(tmp_path))
+        assert trained
 
 
-def test_colours_are_not_forced_on_few_shots_that_are_better_without(recipe):
+def test_a_single_shot_of_a_class_takes_the_middle_choice(recipe, tmp_path):
+    assert tuned(blobs("one", 4, 1), recipe, 0, cache=Cache(tmp_path)).steps == round(recipe.steps * CHOICES[1][0])
+
+
+def test_colours_are_not_forced_on_few_shots_that_are_better_without(recipe, tmp_path):
     """Classes that differ by brightness alone, which recolouring takes away."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 6)
     images = (60 + 120 * labels[:, None, None, None] + rng.integers(0, 20, (12, 8, 8, 3))).astype(np.uint8)
     shots = LabelledSet.from_arrays(images, labels, name="bright")
     recolouring = replace(recipe, augmentation=Augmentation(0.0, 0.0, 0.0, recolour=1.0))
-    assert tuned(shots, recolouring, 0).augmentation.recolour == 0
+    assert tuned(shots, recolouring, 0, cache=Cache(tmp_path)).augmentation.recolour == 0
 
 
 def test_the_ridge_baseline_needs_no_training(recipe, shots, test_part):
