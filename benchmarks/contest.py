@@ -67,7 +67,7 @@ def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFil
     return study_file(
         target,
         seed,
-        "refined",
+        "committee",
         shots,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},

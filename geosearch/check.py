@@ -24,7 +24,7 @@ from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.timing import pace
-from geosearch.options import labelling_of, limits_of, recipe_of
+from geosearch.options import labelling_of, limits_of, recipe_of, refinement_of
 from geosearch.search.variants import TEACHERS
 from geosearch.study_file import StudyFile
 from geosearch.transport.maps import Pair
@@ -108,8 +108,8 @@ def check(path: str | Path) -> Estimate:
     rows = len(shelf.sources) + BASELINES + 2
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
-    if domain.pseudo_labels == "committee":  # two mixtures and every single source
-        steps += (len(shelf.sources) + 2) * recipe.long_steps
+    if refinement := refinement_of(file):  # two mixtures, and for a committee every single source
+        steps += (2 + len(shelf.sources) * (refinement.members > 1)) * refinement.recipe.steps
     if recipe.adaptation == "self-train":  # a teacher's head, and the student
         steps += rows * file.confirm.seeds * 5 * recipe.fine_tune_steps // 2
     if "taught" in file.confirm.variants:

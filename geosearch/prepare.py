@@ -68,7 +68,8 @@ def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> 
     if refinement := refinement_of(file):
         with stage("refinement"):
             mixtures = _teachers(anchors, singles=refinement.members > 1)
-            target = target.relabelled(refinement.best(mixtures, target.shots, seed=seed, cache=cache))
+            labeller = refinement.best(mixtures, target.shots, seed=seed, cache=cache, jobs=file.search.jobs)
+            target = target.relabelled(labeller)
             anchors = build_anchors(target.reference, shelf.sources, encoder, **options)
     return Prepared(target, anchors, Hull.of(anchors), shelf.train)
 

@@ -48,7 +48,7 @@ class DomainSection(Section):
     test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
     samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
     pseudo_labels: Literal["nearest", "spreading", "refined", "committee"] = Field(
-        "refined",
+        "committee",
         description="Labels of the reference: of the nearest shot; spread among near images; by a network that is "
         "pretrained on the hull of a first round; or by several, pretrained at length on mixtures and single sources.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ import torch
 from geosearch import seeds
 from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
+from geosearch.engine import in_processes
 from geosearch.evaluate.adaptation import NetworkPredictor, RidgeHead, Together
 from geosearch.evaluate.heads import train_head
 from geosearch.evaluate.network import Network
@@ -35,7 +37,9 @@ class Refinement:
     head: Recipe = field(default_factory=lambda: Recipe(steps=200, batch=50, label_smoothing=0.1))
     members: int = 1
 
-    def best(self, mixtures: Sequence[Mixture], shots: LabelledSet, *, seed: int, cache: Cache) -> Committee:
+    def best(
+        self, mixtures: Sequence[Mixture], shots: LabelledSet, *, seed: int, cache: Cache, jobs: int = 1
+    ) -> Committee:
         """Of the labellers that several mixtures lead to, those whose features tell the shots apart best.
 
         That is the least squared error of a ridge head, leave-one-out; where a class has a single shot nothing can
@@ -43,8 +47,19 @@ class Refinement:
         and the pooled union, on 18 cuts of six targets: against the cloud's labels alone 5 to 11 points more are
         right on MNIST-M, whose first pseudo-labels are mostly wrong and with them its projection; elsewhere it
         changes 0.2 points at most. What several members gain: reports/transfer.md.
+
+        Args:
+            mixtures: that networks are pretrained on, one each.
+            shots: the labelled images.
+            seed: of weights and batches.
+            cache: where trained networks are kept.
+            jobs: processes that train side by side; changes no number.
+
+        Raises:
+            TrainingFailed: a loss stopped being a finite number.
         """
-        found = [self.labeller(mixture, shots, seed=seed, cache=cache) for mixture in mixtures]
+        train = partial(self.labeller, seed=seed, cache=cache)
+        found = list(in_processes([(train, (mixture, shots)) for mixture in mixtures], jobs))
         if int(np.bincount(shots.labels, minlength=len(shots.classes)).min()) >= 2:
             found.sort(key=lambda one: RidgeHead().score(one.network, shots, seed).squared_error)
         return Committee(tuple(one.network for one in found[: self.members]))
