@@ -19,6 +19,7 @@ from geosearch.options import search_space_of, space_of
 from geosearch.prepare import Prepared, prepare
 from geosearch.progress import Progress, Silent
 from geosearch.report.facts import StudyFacts, collect
+from geosearch.search.baselines import within
 from geosearch.search.explain import explain
 from geosearch.search.race import best_of, finalists_of, ties_of
 from geosearch.search.run import Search
@@ -254,7 +255,7 @@ class Study:
         start = time.perf_counter()
         confirmation = confirmer_of(file, prepared, self.cache).run(
             best.point,
-            baselines_of(prepared),
+            within(self.store.space, baselines_of(prepared)),
             adaptation=file.recipe.adaptation,
             count=file.confirm.seeds,
             seed=file.study.seed,
