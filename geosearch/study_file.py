@@ -41,6 +41,15 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
+    def _with_shots_to_leave_out(self) -> StudyFile:
+        if self.search.objective == "shots" and self.domain.shots < 2:
+            raise ValueError(
+                "search.objective 'shots' leaves shots out and needs two of every class, got domain.shots = 1; "
+                "raise it, or set search.objective to 'episodes'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _with_somebody_to_teach(self) -> StudyFile:
         if "taught" in self.confirm.variants and self.recipe.adaptation != "self-train":
             raise ValueError(

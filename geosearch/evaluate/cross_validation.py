@@ -76,7 +76,7 @@ def stratified_folds(
     if smallest < 2:
         raise DomainMismatch(
             "cross-validation needs at least two shots of every class, got 1; raise domain.shots, or set "
-            'recipe.adaptation = "ridge", whose score needs no shot left out of the training'
+            'search.objective = "episodes", which draws shots among pseudo-labelled images'
         )
     folds = min(folds, smallest)
     fold = np.empty(len(labels), dtype=np.int64)
