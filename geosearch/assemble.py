@@ -112,7 +112,14 @@ def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer
     """The confirmation with the long recipe; the run without pretraining is tuned on the shots here."""
     recipe = recipe_of(file).scaled(file.recipe.long_steps)
     with one_thread():
-        scratch = tuned(prepared.target.shots, recipe, file.study.seed, cache=cache, jobs=file.search.jobs)
+        scratch = tuned(
+            prepared.target.shots,
+            recipe,
+            file.study.seed,
+            cache=cache,
+            jobs=file.search.jobs,
+            device=file.recipe.device,
+        )
     return Confirmer(
         anchors=prepared.anchors,
         target=prepared.target,

@@ -104,8 +104,8 @@ def refinement_of(file: StudyFile) -> Refinement | None:
     recipe = recipe_of(file)
     head = replace(Refinement().head, augmentation=recipe.augmentation)
     if file.domain.pseudo_labels == "committee":
-        return Refinement(recipe.scaled(file.recipe.long_steps), head, members=COMMITTEE)
-    return Refinement(recipe, head)
+        return Refinement(recipe.scaled(file.recipe.long_steps), head, members=COMMITTEE, device=file.recipe.device)
+    return Refinement(recipe, head, device=file.recipe.device)
 
 
 def limits_of(file: StudyFile) -> Limits | None:
@@ -181,6 +181,7 @@ def adaptations_of(file: StudyFile, unlabelled: LabelledSet | None = None) -> di
         "head-only": HeadOnly(steps=steps, augmentation=augmentation, device=device),
         "self-train": SelfTrain(
             steps=3 * steps // 2,
+            head_steps=steps,
             augmentation=augmentation,
             device=device,
             unlabelled=unlabelled,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from geosearch.cache import Cache
@@ -78,8 +78,8 @@ def _teachers(anchors: Anchors, *, singles: bool) -> list[Mixture]:
     """Mixtures that networks are pretrained on to label the reference: the cloud, the pooled union, single sources."""
     m = len(anchors.sources)
     weights = [
-        replace(Hull.of(anchors).projection(), concentration=2.0),
+        Weights.of(Hull.of(anchors).projection().values, concentration=2.0),
         Weights.pooled([source.size for source in anchors.sources]),
     ]
     weights += [Weights.single(i, m) for i in range(m)] if singles else []
-    return [Mixture(anchors, one) for one in weights]
+    return [Mixture(anchors, one) for one in dict.fromkeys(weights)]  # a projection may be a single source

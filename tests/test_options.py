@@ -11,6 +11,8 @@ from geosearch.domain.pseudo_labels import NearestShot, Spreading
 from geosearch.errors import InvalidOption
 from geosearch.options import embedding_of, labelling_of, limits_of, pseudo_labels_of, refinement_of
 from geosearch.pipeline import Study
+from geosearch.search.baselines import SEARCHED
+from geosearch.search.verdict import BEST, NO_PRETRAINING
 
 
 def test_limits_are_written_by_the_sources_names(tmp_path, monkeypatch):
@@ -63,6 +65,13 @@ def test_ways_of_labelling_the_reference(tmp_path):
     assert refinement_of(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
     assert refinement_of(ways["committee"]).recipe.steps == ways["committee"].recipe.long_steps
     assert refinement_of(ways["committee"]).members > refinement_of(ways["refined"]).members == 1
+    assert refinement_of(tiny_file(tmp_path, recipe_device="auto")).device == "auto"
+
+
+def test_a_shot_that_cannot_be_left_out_is_refused_at_the_door(tmp_path):
+    with pytest.raises(InvalidOption, match=r"domain\.shots = 1; raise it, or set search\.objective"):
+        tiny_file(tmp_path, domain_shots=1, search_objective="shots")
+    assert tiny_file(tmp_path, domain_shots=1).search.objective == "episodes"
 
 
 def test_ways_of_labelling_a_source_that_has_no_labels(tmp_path):
@@ -81,4 +90,6 @@ def test_a_study_runs_with_every_way_of_labelling_and_keeps_to_its_limits(tmp_pa
     opened = Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'limited.db'}")
     opened.run()
     assert all(trial.weights[0] <= 0.7 + 1e-8 for trial in opened.trials)
-    assert any(trial.role.endswith("within limits") for trial in opened.trials)
+    roles = {trial.role for trial in opened.trials if trial.role != SEARCHED}
+    assert any(role.endswith("within limits") for role in roles)
+    assert {row.name for row in opened.confirmation.rows} == {*roles, BEST, NO_PRETRAINING}

@@ -25,7 +25,7 @@ LABEL_SMOOTHING = 0.1
 FOLDS = 3
 
 
-def tuned(shots: LabelledSet, recipe: Recipe, seed: int, *, cache: Cache, jobs: int = 1) -> Recipe:
+def tuned(shots: LabelledSet, recipe: Recipe, seed: int, *, cache: Cache, jobs: int = 1, device: str = "cpu") -> Recipe:
     """The recipe with the steps and learning rate that cross-validation on the shots likes best.
 
     Choosing among numbers of steps is the early stop: no image is spared from the final training to watch it.
@@ -46,14 +46,18 @@ def tuned(shots: LabelledSet, recipe: Recipe, seed: int, *, cache: Cache, jobs: 
         return recipes[len(CHOICES) // 2]
     asked = {"shots": shots.fingerprint, "recipes": [one.key for one in recipes], "seed": seed}
     key = content_key("few-shot", version=1, folds=FOLDS, **asked)
-    stored = cache.arrays("few-shot", key, lambda: {"squared_errors": _squared_errors(shots, recipes, seed, jobs)})
+    stored = cache.arrays("few-shot", key, lambda: _cross_validated(shots, recipes, seed, jobs, device))
     return recipes[int(np.argmin(stored["squared_errors"]))]
 
 
-def _squared_errors(shots: LabelledSet, recipes: Sequence[Recipe], seed: int, jobs: int) -> np.ndarray:
-    """Cross-validated, (r,)."""
+def _cross_validated(
+    shots: LabelledSet, recipes: Sequence[Recipe], seed: int, jobs: int, device: str
+) -> dict[str, np.ndarray]:
+    """The squared error of each recipe, (r,)."""
     parts = list(stratified_folds(shots.labels, FOLDS, seeds.stream(seed, "folds")))
-    calls = [(_predicted, (shots, fitted, left_out, one, seed)) for one in recipes for fitted, left_out in parts]
+    calls = [
+        (_predicted, (shots, fitted, left_out, one, seed, device)) for one in recipes for fitted, left_out in parts
+    ]
     found = iter(in_processes(calls, jobs))
     target, errors = one_hot(shots.labels, len(shots.classes)), []
     for _ in recipes:
@@ -61,19 +65,21 @@ def _squared_errors(shots: LabelledSet, recipes: Sequence[Recipe], seed: int, jo
         for _, left_out in parts:
             prediction[left_out] = next(found)
         errors.append(error_of(prediction, target).squared_error)
-    return np.array(errors)
+    return {"squared_errors": np.array(errors)}
 
 
-def _predicted(shots: LabelledSet, fitted: np.ndarray, left_out: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+def _predicted(
+    shots: LabelledSet, fitted: np.ndarray, left_out: np.ndarray, recipe: Recipe, seed: int, device: str
+) -> np.ndarray:
     """Class scores of some shots by a network that was trained on others."""
-    return few_shot(shots.take(fitted), recipe, seed).predict(shots.images[left_out])
+    return few_shot(shots.take(fitted), recipe, seed, device=device).predict(shots.images[left_out])
 
 
-def few_shot(shots: LabelledSet, recipe: Recipe, seed: int) -> NetworkPredictor:
+def few_shot(shots: LabelledSet, recipe: Recipe, seed: int, *, device: str = "cpu") -> NetworkPredictor:
     """Train from scratch on the augmented shots, as the (tuned) recipe says."""
     height, _, channels = shots.shape
     fresh = recipe.network.build(channels, height, len(shots.classes), seeds.integer(seed, "few-shot"))
-    return NetworkPredictor(fine_tune(fresh, shots, recipe, seed))
+    return NetworkPredictor(fine_tune(fresh, shots, recipe, seed, device=device))
 
 
 def few_shot_ridge(shots: LabelledSet, recipe: Recipe, seed: int) -> Predictor:

@@ -31,11 +31,13 @@ class Refinement:
         recipe: of the pretraining.
         head: of the linear head on the augmented shots; the body stays as it was pretrained.
         members: networks that label together, of those that are tried.
+        device: where networks are trained, as for `pretrain`; changes no key.
     """
 
     recipe: Recipe = field(default_factory=Recipe)
     head: Recipe = field(default_factory=lambda: Recipe(steps=200, batch=50, label_smoothing=0.1))
     members: int = 1
+    device: str = "cpu"
 
     def best(
         self, mixtures: Sequence[Mixture], shots: LabelledSet, *, seed: int, cache: Cache, jobs: int = 1
@@ -43,10 +45,11 @@ class Refinement:
         """Of the labellers that several mixtures lead to, those whose features tell the shots apart best.
 
         That is the least squared error of a ridge head, leave-one-out; where a class has a single shot nothing can
-        be left out, and the first mixtures' are taken. Measured with one member of two, the cloud at the projection
-        and the pooled union, on 18 cuts of six targets: against the cloud's labels alone 5 to 11 points more are
-        right on MNIST-M, whose first pseudo-labels are mostly wrong and with them its projection; elsewhere it
-        changes 0.2 points at most. What several members gain: reports/transfer.md.
+        be left out, and a committee is all of them, a single labeller the first mixture's. Networks start alike and
+        see the shots alike, so that mixtures are compared under equal luck. Measured with one member of two, the
+        cloud at the projection and the pooled union, on 18 cuts of six targets: against the cloud's labels alone 5
+        to 11 points more are right on MNIST-M, whose first pseudo-labels are mostly wrong and with them its
+        projection; elsewhere it changes 0.2 points at most. What several members gain: reports/transfer.md.
 
         Args:
             mixtures: that networks are pretrained on, one each.
@@ -62,7 +65,10 @@ class Refinement:
         found = list(in_processes([(train, (mixture, shots)) for mixture in mixtures], jobs))
         if int(np.bincount(shots.labels, minlength=len(shots.classes)).min()) >= 2:
             found.sort(key=lambda one: RidgeHead().score(one.network, shots, seed).squared_error)
-        return Committee(tuple(one.network for one in found[: self.members]))
+            found = found[: self.members]
+        elif self.members == 1:
+            found = found[:1]
+        return Committee(tuple(one.network for one in found))
 
     def labeller(self, mixture: Mixture, shots: LabelledSet, *, seed: int, cache: Cache) -> NetworkLabeller:
         """The labeller that this round ends with, trained or from the cache.
@@ -83,8 +89,8 @@ class Refinement:
         network = self.recipe.network.build(channels, height, len(shots.classes), number)
 
         def trained() -> dict[str, np.ndarray]:
-            pretrained = pretrain(mixture, self.recipe, number)
-            state = train_head(pretrained, shots, self.head, number).state_dict()
+            pretrained = pretrain(mixture, self.recipe, number, device=self.device)
+            state = train_head(pretrained, shots, self.head, number, device=self.device).state_dict()
             return {name: tensor.numpy() for name, tensor in state.items()}
 
         stored = cache.arrays("refinement", key, trained)

@@ -12,7 +12,7 @@ from geosearch.errors import DomainMismatch, InvalidOption
 from geosearch.evaluate.adaptation import FineTune, HeadOnly, NetworkPredictor
 from geosearch.evaluate.cross_validation import Predictor
 from geosearch.evaluate.network import Network
-from geosearch.evaluate.recipe import facts_of
+from geosearch.evaluate.recipe import facts_of, later
 from geosearch.evaluate.train import Stream, fine_tune
 
 
@@ -26,11 +26,13 @@ class SelfTrain(FineTune):
     Attributes:
         unlabelled: images of the target; the labels that the set carries are not looked at.
         believed: share in (0, 1] of the images that the teacher gives a class, the surest first.
+        head_steps: optimizer steps of the teacher's head.
     """
 
     steps: int = 300
     unlabelled: LabelledSet | None = None
     believed: float = 0.7
+    head_steps: int = later(200)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,7 +69,8 @@ class SelfTrain(FineTune):
 
     def head(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
         """A teacher: the network as it was pretrained, under a head trained on the augmented shots."""
-        return HeadOnly(augmentation=self.augmentation, device=self.device).fit(network, shots, seed)
+        how = HeadOnly(steps=self.head_steps, augmentation=self.augmentation, device=self.device)
+        return how.fit(network, shots, seed)
 
 
 def surest(scores: np.ndarray, share: float) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,7 +95,7 @@ class Confirmer:
         """Predicted classes (n,) of the test images per adaptation, and the seconds that they once took."""
         key = content_key(
             "predictions",
-            version=1,
+            version=2,
             mixture=candidate.key if candidate else NO_PRETRAINING,
             recipe=self.recipe.key if candidate else (self.recipe.key, self.scratch.key),
             adaptations={name: adaptation.key for name, adaptation in self.adaptations.items()},
@@ -109,6 +109,7 @@ class Confirmer:
         start = time.perf_counter()
         shots, images = self.target.shots, self.target.test_images
         pretrained = candidate.pretrained(self.recipe, seed, device=self.device) if candidate else None
+        alone = None if candidate else few_shot(shots, self.scratch, seed, device=self.device)
         predicted = {}
         for name, adaptation in self.adaptations.items():
             if pretrained is not None:
@@ -117,11 +118,11 @@ class Confirmer:
                     predictor = candidate.student(network, adaptation, self.recipe, shots, seed, device=self.device)
                 else:
                     predictor = adaptation.fit(network, shots, seed, stream)
-            elif isinstance(adaptation, SelfTrain):
-                alone = few_shot(shots, self.scratch, seed)
-                predictor = adaptation.taught(alone, alone.network, shots, seed)
-            elif isinstance(adaptation, FineTune):  # rehearsal included: there is nothing to rehearse
-                predictor = few_shot(shots, self.scratch, seed)
+            elif alone and isinstance(adaptation, SelfTrain):  # with the augmentation that the shots were tuned to
+                how = replace(adaptation, augmentation=self.scratch.augmentation)
+                predictor = how.taught(alone, alone.network, shots, seed)
+            elif alone and isinstance(adaptation, FineTune):  # rehearsal included: there is nothing to rehearse
+                predictor = alone
             else:
                 predictor = few_shot_ridge(shots, self.recipe, seed)
             predicted[name] = predictor.predict(images).argmax(axis=1)

@@ -33,7 +33,7 @@ def test_more_processes_choose_the_same(recipe, shots, tmp_path):
 def test_it_is_chosen_once_for_the_same_shots_recipe_and_seed(recipe, shots, tmp_path, monkeypatch):
     trained = []
     train = few_shot_module.fine_tune
-    monkeypatch.setattr(few_shot_module, "fine_tune", lambda *args: trained.append(1) or train(*args))
+    monkeypatch.setattr(few_shot_module, "fine_tune", lambda *args, **kw: trained.append(1) or train(*args, **kw))
     recipe = recipe.scaled(3)
     for asked in ((shots, recipe, 0), (shots, recipe, 0)):
         tuned(*asked, cache=Cache(tmp_path))

@@ -86,6 +86,27 @@ def test_a_single_shot_of_a_class_takes_the_first_mixture(mixture, anchors, tmp_
         assert (best == ROUND.labeller(order[0], single, seed=0, cache=Cache(tmp_path))(images)).all()
 
 
+def test_with_single_shots_the_whole_committee_labels(mixture, anchors, tmp_path):
+    single, cache = blobs("t", 3, 1, seed=3), Cache(tmp_path)
+    mixtures = [Mixture(anchors, Weights.single(0, 2)), Mixture(anchors, Weights.single(1, 2)), mixture]
+    found = [replace(ROUND, members=2).best(order, single, seed=0, cache=cache) for order in (mixtures, mixtures[::-1])]
+    images = blobs("t", 3, 30, seed=5).images
+    assert [len(one.networks) for one in found] == [3, 3]
+    np.testing.assert_array_equal(found[0](images), found[1](images))
+
+
+def test_networks_are_trained_where_the_study_says(mixture, tmp_path, monkeypatch):
+    places = []
+    for name in ("pretrain", "train_head"):
+        train = getattr(refinement, name)
+        monkeypatch.setattr(
+            refinement, name, lambda *args, device, train=train: places.append(device) or train(*args, device="cpu")
+        )
+    shots = blobs("t", 3, 5, seed=3)
+    replace(ROUND, device="cuda").labeller(mixture, shots, seed=0, cache=Cache(tmp_path))
+    assert places == ["cuda", "cuda"]
+
+
 def test_a_committee_labels_by_the_mean_of_its_best_members(mixture, anchors, tmp_path):
     shots, images, cache = blobs("t", 3, 5, seed=3), blobs("t", 3, 30, seed=5).images, Cache(tmp_path)
     mixtures = [Mixture(anchors, weights) for weights in (Weights.single(0, 2), Weights.single(1, 2))] + [mixture]

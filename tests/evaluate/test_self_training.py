@@ -7,6 +7,7 @@ import pytest
 from generators.sets import blobs
 
 from geosearch.errors import DomainMismatch, InvalidOption
+from geosearch.evaluate.adaptation import HeadOnly
 from geosearch.evaluate.recipe import Augmentation
 from geosearch.evaluate.self_training import SelfTrain, surest
 from geosearch.evaluate.train import pretrain
@@ -49,6 +50,15 @@ def test_a_student_learns_what_its_teacher_knows_whatever_the_set_says(mixture, 
     first, second = (student.predict(test_part.images) for student in students)
     np.testing.assert_array_equal(first, second)
     assert np.mean(first.argmax(1) != test_part.labels) < 0.1
+
+
+def test_the_teachers_head_has_its_own_steps_and_the_usual_number_changes_no_key(mixture, recipe, shots, test_part):
+    network = pretrain(mixture, recipe.scaled(5), 0)
+    usual, longer = SelfTrain(augmentation=STILL), SelfTrain(augmentation=STILL, head_steps=300)
+    expected = HeadOnly(steps=300, augmentation=STILL).fit(network, shots, 0).predict(test_part.images)
+    np.testing.assert_array_equal(longer.head(network, shots, 0).predict(test_part.images), expected)
+    assert "head_steps" not in usual.facts
+    assert usual.key != longer.key
 
 
 def test_images_of_something_else_are_refused(mixture, recipe, shots):

@@ -1,0 +1,48 @@
+"""The confirmation: what stands beside the mixtures is trained as it was tuned, and once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from generators.studies import tiny_file
+
+from geosearch.assemble import confirmer_of
+from geosearch.evaluate.self_training import SelfTrain
+from geosearch.pipeline import Study
+from geosearch.search import confirm
+
+
+@pytest.fixture
+def confirmer(tmp_path, cache):
+    file = tiny_file(tmp_path, recipe_adaptation="self-train")
+    prepared = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache).prepared
+    return confirmer_of(file, prepared, cache)
+
+
+def test_without_pretraining_one_network_serves_every_adaptation(confirmer, monkeypatch):
+    """Its student is augmented as the shots alone were tuned to be, not as the mixtures' networks are."""
+    trained, augmented = [], []
+    few_shot, taught = confirm.few_shot, SelfTrain.taught
+
+    def noted(self, *args):
+        augmented.append(self.augmentation)
+        return taught(self, *args)
+
+    monkeypatch.setattr(confirm, "few_shot", lambda *args, **kw: trained.append(args[1]) or few_shot(*args, **kw))
+    monkeypatch.setattr(SelfTrain, "taught", noted)
+    tuned = replace(confirmer.scratch, augmentation=replace(confirmer.scratch.augmentation, rotate=3.0))
+    predicted, _ = replace(confirmer, scratch=tuned).predictions(None, 0)
+    assert set(predicted) == {"ridge", "fine-tune", "self-train"}
+    assert trained == [tuned]
+    assert augmented == [tuned.augmentation]
+
+
+def test_predictions_are_those_of_the_seed_and_come_from_the_cache(confirmer, monkeypatch):
+    first, seconds = confirmer.predictions(None, 0)
+    monkeypatch.setattr(confirm, "few_shot", None)
+    again, same = confirmer.predictions(None, 0)
+    assert seconds == same > 0
+    for name, classes in first.items():
+        np.testing.assert_array_equal(again[name], classes)
