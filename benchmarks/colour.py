@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest import confirmed
+from contest import confirmed, errors_of
 from lines import Lines
 from mixtures import COLOUR, LONG, SHORT, study_file
 
@@ -43,8 +43,8 @@ def colour(target: str, seed: int, recolour: float) -> dict[str, Any]:
     prepared = prepare(file, space_of(file), cache, lambda name: nullcontext())
     confirmer, number = confirmer_of(file, prepared, cache), seeds.integer(seed, "confirmation", 0)
     truth = prepared.train.labels[prepared.target.rows["reference"]]
-    errors = {role: confirmed(confirmer, weights, number) for role, weights in baselines_of(prepared).items()}
-    errors[NO_PRETRAINING] = confirmed(confirmer, None, number)
+    errors = {role: confirmed(confirmer, weights, number)[0] for role, weights in baselines_of(prepared).items()}
+    errors[NO_PRETRAINING] = errors_of(confirmer, None, number)[0]
     right = float((prepared.target.reference.labels == truth).mean())
     return {"errors": errors, "right": right, "seconds": time.perf_counter() - start}
 

@@ -1,18 +1,20 @@
 """Does searching for the data set pay, and against which baselines? Whole studies on real sets, several cuts of each.
 
     python benchmarks/contest.py [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5]
-                                 [--shots 5 2]
+                                 [--shots 5 2] [--rows ...]
 
 One study for each target, seed and number of shots; a seed decides which shots, which reference, which weights of the
-networks. Each is the product's own search with its own confirmation, plus rows that no study has. Results: a line for
-each study in reports/data/contest.jsonl; the same command goes on where it stopped. Needs $GEOSEARCH_DATA.
+networks. Each is the product's own search with its own confirmation, plus rows that no study has, the dearest of them
+on some targets and seeds only. Results: a line for each study in reports/data/contest.jsonl, for each further row in
+contest_rows.jsonl; the same command goes on where it stopped. Seconds of a row are those of all three ways to adapt,
+its search not included. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from geosearch.assemble import baselines_of, objective_of, search_of
 from geosearch.domain.embed import PixelEncoder
 from geosearch.domain.pseudo_labels import nearest
 from geosearch.evaluate.few_shot import few_shot
+from geosearch.evaluate.ledger import Evaluation
 from geosearch.evaluate.recipe import NO_AUGMENTATION
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
@@ -33,7 +36,9 @@ from geosearch.options import adaptations_of, recipe_of
 from geosearch.pipeline import Study
 from geosearch.search.baselines import POOLED
 from geosearch.search.confirm import Confirmer
-from geosearch.search.variants import TEACHERS, Candidate, Plain, Taught
+from geosearch.search.race import finalists_of
+from geosearch.search.variants import NAMES, TEACHERS, Candidate, Plain, Taught, variant
+from geosearch.search.verdict import BEST
 from geosearch.study_file import StudyFile
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
@@ -43,10 +48,32 @@ NEAREST, PLAIN = "nearest shot, pixels", "few shots, no augmentation"
 NO_PROXY = "search without the proxy"
 CONCENTRATION = "hull projection, best concentration"
 POOLED_TAUGHT = "pooled union, taught by four of its own"
+PROJECTION_TAUGHT = "hull projection, taught by four of its own"
+BEST_TAUGHT = f"{BEST}, taught by four of its own"
 NEURAL = "neural map, hull projection"
 ORACLE = "oracle"
-DEAR = {NO_PROXY: (TARGETS, 2), ORACLE: (TARGETS, 1), NEURAL: (("mnist", "usps"), 1)}  # row -> targets, seeds
+LABELS = "committee"  # of the reference; part of a line's key, since studies with other labels are others
 CONCENTRATIONS = (0.5, 1.0, 2.0, 5.0, np.inf)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """Where a row is run that no study has; those as dear as a study only where the choice pays most."""
+
+    targets: tuple[str, ...] = TARGETS
+    seeds: int = 99
+    shots: tuple[int, ...] = SHOTS
+
+
+EXTRA = {
+    PROJECTION_TAUGHT: Extra(),
+    BEST_TAUGHT: Extra(),
+    NO_PROXY: Extra(seeds=2, shots=SHOTS[1:]),
+    ORACLE: Extra(seeds=1, shots=SHOTS[1:]),
+    NEURAL: Extra(("mnist", "usps"), 1, SHOTS[1:]),
+}
+
+Found = tuple[dict[str, float], float]  # adaptation -> test error in [0, 1]; seconds
 
 
 @dataclass
@@ -56,10 +83,8 @@ class Rows:
     errors: dict[str, dict[str, float]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def timed(self, row: str, found: Callable[[], dict[str, float]]) -> None:
-        start = time.perf_counter()
-        self.errors[row] = found()
-        self.seconds[row] = time.perf_counter() - start
+    def add(self, row: str, found: Found) -> None:
+        self.errors[row], self.seconds[row] = found
 
 
 def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFile:
@@ -67,7 +92,7 @@ def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFil
     return study_file(
         target,
         seed,
-        "committee",
+        LABELS,
         shots,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
@@ -77,25 +102,19 @@ def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFil
 
 def contest(target: str, seed: int, shots: int, folder: Path, quick: bool) -> dict[str, Any]:
     """Run one study to its end and give all its rows."""
-    file = contest_file(target, seed, shots, quick=quick)
-    folder.mkdir(parents=True, exist_ok=True)
-    study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}.db")
-    start = time.perf_counter()
-    confirmation = study.run()
-    whole = time.perf_counter() - start
-    rows = Rows()
+    study, whole = studied(contest_file(target, seed, shots, quick=quick), folder)
+    confirmation, rows = study.confirmation, Rows()
+    assert confirmation is not None
     for row in confirmation.rows:
-        rows.errors[row.name] = {name: values[0] for name, values in row.top1_errors.items()}
-        rows.seconds[row.name] = row.wall_seconds
+        rows.add(row.name, ({name: values[0] for name, values in row.top1_errors.items()}, row.wall_seconds))
     confirmer, number = confirmer_of(study), confirmation.seeds[0]
-    rows.timed(CONCENTRATION, lambda: confirmed(confirmer, best_concentration(study), number))
-    pooled = Mixture(confirmer.anchors, baselines_of(study.prepared)[POOLED])
-    several = Taught(pooled, [pooled] * (TEACHERS - 1))
-    rows.timed(POOLED_TAUGHT, lambda: errors_of(confirmer, several, number))
-    names, truth = confirmation.adaptations, study.prepared.target.test_labels.reveal()
+    weights, looking = best_concentration(study)
+    errors, training = confirmed(confirmer, weights, number)
+    rows.add(CONCENTRATION, (errors, looking + training))
+    rows.add(POOLED_TAUGHT, taught_by_its_own(confirmer, baselines_of(study.prepared)[POOLED], number))
     for row, predict in few_shot_rows(study).items():
-        rows.timed(row, lambda predict=predict: dict.fromkeys(names, float((predict() != truth).mean())))
-    best = study.best
+        rows.add(row, scored(study, predict, confirmation.adaptations))
+    best, file = study.best, study.file
     return {
         "errors": rows.errors,
         "seconds": {**rows.seconds, "study": whole},
@@ -107,21 +126,29 @@ def contest(target: str, seed: int, shots: int, folder: Path, quick: bool) -> di
     }
 
 
-def dear_row(target: str, seed: int, shots: int, row: str, folder: Path, quick: bool) -> dict[str, Any]:
-    """A row that costs as much as a study of its own, once the study is there."""
-    file, start = contest_file(target, seed, shots, quick=quick), time.perf_counter()
-    if row == NEURAL:
-        file = file.model_copy(update={"transport": file.transport.model_copy(update={"map": "neural"})})
-    study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}{'-neural' * (row == NEURAL)}.db")
+def extra_row(target: str, seed: int, shots: int, row: str, folder: Path, quick: bool) -> dict[str, Any]:
+    """A row that no study has; the study is run first if it is not there."""
+    study, _ = studied(contest_file(target, seed, shots, quick=quick), folder)
     confirmer, number = confirmer_of(study), seeds.integer(seed, "confirmation", 0)
     if row == NEURAL:
-        found = confirmed(confirmer, study.prepared.hull.projection(), number)
+        errors, seconds = neural(study, folder, number)
     elif row == NO_PROXY:
-        found = confirmed(confirmer, without_proxy(study, folder), number)
+        errors, seconds = without_proxy(study, confirmer, folder, number)
+    elif row == ORACLE:
+        errors, seconds = oracle(study, confirmer, number)
     else:
-        every = [confirmed(confirmer, trial.point, number) for trial in study.trials if trial.state == "complete"]
-        found = {name: min(errors[name] for errors in every) for name in every[0]}
-    return {"errors": found, "seconds": time.perf_counter() - start}
+        weights = {PROJECTION_TAUGHT: study.prepared.hull.projection(), BEST_TAUGHT: study.best.point}[row]
+        errors, seconds = taught_by_its_own(confirmer, weights, number)
+    return {"errors": errors, "seconds": seconds}
+
+
+def studied(file: StudyFile, folder: Path) -> tuple[Study, float]:
+    """The study at its end, and the seconds that this took now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}.db")
+    study.run()
+    return study, time.perf_counter() - start
 
 
 def confirmer_of(study: Study) -> Confirmer:
@@ -131,33 +158,75 @@ def confirmer_of(study: Study) -> Confirmer:
     return Confirmer(study.prepared.anchors, target, recipe, recipe, adaptations, study.cache, file.recipe.device)
 
 
-def confirmed(confirmer: Confirmer, weights: Weights, number: int) -> dict[str, float]:
-    """Test errors in [0, 1] of one mixture, as the study's own confirmation has them."""
+def confirmed(confirmer: Confirmer, weights: Weights, number: int) -> Found:
+    """Test errors in [0, 1] of one mixture, as the study's own confirmation has them, and what they once took."""
     return errors_of(confirmer, Plain(Mixture(confirmer.anchors, weights)), number)
 
 
-def errors_of(confirmer: Confirmer, candidate: Candidate, number: int) -> dict[str, float]:
-    predicted, _ = confirmer.predictions(candidate, number)
+def errors_of(confirmer: Confirmer, candidate: Candidate | None, number: int) -> Found:
+    """The same of any candidate; None: no pretraining."""
+    predicted, seconds = confirmer.predictions(candidate, number)
     truth = confirmer.target.test_labels.reveal()
-    return {name: float((classes != truth).mean()) for name, classes in predicted.items()}
+    return {name: float((classes != truth).mean()) for name, classes in predicted.items()}, seconds
 
 
-def best_concentration(study: Study) -> Weights:
-    """The projection's weights at the concentration that the study's own objective likes best."""
+def taught_by_its_own(confirmer: Confirmer, weights: Weights, number: int) -> Found:
+    """A mixture whose teachers are several networks of itself; as many as the search has finalists."""
+    mixture = Mixture(confirmer.anchors, weights)
+    return errors_of(confirmer, Taught(mixture, [mixture] * (TEACHERS - 1)), number)
+
+
+def best_concentration(study: Study) -> tuple[Weights, float]:
+    """The projection's weights at the concentration that the study's own objective likes best; seconds."""
     values = study.prepared.hull.projection().values
     asked = [Weights.of(values, concentration=concentration) for concentration in CONCENTRATIONS]
     objective = objective_of(study.file, study.prepared, study.cache)
-    found = objective.many([(weights, None, 0) for weights in asked], jobs=1)
-    return min(zip(found, asked, strict=True), key=lambda pair: pair[0].squared_error)[1]  # type: ignore[union-attr]
+    found = {
+        weights: result
+        for weights, result in zip(
+            asked, objective.many([(weights, None, 0) for weights in asked], jobs=1), strict=True
+        )
+        if isinstance(result, Evaluation)
+    }
+    best = min(found, key=lambda weights: found[weights].squared_error)
+    return best, sum(result.wall_seconds for result in found.values())
 
 
-def without_proxy(study: Study, folder: Path) -> Weights:
-    """The best point of the same search when the held-out OTDD may stop nothing."""
+def without_proxy(study: Study, confirmer: Confirmer, folder: Path, number: int) -> Found:
+    """What the same search ends with when the held-out OTDD may stop nothing."""
     search = study.file.search.model_copy(update={"prune": False})
     file = study.file.model_copy(update={"search": search})
     twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-no-proxy.db")
     search_of(file, study.prepared, twin.store, twin.cache, twin.progress).run()
-    return twin.best.point
+    finalists = [trial.point for trial in finalists_of(twin.trials)]
+    return errors_of(
+        confirmer, variant("taught", confirmer.anchors, finalists[0], confirmer.target.shots, finalists), number
+    )
+
+
+def oracle(study: Study, confirmer: Confirmer, number: int) -> Found:
+    """The best by test error of all mixtures that the search evaluated, and of what it ended with."""
+    assert study.confirmation is not None
+    every = [confirmed(confirmer, trial.point, number) for trial in study.trials if trial.state == "complete"]
+    known = [row.top1_errors for row in study.confirmation.rows if row.name in (BEST, NAMES["taught"])]
+    errors = {
+        name: min([*(found[name] for found, _ in every), *(own[name][0] for own in known)]) for name in every[0][0]
+    }
+    return errors, sum(seconds for _, seconds in every)
+
+
+def neural(study: Study, folder: Path, number: int) -> Found:
+    """The projection when the maps are trained networks."""
+    file = study.file.model_copy(update={"transport": study.file.transport.model_copy(update={"map": "neural"})})
+    twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-neural.db")
+    return confirmed(confirmer_of(twin), twin.prepared.hull.projection(), number)
+
+
+def scored(study: Study, predict: Callable[[], np.ndarray], adaptations: Iterable[str]) -> Found:
+    """Of predicted classes (n,) that are the same under every adaptation."""
+    start = time.perf_counter()
+    error = float((predict() != study.prepared.target.test_labels.reveal()).mean())
+    return dict.fromkeys(adaptations, error), time.perf_counter() - start
 
 
 def few_shot_rows(study: Study) -> dict[str, Callable[[], np.ndarray]]:
@@ -180,31 +249,29 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short recipes, few evaluations")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--studies", type=Path, default=Path("studies") / "transfer", help="where databases lie")
+    parser.add_argument("--rows", nargs="*", choices=EXTRA, default=list(EXTRA), help="that no study has")
     options = parser.parse_args()
     kept = Lines((options.studies / "quick" if options.quick else FOLDER) / "contest.jsonl")
     folder = options.studies / "quick" if options.quick else options.studies
+    asked = [
+        {"target": target, "seed": seed, "shots": shots, "labels": LABELS}
+        for shots in options.shots
+        for seed in range(options.seeds)
+        for target in options.targets
+    ]
+    rest = folder, options.quick
     kept.fill(
-        [
-            ({"target": target, "seed": seed, "shots": shots}, contest, (target, seed, shots, folder, options.quick))
-            for shots in options.shots
-            for seed in range(options.seeds)
-            for target in options.targets
-        ],
+        [(key, contest, (key["target"], key["seed"], key["shots"], *rest)) for key in asked],
         jobs=options.jobs,
     )
-    shots = SHOTS[0]  # rows as dear as a study are run in the paper's regime only
     Lines(kept.path.with_name("contest_rows.jsonl")).fill(
         [
-            (
-                {"target": target, "seed": seed, "shots": shots, "row": row},
-                dear_row,
-                (target, seed, shots, row, folder, options.quick),
-            )
-            for row, (targets, count) in DEAR.items()
-            if shots in options.shots
-            for seed in range(min(count, options.seeds))
-            for target in options.targets
-            if target in targets
+            ({**key, "row": row}, extra_row, (key["target"], key["seed"], key["shots"], row, *rest))
+            for row in options.rows
+            for key in asked
+            if key["target"] in EXTRA[row].targets
+            and key["seed"] < EXTRA[row].seeds
+            and key["shots"] in EXTRA[row].shots
         ],
         jobs=options.jobs,
     )

@@ -3,8 +3,8 @@
     python benchmarks/label_ceiling.py [--targets mnist usps fashion_mnist kmnist az_letters] [--seeds 3]
 
 The objective (episodes) counts errors against the pseudo-labels of the reference. Here the 20 mixtures of
-predictors.py are ranked once more: with the labels that studies have, with those of several networks together, and
-with the true ones, which nobody has. Also: how right the labels of one network are, and of several. The networks and
+predictors.py are ranked once more: with the labels of a network that was pretrained on the cloud, with those of several
+networks together, and with the true ones, which nobody has. The networks and
 final errors are those of predictors.py, which comes first. Results: reports/data/label_ceiling.jsonl. Needs
 $GEOSEARCH_DATA.
 """
@@ -26,7 +26,7 @@ from geosearch.evaluate.episodes import Episodes
 from geosearch.search.variants import TEACHERS
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
-REFINED, SEVERAL, TRUE = "as in studies", f"of the {TEACHERS} best networks together", "true"
+REFINED, SEVERAL, TRUE = "of one network", f"of the {TEACHERS} best networks together", "true"
 ADAPTATION = "head-only"  # under which final errors are taken
 
 

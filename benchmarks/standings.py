@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest import FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, SHOTS, TARGETS
+from contest import BEST_TAUGHT, FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 from lines import Lines
 
 from geosearch.search.baselines import POOLED, PROJECTION
@@ -26,6 +26,7 @@ TAUGHT = NAMES["taught"]
 SELF_TRAINED = "self-train"  # the adaptation under which there are rows with several teachers
 BEST_SINGLE = "best single source (by test error)"
 MEAN_SINGLE = "single sources, mean"
+OWN_TEACHERS = (POOLED_TAUGHT, PROJECTION_TAUGHT, BEST_TAUGHT)
 NOT_RIVALS = (BEST, ORACLE, NO_PROXY)  # rows that a search need not beat: itself, and what no search could know
 
 
@@ -72,16 +73,17 @@ def adaptations(lines: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(name for name in (SELF_TRAINED, "head-only", "ridge", "fine-tune") if name in found)
 
 
-def standings(lines: Sequence[dict[str, Any]], target: str, adaptation: str) -> list[Standing]:
-    """All rows of one target, the least mean error first.
+def standings(lines: Sequence[dict[str, Any]], target: str, adaptation: str, own: str | None = None) -> list[Standing]:
+    """All rows of one target beside the search's `own`, the least mean error first.
 
-    The better of tuned few shots and pooled union: few shots fine-tuned, or adapted as all rows are.
+    The better of tuned few shots and pooled union: few shots fine-tuned, or adapted as all rows are; by test error,
+    seed by seed, which favours it over any choice that could be made.
     """
     rows: dict[str, dict[int, tuple[float, float]]] = {}
     for line in lines:
         if line["asked"]["target"] != target:
             continue
-        left_out = () if adaptation == SELF_TRAINED else (TAUGHT, POOLED_TAUGHT)  # there as without these teachers
+        left_out = () if adaptation == SELF_TRAINED else (TAUGHT, *OWN_TEACHERS)  # there as without these teachers
         errors = {row: 100 * found[adaptation] for row, found in line["errors"].items() if row not in left_out}
         errors[TUNED] = 100 * line["errors"][NO_PRETRAINING]["fine-tune"]
         errors[STRONGEST_PLAIN] = min(errors[TUNED], errors[NO_PRETRAINING], errors[POOLED])
@@ -94,7 +96,7 @@ def standings(lines: Sequence[dict[str, Any]], target: str, adaptation: str) -> 
         for row, error in errors.items():
             seconds = line["seconds"].get(row, line["seconds"].get(NO_PRETRAINING, 0.0) if row == TUNED else np.nan)
             rows.setdefault(row, {})[line["asked"]["seed"]] = error, seconds
-    best = {seed: error for seed, (error, _) in rows.get(searched(adaptation), {}).items()}
+    best = {seed: error for seed, (error, _) in rows.get(own or searched(adaptation), {}).items()}
     found = [
         Standing(
             row,
@@ -127,7 +129,7 @@ def named(row: str) -> str:
 
 
 def summary(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
-    """Markdown: rows by targets, mean error, and whether the search is better (<), worse (>) or ties (=)."""
+    """Markdown: rows by targets, mean error, and whether the search is better (+), worse (−) or ties (=)."""
     targets = [target for target in TARGETS if any(line["asked"]["target"] == target for line in lines)]
     by_target = {target: {one.row: one for one in standings(lines, target, adaptation)} for target in targets}
     own = searched(adaptation)
@@ -157,22 +159,30 @@ def losses(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
 
 
 def claims(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
-    """On how many targets the search is better than the paper's method and than what needs no search."""
-    found = []
-    for row in (PROJECTION, STRONGEST_PLAIN, WITHOUT, TUNED, POOLED, POOLED_TAUGHT, BEST_SINGLE, BEST):
-        outcomes = [one.outcome for t in TARGETS for one in standings(lines, t, adaptation) if one.row == row]
-        if outcomes and row != searched(adaptation):
-            counted = ", ".join(f"{outcomes.count(word)} {word}" for word in ("better", "tie", "worse"))
-            found.append(f"{adaptation}: against {named(row)}: {counted}")
+    """On how many targets the search is better than the paper's method and than what needs no search.
+
+    Where the search's own row has several teachers, its row without them is compared too, with rows without.
+    """
+    rivals, found = (PROJECTION, STRONGEST_PLAIN, WITHOUT, TUNED, POOLED, *OWN_TEACHERS, BEST_SINGLE, BEST), []
+    for own in dict.fromkeys((searched(adaptation), BEST)):
+        for row in rivals if own == searched(adaptation) else (PROJECTION, STRONGEST_PLAIN, POOLED):
+            outcomes = [one.outcome for t in TARGETS for one in standings(lines, t, adaptation, own) if one.row == row]
+            if outcomes and row != own:
+                counted = ", ".join(f"{outcomes.count(word)} {word}" for word in ("better", "tie", "worse"))
+                found.append(f"{adaptation}: {named(own)} against {named(row)}: {counted}")
     return found
 
 
 def read(folder: Path, shots: int) -> list[dict[str, Any]]:
-    """The lines of contest.jsonl with so many shots a class, the rows of contest_rows.jsonl among theirs."""
+    """The lines of contest.jsonl with so many shots a class, the rows of contest_rows.jsonl among theirs.
+
+    If there are studies with several kinds of labels, those that came last.
+    """
     lines = [line for line in Lines(folder / "contest.jsonl").all() if line["asked"]["shots"] == shots]
+    lines = [line for line in lines if line["asked"]["labels"] == lines[-1]["asked"]["labels"]]
     for extra in Lines(folder / "contest_rows.jsonl").all():
         for line in lines:
-            if line["asked"] == {key: extra["asked"][key] for key in ("target", "seed", "shots")}:
+            if extra["asked"] == {**line["asked"], "row": extra["asked"]["row"]}:
                 line["errors"][extra["asked"]["row"]] = extra["errors"]
                 line["seconds"][extra["asked"]["row"]] = extra["seconds"]
     return lines

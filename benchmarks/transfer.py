@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three short studies, a few minutes")
     options = parser.parse_args()
     if options.quick:
-        run("contest", "--quick", "--seeds", "1", "--targets", "mnist", "usps", "kmnist")
+        run("contest", "--quick", "--seeds", "1", "--shots", "5", "--targets", "mnist", "usps", "kmnist", "--rows")
         run("standings", "--folder", "studies/transfer/quick")
         return
     for part in options.only:
