@@ -146,7 +146,7 @@ def sources_of(target: str) -> tuple[str, ...]:
 def study_file(
     target: str, seed: int, pseudo_labels: str = "nearest", shots: int = 5, **sections: dict[str, Any]
 ) -> StudyFile:
-    """The study of one target among its `sources_of`; everything else as by default."""
+    """The study of one target among its `sources_of`; everything that is not said as by default."""
     return parse_study(
         {
             "study": {"name": f"transfer-{target}-{shots}-shots-{seed}", "seed": seed},

@@ -167,7 +167,7 @@ def recipe_of(file: StudyFile) -> Recipe:
 
 
 def adaptations_of(file: StudyFile, unlabelled: LabelledSet | None = None) -> dict[str, Adaptation]:
-    """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation, which it minimises.
+    """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation.
 
     Args:
         file: the study's settings.

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from geosearch.pipeline import Study
 
 
+JUDGED = {
+    "episodes": "on pseudo-labelled images of the target, of heads fitted to a few of them at a time",
+    "shots": "cross-validated on the target's shots",
+}
+
+
 def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
     """The facts of one export; the verdict is on it only if this very trial was confirmed."""
     confirmed = study.store.recall("confirmed", {}).get("trial") == trial.number and study.confirmation
@@ -37,6 +43,7 @@ def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, wr
         closed_form=trial.closed_form,
         held_out_otdd=trial.held_out_otdd,
         top1_error=trial.top1_error,
+        judged=JUDGED[study.file.search.objective],
         verdict=confirmed.verdict() if confirmed else None,
         mixture_key=synthesis.mixture.key,
         seeds=(

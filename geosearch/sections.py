@@ -64,7 +64,9 @@ class DomainSection(Section):
     polarity: Literal["keep", "light-on-dark"] = Field(
         "keep", description="'light-on-dark' inverts sets that are dark on light."
     )
-    root: str | None = Field(None, description="Folder of torchvision's data sets; its own default if left out.")
+    root: str | None = Field(
+        None, description="Folder of torchvision's data sets; 'torchvision' in the cache folder if left out."
+    )
     download: bool = Field(False, description="Let torchvision download what is missing.")
 
     @property
@@ -133,7 +135,7 @@ class SearchSection(Section):
     sampler: Literal["hull", "gp", "tpe", "cmaes", "regression", "random"] = Field(
         "hull",
         description="Who proposes mixtures: 'hull' is a Gaussian process on their geometry, 'regression' "
-        "works as RegMix does, the others are Optuna's.",
+        "works as RegMix does, 'cmaes' is CMA-ES by the package cmaes, the others are Optuna's.",
     )
     earlier: Listed[str] = Field(
         (),
@@ -217,7 +219,9 @@ class RecipeSection(Section):
         description="Channels of the middle convolution (small-conv): half as many first, four times last.",
     )
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
-    long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists and of the confirmation.")
+    long_steps: int = Field(
+        1000, ge=1, description="Pretraining steps of finalists, of the confirmation, and of the committee that labels."
+    )
     batch: int = Field(64, ge=2, le=65536, description="Images per pretraining step.")
     learning_rate: float = Field(
         1e-2, gt=0, description="Peak learning rate of pretraining; 2e-3 suits vgg and resnet18."
@@ -267,7 +271,10 @@ class RecipeSection(Section):
         description="Augmentation: how far black and white may move in every channel. Left out: 1 where images have "
         "three channels, 0 where they have one. On photographs 0 is better.",
     )
-    device: Literal["cpu", "cuda", "auto"] = Field("auto", description="Where networks are trained.")
+    device: Literal["cpu", "cuda", "auto"] = Field(
+        "auto",
+        description="Where networks are trained; those of source-net and autoencoder are small, and always on the CPU.",
+    )
 
 
 class ConfirmSection(Section):

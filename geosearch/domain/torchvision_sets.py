@@ -86,7 +86,7 @@ def read_torchvision(name: str, *, root: Path, part: str, download: bool) -> Lab
     if missing and not download:
         raise UnknownSet(
             f"torchvision:{name} is not complete below {root}: {missing[0]} is missing; "
-            "download it (download = true, or --download), or set root to the folder that has it"
+            "download it (download = true), or set root to the folder that has it"
         )
     try:
         data = _opened(name, root, part, download)

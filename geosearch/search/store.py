@@ -36,7 +36,7 @@ class TrialFacts:
     pairing: str  # "transport" or "random"
     closed_form: float  # squared feature units
     held_out_otdd: float | None  # squared feature units
-    error: float | None  # what the study minimises: squared leave-one-out (or cross-validated) error
+    error: float | None  # what the study minimises: a squared error on pseudo-labelled images, or on the shots
     top1_error: float | None  # its error rate on the same images, in [0, 1]
     long_error: float | None  # posterior mean of the same after the long recipe, for the best few
     wall_seconds: float

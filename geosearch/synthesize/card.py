@@ -39,7 +39,8 @@ class CardFacts:
     class_count: int  # C, columns of the soft labels
     closed_form: float  # squared feature units, smaller is better
     held_out_otdd: float | None  # squared feature units, smaller is better
-    top1_error: float | None  # leave-one-out on the target's shots, in [0, 1]
+    top1_error: float | None  # in the search, in [0, 1]
+    judged: str  # on what that error was counted
     verdict: str | None  # the confirmation's sentence
     mixture_key: str  # content key
     seeds: tuple[tuple[str, int], ...]  # (what it seeds, seed)
@@ -85,7 +86,7 @@ def card(facts: CardFacts) -> str:
             f"Made of {_text(facts.how)}.",
             f"Closed-form distance to the target: {facts.closed_form:.4g} (squared feature units).",
             f"OTDD to held-out target images: {_measured(facts.held_out_otdd, '{:.4g}', ' (same units)')}.",
-            f"Leave-one-out error on the target's shots: {_measured(facts.top1_error, '{:.1%}')}.",
+            f"Error in the search, {facts.judged}: {_measured(facts.top1_error, '{:.1%}')}.",
             f"Confirmed on the test part: {_text(facts.verdict)}" if facts.verdict else "Not confirmed yet.",
         ),
         "## The files",

@@ -28,6 +28,7 @@ FACTS = CardFacts(
     closed_form=22.41,
     held_out_otdd=24.02,
     top1_error=0.082,
+    judged="cross-validated on the target's shots",
     verdict="Pretraining on this mixture lowers the test error by 2.1 ± 0.6 points against no pretraining.",
     mixture_key="0f3a",
     seeds=(("study", 0), ("synthesis", 7)),
@@ -53,7 +54,7 @@ def test_the_card_names_sources_by_weight_seeds_versions_and_the_command():
     assert "| torch | 2.15.0 |" in text
     assert f"```sh\n{FACTS.command}\n```" in text
     assert "lowers the test error by 2.1 ± 0.6 points" in text
-    assert "error on the target's shots: 8.2%" in text
+    assert "cross-validated on the target's shots: 8.2%" in text
 
 
 def test_concentration_and_pairing_are_explained():
