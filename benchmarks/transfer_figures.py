@@ -6,9 +6,11 @@ python benchmarks/transfer_figures.py
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from contest import PROJECTION_TAUGHT
 from contest import SHOTS as CONTEST_SHOTS
 from lines import Lines
 from matplotlib.axes import Axes
@@ -130,12 +132,24 @@ def _triangle(axes: Axes, values: np.ndarray, sources: tuple[str, ...], title: s
     figure.colorbar(drawn, ax=axes, shrink=0.7)
 
 
-def contest() -> Figure:
+def contest(shots: int) -> Figure:
     """Error of the search and of the main rows, a column for each target, a dot for each seed."""
-    lines = read(DATA, CONTEST_SHOTS[0])
+    lines = read(DATA, shots)
     targets = sorted({line["asked"]["target"] for line in lines})
     adaptation = adaptations(lines)[0]
-    rows = (TAUGHT, POOLED_TAUGHT, BEST, CLOUD, PROJECTION, UNIFORM, MIXUP, POOLED, BEST_SINGLE, TUNED)
+    rows = (
+        TAUGHT,
+        POOLED_TAUGHT,
+        PROJECTION_TAUGHT,
+        BEST,
+        CLOUD,
+        PROJECTION,
+        UNIFORM,
+        MIXUP,
+        POOLED,
+        BEST_SINGLE,
+        TUNED,
+    )
     rows = tuple(row for row in rows if row in {one.row for one in standings(lines, targets[0], adaptation)})
     figure = Figure(figsize=(WIDE, 0.3 * len(rows) * 2 + 1.2), layout="constrained")
     grid = figure.subplots(2, -(-len(targets) // 2), sharey=True, squeeze=False)
@@ -150,7 +164,7 @@ def contest() -> Figure:
         axes.set_yticks(range(len(rows)), [named(row) for row in reversed(rows)], fontsize=7.5)
     for axes in grid.flat[len(targets) :]:
         style.bare(axes)
-    figure.supxlabel(f"test error, % ({CONTEST_SHOTS[0]} shots a class, {adaptation})", fontsize=8.5)
+    figure.supxlabel(f"test error, % ({shots} shots a class, {adaptation})", fontsize=8.5)
     return figure
 
 
@@ -160,7 +174,7 @@ def main() -> None:
         "predictors": ("predictors.jsonl", predictors),
         "correlation": ("predictors.jsonl", correlation),
         "ternary": ("surfaces.jsonl", ternary),
-        "contest": ("contest.jsonl", contest),
+        **{f"contest-{shots}-shots": ("contest.jsonl", partial(contest, shots)) for shots in CONTEST_SHOTS},
     }
     for name, (data, draw) in drawings.items():
         if not (DATA / data).exists():
