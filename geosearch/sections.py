@@ -64,9 +64,7 @@ class DomainSection(Section):
     polarity: Literal["keep", "light-on-dark"] = Field(
         "keep", description="'light-on-dark' inverts sets that are dark on light."
     )
-    root: str | None = Field(
-        None, description="Folder of torchvision's data sets; 'torchvision' in the cache folder if left out."
-    )
+    root: str | None = Field(None, description="Folder of torchvision's data sets; one in the cache if left out.")
     download: bool = Field(False, description="Let torchvision download what is missing.")
 
     @property
@@ -219,9 +217,7 @@ class RecipeSection(Section):
         description="Channels of the middle convolution (small-conv): half as many first, four times last.",
     )
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
-    long_steps: int = Field(
-        1000, ge=1, description="Pretraining steps of finalists, of the confirmation, and of the committee that labels."
-    )
+    long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists, confirmation and committee.")
     batch: int = Field(64, ge=2, le=65536, description="Images per pretraining step.")
     learning_rate: float = Field(
         1e-2, gt=0, description="Peak learning rate of pretraining; 2e-3 suits vgg and resnet18."
