@@ -91,7 +91,7 @@ def test_folds_part_the_shots_and_spread_every_class():
 def test_one_shot_of_a_class_cannot_be_cross_validated_but_has_a_closed_form(mixture, recipe):
     network, single = pretrain(mixture, recipe, 0), blobs("target", 4, 1)
     for adaptation in (FineTune(), HeadOnly(), Rehearse(), SelfTrain(unlabelled=UNLABELLED)):
-        with pytest.raises(DomainMismatch, match=r'two shots.*recipe\.adaptation = "ridge"'):
+        with pytest.raises(DomainMismatch, match=r'two shots.*search\.objective = "episodes"'):
             adaptation.score(network, single, 0, mixture)
     assert np.isfinite(RidgeHead().score(network, single, 0).squared_error)
 
