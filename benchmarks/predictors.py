@@ -13,18 +13,16 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import agreement
 import numpy as np
 import torch
 from embeddings import distances
 from lines import Lines
-from mixtures import GREY, LONG, MIXTURES, SHORT, Cell, candidates, cells, ground, refined, study_file
-from regimes import ADAPTATIONS, errors
-from scipy.stats import kendalltau, rankdata
+from mixtures import GREY, LONG, SHORT, Cell, candidates, cells, ground, refined, study_file
+from regimes import errors
 
 from geosearch import seeds
 from geosearch.cache import Cache
@@ -38,7 +36,6 @@ from geosearch.evaluate.leave_one_out import RIDGE_GRID, leave_one_out, one_hot,
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.evaluate.train import as_tensor, features
-from geosearch.search.verdict import t_half_width
 from geosearch.transport.labels import GaussianLabels
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
@@ -215,115 +212,6 @@ def distances_of(target: str, seed: int) -> dict[str, Any]:
     return {"distances": found, "seconds": seconds}
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """How a score ranks mixtures, over targets and seeds.
-
-    Attributes:
-        name: of the score.
-        taus: Kendall's tau with the final test error, target -> one for each seed.
-        regret: final error of the mixture it likes best minus that of the best mixture, points, mean.
-        seconds: that the score takes, the training of 300 steps left out.
-    """
-
-    name: str
-    taus: dict[str, list[float]]
-    regret: float
-    seconds: float
-
-    @property
-    def mean(self) -> float:
-        return float(np.mean([np.mean(values) for values in self.taus.values()]))
-
-    @property
-    def half_width(self) -> float:
-        """Of the 95 % t interval over targets, each the mean of its seeds."""
-        return t_half_width([float(np.mean(values)) for values in self.taus.values()])
-
-
-def agreements(folder: Path, adaptation: str) -> list[Agreement]:
-    """Every score and every pair of scores (mean of their ranks) against the final error, best first."""
-    finals: dict[tuple[str, int], dict[int, float]] = {}
-    for line in Lines(folder / "regimes.jsonl").all():
-        asked = line["asked"]
-        if asked["steps"] == LONG and 5 in line["shots"]:
-            error = line["errors"][adaptation][line["shots"].index(5)]
-            finals.setdefault((asked["target"], asked["seed"]), {})[asked["mixture"]] = 100 * error
-    seen: dict[tuple[str, int], dict[str, dict[int, float]]] = {}
-    seconds: dict[str, list[float]] = {}
-    for line in Lines(folder / "predictors.jsonl").all() + Lines(folder / "refined.jsonl").all():
-        asked = line["asked"]
-        for name, value in line["scores"].items():
-            seen.setdefault((asked["target"], asked["seed"]), {}).setdefault(name, {})[asked["mixture"]] = value
-        for name, value in line["seconds"].items():
-            seconds.setdefault(name, []).append(value)
-    for line in Lines(folder / "distances.jsonl").all():
-        asked = line["asked"]
-        for name, values in line["distances"].items():
-            seen[asked["target"], asked["seed"]][name] = dict(enumerate(values))
-        for name, value in line["seconds"].items():
-            seconds.setdefault(name, []).append(value)
-    whole = [key for key in seen if len(finals.get(key, {})) == MIXTURES]
-    names = sorted(set.intersection(*(set(seen[key]) for key in whole)))
-    taus: dict[tuple[str, ...], dict[str, list[float]]] = {}
-    regrets: dict[tuple[str, ...], list[float]] = {}
-    for key in whole:
-        final = np.array([finals[key][i] for i in range(MIXTURES)])
-        ranks = {name: rankdata([seen[key][name][i] for i in range(MIXTURES)]) for name in names}
-        for pair in [(name,) for name in names] + list(combinations(names, 2)):
-            value = np.sum([ranks[name] for name in pair], axis=0)
-            taus.setdefault(pair, {}).setdefault(key[0], []).append(float(kendalltau(value, final).statistic))
-            regrets.setdefault(pair, []).append(float(final[value.argmin()] - final.min()))
-    found = [
-        Agreement(
-            " + ".join(pair),
-            taus[pair],
-            float(np.mean(regrets[pair])),
-            sum(float(np.median(seconds.get(name, [0.0]))) for name in {one.removesuffix(", rate") for one in pair}),
-        )
-        for pair in taus
-    ]
-    return sorted(found, key=lambda one: -one.mean)
-
-
-def table(folder: Path, pairs: int = 5) -> list[str]:
-    """Markdown: all single scores and the best pairs, for each adaptation."""
-    found = {adaptation: {one.name: one for one in agreements(folder, adaptation)} for adaptation in ADAPTATIONS}
-    overall = sorted(found["ridge"], key=lambda name: -sum(found[adaptation][name].mean for adaptation in ADAPTATIONS))
-    singles = [name for name in overall if " + " not in name]
-    shown = singles + [name for name in overall if " + " in name][:pairs]
-    rows = ["| score | " + " | ".join(f"tau, {adaptation} (regret)" for adaptation in ADAPTATIONS) + " | seconds |"]
-    rows.append("| --- " * (2 + len(ADAPTATIONS)) + "|")
-    for name in sorted(shown, key=overall.index):
-        three = [found[adaptation][name] for adaptation in ADAPTATIONS]
-        cellwise = [f"{one.mean:+.2f} ± {one.half_width:.2f} ({one.regret:.1f})" for one in three]
-        rows.append(f"| {name} | " + " | ".join(cellwise) + f" | {three[0].seconds:.2f} |")
-    return rows
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--targets", nargs="+", default=list(GREY))
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
-    options = parser.parse_args()
-    if not options.table:
-        fill(options.targets, options.seeds, options.jobs)
-    print("\n".join([*table(FOLDER), "", *gains(FOLDER)]))
-
-
-def gains(folder: Path, name: str = "episodes, refined labels", over: str = "leave-one-out") -> list[str]:
-    """How much better one score ranks than another: mean over the targets of the mean over seeds, 95 % t intervals."""
-    found = []
-    for adaptation in ADAPTATIONS:
-        both = {one.name: one.taus for one in agreements(folder, adaptation) if one.name in (name, over)}
-        gaps = [float(np.mean(both[name][target]) - np.mean(both[over][target])) for target in both[name]]
-        mean, half = float(np.mean(gaps)), t_half_width(gaps)
-        found.append(f"{name} minus {over}, {adaptation}: tau {mean:+.2f} ± {half:.2f} ({len(gaps)} targets)")
-    return found
-
-
 def fill(targets: list[str], seed_count: int, jobs: int) -> None:
     """Score and train what has no line yet."""
     asked = cells(targets, seed_count)
@@ -343,6 +231,18 @@ def fill(targets: list[str], seed_count: int, jobs: int) -> None:
         [({"target": target, "seed": seed}, distances_of, (target, seed)) for seed, target in pairs],
         jobs=jobs,
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", nargs="+", default=list(GREY))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
+    options = parser.parse_args()
+    if not options.table:
+        fill(options.targets, options.seeds, options.jobs)
+    print("\n".join([*agreement.table(FOLDER), "", *agreement.gains(FOLDER)]))
 
 
 if __name__ == "__main__":

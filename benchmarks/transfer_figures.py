@@ -5,20 +5,18 @@ python benchmarks/transfer_figures.py
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from agreement import agreements, observations, tau_interval
 from contest import PROJECTION_TAUGHT
 from contest import SHOTS as CONTEST_SHOTS
 from lines import Lines
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from mixtures import LONG, MIXTURES
-from predictors import agreements
 from regimes import ADAPTATIONS, SHOTS, STEPS, regime
-from scipy.stats import kendalltau
 from standings import BEST_SINGLE, POOLED_TAUGHT, TAUGHT, TUNED, adaptations, named, read, searched, standings
 from surfaces import GRID, PARTS, SHELVES, over_grid
 
@@ -62,7 +60,7 @@ def regimes() -> Figure:
 def predictors() -> Figure:
     """Kendall's tau of every single score with the final error: a dot for each target, a bar at their mean."""
     found = {adaptation: {one.name: one for one in agreements(DATA, adaptation)} for adaptation in ADAPTATIONS}
-    names = [n for n in found["ridge"] if " + " not in n and not n.endswith(", rate")]
+    names = single_scores()
     figure = Figure(figsize=(WIDE, 0.24 * len(names) + 0.9), layout="constrained")
     for axes, adaptation in zip(figure.subplots(1, len(ADAPTATIONS), sharey=True), ADAPTATIONS, strict=True):
         for y, name in enumerate(reversed(names)):
@@ -76,34 +74,44 @@ def predictors() -> Figure:
     return figure
 
 
-def correlation() -> Figure:
-    """The paper's figure: distance, or another cheap score, against final accuracy, a point for each mixture."""
-    finals: dict[tuple[str, int], float] = {}
-    for line in Lines(DATA / "regimes.jsonl").all():
-        asked = line["asked"]
-        if asked["steps"] == LONG and 5 in line["shots"] and asked["seed"] == 0:
-            finals[asked["target"], asked["mixture"]] = 100 - 100 * line["errors"]["ridge"][line["shots"].index(5)]
-    scores: dict[str, dict[str, list[float]]] = {}
-    for line in Lines(DATA / "distances.jsonl").all():
-        if line["asked"]["seed"] == 0:
-            scores.setdefault(line["asked"]["target"], {}).update(line["distances"])
-    for file in ("predictors.jsonl", "refined.jsonl"):
-        for line in Lines(DATA / file).all():
-            if line["asked"]["seed"] == 0:
-                for name, value in line["scores"].items():
-                    scores[line["asked"]["target"]].setdefault(name, []).append(value)
-    names = (*SHOWN, JUDGE)
-    figure = Figure(figsize=(WIDE, 1.35 * len(scores) + 0.5), layout="constrained")
-    for axes_row, (target, found) in zip(figure.subplots(len(scores), len(names)), scores.items(), strict=True):
-        accuracy = [finals[target, i] for i in range(MIXTURES)]
-        for axes, name in zip(axes_row, names, strict=True):
-            axes.plot(found[name], accuracy, "o", ms=3, color=style.BEST if name == JUDGE else style.BASELINE)
-            axes.set_title(f"tau {-kendalltau(found[name], accuracy).statistic:+.2f}", fontsize=7.5)
+def single_scores() -> list[str]:
+    """Those that are no pair and no error rate, the best first."""
+    names = [one.name for one in agreements(DATA, "ridge")]
+    return [name for name in names if " + " not in name and not name.endswith(", rate")]
+
+
+def correlation(names: Sequence[str] = (*SHOWN, JUDGE)) -> Figure:
+    """The paper's figure: distance, or another score, against final accuracy under a ridge head; a point a mixture.
+
+    Means over the seeds, bars of a standard deviation, after each seed's own mean over the mixtures is taken off: other
+    shots raise or lower all mixtures together.
+    """
+    whole = observations(DATA, "ridge")
+    targets = list(dict.fromkeys(target for target, _ in whole))
+    figure = Figure(figsize=(WIDE, 1.35 * len(names) + 0.3), layout="constrained")
+    grid = figure.subplots(len(names), len(targets), sharey="col")
+    for axes_column, target in zip(grid.T, targets, strict=True):
+        seen = [one for (name, _), one in whole.items() if name == target]
+        finals = np.array([one.final for one in seen])
+        for axes, name in zip(axes_column, names, strict=True):
+            scores = np.array([one.scores[name] for one in seen])
+            (x, x_bar), (y, y_bar) = (_over_seeds(values) for values in (scores, 100 - finals))
+            colour = style.BEST if name == JUDGE else style.BASELINE
+            axes.errorbar(x, y, xerr=x_bar, yerr=y_bar, fmt="o", ms=2.5, color=colour, elinewidth=0.5)
+            mean, low, high = tau_interval(scores, finals)
+            tau = f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]"
+            axes.set_title(f"{target}\n{tau}" if name == names[0] else tau, fontsize=7)
             axes.tick_params(labelsize=6.5)
-        axes_row[0].set_ylabel(f"{target}\naccuracy, %", fontsize=7.5)
-    for axes, name in zip(axes_row, names, strict=True):
-        axes.set_xlabel(style.wrap(name, 18), fontsize=7.5)
+    for axes, name in zip(grid[:, 0], names, strict=True):
+        axes.set_ylabel(style.wrap(name, 18), fontsize=7)
+    figure.supylabel("final accuracy, %, against", fontsize=7.5)
     return figure
+
+
+def _over_seeds(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation over the seeds of (seeds, mixtures), what a seed does to all of them taken off."""
+    centred = values - values.mean(1, keepdims=True)
+    return values.mean(0), centred.std(0, ddof=1)
 
 
 def ternary() -> Figure:
@@ -173,6 +181,7 @@ def main() -> None:
         "regimes": ("regimes.jsonl", regimes),
         "predictors": ("predictors.jsonl", predictors),
         "correlation": ("predictors.jsonl", correlation),
+        "correlation-all": ("predictors.jsonl", lambda: correlation(single_scores())),
         "ternary": ("surfaces.jsonl", ternary),
         **{f"contest-{shots}-shots": ("contest.jsonl", partial(contest, shots)) for shots in CONTEST_SHOTS},
     }

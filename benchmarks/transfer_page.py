@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import agreement
 import colour
 import label_ceiling
 import numpy as np
-import predictors
 import pseudo_labels
 import regimes
 import surfaces
@@ -33,8 +33,8 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     lines, targets = Lines(FOLDER / "regimes.jsonl").all(), regimes.TARGETS
     yield "regimes", lambda: regimes.table(lines, targets, (LONG,))
     yield "regimes all lengths", lambda: regimes.table(lines, targets)
-    yield "predictors", lambda: predictors.table(FOLDER)
-    yield "predictors gains", lambda: [f"- {line}" for line in predictors.gains(FOLDER)]
+    yield "predictors", lambda: agreement.table(FOLDER)
+    yield "predictors gains", lambda: [f"- {line}" for line in agreement.gains(FOLDER)]
     yield "pseudo-labels", lambda: pseudo_labels.table(Lines(FOLDER / "pseudo_labels.jsonl").all())
     yield "label ceiling", lambda: label_ceiling.table(FOLDER)
     yield "surfaces", lambda: surfaces.table(Lines(FOLDER / "surfaces.jsonl").all())
