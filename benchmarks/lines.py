@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -25,17 +26,24 @@ class Lines:
     def fill(self, tasks: Iterable[tuple[Mapping[str, Any], Callable[..., Any], tuple[Any, ...]]], *, jobs: int) -> int:
         """Do the tasks (key, function, arguments) that have no line yet, side by side; returns how many that were.
 
-        A function returns the facts that join its key on the line. Lines are written as they come.
+        A function returns the facts that join its key on the line, with the seconds that it ran. Lines are written as
+        they come.
         """
         known = {_hashable(line["asked"]) for line in self.all()}
         missing = [task for task in tasks if _hashable(task[0]) not in known]
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        outcomes = in_processes([(_importable(function), arguments) for _, function, arguments in missing], jobs)
-        for number, ((asked, _, _), facts) in enumerate(zip(missing, outcomes, strict=True), 1):
+        outcomes = in_processes([(_timed, (_importable(function), *rest)) for _, function, rest in missing], jobs)
+        for number, ((asked, _, _), (facts, ran)) in enumerate(zip(missing, outcomes, strict=True), 1):
             with self.path.open("a") as file:
-                file.write(json.dumps({"asked": dict(asked), **facts}) + "\n")
+                file.write(json.dumps({"asked": dict(asked), **facts, "ran_seconds": ran}) + "\n")
             print(f"{self.path.stem}: {number} of {len(missing)}: {dict(asked)}", flush=True)
         return len(missing)
+
+
+def _timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+    """Runs in a worker process."""
+    start = time.perf_counter()
+    return function(*arguments), round(time.perf_counter() - start, 1)
 
 
 def _importable(function: Callable[..., Any]) -> Callable[..., Any]:

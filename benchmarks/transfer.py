@@ -4,10 +4,10 @@
     python benchmarks/transfer.py --quick
 
 Each part is a script of its own and can be run alone: where the choice of data pays (regimes.py), which cheap score
-tells the final error (predictors.py), how good pseudo-labels are and what better ones could
-gain (pseudo_labels.py, label_ceiling.py), distance and error over whole hulls (surfaces.py), targets in colour
-(colour.py), the search against everything else (contest.py). The results lie in reports/data, one line a run. About six
-hours on two cores in all; `--quick` runs three short studies instead, in a few minutes, and keeps their results apart.
+tells the final error (predictors.py), how good pseudo-labels are and what better ones could gain (pseudo_labels.py,
+label_ceiling.py), distance and error over whole hulls (surfaces.py), targets in colour (colour.py), the search against
+everything else (contest.py). The results lie in reports/data, one line a run. Six to seven hours on two cores in all,
+four of them the contest's; `--quick` runs three short studies instead, in a few minutes, and keeps their results apart.
 Needs $GEOSEARCH_DATA.
 """
 
