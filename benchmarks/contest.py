@@ -69,7 +69,7 @@ EXTRA = {
     PROJECTION_TAUGHT: Extra(),
     BEST_TAUGHT: Extra(),
     NO_PROXY: Extra(seeds=5, shots=SHOTS[1:]),
-    ORACLE: Extra(seeds=1, shots=SHOTS[1:]),
+    ORACLE: Extra(seeds=5, shots=SHOTS[1:]),
     NEURAL: Extra(("mnist", "usps"), 1, SHOTS[1:]),
 }
 

@@ -6,6 +6,7 @@ python benchmarks/standings.py
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,10 +177,11 @@ def claims(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
 def read(folder: Path, shots: int) -> list[dict[str, Any]]:
     """The lines of contest.jsonl with so many shots a class, the rows of contest_rows.jsonl among theirs.
 
-    If there are studies with several kinds of labels, those that came last.
+    If there are studies with several kinds of labels, those with the kind that most of them have, the last such kind.
     """
     lines = [line for line in Lines(folder / "contest.jsonl").all() if line["asked"]["shots"] == shots]
-    lines = [line for line in lines if line["asked"]["labels"] == lines[-1]["asked"]["labels"]]
+    kinds = Counter(line["asked"]["labels"] for line in reversed(lines))
+    lines = [line for line in lines if line["asked"]["labels"] == kinds.most_common(1)[0][0]]
     for extra in Lines(folder / "contest_rows.jsonl").all():
         for line in lines:
             if extra["asked"] == {**line["asked"], "row": extra["asked"]["row"]}:
