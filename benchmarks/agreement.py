@@ -7,6 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from intervals import over_targets
 from lines import Lines
 from mixtures import LONG, MIXTURES
 from regimes import ADAPTATIONS, SCRATCH
@@ -159,8 +160,12 @@ def gains(folder: Path, name: str = "episodes, refined labels", over: str = "lea
     found = []
     for adaptation in ADAPTATIONS:
         both = {one.name: one.taus for one in agreements(folder, adaptation) if one.name in (name, over)}
-        gaps = [float(np.mean(both[name][target]) - np.mean(both[over][target])) for target in both[name]]
-        tau = f"tau {np.mean(gaps):+.2f} ± {t_half_width(gaps):.2f}"
-        cuts = sum(len(values) for values in both[name].values())
-        found.append(f"{name} minus {over}, {adaptation}: {tau} ({len(gaps)} targets, {cuts} cuts of them)")
+        pairs = [
+            (target, one - other)
+            for target, taus in both[name].items()
+            for one, other in zip(taus, both[over][target], strict=True)
+        ]
+        mean, half = over_targets(pairs)
+        counted = f"{len(both[name])} targets, {len(pairs)} cuts of them"
+        found.append(f"{name} minus {over}, {adaptation}: tau {mean:+.2f} ± {half:.2f} ({counted})")
     return found

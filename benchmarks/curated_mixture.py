@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import numpy as np
+from intervals import over_targets
 from lines import Lines
 from mixtures import GREY, candidates, ground
 from predictors import FOLDER
@@ -22,7 +22,6 @@ from geosearch.evaluate.adaptation import RidgeHead
 from geosearch.evaluate.train import pretrain
 from geosearch.geodesic.mixture import Mixture
 from geosearch.search.baselines import CLOUD
-from geosearch.search.verdict import t_half_width
 
 WAYS = ("curated", "reweighted")
 
@@ -55,8 +54,9 @@ def main() -> None:
         changes = " / ".join(f"{line[name]:.1f}" for name in ("whole", *WAYS))
         print(f"{line['asked']}: {changes}, {100 * line['kept']:.0f} % of rows kept")
     for name in WAYS:
-        gaps = [line[name] - line["whole"] for line in lines.all()]
-        print(f"{name} minus whole: {np.mean(gaps):+.1f} ± {t_half_width(gaps):.1f} points ({len(gaps)} pairs)")
+        gaps = [(line["asked"]["target"], line[name] - line["whole"]) for line in lines.all()]
+        mean, half = over_targets(gaps)
+        print(f"{name} minus whole: {mean:+.2f} ± {half:.2f} points ({len(gaps)} pairs, interval over targets)")
 
 
 if __name__ == "__main__":

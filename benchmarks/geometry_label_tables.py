@@ -91,23 +91,23 @@ def variants() -> None:
 
 
 def mixtures(stage: str) -> None:
-    """Errors of the projection on the hull, or of whole searches, with the weight of the hidden source."""
+    """Errors of the projection on the hull, or of whole searches, with the hidden source's weight, a number a seed."""
     found = lines(stage)
     values = {way: cells(found, way, stage, lambda asked: (asked["target"],)) for way in MAIN}
     hidden = {line["asked"]["target"]: line["hidden"] for line in lines("hull") if line["asked"]["seed"] == 0}
-    weight = {
-        (line["asked"]["target"], line["asked"]["labels"]): line["weights"].get(hidden[line["asked"]["target"]], 0.0)
-        for line in found
-        if line["asked"]["seed"] == 0
-    }
+    weights: dict[Any, list[float]] = defaultdict(list)
+    for line in found:
+        name, way = line["asked"]["target"], line["asked"]["labels"]
+        weights[name, way].append(line["weights"].get(hidden[name], 0.0))
+
+    def weight(name: str, way: str) -> str:
+        return ", ".join(f"{one:.2f}" for one in weights.get((name, way), [0.0]))
+
     rows = [
         [
             name,
             hidden[name],
-            *(
-                f"{mean(values[way], lambda key, n=name: key[0] == n)} ({weight.get((name, way), 0):.2f})"
-                for way in MAIN
-            ),
+            *(f"{mean(values[way], lambda key, n=name: key[0] == n)} ({weight(name, way)})" for way in MAIN),
         ]
         for name in GREY
         if any(line["asked"]["target"] == name for line in found)
@@ -174,7 +174,7 @@ def main() -> None:
     print("\n## The projection on the hull (weight of the hidden source)")
     mixtures("hull")
     if lines("search"):
-        print("\n## Whole searches (weight of the hidden source in the best mixture, first seed)")
+        print("\n## Whole searches (weight of the hidden source in the best mixture, seed by seed)")
         mixtures("search")
     print("\n## Other rules, more labels")
     variants()

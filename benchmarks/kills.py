@@ -92,14 +92,14 @@ def table(lines: list[dict[str, object]]) -> str:
     """Kills by place and signal, and how the lives ended."""
     names = [how.name for how in kills.SIGNALS]
     counted = Counter((line["place"], line["signal"]) for line in lines)
-    differing = Counter(line["place"] for line in lines if line["verdict"] != "as if never killed")
+    differing = {(line["place"], line["life"]) for line in lines if line["verdict"] != "as if never killed"}
     rows = [f"| killed at | {' | '.join(names)} | lives that ended differently |", "| --- |" + " ---: |" * 4]
     places = ["moment", *kills.PLACES]
     for place in places:
         cells = " | ".join(str(counted[place, name]) for name in names)
-        rows.append(f"| {place} | {cells} | {differing[place]} |")
+        rows.append(f"| {place} | {cells} | {sum(where == place for where, _ in differing)} |")
     totals = " | ".join(str(sum(counted[place, name] for place in places)) for name in names)
-    rows.append(f"| all | {totals} | {sum(differing.values())} |")
+    rows.append(f"| all | {totals} | {len({life for _, life in differing})} |")
     ends = Counter(
         "unknown"
         if line["exit"] is None

@@ -48,6 +48,7 @@ from geosearch.search.store import StudyStore
 
 REPORTS = Path(__file__).parents[1] / "reports"
 FOLDER, FIGURES, PAGE = REPORTS / "data", REPORTS / "figures", REPORTS / "search.md"
+QUARTILES = (0.25, 0.5, 0.75)
 STIFFNESS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 STOCK = ("gp", "tpe", "cmaes")  # Optuna's, and the library that it recommends
 
@@ -127,7 +128,7 @@ def surface(shelf: str) -> Surface:
     by_place: dict[tuple[int, str], list[dict[str, Any]]] = {}
     for line in sorted(lines, key=lambda line: line["asked"]["seed"]):
         by_place.setdefault((line["asked"]["mixture"], line["asked"]["concentration"]), []).append(line)
-    whole = {place: found for place, found in by_place.items() if len(found) == 2}
+    whole = {place: found for place, found in by_place.items() if len(found) >= 2}
     gaps = np.array([found[0]["validation"] - found[1]["validation"] for found in whole.values()])
     grams = next(line for line in Lines(FOLDER / "grams.jsonl").all() if line["asked"] == {"shelf": shelf, "seed": 0})
     return Surface(
@@ -210,21 +211,28 @@ class Runs:
 
     def table(self) -> list[str]:
         """Markdown: evaluations to come within the noise of the best mixture, median and quartiles."""
-        return self._cells(lambda line: arrival(line)[0], "{:.0f}")
+        return self._cells(lambda found: [f"{value:.0f}" for value in np.quantile(found[:, 0], QUARTILES)])
 
     def seconds(self) -> list[str]:
-        """Markdown: the same in seconds of one process."""
-        return self._cells(lambda line: arrival(line)[1], "{:.0f}")
+        """Markdown: the same in seconds of one process; "≥" where the search had not arrived when it ended."""
+        budget = max(len(line["regret"]) for line in self.lines) if self.lines else 0
 
-    def _cells(self, measure: Callable[[dict[str, Any]], float], digits: str) -> list[str]:
+        def quartiles(found: np.ndarray) -> list[str]:
+            evaluations, seconds = np.quantile(found, QUARTILES, axis=0).T
+            return [
+                f"{'≥' if one > budget else ''}{value:.0f}" for one, value in zip(evaluations, seconds, strict=True)
+            ]
+
+        return self._cells(quartiles)
+
+    def _cells(self, quartiles: Callable[[np.ndarray], list[str]]) -> list[str]:
         if not self.lines:
             return []
         rows = ["| sampler | " + " | ".join(self.shelves) + " |", "| --- " * (1 + len(self.shelves)) + "|"]
         for sampler, rungs in ((sampler, rungs) for sampler in SAMPLERS for rungs in (False, True)):
             cells = []
             for shelf in self.shelves:
-                found = [measure(line) for line in self.of(shelf, sampler, rungs)]
-                low, middle, high = (digits.format(value) for value in np.quantile(found, [0.25, 0.5, 0.75]))
+                low, middle, high = quartiles(np.array([arrival(line) for line in self.of(shelf, sampler, rungs)]))
                 cells.append(f"{middle} ({low}-{high})")
             rows.append(f"| {sampler}{' with rungs' * rungs} | " + " | ".join(cells) + " |")
         return rows

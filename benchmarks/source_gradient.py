@@ -12,6 +12,7 @@ import argparse
 from typing import Any
 
 import numpy as np
+from intervals import over_targets
 from lines import Lines
 from mixtures import GREY, LONG, MIXTURES, candidates, ground
 from predictors import FOLDER
@@ -19,7 +20,6 @@ from regimes import ADAPTATIONS
 from scipy.stats import kendalltau, rankdata
 
 from geosearch.curate.curated_mixture import source_gradient
-from geosearch.search.verdict import t_half_width
 
 
 def taus(target: str, seed: int) -> dict[str, Any]:
@@ -58,13 +58,12 @@ def main() -> None:
     asked = [(target, seed) for seed in range(options.seeds) for target in options.targets]
     lines.fill([({"target": t, "seed": s}, taus, (t, s)) for t, s in asked], jobs=options.jobs)
     for adaptation in ADAPTATIONS:
+        found = [(line["asked"]["target"], line["tau"][adaptation]) for line in lines.all()]
         for name in ("gradient", "closed form", "both"):
-            values = [line["tau"][adaptation][name] for line in lines.all()]
-            print(
-                f"{adaptation}, {name}: tau {np.mean(values):+.2f} ± {t_half_width(values):.2f} ({len(values)} cells)"
-            )
-        gaps = [line["tau"][adaptation]["gradient"] - line["tau"][adaptation]["closed form"] for line in lines.all()]
-        print(f"{adaptation}, gradient minus closed form: {np.mean(gaps):+.2f} ± {t_half_width(gaps):.2f}")
+            mean, half = over_targets((target, tau[name]) for target, tau in found)
+            print(f"{adaptation}, {name}: tau {mean:+.2f} ± {half:.2f} ({len(found)} cells)")
+        mean, half = over_targets((target, tau["gradient"] - tau["closed form"]) for target, tau in found)
+        print(f"{adaptation}, gradient minus closed form: {mean:+.2f} ± {half:.2f}")
 
 
 if __name__ == "__main__":

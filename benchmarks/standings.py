@@ -130,22 +130,28 @@ def named(row: str) -> str:
 
 
 def summary(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
-    """Markdown: rows by targets, mean error, and whether the search is better (+), worse (−) or ties (=)."""
+    """Markdown: rows by targets, mean error, and whether the search is better (+), worse (−) or ties (=).
+
+    In the order of their mean difference to the search; a row that has fewer seeds says how many.
+    """
     targets = [target for target in TARGETS if any(line["asked"]["target"] == target for line in lines)]
     by_target = {target: {one.row: one for one in standings(lines, target, adaptation)} for target in targets}
     own = searched(adaptation)
     names = list(dict.fromkeys(row for found in by_target.values() for row in found if not row.startswith(SINGLE)))
-    mean = {
-        name: np.mean([np.mean(found[name].errors) for found in by_target.values() if name in found]) for name in names
+    beside = {  # paired by seed, since not all rows have all seeds
+        name: np.mean([found[name].gap for found in by_target.values() if name in found]) for name in names
     }
+    most = max(len(one.errors) for found in by_target.values() for one in found.values())
+    seeds = {name: max(len(found[name].errors) for found in by_target.values() if name in found) for name in names}
     sign = {"better": "+", "worse": "−", "tie": "=", "one seed": ""}
     rows = ["| row | " + " | ".join(targets) + " |", "| --- " * (1 + len(targets)) + "|"]
-    for name in sorted(names, key=lambda row: float(mean[row])):
+    for name in sorted(names, key=lambda row: -float(beside[row])):
         cells = []
         for target in targets:
             one = by_target[target].get(name)
             cells.append("" if one is None else f"{np.mean(one.errors):.1f} {'' if name == own else sign[one.outcome]}")
-        rows.append(f"| {f'**{named(name)}**' if name == own else named(name)} | " + " | ".join(cells) + " |")
+        fewer = f" ({seeds[name]} seed{'s' * (seeds[name] > 1)})" if seeds[name] < most else ""
+        rows.append(f"| {f'**{named(name)}**' if name == own else named(name) + fewer} | " + " | ".join(cells) + " |")
     return rows
 
 
