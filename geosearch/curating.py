@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from geosearch.curate.curation import Curation
+from geosearch.domain.card_mark import mark
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import Embedding
 from geosearch.domain.harmonise import harmonise
@@ -147,5 +148,5 @@ def _card(shown: LabelledSet, task: str, target: str | None, sentence: str, writ
     return (
         f"# {shown.name}, {done}{purpose}\n\n{sentence[:1].upper()}{sentence[1:]}.\n\n{writer.layout} "
         f"`{LIST}` holds every sample's row in the set, its label, its weight, and the number of its image here.\n\n"
-        f"Licence of the images: {shown.licence}.\n"
+        f"Licence of the images: {shown.licence}.\n\n{mark([(shown.name, shown.licence)])}\n"
     )

@@ -12,11 +12,13 @@ import numpy as np
 from geosearch.cache import Cache
 from geosearch.curate.label_rules import RULES
 from geosearch.curate.labelling import G2L, Clusters
+from geosearch.domain.card_mark import mark
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PCA, Embedding, Pixels
 from geosearch.domain.harmonise import harmonise
 from geosearch.domain.load import load, load_unlabelled
 from geosearch.domain.unlabelled import Labelling, UnlabelledSet
+from geosearch.engine import one_thread
 from geosearch.evaluate.source_net import SourceNet
 from geosearch.synthesize.export import Batch, ImageFolderWriter, Writer, write_mixture
 
@@ -80,7 +82,8 @@ def label(
         else Clusters(labels, embedding=EMBEDDINGS[embedding])
     )
     seen: UnlabelledSet = harmonise(bare, size=size, channels=channels)
-    found = chosen.label(seen, known, seed=seed, cache=Cache.default())
+    with one_thread():  # as in a study: other sums, other labels
+        found = chosen.label(seen, known, seed=seed, cache=Cache.default())
     whole = bare.labelled(found.labels, found.labelled_by)
     path = write_mixture(
         InOrder(whole), size=len(whole), out=Path(out), writer=writer or ImageFolderWriter(), card=_card(whole)
@@ -119,5 +122,5 @@ def _card(data: LabelledSet) -> str:
     return (
         f"# {data.name}, with pseudo-labels\n\n{len(data):,} images, {len(data.classes)} labels, written by geosearch. "
         f"The images are those of the set as it was loaded; nobody has looked at the labels: {data.labelled_by}.\n\n"
-        f"Licence of the images: {data.licence}.\n"
+        f"Licence of the images: {data.licence}.\n\n{mark([(data.name, data.licence)])}\n"
     )

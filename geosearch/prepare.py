@@ -58,6 +58,7 @@ def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> 
         target = cut_target(shelf.train, shelf.test, **parts, encoder=encoder, seed=seed, labels=labels)
         options: dict[str, Any] = {
             "ground": ground_of(file),
+            "shots": target.shots,
             "space": space.fit([*shelf.sources, target.reference], seed=seed, cache=cache),
             "cache": cache,
             "seed": seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -66,6 +67,9 @@ class LabelledSet:
             raise InvalidData(
                 f"set '{name}' has {count} labels (0..{count - 1}) but {len(names)} class names; give one per label"
             )
+        if len(set(names)) < count:
+            twice = next(one for one, times in Counter(names).items() if times > 1)
+            raise InvalidData(f"set '{name}' has several classes named '{twice}'; give every class a name of its own")
         return cls(pixels, numbers, names, name, licence)
 
     @classmethod
@@ -112,8 +116,10 @@ class LabelledSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hexadecimal digest of images and labels; equal content gives equal fingerprints."""
+        """A hexadecimal digest of images, labels and number of classes; equal content gives equal fingerprints."""
         digest = hashlib.blake2b(digest_size=10)
+        if len(self.classes) > self.labels.max(initial=-1) + 1:  # else the labels tell
+            digest.update(str(len(self.classes)).encode())
         for array in (self.images, self.labels):
             digest.update(str((array.shape, array.dtype)).encode())
             digest.update(np.ascontiguousarray(array).data)

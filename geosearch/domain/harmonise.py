@@ -54,20 +54,21 @@ def harmonise(
         raise InvalidOption(f"polarity must be 'keep' or 'light-on-dark', got {polarity!r}")
     images = to_channels(data.images, channels)
     judge = images if judged_by is None else to_channels(_looked_at(judged_by.images), channels)
-    if polarity == "light-on-dark" and _background(judge) > 127:
+    if polarity == "light-on-dark" and _background(judge).mean() > 127:
         images, judge = 255 - images, 255 - judge
     if margin is not None and has_flat_background(judge):
         images = _padded(images, margin, _margin(judge), _background(judge))
     return replace(data, images=resized(images, size))
 
 
-def ink_margin(data: LabelledSet) -> float:
+def ink_margin(data: LabelledSet, channels: int = 1) -> float:
     """Empty border around the ink of a typical image, as a fraction of the frame: (1 - extent) / 2.
 
     The extent is the longer side of the box around all pixels that stand out from the background; the
-    median over the images. MNIST: 4 / 28 = 0.14; USPS, which fills its frame: 0; photographs: 0.
+    median over the images. MNIST: 4 / 28 = 0.14; USPS, which fills its frame: 0; photographs: 0. It is judged in
+    `channels`, as `harmonise` judges.
     """
-    images = to_channels(_looked_at(data.images), 1)
+    images = to_channels(_looked_at(data.images), channels)
     return _margin(images) if has_flat_background(images) else 0.0
 
 
@@ -85,9 +86,9 @@ def common_shape(sets: Sequence[LabelledSet]) -> tuple[int, int, int]:
 
 
 def has_flat_background(images: np.ndarray) -> bool:
-    """Whether at least half of the border pixels of (n, h, w, ch) lie close to one common level."""
+    """Whether at least half of the border pixels of (n, h, w, ch) lie close to one common colour."""
     border = _border(images).astype(np.int16)
-    return bool((np.abs(border - _background(images)) <= _FLAT).mean() >= 0.5)
+    return bool((np.abs(border - _background(images)) <= _FLAT).all(-1).mean() >= 0.5)
 
 
 def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
@@ -123,14 +124,15 @@ def _looked_at(images: np.ndarray) -> np.ndarray:
 
 
 def _border(images: np.ndarray) -> np.ndarray:
-    """The outermost pixels of the images looked at, flat."""
+    """The outermost pixels of the images looked at: (k, ch)."""
     seen = _looked_at(images)
     sides = (seen[:, 0], seen[:, -1], seen[:, :, 0], seen[:, :, -1])
-    return np.concatenate([side.reshape(-1) for side in sides])
+    return np.concatenate([side.reshape(-1, images.shape[-1]) for side in sides])
 
 
-def _background(images: np.ndarray) -> int:
-    return int(np.median(_border(images)))
+def _background(images: np.ndarray) -> np.ndarray:
+    """The median colour of the border: int16 (ch,)."""
+    return np.median(_border(images), axis=0).astype(np.int16)
 
 
 def _margin(images: np.ndarray) -> float:
@@ -152,11 +154,14 @@ def _extent(occupied: np.ndarray) -> np.ndarray:
     return (last - first) / side
 
 
-def _padded(images: np.ndarray, margin: float, own_margin: float, background: int) -> np.ndarray:
+def _padded(images: np.ndarray, margin: float, own_margin: float, background: np.ndarray) -> np.ndarray:
     """Pad with the background until the ink's extent is at most 1 - 2 margin of the frame."""
     growth = (1 - 2 * own_margin) / (1 - 2 * margin) - 1
     height, width = (max(0, round(side * growth / 2)) for side in images.shape[1:3])
     if height == 0 and width == 0:
         return images
-    frame = ((0, 0), (height, height), (width, width), (0, 0))
-    return np.pad(images, frame, constant_values=background)
+    n, h, w, channels = images.shape
+    padded = np.empty((n, h + 2 * height, w + 2 * width, channels), np.uint8)
+    padded[:] = background
+    padded[:, height : height + h, width : width + w] = images
+    return padded

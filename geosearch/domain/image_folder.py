@@ -57,7 +57,8 @@ def read_image_folder(path: Path, *, name: str, part: str, size: int | None) -> 
 def read_loose_images(path: Path, *, name: str, size: int | None) -> UnlabelledSet:
     """The images that lie directly in a folder, at one size; `size` as for `read_image_folder`."""
     files = _images_in(path)
-    return UnlabelledSet.from_images(_decoded(files, _common_shape(files, size)), name=name)
+    images = _decoded(files, _common_shape(files, size))
+    return UnlabelledSet.from_images(images, name=name, licence=licence_of(path))
 
 
 def folder_has_labels(path: Path) -> bool:

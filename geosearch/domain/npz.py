@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from geosearch.domain.card_mark import licence_of
 from geosearch.domain.ceilings import most_bytes
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.unlabelled import UnlabelledSet
@@ -85,8 +86,9 @@ def _blank(n: int) -> np.ndarray:
 
 
 def _licence(arrays: np.lib.npyio.NpzFile, path: Path) -> str:
+    """What the file says, else the card that geosearch wrote beside it."""
     found = (str(_array(arrays, path, key).reshape(-1)[0]) for key in ("licence", "license") if key in arrays)
-    return next(found, "unknown")
+    return next(found, None) or licence_of(path.parent)
 
 
 def _class_names(arrays: np.lib.npyio.NpzFile, path: Path) -> tuple[str, ...]:

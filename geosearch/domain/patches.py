@@ -63,7 +63,7 @@ class Patches:
         cut = _normalised(cut)
         mean = cut.mean(0)
         values, vectors = np.linalg.eigh(np.cov(cut - mean, rowvar=False))
-        whiten = vectors / np.sqrt(np.maximum(values, 0) + _SMOOTH * values.mean()) @ vectors.T
+        whiten = vectors / np.sqrt(np.maximum(values, 0) + max(_SMOOTH * values.mean(), 1e-12)) @ vectors.T
         rows = (cut[rng.permutation(len(cut))[: self.filters]] - mean) @ whiten
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         facts = {"filters": self.filters, "width": self.width, "regions": self.regions, "threshold": self.threshold}

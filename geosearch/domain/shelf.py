@@ -83,7 +83,7 @@ def load_shelf(
     common: dict[str, Any] = {
         "size": size,
         "channels": channels,
-        "margin": ink_margin(train) if margin == "match" else None,
+        "margin": ink_margin(train, channels) if margin == "match" else None,
         "polarity": polarity,
     }
     own_test = load(target, part="test", **place) if has_test_part(target, root=root) else None
@@ -108,11 +108,20 @@ def load_shelf(
 
 
 def _distinctly_named(sources: list[_AnySet]) -> list[_AnySet]:
+    """Sources that share a name get their place on the shelf behind it, and more behind that while it is taken."""
     names = [source.name for source in sources]
-    return [
-        replace(source, name=f"{source.name}-{i + 1}") if names.count(source.name) > 1 else source
-        for i, source in enumerate(sources)
-    ]
+    taken = {name for name in names if names.count(name) == 1}
+    found = []
+    for i, source in enumerate(sources, 1):
+        if source.name in taken:
+            found.append(source)
+            continue
+        name = f"{source.name}-{i}"
+        while name in taken:
+            name += f"-{i}"
+        taken.add(name)
+        found.append(replace(source, name=name))
+    return found
 
 
 def _labelled(

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
+from geosearch.engine import one_thread
 from geosearch.errors import DomainMismatch, InvalidOption
 from geosearch.evaluate.recipe import NO_AUGMENTATION, OneCycle, Recipe
 from geosearch.evaluate.train import as_tensor, reconstruct
@@ -193,6 +194,7 @@ def _initialise(module: nn.Conv2d, generator: torch.Generator) -> None:
             module.bias.zero_()
 
 
+@one_thread()  # whoever asks: equal keys, equal weights
 def _train(
     network: _Network, sets: Sequence[LabelledSet], recipe: Recipe, noise: float, seed: int
 ) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ import torch
 
 from geosearch.cache import Cache, content_key
 from geosearch.domain.dataset import LabelledSet
+from geosearch.engine import one_thread
 from geosearch.errors import DomainMismatch
 from geosearch.evaluate.network import Network, SmallConv
 from geosearch.evaluate.pool import Pool
@@ -78,6 +79,7 @@ class SourceEncoder:
         return (features(self.network, images) - self.centre) * np.float32(self.scale)
 
 
+@one_thread()  # whoever asks: equal keys, equal weights
 def _train(union: Pool, recipe: Recipe, seed: int) -> dict[str, np.ndarray]:
     """Weights of the trained network, and the centre and scale of its features on a sample of the sources."""
     network = pretrain(union, recipe, seed)

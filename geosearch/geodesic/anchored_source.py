@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -69,20 +70,24 @@ class Task:
     """Fit a source's map and push the reference through it, or read both from the cache."""
 
     reference: LabelledSet
-    features: np.ndarray  # (n, d) of the reference
+    known: LabelledSet  # what the laws of the target's classes are taken from: the reference, and more if it lacks some
+    features: np.ndarray  # (k, d) of `known`
     source: LabelledSet
     encoder: Encoder
     ground: Ground
     space: FittedSpace
     seed: int
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Content key of everything that the source's anchors depend on."""
+        reference = zip(self.reference.images, self.reference.labels, strict=True)
+        equals = len(self.reference) > len({(image.tobytes(), int(label)) for image, label in reference})
         return content_key(
             "anchored-source",
-            version=2,
+            version=3 if equals else 2,  # since 3 equal images no longer share one row of a plan
             reference=self.reference.fingerprint,
+            **({} if self.known is self.reference else {"known": self.known.fingerprint}),
             source=self.source.fingerprint,
             encoder=self.encoder.key,
             ground=repr(self.ground),
@@ -98,7 +103,7 @@ class Task:
         return self.ground.map.restore(known, state), {"codes": arrays["images"], **arrays}
 
     def _compute(self, cache: Cache) -> dict[str, np.ndarray]:
-        groups = by_class(self.features, self.reference)
+        groups = by_class(self.features, self.known)
         table = self.ground.labels.table(groups, by_class(self.encoder.encode(self.source.images), self.source))
         fit = self.ground.map.fit(self._pair(table), seed=self.seed, cache=cache)
         images, labels = push(fit, self.reference)

@@ -67,6 +67,7 @@ def build_anchors(
     *,
     ground: Ground | None = None,
     space: FittedSpace | None = None,
+    shots: LabelledSet | None = None,
     cache: Cache | None = None,
     seed: int = 0,
     jobs: int = 1,
@@ -82,6 +83,8 @@ def build_anchors(
         encoder: where the cost is measured; images are pushed in image space.
         ground: ground cost and map.
         space: where images are mixed; pixels if None.
+        shots: labelled target images, from which a class that no image of the reference is guessed to be of has its
+            law; without them such a class has label cost 0 to every other.
         cache: where anchors are kept; the default cache if None.
         seed: of everything random in a map, e.g. the order in which a source's images are dealt to replicas.
         jobs: sources mapped side by side.
@@ -90,7 +93,9 @@ def build_anchors(
     space = space or PixelSpace()
     cache = cache or Cache.default()
     features = encoder.encode(reference.images)
-    tasks = [Task(reference, features, source, encoder, ground, space, seed) for source in sources]
+    known = _with_all_classes(reference, shots)
+    laws = features if known is reference else encoder.encode(known.images)
+    tasks = [Task(reference, known, laws, source, encoder, ground, space, seed) for source in sources]
     done = Parallel(n_jobs=min(jobs, len(sources)), prefer="threads")(delayed(task.run)(cache) for task in tasks)
     vectors = _label_vectors(tasks, cache)
     c = len(reference.classes)
@@ -124,12 +129,20 @@ def build_anchors(
     )
 
 
+def _with_all_classes(reference: LabelledSet, shots: LabelledSet | None) -> LabelledSet:
+    """The reference, and behind it the shots of the classes that it lacks; itself if it lacks none."""
+    lacking = np.setdiff1d(np.arange(len(reference.classes)), reference.labels)
+    if shots is None or len(lacking) == 0:
+        return reference
+    return reference.joined(shots.take(np.flatnonzero(np.isin(shots.labels, lacking))))
+
+
 def _label_vectors(tasks: Sequence[Task], cache: Cache) -> LabelVectors:
     """One vector for each class of the target and of every source, from the joint class-to-class table."""
     first = tasks[0]
 
     def table() -> dict[str, np.ndarray]:
-        groups = by_class(first.features, first.reference)
+        groups = by_class(first.features, first.known)
         for task in tasks:
             groups += by_class(task.encoder.encode(task.source.images), task.source)
         return {"table": first.ground.labels.table(groups)}

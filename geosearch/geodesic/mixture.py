@@ -15,6 +15,7 @@ from geosearch.geodesic.anchors import Anchors
 from geosearch.geodesic.simplex import Weights
 
 Batch = tuple[np.ndarray, np.ndarray]
+_CLOUD = 2  # version of what a cloud draws
 _BLOCK_VALUES = 2**19  # pixels drawn at once by `Mixture.batches`: large enough to hide NumPy's call overhead
 
 
@@ -65,6 +66,7 @@ class Mixture:
             weights=self.weights.values,
             concentration=str(self.weights.concentration),
             pairing=self.weights.pairing,
+            **({"version": _CLOUD} if 0 < self.weights.concentration < math.inf else {}),
         )
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
@@ -104,14 +106,17 @@ class Mixture:
     def _mix(self, shares: np.ndarray, picks: list[np.ndarray]) -> Batch:
         """shares (b, m), one (b,) array of anchor rows per source -> images (b, ch, h, w), labels (b, C).
 
-        Images are mixed as codes and decoded; a row of one source alone is that source's image itself.
+        Images are mixed as codes and decoded; a row of one source alone is that source's image itself. A row is one
+        source's alone too if it leaves the others less than float32 can tell from nothing.
         """
         images = np.empty((len(shares), *self.image_shape), dtype=np.float32)
+        shares = shares.astype(np.float32)
         mixed = shares.max(axis=1) < 1
+        shares[~mixed] = shares[~mixed] == 1
         place = np.cumsum(mixed) - 1  # of a mixed row among the mixed
         codes = np.zeros((int(mixed.sum()), *self.anchors.sources[0].codes.shape[1:]), dtype=np.float32)
         labels = []
-        for source, share, pick in zip(self.anchors.sources, shares.T.astype(np.float32), picks, strict=True):
+        for source, share, pick in zip(self.anchors.sources, shares.T, picks, strict=True):
             block = np.zeros((len(shares), len(source.classes)), dtype=np.float32)
             used = np.flatnonzero(share)
             block[used] = source.labels[pick[used]] * share[used, None]

@@ -12,6 +12,7 @@ import numpy as np
 from geosearch.errors import InvalidWeights
 
 PAIRINGS = ("transport", "random")
+_UNITS = 1e9  # weights are whole numbers of these parts, so that equal mixtures are named alike
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Weights:
             raise InvalidWeights(f"concentration must be in [0, inf], got {concentration}")
         if pairing not in PAIRINGS:
             raise InvalidWeights(f"pairing must be one of {', '.join(PAIRINGS)}, got {pairing!r}")
-        array = np.round(array / array.sum(), 9)
-        array /= array.sum()
+        units = np.rint(array / array.sum() * _UNITS)
+        units[units.argmax()] += _UNITS - units.sum()
+        array = units / _UNITS
         if array.max() == 1:  # one source alone: neither the spread nor the pairing means anything
             concentration, pairing = math.inf, "transport"
         if concentration == 0:  # one source per image: nothing is paired
@@ -69,7 +71,7 @@ class Weights:
 
     @classmethod
     def uniform(cls, m: int) -> Weights:
-        return cls((1 / m,) * m)
+        return cls.of((1 / m,) * m)
 
     @classmethod
     def pooled(cls, sizes: Sequence[int]) -> Weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -107,11 +108,23 @@ class PlanMap:
         return {}
 
     @cached_property
-    def _row_of(self) -> dict[bytes, int]:
-        """Reference row of an image and its label."""
-        reference = self.pair.reference
-        names = map(_name, reference.images, reference.labels)
-        return {name: row for row, name in enumerate(names)}
+    def _rows_of(self) -> dict[bytes, list[int]]:
+        """Reference rows of an image and its label: several if equal images are in the reference."""
+        found: dict[bytes, list[int]] = {}
+        for row, (image, label) in enumerate(zip(self.pair.reference.images, self.pair.reference.labels, strict=True)):
+            found.setdefault(_name(image, label), []).append(row)
+        return found
+
+    def _rows(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Reference row of each image, -1 if it has none; equal images take the rows of their equals in turn."""
+        turns: Counter[bytes] = Counter()
+        rows = np.full(len(images), -1)
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            name = _name(image, label)
+            if equals := self._rows_of.get(name):
+                rows[i] = equals[turns[name] % len(equals)]
+                turns[name] += 1
+        return rows
 
     @cached_property
     def _features(self) -> np.ndarray:
@@ -119,27 +132,27 @@ class PlanMap:
         return self.pair.encoder.encode(self.pair.source.images)
 
     def __call__(self, images: np.ndarray, labels: np.ndarray, *, replica: int = 0) -> Pushed:
-        rows = self.dealt[replica]
+        dealt = self.dealt[replica]
         source, classes = self.pair.source, len(self.pair.source.classes)
-        targets = source.images[rows].reshape(len(rows), -1).astype(np.float32)
-        one_hot = np.eye(classes, dtype=np.float32)[source.labels[rows]]
+        targets = source.images[dealt].reshape(len(dealt), -1).astype(np.float32)
+        one_hot = np.eye(classes, dtype=np.float32)[source.labels[dealt]]
+        rows = self._rows(images, labels)
         pushed = np.empty((len(images), *source.shape), np.uint8)
         soft = np.empty((len(images), classes), np.float32)
         for start in range(0, len(images), _BLOCK):
             part = slice(start, start + _BLOCK)
-            shares = self._shares(images[part], labels[part], replica)  # (b, n)
+            shares = self._shares(images[part], labels[part], rows[part], replica)  # (b, n)
             pushed[part] = np.rint(shares @ targets).clip(0, 255).reshape(-1, *source.shape)
             soft[part] = shares @ one_hot
         return Pushed(pushed, soft)
 
-    def _shares(self, images: np.ndarray, labels: np.ndarray, replica: int) -> sparse.csr_array:
-        """What each image takes of the replica's source images: (b, n), rows sum to one."""
-        found = [self._row_of.get(_name(image, label)) for image, label in zip(images, labels, strict=True)]
-        new = np.array([row is None for row in found])
+    def _shares(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, replica: int) -> sparse.csr_array:
+        """What each image takes of the replica's source images: (b, n), rows sum to one; `rows` as `_rows` has them."""
+        new = rows < 0
         n = self.dealt.shape[1]
-        rows = self.coupling[replica * n + np.array([row or 0 for row in found], np.int64)]
-        masses = np.where(new, np.inf, rows.sum(axis=1))  # a row without mass cannot be: reference masses are uniform
-        shares = sparse.diags_array(1 / masses) @ rows
+        plan = self.coupling[replica * n + np.maximum(rows, 0)]
+        masses = np.where(new, np.inf, plan.sum(axis=1))  # a row without mass cannot be: reference masses are uniform
+        shares = sparse.diags_array(1 / masses) @ plan
         if new.any():
             beyond = np.zeros((len(images), n), np.float32)
             beyond[new] = self._beyond(images[new], labels[new], replica)

@@ -51,7 +51,10 @@ def sweep(cost: Blocks, a: torch.Tensor, b: torch.Tensor, g: torch.Tensor, epsil
 
 
 def spread(cost: Blocks) -> float:
-    """Root mean square of the cost after centring its rows and columns: the part of it that a plan can change."""
+    """Root mean square of the cost after centring its rows and columns: the part of it that a plan can change.
+
+    At least 2e-5 of the root mean square before, which is about what float32 makes of costs that are all equal.
+    """
     n, p = cost.shape
 
     def step(_: slice, block: torch.Tensor, work: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -63,7 +66,7 @@ def spread(cost: Blocks) -> float:
         square, across, down = square + of_squares, across + of_rows, down + of_columns
     mean = down.sum() / (n * p)
     centred = square / (n * p) - across / (n * p * p) - down.square().sum() / (n * n * p) + mean * mean
-    return float(centred.clamp(min=0).sqrt())
+    return float(torch.maximum(centred.clamp(min=0).sqrt(), 2e-5 * (square / (n * p)).sqrt()))
 
 
 def coarse_to_fine(

@@ -55,7 +55,7 @@ class Sinkhorn:
             device=self.device,
         )
         cost, a, b = self._setting(problem)
-        epsilon = max(self.regularisation * spread(cost), 1e-6)
+        epsilon = self.regularisation * spread(cost) or 1e-6  # no cost at all: any will do
         found = self._potentials(cost, a, b, epsilon, start)
         bound = tighten(cost, found.g)[0].value(a, b)
         coupling = _rounded(self._entries(cost, a, b, found), *problem.masses)

@@ -16,6 +16,8 @@ from geosearch.transport.minibatch import Minibatch
 from geosearch.transport.plan import Plan
 from geosearch.transport.sinkhorn import Sinkhorn
 
+_NOTHING = 1e-30  # mass that float32 cannot carry: such points take no part
+
 __all__ = ["Exact", "Minibatch", "Sinkhorn", "Solver", "Tiled", "exact_value", "solve"]
 
 
@@ -43,9 +45,9 @@ def solve(problem: Problem, solver: Solver | None = None, *, start: np.ndarray |
     _check(problem, start)
     solver = solver or Exact()
     a, b = problem.masses
-    if a.all() and b.all():
+    rows, columns = np.flatnonzero(a > _NOTHING), np.flatnonzero(b > _NOTHING)
+    if len(rows) == len(a) and len(columns) == len(b):
         return solver.run(problem, start)
-    rows, columns = np.flatnonzero(a), np.flatnonzero(b)  # points without mass take no part
     plan = solver.run(problem.taking(rows, columns, a[rows], b[columns]), None if start is None else start[columns])
     small = plan.coupling.tocoo()
     coupling = sparse.csr_array((small.data, (rows[small.row], columns[small.col])), shape=problem.shape)

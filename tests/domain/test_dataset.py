@@ -100,3 +100,17 @@ def test_balanced_rows_are_distinct_and_as_even_as_the_classes_allow(counts: lis
     most = taken.max()
     for count, got in zip(counts, taken, strict=True):
         assert got == count or got >= most - 1  # a class is behind only when it has no more to give
+
+
+def test_a_class_without_images_counts_in_the_fingerprint() -> None:
+    images, labels = np.zeros((6, 4, 4), np.uint8), np.arange(6) % 3
+    whole = LabelledSet.from_arrays(images, labels, name="whole")
+    rows = np.flatnonzero(labels < 2)
+    fewer = LabelledSet.from_arrays(images[rows], labels[rows], name="fewer")
+    assert whole.take(rows).fingerprint != fewer.fingerprint
+    assert whole.take(rows).fingerprint == whole.take(rows).fingerprint
+
+
+def test_two_classes_of_one_name_are_refused() -> None:
+    with pytest.raises(InvalidData, match="several classes named 'a'"):
+        LabelledSet.from_arrays(np.zeros((3, 4, 4), np.uint8), np.arange(3), name="twice", classes=["a", "b", "a"])

@@ -95,6 +95,23 @@ def test_padding_uses_the_background_of_the_set() -> None:
     assert padded.images[:, 0].min() > 250
 
 
+def test_padding_keeps_the_colour_of_the_background() -> None:
+    red = np.tile(np.array([200, 30, 30], np.uint8), (6, 16, 16, 1))
+    red[:, 2:14, 2:14] = (30, 30, 200)
+    data = LabelledSet.from_arrays(red, np.arange(6) % 2, name="red")
+    padded = harmonise(data, size=32, channels=3, margin=0.25)
+    assert (padded.images[:, 0] == (200, 30, 30)).all()
+
+
+def test_a_set_has_its_own_margin_in_colour_too() -> None:
+    """Blue ink that grey levels hardly show counts, and so the set itself is never padded."""
+    images = np.zeros((6, 20, 20, 3), np.uint8)
+    images[:, 8:12, 8:12] = 255
+    images[:, 2:18, 2:4, 2] = 200
+    data = LabelledSet.from_arrays(images, np.arange(6) % 2, name="blue")
+    assert harmonise(data, size=20, channels=3, margin=ink_margin(data, 3)).fingerprint == data.fingerprint
+
+
 def test_photographs_are_never_padded() -> None:
     data = photographs()
     assert not has_flat_background(data.images)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
+from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.patches import Patches, _normalised
 from geosearch.errors import InvalidOption
 from geosearch.evaluate.leave_one_out import leave_one_out, one_hot
@@ -48,3 +49,9 @@ def test_what_does_not_fit_is_refused(cache):
         Patches(width=6, regions=3).fit([blobs("a", 2, 5, size=7)], seed=0, cache=cache)
     with pytest.raises(InvalidOption):
         Patches(filters=0)
+
+
+def test_sets_without_anything_to_see_are_encoded_as_nothing(cache) -> None:
+    black = LabelledSet.from_arrays(np.zeros((20, 12, 12), np.uint8), np.arange(20) % 2, name="black")
+    z = Patches().fit([black], seed=0, cache=cache).encode(black.images)
+    assert np.isfinite(z).all()

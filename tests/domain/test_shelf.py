@@ -42,6 +42,10 @@ def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
         specs.append(f"npz:{tmp_path / folder / 'same.npz'}")
     shelf = load_shelf("digits", specs, size=8, channels=1, samples=50)
     assert [source.name for source in shelf.sources] == ["same-1", "same-2"]
+    (tmp_path / "b" / "same.npz").rename(tmp_path / "same-2.npz")
+    third = f"npz:{tmp_path / 'same-2.npz'}"
+    shelf = load_shelf("digits", [specs[0], specs[0], third], size=8, channels=1, samples=50)
+    assert [source.name for source in shelf.sources] == ["same-1", "same-2-2", "same-2"]
 
 
 def test_margins_are_matched_to_the_target(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from generators.sets import blobs
 
 from geosearch.cache import Cache
@@ -60,3 +61,14 @@ def test_the_key_depends_on_sets_options_and_seed(sets, cache):
 def test_sets_of_different_shapes_are_refused(cache):
     with pytest.raises(DomainMismatch, match="one shape"):
         NET.fit([blobs("a", 3, 5), blobs("b", 3, 5, size=10)], seed=0, cache=cache)
+
+
+def test_threads_change_no_weight(sets, tmp_path):
+    before = torch.get_num_threads()
+    found = []
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        found.append(NET.fit(sets, seed=0, cache=Cache(tmp_path / str(count))))
+    torch.set_num_threads(before)
+    one, two = (encoder.network.state_dict() for encoder in found)
+    assert all(torch.equal(one[name], two[name]) for name in one)

@@ -94,6 +94,20 @@ def test_on_new_target_images_the_maps_go_on(anchors, parts):
         np.testing.assert_allclose(anchored.labels.sum(axis=1), 1, atol=1e-5)
 
 
+def test_a_class_that_is_never_guessed_has_its_law_from_its_shots(parts, cache):
+    reference, sources = parts
+    encoder = Pixels().fit(sources, seed=0, cache=cache)
+    shots = reference.take(np.flatnonzero(reference.labels == 3)[:5])
+    lacking = reference.take(np.flatnonzero(reference.labels != 3))
+    without = build_anchors(lacking, sources, encoder, cache=cache)
+    given = build_anchors(lacking, sources, encoder, shots=shots, cache=cache)
+    whole = build_anchors(reference, sources, encoder, shots=shots, cache=cache)
+    gap = [np.linalg.norm(one.target_vectors[3] - one.target_vectors[:3].mean(0)) for one in (given, whole)]
+    assert gap[0] == pytest.approx(gap[1], rel=0.3)
+    assert given.key != without.key
+    assert whole.key == build_anchors(reference, sources, encoder, cache=cache).key
+
+
 def test_another_map_is_another_anchor(parts, cache):
     reference, sources = parts
     encoder = Pixels().fit(sources, seed=0, cache=cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from geosearch.errors import InvalidWeights
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
+
+LEVELS = (10, 130, 250)
 
 
 def rng():
@@ -53,6 +56,21 @@ def test_the_point_on_the_geodesic_is_the_weighted_sum_of_the_anchors(anchors):
     expected = sum(w * s.images[:7].astype(float) / 255 for w, s in zip(a, anchors.sources, strict=True))
     np.testing.assert_allclose(images, expected.transpose(0, 3, 1, 2), atol=1e-6)
     np.testing.assert_allclose(labels[:, :4], 0.5 * anchors.sources[0].labels[:7], atol=1e-6)
+
+
+@pytest.mark.parametrize("pairing", ["transport", "random"])
+def test_near_a_corner_images_are_those_that_their_labels_say(anchors, pairing):
+    """A share may be too small for one beside it to differ from 1: the row is then the large one's alone."""
+    sources = [
+        replace(s, images=np.full_like(s.images, level)) for s, level in zip(anchors.sources, LEVELS, strict=True)
+    ]
+    flat = replace(anchors, sources=tuple(replace(s, codes=s.images) for s in sources))
+    for values in ([0.98, 0.01, 0.01], [0.01, 0.01, 0.98], [0.9, 0.05, 0.05]):
+        images, labels = Mixture(flat, Weights.of(values, 0.5, pairing)).draw(500, rng())
+        ends = np.cumsum([len(s.classes) for s in flat.sources])[:-1]
+        shares = np.stack([block.sum(1) for block in np.split(labels, ends, axis=1)], axis=1)
+        np.testing.assert_allclose(images.mean((1, 2, 3)), shares @ np.array(LEVELS) / 255, atol=1e-5)
+        assert (shares.max(1) == 1).any()
 
 
 def test_at_concentration_zero_it_is_the_pooled_union(anchors, parts):

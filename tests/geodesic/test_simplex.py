@@ -85,3 +85,11 @@ def test_unknown_pairing_and_negative_concentration_are_refused():
 
 def test_the_pooled_union_takes_sources_in_proportion_to_their_sizes():
     assert Weights.pooled([30, 10]) == Weights.of([0.75, 0.25], concentration=0.0)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=20).filter(lambda found: sum(found) > 0.01))
+def test_equal_mixtures_have_one_name(values):
+    once = Weights.of(np.array(values) / sum(values))
+    assert Weights.of(once.values) == once
+    assert sum(once.values) == pytest.approx(1, abs=1e-15 * len(values) + 1e-12)
+    assert Weights.uniform(len(values)) == Weights.of([1 / len(values)] * len(values))

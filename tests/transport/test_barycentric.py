@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from generators.maps import pair_of
@@ -24,6 +26,18 @@ def test_a_one_to_one_plan_sends_the_reference_onto_the_whole_source(cache):
     pair = pair_of(per_class=12)
     fitted = Barycentric().fit(pair, seed=0, cache=cache)
     pushed = [fitted(pair.reference.images, pair.reference.labels, replica=r).images for r in range(fitted.replicas)]
+    assert {image.tobytes() for image in np.concatenate(pushed)} == {image.tobytes() for image in pair.source.images}
+
+
+def test_equal_reference_images_take_different_source_images(cache):
+    pair = pair_of(per_class=12)
+    images = pair.reference.images.copy()
+    images[1::2] = images[::2]
+    labels = pair.reference.labels.copy()
+    labels[1::2] = labels[::2]
+    twice = replace(pair, reference=replace(pair.reference, images=images, labels=labels))
+    fitted = Barycentric().fit(twice, seed=0, cache=cache)
+    pushed = [fitted(images, labels, replica=r).images for r in range(fitted.replicas)]
     assert {image.tobytes() for image in np.concatenate(pushed)} == {image.tobytes() for image in pair.source.images}
 
 

@@ -68,3 +68,24 @@ def test_far_outliers_do_not_overflow():
 def test_options_out_of_range_are_refused():
     with pytest.raises(InvalidOption, match="use Exact"):
         Sinkhorn(regularisation=0)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
+def test_the_scale_of_the_features_does_not_matter(scale):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(80, 5)), rng.normal(size=(90, 5)) + 0.5
+    small = solve(Problem.plain((x * scale).astype(np.float32), (y * scale).astype(np.float32)), Sinkhorn())
+    plain = solve(Problem.plain(x.astype(np.float32), y.astype(np.float32)), Sinkhorn())
+    assert small.value == pytest.approx(plain.value * scale**2, rel=1e-3)
+
+
+def test_masses_next_to_nothing_take_no_part():
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=(30, 4)).astype(np.float32) for _ in range(2))
+    a = np.full(30, 1 / 28)
+    a[:2] = 1e-60
+    labels = np.zeros(30, np.int64)
+    plan = solve(Problem(x, labels, y, labels, None, 1.0, 1.0, a, None), Sinkhorn())
+    assert plan.converged
+    assert np.isfinite(plan.lower_bound)
+    assert plan.coupling[[0, 1]].sum() == 0
