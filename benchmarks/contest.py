@@ -52,7 +52,7 @@ PROJECTION_TAUGHT = "hull projection, taught by four of its own"
 BEST_TAUGHT = f"{BEST}, taught by four of its own"
 NEURAL = "neural map, hull projection"
 ORACLE = "oracle"
-LABELS = "committee"  # of the reference; part of a line's key, since studies with other labels are others
+EDITION = "clouds mended"  # of the search; part of a line's key: what changes numbers makes studies other studies
 CONCENTRATIONS = (0.5, 1.0, 2.0, 5.0, np.inf)
 
 
@@ -92,7 +92,7 @@ def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFil
     return study_file(
         target,
         seed,
-        LABELS,
+        "committee",
         shots,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
@@ -254,7 +254,7 @@ def main() -> None:
     kept = Lines((options.studies / "quick" if options.quick else FOLDER) / "contest.jsonl")
     folder = options.studies / "quick" if options.quick else options.studies
     asked = [
-        {"target": target, "seed": seed, "shots": shots, "labels": LABELS}
+        {"target": target, "seed": seed, "shots": shots, "edition": EDITION}
         for shots in options.shots
         for seed in range(options.seeds)
         for target in options.targets

@@ -183,11 +183,11 @@ def claims(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
 def read(folder: Path, shots: int) -> list[dict[str, Any]]:
     """The lines of contest.jsonl with so many shots a class, the rows of contest_rows.jsonl among theirs.
 
-    If there are studies with several kinds of labels, those with the kind that most of them have, the last such kind.
+    If there are studies of several editions, those of the edition that most of them have, the last such edition.
     """
     lines = [line for line in Lines(folder / "contest.jsonl").all() if line["asked"]["shots"] == shots]
-    kinds = Counter(line["asked"]["labels"] for line in reversed(lines))
-    lines = [line for line in lines if line["asked"]["labels"] == kinds.most_common(1)[0][0]]
+    editions = Counter(line["asked"]["edition"] for line in reversed(lines))
+    lines = [line for line in lines if line["asked"]["edition"] == editions.most_common(1)[0][0]]
     for extra in Lines(folder / "contest_rows.jsonl").all():
         for line in lines:
             if extra["asked"] == {**line["asked"], "row": extra["asked"]["row"]}:

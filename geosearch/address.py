@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import optuna
 from filelock import FileLock, Timeout
 
-from geosearch.config import parse_study, read_study
-from geosearch.errors import InvalidOption, StorageError
+from geosearch.atomic import aside
+from geosearch.config import expand, parse_study, read_study
+from geosearch.errors import GeosearchError, InvalidOption, StorageError
 from geosearch.masking import masked
-from geosearch.search.sqlite import sqlite_path
-from geosearch.search.storages import JOURNAL, journal_path
+from geosearch.search.crew import busy
+from geosearch.search.sqlite import check_file, sqlite_path
+from geosearch.search.storages import JOURNAL, journal_path, storage_at
 from geosearch.search.store import stored_settings
 from geosearch.search.troubles import explained
 from geosearch.study_file import StudyFile
@@ -30,7 +34,7 @@ def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFi
     text = str(study)
     if text.endswith(".toml"):
         file = read_study(Path(text))
-        return file, storage or file.storage
+        return file, expand(storage) if storage else file.storage
     if storage:
         address = storage
     elif "://" in text or text.startswith(JOURNAL):
@@ -39,27 +43,45 @@ def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFi
         address = f"sqlite:///{text}"
     else:
         address = _usual(text)
+    address = expand(address)
     path = sqlite_path(address) or journal_path(address)
     if path is not None and not os.path.exists(path):  # False for names that are too long, too
         raise InvalidOption(
             f"no study '{masked(text)}': there is no database {masked(str(path))}; "
             "give a study file (.toml), the name of a study in studies/, or a database address"
         )
-    _, settings = stored_settings(address)
+    name, settings = stored_settings(address)
+    if storage and text not in (name, address, storage):
+        raise InvalidOption(f"{masked(address)} holds the study '{masked(name)}', not '{masked(text)}'")
     return parse_study(settings, masked(address)), address
 
 
 def put_aside(address: str) -> None:
-    """Rename an existing SQLite file to the first free <name>.old-<k>.db."""
+    """Rename an existing SQLite file to the first free <name>.old-<k>.db.
+
+    Raises:
+        StorageError: somebody works at it.
+    """
     path = sqlite_path(address)
     if path is None:
         raise InvalidOption("--force-new works on SQLite files only; give the study another name instead")
-    if path.exists():
-        number = 1
-        while (aside := path.with_name(f"{path.stem}.old-{number}.db")).exists():
-            number += 1
+    if not path.exists():
+        return
+    with alone(address):
+        others = False
+        with suppress(GeosearchError, sqlite3.Error), explained(address):  # a damaged file is put aside as it is
+            check_file(address)  # SQLite finishes or undoes what a killed process had begun
+            others = _has_workers(address)
+        if others:
+            raise StorageError(f"other processes are at work on {path}; stop them first, or wait for their end")
         with explained(address):
-            path.rename(aside)
+            aside(path)
+
+
+def _has_workers(address: str) -> bool:
+    storage = storage_at(address)
+    names = optuna.get_all_study_names(storage)
+    return any(busy(optuna.load_study(study_name=name, storage=storage)) for name in names)
 
 
 def shown(name: str, url: str) -> str:

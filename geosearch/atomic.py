@@ -8,7 +8,8 @@ import platform
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,7 +41,8 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
             f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # no folder, no file
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -79,6 +81,14 @@ def whole_folder(out: Path) -> Iterator[Path]:
             f"cannot write {out}: {error.strerror or error}; nothing was left behind, "
             "free some space or choose another folder"
         ) from error
+
+
+def aside(path: Path) -> Path:
+    """Rename a file or folder to the first free NAME.old-K beside it, its suffix kept; returns where it now is."""
+    names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in count(1))
+    free = next(name for name in names if not name.exists())
+    path.rename(free)
+    return free
 
 
 def _beside(path: Path) -> Path:

@@ -99,7 +99,8 @@ def check(path: str | Path) -> Estimate:
     classes = sum(len(source.classes) for source in shelf.sources)
     try:
         with one_thread():
-            step = pace(recipe_of(file), channels=domain.channels, size=domain.size, classes=classes).step_seconds
+            shape: dict[str, Any] = {"channels": domain.channels, "size": domain.size, "classes": classes}
+            step = pace(recipe_of(file), **shape, device=recipe.device).step_seconds
     except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
         raise TooLarge(
             f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "

@@ -41,11 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except KeyboardInterrupt as request:
-        print("\ngeosearch: stopped; run the same command again to go on where it was", file=sys.stderr)
+        print(f"\ngeosearch: stopped; {_going_on(options)} to go on where it was", file=sys.stderr)
         return 143 if isinstance(request, Terminated) else 130
     except BrokenPipeError:
         return 0
     return 0
+
+
+def _going_on(options: argparse.Namespace) -> str:
+    """Not every command may simply be run again."""
+    if getattr(options, "force_new", False):
+        return "run it again without --force-new"
+    if options.command == "resume" and options.evaluations:
+        return f"run 'geosearch resume {options.study}', without --evaluations,"
+    return "run the same command again"
 
 
 def _out_of_memory(error: Exception) -> bool:

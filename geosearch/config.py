@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -44,7 +44,7 @@ def parse_study(data: Mapping[str, Any], where: str = "study") -> StudyFile:
 
 
 def expand(text: str) -> str:
-    """Expand `${VAR}` and a leading `~`.
+    """Expand `${VAR}` and a leading `~`, behind a prefix such as "npz:" or "sqlite:///" too.
 
     Raises:
         InvalidOption: a variable that is not set.
@@ -54,7 +54,8 @@ def expand(text: str) -> str:
             raise InvalidOption(
                 f"'{masked(text)}' needs the environment variable {variable}, which is not set; export it"
             )
-    return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text)
+    text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text)
+    return re.sub(r"^((?:[a-z]+:(?:///)?)?)~(?=/|$)", lambda match: match[1] + str(Path.home()), text)
 
 
 def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,12 +113,15 @@ def _explain(entry: Any) -> str:
 
 
 def _nearest(location: tuple[Any, ...]) -> str:
-    known = list(StudyFile.model_fields)
-    if len(location) == 2:
-        known = list(StudyFile.model_fields[location[0]].annotation.model_fields)  # type: ignore[union-attr]
+    model: Any = StudyFile
+    for part in (part for part in location[:-1] if not isinstance(part, int)):
+        annotation = model.model_fields[part].annotation
+        model = next((one for one in (annotation, *get_args(annotation)) if hasattr(one, "model_fields")), model)
+    known = list(model.model_fields)
     close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     if close:
-        return f"; did you mean '{'.'.join([*map(str, location[:-1]), close[0]])}'?"
+        place = [str(part) for part in location[:-1] if not isinstance(part, int)]
+        return f"; did you mean '{'.'.join([*place, close[0]])}'?"
     return f"; known are {', '.join(known)}"
 
 

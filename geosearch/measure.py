@@ -98,6 +98,10 @@ def _halves(one: LabelledSet, samples: int, seed: int) -> tuple[LabelledSet, Lab
     drawn = one.sample(min(2 * samples, len(one)), seeds.stream(seed, "halves", one.name))
     half = len(drawn) // 2
     if half < len(one.classes):
-        raise InvalidData(f"set '{one.name}' has {len(one)} images, too few to be measured against itself")
+        least = len(one.classes)
+        raise InvalidData(
+            f"set '{one.name}' is measured against itself in two halves, here of {half} images, fewer than its {least} "
+            "classes; " + (f"give --samples {least} or more" if samples < least else f"it has {len(one)} images in all")
+        )
     order = drawn.labels.argsort(kind="stable")  # every second image of each class
     return drawn.take(order[0::2][:half]), drawn.take(order[1::2][:half])

@@ -11,6 +11,7 @@ from typing import Any
 
 from geosearch.address import put_aside, resolve
 from geosearch.assemble import baselines_of, confirmer_of, search_of
+from geosearch.atomic import aside
 from geosearch.cache import Cache
 from geosearch.engine import one_thread
 from geosearch.errors import InvalidOption
@@ -33,7 +34,7 @@ from geosearch.study_file import StudyFile
 from geosearch.synthesize.export import ImageFolderWriter, Writer
 from geosearch.together import Helpers, at_work, joined, search_among
 from geosearch.versions import versions
-from geosearch.writing import write_trial
+from geosearch.writing import is_written, write_trial
 
 
 class Study:
@@ -114,10 +115,12 @@ class Study:
 
     @property
     def confirmation(self) -> Confirmation | None:
-        """What the test part said of the best trial; None before the end of a run."""
+        """What the test part said of the best trial; None before the end of a run, or if the best was another then."""
         kept = self.store.recall("confirmation")
+        if not kept or self.store.recall("confirmed", {}).get("trial") != self.best.number:
+            return None
         with readable(self.store.url):
-            return Confirmation.from_json(kept) if kept else None
+            return Confirmation.from_json(kept)
 
     def run(self, *, evaluations: int | None = None, workers: int = 0) -> Confirmation:
         """Search until the budget is spent, then confirm; goes on where an earlier run stopped.
@@ -127,8 +130,9 @@ class Study:
             workers: processes on this machine that evaluate; without any, this one does. Changes no number.
         """
         if evaluations is not None and evaluations > self.file.search.evaluations:
-            self.store.remember("evaluations", evaluations)
             self.file = self.file.with_search(evaluations=evaluations)
+        if self.file.search.evaluations > self.store.recall("settings")["search"]["evaluations"]:
+            self.store.remember("evaluations", self.file.search.evaluations)  # for who opens the study by its name
         with at_work(self.store, workers) as crew, explained(self.store.url):
             self._require_budget()
             self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
@@ -179,9 +183,11 @@ class Study:
         return write_trial(self, facts, Path(out), size=size, condense=condense, writer=writer)
 
     def export_best(self) -> Path:
-        """Write the best mixture to studies/<name>/, once; returns the folder."""
+        """Write the best mixture to studies/<name>/, once; a folder there that holds another one is put aside."""
         trial, size = self.best, self.file.confirm.export
         out = Path("studies") / self.name / f"trial-{trial.number}-{size}-images"
+        if out.exists() and not is_written(self, trial, out):
+            aside(out)
         if not out.exists():
             self.synthesize(out, size=size)
         return out
@@ -204,7 +210,7 @@ class Study:
     def facts(self) -> StudyFacts:
         """What a report is drawn from."""
         prepared = self.prepared
-        settings = {**self.file.fingerprint, "search.evaluations": self.file.search.evaluations}
+        settings = {**self.store.fingerprint, "search.evaluations": self.file.search.evaluations}
         return collect(
             name=self.name,
             store=self.store,

@@ -25,7 +25,6 @@ JUDGED = {
 
 def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
     """The facts of one export; the verdict is on it only if this very trial was confirmed."""
-    confirmed = study.store.recall("confirmed", {}).get("trial") == trial.number and study.confirmation
     return CardFacts(
         study=study.name,
         target=study.prepared.target.name,
@@ -44,7 +43,7 @@ def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, wr
         held_out_otdd=trial.held_out_otdd,
         top1_error=trial.top1_error,
         judged=JUDGED[study.file.search.objective],
-        verdict=confirmed.verdict() if confirmed else None,
+        verdict=verdict_on(study, trial),
         mixture_key=synthesis.mixture.key,
         seeds=(
             ("study", study.file.study.seed),
@@ -57,11 +56,18 @@ def card_of(study: Study, trial: TrialFacts, synthesis: Synthesis, size: int, wr
     )
 
 
+def verdict_on(study: Study, trial: TrialFacts) -> str | None:
+    """The confirmation's sentence if it is about this trial."""
+    confirmation = study.confirmation
+    return confirmation.verdict() if confirmation and study.best.number == trial.number else None
+
+
 def of_condensed(facts: CardFacts, per_class: int, count: int) -> CardFacts:
     """The card of `count` images that were learned from what these facts describe."""
     return replace(
         facts,
-        how=f"{count:,} images, {per_class} for each class, learned from {facts.how}; learned by distribution matching",
+        how=f"{count:,} images, at most {per_class} for each class, learned from {facts.how}, by distribution matching",
         size=count,
+        learned=True,
         command=f"{facts.command} --condense {per_class}",
     )

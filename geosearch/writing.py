@@ -6,17 +6,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geosearch import seeds
+from geosearch.domain.card_mark import CARD
 from geosearch.engine import one_thread
 from geosearch.evaluate.condensation import Condensation
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.synthesis import Synthesis
-from geosearch.provenance import card_of, of_condensed
+from geosearch.provenance import card_of, of_condensed, verdict_on
 from geosearch.search.store import TrialFacts
-from geosearch.synthesize.card import card
+from geosearch.synthesize.card import card, card_mentions
 from geosearch.synthesize.export import Streamable, Writer, write_mixture
 
 if TYPE_CHECKING:
     from geosearch.pipeline import Study
+
+
+def is_written(study: Study, trial: TrialFacts, folder: Path) -> bool:
+    """Whether the card in `folder` tells of the trial's mixture, and of the verdict on it if there is one."""
+    try:
+        text = (folder / CARD).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return card_mentions(text, Mixture(study.prepared.anchors, trial.point).key, verdict_on(study, trial))
 
 
 def write_trial(study: Study, trial: TrialFacts, out: Path, *, size: int, condense: int | None, writer: Writer) -> Path:

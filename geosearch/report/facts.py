@@ -79,6 +79,9 @@ def collect(
     """Gather a study's facts: what its database holds, and pictures from its anchors."""
     trials = store.trials()
     best = best_of(trials) if any(trial.state == "complete" for trial in trials) else None
+    explained = store.recall("left out", {})
+    if best is None or explained.get("trial") != best.number:
+        explained = {}
     return StudyFacts(
         name=name,
         target=target.name,
@@ -96,7 +99,7 @@ def collect(
         best=best.number if best else None,
         trust=trust_in(PROXY, trials) if any(trial.held_out_otdd is not None for trial in trials) else None,
         confirmation=confirmation,
-        left_out=tuple(LeftOut(**entry) for entry in store.recall("left out", {}).get("sources", ())),
+        left_out=tuple(LeftOut(**entry) for entry in explained.get("sources", ())),
         stages=tuple(store.recall("stages", {}).items()),
         walk=walk(anchors, best.point if best else None),
         curves=tuple((source.name, source.map.curves) for source in anchors.sources if source.map.curves),

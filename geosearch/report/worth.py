@@ -20,7 +20,8 @@ def worth(facts: StudyFacts) -> Picture:
     )
     rows = facts.left_out
     if not rows:
-        return Picture("worth", title, read, None, "a best mixture of two sources or more")
+        waits = "a run with confirm.explain whose best mixture has two sources or more"
+        return Picture("worth", title, read, None, waits)
     figure = style.canvas(0.75 + 0.4 * len(rows))
     axes = figure.add_subplot()
     for place, row in enumerate(rows):

@@ -147,6 +147,11 @@ def roster(study: optuna.Study) -> list[FrozenTrial]:
     return own.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
+def busy(study: optuna.Study) -> bool:
+    """Whether anybody on the study's list may still be at work."""
+    return any(not gone(card.user_attrs.get("at", {})) for card in roster(study))
+
+
 def whereabouts() -> dict[str, Any]:
     """Machine, process and, where /proc tells them, what makes a process number unmistakable."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "space": _space(), "started": _started(os.getpid())}

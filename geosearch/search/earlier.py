@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,12 +88,15 @@ class Experience:
 
     @cached_property
     def surrogates(self) -> dict[str, Surrogate]:
-        """Study -> its process, for each study with evaluations enough."""
-        return {
-            one.study: Surrogate.fit(*self.hull.features(one.points), np.array(one.errors))
-            for one in self.studies
-            if len(one.errors) >= FEWEST
-        }
+        """Study -> its process, for each study with evaluations enough; the second of one name is NAME (2)."""
+        names: Counter[str] = Counter()
+        found = {}
+        for one in self.studies:
+            names[one.study] += 1
+            name = one.study if names[one.study] == 1 else f"{one.study} ({names[one.study]})"
+            if len(one.errors) >= FEWEST:
+                found[name] = Surrogate.fit(*self.hull.features(one.points), np.array(one.errors))
+        return found
 
     def likeness(self, points: Sequence[Weights], errors: np.ndarray) -> dict[str, float]:
         """Study -> Kendall's tau of its expectation with the errors (n,) found for n mixtures; 0 if there is none."""

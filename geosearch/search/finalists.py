@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from geosearch.errors import GeosearchError
 from geosearch.evaluate.ledger import Evaluation
 from geosearch.progress import Progress
 from geosearch.search.objective import Objective
@@ -36,6 +37,9 @@ def promote(
         steps: of the long recipe.
         jobs: processes; changes no number.
         progress: who is told.
+
+    Raises:
+        GeosearchError: every one of the trainings failed; the race is then still to be run.
     """
     trials = [trial for trial, _ in ranked]
     asked = {"ranked": [trial.number for trial in trials], "first": first, "repeats": repeats}
@@ -46,15 +50,22 @@ def promote(
     if kept["over"]:
         return
     seconds = [0.0] * len(trials)
+    failures: list[str] = []
 
     def run(calls: Sequence[tuple[int, int]]) -> list[float | None]:
         results = objective.many([(trials[i].point, steps, repeat) for i, repeat in calls], jobs=jobs)
         for (i, _), result in zip(calls, results, strict=True):
             seconds[i] += result.wall_seconds if isinstance(result, Evaluation) else 0.0
+        failures.extend(str(result) for result in results if not isinstance(result, Evaluation))
         progress.event("race", running=sorted({trials[i].number for i, _ in calls}))
         return [result.squared_error if isinstance(result, Evaluation) else None for result in results]
 
     standings = race(run, [expected for _, expected in ranked], kept["start"], repeats)
+    if failures and not any(standing.runs for standing in standings):
+        raise GeosearchError(
+            f"all long trainings of the finalists failed, the last with: {failures[-1]}; "
+            "nothing is lost: mend the cause and run the same command again"
+        )
     store.note(
         {
             trial.number: {

@@ -40,7 +40,7 @@ from geosearch.search.sampler import Given, sampler_for
 from geosearch.search.store import StudyStore, TrialFacts, place_of
 from geosearch.search.surrogate import FEWEST
 
-PATIENCE = 6  # proposals of a round that may be stopped early before one is drawn at random and let through
+PATIENCE = 4  # proposals beyond a round's own that may be stopped early before one is drawn at random and let through
 FAILURES = 3  # failed trainings in a row that end a search
 
 
@@ -152,7 +152,7 @@ class Search:
                 before = abandoned.get((number, index))
                 trial, point = self._ask(number, index, before.params if before else None)
                 given = trial.user_attrs["proposal"]["role"] != SEARCHED
-                certainly = given or index >= PATIENCE or (before is not None and before.admitted)
+                certainly = given or self._impatient(index) or (before is not None and before.admitted)
                 if gate.admits(trial, point, trials=trials, beside=beside, certainly=certainly):
                     asked.append((trial, point))
                     beside.append(point)
@@ -169,7 +169,7 @@ class Search:
             near = neighbour(twin, seeds.stream(self.options.seed, "neighbour", number, index))
             params = self.store.space.params_of(near)
         seed = seeds.integer(self.options.seed, "sampler", number, index)
-        name = self.options.sampler if index < PATIENCE else "random"
+        name = "random" if self._impatient(index) else self.options.sampler
         study = self.store.study
         study.sampler = Given(params) if params else sampler_for(name, seed, self._prior)
         trial = study.ask()
@@ -180,6 +180,10 @@ class Search:
         facts = {"round": number, "index": index, "role": role, "closed_form": distance, "closed_seconds": cost}
         trial.set_user_attr("proposal", facts)  # one attribute, one transaction
         return trial, point
+
+    def _impatient(self, index: int) -> bool:
+        """Whether so many proposals of a round were stopped that the one at this place is to be let through."""
+        return index >= self.options.batch + PATIENCE
 
     @cached_property
     def _prior(self) -> Prior:
@@ -243,7 +247,9 @@ class Search:
         """Evaluated trials with the errors expected of them, the least first.
 
         What a surrogate of all evaluations expects of each is less a matter of luck than what was observed of it.
+        Trials of one mixture, e.g. baselines that fall together, are one: the first.
         """
+        trials = list({trial.point: trial for trial in reversed(trials)}.values())[::-1]
         errors = np.array([trial.error for trial in trials], dtype=float)
         if len(trials) >= FEWEST:
             errors = self._prior.expected([trial.point for trial in trials], errors)

@@ -113,12 +113,18 @@ class StudyStore:
                 store.remember("geosearch", {"format": FORMAT, "fingerprint": dict(fingerprint)})
             else:
                 _check_format(kept, masked(url))
-                _check_fingerprint(kept["fingerprint"], fingerprint, masked(url))
+                _check_fingerprint(kept["fingerprint"], fingerprint, masked(url), begun=bool(study.trials))
         return store
 
     @property
     def name(self) -> str:
         return self.study.study_name
+
+    @property
+    def fingerprint(self) -> Mapping[str, Any]:
+        """Every setting that the numbers depend on, flat, as the study was begun with them."""
+        kept: Mapping[str, Any] = self.recall("geosearch")["fingerprint"]
+        return kept
 
     def trials(self) -> tuple[TrialFacts, ...]:
         """All trials that ended, reaped ones left out, in the order of their proposals.
@@ -243,14 +249,15 @@ def _check_format(kept: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where: str) -> None:
+def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where: str, *, begun: bool) -> None:
     """Refuse other settings. A key that either side does not know is as good as one that is empty: new keys of study
     files have an empty default, under which everything is as it was before them."""
     differing = [key for key in sorted({*kept, *asked}) if (kept.get(key) or None) != (asked.get(key) or None)]
     if differing:
         lines = "".join(f"\n  {key}: {kept.get(key)!r} in the study, {asked.get(key)!r} now" for key in differing)
+        why = "so its trials cannot be compared with new ones" if begun else "though it has no trial yet"
         raise StudyMismatch(
-            f"{where} was made with other settings, so its trials cannot be compared with new ones:{lines}\n"
+            f"{where} was made with other settings, {why}:{lines}\n"
             "set them back, give the study another name, or start anew with --force-new (the old file is kept aside)"
         )
 

@@ -161,7 +161,7 @@ def variant(
         finalists: the race's mixtures, the best first.
     """
     if name == "taught":
-        others = [Mixture(anchors, one) for one in finalists if one != weights]
+        others = [Mixture(anchors, one) for one in dict.fromkeys(finalists) if one != weights]
         return Taught(Mixture(anchors, weights), others[: TEACHERS - 1])
     if name == "curated":
         return Plain(curated(anchors, weights, shots))

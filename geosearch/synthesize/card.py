@@ -47,6 +47,7 @@ class CardFacts:
     versions: tuple[tuple[str, str], ...]  # (package, version)
     files: str  # what lies where: the writer's `layout`
     command: str  # rebuilds the data set
+    learned: bool = False  # condensed from the mixture, not drawn from it
 
 
 def card(facts: CardFacts) -> str:
@@ -102,14 +103,26 @@ def card(facts: CardFacts) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def card_mentions(text: str, mixture_key: str, verdict: str | None) -> bool:
+    """Whether a card's text is that of this mixture and this verdict."""
+    return f"Mixture `{_text(mixture_key)}`" in text and (verdict is None or _text(verdict) in text)
+
+
 def _opening(facts: CardFacts, used: int) -> str:
     h, w, ch = facts.image_shape
     return (
         f"{facts.size:,} images of {h} × {w} × {ch}, soft labels over {facts.class_count} classes, "
         f"synthesized by geosearch from {used} labelled source{'s' * (used != 1)}: {_text(facts.origin)} of "
-        f"study “{_text(facts.study)}”. The images are mixtures of source images; the target's own images only "
-        "decided which ones meet, none of them is copied."
+        f"study “{_text(facts.study)}”. {_made(facts)}; none of the target's own images is copied."
     )
+
+
+def _made(facts: CardFacts) -> str:
+    if facts.learned:
+        return "The images were learned: training on few of them is to do what training on many mixtures does"
+    if facts.pairing == "random":
+        return "The images are mixtures of source images that met at random"
+    return "The images are mixtures of source images; which ones meet was decided by the target's images"
 
 
 def concentration_meaning(concentration: float) -> str:
