@@ -133,3 +133,25 @@ def test_weights_are_a_file_or_a_name_of_torchvisions(tmp_path, monkeypatch):
     assert by_file.weights_path == f"{tmp_path}/r18.pth"
     by_name = embedding_of(tiny_file(tmp_path, transport_embedding="backbone", transport_weights="IMAGENET1K_V1"))
     assert (by_name.weights, by_name.weights_path) == ("IMAGENET1K_V1", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("~/sets", "{home}/sets"),
+        ("npz:~/a.npz", "npz:{home}/a.npz"),
+        ("sqlite:///~/a.db", "sqlite:///{home}/a.db"),
+        ("journal:~/a.journal", "journal:{home}/a.journal"),
+        ("npz:a~/b.npz", "npz:a~/b.npz"),
+        ("~somebody/a", "~somebody/a"),
+    ],
+)
+def test_the_home_folder_is_found_behind_a_prefix_too(text, meant):
+    assert expand(text) == meant.format(home=Path.home())
+
+
+def test_a_misspelt_key_of_a_group_is_told_with_what_is_close(tmp_path):
+    study = tiny(tmp_path)
+    study["limits"] = {"groups": [{"sources": study["domain"]["sources"], "capp": 0.5}]}
+    with pytest.raises(InvalidOption, match=r"did you mean 'limits.groups.cap'"):
+        parse_study(study)

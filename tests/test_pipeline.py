@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from contextlib import closing
+
 import numpy as np
 import pytest
 from generators.studies import tiny_file
@@ -20,6 +24,7 @@ from geosearch.progress import Sentences
 from geosearch.search.variants import NAMES
 from geosearch.study_file import StudyFile
 from geosearch.synthesize.export import NpzWriter
+from geosearch.together import joined
 
 
 def opened(folder, file: StudyFile, **options) -> Study:
@@ -208,6 +213,76 @@ def test_changed_settings_are_refused_and_force_new_keeps_the_old_file(tmp_path)
         opened(tmp_path, changed)
     opened(tmp_path, changed, force_new=True)
     assert sorted(path.name for path in tmp_path.glob("*.db")) == ["tiny.db", "tiny.old-1.db"]
+
+
+def test_a_study_that_somebody_works_at_is_not_put_aside(tmp_path, monkeypatch):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    with alone(study.store.url), pytest.raises(StorageError, match="another process is searching"):
+        opened(tmp_path, study.file, force_new=True)
+    with joined(study.store), pytest.raises(StorageError, match="other processes are at work"):
+        opened(tmp_path, study.file, force_new=True)
+    assert [path.name for path in tmp_path.glob("*.db")] == ["tiny.db"]
+
+
+def test_what_is_put_aside_is_whole(tmp_path):
+    """Half a transaction of a killed process is undone first, with the journal that the file was left with."""
+    study = opened(tmp_path, tiny_file(tmp_path))
+    path = tmp_path / "tiny.db"
+    before = path.read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")  # spills into the file before the commit
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE half (text TEXT)")
+        connection.executemany("INSERT INTO half VALUES (?)", [("x" * 1000,)] * 200)
+        for file in (path, tmp_path / "tiny.db-journal"):
+            shutil.copy(file, tmp_path / f"killed-{file.name}")
+        connection.execute("ROLLBACK")
+    for name in ("tiny.db", "tiny.db-journal"):
+        (tmp_path / f"killed-{name}").replace(tmp_path / name)
+    assert path.read_bytes() != before
+    opened(tmp_path, study.file, force_new=True)
+    with closing(sqlite3.connect(tmp_path / "tiny.old-1.db")) as connection:
+        assert not connection.execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall()
+
+
+def test_an_export_of_another_mixture_is_put_aside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    out = study.export_best()
+    card = (out / "CARD.md").read_text()
+    assert study.confirmation.verdict() in card
+    assert study.export_best() == out
+    assert len(list(out.parent.iterdir())) == 1
+    other = opened(tmp_path, tiny_file(tmp_path, confirm_seeds=3))
+    other.run()
+    assert other.export_best() == out
+    assert other.confirmation.verdict() in (out / "CARD.md").read_text()
+    assert (out.parent / f"{out.name}.old-1" / "CARD.md").read_text() == card
+
+
+def test_what_was_confirmed_of_another_trial_is_not_said_of_the_best(finished, monkeypatch):
+    _, study = finished
+    other = next(trial for trial in study.trials if trial.state == "complete" and trial.point != study.best.point)
+    assert study.confirmation is not None
+    monkeypatch.setattr("geosearch.pipeline.best_of", lambda trials: other)
+    assert study.confirmation is None
+    assert study.status()["verdict"] is None
+
+
+def test_a_budget_raised_in_the_study_file_is_known_by_the_studys_name(tmp_path):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    opened(tmp_path, tiny_file(tmp_path, search_evaluations=11)).run()
+    again = Study.open(str(tmp_path / "tiny.db"), cache=study.cache)
+    assert again.file.search.evaluations == 11
+
+
+def test_a_name_that_is_not_that_of_the_database_is_refused(tmp_path):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    with pytest.raises(InvalidOption, match="holds the study 'tiny', not 'other'"):
+        Study.open("other", storage=study.store.url)
+    assert Study.open("tiny", storage=study.store.url).name == "tiny"
 
 
 def test_too_small_a_budget_is_refused_before_anything_is_trained(tmp_path):

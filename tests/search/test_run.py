@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from generators.searches import FakeObjective, FakeProxy
 from optuna.trial import TrialState
 
-from geosearch.errors import GeosearchError
+from geosearch.errors import GeosearchError, TrainingFailed
+from geosearch.geodesic.simplex import Weights
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.rungs import CLOSED, PROXY, rungs_of
+from geosearch.search.sampler import sampler_for
 
 
 def essence(search):
@@ -183,6 +186,47 @@ def test_the_best_few_go_on_to_the_long_recipe(search_in, tmp_path):
     assert [t.long_error is not None for t in ranked[:4]] == [True, True, True, False]
     assert best.number == min(ranked[:3], key=lambda t: t.long_error).number
     assert [steps for _, steps in objective.asked].count(50) == 3 * 2
+
+
+def test_trials_of_one_mixture_take_one_place_in_the_race(search_in, tmp_path):
+    """A projection that is a single source makes four baselines one mixture."""
+    single = Weights.single(0, 3)
+    roles = {"single: a": single, "hull projection": single, "mixup": single, "uniform": Weights.uniform(3)}
+    search = replace(search_in(tmp_path / "study.db", finalists=3, sampler="random"), baselines=roles)
+    search.run()
+    raced = [trial.point for trial in search.store.trials() if trial.long_runs]
+    assert len(raced) >= 3
+    assert len(set(raced)) == len(raced)
+
+
+def test_a_race_without_a_single_run_is_run_again(search_in, tmp_path):
+    path = tmp_path / "study.db"
+
+    class Broken(FakeObjective):
+        def many(self, calls, *, jobs=1):
+            long = any(steps for _, steps, _ in calls)
+            return [TrainingFailed("disk full")] * len(calls) if long else super().many(calls, jobs=jobs)
+
+    with pytest.raises(GeosearchError, match=r"all long trainings of the finalists failed.*disk full"):
+        search_in(path, Broken()).run()
+    whole = search_in(tmp_path / "whole.db")
+    whole.run()
+    mended = search_in(path)
+    mended.run()
+    assert [t.long_error for t in mended.store.trials()] == [t.long_error for t in whole.store.trials()]
+
+
+@pytest.mark.parametrize("batch", [2, 12])
+def test_rounds_of_any_size_are_proposed_by_the_sampler(search_in, tmp_path, monkeypatch, batch):
+    asked = []
+
+    def sampler(name, seed, prior):
+        asked.append(name)
+        return sampler_for(name, seed, prior)
+
+    monkeypatch.setattr("geosearch.search.run.sampler_for", sampler)
+    search_in(tmp_path / "study.db", batch=batch, evaluations=24, prune=False).run()
+    assert set(asked) == {"tpe"}
 
 
 def test_three_failures_in_a_row_end_the_search_with_the_reason(search_in, tmp_path):
