@@ -106,9 +106,10 @@ def check(path: str | Path) -> Estimate:
             f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
             "lower recipe.width, recipe.batch or domain.size"
         ) from error
-    rows = len(shelf.sources) + BASELINES + 2
+    rows = len(shelf.sources) + BASELINES + 2 + len({*file.confirm.variants} - {"taught"})
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
+    steps += len(shelf.sources) * recipe.long_steps * file.confirm.explain
     if refinement := refinement_of(file):  # two mixtures, and for a committee every single source
         steps += (2 + len(shelf.sources) * (refinement.members > 1)) * refinement.recipe.steps
     if recipe.adaptation == "self-train":  # a teacher's head, and the student

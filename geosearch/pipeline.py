@@ -226,7 +226,7 @@ class Study:
     def prepared(self) -> Prepared:
         """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time."""
         with one_thread():
-            prepared = prepare(self.file, self.space, self.cache, self._stage)
+            prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self.store.recognise)
         self.store.remember("sources", [source.name for source in prepared.anchors.sources])
         return prepared
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +39,14 @@ class Prepared:
         return self.target.with_surplus(self.train, count)
 
 
-def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> Prepared:
+def prepare(
+    file: StudyFile,
+    space: MixingSpace,
+    cache: Cache,
+    stage: Stage,
+    *,
+    loaded: Callable[[Mapping[str, str]], None] = lambda contents: None,
+) -> Prepared:
     """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time.
 
     Args:
@@ -47,10 +54,12 @@ def prepare(file: StudyFile, space: MixingSpace, cache: Cache, stage: Stage) -> 
         space: where images are mixed.
         cache: where encoders and anchors are kept.
         stage: a context that is told the name of each stage while it runs.
+        loaded: is told what was loaded (`Shelf.contents`) before anything slow begins, and may raise.
     """
     domain, seed = file.domain, file.study.seed
     with stage("load"):
         shelf = load_shelf(**domain.shelf, labelling=labelling_of(file), cache=cache, seed=seed)
+        loaded(shelf.contents)
     with stage("embedding"):
         encoder = embedding_of(file).fit(shelf.sources, seed=seed, cache=cache)
         parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)

@@ -278,6 +278,20 @@ def test_a_budget_raised_in_the_study_file_is_known_by_the_studys_name(tmp_path)
     assert again.file.search.evaluations == 11
 
 
+@pytest.mark.parametrize("changed", ["target", "near"])
+def test_a_study_does_not_go_on_with_other_data(tmp_path, changed):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    file = study.file.with_search(evaluations=12)
+    with np.load(tmp_path / f"{changed}.npz") as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    np.savez(tmp_path / f"{changed}.npz", images=255 - images, labels=labels)
+    with pytest.raises(StudyMismatch, match=rf"{changed}\.npz: the data are not those"):
+        opened(tmp_path, file).run()
+    np.savez(tmp_path / f"{changed}.npz", images=images, labels=labels)
+    opened(tmp_path, file).run()
+
+
 def test_a_name_that_is_not_that_of_the_database_is_refused(tmp_path):
     study = opened(tmp_path, tiny_file(tmp_path))
     with pytest.raises(InvalidOption, match="holds the study 'tiny', not 'other'"):

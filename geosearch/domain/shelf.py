@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,11 +20,16 @@ _AnySet = LabelledSet | UnlabelledSet
 
 @dataclass(frozen=True)
 class Shelf:
-    """The target's train part, its own test part if it has one, and the sources, all of one shape."""
+    """The target's train part, its own test part if it has one, and the sources, all of one shape.
+
+    Attributes:
+        contents: what was loaded -> fingerprint, before anything was drawn or resized.
+    """
 
     train: LabelledSet
     test: LabelledSet | None
     sources: tuple[LabelledSet, ...]
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     def parts(self, *, shots: int, reference: int, held_out: int, test: int) -> dict[str, int]:
         """Sizes of the target's parts (arguments of `cut_target`): what is asked, or fair shares of what there is.
@@ -87,16 +92,19 @@ def load_shelf(
         "polarity": polarity,
     }
     own_test = load(target, part="test", **place) if has_test_part(target, root=root) else None
+    contents = {target: train.fingerprint, **({f"{target}, test part": own_test.fingerprint} if own_test else {})}
     loaded: list[_AnySet] = []
     for spec in sources:
         rng = seeds.stream(seed, "sample", spec)
         if has_labels(spec):
             source = load(spec, **place)
-            same = source.fingerprint == train.fingerprint
+            contents[spec] = source.fingerprint
+            same = contents[spec] == train.fingerprint
             loaded.append(harmonise(source.sample(samples, rng), **common))
         else:
             bare = load_unlabelled(spec, **place)
-            same = bare.fingerprint == UnlabelledSet.of(train).fingerprint
+            contents[spec] = bare.fingerprint
+            same = contents[spec] == UnlabelledSet.of(train).fingerprint
             loaded.append(harmonise(bare.sample(samples, rng), **common))
         if same:
             raise DomainMismatch(f"source '{spec}' is the target '{target}' itself; take it out of the sources")
@@ -104,6 +112,7 @@ def load_shelf(
         harmonise(train, **common),
         harmonise(own_test, **common, judged_by=train) if own_test else None,
         _labelled(_distinctly_named(loaded), labelling, seed, cache),
+        contents,
     )
 
 

@@ -182,6 +182,23 @@ class StudyStore:
             self.remember(key, known := find())
         return known
 
+    def recognise(self, contents: Mapping[str, str]) -> None:
+        """Refuse data that are not those that the study was begun with.
+
+        Args:
+            contents: what was loaded -> fingerprint.
+
+        Raises:
+            StudyMismatch: something is not what it was.
+        """
+        known = self.once("contents", lambda: dict(contents))
+        if changed := [name for name in known if contents.get(name) != known[name]]:
+            raise StudyMismatch(
+                f"{', '.join(changed)}: the data are not those that the study in {masked(self.url)} was begun with, so "
+                "its trials cannot be compared with new ones; put the old data back, or start anew with --force-new "
+                "(the old study is kept aside)"
+            )
+
     def add_seconds(self, stage: str, seconds: float) -> None:
         """Add to the time that a stage of the study has taken so far, over all its runs."""
         stages = self.recall("stages", {})
