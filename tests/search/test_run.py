@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 
 import pytest
-from generators.searches import FakeObjective, FakeProxy
+from generators.searches import GOAL, FakeObjective, FakeProxy
 from optuna.trial import TrialState
 
 from geosearch.errors import GeosearchError, TrainingFailed
@@ -189,9 +189,9 @@ def test_the_best_few_go_on_to_the_long_recipe(search_in, tmp_path):
 
 
 def test_trials_of_one_mixture_take_one_place_in_the_race(search_in, tmp_path):
-    """A projection that is a single source makes four baselines one mixture."""
-    single = Weights.single(0, 3)
-    roles = {"single: a": single, "hull projection": single, "mixup": single, "uniform": Weights.uniform(3)}
+    """As if the projection were a single source, which makes four baselines one mixture; here the best of all."""
+    best = Weights.of(GOAL, concentration=2.0)
+    roles = {"single: a": best, "hull projection": best, "mixup": best, "uniform": Weights.uniform(3)}
     search = replace(search_in(tmp_path / "study.db", finalists=3, sampler="random"), baselines=roles)
     search.run()
     raced = [trial.point for trial in search.store.trials() if trial.long_runs]
