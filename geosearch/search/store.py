@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import optuna
@@ -205,8 +205,10 @@ class StudyStore:
         self.remember("stages", {**stages, stage: stages.get(stage, 0.0) + seconds})
 
     def _facts(self, trial: FrozenTrial, notes: Mapping[str, Any]) -> TrialFacts:
-        point = self.space.weights_of(trial.params)
         proposal, result = trial.user_attrs["proposal"], trial.user_attrs.get("result", {})
+        point = self.space.weights_of(trial.params)
+        if "weights" in proposal:
+            point = replace(point, values=tuple(proposal["weights"]))
         return TrialFacts(
             number=trial.number,
             state={TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "failed"),

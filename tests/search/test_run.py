@@ -5,15 +5,22 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from generators.searches import GOAL, FakeObjective, FakeProxy
 from optuna.trial import TrialState
 
 from geosearch.errors import GeosearchError, TrainingFailed
+from geosearch.evaluate.ledger import Evaluation
+from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
+from geosearch.progress import Silent
 from geosearch.search.baselines import SEARCHED
+from geosearch.search.run import Search, SearchOptions
 from geosearch.search.rungs import CLOSED, PROXY, rungs_of
 from geosearch.search.sampler import sampler_for
+from geosearch.search.space import Space
+from geosearch.search.store import StudyStore
 
 
 def essence(search):
@@ -111,6 +118,19 @@ def test_baselines_come_first_and_the_budget_is_exact(search_in, tmp_path):
     assert [t.role for t in trials[:8]] == list(search.baselines)
     assert [t.point for t in trials[:8]] == list(search.baselines.values())
     assert all(t.role == SEARCHED for t in trials[8:])
+
+
+def test_a_baseline_is_the_mixture_of_its_name_among_many_sources(tmp_path):
+    m = 20
+    hull = Hull(np.eye(m) + 1.0, np.eye(m) + 1.0)
+    store = StudyStore.open(f"sqlite:///{tmp_path / 'study.db'}", "toy", {"study.seed": 0}, Space(m))
+    roles = {"projection": Weights.of([0.9, *[0.0] * (m - 2), 0.1]), "pooled": Weights.pooled(range(1, m + 1))}
+    objective, proxy = FakeObjective(), FakeProxy()
+    proxy.otdd = lambda weights: 10.0
+    objective.many = lambda calls, jobs=1: [Evaluation("key", 0.5, 0.5, 0.01) for _ in calls]
+    options = SearchOptions(evaluations=2, sampler="random", finalists=1)
+    Search(store, objective, hull, proxy, roles, options, Silent()).run()
+    assert {trial.role: trial.point for trial in store.trials()} == roles
 
 
 def test_running_again_spends_nothing_and_a_larger_budget_spends_the_difference(search_in, tmp_path):
