@@ -113,7 +113,9 @@ class StudyStore:
                 store.remember("geosearch", {"format": FORMAT, "fingerprint": dict(fingerprint)})
             else:
                 _check_format(kept, masked(url))
-                _check_fingerprint(kept["fingerprint"], fingerprint, masked(url), begun=bool(study.trials))
+                _check_fingerprint(
+                    kept["fingerprint"], fingerprint, masked(url), begun=bool(study.get_trials(deepcopy=False))
+                )
         return store
 
     @property
