@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import optuna
 from filelock import FileLock, Timeout
 
 from geosearch.atomic import aside
@@ -71,17 +70,11 @@ def put_aside(address: str) -> None:
         others = False
         with suppress(GeosearchError, sqlite3.Error), explained(address):  # a damaged file is put aside as it is
             check_file(address)  # SQLite finishes or undoes what a killed process had begun
-            others = _has_workers(address)
+            others = busy(storage_at(address))
         if others:
             raise StorageError(f"other processes are at work on {path}; stop them first, or wait for their end")
         with explained(address):
             aside(path)
-
-
-def _has_workers(address: str) -> bool:
-    storage = storage_at(address)
-    names = optuna.get_all_study_names(storage)
-    return any(busy(optuna.load_study(study_name=name, storage=storage)) for name in names)
 
 
 def shown(name: str, url: str) -> str:

@@ -267,14 +267,14 @@ def too_much_for_a_gpu() -> None:
 
 @pytest.mark.parametrize("allocate", [too_much_for_numpy, too_much_for_torch, too_much_for_a_gpu])
 def test_a_machine_that_runs_out_of_memory_before_the_first_trial_is_told_so(run, tmp_path, monkeypatch, allocate):
-    monkeypatch.setattr("geosearch.pipeline.prepare", lambda *_: allocate())
+    monkeypatch.setattr("geosearch.pipeline.prepare", lambda *_, **__: allocate())
     code, _, err = run("search", write_toml(tmp_path / "tiny.toml", tiny(tmp_path)))
     assert code == 2
     assert err.startswith("geosearch: the machine ran out of memory; lower domain.size")
 
 
 def test_an_error_of_our_own_is_not_taken_for_want_of_memory(run, tmp_path, monkeypatch):
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("geosearch.pipeline.prepare", fail)

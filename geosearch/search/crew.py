@@ -147,9 +147,10 @@ def roster(study: optuna.Study) -> list[FrozenTrial]:
     return own.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
-def busy(study: optuna.Study) -> bool:
-    """Whether anybody on the study's list may still be at work."""
-    return any(not gone(card.user_attrs.get("at", {})) for card in roster(study))
+def busy(storage: optuna.storages.BaseStorage) -> bool:
+    """Whether anybody on the lists of a database's studies may still be at work."""
+    studies = (optuna.load_study(study_name=name, storage=storage) for name in optuna.get_all_study_names(storage))
+    return any(not gone(card.user_attrs.get("at", {})) for study in studies for card in roster(study))
 
 
 def whereabouts() -> dict[str, Any]:
