@@ -1,13 +1,14 @@
 """Does searching for the data set pay, and against which baselines? Whole studies on real sets, several cuts of each.
 
     python benchmarks/contest.py [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5]
-                                 [--shots 5 2] [--rows ...]
+                                 [--shots 5 2] [--size 16] [--rows ...]
 
 One study for each target, seed and number of shots; a seed decides which shots, which reference, which weights of the
 networks. Each is the product's own search with its own confirmation, plus rows that no study has, the dearest of them
 on some targets and seeds only. Results: a line for each study in reports/data/contest.jsonl, for each further row in
 contest_rows.jsonl; the same command goes on where it stopped. Seconds of a row are those of all three ways to adapt,
-its search not included. Needs $GEOSEARCH_DATA.
+its search not included. `--size 28` has lines of its own, to tell how much the small images cost. Needs
+$GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from lines import Lines
-from mixtures import GREY, study_file
+from mixtures import GREY, SIZE, study_file
 
 from geosearch import seeds
 from geosearch.assemble import baselines_of, objective_of, search_of
@@ -87,22 +88,23 @@ class Rows:
         self.errors[row], self.seconds[row] = found
 
 
-def contest_file(target: str, seed: int, shots: int, *, quick: bool) -> StudyFile:
+def contest_file(target: str, seed: int, shots: int, size: int, *, quick: bool) -> StudyFile:
     """The study of one target, seed and number of shots: the defaults, but for image size and what makes it shorter."""
     return study_file(
         target,
         seed,
         "committee",
         shots,
+        size,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
         confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["taught"]},
     )
 
 
-def contest(target: str, seed: int, shots: int, folder: Path, quick: bool) -> dict[str, Any]:
+def contest(target: str, seed: int, shots: int, size: int, folder: Path, quick: bool) -> dict[str, Any]:
     """Run one study to its end and give all its rows."""
-    study, whole = studied(contest_file(target, seed, shots, quick=quick), folder)
+    study, whole = studied(contest_file(target, seed, shots, size, quick=quick), folder)
     confirmation, rows = study.confirmation, Rows()
     assert confirmation is not None
     for row in confirmation.rows:
@@ -126,9 +128,9 @@ def contest(target: str, seed: int, shots: int, folder: Path, quick: bool) -> di
     }
 
 
-def extra_row(target: str, seed: int, shots: int, row: str, folder: Path, quick: bool) -> dict[str, Any]:
+def extra_row(target: str, seed: int, shots: int, row: str, size: int, folder: Path, quick: bool) -> dict[str, Any]:
     """A row that no study has; the study is run first if it is not there."""
-    study, _ = studied(contest_file(target, seed, shots, quick=quick), folder)
+    study, _ = studied(contest_file(target, seed, shots, size, quick=quick), folder)
     confirmer, number = confirmer_of(study), seeds.integer(seed, "confirmation", 0)
     if row == NEURAL:
         errors, seconds = neural(study, folder, number)
@@ -246,6 +248,7 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", default=list(TARGETS))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS), help="a class")
+    parser.add_argument("--size", type=int, default=SIZE, help="of the images, in pixels")
     parser.add_argument("--quick", action="store_true", help="short recipes, few evaluations")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--studies", type=Path, default=Path("studies") / "transfer", help="where databases lie")
@@ -253,13 +256,14 @@ def main() -> None:
     options = parser.parse_args()
     kept = Lines((options.studies / "quick" if options.quick else FOLDER) / "contest.jsonl")
     folder = options.studies / "quick" if options.quick else options.studies
+    sized = {} if options.size == SIZE else {"size": options.size}
     asked = [
-        {"target": target, "seed": seed, "shots": shots, "edition": EDITION}
+        {"target": target, "seed": seed, "shots": shots, "edition": EDITION, **sized}
         for shots in options.shots
         for seed in range(options.seeds)
         for target in options.targets
     ]
-    rest = folder, options.quick
+    rest = options.size, folder, options.quick
     kept.fill(
         [(key, contest, (key["target"], key["seed"], key["shots"], *rest)) for key in asked],
         jobs=options.jobs,

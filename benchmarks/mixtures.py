@@ -144,18 +144,19 @@ def sources_of(target: str) -> tuple[str, ...]:
 
 
 def study_file(
-    target: str, seed: int, pseudo_labels: str = "nearest", shots: int = 5, **sections: dict[str, Any]
+    target: str, seed: int, pseudo_labels: str = "nearest", shots: int = 5, size: int = SIZE, **sections: dict[str, Any]
 ) -> StudyFile:
     """The study of one target among its `sources_of`; everything that is not said as by default."""
+    sized = "" if size == SIZE else f"{size}-px-"
     return parse_study(
         {
-            "study": {"name": f"transfer-{target}-{shots}-shots-{seed}", "seed": seed},
+            "study": {"name": f"transfer-{target}-{shots}-shots-{sized}{seed}", "seed": seed},
             "domain": {
                 "target": f"npz:{DATA / target}.npz",
                 "sources": [f"npz:{DATA / source}.npz" for source in sources_of(target)],
                 "channels": 3 if target in COLOUR else 1,
                 "margin": "match",
-                "size": SIZE,
+                "size": size,
                 "shots": shots,
                 "pseudo_labels": pseudo_labels,
             },

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from contest import BEST_TAUGHT, FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 from lines import Lines
+from mixtures import SIZE
 
 from geosearch.search.baselines import POOLED, PROJECTION
 from geosearch.search.variants import NAMES
@@ -180,12 +181,18 @@ def claims(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
     return found
 
 
-def read(folder: Path, shots: int) -> list[dict[str, Any]]:
-    """The lines of contest.jsonl with so many shots a class, the rows of contest_rows.jsonl among theirs.
+def read(folder: Path, shots: int, size: int = SIZE) -> list[dict[str, Any]]:
+    """The lines of contest.jsonl with so many shots a class and pixels, the rows of contest_rows.jsonl among theirs.
 
     If there are studies of several editions, those of the edition that most of them have, the last such edition.
     """
-    lines = [line for line in Lines(folder / "contest.jsonl").all() if line["asked"]["shots"] == shots]
+    lines = [
+        line
+        for line in Lines(folder / "contest.jsonl").all()
+        if line["asked"]["shots"] == shots and line["asked"].get("size", SIZE) == size
+    ]
+    if not lines:
+        return []
     editions = Counter(line["asked"]["edition"] for line in reversed(lines))
     lines = [line for line in lines if line["asked"]["edition"] == editions.most_common(1)[0][0]]
     for extra in Lines(folder / "contest_rows.jsonl").all():
