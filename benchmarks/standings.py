@@ -9,6 +9,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from contest import BEST_TAUGHT, FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 from lines import Lines
 from mixtures import SIZE
+from scipy.stats import ttest_1samp
 
 from geosearch.search.baselines import POOLED, PROJECTION
 from geosearch.search.variants import NAMES
@@ -55,6 +57,11 @@ class Standing:
     @property
     def half_width(self) -> float:
         return t_half_width(self.gaps)
+
+    @property
+    def chance(self) -> float:
+        """p of the paired t test."""
+        return 1.0 if not any(self.gaps) else float(ttest_1samp(self.gaps, 0.0).pvalue)
 
     @property
     def outcome(self) -> str:
@@ -181,6 +188,28 @@ def claims(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
     return found
 
 
+def overall(lines: Sequence[dict[str, Any]]) -> str:
+    """How many comparisons with single rows are won, lost, and stay so with Holm's correction for their number.
+
+    Rows that a search need not beat are left out, and rows that are made of others.
+    """
+    left_out = (*NOT_RIVALS, STRONGEST_PLAIN, WITHOUT, BEST_SINGLE, MEAN_SINGLE)
+    found = [
+        one
+        for adaptation in adaptations(lines)
+        for target in TARGETS
+        for one in standings(lines, target, adaptation)
+        if one.row not in (*left_out, searched(adaptation)) and len(one.gaps) > 1
+    ]
+    found.sort(key=lambda one: one.chance)
+    kept = takewhile(lambda ranked: ranked[1].chance <= 0.05 / (len(found) - ranked[0]), enumerate(found))
+    counted, sure = Counter(one.outcome for one in found), Counter(one.outcome for _, one in kept)
+    return (
+        f"of {len(found)} comparisons with other rows {counted['better']} better, {counted['tie']} tie, "
+        f"{counted['worse']} worse; with Holm's correction for so many {sure['better']} better, {sure['worse']} worse"
+    )
+
+
 def read(folder: Path, shots: int, size: int = SIZE) -> list[dict[str, Any]]:
     """The lines of contest.jsonl with so many shots a class and pixels, the rows of contest_rows.jsonl among theirs.
 
@@ -214,6 +243,8 @@ def main() -> None:
             print(f"\n### {shots} shots, {adaptation}\n")
             print("\n".join(summary(lines, adaptation)))
             print("\n" + "\n".join(claims(lines, adaptation) + losses(lines, adaptation)))
+        if lines:
+            print("\n" + overall(lines))
         for target in TARGETS if lines else ():
             first = adaptations(lines)[0]
             if found := standings(lines, target, first):

@@ -22,7 +22,7 @@ from contest import FOLDER, SHOTS, TARGETS
 from lines import Lines
 from mixtures import LONG
 from page import fill
-from standings import SELF_TRAINED, adaptations, claims, losses, read, searched, standings, summary, table
+from standings import SELF_TRAINED, adaptations, claims, losses, overall, read, searched, standings, summary, table
 
 PAGE = Path(__file__).parents[1] / "reports" / "transfer.md"
 PAPER = {"mnist": 93.7, "usps": 88.6, "fashion_mnist": 70.1, "kmnist": 52.6, "az_letters": 67.1, "mnist_m": 42.1}
@@ -57,7 +57,8 @@ def verdicts(shots: int) -> list[str]:
     lines = read(FOLDER, shots)
     if not lines:
         return []
-    return [f"- {one}" for name in adaptations(lines) for one in claims(lines, name) + losses(lines, name)]
+    found = [one for name in adaptations(lines) for one in claims(lines, name) + losses(lines, name)]
+    return [f"- {one}" for one in [*found, overall(lines)]]
 
 
 def published() -> list[str]:
