@@ -26,24 +26,26 @@ class Lines:
     def fill(self, tasks: Iterable[tuple[Mapping[str, Any], Callable[..., Any], tuple[Any, ...]]], *, jobs: int) -> int:
         """Do the tasks (key, function, arguments) that have no line yet, side by side; returns how many that were.
 
-        A function returns the facts that join its key on the line, with the seconds that it ran. Lines are written as
-        they come.
+        A function returns the facts that join its key on the line, with the seconds that it ran and those of them that
+        it had a processor, which tell its cost on a busy machine. Lines are written as they come.
         """
         known = {_hashable(line["asked"]) for line in self.all()}
         missing = [task for task in tasks if _hashable(task[0]) not in known]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         outcomes = in_processes([(_timed, (_importable(function), *rest)) for _, function, rest in missing], jobs)
-        for number, ((asked, _, _), (facts, ran)) in enumerate(zip(missing, outcomes, strict=True), 1):
+        for number, ((asked, _, _), (facts, cost)) in enumerate(zip(missing, outcomes, strict=True), 1):
             with self.path.open("a") as file:
-                file.write(json.dumps({"asked": dict(asked), **facts, "ran_seconds": ran}) + "\n")
+                file.write(json.dumps({"asked": dict(asked), **facts, **cost}) + "\n")
             print(f"{self.path.stem}: {number} of {len(missing)}: {dict(asked)}", flush=True)
         return len(missing)
 
 
-def _timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
+def _timed(function: Callable[..., Any], *arguments: Any) -> tuple[Any, dict[str, float]]:
     """Runs in a worker process."""
-    start = time.perf_counter()
-    return function(*arguments), round(time.perf_counter() - start, 1)
+    start, own = time.perf_counter(), time.process_time()
+    facts = function(*arguments)
+    ran, worked = time.perf_counter() - start, time.process_time() - own
+    return facts, {"ran_seconds": round(ran, 1), "processor_seconds": round(worked, 1)}
 
 
 def _importable(function: Callable[..., Any]) -> Callable[..., Any]:
