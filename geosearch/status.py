@@ -124,14 +124,15 @@ def _failures(study: Study, most: int = 3) -> list[str]:
 def _table(confirmation: Confirmation) -> str:
     """The confirmation as aligned text: test error in %, mean and spread over seeds."""
     names = confirmation.adaptations
-    width = max(len(row.name) for row in confirmation.rows) + 2
+    width, count = max(len(row.name) for row in confirmation.rows) + 2, len(confirmation.seeds)
     head = "test error, %".ljust(width) + "".join(f"{name:>16}" for name in names)
     lines = [head]
     for row in confirmation.ranked():
-        cells = "".join(f"{100 * row.mean(name):>9.1f} ± {100 * row.spread(name):<4.1f}" for name in names)
-        lines.append(row.name.ljust(width) + cells)
-    count = len(confirmation.seeds)
-    lines.append(f"(mean ± standard deviation over {count} seeds, {confirmation.test_size} test images)")
+        spreads = [f" ± {100 * row.spread(name):<4.1f}" if count > 1 else " " * 7 for name in names]
+        cells = "".join(f"{100 * row.mean(name):>9.1f}{spread}" for name, spread in zip(names, spreads, strict=True))
+        lines.append((row.name.ljust(width) + cells).rstrip())
+    over = f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed, so no spread"
+    lines.append(f"({over}, {confirmation.test_size} test images)")
     return "\n".join(lines)
 
 

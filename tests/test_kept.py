@@ -19,22 +19,29 @@ from geosearch.evaluate.ledger import Ledger
 from geosearch.pipeline import Study
 from geosearch.sealed import read_sealed
 from geosearch.search.store import FORMAT, stored_settings
+from geosearch.status import status_text
 
-KEPT = Path(__file__).parent / "kept" / "format-1"
+KEPT = Path(__file__).parent / "kept"
 
 
 @pytest.fixture
 def kept(tmp_path):
-    return Path(shutil.copytree(KEPT, tmp_path / "kept"))
+    """The files of format 1, but for the database, which has a format 2 since."""
+    folder = Path(shutil.copytree(KEPT / "format-1", tmp_path / "kept"))
+    shutil.copy(KEPT / "format-2" / "study.db", folder)
+    return folder
 
 
 def test_a_kept_study_opens_with_its_trials_and_its_verdict(kept, cache):
     study = Study.open(str(kept / "study.db"), cache=cache)
-    assert [round(trial.error, 6) for trial in study.trials][:3] == [0.331411, 0.364318, 0.349782]
-    assert study.best.number == 0
+    assert [round(trial.error, 6) for trial in study.trials][:3] == [0.40855, 0.407032, 0.402719]
+    assert study.trials[2].weights == (0.444444444, 0.555555556)
+    assert study.best.number == 1
     assert study.source_names == ("near", "far")
     assert "no pretraining" in study.confirmation.verdict()
     assert study.status()["complete"] == 7
+    assert "(one seed, so no spread, 40 test images)" in status_text(study)
+    assert "nan" not in status_text(study)
 
 
 def test_a_kept_card_says_its_licence(kept):
@@ -50,6 +57,13 @@ def test_kept_entries_of_the_cache_are_read_not_computed(kept):
     assert all(np.isfinite(array).all() for array in arrays.values())
     (path,) = (kept / "ledger").glob("*.json")
     assert Ledger(path.parent).get(path.stem).squared_error == 0.3314108829494742
+
+
+def test_a_database_of_the_first_format_is_refused_with_what_to_do(tmp_path, cache):
+    """Its parameters are shares, today's what they leave over."""
+    shutil.copy(KEPT / "format-1" / "study.db", tmp_path)
+    with pytest.raises(StudyMismatch, match="the version that began it, or start anew with --force-new"):
+        Study.open(str(tmp_path / "study.db"), cache=cache)
 
 
 @pytest.mark.parametrize(("format", "said"), [(FORMAT + 1, "pip install --upgrade geosearch"), (0, "--force-new")])

@@ -104,11 +104,12 @@ class SimplexMap(Protocol):
 
 @dataclass(frozen=True)
 class Stick:
-    """Stick-breaking: coordinate i is the volume-preserving share of what the first i weights left over.
+    """Stick-breaking: coordinate i says how much the first i + 1 weights leave of what the first i left.
 
-    One-to-one inside the simplex, and uniform on the cube gives uniform on the simplex:
-    1 - share_i = (1 - u_i)^(1 / (m - 1 - i)), since the shares of Dirichlet(1, ..., 1) are
-    Beta(1, m - 1 - i). Source: Betancourt 2012 (the stick), Devroye 1986, ch. XI.4 (its law).
+    One-to-one inside the simplex, and uniform on the cube gives uniform on the simplex: they leave
+    u_i^(1 / (m - 1 - i)) of it, since the shares of Dirichlet(1, ..., 1) are Beta(1, m - 1 - i). It is what is left
+    that is raised to a power, not the share: among many sources a share near one would be a coordinate too near
+    one for a float. Source: Betancourt 2012 (the stick), Devroye 1986, ch. XI.4 (its law).
     """
 
     def dimensions(self, m: int) -> int:
@@ -117,7 +118,7 @@ class Stick:
     def to_simplex(self, cube: np.ndarray) -> np.ndarray:
         cube = np.asarray(cube, dtype=float)
         powers = 1 / np.arange(cube.shape[-1], 0, -1)
-        left = np.cumprod((1 - cube) ** powers, axis=-1)  # (..., m-1): what is left after each break
+        left = np.cumprod(cube**powers, axis=-1)  # (..., m-1): what is left after each break
         edges = np.concatenate([np.ones((*cube.shape[:-1], 1)), left, np.zeros((*cube.shape[:-1], 1))], axis=-1)
         return edges[..., :-1] - edges[..., 1:]
 
@@ -126,7 +127,7 @@ class Stick:
         tails = np.cumsum(weights[..., ::-1], axis=-1)[..., ::-1]  # (..., m): weight from i onwards
         rest = np.divide(tails[..., 1:], tails[..., :-1], out=np.ones_like(tails[..., 1:]), where=tails[..., :-1] > 0)
         powers = np.arange(weights.shape[-1] - 1, 0, -1)
-        return 1 - np.clip(rest, 0, 1) ** powers
+        return np.asarray(np.clip(rest, 0, 1) ** powers)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Space:
 
     @property
     def coordinates(self) -> tuple[str, ...]:
-        return tuple(f"share_{i}" for i in range(self.simplex.dimensions(self.m)))
+        return tuple(f"left_{i}" for i in range(self.simplex.dimensions(self.m)))
 
     def suggest(self, trial: optuna.Trial) -> Weights:
         """Ask the trial's sampler for every coordinate."""
@@ -76,5 +76,8 @@ class Space:
 @lru_cache(maxsize=4096)
 def _weights(space: Space, cube: tuple[float, ...], spread: float, pairing: str) -> Weights:
     """Kept, since a study decodes its trials again for every proposal."""
-    values = space.allowed(space.simplex.to_simplex(np.array(cube)))
-    return Weights.of(values, concentration_of(spread), pairing)
+    values = space.simplex.to_simplex(np.array(cube))
+    weights = Weights.of(values, concentration_of(spread), pairing)
+    if space.limits is None or space.limits.allows(weights):
+        return weights
+    return Weights.of(space.allowed(values), concentration_of(spread), pairing)

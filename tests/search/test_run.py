@@ -124,13 +124,27 @@ def test_a_baseline_is_the_mixture_of_its_name_among_many_sources(tmp_path):
     m = 20
     hull = Hull(np.eye(m) + 1.0, np.eye(m) + 1.0)
     store = StudyStore.open(f"sqlite:///{tmp_path / 'study.db'}", "toy", {"study.seed": 0}, Space(m))
-    roles = {"projection": Weights.of([0.9, *[0.0] * (m - 2), 0.1]), "pooled": Weights.pooled(range(1, m + 1))}
+    near_a_corner = [0.9, *[0.0] * (m - 2), 0.1]
+    roles = {
+        "projection": Weights.of(near_a_corner),
+        "cloud": Weights.of(near_a_corner, 2.0),
+        "mixup": Weights.of(near_a_corner, pairing="random"),
+        "pooled": Weights.pooled(range(1, m + 1)),
+    }
     objective, proxy = FakeObjective(), FakeProxy()
     proxy.otdd = lambda weights: 10.0
-    objective.many = lambda calls, jobs=1: [Evaluation("key", 0.5, 0.5, 0.01) for _ in calls]
-    options = SearchOptions(evaluations=2, sampler="random", finalists=1)
+    trained = []
+
+    def many(calls, jobs=1):
+        trained.extend(point for point, steps, _ in calls if steps is None)
+        return [Evaluation("key", 0.5, 0.5, 0.01) for _ in calls]
+
+    objective.many = many
+    options = SearchOptions(evaluations=4, sampler="random", finalists=1)
     Search(store, objective, hull, proxy, roles, options, Silent()).run()
     assert {trial.role: trial.point for trial in store.trials()} == roles
+    assert set(trained) == set(roles.values())
+    assert {store.space.weights_of(trial.params) for trial in store.study.trials} == set(roles.values())
 
 
 def test_running_again_spends_nothing_and_a_larger_budget_spends_the_difference(search_in, tmp_path):
