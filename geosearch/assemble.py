@@ -23,7 +23,7 @@ from geosearch.search.earlier import Earlier, Experience
 from geosearch.search.objective import Objective
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions
-from geosearch.search.store import StudyStore
+from geosearch.search.store import StudyStore, evaluated
 from geosearch.study_file import StudyFile
 
 
@@ -102,10 +102,10 @@ def _earlier(study: str, file: StudyFile) -> Earlier:
             "add them, or leave that study out"
         )
     trials = StudyStore.open(address, other.study.name, other.fingerprint, search_space_of(other)).trials()
-    found = [(trial.point, trial.error) for trial in trials if trial.error is not None]
+    found = evaluated(trials)
     if not found:
         raise InvalidOption(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")
-    return Earlier.of(other.study.name, other.domain.target, sources, found, file.domain.sources)
+    return Earlier.of(other.study.name, other.domain.target, sources, found.items(), file.domain.sources)
 
 
 def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:

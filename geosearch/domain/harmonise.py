@@ -13,7 +13,7 @@ from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatch, InvalidOption
 
 Polarity = Literal["keep", "light-on-dark"]
-Images = TypeVar("Images", LabelledSet, UnlabelledSet)
+Images = TypeVar("Images", bound="LabelledSet | UnlabelledSet")
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Source: ITU-R BT.601
 _INK = 64  # grey levels that ink must differ from the background

@@ -64,7 +64,7 @@ class Spreading:
     Source: Zhou et al. 2004 (learning with local and global consistency), by scikit-learn's `LabelSpreading`.
 
     Attributes:
-        neighbours: of each image in the graph.
+        neighbours: of each image in the graph, itself among them, as scikit-learn counts; 2 at least.
         alpha: share in (0, 1) of its label that an image takes from its neighbours.
     """
 
@@ -72,9 +72,9 @@ class Spreading:
     alpha: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.neighbours < 1 or not 0 < self.alpha < 1:
+        if self.neighbours < 2 or not 0 < self.alpha < 1:
             raise InvalidOption(
-                f"Spreading needs neighbours >= 1 and alpha in (0, 1), got {self.neighbours} and {self.alpha}"
+                f"Spreading needs neighbours >= 2 and alpha in (0, 1), got {self.neighbours} and {self.alpha}"
             )
 
     def fit(self, shots: LabelledSet, unlabelled: np.ndarray, encoder: Encoder) -> Labeller:

@@ -95,19 +95,13 @@ def load_shelf(
     contents = {target: train.fingerprint, **({f"{target}, test part": own_test.fingerprint} if own_test else {})}
     loaded: list[_AnySet] = []
     for spec in sources:
-        rng = seeds.stream(seed, "sample", spec)
-        if has_labels(spec):
-            source = load(spec, **place)
-            contents[spec] = source.fingerprint
-            same = contents[spec] == train.fingerprint
-            loaded.append(harmonise(source.sample(samples, rng), **common))
-        else:
-            bare = load_unlabelled(spec, **place)
-            contents[spec] = bare.fingerprint
-            same = contents[spec] == UnlabelledSet.of(train).fingerprint
-            loaded.append(harmonise(bare.sample(samples, rng), **common))
-        if same:
+        source = load(spec, **place) if has_labels(spec) else load_unlabelled(spec, **place)
+        own = train if isinstance(source, LabelledSet) else UnlabelledSet.of(train)
+        contents[spec] = source.fingerprint
+        if contents[spec] == own.fingerprint:
             raise DomainMismatch(f"source '{spec}' is the target '{target}' itself; take it out of the sources")
+        rng = seeds.stream(seed, "sample", contents[spec])  # not the name: where a set lies does not matter
+        loaded.append(harmonise(source.sample(samples, rng), **common))
     return Shelf(
         harmonise(train, **common),
         harmonise(own_test, **common, judged_by=train) if own_test else None,

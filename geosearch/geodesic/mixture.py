@@ -82,11 +82,9 @@ class Mixture:
             for start in range(0, block, size):
                 yield images[start : start + size], labels[start : start + size]
 
-    def each_row_once(self, rng: np.random.Generator) -> Batch:
-        """One row for each of the n reference images, in their order, weights drawn as in `draw`."""
-        n = len(self.anchors.reference)
-        shares = shares_of(self.weights, n, rng)
-        return self._mix(shares, self._picks(np.arange(n), rng))
+    def of_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+        """The given reference rows (b,), weights drawn as in `draw`."""
+        return self._mix(shares_of(self.weights, len(rows), rng), self._picks(rows, rng))
 
     def on(self, target: LabelledSet) -> Mixture:
         """The same mixture along the maps of other target images (see `Anchors.on`)."""

@@ -51,8 +51,12 @@ class Synthesis:
         """Endless batches of `size` rows, in the order of the target's images; only one batch is in memory."""
         if self.mixture.weights.pairing == "random":
             yield from self.mixture.batches(size, rng)
-        begin, n = 0, len(self.target)
+        begin, n, known = 0, len(self.target), len(self.mixture.anchors.reference)
         while True:
             rows = np.arange(begin, begin + size) % n
-            yield self.mixture.on(self.target.take(rows)).each_row_once(rng)
+            images, labels = self.mixture.of_rows(np.where(rows < known, rows, 0), rng)
+            if len(beyond := np.flatnonzero(rows >= known)):
+                further = self.mixture.on(self.target.take(rows[beyond]))
+                images[beyond], labels[beyond] = further.of_rows(np.arange(len(beyond)), rng)
+            yield images, labels
             begin = (begin + size) % n

@@ -12,7 +12,7 @@ from geosearch.errors import TrainingFailed
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.objective import Objective
-from geosearch.search.store import TrialFacts
+from geosearch.search.store import TrialFacts, evaluated
 from geosearch.search.surrogate import FEWEST, Surrogate
 
 
@@ -87,11 +87,13 @@ def _expected(
     best: Weights, without: Sequence[Weights], trials: Sequence[TrialFacts], hull: Hull
 ) -> list[tuple[float, float] | tuple[None, None]]:
     """(added error, its deviation) of each by the surrogate of the short recipe; blanks with too few trials."""
-    done = [trial for trial in trials if trial.error is not None]
+    done = evaluated(trials)
     if len(done) < FEWEST:
         return [(None, None)] * len(without)
 
-    errors = np.array([trial.error for trial in done], dtype=float)
-    surrogate = Surrogate.fit(*hull.features([trial.point for trial in done]), errors)
-    mean, deviation = surrogate.predict(*hull.features([best, *without]))
-    return [(float(mean[i] - mean[0]), float(np.hypot(deviation[i], deviation[0]))) for i in range(1, len(mean))]
+    surrogate = Surrogate.fit(*hull.features(list(done)), np.array(list(done.values())))
+    asked = hull.features([best, *without])
+    added = surrogate.predict(*asked)[0][1:] - surrogate.predict(*asked)[0][0]
+    covariance = surrogate.covariance(asked[0])
+    variances = np.diag(covariance)[1:] + covariance[0, 0] - 2 * covariance[0, 1:]  # near mixtures err alike
+    return list(zip(added.tolist(), np.sqrt(np.maximum(variances, 0)).tolist(), strict=True))

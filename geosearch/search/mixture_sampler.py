@@ -54,11 +54,12 @@ class MixtureSampler(optuna.samplers.BaseSampler):
         trials = [old for old in study.get_trials(deepcopy=False) if old.number != trial.number and self._counts(old)]
         rng = seeds.stream(self.seed, type(self).__name__, len(trials))
         done = [old for old in trials if old.state == TrialState.COMPLETE]
-        if len(done) < self.startup:
-            return self.space.params_of(random_weights(self.space, 1, rng)[0])
         sign = 1.0 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1.0
-        errors = np.array([sign * float(old.value) for old in done])  # type: ignore[arg-type]
-        mixtures = [self.space.weights_of(old.params) for old in done]
+        # the same mixture with the same error is a copy, as a ledger makes them, not a second evaluation
+        found = dict.fromkeys((self.space.weights_of(old.params), sign * float(old.value)) for old in done)  # type: ignore[arg-type]
+        if len(found) < self.startup:
+            return self.space.params_of(random_weights(self.space, 1, rng)[0])
+        mixtures, errors = [mixture for mixture, _ in found], np.array([error for _, error in found])
         if mixtures and self.space.prices is not None:
             errors = scalarised(errors, np.array([self.space.price(one) for one in mixtures]), rng)
         pending = [self.space.weights_of(old.params) for old in trials if old.state == TrialState.RUNNING]

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -37,7 +37,7 @@ from geosearch.search.proxy import HeldOut
 from geosearch.search.pruner import REPEATS
 from geosearch.search.race import best_of
 from geosearch.search.sampler import Given, sampler_for
-from geosearch.search.store import StudyStore, TrialFacts, place_of
+from geosearch.search.store import StudyStore, TrialFacts, distinct, evaluated, place_of
 from geosearch.search.surrogate import FEWEST
 
 PATIENCE = 4  # proposals beyond a round's own that may be stopped early before one is drawn at random and let through
@@ -104,8 +104,8 @@ class Search:
     def finish(self) -> TrialFacts:
         """Evaluate the finalists at length, once; returns the best trial."""
         if self.experience:
-            done = [(trial.point, trial.error) for trial in self.store.trials() if trial.error is not None]
-            likeness = self.experience.likeness([point for point, _ in done], np.array([error for _, error in done]))
+            done = evaluated(self.store.trials())
+            likeness = self.experience.likeness(list(done), np.array(list(done.values())))
             self.store.remember("likeness", likeness)
         with one_thread(), self.timed("finalists"):
             promote(
@@ -160,11 +160,11 @@ class Search:
 
     def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
         """The proposal of this round and place: a baseline, `params` asked before a crash, or the sampler's."""
-        role, given = SEARCHED, None
+        role = SEARCHED
         place = number * self.options.batch + index
         if place < len(self.baselines):
-            role, given = list(self.baselines.items())[place]
-            params = self.store.space.params_of(given)
+            role, baseline = list(self.baselines.items())[place]
+            params = self.store.space.params_of(baseline)
         elif params is None and (twin := self._repeated(number, index - 1)):
             near = neighbour(twin, seeds.stream(self.options.seed, "neighbour", number, index))
             params = self.store.space.params_of(near)
@@ -174,14 +174,11 @@ class Search:
         study.sampler = Given(params) if params else sampler_for(name, seed, self._prior)
         trial = study.ask()
         point = self.store.space.suggest(trial)
-        exact: dict[str, Any] = {}
-        if given and given.values != point.values:  # with many sources the cube cannot tell some faces apart
-            point, exact = replace(point, values=given.values), {"weights": list(given.values)}
         start = time.perf_counter()
         distance = self.hull.distance(point)
         cost = time.perf_counter() - start
         facts = {"round": number, "index": index, "role": role, "closed_form": distance, "closed_seconds": cost}
-        trial.set_user_attr("proposal", {**facts, **exact})  # one attribute, one transaction
+        trial.set_user_attr("proposal", facts)  # one attribute, one transaction
         return trial, point
 
     def _impatient(self, index: int) -> bool:
@@ -252,7 +249,7 @@ class Search:
         What a surrogate of all evaluations expects of each is less a matter of luck than what was observed of it.
         Trials of one mixture, e.g. baselines that fall together, are one: the first.
         """
-        trials = list({trial.point: trial for trial in reversed(trials)}.values())[::-1]
+        trials = distinct(trials)
         errors = np.array([trial.error for trial in trials], dtype=float)
         if len(trials) >= FEWEST:
             errors = self._prior.expected([trial.point for trial in trials], errors)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.store import StudyStore, TrialFacts, distinct
 from geosearch.search.trust import Trust, trust
 
 CLOSED, PROXY, SHORT, LONG = "closed form", "held-out OTDD", "short recipe", "long recipe"
@@ -26,7 +26,7 @@ class Rung:
 
     Attributes:
         name: of the rung.
-        looks: mixtures (or trainings) it looked at.
+        looks: mixtures (or trainings) it looked at, each counted once.
         seconds: what that took, in all.
         trust: rank agreement with the error of those that were trained, or trained at length; None for the last rung.
         stopped: mixtures that it kept from the next rung.
@@ -62,16 +62,16 @@ def trust_in(name: str, trials: Iterable[TrialFacts]) -> Trust:
     error of the long one.
     """
     score, outcome = _SCORES[name]
-    pairs = [(score(trial), outcome(trial)) for trial in trials]
-    known = np.array([pair for pair in pairs if None not in pair], dtype=float).reshape(-1, 2)
+    judged = distinct(trial for trial in trials if None not in (score(trial), outcome(trial)))
+    known = np.array([(score(trial), outcome(trial)) for trial in judged], dtype=float).reshape(-1, 2)
     return trust(*known.T)
 
 
 def rungs_of(store: StudyStore) -> tuple[Rung, ...]:
     """The rungs of a study, from the cheap to the dear."""
     trials, before = store.trials(), store.recall("looks", {"values": [], "seconds": 0.0})
-    looked = [trial for trial in trials if trial.held_out_otdd is not None]
-    trained = [trial for trial in trials if trial.error is not None]
+    looked = distinct(trial for trial in trials if trial.held_out_otdd is not None)
+    trained = distinct(trial for trial in trials if trial.error is not None)
     lengthened = [trial for trial in trials if trial.long_runs]
     looks = len(looked) + len(before["values"])
     looking = sum(trial.proxy_seconds for trial in looked) + before["seconds"]

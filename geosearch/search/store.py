@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -20,7 +20,7 @@ from geosearch.search.troubles import explained, readable
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-FORMAT = 1  # of what is written into a study's database
+FORMAT = 2  # of what is written into a study's database
 UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 
 
@@ -209,8 +209,6 @@ class StudyStore:
     def _facts(self, trial: FrozenTrial, notes: Mapping[str, Any]) -> TrialFacts:
         proposal, result = trial.user_attrs["proposal"], trial.user_attrs.get("result", {})
         point = self.space.weights_of(trial.params)
-        if "weights" in proposal:
-            point = replace(point, values=tuple(proposal["weights"]))
         return TrialFacts(
             number=trial.number,
             state={TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "failed"),
@@ -234,6 +232,23 @@ class StudyStore:
             index=int(proposal["index"]),
             reason=trial.user_attrs.get("failure", trial.user_attrs.get("reason", "")),
         )
+
+
+def distinct(trials: Iterable[TrialFacts]) -> list[TrialFacts]:
+    """The first trial of each mixture: baselines may fall together, and a copy costs nothing and is no evidence."""
+    found: dict[Weights, TrialFacts] = {}
+    for trial in trials:
+        found.setdefault(trial.point, trial)
+    return list(found.values())
+
+
+def evaluated(trials: Iterable[TrialFacts]) -> dict[Weights, float]:
+    """Every mixture that was evaluated, once, and its error."""
+    found: dict[Weights, float] = {}
+    for trial in trials:
+        if trial.error is not None:
+            found.setdefault(trial.point, trial.error)
+    return found
 
 
 def place_of(trial: FrozenTrial) -> tuple[int, int]:

@@ -87,6 +87,11 @@ class Surrogate:
         trend = gaps @ self.slopes + self.trend.predict(gaps / self.scale)[:, 0]
         return self.level + self.spread * (mean + trend), self.spread * latent
 
+    def covariance(self, points: np.ndarray) -> np.ndarray:
+        """Posterior covariance (noise left out) of the expected errors of k mixtures: (k, d) -> (k, k)."""
+        covariance = self.process.predict(points / self.unit, return_cov=True)[1]
+        return self.spread**2 * (covariance - self.process.kernel_.k2.noise_level * np.eye(len(points)))
+
 
 def _most_probable(
     negative: Callable[..., tuple[float, np.ndarray]], start: np.ndarray, bounds: np.ndarray

@@ -48,6 +48,17 @@ def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert [source.name for source in shelf.sources] == ["same-1", "same-2-2", "same-2"]
 
 
+def test_which_images_take_part_does_not_depend_on_where_a_set_lies(tmp_path: Path) -> None:
+    drawn = []
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+        path = tmp_path / folder / "set.npz"
+        np.savez(path, images=np.arange(100 * 64, dtype=np.uint8).reshape(100, 8, 8), labels=np.arange(100) % 2)
+        (source,) = load_shelf("digits", [f"npz:{path}"], size=8, channels=1, samples=30).sources
+        drawn.append(source.fingerprint)
+    assert drawn[0] == drawn[1]
+
+
 def test_margins_are_matched_to_the_target(tmp_path: Path) -> None:
     """A target with a wide margin shrinks the sources; its test part is treated like its training part."""
     images = np.zeros((6, 16, 16), np.uint8)

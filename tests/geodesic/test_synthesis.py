@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
+from geosearch.domain.embed import Pixels
+from geosearch.geodesic.anchors import build_anchors
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.simplex import Weights
 from geosearch.geodesic.synthesis import Synthesis
@@ -38,6 +40,18 @@ def test_the_first_rows_are_the_reference_in_its_order(anchors, more):
     expected, labels = Mixture(anchors, weights).at(np.arange(60))
     np.testing.assert_allclose(images, expected, atol=1e-6)
     np.testing.assert_allclose(soft, labels, atol=1e-6)
+
+
+def test_equal_images_of_the_reference_go_where_its_plan_sends_each(parts, cache):
+    """They are the reference's first and last, so in different batches."""
+    reference, sources = parts
+    images, labels = reference.images.copy(), reference.labels.copy()
+    images[-1], labels[-1] = images[0], labels[0]
+    twice = replace(reference, images=images, labels=labels)
+    anchors = build_anchors(twice, sources, Pixels().fit(sources, seed=0, cache=cache), cache=cache)
+    found, _ = rows(Synthesis(Mixture(anchors, Weights.single(0, 3)), twice), 60)
+    np.testing.assert_array_equal(np.rint(255 * found.transpose(0, 2, 3, 1)), anchors.sources[0].images)
+    assert (found[0] != found[-1]).any()
 
 
 def test_rows_beyond_the_reference_are_new(anchors, more):

@@ -26,6 +26,14 @@ def test_each_source_is_left_out_once_and_the_others_keep_their_proportions(sear
     assert found[0].expected > found[2].expected
 
 
+def test_a_source_of_next_to_no_share_is_known_to_matter_little(search_in, tmp_path, hull):
+    """The mixtures with and without it are almost one, so what is not known of the one is not known of the other."""
+    search, best = search_in(tmp_path / "study.db", evaluations=14), Weights.of([0.6, 0.399, 0.001], 2.0)
+    search.run()
+    found = explain(best, NAMES, search.store.trials(), hull=hull, objective=FakeObjective(), steps=50, jobs=1)
+    assert found[2].deviation < 0.1 * found[0].deviation
+
+
 def test_a_single_source_has_nothing_to_leave_out(hull):
     objective = FakeObjective()
     assert explain(Weights.single(1, 3), NAMES, (), hull=hull, objective=objective, steps=50, jobs=1) == ()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
+from geosearch.geodesic.simplex import Weights
+from geosearch.search.rungs import PROXY, trust_in
+from geosearch.search.store import TrialFacts
 from geosearch.search.trust import Trust, trust
 
 
@@ -32,6 +37,18 @@ def test_the_interval_holds_the_true_tau_as_often_as_it_says():
         found = trust(x, r * x + np.sqrt(1 - r * r) * rng.normal(size=25))
         inside += found.low <= truth <= found.high
     assert 0.9 <= inside / 400 <= 0.99
+
+
+def test_trials_of_one_mixture_count_once():
+    """Law: copies are no evidence."""
+    once = [facts(number, Weights.of([0.1 * number, 1 - 0.1 * number])) for number in range(1, 8)]
+    assert trust_in(PROXY, once).trials == 7
+    assert trust_in(PROXY, [*once, *once[:3]]) == trust_in(PROXY, once)
+
+
+def facts(number: int, point: Weights) -> TrialFacts:
+    score = float(number)
+    return TrialFacts(number, "complete", "searched", *astuple(point), score, score, score, None, None, 1.0)
 
 
 def test_too_few_trials_are_never_trusted():
