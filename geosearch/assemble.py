@@ -23,7 +23,8 @@ from geosearch.search.earlier import Earlier, Experience
 from geosearch.search.objective import Objective
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions
-from geosearch.search.store import StudyStore, evaluated
+from geosearch.search.store import StudyStore
+from geosearch.search.trial import evaluated
 from geosearch.study_file import StudyFile
 
 

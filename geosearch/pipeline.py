@@ -24,7 +24,8 @@ from geosearch.search.baselines import within
 from geosearch.search.explain import explain
 from geosearch.search.race import best_of, finalists_of, ties_of
 from geosearch.search.run import Search
-from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.store import StudyStore
+from geosearch.search.trial import TrialFacts
 from geosearch.search.troubles import explained, readable
 from geosearch.search.variants import NAMES
 from geosearch.search.verdict import Confirmation

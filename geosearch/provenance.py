@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from geosearch import seeds
 from geosearch.address import shown
 from geosearch.geodesic.synthesis import Synthesis
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 from geosearch.synthesize.card import CardFacts, CardSource
 from geosearch.synthesize.export import Writer
 from geosearch.versions import versions

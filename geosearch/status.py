@@ -12,7 +12,7 @@ from geosearch.duration import duration
 from geosearch.search.board import members
 from geosearch.search.front import front
 from geosearch.search.rungs import PROXY, Rung, rungs_of, trust_in
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 from geosearch.search.verdict import Confirmation
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from geosearch.evaluate.condensation import Condensation
 from geosearch.geodesic.mixture import Mixture
 from geosearch.geodesic.synthesis import Synthesis
 from geosearch.provenance import card_of, of_condensed, verdict_on
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 from geosearch.synthesize.card import card, card_mentions
 from geosearch.synthesize.export import Streamable, Writer, write_mixture
 

@@ -17,7 +17,8 @@ from geosearch.geodesic.simplex import Weights
 from geosearch.search.explain import LeftOut
 from geosearch.search.race import best_of
 from geosearch.search.rungs import PROXY, Rung, rungs_of, trust_in
-from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.store import StudyStore
+from geosearch.search.trial import TrialFacts
 from geosearch.search.trust import Trust
 from geosearch.search.verdict import Confirmation
 

@@ -13,7 +13,7 @@ from geosearch.report import style
 from geosearch.report.facts import StudyFacts
 from geosearch.report.picture import Picture, ended, errors_of, kinds, title_of
 from geosearch.search.baselines import SEARCHED
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 
 
 @style.styled()

@@ -19,7 +19,7 @@ from geosearch.report import style
 from geosearch.report.facts import StudyFacts
 from geosearch.report.picture import ended, errors_of, kinds
 from geosearch.search.baselines import SEARCHED
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 
 
 def hull_map(facts: StudyFacts) -> Figure:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from geosearch.report import style
 from geosearch.report.facts import StudyFacts
 from geosearch.search.baselines import SEARCHED
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from geosearch.duration import duration
 from geosearch.report import style
 from geosearch.report.facts import StudyFacts
 from geosearch.report.picture import Picture, ended, title_of
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 from geosearch.search.verdict import BEST, Confirmation, t_half_width
 
 SHOWN = 10  # trials in the figure of weights

@@ -12,8 +12,8 @@ from geosearch.errors import TrainingFailed
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.objective import Objective
-from geosearch.search.store import TrialFacts, evaluated
 from geosearch.search.surrogate import FEWEST, Surrogate
+from geosearch.search.trial import TrialFacts, evaluated
 
 
 @dataclass(frozen=True)

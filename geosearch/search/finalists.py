@@ -10,7 +10,8 @@ from geosearch.evaluate.ledger import Evaluation
 from geosearch.progress import Progress
 from geosearch.search.objective import Objective
 from geosearch.search.race import race
-from geosearch.search.store import StudyStore, TrialFacts
+from geosearch.search.store import StudyStore
+from geosearch.search.trial import TrialFacts
 
 
 def promote(

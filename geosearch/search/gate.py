@@ -16,7 +16,7 @@ from geosearch.search.promotion import shares_to_go_on
 from geosearch.search.proxy import HeldOut
 from geosearch.search.pruner import CLOSED_RUNG, PROXY_RUNG, REPEATS, RungPruner
 from geosearch.search.rungs import CLOSED, PROXY, trust_in
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 
 
 @dataclass(frozen=True, eq=False)

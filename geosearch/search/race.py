@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from geosearch.errors import GeosearchError
-from geosearch.search.store import TrialFacts
 from geosearch.search.surrogate import expected_improvement
+from geosearch.search.trial import TrialFacts
 from geosearch.search.trust import trust
 
 EQUALLY = 2  # runs of everyone who enters; with one each there is no noise to speak of

@@ -37,8 +37,9 @@ from geosearch.search.proxy import HeldOut
 from geosearch.search.pruner import REPEATS
 from geosearch.search.race import best_of
 from geosearch.search.sampler import Given, sampler_for
-from geosearch.search.store import StudyStore, TrialFacts, distinct, evaluated, place_of
+from geosearch.search.store import StudyStore, place_of
 from geosearch.search.surrogate import FEWEST
+from geosearch.search.trial import TrialFacts, distinct, evaluated
 
 PATIENCE = 4  # proposals beyond a round's own that may be stopped early before one is drawn at random and let through
 FAILURES = 3  # failed trainings in a row that end a search

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geosearch.search.store import StudyStore, TrialFacts, distinct
+from geosearch.search.store import StudyStore
+from geosearch.search.trial import TrialFacts, distinct
 from geosearch.search.trust import Trust, trust
 
 CLOSED, PROXY, SHORT, LONG = "closed form", "held-out OTDD", "short recipe", "long recipe"

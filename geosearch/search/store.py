@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,49 +10,18 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.errors import StorageError, StudyMismatch
-from geosearch.geodesic.simplex import Weights
 from geosearch.masking import masked
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.space import Space
 from geosearch.search.sqlite import check_file
 from geosearch.search.storages import storage_at
+from geosearch.search.trial import TrialFacts
 from geosearch.search.troubles import explained, readable
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 FORMAT = 2  # of what is written into a study's database
 UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
-
-
-@dataclass(frozen=True)
-class TrialFacts:
-    """One trial of a study; `role` names the baseline that it is, or is "searched"."""
-
-    number: int
-    state: str  # "complete", "pruned" or "failed"
-    role: str
-    weights: tuple[float, ...]  # (m,) on the simplex
-    concentration: float  # 0 = pooled, inf = the paper's point on the geodesic
-    pairing: str  # "transport" or "random"
-    closed_form: float  # squared feature units
-    held_out_otdd: float | None  # squared feature units
-    error: float | None  # what the study minimises: a squared error on pseudo-labelled images, or on the shots
-    top1_error: float | None  # its error rate on the same images, in [0, 1]
-    long_error: float | None  # posterior mean of the same after the long recipe, for the best few
-    wall_seconds: float
-    round: int = 0  # proposals of one round are asked for before any of them is evaluated
-    index: int = 0  # place within the round
-    long_deviation: float | None = None  # posterior standard deviation of long_error
-    long_runs: int = 0  # trainings with the long recipe
-    long_seconds: float = 0.0  # what they took
-    expected_error: float | None = None  # what the surrogate expected of it when it went on to the long recipe
-    proxy_seconds: float = 0.0  # what held_out_otdd took
-    closed_seconds: float = 0.0  # what closed_form took
-    reason: str = ""  # why it was pruned or failed, or what was odd about its training
-
-    @property
-    def point(self) -> Weights:
-        return Weights(self.weights, self.concentration, self.pairing)
 
 
 @dataclass(frozen=True)
@@ -232,23 +201,6 @@ class StudyStore:
             index=int(proposal["index"]),
             reason=trial.user_attrs.get("failure", trial.user_attrs.get("reason", "")),
         )
-
-
-def distinct(trials: Iterable[TrialFacts]) -> list[TrialFacts]:
-    """The first trial of each mixture: baselines may fall together, and a copy costs nothing and is no evidence."""
-    found: dict[Weights, TrialFacts] = {}
-    for trial in trials:
-        found.setdefault(trial.point, trial)
-    return list(found.values())
-
-
-def evaluated(trials: Iterable[TrialFacts]) -> dict[Weights, float]:
-    """Every mixture that was evaluated, once, and its error."""
-    found: dict[Weights, float] = {}
-    for trial in trials:
-        if trial.error is not None:
-            found.setdefault(trial.point, trial.error)
-    return found
 
 
 def place_of(trial: FrozenTrial) -> tuple[int, int]:

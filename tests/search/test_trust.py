@@ -9,7 +9,7 @@ import pytest
 
 from geosearch.geodesic.simplex import Weights
 from geosearch.search.rungs import PROXY, trust_in
-from geosearch.search.store import TrialFacts
+from geosearch.search.trial import TrialFacts
 from geosearch.search.trust import Trust, trust
 
 
