@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from geosearch.atomic import aside
 from geosearch.config import expand, parse_study, read_study
 from geosearch.errors import GeosearchError, InvalidOption, StorageError
 from geosearch.masking import masked
 from geosearch.search.crew import busy
-from geosearch.search.sqlite import check_file, sqlite_path
+from geosearch.search.sqlite import alone, check_file, sqlite_path
 from geosearch.search.storages import JOURNAL, journal_path, storage_at
 from geosearch.search.store import stored_settings
 from geosearch.search.troubles import explained
@@ -80,36 +77,6 @@ def put_aside(address: str) -> None:
 def shown(name: str, url: str) -> str:
     """What names a study on the command line; passwords are hidden."""
     return name if url == _usual(name) else masked(url)
-
-
-@contextmanager
-def alone(url: str, patience: float = 0.0) -> Iterator[None]:
-    """One process at a time may search a study that lies in a SQLite file by itself.
-
-    Args:
-        url: the database's address.
-        patience: seconds to wait for another process.
-
-    Raises:
-        StorageError: another process is at it.
-    """
-    path = sqlite_path(url)
-    if path is None:
-        yield
-        return
-    lock = FileLock(path.with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=patience)
-    except Timeout:
-        raise StorageError(
-            f"another process is searching {path} at this moment, by itself; wait for it, or stop it first "
-            "(with 'geosearch search --workers N', others can join)"
-        ) from None
-    with lock:
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def _usual(name: str) -> str:

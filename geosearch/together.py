@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from geosearch.address import alone
 from geosearch.engine import end_with
 from geosearch.errors import GeosearchError
 from geosearch.search.crew import SEARCH, WORKER, Crew, roster
 from geosearch.search.race import best_of
 from geosearch.search.run import Search
-from geosearch.search.sqlite import sqlite_path
+from geosearch.search.sqlite import alone, sqlite_path
 from geosearch.search.storages import kept_in_touch
 from geosearch.search.store import StudyStore, masked
 from geosearch.search.worker import Worker

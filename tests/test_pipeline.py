@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from generators.studies import tiny_file
 
-from geosearch.address import alone
 from geosearch.cache import Cache
 from geosearch.errors import InvalidOption, OutputExists, StorageError, StudyMismatch
 from geosearch.evaluate.train import pretrain
@@ -21,6 +20,7 @@ from geosearch.geodesic.synthesis import Synthesis
 from geosearch.options import recipe_of
 from geosearch.pipeline import Study
 from geosearch.progress import Sentences
+from geosearch.search.sqlite import alone
 from geosearch.search.variants import NAMES
 from geosearch.study_file import StudyFile
 from geosearch.synthesize.export import NpzWriter

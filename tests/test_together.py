@@ -15,13 +15,13 @@ from generators.crews import BUDGET, essence, toy_search
 from generators.studies import tiny, tiny_file, write_toml
 from optuna.trial import TrialState
 
-from geosearch.address import alone
 from geosearch.cache import Cache
 from geosearch.cli import main
 from geosearch.errors import GeosearchError, StorageError
 from geosearch.pipeline import Study
 from geosearch.search.board import Board
 from geosearch.search.crew import SEARCH, roster
+from geosearch.search.sqlite import alone
 from geosearch.search.worker import Worker
 from geosearch.status import status_text
 from geosearch.together import Helpers, at_work, joined, search_among

@@ -65,7 +65,7 @@ def promote(
     if failures and not any(standing.runs for standing in standings):
         raise GeosearchError(
             f"all long trainings of the finalists failed, the last with: {failures[-1]}; "
-            "nothing is lost: mend the cause and run the same command again"
+            "nothing is lost: mend the cause and run the same command again (with --force-new if it is a setting)"
         )
     store.note(
         {

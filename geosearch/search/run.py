@@ -241,7 +241,7 @@ class Search:
         if last == ["failed"] * FAILURES:
             raise GeosearchError(
                 f"{FAILURES} trainings in a row failed, the last with: {self.store.trials()[-1].reason}; "
-                "nothing is lost: mend the cause and run the same command again"
+                "nothing is lost: mend the cause and run the same command again (with --force-new if it is a setting)"
             )
 
     def ranked(self, trials: Sequence[TrialFacts]) -> list[tuple[TrialFacts, float]]:

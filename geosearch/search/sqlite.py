@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import optuna
 import sqlalchemy
+from filelock import FileLock, Timeout
 from sqlalchemy import event
 
 from geosearch.errors import StorageError
@@ -45,6 +47,36 @@ def check_file(url: str, *, must_exist: bool = False) -> None:
         raise sqlite3.DatabaseError(verdict)
     if tables and "studies" not in tables:
         raise StorageError(f"{path} is not a study database, it holds other tables; give the study another file")
+
+
+@contextmanager
+def alone(url: str, patience: float = 0.0) -> Iterator[None]:
+    """One process at a time may search a study that lies in a SQLite file by itself.
+
+    Args:
+        url: the database's address.
+        patience: seconds to wait for another process.
+
+    Raises:
+        StorageError: another process is at it.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        yield
+        return
+    lock = FileLock(path.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout:
+        raise StorageError(
+            f"another process is searching {path} at this moment, by itself; wait for it, or stop it first "
+            "(with 'geosearch search --workers N', others can join)"
+        ) from None
+    with lock:
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def exclusive(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorage:

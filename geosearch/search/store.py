@@ -11,9 +11,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.errors import StorageError, StudyMismatch
 from geosearch.masking import masked
+from geosearch.search.crew import busy
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.space import Space
-from geosearch.search.sqlite import check_file
+from geosearch.search.sqlite import alone, check_file
 from geosearch.search.storages import storage_at
 from geosearch.search.trial import TrialFacts
 from geosearch.search.troubles import explained, readable
@@ -78,14 +79,40 @@ class StudyStore:
             )
             store = cls(study, space, url)
             kept = store.recall("geosearch")
-            if kept is None:
-                store.remember("geosearch", {"format": FORMAT, "fingerprint": dict(fingerprint)})
-            else:
+            if kept is not None:
                 _check_format(kept, masked(url))
-                _check_fingerprint(
-                    kept["fingerprint"], fingerprint, masked(url), begun=bool(study.get_trials(deepcopy=False))
-                )
+            if kept is None or store._takes(kept["fingerprint"], fingerprint):
+                store.remember("geosearch", {"format": FORMAT, "fingerprint": dict(fingerprint)})
         return store
+
+    def _takes(self, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+        """Whether the study is begun anew with the settings that it is asked for, having no trial yet.
+
+        Raises:
+            StudyMismatch: it has trials, or somebody at work, and other settings.
+        """
+        differing = _differing(kept, asked)
+        if not differing:
+            return False
+        if self.is_begun:
+            raise StudyMismatch(
+                f"{masked(self.url)} was made with other settings, so its trials cannot be compared with new ones:"
+                + "".join(f"\n  {key}: {kept.get(key)!r} in the study, {asked.get(key)!r} now" for key in differing)
+                + "\nset them back, give the study another name, or start anew with --force-new (the old file is kept "
+                "aside)"
+            )
+        with alone(self.url):
+            self._forget(*self.study.user_attrs)
+        return True
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything hangs on settings and data: a trial, or somebody who may be about to make one."""
+        return bool(self.study.get_trials(deepcopy=False)) or busy(self.study._storage)
+
+    def _forget(self, *keys: str) -> None:
+        for key in keys:
+            self.remember(key, None)
 
     @property
     def name(self) -> str:
@@ -145,7 +172,8 @@ class StudyStore:
     def recall(self, key: str, default: Any = None) -> Any:
         """What `remember` kept."""
         with readable(self.url):
-            return self.study.user_attrs.get(key, default)
+            kept = self.study.user_attrs.get(key)
+        return default if kept is None else kept
 
     def once(self, key: str, find: Callable[[], Any]) -> Any:
         """What the study remembers under a key; found out, and remembered, if it does not."""
@@ -154,7 +182,7 @@ class StudyStore:
         return known
 
     def recognise(self, contents: Mapping[str, str]) -> None:
-        """Refuse data that are not those that the study was begun with.
+        """Refuse data that are not those that the study was begun with; without a trial they are begun with.
 
         Args:
             contents: what was loaded -> fingerprint.
@@ -163,7 +191,11 @@ class StudyStore:
             StudyMismatch: something is not what it was.
         """
         known = self.once("contents", lambda: dict(contents))
-        if changed := [name for name in known if contents.get(name) != known[name]]:
+        changed = [name for name in known if contents.get(name) != known[name]]
+        if changed and not self.is_begun:
+            self._forget("looks", "source_gradient")
+            self.remember("contents", dict(contents))
+        elif changed:
             raise StudyMismatch(
                 f"{', '.join(changed)}: the data are not those that the study in {masked(self.url)} was begun with, so "
                 "its trials cannot be compared with new ones; put the old data back, or start anew with --force-new "
@@ -237,17 +269,10 @@ def _check_format(kept: Mapping[str, Any], where: str) -> None:
         )
 
 
-def _check_fingerprint(kept: Mapping[str, Any], asked: Mapping[str, Any], where: str, *, begun: bool) -> None:
-    """Refuse other settings. A key that either side does not know is as good as one that is empty: new keys of study
-    files have an empty default, under which everything is as it was before them."""
-    differing = [key for key in sorted({*kept, *asked}) if (kept.get(key) or None) != (asked.get(key) or None)]
-    if differing:
-        lines = "".join(f"\n  {key}: {kept.get(key)!r} in the study, {asked.get(key)!r} now" for key in differing)
-        why = "so its trials cannot be compared with new ones" if begun else "though it has no trial yet"
-        raise StudyMismatch(
-            f"{where} was made with other settings, {why}:{lines}\n"
-            "set them back, give the study another name, or start anew with --force-new (the old file is kept aside)"
-        )
+def _differing(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """Settings in which two fingerprints differ. A key that either side does not know is as good as one that is empty:
+    new keys of study files have an empty default, under which everything is as it was before them."""
+    return [key for key in sorted({*kept, *asked}) if (kept.get(key) or None) != (asked.get(key) or None)]
 
 
 def given_up(trial: FrozenTrial) -> bool:

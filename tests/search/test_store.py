@@ -8,7 +8,9 @@ from contextlib import closing
 import pytest
 
 from geosearch.errors import StorageError, StudyMismatch
+from geosearch.search.crew import WORKER, Crew
 from geosearch.search.space import Space
+from geosearch.search.sqlite import alone
 from geosearch.search.store import FORMAT, StudyStore, masked, stored_settings
 
 PRINT = {"study.seed": 0, "domain.target": "digits"}
@@ -25,21 +27,58 @@ def url(tmp_path):
     return address
 
 
+@pytest.fixture
+def begun(url):
+    opened(url).study.ask()
+    return url
+
+
 def path_of(url):
     return url.removeprefix("sqlite:///")
 
 
-def test_a_key_that_an_older_study_does_not_know_is_as_good_as_empty(url):
-    assert opened(url, fingerprint={**PRINT, "search.earlier": [], "price.sources": {}}).name == "toy"
+def test_a_key_that_an_older_study_does_not_know_is_as_good_as_empty(begun):
+    assert opened(begun, fingerprint={**PRINT, "search.earlier": [], "price.sources": {}}).name == "toy"
     with pytest.raises(StudyMismatch, match=r"search\.earlier: None in the study"):
-        opened(url, fingerprint={**PRINT, "search.earlier": ["other"]})
+        opened(begun, fingerprint={**PRINT, "search.earlier": ["other"]})
 
 
-def test_changed_settings_are_refused_with_the_differing_keys(url):
+OTHER = {**PRINT, "domain.target": "usps"}
+
+
+def test_changed_settings_are_refused_with_the_differing_keys(begun):
     with pytest.raises(StudyMismatch, match=r"domain.target: 'digits' in the study, 'usps' now") as caught:
-        opened(url, fingerprint={**PRINT, "domain.target": "usps"})
+        opened(begun, fingerprint=OTHER)
     assert "study.seed" not in str(caught.value)
     assert "--force-new" in str(caught.value)
+
+
+def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_with(url):
+    """So whoever corrects a mistake that a first start complained of may go on."""
+    first = opened(url)
+    first.recognise({"digits": "print"})
+    first.remember("looks", {"values": [1.0], "seconds": 1.0})
+    mended = opened(url, fingerprint=OTHER)
+    assert mended.fingerprint == OTHER
+    assert mended.recall("looks", "none") == mended.recall("contents", "none") == "none"
+    mended.recognise({"usps": "print"})
+    mended.recognise({"usps": "other print"})
+    assert mended.recall("contents") == {"usps": "other print"}
+    mended.study.ask()
+    with pytest.raises(StudyMismatch, match="the data are not those"):
+        mended.recognise({"usps": "print"})
+
+
+def test_nobody_changes_the_settings_under_those_who_begin(url):
+    with alone(url), pytest.raises(StorageError, match="another process is searching"):
+        opened(url, fingerprint=OTHER)
+    with Crew.join(opened(url).study, WORKER):
+        with pytest.raises(StudyMismatch, match="other settings"):
+            opened(url, fingerprint=OTHER)
+        opened(url).recognise({"digits": "print"})
+        with pytest.raises(StudyMismatch, match="the data are not those"):
+            opened(url).recognise({"digits": "other print"})
+    assert opened(url).fingerprint == PRINT
 
 
 def test_a_database_of_another_study_is_refused(url):
