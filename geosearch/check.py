@@ -15,6 +15,7 @@ from geosearch.cache import Cache
 from geosearch.config import read_study
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PixelEncoder
+from geosearch.domain.fewshot import cut_target
 from geosearch.domain.shelf import Shelf, load_shelf
 from geosearch.domain.unlabelled import Labelling, UnlabelledSet
 from geosearch.duration import duration, whole_minutes
@@ -26,10 +27,9 @@ from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.timing import pace
 from geosearch.options import labelling_of, limits_of, recipe_of, refinement_of
 from geosearch.search.variants import TEACHERS
-from geosearch.study_file import StudyFile
+from geosearch.study_file import BASELINES, StudyFile
 from geosearch.transport.maps import Pair
 
-BASELINES = 5  # rows of every study besides the single sources
 MANY_SHOTS = 20  # a class: from here on fine-tuned errors differ by their noise on all four sets that were measured
 
 
@@ -85,6 +85,8 @@ class _Dealt:
         return self.way.labels
 
     def label(self, data: UnlabelledSet, known: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LabelledSet:
+        if not known:  # it may need some: then it says so
+            return self.way.label(data, known, seed=seed, cache=cache)
         return data.labelled(np.arange(len(data)) % self.labels, self.how)
 
 
@@ -92,10 +94,13 @@ def check(path: str | Path) -> Estimate:
     """Read a study file, load its sets, time a few training steps, and add everything up."""
     file = read_study(Path(path))
     limits_of(file)  # refuses what no mixture can keep
+    file.require_budget()
     domain, search, recipe = file.domain, file.search, file.recipe
     way = labelling_of(file)
     shelf = load_shelf(**domain.shelf, labelling=_Dealt(way) if way else None, seed=file.study.seed)
     parts = shelf.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
+    cut: dict[str, Any] = {**parts, "encoder": PixelEncoder(), "seed": file.study.seed}
+    cut_target(shelf.train, shelf.test, **cut)  # refuses too few images
     classes = sum(len(source.classes) for source in shelf.sources)
     try:
         with one_thread():
@@ -169,9 +174,7 @@ def _fitting_seconds(file: StudyFile, shelf: Shelf) -> float:
 def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
     found = []
     needed = len(file.domain.sources) + BASELINES
-    if file.search.evaluations < needed:
-        found.append(f"search.evaluations must be at least {needed}: so many are baselines")
-    elif file.search.evaluations < needed + 10:
+    if file.search.evaluations < needed + 10:
         found.append(f"{needed} of the {file.search.evaluations} evaluations are baselines; the search is short")
     if file.recipe.adaptation in ("fine-tune", "rehearse", "self-train"):
         if file.domain.shots >= MANY_SHOTS:
@@ -192,5 +195,6 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
     if parts["test_size"] < 500:
         found.append(f"only {parts['test_size']} test images: small differences will be ties")
     if file.confirm.seeds < 3:
-        found.append("fewer than 3 confirmation seeds: the intervals will be very wide")
+        wide = "no intervals" if file.confirm.seeds == 1 else "very wide intervals"
+        found.append(f"fewer than 3 confirmation seeds: {wide}")
     return tuple(found)

@@ -24,7 +24,7 @@ def read_study(path: Path) -> StudyFile:
         InvalidOption: no such file, not TOML, an unknown key, a wrong type, a value out of range.
     """
     try:
-        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InvalidOption(_no_such_file(Path(path))) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -56,7 +56,8 @@ def curate(
             their weights in the list; "extend": the samples worth adding to the target, in their order.
         target: the set that it is to serve; needed to extend.
         embedding: where the ridge head lives; see `Curation.of`.
-        size, channels: of the images that features see; what is written keeps the images as they were loaded.
+        size, channels: of the images that features see; what is written keeps the images as they are, files of several
+            sizes at the median one.
         seed: of the embedding.
         out: a folder that does not exist yet, or is empty.
         writer: format of the data set.
@@ -64,7 +65,7 @@ def curate(
     """
     if task == "extend" and target is None:
         raise InvalidOption("--task extend needs --target: the core set that the samples are to join")
-    original = load(spec, size_hint=size)
+    original = load(spec)
     sets = [harmonise(one, size=size, channels=channels) for one in (original, *_loaded(target, size))]
     curation = Curation.of(sets[0], *sets[1:], embedding=embedding, seed=seed, progress=progress)
     shown = LabelledSet(original.images, curation.data.labels, curation.classes, original.name, original.licence)
@@ -91,7 +92,9 @@ def curate(
         )
         if len(rows):
             _write_set(shown.take(rows), folder, out, writer)
-        (folder / CARD).write_text(_card(shown, task, target, sentence, writer), encoding="utf-8")
+        (folder / CARD).write_text(
+            _card(shown, task, target, sentence, writer.layout if len(rows) else ""), encoding="utf-8"
+        )
     return Curated(sentence, str(out), len(rows), len(shown))
 
 
@@ -142,11 +145,12 @@ def _write_set(kept: LabelledSet, folder: Path, out: Path, writer: Writer) -> No
     writer.write(folder, Contents(Path(out).resolve().name, len(kept), kept.shape, kept.classes), batches())
 
 
-def _card(shown: LabelledSet, task: str, target: str | None, sentence: str, writer: Writer) -> str:
+def _card(shown: LabelledSet, task: str, target: str | None, sentence: str, layout: str) -> str:
     done = {"reweight": "reweighted", "extend": "chosen sample by sample"}[task]
     purpose = f" for {target}" if target else ""
+    listed = f"`{LIST}` holds every sample's row in the set, its label, its weight, and the number of its image here."
+    held = f"{layout} {listed}".lstrip()
     return (
-        f"# {shown.name}, {done}{purpose}\n\n{sentence[:1].upper()}{sentence[1:]}.\n\n{writer.layout} "
-        f"`{LIST}` holds every sample's row in the set, its label, its weight, and the number of its image here.\n\n"
+        f"# {shown.name}, {done}{purpose}\n\n{sentence[:1].upper()}{sentence[1:]}.\n\n{held}\n\n"
         f"Licence of the images: {shown.licence}.\n\n{mark([(shown.name, shown.licence)])}\n"
     )

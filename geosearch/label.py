@@ -61,7 +61,7 @@ def label(
 ) -> Labelled:
     """Give the images that `spec` names pseudo-labels, and write them out; labels that they have are not looked at.
 
-    They are compared at `size` and `channels`, and written as they are.
+    They are compared at `size` and `channels`, and written as they are; files of several sizes at the median one.
 
     Args:
         spec: the set (see `geosearch.load`); a folder of images, or an npz file with images only, will do.
@@ -74,7 +74,7 @@ def label(
         writer: the format; an image folder if None.
         seed: of the embedding and of k-means.
     """
-    bare = load_unlabelled(spec, size_hint=size)
+    bare = load_unlabelled(spec)
     known = [harmonise(load(anchor, size_hint=size), size=size, channels=channels) for anchor in anchors]
     chosen: Labelling = (
         G2L(labels, RULES[rule], embedding=EMBEDDINGS[embedding])

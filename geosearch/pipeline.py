@@ -135,7 +135,7 @@ class Study:
         if self.file.search.evaluations > self.store.recall("settings")["search"]["evaluations"]:
             self.store.remember("evaluations", self.file.search.evaluations)  # for who opens the study by its name
         with at_work(self.store, workers) as crew, explained(self.store.url):
-            self._require_budget()
+            self.file.require_budget()
             self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
             job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)
             if crew is None:
@@ -156,7 +156,7 @@ class Study:
         """
         self.file = self.file.with_search(jobs=jobs)
         self._keeps_time = False  # the times of a study's stages are those of its search
-        self._require_budget()
+        self.file.require_budget()
         job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)  # slow: nobody waits for it
         with joined(self.store) as crew:
             Worker(job, crew).run()
@@ -282,14 +282,6 @@ class Study:
                 return trial
         numbers = [trial.number for trial in self.trials]
         raise InvalidOption(f"the study has no trial {number}; it has {numbers[:1]} to {numbers[-1:]}")
-
-    def _require_budget(self) -> None:
-        needed = len(self.file.domain.sources) + 5
-        if self.file.search.evaluations < needed:
-            raise InvalidOption(
-                f"search.evaluations is {self.file.search.evaluations}, but the baselines of "
-                f"{len(self.file.domain.sources)} sources alone are {needed} trials; set it to {needed + 10} or more"
-            )
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

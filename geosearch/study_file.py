@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import model_validator
 
+from geosearch.errors import InvalidOption
 from geosearch.sections import (
     ConfirmSection,
     DomainSection,
@@ -17,6 +18,8 @@ from geosearch.sections import (
     StudySection,
     TransportSection,
 )
+
+BASELINES = 5  # rows of every study besides the single sources
 
 
 class StudyFile(Section):
@@ -50,6 +53,12 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
+    def _each_earlier_study_once(self) -> StudyFile:
+        if len(set(self.search.earlier)) < len(self.search.earlier):
+            raise ValueError("search.earlier names a study twice; its evaluations would count twice, name it once")
+        return self
+
+    @model_validator(mode="after")
     def _with_somebody_to_teach(self) -> StudyFile:
         if "taught" in self.confirm.variants and self.recipe.adaptation != "self-train":
             raise ValueError(
@@ -60,6 +69,19 @@ class StudyFile(Section):
     @property
     def storage(self) -> str:
         return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
+
+    def require_budget(self) -> None:
+        """Refuse a budget that does not suffice for the baselines.
+
+        Raises:
+            InvalidOption: with what would.
+        """
+        sources, evaluations = len(self.domain.sources), self.search.evaluations
+        if evaluations < (needed := sources + BASELINES):
+            raise InvalidOption(
+                f"search.evaluations is {evaluations}, but the baselines of {sources} sources alone are {needed} "
+                f"trials; set it to {needed + 10} or more"
+            )
 
     def with_search(self, **changes: Any) -> StudyFile:
         """The same study with other keys of [search]."""

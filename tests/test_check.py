@@ -8,6 +8,7 @@ import pytest
 from generators.studies import tiny, write_toml
 
 from geosearch.check import MANY_SHOTS, check
+from geosearch.errors import GeosearchError
 
 POOLED = "the pooled union will most likely do as well"
 
@@ -39,6 +40,18 @@ def test_self_training_and_its_teachers_are_counted(tmp_path, monkeypatch):
     assert seconds() == seconds(domain_pseudo_labels="committee")
     alone = seconds(recipe_adaptation="self-train")
     assert seconds() < alone < seconds(recipe_adaptation="self-train", confirm_variants=["taught"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"domain_shots": 41}, "fewer than 41 shots"),
+        ({"search_evaluations": 6}, "set it to 17 or more"),
+    ],
+)
+def test_what_a_search_would_refuse_is_refused(tmp_path, changes, said):
+    with pytest.raises(GeosearchError, match=said):
+        advice(tmp_path, **changes)
 
 
 def test_frozen_features_get_neither(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def test_an_unknown_section_is_refused_with_the_nearest_known_one(tmp_path):
             "'search.sampler': expected 'hull', 'gp', 'tpe', 'cmaes', 'regression' or 'random', got 'magic'",
         ),
         ({"study_name": "../evil"}, "'study.name': use letters, digits"),
+        ({"recipe_learning_rate": math.inf}, "'recipe.learning_rate': expected a finite number, got inf"),
+        ({"search_earlier": ["one", "one"]}, "search.earlier names a study twice"),
         ({"domain_sources": ["digits"]}, "at least 2"),
         ({"domain_sources": ["digits", "digits"]}, "listed twice"),
     ],
@@ -75,6 +78,12 @@ def test_broken_toml_says_where(tmp_path):
     path.write_text("[study\nname = 3")
     with pytest.raises(InvalidOption, match=r"not valid TOML.*line 1"):
         read_study(path)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    path = write_toml(tmp_path / "study.toml", tiny(tmp_path))
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert read_study(path).study.name == "tiny"
 
 
 def test_variables_are_expanded_in_paths_only(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from generators.sets import blobs
+from PIL import Image
 
 from geosearch.cli import main
 from geosearch.domain.load import load
@@ -37,6 +38,14 @@ def test_every_image_is_written_once_with_a_label(capsys, tmp_path, format, way)
     assert "pseudo-labels" in card
     assert ("near/" in card) == (way == "g2l")
     assert data.licence == "CC0"
+
+
+def test_pictures_are_written_at_their_own_size(tmp_path):
+    (tmp_path / "loose").mkdir()
+    for number, image in enumerate(np.load("bare.npz")["images"][:40]):
+        Image.fromarray(image[..., 0]).resize((30, 20)).save(tmp_path / "loose" / f"{number}.png")
+    assert main(["label", "imagefolder:loose", *ANCHORS, "--embedding", "pixels", "--labels", "4", "--out", "out"]) == 0
+    assert load("imagefolder:out").shape == (20, 30, 1)
 
 
 def test_labels_that_a_set_has_are_not_looked_at(tmp_path):

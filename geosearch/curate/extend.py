@@ -41,6 +41,10 @@ class Extension:
     @property
     def sentence(self) -> str:
         """How it ended."""
+        if not len(self.taken):
+            return (
+                f"none of {self.size} samples taken: none lowers the core's leave-one-out error, {self.losses[0]:.4f}"
+            )
         end = "all samples of the pool help" if self.size == self.sizes[-1] else "no other sample helps"
         return (
             f"{len(self.taken)} of {self.size} samples taken: leave-one-out error of the core "

@@ -180,13 +180,20 @@ def checked_images(images: np.ndarray, name: str) -> np.ndarray:
         array = np.round(array * 255).astype(np.uint8)
     if array.dtype != np.uint8:
         raise InvalidData(f"set '{name}': expected uint8 images or floats in [0, 1], got dtype {array.dtype}")
+    if array.max() == 1:
+        raise InvalidData(
+            f"set '{name}': uint8 images run from 0 to 255, and these hold nothing above 1; multiply them by 255"
+        )
     return array
 
 
 def _integers(labels: np.ndarray, n: int, name: str) -> np.ndarray:
     array = np.asarray(labels)
+    if array.shape == (n, 1):  # as MedMNIST's files have them
+        array = array[:, 0]
     if array.shape != (n,):
-        raise InvalidData(f"set '{name}': expected {n} labels, one per image, got shape {array.shape}")
+        way = "; one-hot labels become such by numpy.argmax(labels, axis=1)" if array.shape[:1] == (n,) else ""
+        raise InvalidData(f"set '{name}': expected {n} labels, one per image, got shape {array.shape}{way}")
     if not np.issubdtype(array.dtype, np.integer):
         numeric = np.issubdtype(array.dtype, np.floating) and bool(np.all(array == np.round(array)))
         if not numeric:

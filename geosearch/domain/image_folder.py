@@ -19,6 +19,7 @@ from geosearch.errors import GeosearchError, InvalidData, TooLarge
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 _CHUNK = 256  # files decoded at a time
+_PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 _DAMAGE = (
     UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, OverflowError,
     LookupError, TypeError, AttributeError, MemoryError, RuntimeError, Image.DecompressionBombError,
@@ -78,6 +79,11 @@ def _folders(path: Path) -> list[Path]:
 def _files_by_class(path: Path, *, least: int = 2) -> dict[str, list[Path]]:
     """As `_grouped`; refused if there are too few classes."""
     found = _grouped(path)
+    if found and {name.lower() for name in found} <= _PARTS:
+        raise InvalidData(
+            f"{path} is divided into parts ({', '.join(found)}), not into classes; call two of them train and test, "
+            f"each with a sub-folder per class, or take one: imagefolder:{path / next(iter(found))}"
+        )
     if len(found) < least:
         raise InvalidData(
             f"{path} has {len(found)} sub-folders with images; expected one per class, at least {least}, holding "

@@ -164,6 +164,7 @@ def domains(*, root: Path | str | None = None) -> list[DomainInfo]:
 
 def _parsed(spec: str) -> tuple[str, str]:
     """(kind, rest) of a specification that names a known kind, and for a fixed list a known name."""
+    spec = str(spec)
     if spec in BUILTIN:
         return ("digits", "") if spec == "digits" else ("fonts", spec.removeprefix("fonts/"))
     kind, colon, rest = spec.partition(":")

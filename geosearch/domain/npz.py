@@ -87,8 +87,8 @@ def _blank(n: int) -> np.ndarray:
 
 def _licence(arrays: np.lib.npyio.NpzFile, path: Path) -> str:
     """What the file says, else the card that geosearch wrote beside it."""
-    found = (str(_array(arrays, path, key).reshape(-1)[0]) for key in ("licence", "license") if key in arrays)
-    return next(found, None) or licence_of(path.parent)
+    said = [_array(arrays, path, key).reshape(-1)[:1] for key in ("licence", "license") if key in arrays]
+    return next((str(text) for found in said for text in found), "") or licence_of(path.parent)
 
 
 def _class_names(arrays: np.lib.npyio.NpzFile, path: Path) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class SourceNet:
         if union.class_count < 2:
             raise DomainMismatch(
                 "SourceNet learns to tell classes apart, and the sets have one in all; add a labelled set, or take "
-                'another embedding (transport.embedding = "pca")'
+                'another embedding (transport.embedding = "pca", --embedding pca)'
             )
         key = content_key("source-net", recipe=recipe.key, sets=[s.fingerprint for s in sets], seed=seed)
         stored = cache.arrays("source-net", key, lambda: _train(union, recipe, seed))

@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from geosearch.atomic import atomic_write
 from geosearch.duration import duration
+from geosearch.errors import InvalidOption
 from geosearch.report import style
 from geosearch.report.facts import SourceFacts, StudyFacts
 from geosearch.report.figures import pictures
@@ -23,6 +24,8 @@ from geosearch.report.picture import Picture
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.verdict import BEST, Confirmation, compare
 from geosearch.synthesize.card import licence_warnings
+
+_OWN = b"what to pretrain on for"  # every page of ours has it in its title
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,10 @@ def write_page(facts: StudyFacts, out: Path) -> Path:
 
     Raises:
         StorageError: the folder cannot be written.
+        InvalidOption: a page lies there that geosearch did not write.
     """
     out = Path(out)
+    _require_own(out / "index.html")
     drawn = pictures(facts)
     page = render(facts, drawn).encode()
     images = {f"{picture.name}.png": style.png(picture.figure) for picture in drawn if picture.figure is not None}
@@ -82,6 +87,12 @@ def write_page(facts: StudyFacts, out: Path) -> Path:
         if picture.figure is None:
             (out / "figures" / f"{picture.name}.png").unlink(missing_ok=True)
     return out / "index.html"
+
+
+def _require_own(page: Path) -> None:
+    """Refuse to write over somebody else's page."""
+    if page.exists() and _OWN not in page.read_bytes():
+        raise InvalidOption(f"{page} is not a report of geosearch; name another folder with --out")
 
 
 def render(facts: StudyFacts, drawn: tuple[Picture, ...] | None = None) -> str:

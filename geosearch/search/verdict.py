@@ -57,7 +57,9 @@ class Comparison:
     def clause(self, against: str | None = None) -> str:
         """The outcome in words that follow a subject: "lowers the test error by 2.1 ± 0.6 points against ..."."""
         against = against or self.against
-        interval = "" if np.isnan(self.half_width) else f" ± {self.half_width:.1f}"
+        interval = f" ± {self.half_width:.1f}"
+        if np.isnan(self.half_width):
+            return f"cannot be told from {against} with one seed ({self.points:+.1f} points)".replace("(-", "(−")
         if self.outcome == "tie":
             return f"ties with {against} ({self.points:+.1f}{interval} points)".replace("(-", "(−")
         verb = "lowers" if self.points < 0 else "raises"

@@ -36,6 +36,10 @@ def test_whole_numbers_stored_as_floats_are_labels() -> None:
     assert build(labels=LABELS.astype(float)).labels.tolist() == LABELS.tolist()
 
 
+def test_labels_may_be_a_column() -> None:
+    assert build(labels=LABELS[:, None]).labels.tolist() == LABELS.tolist()
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
@@ -47,7 +51,9 @@ def test_whole_numbers_stored_as_floats_are_labels() -> None:
         (np.zeros((4, 5, 5, 2), np.uint8), LABELS, "expected images of shape"),
         (np.zeros((4, 25), np.uint8), LABELS, "expected images of shape"),
         ([np.zeros((5, 5)), np.zeros((6, 5))], LABELS[:2], "mixes image shapes"),
+        (np.arange(100, dtype=np.uint8).reshape(4, 5, 5) % 2, LABELS, "multiply them by 255"),
         (IMAGES, LABELS[:3], "one per image"),
+        (IMAGES, np.eye(4, 3), "argmax"),
         (IMAGES, np.array([0, 2, 0, 2]), "renumber"),
         (IMAGES, np.array([-1, 0, 1, 0]), "negative"),
         (IMAGES, np.array([0, 0.5, 1, 1]), "integers"),
@@ -79,7 +85,7 @@ def test_the_fingerprint_follows_content_and_not_the_name() -> None:
     other = LabelledSet.from_arrays(IMAGES, LABELS, name="other")
     assert build().fingerprint == other.fingerprint
     assert build().fingerprint != build(labels=LABELS[::-1]).fingerprint
-    assert build().fingerprint != build(IMAGES + 1).fingerprint
+    assert build().fingerprint != build(IMAGES + 2).fingerprint
 
 
 def test_taking_rows_keeps_the_classes() -> None:

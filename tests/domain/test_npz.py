@@ -43,6 +43,11 @@ def test_one_part_without_names(tmp_path: Path) -> None:
     assert data.licence == "unknown"
 
 
+def test_an_empty_licence_is_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS, licence=np.array([]))
+    assert load(f"npz:{tmp_path / 'a.npz'}").licence == "unknown"
+
+
 def test_environment_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS)
     monkeypatch.setenv("SOME_FOLDER", str(tmp_path))

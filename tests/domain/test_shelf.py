@@ -37,7 +37,7 @@ def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     specs = []
     for number, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
-        images = np.full((4, 8, 8), number, np.uint8)
+        images = np.full((4, 8, 8), 9 * number, np.uint8)
         np.savez(tmp_path / folder / "same.npz", images=images, labels=np.array([0, 1, 0, 1]))
         specs.append(f"npz:{tmp_path / folder / 'same.npz'}")
     shelf = load_shelf("digits", specs, size=8, channels=1, samples=50)

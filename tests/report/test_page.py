@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geosearch.errors import StorageError
+from geosearch.errors import InvalidOption, StorageError
 from geosearch.report.page import render, signed, tables, used, verdict, write_page
 from geosearch.search.verdict import BEST, compare
 from geosearch.synthesize.card import licence_warnings
@@ -181,6 +181,15 @@ def test_the_page_and_its_figures_are_written(page_of, tmp_path):
     names = sorted(path.name for path in (page.parent / "figures").iterdir())
     expected = ("confirmation", "history", "proxy", "simplex", "time", "walk", "weights", "worth")
     assert names == [f"{name}.png" for name in expected]
+
+
+def test_a_page_of_somebody_else_is_not_written_over(facts_of, tmp_path):
+    write_page(facts_of(**EMPTY), tmp_path)
+    write_page(facts_of(**EMPTY), tmp_path)
+    (tmp_path / "index.html").write_text("mine")
+    with pytest.raises(InvalidOption, match="not a report of geosearch"):
+        write_page(facts_of(**EMPTY), tmp_path)
+    assert (tmp_path / "index.html").read_text() == "mine"
 
 
 def test_failed_trials_are_listed_with_their_reasons(page_of):

@@ -48,6 +48,7 @@ def test_one_seed_is_never_more_than_a_tie():
     found = compare(row(BEST, [0.1]), row("pooled union", [0.5]), "ridge")
     assert math.isnan(found.half_width)
     assert found.outcome == "tie"
+    assert found.clause() == "cannot be told from pooled union with one seed (−40.0 points)"
 
 
 def test_the_verdict_names_the_best_single_source_and_the_strongest_other_row(confirmation):
