@@ -53,7 +53,7 @@ PROJECTION_TAUGHT = "hull projection, taught by four of its own"
 BEST_TAUGHT = f"{BEST}, taught by four of its own"
 NEURAL = "neural map, hull projection"
 ORACLE = "oracle"
-EDITION = "clouds mended"  # of the search; part of a line's key: what changes numbers makes studies other studies
+EDITION = "drawn by content"  # of the search; part of a line's key: what changes numbers makes studies other studies
 CONCENTRATIONS = (0.5, 1.0, 2.0, 5.0, np.inf)
 
 

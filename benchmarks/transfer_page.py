@@ -7,7 +7,7 @@ A table whose data are missing stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +20,11 @@ import regimes
 import surfaces
 from contest import FOLDER, SHOTS, TARGETS
 from lines import Lines
-from mixtures import LONG
+from mixtures import LONG, SIZE
 from page import fill
 from standings import SELF_TRAINED, adaptations, claims, losses, overall, read, searched, standings, summary, table
 
+SIZES = (SIZE, 28)  # of images: what the contest is run with, and the paper's
 PAGE = Path(__file__).parents[1] / "reports" / "transfer.md"
 PAPER = {"mnist": 93.7, "usps": 88.6, "fashion_mnist": 70.1, "kmnist": 52.6, "az_letters": 67.1, "mnist_m": 42.1}
 
@@ -45,6 +46,8 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
             yield f"contest {shots} {adaptation}", partial(contest, shots, adaptation)
         yield f"contest {shots} claims", partial(verdicts, shots)
         yield f"contest {shots} targets", partial(by_target, shots)
+    for size in SIZES[1:]:
+        yield f"contest {SHOTS[0]}, {size} px", partial(by_target, SHOTS[0], size)
 
 
 def contest(shots: int, adaptation: str) -> list[str]:
@@ -65,24 +68,32 @@ def published() -> list[str]:
     """The paper's best rows (Fan & Alvarez-Melis 2023, five shots) beside the search, accuracy in %."""
     rows = ["| | " + " | ".join(PAPER) + " |", "| --- " * (1 + len(PAPER)) + "|"]
     rows.append("| the paper's best row | " + " | ".join(f"{value:.1f}" for value in PAPER.values()) + " |")
-    lines = read(FOLDER, SHOTS[0])
-    for adaptation in adaptations(lines) if lines else ():
-        cells = []
-        for target in PAPER:
+    for size in SIZES:
+        lines, sized = read(FOLDER, SHOTS[0], size), "" if size == SIZES[0] else f", {size} px"
+        for adaptation in adaptations(lines) if lines else ():
             own = searched(adaptation)
-            search = next((one for one in standings(lines, target, adaptation) if one.row == own), None)
-            cells.append(f"{100 - np.mean(search.errors):.1f} ± {np.std(search.errors, ddof=1):.1f}" if search else "")
-        rows.append(f"| search, {adaptation} | " + " | ".join(cells) + " |")
-    return rows if lines else []
+            found = {
+                target: [one for one in standings(lines, target, adaptation) if one.row == own] for target in PAPER
+            }
+            cells = [_accuracy(one[0].errors) if one else "" for one in found.values()]
+            rows.append(f"| search, {adaptation}{sized} | " + " | ".join(cells) + " |")
+    return rows if len(rows) > 3 else []
 
 
-def by_target(shots: int) -> list[str]:
+def _accuracy(errors: Sequence[float]) -> str:
+    """Of errors in %: mean and, of several, standard deviation."""
+    spread = f" ± {np.std(errors, ddof=1):.1f}" if len(errors) > 1 else ""
+    return f"{100 - np.mean(errors):.1f}{spread}"
+
+
+def by_target(shots: int, size: int = SIZE) -> list[str]:
     """A table for each target, all rows, seconds included."""
-    lines, found = read(FOLDER, shots), []
+    lines, found = read(FOLDER, shots, size), []
     for target in TARGETS if lines else ():
         first = adaptations(lines)[0]
         if rows := standings(lines, target, first):
-            found += ["", f"**{target}**, {shots} shots, {first}:", "", *table(rows, first)]
+            sized = "" if size == SIZE else f"{size} px, "
+            found += ["", f"**{target}**, {sized}{shots} shots, {first}:", "", *table(rows, first)]
     return found[1:]
 
 
