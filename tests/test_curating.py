@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from generators.sets import blobs
+from PIL import Image
 from torchvision.models import resnet18
 
 import geosearch
@@ -63,6 +64,15 @@ def test_what_is_kept_is_a_data_set_that_loads_again(run, tmp_path, task, form):
         order = [int(row["row"]) for row in sorted(kept, key=lambda row: int(row["image"]))]
         np.testing.assert_array_equal(again.images[..., 0], source[order][..., 0])
     assert (tmp_path / "kept" / "CARD.md").exists()
+
+
+def test_what_is_kept_of_a_folder_of_images_goes_with_the_folder_it_came_from(run, tmp_path):
+    mine = geosearch.load("npz:mine.npz")
+    for number, (image, label) in enumerate(zip(mine.images, mine.labels, strict=True)):
+        (tmp_path / "mine" / f"class-{label}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(tmp_path / "mine" / f"class-{label}" / f"{number}.png")
+    assert main(["curate", "imagefolder:mine", "--task", "reweight", "--embedding", "pca", "--out", "kept"]) == 0
+    assert geosearch.load("imagefolder:kept").classes == geosearch.load("imagefolder:mine").classes
 
 
 def test_extend_needs_a_core_and_folders_are_not_overwritten(run, tmp_path):

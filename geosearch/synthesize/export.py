@@ -108,9 +108,10 @@ def write_mixture(
 class ImageFolderWriter:
     """One PNG per image, in a folder per top label; the soft labels in `labels.csv`.
 
-    A folder is called COLUMN_NAME, COLUMN being the class's column in `labels.csv` counted from 0, so folders
-    sort in label order and no two class names can meet. Classes that are no image's top label get no folder
-    (torchvision's ImageFolder refuses empty ones) but keep their column.
+    A folder has its class's name where all names are safe as they are and sort in label order, so that the set can be
+    merged with the one it came from; else it is called COLUMN_NAME, COLUMN being the class's column in `labels.csv`
+    counted from 0, so no two class names can meet. Classes that are no image's top label get no folder (torchvision's
+    ImageFolder refuses empty ones) but keep their column.
 
     Attributes:
         compression: of the PNG files, 0 (fast) to 9 (small).
@@ -120,12 +121,11 @@ class ImageFolderWriter:
     name: ClassVar[str] = "imagefolder"
     layout: ClassVar[str] = (
         "One PNG per image in a folder per label; the soft labels in `labels.csv`, a row per image, "
-        "a column per class (the number in front of a folder's name is its column, counted from 0)."
+        "a column per class (of a folder called NUMBER_NAME the number is the column, counted from 0)."
     )
 
     def write(self, folder: Path, contents: Contents, batches: Iterator[Batch]) -> None:
-        digits = len(str(max(len(contents.class_names) - 1, 1)))
-        folders = [f"{i:0{digits}d}_{safe_name(name)}" for i, name in enumerate(contents.class_names)]
+        folders = _folders(contents.class_names)
         width = len(str(contents.size - 1))
         number = 0
         with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
@@ -195,6 +195,15 @@ class NpzWriter:
 
 
 _RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}  # on Windows
+
+
+def _folders(classes: Sequence[str]) -> list[str]:
+    """A folder for each class, none of which is another's, not even where case does not count."""
+    folded = {name.casefold() for name in classes}
+    if list(classes) == sorted(map(safe_name, classes)) and len(folded) == len(classes):
+        return list(classes)
+    digits = len(str(max(len(classes) - 1, 1)))
+    return [f"{i:0{digits}d}_{safe_name(name)}" for i, name in enumerate(classes)]
 
 
 def safe_name(name: str, limit: int = 100) -> str:
