@@ -135,7 +135,7 @@ def _decoded(files: Sequence[Path], shape: tuple[int, int]) -> np.ndarray:
     if needed > (limit := most_bytes()):
         raise TooLarge(
             f"{len(files)} images of {width} x {height} pixels need {needed / 2**30:.1f} GiB, the limit is "
-            f"{limit / 2**30:.1f} GiB; ask for a smaller size, or set GEOSEARCH_MAX_GIB higher"
+            f"{limit / 2**30:.1f} GiB; ask for a smaller size, shrink the files, or set GEOSEARCH_MAX_GIB higher"
         )
     images = np.empty((len(files), height, width, 3), np.uint8)
     with ThreadPoolExecutor(max_workers=4) as pool:
