@@ -177,7 +177,7 @@ def test_a_mixing_space_of_ones_own_is_used_and_remembered(tmp_path):
     study = opened(tmp_path, file, space=space)
     images, _ = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])).at(np.arange(8))
     np.testing.assert_allclose(images[..., ::2, ::2], images[..., 1::2, 1::2], atol=1e-6)
-    opened(tmp_path, file, space=space)
+    opened(tmp_path, file, space=space).store.study.ask()
     with pytest.raises(StudyMismatch, match=r"transport.space: 'halved' in the study, 'pixels' now"):
         opened(tmp_path, file)
 
@@ -206,13 +206,19 @@ def test_a_begun_study_is_opened_by_its_database_alone(finished):
 
 
 def test_changed_settings_are_refused_and_force_new_keeps_the_old_file(tmp_path):
-    file = tiny_file(tmp_path)
-    opened(tmp_path, file)
+    opened(tmp_path, tiny_file(tmp_path)).store.study.ask()
     changed = tiny_file(tmp_path, recipe_steps=5)
     with pytest.raises(StudyMismatch, match=r"recipe.steps: 4 in the study, 5 now"):
         opened(tmp_path, changed)
     opened(tmp_path, changed, force_new=True)
     assert sorted(path.name for path in tmp_path.glob("*.db")) == ["tiny.db", "tiny.old-1.db"]
+
+
+def test_a_mistake_that_a_first_start_complained_of_may_be_corrected(tmp_path):
+    with pytest.raises(InvalidOption, match="set it to 17 or more"):
+        opened(tmp_path, tiny_file(tmp_path, search_evaluations=6)).run()
+    study = opened(tmp_path, tiny_file(tmp_path, search_evaluations=7, domain_shots=2))
+    assert Study.open(str(tmp_path / "tiny.db"), cache=study.cache).file.domain.shots == 2
 
 
 def test_a_study_that_somebody_works_at_is_not_put_aside(tmp_path, monkeypatch):
