@@ -69,8 +69,8 @@ class Extra:
 EXTRA = {
     PROJECTION_TAUGHT: Extra(),
     BEST_TAUGHT: Extra(),
-    NO_PROXY: Extra(seeds=5, shots=SHOTS[1:]),
-    ORACLE: Extra(seeds=5, shots=SHOTS[1:]),
+    NO_PROXY: Extra(seeds=2, shots=SHOTS[1:]),
+    ORACLE: Extra(seeds=2, shots=SHOTS[1:]),
     NEURAL: Extra(("mnist", "usps"), 1, SHOTS[1:]),
 }
 

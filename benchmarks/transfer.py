@@ -19,7 +19,21 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PARTS = ("regimes", "predictors", "label_ceiling", "pseudo_labels", "surfaces", "colour", "contest")
+GRIDS = (
+    "mnist/3",
+    "kmnist/3",
+    "usps/3",
+    "az_letters/3",
+)  # what the page shows; the rest is what samplers are compared on
+PARTS = {
+    "regimes": (),
+    "predictors": (),
+    "label_ceiling": (),
+    "pseudo_labels": (),
+    "surfaces": ("--shelves", *GRIDS, "--concentrations", "2"),
+    "colour": ("--seeds", "1"),
+    "contest": (),
+}
 DRAWN = ("transfer_figures", "transfer_page")
 
 
@@ -39,7 +53,7 @@ def main() -> None:
         run("standings", "--folder", "studies/transfer/quick")
         return
     for part in options.only:
-        run(part)
+        run(part, *PARTS[part])
     for script in DRAWN:
         run(script)
 
