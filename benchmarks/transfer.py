@@ -6,9 +6,9 @@
 Each part is a script of its own and can be run alone: where the choice of data pays (regimes.py), which cheap score
 tells the final error (predictors.py), how good pseudo-labels are and what better ones could gain (pseudo_labels.py,
 label_ceiling.py), distance and error over whole hulls (surfaces.py), targets in colour (colour.py), the search against
-everything else (contest.py). The results lie in reports/data, one line a run. Six to seven hours on two cores in all,
-four of them the contest's; `--quick` runs three short studies instead, in a few minutes, and keeps their results apart.
-Needs $GEOSEARCH_DATA.
+everything else (contest.py). The results lie in reports/data, one line a run. About seven hours on two cores in all,
+more than four of them the contest's; `--quick` runs three short studies instead, in a few minutes, and keeps their
+results apart. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -19,21 +19,18 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-GRIDS = (
-    "mnist/3",
-    "kmnist/3",
-    "usps/3",
-    "az_letters/3",
-)  # what the page shows; the rest is what samplers are compared on
-PARTS = {
-    "regimes": (),
-    "predictors": (),
-    "label_ceiling": (),
-    "pseudo_labels": (),
-    "surfaces": ("--shelves", *GRIDS, "--concentrations", "2"),
-    "colour": ("--seeds", "1"),
-    "contest": (),
-}
+GRIDS = ("mnist/3", "kmnist/3", "usps/3", "az_letters/3")  # the rest is what samplers are compared on
+RUNS = (
+    ("regimes",),
+    ("predictors",),
+    ("label_ceiling",),
+    ("pseudo_labels",),
+    ("surfaces", "--shelves", *GRIDS, "--concentrations", "2"),
+    ("colour", "--seeds", "1"),
+    ("contest",),
+    ("contest", "--shots", "5", "--size", "28", "--targets", "fashion_mnist", "--rows"),
+)
+PARTS = tuple(dict.fromkeys(script for script, *_ in RUNS))
 DRAWN = ("transfer_figures", "transfer_page")
 
 
@@ -52,8 +49,9 @@ def main() -> None:
         run("contest", "--quick", "--seeds", "1", "--shots", "5", "--targets", "mnist", "usps", "kmnist", "--rows")
         run("standings", "--folder", "studies/transfer/quick")
         return
-    for part in options.only:
-        run(part, *PARTS[part])
+    for script, *arguments in RUNS:
+        if script in options.only:
+            run(script, *arguments)
     for script in DRAWN:
         run(script)
 
