@@ -47,7 +47,7 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
         yield f"contest {shots} claims", partial(verdicts, shots)
         yield f"contest {shots} targets", partial(by_target, shots)
     for size in SIZES[1:]:
-        yield f"contest {SHOTS[0]}, {size} px", partial(by_target, SHOTS[0], size)
+        yield f"contest {SHOTS[0]} {size} px", partial(by_target, SHOTS[0], size)
 
 
 def contest(shots: int, adaptation: str) -> list[str]:
