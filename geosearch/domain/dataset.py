@@ -178,9 +178,9 @@ def checked_images(images: np.ndarray, name: str) -> np.ndarray:
                 "divide by 255, or pass uint8"
             )
         array = np.round(array * 255).astype(np.uint8)
-    if array.dtype != np.uint8:
+    elif array.dtype != np.uint8:
         raise InvalidData(f"set '{name}': expected uint8 images or floats in [0, 1], got dtype {array.dtype}")
-    if array.max() == 1:
+    elif array.max() == 1:
         raise InvalidData(
             f"set '{name}': uint8 images run from 0 to 255, and these hold nothing above 1; multiply them by 255"
         )
