@@ -53,7 +53,7 @@ PROJECTION_TAUGHT = "hull projection, taught by four of its own"
 BEST_TAUGHT = f"{BEST}, taught by four of its own"
 NEURAL = "neural map, hull projection"
 ORACLE = "oracle"
-EDITION = "drawn by content"  # of the search; part of a line's key: what changes numbers makes studies other studies
+EDITION = "classes balanced"  # of the search; part of a line's key: what changes numbers makes studies other studies
 CONCENTRATIONS = (0.5, 1.0, 2.0, 5.0, np.inf)
 
 
@@ -156,7 +156,8 @@ def studied(file: StudyFile, folder: Path) -> tuple[Study, float]:
 def confirmer_of(study: Study) -> Confirmer:
     """What the study confirms mixtures with; without pretraining it would not be tuned, which takes a minute."""
     file, target = study.file, study.prepared.target
-    recipe, adaptations = recipe_of(file).scaled(file.recipe.long_steps), adaptations_of(file, target.reference)
+    recipe = recipe_of(file).scaled(file.recipe.long_steps)
+    adaptations = adaptations_of(file, study.prepared.unlabelled(file.recipe.unlabelled))
     return Confirmer(study.prepared.anchors, target, recipe, recipe, adaptations, study.cache, file.recipe.device)
 
 

@@ -48,6 +48,7 @@ WAYS = (
     "refined, head only",
     "refined, fine-tuned",
     "refined, better of two",
+    "committee, not balanced",
     "committee",
     "true labels",
 )
@@ -76,12 +77,16 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
         recipe = tuned(shots, own.recipe.scaled(LONG), seed, cache=cache)
         return few_shot(shots, recipe, seed).predict(reference.images).argmax(1)
     cloud, pooled = (Mixture(prepared.anchors, baselines_of(prepared)[row]) for row in (CLOUD, POOLED))
-    if way in ("refined, better of two", "committee"):
-        refinement = refinement_of(study_file(target, seed, "committee" if way == "committee" else "refined"))
+    if way.startswith("committee") or way == "refined, better of two":
+        refinement = refinement_of(study_file(target, seed, "committee" if way.startswith("committee") else "refined"))
         assert refinement is not None
+        balance = 0.0 if way != "committee" else refinement.balance
         m = len(prepared.anchors.sources)
-        singles = [Mixture(prepared.anchors, Weights.single(i, m)) for i in range(m)] if way == "committee" else []
-        found = refinement.best([cloud, pooled, *singles], shots, seed=seed, cache=cache)
+        singles = [Mixture(prepared.anchors, Weights.single(i, m)) for i in range(m)] if refinement.members > 1 else []
+        seen = np.concatenate([reference.images, prepared.target.held_out.images])
+        found = replace(refinement, balance=balance).best(
+            [cloud, pooled, *singles], shots, seen, seed=seed, cache=cache
+        )
         return found(reference.images)
     network = pretrain(cloud, own.recipe.scaled(SHORT), seeds.integer(seed, "refined"))
     adaptation = {"head only": HeadOnly, "fine-tuned": FineTune}[way.removeprefix("refined, ")]

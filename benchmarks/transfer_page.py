@@ -17,6 +17,7 @@ import label_ceiling
 import numpy as np
 import pseudo_labels
 import regimes
+import self_training
 import surfaces
 from contest import FOLDER, SHOTS, TARGETS
 from lines import Lines
@@ -37,6 +38,8 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "predictors", lambda: agreement.table(FOLDER)
     yield "predictors gains", lambda: [f"- {line}" for line in agreement.gains(FOLDER)]
     yield "pseudo-labels", lambda: pseudo_labels.table(Lines(FOLDER / "pseudo_labels.jsonl").all())
+    yield "self-training", lambda: self_training.table(FOLDER)
+    yield "flips", lambda: self_training.flips(FOLDER)
     yield "label ceiling", lambda: label_ceiling.table(FOLDER)
     yield "surfaces", lambda: surfaces.table(Lines(FOLDER / "surfaces.jsonl").all())
     yield "colour", lambda: colour.table(Lines(FOLDER / "colour.jsonl").all())

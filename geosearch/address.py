@@ -16,7 +16,7 @@ from geosearch.search.sqlite import alone, check_file, sqlite_path
 from geosearch.search.storages import JOURNAL, journal_path, storage_at
 from geosearch.search.store import stored_settings
 from geosearch.search.troubles import explained
-from geosearch.study_file import StudyFile
+from geosearch.study_file import StudyFile, completed
 
 
 def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:
@@ -49,7 +49,7 @@ def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFi
     name, settings = stored_settings(address)
     if storage and text not in (name, address, storage):
         raise InvalidOption(f"{masked(address)} holds the study '{masked(name)}', not '{masked(text)}'")
-    return parse_study(settings, masked(address)), address
+    return parse_study(completed(settings), masked(address)), address
 
 
 def put_aside(address: str) -> None:

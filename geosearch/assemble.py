@@ -38,7 +38,7 @@ def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective
     """What the search minimises."""
     target = prepared.target
     images: LabelledSet = target.shots
-    judge: Judge = adaptations_of(file, target.reference)[file.recipe.adaptation]
+    judge: Judge = adaptations_of(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
     if file.search.objective == "episodes":
         images, judge = target.shots.joined(target.reference).joined(target.held_out), Episodes(file.domain.shots)
     return Objective(
@@ -126,7 +126,7 @@ def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer
         target=prepared.target,
         recipe=recipe,
         scratch=scratch,
-        adaptations=adaptations_of(file, prepared.target.reference),
+        adaptations=adaptations_of(file, prepared.unlabelled(file.recipe.unlabelled)),
         cache=cache,
         device=file.recipe.device,
     )

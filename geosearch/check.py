@@ -118,7 +118,7 @@ def check(path: str | Path) -> Estimate:
     if refinement := refinement_of(file):  # two mixtures, and for a committee every single source
         steps += (2 + len(shelf.sources) * (refinement.members > 1)) * refinement.recipe.steps
     if recipe.adaptation == "self-train":  # a teacher's head, and the student
-        steps += rows * file.confirm.seeds * 5 * recipe.fine_tune_steps // 2
+        steps += rows * file.confirm.seeds * 4 * recipe.fine_tune_steps
     if "taught" in file.confirm.variants:
         steps += file.confirm.seeds * TEACHERS * recipe.long_steps
     pixels = domain.size**2 * domain.channels

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from geosearch.curate.labelling import G2L, Clusters
-from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import PCA, Embedding, Pixels, TorchvisionBackbone
 from geosearch.domain.patches import Patches
 from geosearch.domain.pseudo_labels import NearestShot, PseudoLabels, Spreading
-from geosearch.domain.unlabelled import Labelling
+from geosearch.domain.unlabelled import Labelling, UnlabelledSet
 from geosearch.errors import InvalidOption
 from geosearch.evaluate.adaptation import Adaptation, FineTune, HeadOnly, Rehearse, RidgeHead
 from geosearch.evaluate.autoencoder import Autoencoder
@@ -101,11 +100,11 @@ def refinement_of(file: StudyFile) -> Refinement | None:
     """How the reference is labelled anew once there is a hull, if it is."""
     if file.domain.pseudo_labels not in ("refined", "committee"):
         return None
-    recipe = recipe_of(file)
+    recipe, members = recipe_of(file), 1
     head = replace(Refinement().head, augmentation=recipe.augmentation)
     if file.domain.pseudo_labels == "committee":
-        return Refinement(recipe.scaled(file.recipe.long_steps), head, members=COMMITTEE, device=file.recipe.device)
-    return Refinement(recipe, head, device=file.recipe.device)
+        recipe, members = recipe.scaled(file.recipe.long_steps), COMMITTEE
+    return Refinement(recipe, head, members, device=file.recipe.device, balance=file.domain.balance)
 
 
 def limits_of(file: StudyFile) -> Limits | None:
@@ -166,7 +165,7 @@ def recipe_of(file: StudyFile) -> Recipe:
     )
 
 
-def adaptations_of(file: StudyFile, unlabelled: LabelledSet | None = None) -> dict[str, Adaptation]:
+def adaptations_of(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> dict[str, Adaptation]:
     """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation.
 
     Args:
@@ -180,12 +179,13 @@ def adaptations_of(file: StudyFile, unlabelled: LabelledSet | None = None) -> di
         "fine-tune": FineTune(steps=steps, augmentation=augmentation, device=device),
         "head-only": HeadOnly(steps=steps, augmentation=augmentation, device=device),
         "self-train": SelfTrain(
-            steps=3 * steps // 2,
+            steps=3 * steps if recipe.unlabelled else 3 * steps // 2,
             head_steps=steps,
             augmentation=augmentation,
             device=device,
             unlabelled=unlabelled,
             believed=recipe.believed or SelfTrain.believed,
+            balance=file.domain.balance,
         ),
         "rehearse": Rehearse(
             steps=steps,

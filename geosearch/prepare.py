@@ -7,10 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from geosearch.cache import Cache
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.fewshot import Target, cut_target
 from geosearch.domain.shelf import load_shelf
+from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.geodesic.anchors import Anchors, build_anchors
 from geosearch.geodesic.hull import Hull
 from geosearch.geodesic.mixing_space import MixingSpace
@@ -37,6 +40,10 @@ class Prepared:
         There may be fewer: shots, held-out part and test part are never among them.
         """
         return self.target.with_surplus(self.train, count)
+
+    def unlabelled(self, count: int) -> UnlabelledSet:
+        """The images of the reference, followed by further ones up to `count`."""
+        return self.target.unlabelled(self.train, count)
 
 
 def prepare(
@@ -78,7 +85,8 @@ def prepare(
     if refinement := refinement_of(file):
         with stage("refinement"):
             mixtures = _teachers(anchors, singles=refinement.members > 1)
-            labeller = refinement.best(mixtures, target.shots, seed=seed, cache=cache, jobs=file.search.jobs)
+            seen = np.concatenate([target.reference.images, target.held_out.images])
+            labeller = refinement.best(mixtures, target.shots, seen, seed=seed, cache=cache, jobs=file.search.jobs)
             target = target.relabelled(labeller)
             anchors = build_anchors(target.reference, shelf.sources, encoder, **options)
     return Prepared(target, anchors, Hull.of(anchors), shelf.train)

@@ -52,6 +52,13 @@ class DomainSection(Section):
         description="Labels of the reference: of the nearest shot; spread among near images; by a network that is "
         "pretrained on the hull of a first round; or by several, pretrained at length on mixtures and single sources.",
     )
+    balance: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="How far guessed labels are drawn to equally frequent classes, by networks that label the "
+        "reference and in self-training: 1 where classes are known to be, 0 where some are rare.",
+    )
     labels: Literal["g2l", "clusters"] | None = Field(
         None,
         description="How sources without labels get pseudo-labels: by geometry between the classes of the others, or "
@@ -70,7 +77,7 @@ class DomainSection(Section):
     @property
     def shelf(self) -> dict[str, Any]:
         """What `load_shelf` asks for, but the seed and the labelling."""
-        others = {"shots", "reference", "held_out", "test", "pseudo_labels", "labels", "label_count"}
+        others = {"shots", "reference", "held_out", "test", "pseudo_labels", "balance", "labels", "label_count"}
         return self.model_dump(exclude=others)
 
     @model_validator(mode="after")
@@ -242,7 +249,10 @@ class RecipeSection(Section):
         "under labels that the network gives them.",
     )
     fine_tune_steps: int = Field(
-        200, ge=1, description="Steps of training on the augmented shots; half as many again with unlabelled images."
+        200, ge=1, description="Steps of training on the augmented shots; three times as many with unlabelled images."
+    )
+    unlabelled: int = Field(
+        5000, ge=0, description="Unlabelled target images of self-training, at most; never less than the reference."
     )
     believed: float | None = Field(
         None, gt=0, le=1, description="Share of the unlabelled images whose labels are believed (self-train); else 0.7."
@@ -286,12 +296,3 @@ class ConfirmSection(Section):
         "('meta-reweighted'), on 50 learned images a class ('condensed'); or self-trained under labels that the "
         "networks of the finalists give together ('taught', where the adaptation is self-train).",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _formerly(cls, data: Any) -> Any:
-        """`curate = true` is what studies of earlier versions hold."""
-        if isinstance(data, dict) and isinstance(data.get("curate"), bool):
-            asked = data.get("variants", ["curated"] * data["curate"])
-            return {key: value for key, value in data.items() if key != "curate"} | {"variants": asked}
-        return data

@@ -38,6 +38,7 @@ def test_a_kept_study_opens_with_its_trials_and_its_verdict(kept, cache):
     assert study.trials[2].weights == (0.444444444, 0.555555556)
     assert study.best.number == 1
     assert study.source_names == ("near", "far")
+    assert (study.file.domain.balance, study.file.recipe.unlabelled) == (0.0, 0)  # as it was before these keys
     assert "no pretraining" in study.confirmation.verdict()
     assert study.status()["complete"] == 7
     assert "(one seed, so no spread, 40 test images)" in status_text(study)

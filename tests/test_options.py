@@ -9,7 +9,7 @@ from geosearch.config import parse_study
 from geosearch.curate.labelling import G2L, Clusters
 from geosearch.domain.pseudo_labels import NearestShot, Spreading
 from geosearch.errors import InvalidOption
-from geosearch.options import embedding_of, labelling_of, limits_of, pseudo_labels_of, refinement_of
+from geosearch.options import adaptations_of, embedding_of, labelling_of, limits_of, pseudo_labels_of, refinement_of
 from geosearch.pipeline import Study
 from geosearch.search.baselines import SEARCHED
 from geosearch.search.verdict import BEST, NO_PRETRAINING
@@ -93,3 +93,14 @@ def test_a_study_runs_with_every_way_of_labelling_and_keeps_to_its_limits(tmp_pa
     roles = {trial.role for trial in opened.trials if trial.role != SEARCHED}
     assert any(role.endswith("within limits") for role in roles)
     assert {row.name for row in opened.confirmation.rows} == {*roles, BEST, NO_PRETRAINING}
+
+
+def test_self_training_has_the_references_images_and_as_many_more_as_asked(tmp_path):
+    for asked, images, steps in ((0, 40, 30), (50, 50, 60)):
+        settings = {"recipe_unlabelled": asked, "recipe_adaptation": "self-train", "domain_balance": 0.25}
+        study = Study.open(tiny_file(tmp_path, **settings), storage=f"sqlite:///{tmp_path}/{asked}.db")
+        unlabelled = study.prepared.unlabelled(asked)
+        how = adaptations_of(study.file, unlabelled)["self-train"]
+        assert (len(how.unlabelled), how.balance) == (images, 0.25)
+        assert how.steps == steps * study.file.recipe.fine_tune_steps // 20
+        assert refinement_of(study.file).balance == 0.25

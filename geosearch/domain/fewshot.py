@@ -13,6 +13,7 @@ from geosearch.cache import content_key
 from geosearch.domain.dataset import LabelledSet
 from geosearch.domain.embed import Encoder
 from geosearch.domain.pseudo_labels import Labeller, NearestShot, PseudoLabels
+from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatch, InvalidOption
 
 _TEST_SHARE = 5  # without a test part of its own, a set gives one image in this many
@@ -68,6 +69,12 @@ class Target:
         reference, held_out = (replace(p, labels=labeller(p.images)) for p in (self.reference, self.held_out))
         return replace(self, reference=reference, held_out=held_out, labeller=labeller)
 
+    def unlabelled(self, train: LabelledSet, count: int) -> UnlabelledSet:
+        """The images of the reference, then those of `train` that no part uses, up to `count` (see `with_surplus`)."""
+        reference = self.reference.images
+        more = train.images[self.rows["surplus"][: max(count - len(reference), 0)]]
+        return UnlabelledSet(np.concatenate([reference, more]), train.name, train.licence)
+
     def with_surplus(self, train: LabelledSet, count: int) -> LabelledSet:
         """The reference, then images of `train` that no part uses, up to `count` images, all pseudo-labelled.
 
@@ -75,11 +82,10 @@ class Target:
             train: the training part that the target was cut from.
             count: images wanted; there may be fewer.
         """
-        more = self.rows["surplus"][: max(count - len(self.reference), 0)]
-        if not len(more):
-            return self.reference.take(np.arange(min(count, len(self.reference))))
-        images = train.images[more]
-        return self.reference.joined(replace(self.reference, images=images, labels=self.labeller(images)))
+        if count <= len(self.reference):
+            return self.reference.take(np.arange(count))
+        more = self.unlabelled(train, count).images[len(self.reference) :]
+        return self.reference.joined(replace(self.reference, images=more, labels=self.labeller(more)))
 
     @cached_property
     def key(self) -> str:

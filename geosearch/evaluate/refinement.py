@@ -19,6 +19,7 @@ from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import Recipe
 from geosearch.evaluate.train import predict, pretrain
 from geosearch.geodesic.mixture import Mixture
+from geosearch.transport.allocation import allocated, class_factors
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,24 @@ class Refinement:
         head: of the linear head on the augmented shots; the body stays as it was pretrained.
         members: networks that label together, of those that are tried.
         device: where networks are trained, as for `pretrain`; changes no key.
+        balance: in [0, 1]; how far labels are drawn to equally frequent classes, see `class_factors`.
     """
 
     recipe: Recipe = field(default_factory=Recipe)
     head: Recipe = field(default_factory=lambda: Recipe(steps=200, batch=50, label_smoothing=0.1))
     members: int = 1
     device: str = "cpu"
+    balance: float = 0.0
 
     def best(
-        self, mixtures: Sequence[Mixture], shots: LabelledSet, *, seed: int, cache: Cache, jobs: int = 1
+        self,
+        mixtures: Sequence[Mixture],
+        shots: LabelledSet,
+        unlabelled: np.ndarray,
+        *,
+        seed: int,
+        cache: Cache,
+        jobs: int = 1,
     ) -> Committee:
         """Of the labellers that several mixtures lead to, those whose features tell the shots apart best.
 
@@ -54,6 +64,7 @@ class Refinement:
         Args:
             mixtures: that networks are pretrained on, one each.
             shots: the labelled images.
+            unlabelled: images (n, h, w, ch) over which classes are balanced.
             seed: of weights and batches.
             cache: where trained networks are kept.
             jobs: processes that train side by side; changes no number.
@@ -68,7 +79,8 @@ class Refinement:
             found = found[: self.members]
         elif self.members == 1:
             found = found[:1]
-        return Committee(tuple(one.network for one in found))
+        networks = tuple(one.network for one in found)
+        return Committee(networks, class_factors(_mean_scores(networks, unlabelled), self.balance))
 
     def labeller(self, mixture: Mixture, shots: LabelledSet, *, seed: int, cache: Cache) -> NetworkLabeller:
         """The labeller that this round ends with, trained or from the cache.
@@ -100,13 +112,18 @@ class Refinement:
 
 @dataclass(frozen=True, eq=False)
 class Committee:
-    """The class that several networks together find likeliest."""
+    """The class that several networks together find likeliest, their scores multiplied by factors (c,)."""
 
     networks: Sequence[Network]
+    factors: np.ndarray
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """uint8 (n, h, w, ch) -> int64 (n,)"""
-        return Together([NetworkPredictor(network) for network in self.networks]).predict(images).argmax(1)
+        return allocated(_mean_scores(self.networks, images), self.factors).argmax(1)
+
+
+def _mean_scores(networks: Sequence[Network], images: np.ndarray) -> np.ndarray:
+    return Together([NetworkPredictor(network) for network in networks]).predict(images)
 
 
 @dataclass(frozen=True, eq=False)

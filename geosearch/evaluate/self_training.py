@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from geosearch.domain.dataset import LabelledSet
+from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatch, InvalidOption
 from geosearch.evaluate.adaptation import FineTune, HeadOnly, NetworkPredictor
 from geosearch.evaluate.cross_validation import Predictor
 from geosearch.evaluate.network import Network
 from geosearch.evaluate.recipe import facts_of, later
 from geosearch.evaluate.train import Stream, fine_tune
+from geosearch.transport.allocation import allocated, class_factors
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,20 +26,24 @@ class SelfTrain(FineTune):
     student's augmentation and the teacher's lack of it are those of Xie et al. 2020 (noisy student).
 
     Attributes:
-        unlabelled: images of the target; the labels that the set carries are not looked at.
+        unlabelled: images of the target.
         believed: share in (0, 1] of the images that the teacher gives a class, the surest first.
         head_steps: optimizer steps of the teacher's head.
+        balance: in [0, 1]; how far the teacher's labels are drawn to equally frequent classes, see `class_factors`.
     """
 
-    steps: int = 300
-    unlabelled: LabelledSet | None = None
+    steps: int = 600
+    unlabelled: UnlabelledSet | None = None
     believed: float = 0.7
     head_steps: int = later(200)
+    balance: float = later(0.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.believed <= 1:
             raise InvalidOption(f"SelfTrain needs believed in (0, 1], got {self.believed}")
+        if not 0 <= self.balance <= 1:
+            raise InvalidOption(f"SelfTrain needs balance in [0, 1], got {self.balance}")
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -49,19 +55,19 @@ class SelfTrain(FineTune):
 
         Raises:
             InvalidOption: there are no unlabelled images.
-            DomainMismatch: they have other classes or another shape than the shots.
+            DomainMismatch: they have another shape than the shots.
         """
         if self.unlabelled is None:
             raise InvalidOption("SelfTrain needs images of the target; pass unlabelled=")
-        if (self.unlabelled.classes, self.unlabelled.shape) != (shots.classes, shots.shape):
+        if self.unlabelled.shape != shots.shape:
             raise DomainMismatch(
-                f"expected unlabelled images of the target, {shots.shape} of {len(shots.classes)} classes; got "
-                f"{self.unlabelled.shape} of {len(self.unlabelled.classes)}"
+                f"expected unlabelled images of the target, {shots.shape}; got {self.unlabelled.shape}"
             )
         scores = teacher.predict(self.unlabelled.images)
+        scores = allocated(scores, class_factors(scores, self.balance))
         rows = surest(scores, self.believed)
         labels = scores[rows].argmax(1).astype(shots.labels.dtype)
-        both = shots.joined(replace(self.unlabelled.take(rows), labels=labels))
+        both = shots.joined(replace(shots, images=self.unlabelled.images[rows], labels=labels))
         return NetworkPredictor(fine_tune(network, both, self._recipe(), seed, device=self.device))
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:

@@ -203,3 +203,5 @@ def test_the_surplus_follows_the_reference_and_meets_no_other_part(own_test: boo
     assert len(set(numbers(more.images))) == len(more)
     assert not set(numbers(more.images)) & set(others)
     assert len(target.with_surplus(train, 10)) == 10
+    np.testing.assert_array_equal(target.unlabelled(train, 10_000).images, more.images)
+    np.testing.assert_array_equal(target.unlabelled(train, 10).images, target.reference.images)

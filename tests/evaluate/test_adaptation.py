@@ -6,6 +6,7 @@ import torch
 from generators.sets import blobs
 
 from geosearch import seeds
+from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatch, InvalidOption, TrainingFailed
 from geosearch.evaluate.adaptation import FineTune, HeadOnly, Rehearse, RidgeHead
 from geosearch.evaluate.cross_validation import error_of, stratified_folds
@@ -15,7 +16,7 @@ from geosearch.evaluate.self_training import SelfTrain
 from geosearch.evaluate.train import pretrain
 
 SHIFT = Augmentation(0.0, 0.0, 0.05)
-UNLABELLED = blobs("target", 4, 20, seed=5, shift=1)
+UNLABELLED = UnlabelledSet.of(blobs("target", 4, 20, seed=5, shift=1))
 ADAPTATIONS = [
     RidgeHead(),
     HeadOnly(steps=60, learning_rate=3e-2, augmentation=SHIFT),
@@ -58,7 +59,7 @@ def test_keys_tell_adaptations_apart():
     options = [RidgeHead(), RidgeHead(0.1), FineTune(), FineTune(steps=3), FineTune(folds=4)]
     options += [HeadOnly(), HeadOnly(steps=3), Rehearse(), Rehearse(share=0.5)]
     options += [FineTune(augmentation=Augmentation(crop=0.2))]
-    options += [SelfTrain(), SelfTrain(unlabelled=UNLABELLED), SelfTrain(believed=1.0)]
+    options += [SelfTrain(), SelfTrain(unlabelled=UNLABELLED), SelfTrain(believed=1.0), SelfTrain(balance=0.5)]
     assert len({option.key for option in options}) == len(options)
     assert FineTune().key == FineTune().key
 
@@ -115,6 +116,7 @@ def test_a_ruined_network_is_a_clear_error(mixture, recipe, shots):
         lambda: Rehearse(share=1.0),
         lambda: SelfTrain(believed=0.0),
         lambda: SelfTrain(believed=1.1),
+        lambda: SelfTrain(balance=1.1),
     ],
 )
 def test_impossible_options_are_refused(build):

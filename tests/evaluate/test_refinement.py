@@ -73,7 +73,7 @@ def test_the_best_of_several_tells_the_shots_apart_best(anchors, mixture, tmp_pa
     found = [ROUND.labeller(one, shots, seed=0, cache=cache) for one in (poor, mixture)]
     errors = [RidgeHead().score(one.network, shots, 0).squared_error for one in found]
     for order in ([poor, mixture], [mixture, poor]):
-        best = ROUND.best(order, shots, seed=0, cache=cache)
+        best = ROUND.best(order, shots, images, seed=0, cache=cache)
         assert (best(images) == found[int(np.argmin(errors))](images)).all()
     assert errors[0] != errors[1]
 
@@ -82,15 +82,15 @@ def test_a_single_shot_of_a_class_takes_the_first_mixture(mixture, anchors, tmp_
     single, other = blobs("t", 3, 1, seed=3), Mixture(anchors, Weights.single(0, 2))
     images = blobs("t", 3, 30, seed=5).images
     for order in ([mixture, other], [other, mixture]):
-        best = ROUND.best(order, single, seed=0, cache=Cache(tmp_path))(images)
+        best = ROUND.best(order, single, images, seed=0, cache=Cache(tmp_path))(images)
         assert (best == ROUND.labeller(order[0], single, seed=0, cache=Cache(tmp_path))(images)).all()
 
 
 def test_with_single_shots_the_whole_committee_labels(mixture, anchors, tmp_path):
     single, cache = blobs("t", 3, 1, seed=3), Cache(tmp_path)
     mixtures = [Mixture(anchors, Weights.single(0, 2)), Mixture(anchors, Weights.single(1, 2)), mixture]
-    found = [replace(ROUND, members=2).best(order, single, seed=0, cache=cache) for order in (mixtures, mixtures[::-1])]
-    images = blobs("t", 3, 30, seed=5).images
+    images, two = blobs("t", 3, 30, seed=5).images, replace(ROUND, members=2)
+    found = [two.best(order, single, images, seed=0, cache=cache) for order in (mixtures, mixtures[::-1])]
     assert [len(one.networks) for one in found] == [3, 3]
     np.testing.assert_array_equal(found[0](images), found[1](images))
 
@@ -112,7 +112,17 @@ def test_a_committee_labels_by_the_mean_of_its_best_members(mixture, anchors, tm
     mixtures = [Mixture(anchors, weights) for weights in (Weights.single(0, 2), Weights.single(1, 2))] + [mixture]
     alone = [ROUND.labeller(one, shots, seed=0, cache=cache).network for one in mixtures]
     ranked = sorted(alone, key=lambda network: RidgeHead().score(network, shots, 0).squared_error)
-    two = replace(ROUND, members=2).best(mixtures, shots, seed=0, cache=cache)
+    two = replace(ROUND, members=2).best(mixtures, shots, images, seed=0, cache=cache)
     expected = np.mean([predict(network, images) for network in ranked[:2]], axis=0).argmax(1)
     np.testing.assert_array_equal(two(images), expected)
     assert two(images).dtype == np.int64
+
+
+def test_balanced_labels_are_spread_more_evenly_over_the_classes(mixture, tmp_path):
+    """The images are noise, so what the network takes them for is one class rather than another by accident."""
+    shots, images = blobs("t", 3, 5, seed=3), blobs("noise", 3, 30, seed=8, shift=3).images
+    counts = {}
+    for balance in (0.0, 0.5, 1.0):
+        labeller = replace(ROUND, balance=balance).best([mixture], shots, images, seed=0, cache=Cache(tmp_path))
+        counts[balance] = np.bincount(labeller(images), minlength=3)
+    assert counts[0.0].std() > counts[0.5].std() > counts[1.0].std()

@@ -89,7 +89,7 @@ def test_optimizers_step_in_the_two_training_loops_alone():
 
 def test_optuna_and_pot_have_one_room_each():
     assert {file for file in importers_of("optuna") if not file.startswith("search/")} == {"artifacts.py"}
-    assert importers_of("ot") == {"transport/network_simplex.py", "transport/unbalanced.py"}
+    assert importers_of("ot") == {f"transport/{file}.py" for file in ("network_simplex", "unbalanced", "allocation")}
 
 
 def calls_of(*names: str) -> list[tuple[str, ast.Call]]:

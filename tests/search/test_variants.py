@@ -9,6 +9,7 @@ import pytest
 import torch
 from generators.studies import tiny_file
 
+from geosearch.domain.unlabelled import UnlabelledSet
 from geosearch.evaluate.adaptation import Together
 from geosearch.evaluate.condensation import Condensation
 from geosearch.evaluate.recipe import Recipe
@@ -49,7 +50,7 @@ def test_every_variant_has_a_key_of_its_own_and_trains_to_the_same_weights_again
 
 def test_the_student_of_several_is_self_trained_under_the_mean_of_their_labels(prepared):
     target = prepared.target
-    how = SelfTrain(steps=3, unlabelled=target.reference)
+    how = SelfTrain(steps=3, unlabelled=UnlabelledSet.of(target.reference))
     anchors, finalists = prepared.anchors, [WEIGHTS, Weights.of([0.5, 0.5]), Weights.of([0.0, 1.0])]
     several = variant("taught", anchors, WEIGHTS, target.shots, finalists)
     assert [one.weights for one in several.others] == finalists[1:]

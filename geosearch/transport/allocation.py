@@ -1,0 +1,42 @@
+"""Allocation: class scores moved until the classes have the shares that are expected of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_LEAST = 1e-9  # of a score, so that no class is ruled out for ever
+
+
+def class_factors(scores: np.ndarray, balance: float) -> np.ndarray:
+    """What to multiply each class's score by, so that over all images the classes have even enough shares.
+
+    A classifier trained on few labels gives some classes too many images. The factors are the column scaling of the
+    plan between images and classes whose cost is minus the log score: entropic transport, regularisation 1. Source:
+    Tai, Bailis & Valiant 2021 (Sinkhorn label allocation), by POT.
+
+    Args:
+        scores: of every class for every image, (n, c), not negative.
+        balance: in [0, 1]; the share asked for a class is its mean score to the power 1 - balance, normalised: 0 leaves
+            it as it is, 1 makes all equal.
+
+    Returns:
+        float64 (c,), with mean 1; ones if balance is 0.
+    """
+    import ot
+
+    n, c = scores.shape
+    if not balance or not n:
+        return np.ones(c)
+    positive = scores.astype(np.float64) + _LEAST
+    positive /= positive.sum(1, keepdims=True)
+    shares = positive.mean(0) ** (1 - balance)
+    rows, columns = np.full(n, 1 / n), shares / shares.sum()
+    _, log = ot.bregman.sinkhorn_log(rows, columns, -np.log(positive), 1.0, stopThr=1e-6, warn=False, log=True)
+    factors = np.exp(log["log_v"] - log["log_v"].max())
+    return np.asarray(factors / factors.mean())
+
+
+def allocated(scores: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Scores (n, c) times factors (c,), each row normalised to sum to one."""
+    moved = (scores + _LEAST) * factors
+    return np.asarray(moved / moved.sum(1, keepdims=True))
