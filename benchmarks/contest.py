@@ -1,21 +1,21 @@
 """Does searching for the data set pay, and against which baselines? Whole studies on real sets, several cuts of each.
 
     python benchmarks/contest.py [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5]
-                                 [--shots 5 2] [--size 16] [--rows ...]
+                                 [--shots 5 2] [--size 16] [--balance B] [--rows ...]
 
 One study for each target, seed and number of shots; a seed decides which shots, which reference, which weights of the
 networks. Each is the product's own search with its own confirmation, plus rows that no study has, the dearest of them
 on some targets and seeds only. Results: a line for each study in reports/data/contest.jsonl, for each further row in
 contest_rows.jsonl; the same command goes on where it stopped. Seconds of a row are those of all three ways to adapt,
-its search not included. `--size 28` has lines of its own, to tell how much the small images cost. Needs
-$GEOSEARCH_DATA.
+its search not included. `--size 28` and `--balance 1` have lines of their own, to tell what the small images cost,
+and what it gains to know that classes are equally frequent. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,23 +88,26 @@ class Rows:
         self.errors[row], self.seconds[row] = found
 
 
-def contest_file(target: str, seed: int, shots: int, size: int, *, quick: bool) -> StudyFile:
-    """The study of one target, seed and number of shots: the defaults, but for image size and what makes it shorter."""
+def contest_file(target: str, seed: int, shots: int, aside: Mapping[str, Any], *, quick: bool) -> StudyFile:
+    """The study of one target, seed and number of shots: the defaults, but for image size and what makes it shorter.
+
+    `aside`: size or balance, where they are not the contest's.
+    """
     return study_file(
         target,
         seed,
         "committee",
         shots,
-        size,
+        **aside,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
         confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["taught"]},
     )
 
 
-def contest(target: str, seed: int, shots: int, size: int, folder: Path, quick: bool) -> dict[str, Any]:
+def contest(target: str, seed: int, shots: int, aside: Mapping[str, Any], folder: Path, quick: bool) -> dict[str, Any]:
     """Run one study to its end and give all its rows."""
-    study, whole = studied(contest_file(target, seed, shots, size, quick=quick), folder)
+    study, whole = studied(contest_file(target, seed, shots, aside, quick=quick), folder)
     confirmation, rows = study.confirmation, Rows()
     assert confirmation is not None
     for row in confirmation.rows:
@@ -128,9 +131,11 @@ def contest(target: str, seed: int, shots: int, size: int, folder: Path, quick: 
     }
 
 
-def extra_row(target: str, seed: int, shots: int, row: str, size: int, folder: Path, quick: bool) -> dict[str, Any]:
+def extra_row(
+    target: str, seed: int, shots: int, row: str, aside: Mapping[str, Any], folder: Path, quick: bool
+) -> dict[str, Any]:
     """A row that no study has; the study is run first if it is not there."""
-    study, _ = studied(contest_file(target, seed, shots, size, quick=quick), folder)
+    study, _ = studied(contest_file(target, seed, shots, aside, quick=quick), folder)
     confirmer, number = confirmer_of(study), seeds.integer(seed, "confirmation", 0)
     if row == NEURAL:
         errors, seconds = neural(study, folder, number)
@@ -250,6 +255,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS), help="a class")
     parser.add_argument("--size", type=int, default=SIZE, help="of the images, in pixels")
+    parser.add_argument("--balance", type=float, help="domain.balance; its default if left out")
     parser.add_argument("--quick", action="store_true", help="short recipes, few evaluations")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--studies", type=Path, default=Path("studies") / "transfer", help="where databases lie")
@@ -257,14 +263,15 @@ def main() -> None:
     options = parser.parse_args()
     kept = Lines((options.studies / "quick" if options.quick else FOLDER) / "contest.jsonl")
     folder = options.studies / "quick" if options.quick else options.studies
-    sized = {} if options.size == SIZE else {"size": options.size}
+    aside: dict[str, Any] = {} if options.size == SIZE else {"size": options.size}
+    aside |= {} if options.balance is None else {"balance": options.balance}
     asked = [
-        {"target": target, "seed": seed, "shots": shots, "edition": EDITION, **sized}
+        {"target": target, "seed": seed, "shots": shots, "edition": EDITION, **aside}
         for shots in options.shots
         for seed in range(options.seeds)
         for target in options.targets
     ]
-    rest = options.size, folder, options.quick
+    rest = aside, folder, options.quick
     kept.fill(
         [(key, contest, (key["target"], key["seed"], key["shots"], *rest)) for key in asked],
         jobs=options.jobs,

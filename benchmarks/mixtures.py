@@ -144,13 +144,19 @@ def sources_of(target: str) -> tuple[str, ...]:
 
 
 def study_file(
-    target: str, seed: int, pseudo_labels: str = "nearest", shots: int = 5, size: int = SIZE, **sections: dict[str, Any]
+    target: str,
+    seed: int,
+    pseudo_labels: str = "nearest",
+    shots: int = 5,
+    size: int = SIZE,
+    balance: float | None = None,
+    **sections: dict[str, Any],
 ) -> StudyFile:
     """The study of one target among its `sources_of`; everything that is not said as by default."""
-    sized = "" if size == SIZE else f"{size}-px-"
+    aside = ("" if size == SIZE else f"{size}-px-") + ("" if balance is None else f"balance-{balance:g}-")
     return parse_study(
         {
-            "study": {"name": f"transfer-{target}-{shots}-shots-{sized}{seed}", "seed": seed},
+            "study": {"name": f"transfer-{target}-{shots}-shots-{aside}{seed}", "seed": seed},
             "domain": {
                 "target": f"npz:{DATA / target}.npz",
                 "sources": [f"npz:{DATA / source}.npz" for source in sources_of(target)],
@@ -159,6 +165,7 @@ def study_file(
                 "size": size,
                 "shots": shots,
                 "pseudo_labels": pseudo_labels,
+                **({} if balance is None else {"balance": balance}),
             },
             "recipe": {"steps": SHORT, "long_steps": LONG},
             **sections,

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from contest import BEST_TAUGHT, FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 from lines import Lines
-from mixtures import SIZE
 from scipy.stats import ttest_1samp
 
 from geosearch.search.baselines import POOLED, PROJECTION
@@ -210,15 +209,17 @@ def overall(lines: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def read(folder: Path, shots: int, size: int = SIZE) -> list[dict[str, Any]]:
-    """The lines of contest.jsonl with so many shots a class and pixels, the rows of contest_rows.jsonl among theirs.
+def read(folder: Path, shots: int, **aside: float) -> list[dict[str, Any]]:
+    """The lines of contest.jsonl with so many shots a class, the rows of contest_rows.jsonl among theirs.
 
     If there are studies of several editions, those of the edition that most of them have, the last such edition.
+    `aside`: size or balance, of studies that have another than the contest's.
     """
     lines = [
         line
         for line in Lines(folder / "contest.jsonl").all()
-        if line["asked"]["shots"] == shots and line["asked"].get("size", SIZE) == size
+        if line["asked"]["shots"] == shots
+        and {key: line["asked"][key] for key in ("size", "balance") if key in line["asked"]} == aside
     ]
     if not lines:
         return []
