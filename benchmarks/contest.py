@@ -50,7 +50,6 @@ NO_PROXY = "search without the proxy"
 CONCENTRATION = "hull projection, best concentration"
 POOLED_TAUGHT = "pooled union, taught by four of its own"
 PROJECTION_TAUGHT = "hull projection, taught by four of its own"
-BEST_TAUGHT = f"{BEST}, taught by four of its own"
 NEURAL = "neural map, hull projection"
 ORACLE = "oracle"
 EDITION = "classes balanced"  # of the search; part of a line's key: what changes numbers makes studies other studies
@@ -68,7 +67,6 @@ class Extra:
 
 EXTRA = {
     PROJECTION_TAUGHT: Extra(),
-    BEST_TAUGHT: Extra(),
     NO_PROXY: Extra(seeds=2, shots=SHOTS[1:]),
     ORACLE: Extra(seeds=2, shots=SHOTS[1:]),
     NEURAL: Extra(("mnist", "usps"), 1, SHOTS[1:]),
@@ -144,8 +142,7 @@ def extra_row(
     elif row == ORACLE:
         errors, seconds = oracle(study, confirmer, number)
     else:
-        weights = {PROJECTION_TAUGHT: study.prepared.hull.projection(), BEST_TAUGHT: study.best.point}[row]
-        errors, seconds = taught_by_its_own(confirmer, weights, number)
+        errors, seconds = taught_by_its_own(confirmer, study.prepared.hull.projection(), number)
     return {"errors": errors, "seconds": seconds}
 
 

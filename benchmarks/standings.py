@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest import BEST_TAUGHT, FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
+from contest import FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 from lines import Lines
 from scipy.stats import ttest_1samp
 
@@ -29,7 +29,7 @@ TAUGHT = NAMES["taught"]
 SELF_TRAINED = "self-train"  # the adaptation under which there are rows with several teachers
 BEST_SINGLE = "best single source (by test error)"
 MEAN_SINGLE = "single sources, mean"
-OWN_TEACHERS = (POOLED_TAUGHT, PROJECTION_TAUGHT, BEST_TAUGHT)
+OWN_TEACHERS = (POOLED_TAUGHT, PROJECTION_TAUGHT)
 NOT_RIVALS = (BEST, ORACLE, NO_PROXY)  # rows that a search need not beat: itself, and what no search could know
 
 

@@ -29,7 +29,7 @@ RUNS = (
     ("surfaces", "--shelves", *GRIDS, "--concentrations", "2"),
     ("colour", "--seeds", "1"),
     ("contest",),
-    ("contest", "--shots", "5", "--size", "28", "--targets", "fashion_mnist", "--rows"),
+    ("contest", "--shots", "5", "--balance", "1", "--targets", "fashion_mnist", "--rows"),
 )
 PARTS = tuple(dict.fromkeys(script for script, *_ in RUNS))
 DRAWN = ("transfer_figures", "transfer_page")
