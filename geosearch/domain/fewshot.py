@@ -82,9 +82,9 @@ class Target:
             train: the training part that the target was cut from.
             count: images wanted; there may be fewer.
         """
-        if count <= len(self.reference):
-            return self.reference.take(np.arange(count))
         more = self.unlabelled(train, count).images[len(self.reference) :]
+        if not len(more):
+            return self.reference.take(np.arange(min(count, len(self.reference))))
         return self.reference.joined(replace(self.reference, images=more, labels=self.labeller(more)))
 
     @cached_property

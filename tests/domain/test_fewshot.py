@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -204,4 +205,6 @@ def test_the_surplus_follows_the_reference_and_meets_no_other_part(own_test: boo
     assert not set(numbers(more.images)) & set(others)
     assert len(target.with_surplus(train, 10)) == 10
     np.testing.assert_array_equal(target.unlabelled(train, 10_000).images, more.images)
+    without = replace(target, rows={**target.rows, "surplus": target.rows["surplus"][:0]}, labeller=None)
+    assert len(without.with_surplus(train, 10_000)) == n
     np.testing.assert_array_equal(target.unlabelled(train, 10).images, target.reference.images)
