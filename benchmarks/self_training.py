@@ -5,7 +5,7 @@
 Networks are pretrained on the pooled union for 1,000 steps and self-trained with 5 shots a class, under their own head
 or that of four networks together: on the reference's 1,000 images or on up to 5,000, at several `domain.balance`. Once
 with unlabelled images as the set has them, and once with a long tail among them: classes ten times to once as frequent,
-in random order. Errors are counted on training images that nothing else uses; no test label is looked at. Of
+in random order. Errors are counted on training images that nothing here learns from; no test label is looked at. Of
 Fashion-MNIST, a mirrored garment being a garment, the same with flips. Results: reports/data/self_training.jsonl. Needs
 $GEOSEARCH_DATA.
 """

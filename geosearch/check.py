@@ -24,8 +24,9 @@ from geosearch.errors import TooLarge
 from geosearch.evaluate.autoencoder import Autoencoder
 from geosearch.evaluate.neural_map import Neural
 from geosearch.evaluate.recipe import Recipe
+from geosearch.evaluate.self_training import SelfTrain
 from geosearch.evaluate.timing import pace
-from geosearch.options import labelling_of, limits_of, recipe_of, refinement_of
+from geosearch.options import adaptations_of, labelling_of, limits_of, recipe_of, refinement_of
 from geosearch.search.variants import TEACHERS
 from geosearch.study_file import BASELINES, StudyFile
 from geosearch.transport.maps import Pair
@@ -117,8 +118,8 @@ def check(path: str | Path) -> Estimate:
     steps += len(shelf.sources) * recipe.long_steps * file.confirm.explain
     if refinement := refinement_of(file):  # two mixtures, and for a committee every single source
         steps += (2 + len(shelf.sources) * (refinement.members > 1)) * refinement.recipe.steps
-    if recipe.adaptation == "self-train":  # a teacher's head, and the student
-        steps += rows * file.confirm.seeds * 4 * recipe.fine_tune_steps
+    if isinstance(how := adaptations_of(file)[recipe.adaptation], SelfTrain):
+        steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
     if "taught" in file.confirm.variants:
         steps += file.confirm.seeds * TEACHERS * recipe.long_steps
     pixels = domain.size**2 * domain.channels

@@ -97,7 +97,7 @@ class StudyStore:
         if self.is_begun:
             raise StudyMismatch(
                 f"{masked(self.url)} was made with other settings, so its trials cannot be compared with new ones:"
-                + "".join(f"\n  {key}: {kept.get(key)!r} in the study, {asked.get(key)!r} now" for key in differing)
+                + "".join(f"\n  {key}: {_said(kept, key)} in the study, {_said(asked, key)} now" for key in differing)
                 + "\nset them back, give the study another name, or start anew with --force-new (the old file is kept "
                 "aside)"
             )
@@ -271,8 +271,12 @@ def _check_format(kept: Mapping[str, Any], where: str) -> None:
 
 def _differing(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Settings in which two fingerprints differ. A key that either side does not know is as good as one that is empty:
-    new keys of study files have an empty default, under which everything is as it was before them."""
+    an empty value, be it the default or not, says that everything is as it was before the key."""
     return [key for key in sorted({*kept, *asked}) if (kept.get(key) or None) != (asked.get(key) or None)]
+
+
+def _said(settings: Mapping[str, Any], key: str) -> str:
+    return repr(settings[key]) if key in settings else "not set (as 0 or empty)"
 
 
 def given_up(trial: FrozenTrial) -> bool:

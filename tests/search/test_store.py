@@ -39,8 +39,16 @@ def path_of(url):
 
 def test_a_key_that_an_older_study_does_not_know_is_as_good_as_empty(begun):
     assert opened(begun, fingerprint={**PRINT, "search.earlier": [], "price.sources": {}}).name == "toy"
-    with pytest.raises(StudyMismatch, match=r"search\.earlier: None in the study"):
+    with pytest.raises(
+        StudyMismatch, match=r"search\.earlier: not set \(as 0 or empty\) in the study, \['other'\] now"
+    ):
         opened(begun, fingerprint={**PRINT, "search.earlier": ["other"]})
+
+
+def test_a_key_that_an_older_study_does_not_know_may_be_set_to_what_was_before_it(begun):
+    with pytest.raises(StudyMismatch, match=r"domain\.balance: not set \(as 0 or empty\) in the study, 0\.5 now"):
+        opened(begun, fingerprint={**PRINT, "domain.balance": 0.5})
+    assert opened(begun, fingerprint={**PRINT, "domain.balance": 0.0}).name == "toy"
 
 
 OTHER = {**PRINT, "domain.target": "usps"}
