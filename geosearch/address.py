@@ -19,18 +19,26 @@ from geosearch.search.troubles import explained
 from geosearch.study_file import StudyFile, completed
 
 
-def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:
+def resolve(study: str | Path | StudyFile, storage: str | None, *, begun: bool = False) -> tuple[StudyFile, str]:
     """The study's settings and the address of its database.
+
+    Args:
+        study: as for `Study.open`.
+        storage: an address that overrides the study file's.
+        begun: a study file alone is not enough, its database has to be there.
 
     Raises:
         InvalidOption: a study file that is wrong, or no study of that name.
     """
-    if isinstance(study, StudyFile):
-        return study, storage or study.storage
     text = str(study)
-    if text.endswith(".toml"):
-        file = read_study(Path(text))
-        return file, expand(storage) if storage else file.storage
+    if isinstance(study, StudyFile) or text.endswith(".toml"):
+        file, address = _filed(study, storage)
+        if begun and (missing := _missing(address)):
+            raise InvalidOption(
+                f"the study '{file.study.name}' is not begun: there is no database {missing}; "
+                "run 'geosearch search STUDY.toml' first"
+            )
+        return file, address
     if storage:
         address = storage
     elif "://" in text or text.startswith(JOURNAL):
@@ -40,10 +48,9 @@ def resolve(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFi
     else:
         address = _usual(text)
     address = expand(address)
-    path = sqlite_path(address) or journal_path(address)
-    if path is not None and not os.path.exists(path):  # False for names that are too long, too
+    if missing := _missing(address):
         raise InvalidOption(
-            f"no study '{masked(text)}': there is no database {masked(str(path))}; "
+            f"no study '{masked(text)}': there is no database {missing}; "
             "give a study file (.toml), the name of a study in studies/, or a database address"
         )
     name, settings = stored_settings(address)
@@ -77,6 +84,19 @@ def put_aside(address: str) -> None:
 def shown(name: str, url: str) -> str:
     """What names a study on the command line; passwords are hidden."""
     return name if url == _usual(name) else masked(url)
+
+
+def _filed(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:
+    if isinstance(study, StudyFile):
+        return study, storage or study.storage
+    file = read_study(Path(study))
+    return file, expand(storage) if storage else file.storage
+
+
+def _missing(address: str) -> str:
+    """The file that should be a study's database and is not there; nothing for servers, and where it is."""
+    path = sqlite_path(address) or journal_path(address)
+    return masked(str(path)) if path is not None and not os.path.exists(path) else ""  # False for overlong names, too
 
 
 def _usual(name: str) -> str:

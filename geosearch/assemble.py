@@ -85,7 +85,7 @@ def experience_of(file: StudyFile, store: StudyStore, hull: Hull) -> Experience 
     """What the studies under search.earlier found, as it was when this study began; None if there are none.
 
     Raises:
-        InvalidOption: one of them has a source that this study lacks, or no evaluation yet.
+        InvalidOption: one of them has a source that this study lacks, or no database, or no evaluation yet.
     """
     if not file.search.earlier:
         return None
@@ -95,7 +95,7 @@ def experience_of(file: StudyFile, store: StudyStore, hull: Hull) -> Experience 
 
 
 def _earlier(study: str, file: StudyFile) -> Earlier:
-    other, address = resolve(study, None)
+    other, address = resolve(study, None, begun=True)
     sources = other.domain.sources
     if unknown := [source for source in sources if source not in file.domain.sources]:
         raise InvalidOption(

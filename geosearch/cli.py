@@ -126,7 +126,7 @@ def _status(options: argparse.Namespace) -> None:
     from geosearch.pipeline import Study
     from geosearch.status import status_text
 
-    study = Study.open(options.study, storage=options.storage)
+    study = Study.open(options.study, storage=options.storage, begun=True)
     if options.json:
         print(json.dumps(study.status(), indent=1))
     else:
@@ -136,7 +136,7 @@ def _status(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     from geosearch.pipeline import Study
 
-    print(Study.open(options.study, storage=options.storage).report(options.out))
+    print(Study.open(options.study, storage=options.storage, begun=True).report(options.out))
 
 
 def _synthesize(options: argparse.Namespace) -> None:
@@ -145,7 +145,7 @@ def _synthesize(options: argparse.Namespace) -> None:
     from geosearch.synthesize.export import ImageFolderWriter, NpzWriter
 
     writer = NpzWriter() if options.format == "npz" else ImageFolderWriter()
-    study = Study.open(options.study, storage=options.storage, progress=Sentences())
+    study = Study.open(options.study, storage=options.storage, begun=True, progress=Sentences())
     written = study.synthesize(
         options.out, size=options.size, trial=options.trial, condense=options.condense, writer=writer
     )

@@ -25,7 +25,7 @@ def serve(study: str, *, port: int = 8080) -> None:
         from optuna_dashboard import run_server
     except ImportError:
         raise GeosearchError("optuna-dashboard is not installed; pip install 'geosearch[dashboard]'") from None
-    url = Study.open(study).store.url
+    url = Study.open(study, begun=True).store.url
     path = sqlite_path(url)
     if path is None:
         shown = masked(url).removeprefix(JOURNAL)

@@ -63,6 +63,7 @@ class Study:
         *,
         storage: str | None = None,
         force_new: bool = False,
+        begun: bool = False,
         space: OwnSpace | None = None,
         cache: Cache | None = None,
         progress: Progress | None = None,
@@ -74,6 +75,7 @@ class Study:
                 file, or an address of one; or a `StudyFile` in memory.
             storage: database address; overrides the study file's.
             force_new: put an existing SQLite file of the same name aside and start anew.
+            begun: look at a study only if its database is there; otherwise it is created.
             space: a mixing space of one's own, in place of the study file's `transport.space`; a study that
                 was begun with it is opened with it again.
             cache: where anchors, encoders and evaluations are kept; the default cache if None.
@@ -83,7 +85,7 @@ class Study:
             InvalidOption: a study file that is wrong.
             StorageError, StudyMismatch: a database that cannot be used, or belongs to another study.
         """
-        file, address = resolve(study, storage)
+        file, address = resolve(study, storage, begun=begun)
         if force_new:
             put_aside(address)
         fingerprint = file.fingerprint if space is None else {**file.fingerprint, "transport.space": space.key}

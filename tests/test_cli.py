@@ -182,6 +182,17 @@ def test_what_does_not_exist_is_named_with_the_way_out(run, arguments, said):
     assert "secret" not in err
 
 
+@pytest.mark.parametrize("command", [("status",), ("status", "--json"), ("report",), ("synthesize", "--out", "mine")])
+def test_who_looks_at_a_study_does_not_begin_it(run, tmp_path, command):
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = run(command[0], path, *command[1:])
+    assert (code, out) == (2, "")
+    assert "the study 'tiny' is not begun: there is no database" in err
+    assert "geosearch search" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_mixed_shapes_and_pickles_are_refused(run, tmp_path):
     study = tiny(tmp_path)
     mixed = np.empty(2, dtype=object)
