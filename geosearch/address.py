@@ -14,7 +14,7 @@ from geosearch.masking import masked
 from geosearch.search.crew import busy
 from geosearch.search.sqlite import alone, check_file, sqlite_path
 from geosearch.search.storages import JOURNAL, journal_path, storage_at
-from geosearch.search.store import stored_settings
+from geosearch.search.store import StudyStore, stored_settings
 from geosearch.search.troubles import explained
 from geosearch.study_file import StudyFile, completed
 
@@ -79,6 +79,13 @@ def put_aside(address: str) -> None:
             raise StorageError(f"other processes are at work on {path}; stop them first, or wait for their end")
         with explained(address):
             aside(path)
+
+
+def remember_places(store: StudyStore, file: StudyFile) -> None:
+    """Keep where the sets lie now, for who opens the study by its name when they were moved."""
+    kept, now = store.recall("settings"), file.model_dump(mode="json", include={"domain", "limits", "price"})
+    if any(kept.get(section) != keys for section, keys in now.items()):
+        store.remember("settings", {**kept, **now})
 
 
 def shown(name: str, url: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from geosearch.address import put_aside, resolve
+from geosearch.address import put_aside, remember_places, resolve
 from geosearch.assemble import baselines_of, confirmer_of, search_of
 from geosearch.atomic import aside
 from geosearch.cache import Cache
@@ -229,9 +229,13 @@ class Study:
     def prepared(self) -> Prepared:
         """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time."""
         with one_thread():
-            prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self.store.recognise)
+            prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._recognise)
         self.store.remember("sources", [source.name for source in prepared.anchors.sources])
         return prepared
+
+    def _recognise(self, contents: Mapping[str, str]) -> None:
+        self.store.recognise(contents)
+        remember_places(self.store, self.file)
 
     def _explain(self, search: Search) -> None:
         """Leave each source out of the best mixture, once."""

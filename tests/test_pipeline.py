@@ -298,6 +298,20 @@ def test_a_study_does_not_go_on_with_other_data(tmp_path, changed):
     opened(tmp_path, file).run()
 
 
+def test_a_study_goes_on_where_its_sets_were_moved_to(tmp_path):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    for name in ("target", "near", "far"):
+        (tmp_path / f"{name}.npz").rename(elsewhere / f"{name}.npz")
+    moved = opened(tmp_path, tiny_file(elsewhere))
+    moved.run(evaluations=11)
+    assert moved.status()["complete"] == 11
+    by_name = Study.open(str(tmp_path / "tiny.db"), cache=study.cache)
+    assert by_name.file.domain.target == f"npz:{elsewhere / 'target.npz'}"
+    by_name.run(evaluations=12)
+
+
 def test_a_name_that_is_not_that_of_the_database_is_refused(tmp_path):
     study = opened(tmp_path, tiny_file(tmp_path))
     with pytest.raises(InvalidOption, match="holds the study 'tiny', not 'other'"):

@@ -138,6 +138,12 @@ def has_test_part(spec: str, *, root: Path | str | None = None) -> bool:
     return kind == "torchvision"
 
 
+def placeless(spec: str) -> str:
+    """The specification without the folders that a file or folder lies in: 'npz:/data/mnist.npz' -> 'npz:mnist.npz'."""
+    kind, _, path = spec.partition(":")
+    return f"{kind}:{Path(path).name}" if kind in ("npz", "imagefolder") else spec
+
+
 def domains(*, root: Path | str | None = None) -> list[DomainInfo]:
     """Every set that can be loaded by name; files and folders of your own come on top."""
     digits = DomainInfo("digits", 10, 1797, 0, 8, 1, builtin.DIGITS_LICENCE, False)

@@ -13,6 +13,7 @@ from geosearch.errors import StorageError, StudyMismatch
 from geosearch.masking import masked
 from geosearch.search.crew import busy
 from geosearch.search.pruner import PROXY_RUNG, RungPruner
+from geosearch.search.settings import changed, differing, said
 from geosearch.search.space import Space
 from geosearch.search.sqlite import alone, check_file
 from geosearch.search.storages import storage_at
@@ -91,13 +92,13 @@ class StudyStore:
         Raises:
             StudyMismatch: it has trials, or somebody at work, and other settings.
         """
-        differing = _differing(kept, asked)
-        if not differing:
+        keys = differing(kept, asked)
+        if not keys:
             return False
         if self.is_begun:
             raise StudyMismatch(
                 f"{masked(self.url)} was made with other settings, so its trials cannot be compared with new ones:"
-                + "".join(f"\n  {key}: {_said(kept, key)} in the study, {_said(asked, key)} now" for key in differing)
+                + "".join(f"\n  {key}: {said(kept, key)} in the study, {said(asked, key)} now" for key in keys)
                 + "\nset them back, give the study another name, or start anew with --force-new (the old file is kept "
                 "aside)"
             )
@@ -185,19 +186,19 @@ class StudyStore:
         """Refuse data that are not those that the study was begun with; without a trial they are begun with.
 
         Args:
-            contents: what was loaded -> fingerprint.
+            contents: what was loaded -> fingerprint; the target first, then the sources in their order.
 
         Raises:
             StudyMismatch: something is not what it was.
         """
         known = self.once("contents", lambda: dict(contents))
-        changed = [name for name in known if contents.get(name) != known[name]]
-        if changed and not self.is_begun:
+        strange = changed(known, contents)
+        if strange and not self.is_begun:
             self._forget("looks", "source_gradient")
             self.remember("contents", dict(contents))
-        elif changed:
+        elif strange:
             raise StudyMismatch(
-                f"{', '.join(changed)}: the data are not those that the study in {masked(self.url)} was begun with, so "
+                f"{', '.join(strange)}: the data are not those that the study in {masked(self.url)} was begun with, so "
                 "its trials cannot be compared with new ones; put the old data back, or start anew with --force-new "
                 "(the old study is kept aside)"
             )
@@ -267,16 +268,6 @@ def _check_format(kept: Mapping[str, Any], where: str) -> None:
             f"{where} was written by an older geosearch (format {kept['format']}, this one reads {FORMAT}); "
             "finish it with the version that began it, or start anew with --force-new (the old file is kept aside)"
         )
-
-
-def _differing(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
-    """Settings in which two fingerprints differ. A key that either side does not know is as good as one that is empty:
-    an empty value, be it the default or not, says that everything is as it was before the key."""
-    return [key for key in sorted({*kept, *asked}) if (kept.get(key) or None) != (asked.get(key) or None)]
-
-
-def _said(settings: Mapping[str, Any], key: str) -> str:
-    return repr(settings[key]) if key in settings else "not set (as 0 or empty)"
 
 
 def given_up(trial: FrozenTrial) -> bool:
