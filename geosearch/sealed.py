@@ -64,7 +64,10 @@ def read_sealed(path: Path) -> Arrays | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+        raise StorageError(
+            f"cannot read {path} of the cache: {error.strerror or error}; make it readable, or set GEOSEARCH_CACHE "
+            "to another folder"
+        ) from error
     except _DAMAGE:
         pass
     warnings.warn(f"{path} is damaged and will be computed again", RuntimeWarning, stacklevel=3)

@@ -64,6 +64,13 @@ def test_a_newer_format_is_refused_with_the_command_to_run(path):
         read_sealed(path)
 
 
+def test_a_cache_folder_that_is_a_file_is_named_with_the_way_out(tmp_path):
+    (tmp_path / "cache").write_text("mine")
+    with pytest.raises(StorageError, match="cannot read .*cache.* set GEOSEARCH_CACHE to another folder"):
+        Cache(tmp_path / "cache").arrays("kind", "key", lambda: ARRAYS)
+    assert (tmp_path / "cache").read_text() == "mine"
+
+
 def test_a_file_from_before_checksums_gets_one_and_is_not_computed_again(path, tmp_path):
     path.write_bytes(save(ARRAYS))
     assert same(Cache(tmp_path).arrays("kind", "key", never), ARRAYS)
