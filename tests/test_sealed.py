@@ -66,7 +66,7 @@ def test_a_newer_format_is_refused_with_the_command_to_run(path):
 
 def test_a_cache_folder_that_is_a_file_is_named_with_the_way_out(tmp_path):
     (tmp_path / "cache").write_text("mine")
-    with pytest.raises(StorageError, match="cannot read .*cache.* set GEOSEARCH_CACHE to another folder"):
+    with pytest.raises(StorageError, match=r"cannot read .*cache.* set GEOSEARCH_CACHE to another folder"):
         Cache(tmp_path / "cache").arrays("kind", "key", lambda: ARRAYS)
     assert (tmp_path / "cache").read_text() == "mine"
 
