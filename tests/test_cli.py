@@ -42,7 +42,7 @@ def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path):
     assert (code, err) == (0, "")
     assert "10 of 10 evaluations done" in out
     assert "no pretraining" in out
-    assert "Pretraining on the best mixture" in out
+    assert "retraining on" in out
     assert (tmp_path / "studies" / "tiny.db").exists()
     assert (tmp_path / "reports" / "tiny" / "index.html").exists()
     assert list((tmp_path / "studies" / "tiny").rglob("CARD.md"))

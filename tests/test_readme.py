@@ -25,7 +25,7 @@ def test_the_python_lines_run(tmp_path, monkeypatch, capsys):
     write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
     (code,) = blocks("python")
     exec(compile(code.replace("studies/quickstart.toml", "tiny.toml"), "README.md", "exec"), {})
-    assert "Pretraining on the best mixture" in capsys.readouterr().out
+    assert "retraining on" in capsys.readouterr().out
     assert (tmp_path / "my-mixture" / "CARD.md").exists()
     assert (tmp_path / "reports" / "tiny" / "index.html").exists()
 

@@ -84,7 +84,8 @@ class Confirmer:
         rows = [
             Row(row, {name: tuple(values) for name, values in errors[row].items()}, cost[row]) for row in candidates
         ]
-        return Confirmation(tuple(rows), adaptation, numbers, len(truth))
+        equal = next((row for row, weights in baselines.items() if weights == best), None)
+        return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal)
 
     def __sizeof__(self) -> int:
         """Bytes, arrays included; see `Objective`."""

@@ -68,12 +68,16 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """All rows, for every adaptation; `adaptation` is the one the study is about."""
+    """All rows, for every adaptation; `adaptation` is the one the study is about.
+
+    `equal` is the row of the baseline that the best mixture is, if it is one.
+    """
 
     rows: tuple[Row, ...]
     adaptation: str
     seeds: tuple[int, ...]
     test_size: int
+    equal: str | None = None
 
     @property
     def adaptations(self) -> tuple[str, ...]:
@@ -102,7 +106,7 @@ class Confirmation:
             )
             for row in kept["rows"]
         )
-        return cls(rows, kept["adaptation"], tuple(kept["seeds"]), kept["test_size"])
+        return cls(rows, kept["adaptation"], tuple(kept["seeds"]), kept["test_size"], kept.get("equal"))
 
     def ranked(self, adaptation: str | None = None) -> tuple[Row, ...]:
         adaptation = adaptation or self.adaptation
@@ -111,17 +115,22 @@ class Confirmation:
     def verdict(self) -> str:
         """One sentence: against no pretraining, the best single source, and the strongest of the other rows."""
         variants = [row.name for row in self.rows if row.name.startswith(VARIANT)]
-        ranked = [row.name for row in self.ranked() if row.name not in (BEST, NO_PRETRAINING, *variants)]
-        against = {NO_PRETRAINING: NO_PRETRAINING}
+        ranked = [row.name for row in self.ranked() if row.name not in (BEST, self.equal, NO_PRETRAINING, *variants)]
+        against, subject, another = {NO_PRETRAINING: NO_PRETRAINING}, "Pretraining on the best mixture", ""
+        if self.equal and self.equal.startswith(SINGLE):
+            subject = f"The best mixture is a single source, {self.equal.removeprefix(SINGLE)}; pretraining on it"
+            another = "other "
+        elif self.equal:
+            subject = f"The best mixture is a baseline, {self.equal}; pretraining on it"
         if single := next((name for name in ranked if name.startswith(SINGLE)), None):
-            against[single] = f"the best single source, {single.removeprefix(SINGLE)}"
+            against[single] = f"the best {another}single source, {single.removeprefix(SINGLE)}"
         if other := next((name for name in ranked if not name.startswith(SINGLE)), None):
             against[other] = f"the strongest other baseline, {other}"
         against |= {name: f"the same mixture, {name.removeprefix(VARIANT)}" for name in variants}
         clauses = [
             compare(self.row(BEST), self.row(name), self.adaptation).clause(label) for name, label in against.items()
         ]
-        return f"Pretraining on the best mixture {'; '.join(clauses)}."
+        return f"{subject} {'; '.join(clauses)}."
 
 
 def compare(best: Row, other: Row, adaptation: str) -> Comparison:

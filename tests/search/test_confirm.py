@@ -10,7 +10,9 @@ from generators.studies import tiny_file
 
 from geosearch.assemble import confirmer_of
 from geosearch.evaluate.self_training import SelfTrain
+from geosearch.geodesic.simplex import Weights
 from geosearch.pipeline import Study
+from geosearch.progress import Silent
 from geosearch.search import confirm
 
 
@@ -37,6 +39,17 @@ def test_without_pretraining_one_network_serves_every_adaptation(confirmer, monk
     assert set(predicted) == {"ridge", "fine-tune", "self-train"}
     assert trained == [tuned]
     assert augmented == [tuned.augmentation]
+
+
+def test_a_best_mixture_that_is_a_baseline_is_known_as_such(confirmer):
+    baselines = {"single: near": Weights.single(0, 2), "uniform": Weights.uniform(2)}
+
+    def equal(best: Weights) -> str | None:
+        how = {"adaptation": "ridge", "count": 1, "seed": 0, "jobs": 1, "progress": Silent()}
+        return confirmer.run(best, baselines, **how).equal
+
+    assert equal(Weights.of([1.0, 0.0], concentration=3.0)) == "single: near"  # a cloud of one source is that source
+    assert equal(Weights.of([0.9, 0.1])) is None
 
 
 def test_predictions_are_those_of_the_seed_and_come_from_the_cache(confirmer, monkeypatch):

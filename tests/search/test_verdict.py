@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,6 +58,16 @@ def test_the_verdict_names_the_best_single_source_and_the_strongest_other_row(co
         "ties with the best single source, usps (−0.1 ± 1.4 points); "
         "raises the test error by 2.0 ± 0.0 points against the strongest other baseline, pooled union."
     )
+
+
+def test_a_best_mixture_that_is_a_baseline_is_called_so(confirmation):
+    single = replace(confirmation, equal="single: usps").verdict()
+    assert single.startswith("The best mixture is a single source, usps; pretraining on it lowers")
+    assert "ties with" not in single
+    union = replace(confirmation, equal="pooled union").verdict()
+    assert union.startswith("The best mixture is a baseline, pooled union; pretraining on it lowers")
+    assert "the best single source, usps" in union
+    assert "other baseline, pooled union" not in union
 
 
 def test_the_interval_is_the_t_interval():
