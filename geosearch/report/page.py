@@ -33,7 +33,8 @@ class Line:
     """One row of a confirmation table, in words.
 
     Attributes:
-        outcome: of the best mixture against this row: "better", "tie" or "worse"; "" for the best mixture itself.
+        outcome: of the best mixture against this row: "better", "tie" or "worse"; "the same" for the baseline that it
+            is, "" for the best mixture itself.
     """
 
     name: str
@@ -177,6 +178,9 @@ def _table(confirmation: Confirmation, adaptation: str) -> Table:
         error = f"{100 * row.mean(adaptation):.1f}" + ("" if math.isnan(spread) else f" ± {100 * spread:.1f}")
         if row.name == BEST:
             lines.append(Line(row.name, error, "", ""))
+            continue
+        if row.name == confirmation.equal:
+            lines.append(Line(row.name, error, "", "the same"))
             continue
         against = compare(best, row, adaptation)
         interval = "" if math.isnan(against.half_width) else f" ± {against.half_width:.1f}"

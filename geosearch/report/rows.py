@@ -133,7 +133,8 @@ def _beside(axes: Axes, points: float, row: float, text: str, **look: Any) -> No
 
 
 def _concentration(trial: TrialFacts) -> str:
-    value = "∞" if math.isinf(trial.concentration) else f"{trial.concentration:.2g}"
+    value = f"{trial.concentration:.2g}" if trial.concentration < 100 else f"{trial.concentration:.0f}"
+    value = value.replace("inf", "∞")
     return f"{value}\nMixup" if trial.pairing == "random" else value
 
 

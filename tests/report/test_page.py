@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -136,6 +137,13 @@ def test_one_seed_has_no_interval_and_says_so(page_of):
     assert {line.outcome for line in tables(facts.confirmation)[0].lines} == {"", "tie"}
     assert "±" not in "".join(line.error + line.difference for line in tables(facts.confirmation)[0].lines)
     assert "One seed, 1,000 test images: without an interval" in Reader(page).words
+
+
+def test_the_baseline_that_the_best_mixture_is_does_not_tie_with_it(facts_of):
+    confirmation = replace(facts_of(3).confirmation, equal="pooled union")
+    for table in tables(confirmation):
+        (line,) = (line for line in table.lines if line.name == "pooled union")
+        assert (line.difference, line.outcome) == ("", "the same")
 
 
 @pytest.mark.parametrize(
