@@ -23,6 +23,7 @@ from geosearch.search.earlier import Earlier, Experience
 from geosearch.search.objective import Objective
 from geosearch.search.proxy import HeldOut
 from geosearch.search.run import Search, SearchOptions
+from geosearch.search.settings import found_on
 from geosearch.search.store import StudyStore
 from geosearch.search.trial import evaluated
 from geosearch.study_file import StudyFile
@@ -97,7 +98,8 @@ def experience_of(file: StudyFile, store: StudyStore, hull: Hull) -> Experience 
 def _earlier(study: str, file: StudyFile) -> Earlier:
     other, address = resolve(study, None, begun=True)
     sources = other.domain.sources
-    if unknown := [source for source in sources if source not in file.domain.sources]:
+    places = found_on(file.domain.sources, sources)
+    if unknown := [source for source in sources if source not in places]:
         raise InvalidOption(
             f"search.earlier: '{study}' was searched over {unknown} too, which domain.sources does not list; "
             "add them, or leave that study out"
@@ -106,7 +108,8 @@ def _earlier(study: str, file: StudyFile) -> Earlier:
     found = evaluated(trials)
     if not found:
         raise InvalidOption(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")
-    return Earlier.of(other.study.name, other.domain.target, sources, found.items(), file.domain.sources)
+    here = [places[source] for source in sources]
+    return Earlier.of(other.study.name, other.domain.target, here, found.items(), file.domain.sources)
 
 
 def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:

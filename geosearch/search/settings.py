@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from geosearch.domain.load import placeless
@@ -28,6 +29,19 @@ def changed(known: Mapping[str, str], contents: Mapping[str, str]) -> list[str]:
     """Which of the known sets (specification -> fingerprint, in the order of the shelf) are not what they were."""
     now = {place: contents[spec] for spec, place in _places(contents).items()}
     return [spec for spec, place in _places(known).items() if now.get(place) != known[spec]]
+
+
+def found_on(shelf: Sequence[str], specs: Sequence[str]) -> dict[str, str]:
+    """Specification -> the one on the shelf: itself or, if the set was moved, the only one of its name."""
+    moved = {name: spec for name, spec in _named(shelf).items() if name in _named(specs)}
+    found = {spec: spec if spec in shelf else moved.get(placeless(spec)) for spec in specs}
+    return {spec: place for spec, place in found.items() if place is not None}
+
+
+def _named(specs: Sequence[str]) -> dict[str, str]:
+    """Name without folders -> specification, where there is one of that name."""
+    counts = Counter(map(placeless, specs))
+    return {placeless(spec): spec for spec in specs if counts[placeless(spec)] == 1}
 
 
 def _placed(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,10 +85,12 @@ def test_what_is_kept_in_a_study_is_what_was_read():
     assert Earlier.from_json(json.loads(json.dumps(one.to_json()))) == one
 
 
-def test_a_study_starts_from_another_and_keeps_what_it_read(tmp_path, monkeypatch):
+def test_a_study_starts_from_another_whose_sets_lay_elsewhere_and_keeps_what_it_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Study.open(tiny_file(tmp_path, study_name="before"), storage="sqlite:///before.db").run()
-    file = tiny_file(tmp_path, search_sampler="hull", search_evaluations=9, search_earlier=["before.db"])
+    elsewhere = tmp_path / "moved"
+    elsewhere.mkdir()
+    file = tiny_file(elsewhere, search_sampler="hull", search_evaluations=9, search_earlier=["before.db"])
     study = Study.open(file)
     study.run()
     kept = study.store.recall("earlier")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geosearch.search.settings import changed, differing, said
+from geosearch.search.settings import changed, differing, found_on, said
 
 
 def settings(folder: str, *names: str, cap: float = 0.5) -> dict:
@@ -61,3 +61,14 @@ def test_sets_are_known_by_their_contents_and_their_order():
     assert changed(known, {**moved, "npz:/c/t.npz": "5"}) == list(known)[:1]
     without = {spec: print_ for spec, print_ in moved.items() if "test part" not in spec}
     assert set(changed(known, without)) == set(list(known)[1:])
+
+
+def test_sets_are_found_on_another_shelf_by_their_name_if_only_one_has_it():
+    assert found_on(["npz:/b/a.npz", "digits"], ["digits", "npz:/c/a.npz", "npz:/c/e.npz"]) == {
+        "digits": "digits",
+        "npz:/c/a.npz": "npz:/b/a.npz",
+    }
+    assert found_on(["npz:/b/a.npz", "npz:/c/a.npz"], ["npz:/c/a.npz", "npz:/d/a.npz"]) == {
+        "npz:/c/a.npz": "npz:/c/a.npz"
+    }
+    assert found_on(["npz:/b/a.npz"], ["npz:/c/a.npz", "npz:/d/a.npz"]) == {}
