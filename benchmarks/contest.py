@@ -68,7 +68,7 @@ class Extra:
 EXTRA = {
     PROJECTION_TAUGHT: Extra(),
     NO_PROXY: Extra(seeds=2, shots=SHOTS[1:]),
-    ORACLE: Extra(seeds=2, shots=SHOTS[1:]),
+    ORACLE: Extra(seeds=1, shots=SHOTS[1:]),
     NEURAL: Extra(("mnist", "usps"), 1, SHOTS[1:]),
 }
 
