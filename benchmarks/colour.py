@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from contextlib import nullcontext
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def colour(target: str, seed: int, recolour: float) -> dict[str, Any]:
     """Row -> adaptation -> test error in [0, 1], and the share of pseudo-labels that are right."""
     start, cache = time.perf_counter(), Cache.default()
     recipe = {"steps": SHORT, "long_steps": LONG, "recolour": recolour, "adaptation": "head-only"}
-    file = study_file(target, seed, "refined", recipe=recipe)
+    file = study_file(target, seed, "committee", recipe=recipe)
     prepared = prepare(file, space_of(file), cache, lambda name: nullcontext())
     confirmer, number = confirmer_of(file, prepared, cache), seeds.integer(seed, "confirmation", 0)
     truth = prepared.train.labels[prepared.target.rows["reference"]]
@@ -66,6 +67,21 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
             ]
             rows.append(f"| {target} | {recolour:g} | {right:.0f} | " + " | ".join(cells) + " |")
     return rows if len(rows) > 2 else []
+
+
+def noise(lines: list[dict[str, Any]]) -> list[str]:
+    """Markdown: how far the seeds of a cell of the table lie apart, in points."""
+    cells: dict[Any, list[float]] = {}
+    for line in lines:
+        for row, way in product(ROWS, ADAPTATIONS):
+            cells.setdefault((line["asked"]["target"], line["asked"]["recolour"], row, way), []).append(
+                value(line, row, way)
+            )
+    spreads = [float(np.std(values, ddof=1)) for values in cells.values() if len(values) > 1]
+    if not spreads:
+        return []
+    count, (middle, high) = len({line["asked"]["seed"] for line in lines}), np.quantile(spreads, (0.5, 0.9))
+    return [f"{count} seeds; standard deviation of a cell: {middle:.1f} points in the middle, {high:.1f} in one of 10."]
 
 
 def value(line: dict[str, Any], row: str, adaptation: str) -> float:

@@ -68,7 +68,9 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "flips", lambda: self_training.flips(FOLDER)
     yield "label ceiling", lambda: label_ceiling.table(FOLDER)
     yield "surfaces", lambda: surfaces.table(Lines(FOLDER / "surfaces.jsonl").all())
-    yield "colour", lambda: colour.table(Lines(FOLDER / "colour.jsonl").all())
+    coloured = Lines(FOLDER / "colour.jsonl").all()
+    yield "colour", lambda: colour.table(coloured)
+    yield "colour noise", lambda: colour.noise(coloured)
     yield "paper", published
     yield "worth", worth
     for shots in SHOTS:
