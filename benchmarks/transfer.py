@@ -7,8 +7,9 @@ Each part is a script of its own and can be run alone: where the choice of data 
 tells the final error (predictors.py), how good pseudo-labels are and what better ones could gain (pseudo_labels.py,
 label_ceiling.py), what more unlabelled images and balanced labels gain (self_training.py), distance and error over
 whole hulls (surfaces.py), targets in colour (colour.py), the search against everything else (contest.py). The results
-lie in reports/data, one line a run. About seven hours on two cores in all, more than four of them the contest's;
-`--quick` runs three short studies instead, in a few minutes, and keeps their results apart. Needs $GEOSEARCH_DATA.
+lie in reports/data, one line a run. Just under six hours on two idle cores in all, by the processor seconds of the
+parts, two thirds of them the contest's; `--quick` runs three short studies instead, in a few minutes, and keeps their
+results apart. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
