@@ -181,7 +181,7 @@ def claims(lines: Sequence[dict[str, Any]], adaptation: str) -> list[str]:
     for own in dict.fromkeys((searched(adaptation), BEST)):
         for row in rivals if own == searched(adaptation) else (PROJECTION, STRONGEST_PLAIN, POOLED):
             outcomes = [one.outcome for t in TARGETS for one in standings(lines, t, adaptation, own) if one.row == row]
-            if outcomes and row != own:
+            if set(outcomes) - {"one seed"} and row != own:
                 counted = ", ".join(f"{outcomes.count(word)} {word}" for word in ("better", "tie", "worse"))
                 found.append(f"{adaptation}: {named(own)} against {named(row)}: {counted}")
     return found
@@ -200,6 +200,8 @@ def overall(lines: Sequence[dict[str, Any]]) -> str:
         for one in standings(lines, target, adaptation)
         if one.row not in (*left_out, searched(adaptation)) and len(one.gaps) > 1
     ]
+    if not found:
+        return "one seed tells nothing apart: no comparison has an interval"
     found.sort(key=lambda one: one.chance)
     kept = takewhile(lambda ranked: ranked[1].chance <= 0.05 / (len(found) - ranked[0]), enumerate(found))
     counted, sure = Counter(one.outcome for one in found), Counter(one.outcome for _, one in kept)
