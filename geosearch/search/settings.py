@@ -33,9 +33,9 @@ def changed(known: Mapping[str, str], contents: Mapping[str, str]) -> list[str]:
 
 def found_on(shelf: Sequence[str], specs: Sequence[str]) -> dict[str, str]:
     """Specification -> the one on the shelf: itself or, if the set was moved, the only one of its name."""
-    moved = {name: spec for name, spec in _named(shelf).items() if name in _named(specs)}
-    found = {spec: spec if spec in shelf else moved.get(placeless(spec)) for spec in specs}
-    return {spec: place for spec, place in found.items() if place is not None}
+    names, moved = _named(specs), _named(shelf)
+    again = {spec: moved[name] for name, spec in names.items() if name in moved}
+    return again | {spec: spec for spec in specs if spec in shelf}
 
 
 def _named(specs: Sequence[str]) -> dict[str, str]:
