@@ -8,38 +8,38 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "LabelledSet": "geosearch.domain.dataset",
-    "UnlabelledSet": "geosearch.domain.unlabelled",
-    "load": "geosearch.domain.load",
-    "G2L": "geosearch.curate.labelling",
+    "LabelledSet": "geosearch.data.dataset",
+    "UnlabelledSet": "geosearch.data.unlabelled",
+    "load": "geosearch.data.loaders.registry",
+    "G2L": "geosearch.pseudo_labels.unlabelled_sources",
     "otdd": "geosearch.transport.otdd",
-    "Anchors": "geosearch.geodesic.anchors",
-    "Hull": "geosearch.geodesic.hull",
-    "Mixture": "geosearch.geodesic.mixture",
-    "OwnSpace": "geosearch.geodesic.mixing_space",
-    "Weights": "geosearch.geodesic.simplex",
-    "Curation": "geosearch.curate.curation",
-    "dataset_derivative": "geosearch.curate.derivative",
-    "Study": "geosearch.pipeline",
+    "Anchors": "geosearch.mixture.anchors",
+    "Hull": "geosearch.mixture.hull",
+    "Mixture": "geosearch.mixture.mixture",
+    "OwnSpace": "geosearch.mixture.spaces.base",
+    "Weights": "geosearch.mixture.weights",
+    "Curation": "geosearch.curation.curation",
+    "dataset_derivative": "geosearch.curation.influence",
+    "Study": "geosearch.study.study",
     "GeosearchError": "geosearch.errors",
 }
 
 __all__ = [*_PUBLIC, "__version__"]
 
 if TYPE_CHECKING:
-    from geosearch.curate.curation import Curation as Curation
-    from geosearch.curate.derivative import dataset_derivative as dataset_derivative
-    from geosearch.curate.labelling import G2L as G2L
-    from geosearch.domain.dataset import LabelledSet as LabelledSet
-    from geosearch.domain.load import load as load
-    from geosearch.domain.unlabelled import UnlabelledSet as UnlabelledSet
+    from geosearch.curation.curation import Curation as Curation
+    from geosearch.curation.influence import dataset_derivative as dataset_derivative
+    from geosearch.data.dataset import LabelledSet as LabelledSet
+    from geosearch.data.loaders.registry import load as load
+    from geosearch.data.unlabelled import UnlabelledSet as UnlabelledSet
     from geosearch.errors import GeosearchError as GeosearchError
-    from geosearch.geodesic.anchors import Anchors as Anchors
-    from geosearch.geodesic.hull import Hull as Hull
-    from geosearch.geodesic.mixing_space import OwnSpace as OwnSpace
-    from geosearch.geodesic.mixture import Mixture as Mixture
-    from geosearch.geodesic.simplex import Weights as Weights
-    from geosearch.pipeline import Study as Study
+    from geosearch.mixture.anchors import Anchors as Anchors
+    from geosearch.mixture.hull import Hull as Hull
+    from geosearch.mixture.mixture import Mixture as Mixture
+    from geosearch.mixture.spaces.base import OwnSpace as OwnSpace
+    from geosearch.mixture.weights import Weights as Weights
+    from geosearch.pseudo_labels.unlabelled_sources import G2L as G2L
+    from geosearch.study.study import Study as Study
     from geosearch.transport.otdd import otdd as otdd
 
 

@@ -7,27 +7,27 @@ class GeosearchError(Exception):
     """Base of all errors raised on purpose; the command line prints the message and exits with code 2."""
 
 
-class InvalidData(GeosearchError, ValueError):
+class InvalidDataError(GeosearchError, ValueError):
     """Images or labels that cannot be used: shapes, dtypes, gaps in labels, NaN, no classes."""
 
 
-class UnknownSet(GeosearchError, LookupError):
+class UnknownDatasetError(GeosearchError, LookupError):
     """A data set specification that names nothing that can be loaded."""
 
 
-class DomainMismatch(GeosearchError, ValueError):
+class DomainMismatchError(GeosearchError, ValueError):
     """Two sets that cannot meet: different shapes, a target among its own sources, too few shots."""
 
 
-class InvalidWeights(GeosearchError, ValueError):
+class InvalidWeightsError(GeosearchError, ValueError):
     """A weight vector that does not lie on the simplex."""
 
 
-class InvalidOption(GeosearchError, ValueError):
+class InvalidOptionError(GeosearchError, ValueError):
     """An option (study file, argument) that is unknown, of the wrong type, or out of range."""
 
 
-class StudyMismatch(GeosearchError):
+class StudyMismatchError(GeosearchError):
     """A study database that belongs to another study file, or to a newer version of geosearch."""
 
 
@@ -35,13 +35,13 @@ class StorageError(GeosearchError):
     """A database, cache or folder that cannot be read, written or reached."""
 
 
-class OutputExists(GeosearchError):
+class OutputExistsError(GeosearchError):
     """An output folder or file that is there already and would have been overwritten."""
 
 
-class TooLarge(GeosearchError, MemoryError):
+class TooLargeError(GeosearchError, MemoryError):
     """A computation whose estimated memory passes the limit; refused before anything is allocated."""
 
 
-class TrainingFailed(GeosearchError):
+class TrainingFailedError(GeosearchError):
     """A training run whose loss stopped being a finite number."""

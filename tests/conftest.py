@@ -14,7 +14,7 @@ from hypothesis import settings
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from geosearch.cache import Cache
+from geosearch.runtime.cache import Cache
 
 settings.register_profile("same everywhere", derandomize=True, deadline=None)  # machines are shared and noisy
 settings.load_profile("same everywhere")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from generators.studies import tiny, write_toml
 
-from geosearch.arguments import parser
+from geosearch.cli.parser import parser
 
 ROOT = Path(__file__).parents[1]
 README, SCALING = ((ROOT / name).read_text() for name in ("README.md", "SCALING.md"))

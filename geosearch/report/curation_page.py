@@ -12,8 +12,8 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
-from geosearch.curate.detect import Detection
-from geosearch.domain.dataset import LabelledSet
+from geosearch.curation.detect import Detection
+from geosearch.data.dataset import LabelledSet
 
 SHOWN = 120, 40  # samples with images: those that look mislabelled, and the other harmful ones
 PAIRS = 8  # most frequent confusions

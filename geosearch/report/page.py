@@ -14,16 +14,16 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from geosearch.atomic import atomic_write
-from geosearch.duration import duration
-from geosearch.errors import InvalidOption
-from geosearch.report import style
-from geosearch.report.facts import SourceFacts, StudyFacts
-from geosearch.report.figures import pictures
-from geosearch.report.picture import Picture
-from geosearch.search.baselines import SEARCHED
-from geosearch.search.verdict import BEST, Confirmation, compare
-from geosearch.synthesize.card import licence_warnings
+from geosearch.confirmation.statistics import BEST, Confirmation, compare
+from geosearch.data.card import licence_warnings
+from geosearch.errors import InvalidOptionError
+from geosearch.mixture.baselines import SEARCHED
+from geosearch.report.figures import style
+from geosearch.report.figures.all import pictures
+from geosearch.report.figures.figure import Picture
+from geosearch.report.summary import SourceFacts, StudyFacts
+from geosearch.runtime.atomic import atomic_write
+from geosearch.runtime.duration import duration
 
 _OWN = b"what to pretrain on for"  # every page of ours has it in its title
 
@@ -72,7 +72,7 @@ def write_page(facts: StudyFacts, out: Path) -> Path:
 
     Raises:
         StorageError: the folder cannot be written.
-        InvalidOption: a page lies there that geosearch did not write.
+        InvalidOptionError: a page lies there that geosearch did not write.
     """
     out = Path(out)
     _require_own(out / "index.html")
@@ -93,7 +93,7 @@ def write_page(facts: StudyFacts, out: Path) -> Path:
 def _require_own(page: Path) -> None:
     """Refuse to write over somebody else's page."""
     if page.exists() and _OWN not in page.read_bytes():
-        raise InvalidOption(f"{page} is not a report of geosearch; name another folder with --out")
+        raise InvalidOptionError(f"{page} is not a report of geosearch; name another folder with --out")
 
 
 def render(facts: StudyFacts, drawn: tuple[Picture, ...] | None = None) -> str:

@@ -11,11 +11,11 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from geosearch.geodesic.simplex import Weights
+from geosearch.mixture.weights import Weights
 from geosearch.search.crew import Crew, gone, roster
-from geosearch.search.run import Search
-from geosearch.search.sampler import Given
-from geosearch.search.store import StudyStore, given_up, place_of
+from geosearch.search.loop import Search
+from geosearch.search.samplers.registry import Given
+from geosearch.search.study_store import StudyStore, given_up, place_of
 
 LOSSES = 3  # workers that may die of one proposal before it counts as failed
 _PUBLISHED, _OWNER = "published", "worker"  # attributes of the study and of its trials
@@ -43,7 +43,7 @@ class Board:
 
     def announced(self) -> object:
         """What changes whenever there is something new to look at; all that a worker with nothing to do need read."""
-        return self.search.store.recall(_PUBLISHED, {})
+        return self.search.store.get_meta(_PUBLISHED, {})
 
     def close(self) -> None:
         """Let those who wait know that the budget is spent."""
@@ -54,7 +54,7 @@ class Board:
         store = self.search.store
         claimed: list[tuple[optuna.Trial, Weights]] = []
         waiting = store.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        published = store.recall(_PUBLISHED, {}).get("round", -1) if waiting else -1
+        published = store.get_meta(_PUBLISHED, {}).get("round", -1) if waiting else -1
         for trial in sorted(waiting, key=place_of):
             if len(claimed) == most or place_of(trial)[0] > published:
                 break
@@ -87,18 +87,18 @@ class Board:
                 _close(study, trial)
 
     def _announce(self, **news: int) -> None:
-        known = self.search.store.recall(_PUBLISHED, {})
+        known = self.search.store.get_meta(_PUBLISHED, {})
         fresh = {**known, **news, "newest": max(known.get("newest", -1), news.get("newest", -1))}
         if fresh != known:
-            self.search.store.remember(_PUBLISHED, fresh)
+            self.search.store.set_meta(_PUBLISHED, fresh)
 
     def _pin_up(self) -> int:
         study, draft = self.search.store.study, _draft(self.search.store)
         known = len(draft.study.get_trials(deepcopy=False))
         asked = replace(self.search, store=draft).propose()
         for key, value in draft.study.user_attrs.items():  # what was found out once for the study
-            if self.search.store.recall(key) is None:
-                self.search.store.remember(key, value)
+            if self.search.store.get_meta(key) is None:
+                self.search.store.set_meta(key, value)
         for trial in draft.study.get_trials()[known:]:
             if trial.state == TrialState.RUNNING:
                 trial.state, trial.datetime_start = TrialState.WAITING, None

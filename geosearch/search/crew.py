@@ -17,7 +17,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from geosearch.search.sqlite import roll_back
+from geosearch.search.storage.sqlite import roll_back
 
 WORKER, SEARCH = "worker", "search"  # roles: who evaluates, and who goes on to finalists and confirmation
 

@@ -6,18 +6,18 @@ import math
 from collections.abc import Sequence
 
 from geosearch.errors import GeosearchError
-from geosearch.evaluate.ledger import Evaluation
-from geosearch.progress import Progress
+from geosearch.runtime.progress import Progress
+from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.objective import Objective
-from geosearch.search.race import race
-from geosearch.search.store import StudyStore
-from geosearch.search.trial import TrialFacts
+from geosearch.search.racing import race
+from geosearch.search.study_store import StudyStore
+from geosearch.search.trial import TrialRecord
 
 
 def promote(
     store: StudyStore,
     objective: Objective,
-    ranked: Sequence[tuple[TrialFacts, float]],
+    ranked: Sequence[tuple[TrialRecord, float]],
     *,
     first: int,
     repeats: int,
@@ -44,10 +44,10 @@ def promote(
     """
     trials = [trial for trial, _ in ranked]
     asked = {"ranked": [trial.number for trial in trials], "first": first, "repeats": repeats}
-    kept = store.recall("raced", {})
+    kept = store.get_meta("raced", {})
     if kept.get("asked") != asked:
         start = [i for i, trial in enumerate(trials) if i < first or trial.long_error is not None]
-        store.remember("raced", kept := {"asked": asked, "start": start, "over": False})
+        store.set_meta("raced", kept := {"asked": asked, "start": start, "over": False})
     if kept["over"]:
         return
     seconds = [0.0] * len(trials)
@@ -80,7 +80,7 @@ def promote(
             if standing.runs
         }
     )
-    store.remember("raced", {**kept, "over": True})
+    store.set_meta("raced", {**kept, "over": True})
     for trial, standing in zip(trials, standings, strict=True):
         if standing.runs:
             progress.event("finalist", trial=trial.number, error=standing.error, runs=standing.runs)

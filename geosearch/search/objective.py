@@ -11,17 +11,17 @@ from traceback import extract_tb
 import torch
 
 from geosearch import seeds
-from geosearch.cache import content_key
-from geosearch.domain.dataset import LabelledSet
-from geosearch.engine import in_processes
-from geosearch.errors import GeosearchError, InvalidOption, TrainingFailed
-from geosearch.evaluate.cross_validation import Judge
-from geosearch.evaluate.ledger import Evaluation, Ledger
-from geosearch.evaluate.recipe import Recipe
-from geosearch.evaluate.train import pretrain
-from geosearch.geodesic.anchors import Anchors
-from geosearch.geodesic.mixture import Mixture
-from geosearch.geodesic.simplex import Weights
+from geosearch.adaptation.cross_validation import Scorer
+from geosearch.data.dataset import LabelledSet
+from geosearch.errors import GeosearchError, InvalidOptionError, TrainingFailedError
+from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.weights import Weights
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.train import pretrain
+from geosearch.runtime.cache import content_key
+from geosearch.runtime.parallel import in_processes
+from geosearch.runtime.result_cache import Evaluation, Ledger
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Objective:
     anchors: Anchors
     images: LabelledSet
     recipe: Recipe
-    judge: Judge
+    judge: Scorer
     ledger: Ledger
     seed: int
     device: str = "cpu"
@@ -60,7 +60,7 @@ class Objective:
             repeat: number of the repetition; each trains with a seed of its own, the same for all mixtures.
 
         Raises:
-            TrainingFailed: the loss stopped being finite.
+            TrainingFailedError: the loss stopped being finite.
         """
         recipe = self.recipe if steps is None else self.recipe.scaled(steps)
         try:
@@ -102,7 +102,9 @@ class Objective:
         sources = self.anchors.sources
         return sum(array.nbytes for one in sources for array in (one.images, one.codes, one.labels, one.z))
 
-    def many(self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int) -> list[Evaluation | TrainingFailed]:
+    def many(
+        self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int
+    ) -> list[Evaluation | TrainingFailedError]:
         """Evaluate (weights, steps, repeat) side by side in `jobs` processes; a failed training is its error.
 
         Raises:
@@ -111,18 +113,20 @@ class Objective:
         return list(in_processes([(_attempt, (self, *call)) for call in calls], jobs))
 
 
-def _attempt(objective: Objective, weights: Weights, steps: int | None, repeat: int) -> Evaluation | TrainingFailed:
+def _attempt(
+    objective: Objective, weights: Weights, steps: int | None, repeat: int
+) -> Evaluation | TrainingFailedError:
     """Whatever ends a training ends one trial, not the search; a setting that cannot work ends the search."""
     try:
         return objective(weights, steps, repeat)
-    except TrainingFailed as failure:
+    except TrainingFailedError as failure:
         return failure
-    except InvalidOption:
+    except InvalidOptionError:
         raise
     except GeosearchError as error:
-        return TrainingFailed(str(error))
+        return TrainingFailedError(str(error))
     except Exception as error:
-        return TrainingFailed(_reason(error))
+        return TrainingFailedError(_reason(error))
 
 
 def _reason(error: Exception) -> str:

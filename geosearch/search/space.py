@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import optuna
 
-from geosearch.geodesic.limits import Limits
-from geosearch.geodesic.simplex import PAIRINGS, SimplexMap, Stick, Weights, concentration_of, spread_of
+from geosearch.mixture.constraints import Limits
+from geosearch.mixture.weights import PAIRINGS, SimplexMap, StickBreaking, Weights, concentration_of, spread_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Space:
     """
 
     m: int
-    simplex: SimplexMap = Stick()
+    simplex: SimplexMap = StickBreaking()
     limits: Limits | None = None
     prices: tuple[float, ...] | None = None
 

@@ -1,15 +1,15 @@
-"""TrialFacts: what is known of one trial of a study, and what several say together."""
+"""TrialRecord: what is known of one trial of a study, and what several say together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from geosearch.geodesic.simplex import Weights
+from geosearch.mixture.weights import Weights
 
 
 @dataclass(frozen=True)
-class TrialFacts:
+class TrialRecord:
     """One trial of a study; `role` names the baseline that it is, or is "searched"."""
 
     number: int
@@ -39,15 +39,15 @@ class TrialFacts:
         return Weights(self.weights, self.concentration, self.pairing)
 
 
-def distinct(trials: Iterable[TrialFacts]) -> list[TrialFacts]:
+def distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """The first trial of each mixture: baselines may fall together, and a copy costs nothing and is no evidence."""
-    found: dict[Weights, TrialFacts] = {}
+    found: dict[Weights, TrialRecord] = {}
     for trial in trials:
         found.setdefault(trial.point, trial)
     return list(found.values())
 
 
-def evaluated(trials: Iterable[TrialFacts]) -> dict[Weights, float]:
+def evaluated(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
     """Every mixture that was evaluated, once, and its error."""
     found: dict[Weights, float] = {}
     for trial in trials:

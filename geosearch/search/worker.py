@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 
-from geosearch.engine import one_thread
-from geosearch.geodesic.simplex import Weights
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.parallel import one_thread
 from geosearch.search.board import Board
 from geosearch.search.crew import SEARCH, Crew
-from geosearch.search.run import Search
-from geosearch.search.sqlite import roll_back
+from geosearch.search.loop import Search
+from geosearch.search.storage.sqlite import roll_back
 
 SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a board with nothing on it
 

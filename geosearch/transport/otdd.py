@@ -9,15 +9,15 @@ from functools import cached_property
 import numpy as np
 
 from geosearch import seeds
-from geosearch.cache import Cache
-from geosearch.domain.dataset import LabelledSet
-from geosearch.domain.embed import Embedding, Pixels
-from geosearch.errors import DomainMismatch
-from geosearch.transport.cost import ClassVectors, Problem
-from geosearch.transport.labels import GaussianLabels, LabelDistance
+from geosearch.data.dataset import LabelledSet
+from geosearch.embeddings.base import Embedding, Pixels
+from geosearch.errors import DomainMismatchError
+from geosearch.runtime.cache import Cache
+from geosearch.transport.label_distance import GaussianLabels, LabelDistance
+from geosearch.transport.label_embedding import LabelVectors, label_vectors
 from geosearch.transport.plan import Parts, Plan, cost_of
+from geosearch.transport.problem import ClassVectors, Problem
 from geosearch.transport.solve import Exact, Solver, solve
-from geosearch.transport.vectors import LabelVectors, label_vectors
 
 _GAUSSIAN, _EXACT, _PIXELS = GaussianLabels(), Exact(), Pixels()
 
@@ -98,12 +98,12 @@ def otdd(
         cache: where fitted embeddings are kept; the default cache if None.
 
     Raises:
-        DomainMismatch: image shapes differ.
-        TooLarge: the plan would not fit into memory.
+        DomainMismatchError: image shapes differ.
+        TooLargeError: the plan would not fit into memory.
     """
     start = time.perf_counter()
     if a.shape != b.shape:
-        raise DomainMismatch(
+        raise DomainMismatchError(
             f"set '{a.name}' has images {a.shape}, set '{b.name}' {b.shape}; harmonise them to one size first"
         )
     if samples is not None:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from geosearch.transport.cost import Problem
+from geosearch.transport.problem import Problem
 
 
 @dataclass(frozen=True)

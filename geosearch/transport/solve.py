@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from geosearch.errors import InvalidData, InvalidOption
-from geosearch.transport.cost import Problem, Rows
-from geosearch.transport.exact import Exact, Tiled
-from geosearch.transport.minibatch import Minibatch
+from geosearch.errors import InvalidDataError, InvalidOptionError
 from geosearch.transport.plan import Plan
-from geosearch.transport.sinkhorn import Sinkhorn
+from geosearch.transport.problem import Problem, Rows
+from geosearch.transport.solvers.exact import Exact, Tiled
+from geosearch.transport.solvers.minibatch import Minibatch
+from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 _NOTHING = 1e-30  # mass that float32 cannot carry: such points take no part
 
@@ -39,8 +39,8 @@ def solve(problem: Problem, solver: Solver | None = None, *, start: np.ndarray |
             start. They change the time, not what the solver promises.
 
     Raises:
-        InvalidData: shapes that do not meet, NaN or infinite features, masses that are not a distribution.
-        TooLarge: the estimated memory passes the limit; refused before anything is allocated.
+        InvalidDataError: shapes that do not meet, NaN or infinite features, masses that are not a distribution.
+        TooLargeError: the estimated memory passes the limit; refused before anything is allocated.
     """
     _check(problem, start)
     solver = solver or Exact()
@@ -66,37 +66,37 @@ def exact_value(x: Rows, x2: Rows) -> float:
 def _check(problem: Problem, start: np.ndarray | None) -> None:
     n, p = problem.shape
     if problem.x.ndim != 2 or problem.x2.ndim != 2 or problem.x.shape[1] != problem.x2.shape[1]:
-        raise InvalidData(
+        raise InvalidDataError(
             f"features must be (n, d) and (p, d), got {tuple(problem.x.shape)} and {tuple(problem.x2.shape)}; "
             "encode both sets with one embedding"
         )
     if not n or not p:
-        raise InvalidData(f"cannot transport {n} points onto {p}; both sets need at least one row")
+        raise InvalidDataError(f"cannot transport {n} points onto {p}; both sets need at least one row")
     for rows in (problem.x, problem.x2):
         if not torch.isfinite(torch.as_tensor(rows)).all():
-            raise InvalidData("features hold NaN or infinite values; check the images or the embedding")
+            raise InvalidDataError("features hold NaN or infinite values; check the images or the embedding")
     if problem.feature_weight < 0 or problem.label_weight < 0:
-        raise InvalidOption(
+        raise InvalidOptionError(
             f"weights must not be negative, got features {problem.feature_weight}, labels {problem.label_weight}"
         )
     for mass, size in ((problem.a, n), (problem.b, p)):
         wrong = mass is not None and (mass.shape != (size,) or not np.isfinite(mass).all() or mass.min() < 0)
         if wrong or (mass is not None and abs(mass.sum() - 1) > 1e-6):
-            raise InvalidData(f"masses must be {size} non-negative numbers that sum to one")
+            raise InvalidDataError(f"masses must be {size} non-negative numbers that sum to one")
     if start is not None and (start.shape != (p,) or not np.isfinite(start).all()):
-        raise InvalidData(f"start must be {p} finite column potentials, one per column of this problem")
+        raise InvalidDataError(f"start must be {p} finite column potentials, one per column of this problem")
     _check_labels(problem)
 
 
 def _check_labels(problem: Problem) -> None:
     n, p = problem.shape
     if problem.y.shape != (n,) or problem.y2.shape != (p,):
-        raise InvalidData(f"expected {n} and {p} labels, got {problem.y.shape} and {problem.y2.shape}")
+        raise InvalidDataError(f"expected {n} and {p} labels, got {problem.y.shape} and {problem.y2.shape}")
     if problem.table is None:
         return
     present, present2 = np.unique(problem.y), np.unique(problem.y2)
     c, c2 = problem.table.shape
     if present[0] < 0 or present2[0] < 0 or present[-1] >= c or present2[-1] >= c2:
-        raise InvalidData(f"the label table is {c} x {c2}; labels run to {present[-1]} and {present2[-1]}")
+        raise InvalidDataError(f"the label table is {c} x {c2}; labels run to {present[-1]} and {present2[-1]}")
     if not np.isfinite(problem.table[np.ix_(present, present2)]).all():
-        raise InvalidData("the label table has no value for a class that has rows; build it from the same rows")
+        raise InvalidDataError("the label table has no value for a class that has rows; build it from the same rows")

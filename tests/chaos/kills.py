@@ -28,14 +28,14 @@ from sqlalchemy.engine import Engine
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT}
 PLACES = {
-    "data": "geosearch.domain.shelf:load",  # a set is loaded, a glyph rendered
-    "plan": "geosearch.transport.barycentric:solve",
-    "training": "geosearch.evaluate.train:descend",
+    "data": "geosearch.data.collection:load",  # a set is loaded, a glyph rendered
+    "plan": "geosearch.transport.maps.barycentric:solve",
+    "training": "geosearch.nn.train:descend",
     "sync": "os:fsync",  # within a write: the temporary file is there, the rename is not
     "rename": "os:replace",
     "tell": "optuna.study:Study.tell",
     "commit": "",  # of the database
-    "picture": "geosearch.report.style:svg",
+    "picture": "geosearch.report.figures.style:svg",
 }
 WHEN = ("before", "within", "after")
 
@@ -106,16 +106,16 @@ class Left:
 
 def left(folder: Path) -> Left:
     """Read everything that is there: database, cached arrays, ledger, exports."""
-    from geosearch.cache import Cache
-    from geosearch.evaluate.ledger import Ledger
-    from geosearch.pipeline import Study
-    from geosearch.sealed import read_sealed
+    from geosearch.runtime.arrays import read_checked_arrays
+    from geosearch.runtime.cache import Cache
+    from geosearch.runtime.result_cache import Ledger
+    from geosearch.study.study import Study
 
     cache, database = Cache(folder / "cache"), folder / "studies" / "tiny.db"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for path in cache.folder.rglob("*.safetensors"):
-            read_sealed(path)
+            read_checked_arrays(path)
         for path in cache.folder.glob("ledger/*.json"):
             assert Ledger(path.parent).get(path.stem) is not None
     exports = []
@@ -161,7 +161,7 @@ def check_reborn(found: Left, whole: Left) -> None:
 def _begun(database: Path) -> bool:
     """Whether a study's settings were written before the kill; before that there is nothing to open."""
     from geosearch.errors import StorageError
-    from geosearch.search.store import stored_settings
+    from geosearch.search.study_store import stored_settings
 
     try:
         stored_settings(f"sqlite:///{database}")
@@ -177,7 +177,9 @@ def _nursery() -> Any:
     """Children are forked from a process that has imported everything once."""
     context = multiprocessing.get_context("forkserver")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    context.set_forkserver_preload(["chaos.kills", "geosearch.pipeline", "geosearch.cli", "geosearch.report.page"])
+    context.set_forkserver_preload(
+        ["chaos.kills", "geosearch.study.study", "geosearch.cli.main", "geosearch.report.page"]
+    )
     return context
 
 
@@ -209,7 +211,7 @@ def _count(folder: str, out: Any) -> None:
 def _main(folder: str) -> int:
     import torch
 
-    from geosearch.cli import main
+    from geosearch.cli.main import main
 
     os.chdir(folder)
     os.environ["GEOSEARCH_CACHE"] = str(Path(folder) / "cache")

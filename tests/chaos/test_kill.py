@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from chaos import kills
 
-from geosearch.cache import Cache
-from geosearch.pipeline import Study
+from geosearch.runtime.cache import Cache
+from geosearch.study.study import Study
 
 
 def command(path, cache):
     environment = {**os.environ, "GEOSEARCH_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-m", "geosearch.cli", "search", path.name, "--json"],
+        [sys.executable, "-m", "geosearch.cli.main", "search", path.name, "--json"],
         cwd=path.parent,
         env=environment,
         stdout=subprocess.PIPE,
@@ -88,7 +88,7 @@ def test_a_full_disk_is_one_message_and_the_study_goes_on_later(uninterrupted, t
 
 @pytest.mark.slow
 def test_a_study_survives_forty_kills_at_random_moments(uninterrupted, tmp_path):
-    """As benchmarks/kills.py does two hundred times."""
+    """As research/kills.py does two hundred times."""
     whole, calls = uninterrupted
     rng, hits, life = random.Random(7), 0, 0
     while hits < 40:

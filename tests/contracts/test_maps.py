@@ -7,13 +7,13 @@ import pytest
 from generators.maps import pair_of
 from generators.sets import blobs
 
-from geosearch.cache import Cache
-from geosearch.evaluate.network import SmallConv
-from geosearch.evaluate.neural_map import Neural
-from geosearch.evaluate.recipe import Recipe
-from geosearch.transport.barycentric import Barycentric
-from geosearch.transport.entropic import Entropic
-from geosearch.transport.maps import FittedMap, Map, Pair
+from geosearch.nn.networks import SmallConv
+from geosearch.nn.recipe import Recipe
+from geosearch.runtime.cache import Cache
+from geosearch.transport.maps.barycentric import Barycentric
+from geosearch.transport.maps.base import FittedMap, Map, Pair
+from geosearch.transport.maps.entropic import Entropic
+from geosearch.transport.maps.neural.map import Neural
 from geosearch.transport.solve import Sinkhorn
 
 MAPS: dict[str, Map] = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from generators.clouds import brute_force, cloud, labelled, stretched
 
-from geosearch.errors import InvalidData, TooLarge
-from geosearch.transport.cost import Problem
+from geosearch.errors import InvalidDataError, TooLargeError
+from geosearch.transport.problem import Problem
 from geosearch.transport.solve import Exact, Minibatch, Sinkhorn, Solver, Tiled, solve
 
 
@@ -166,7 +166,7 @@ def test_torch_features_give_the_same_plan(case: Case):
 
 def test_refuses_what_would_not_fit_before_it_allocates(case: Case, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("GEOSEARCH_MEMORY_GIB", "0.0001")
-    with pytest.raises(TooLarge, match=r"the limit is 0\.1 MiB; use samples="):
+    with pytest.raises(TooLargeError, match=r"the limit is 0\.1 MiB; use samples="):
         solve(labelled(600, 600), case.solver)
 
 
@@ -183,5 +183,5 @@ def test_refuses_what_would_not_fit_before_it_allocates(case: Case, monkeypatch:
     ],
 )
 def test_bad_problems_are_named(change: dict, message: str):
-    with pytest.raises(InvalidData, match=message):
+    with pytest.raises(InvalidDataError, match=message):
         solve(replace(labelled(6, 6), **change))

@@ -14,7 +14,7 @@ from generators.searches import FakeObjective
 from optuna.trial import TrialState
 
 from geosearch.search.board import LOSSES, Board, members
-from geosearch.search.storages import storage_at
+from geosearch.search.storage.urls import storage_at
 
 STORAGES = ("sqlite", "journal", "postgresql", "grpc")
 

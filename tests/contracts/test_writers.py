@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geosearch.errors import OutputExists, StorageError
-from geosearch.synthesize import export
-from geosearch.synthesize.export import ImageFolderWriter, NpzWriter, Writer, write_mixture
+from geosearch.data.writers import writers as export
+from geosearch.data.writers.writers import ImageFolderWriter, NpzWriter, Writer, write_mixture
+from geosearch.errors import OutputExistsError, StorageError
 
 NAMES = ("usps/0", "usps/1", "greek/α", "greek/β", "svhn/../7")
 SILENT = (1, 3)
@@ -147,7 +147,7 @@ def test_an_output_that_exists_is_refused_untouched_and_an_empty_folder_is_taken
     out = tmp_path / "set"
     out.mkdir()
     (out / "mine.txt").write_text("keep me")
-    with pytest.raises(OutputExists, match="not an empty folder"):
+    with pytest.raises(OutputExistsError, match="not an empty folder"):
         write_mixture(Stream(), size=3, out=out, writer=writer, card="")
     assert contents(out) == {"mine.txt": b"keep me"}
     (out / "mine.txt").unlink()

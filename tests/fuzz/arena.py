@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geosearch.cli import main
+from geosearch.cli.main import main
 
 LIMIT_SECONDS = 10.0  # of computing; a machine that is busy with other things may take longer for it
 _LIMIT_WAITING = 60.0

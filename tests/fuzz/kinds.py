@@ -17,11 +17,11 @@ from generators.sets import blobs
 from generators.studies import tiny, write_toml
 from PIL import Image
 
-from geosearch.domain.card_mark import mark
-from geosearch.pipeline import Study
-from geosearch.report import style
-from geosearch.search.sqlite import sqlite_path
-from geosearch.search.storages import journal_path
+from geosearch.data.license import mark
+from geosearch.report.figures import style
+from geosearch.search.storage.sqlite import sqlite_path
+from geosearch.search.storage.urls import journal_path
+from geosearch.study.study import Study
 
 SECRET = "hunter2xyz"
 FEW = {"search_evaluations": 7, "search_finalists": 1, "search_repeats": 1, "confirm_seeds": 1}

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geosearch.config import parse_study
-from geosearch.domain.dataset import LabelledSet
-from geosearch.errors import InvalidOption
-from geosearch.masking import masked, scrubbed
+from geosearch.config.read import parse_study
+from geosearch.config.study_config import StudyFile
+from geosearch.data.card import _text
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.writers.writers import safe_name, write_mixture
+from geosearch.errors import InvalidOptionError
 from geosearch.report.page import breakable
-from geosearch.study_file import StudyFile
-from geosearch.synthesize.card import _text
-from geosearch.synthesize.export import safe_name, write_mixture
+from geosearch.runtime.redact import masked, scrubbed
 
 WORDS = st.text(string.ascii_letters + string.digits, min_size=6, max_size=12)
 ODD = ["../../x", ".", "..", "", "CON", "nul.png", "a\0b", "a/b", "\\\\host\\c", "<script>alert(1)</script>", "\ud800"]
@@ -53,13 +53,13 @@ KEYS = st.sampled_from([*StudyFile.model_fields, "name", "target", "sources", "f
 @settings(max_examples=150)
 @given(st.dictionaries(KEYS | st.text(max_size=5), st.dictionaries(KEYS, VALUES, max_size=4) | VALUES, max_size=4))
 def test_no_settings_are_a_traceback(data):
-    with pytest.raises(InvalidOption):
+    with pytest.raises(InvalidOptionError):
         parse_study(data)
 
 
 @pytest.mark.parametrize("section", [{"width": 2**62}, {"width": 2**31}, {"batch": 2**31}])
 def test_sizes_that_no_memory_holds_are_refused(section):
-    with pytest.raises(InvalidOption, match="less than or equal to"):
+    with pytest.raises(InvalidOptionError, match="less than or equal to"):
         parse_study({"study": {"name": "a"}, "domain": {"target": "digits", "sources": ["a", "b"]}, "recipe": section})
 
 
@@ -76,10 +76,10 @@ def test_variables_are_expanded_in_paths_and_addresses_alone(monkeypatch):
     assert file.storage == "postgresql://me:hunter2@host/db"
     assert file.transport.backbone == "${SECRET}"
     assert "hunter2@" not in str(file.fingerprint)
-    with pytest.raises(InvalidOption, match="use letters") as caught:
+    with pytest.raises(InvalidOptionError, match="use letters") as caught:
         parse_study({**data, "study": {"name": "${SECRET}"}})
     assert "hunter2" not in str(caught.value)
-    with pytest.raises(InvalidOption, match="needs the environment variable UNSET") as caught:
+    with pytest.raises(InvalidOptionError, match="needs the environment variable UNSET") as caught:
         parse_study({**data, "search": {"storage": "postgresql://me:hunter2@${UNSET}/db"}})
     assert "hunter2" not in str(caught.value)
 

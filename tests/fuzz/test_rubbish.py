@@ -34,7 +34,7 @@ def test_rubbish_is_refused_in_one_message(stage, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_much_rubbish_is_refused_in_one_message(stage, kind):
-    """Over all kinds 2,100 inputs; benchmarks/rubbish.py prints their table."""
+    """Over all kinds 2,100 inputs; research/rubbish.py prints their table."""
     for number in range(8, 358):
         outcome = KINDS[kind](random.Random(number), stage)
         assert not outcome.problem, (number, outcome.problem)
@@ -47,7 +47,7 @@ def test_a_child_process_says_the_same_as_the_arena(stage):
     (folder / "study.toml").write_text("[study]\nname = 3\n")
     inside = arena.run(["check", "study.toml"], folder)
     outside = subprocess.run(
-        [sys.executable, "-m", "geosearch.cli", "check", "study.toml"], cwd=folder, capture_output=True, text=True
+        [sys.executable, "-m", "geosearch.cli.main", "check", "study.toml"], cwd=folder, capture_output=True, text=True
     )
     assert (outside.returncode, outside.stderr) == (inside.code, inside.said)
 

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 
-from geosearch.transport.cost import Problem
+from geosearch.transport.problem import Problem
 
 
 def cloud(n: int, d: int = 5, *, seed: int = 0) -> np.ndarray:

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 import numpy as np
 from generators.searches import FakeObjective, FakeProxy
 
-from geosearch.geodesic.hull import Hull
-from geosearch.progress import Silent
-from geosearch.search.baselines import baselines
+from geosearch.mixture.baselines import baselines
+from geosearch.mixture.hull import Hull
+from geosearch.runtime.progress import Silent
 from geosearch.search.crew import Crew, Pulse
-from geosearch.search.run import Search, SearchOptions
+from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.space import Space
-from geosearch.search.store import StudyStore
+from geosearch.search.study_store import StudyStore
 from geosearch.search.worker import Worker
 
 ELSEWHERE = {"host": "elsewhere", "pid": 1, "space": "", "started": "1"}

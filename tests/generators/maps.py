@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from generators.sets import blobs
 
-from geosearch.domain.embed import PixelEncoder
-from geosearch.transport.labels import GaussianLabels
-from geosearch.transport.maps import Pair
+from geosearch.embeddings.base import PixelEncoder
+from geosearch.transport.label_distance import GaussianLabels
+from geosearch.transport.maps.base import Pair
 
 
 def pair_of(*, per_class: int = 12, classes: int = 4, size: int = 8, source_size: int = 18) -> Pair:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from geosearch.errors import TrainingFailed
-from geosearch.evaluate.ledger import Evaluation
-from geosearch.geodesic.simplex import Weights
+from geosearch.errors import TrainingFailedError
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.result_cache import Evaluation
 
 GOAL = np.array([0.6, 0.3, 0.1])
 
@@ -38,7 +38,7 @@ class FakeObjective:
             if steps:
                 drawn = np.random.default_rng([repeat, *np.round(1e6 * point.array).astype(int)])
                 value += self.noise * drawn.normal()
-            results.append(TrainingFailed("NaN loss") if self.fail else Evaluation("key", value, value / 2, 0.01))
+            results.append(TrainingFailedError("NaN loss") if self.fail else Evaluation("key", value, value / 2, 0.01))
         return results
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geosearch.domain.dataset import LabelledSet
+from geosearch.data.dataset import LabelledSet
 
 
 def blobs(name: str, classes: int, per_class: int, *, seed: int = 0, size: int = 8, shift: int = 0) -> LabelledSet:

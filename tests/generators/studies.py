@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from generators.sets import blobs
 
-from geosearch.config import parse_study
-from geosearch.study_file import StudyFile
+from geosearch.config.read import parse_study
+from geosearch.config.study_config import StudyFile
 
 
 def write_sets(folder: Path) -> dict[str, Path]:

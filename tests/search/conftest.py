@@ -1,32 +1,5 @@
-"""A search over three sources whose evaluations are a known function: what is tested is the search, not training."""
+"""The fixtures of searches."""
 
-from __future__ import annotations
+from generators.search_fixtures import hull, search_in
 
-import numpy as np
-import pytest
-from generators.searches import FakeObjective, FakeProxy
-
-from geosearch.geodesic.hull import Hull
-from geosearch.progress import Silent
-from geosearch.search.baselines import baselines, within
-from geosearch.search.run import Search, SearchOptions
-from geosearch.search.space import Space
-from geosearch.search.store import StudyStore
-
-
-@pytest.fixture
-def hull():
-    return Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3) * 2 + 1.0)
-
-
-@pytest.fixture
-def search_in(hull):
-    """A factory: a search in a database file, with any objective and proxy."""
-
-    def make(path, objective=None, proxy=None, limits=None, **options):
-        store = StudyStore.open(f"sqlite:///{path}", "toy", {"study.seed": 0}, Space(3, limits=limits))
-        roles = within(store.space, baselines(["a", "b", "c"], [100, 200, 300], hull))
-        chosen = SearchOptions(**{"evaluations": 14, "sampler": "tpe", "long_steps": 50, **options})
-        return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Silent())
-
-    return make
+__all__ = ["hull", "search_in"]

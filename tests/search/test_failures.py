@@ -11,11 +11,11 @@ import torch
 from generators.searches import FakeObjective
 from generators.sets import blobs
 
-from geosearch.errors import GeosearchError, InvalidOption, StorageError, TooLarge, TrainingFailed
-from geosearch.evaluate.cross_validation import Score
-from geosearch.evaluate.ledger import Ledger
-from geosearch.evaluate.recipe import Recipe
-from geosearch.geodesic.simplex import Weights
+from geosearch.adaptation.cross_validation import Score
+from geosearch.errors import GeosearchError, InvalidOptionError, StorageError, TooLargeError, TrainingFailedError
+from geosearch.mixture.weights import Weights
+from geosearch.nn.recipe import Recipe
+from geosearch.runtime.result_cache import Ledger
 from geosearch.search import objective as module
 from geosearch.search.objective import Objective
 
@@ -52,8 +52,8 @@ def raising(error):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (TrainingFailed("the loss became nan at step 3"), "the loss became nan at step 3"),
-        (TooLarge("needs 80 GiB, the limit is 16"), "needs 80 GiB"),
+        (TrainingFailedError("the loss became nan at step 3"), "the loss became nan at step 3"),
+        (TooLargeError("needs 80 GiB, the limit is 16"), "needs 80 GiB"),
         (StorageError("cannot write ledger: No space left on device"), "No space left on device"),
         (
             OSError(errno.EROFS, "Read-only file system"),
@@ -71,14 +71,14 @@ def raising(error):
 def test_every_failure_is_a_reason(objective, monkeypatch, error, reason):
     trained(monkeypatch, raising(error))
     (result,) = objective.many([(HERE, None, 0)], jobs=1)
-    assert isinstance(result, TrainingFailed)
-    with pytest.raises(TrainingFailed, match=reason):
+    assert isinstance(result, TrainingFailedError)
+    with pytest.raises(TrainingFailedError, match=reason):
         raise result
 
 
 def test_a_setting_that_cannot_work_ends_the_search(objective, monkeypatch):
-    trained(monkeypatch, raising(InvalidOption("recipe.device is 'cuda' but torch finds no CUDA device")))
-    with pytest.raises(InvalidOption):
+    trained(monkeypatch, raising(InvalidOptionError("recipe.device is 'cuda' but torch finds no CUDA device")))
+    with pytest.raises(InvalidOptionError):
         objective.many([(HERE, None, 0)], jobs=1)
 
 
@@ -99,7 +99,7 @@ def test_a_gpu_out_of_memory_gets_half_the_batch_once(objective, monkeypatch):
     batches = trained(monkeypatch, raising(torch.OutOfMemoryError("CUDA out of memory")))
     (result,) = objective.many([(Weights.of([0.1, 0.9]), None, 0)], jobs=1)
     assert batches == [32, 16]
-    assert isinstance(result, TrainingFailed)
+    assert isinstance(result, TrainingFailedError)
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Failing(FakeObjective):
     def many(self, calls, *, jobs=1):
         results = super().many(calls, jobs=jobs)
         return [
-            TrainingFailed("a row that cannot be read") if 0.3 < point.values[1] < 0.45 else result
+            TrainingFailedError("a row that cannot be read") if 0.3 < point.values[1] < 0.45 else result
             for (point, _, _), result in zip(calls, results, strict=True)
         ]
 

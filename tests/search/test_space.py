@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geosearch.geodesic.limits import Limits
-from geosearch.geodesic.simplex import Weights
+from geosearch.mixture.constraints import Limits
+from geosearch.mixture.weights import Weights
 from geosearch.search.space import Space
 
 POINTS = [

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
-from geosearch.domain.dataset import LabelledSet
-from geosearch.domain.embed import PCA
-from geosearch.errors import DomainMismatch
-from geosearch.transport.labels import ExactLabels, MeanLabels
+from geosearch.data.dataset import LabelledSet
+from geosearch.embeddings.base import PCA
+from geosearch.errors import DomainMismatchError
+from geosearch.transport.label_distance import ExactLabels, MeanLabels
 from geosearch.transport.otdd import otdd
 from geosearch.transport.solve import Sinkhorn, Tiled
 
@@ -86,7 +86,7 @@ def test_sampling_is_even_over_classes_and_fixed_by_the_seed(pair):
 
 
 def test_images_of_two_sizes_cannot_meet(pair):
-    with pytest.raises(DomainMismatch, match="harmonise them to one size"):
+    with pytest.raises(DomainMismatchError, match="harmonise them to one size"):
         otdd(pair[0], blobs("large", 3, 5, size=9))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from generators.clouds import cloud, labelled, stretched
 
-from geosearch.transport.cost import Problem
 from geosearch.transport.plan import Plan
+from geosearch.transport.problem import Problem
 from geosearch.transport.solve import Sinkhorn, solve
 
 

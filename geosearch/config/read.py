@@ -1,0 +1,133 @@
+"""Study files: TOML <-> checked sections, with a sentence for whatever is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from geosearch.config.study_config import StudyFile
+from geosearch.errors import InvalidOptionError
+from geosearch.runtime.redact import masked
+
+
+def read_study(path: Path) -> StudyFile:
+    """Read and check a study file; `${VAR}` and `~` are expanded in paths and storage addresses only.
+
+    Raises:
+        InvalidOptionError: no such file, not TOML, an unknown key, a wrong type, a value out of range.
+    """
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise InvalidOptionError(_no_such_file(Path(path))) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidOptionError(f"cannot read {path}: {error}; expected a TOML study file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidOptionError(f"{path} is not valid TOML: {error}") from error
+    return parse_study(data, str(path))
+
+
+def parse_study(data: Mapping[str, Any], where: str = "study") -> StudyFile:
+    """Check a study given as nested dictionaries (see `read_study`)."""
+    try:
+        return StudyFile.model_validate(_expanded(data))
+    except ValidationError as error:
+        lines = [_explain(entry) for entry in error.errors()]
+        raise InvalidOptionError(f"{where}: " + "; ".join(lines)) from error
+
+
+def expand(text: str) -> str:
+    """Expand `${VAR}` and a leading `~`, behind a prefix such as "npz:" or "sqlite:///" too.
+
+    Raises:
+        InvalidOptionError: a variable that is not set.
+    """
+    for variable in re.findall(r"\$\{(\w+)\}", text):
+        if variable not in os.environ:
+            raise InvalidOptionError(
+                f"'{masked(text)}' needs the environment variable {variable}, which is not set; export it"
+            )
+    text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text)
+    return re.sub(r"^((?:[a-z]+:(?:///)?)?)~(?=/|$)", lambda match: match[1] + str(Path.home()), text)
+
+
+def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Expand variables where a path may stand: names of sets, root, weights, addresses of studies."""
+    sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
+    domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
+    if isinstance(domain, dict):
+        for key in ("target", "root"):
+            if isinstance(domain.get(key), str):
+                domain[key] = expand(domain[key])
+        if isinstance(domain.get("sources"), list):
+            domain["sources"] = [expand(s) if isinstance(s, str) else s for s in domain["sources"]]
+    if isinstance(limits := sections.get("limits"), dict):
+        _expand_limits(limits)
+    if isinstance(price := sections.get("price"), dict) and isinstance(price.get("sources"), Mapping):
+        price["sources"] = {expand(source): value for source, value in price["sources"].items()}
+    if isinstance(transport, dict) and isinstance(transport.get("weights"), str):
+        transport["weights"] = expand(transport["weights"])
+    if isinstance(search, dict):
+        if isinstance(search.get("storage"), str):
+            search["storage"] = expand(search["storage"])
+        if isinstance(search.get("earlier"), list):
+            search["earlier"] = [expand(one) if isinstance(one, str) else one for one in search["earlier"]]
+    return sections
+
+
+def _expand_limits(limits: dict[str, Any]) -> None:
+    """Sources are written in [limits] as in domain.sources, variables and all."""
+    for key in ("floors", "caps"):
+        if isinstance(limits.get(key), Mapping):
+            limits[key] = {expand(source): value for source, value in limits[key].items()}
+    if isinstance(limits.get("groups"), list):
+        limits["groups"] = [
+            {**group, "sources": [expand(source) for source in group["sources"]]}
+            if isinstance(group, Mapping) and _all_text(group.get("sources"))
+            else group
+            for group in limits["groups"]
+        ]
+
+
+def _all_text(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+
+
+def _explain(entry: Any) -> str:
+    """One of pydantic's findings, in a sentence: which key, what was expected, what came."""
+    location = ".".join(str(part) for part in entry["loc"] if not isinstance(part, int))
+    if entry["type"] == "extra_forbidden":
+        return f"unknown key '{location}'{_nearest(entry['loc'])}"
+    if entry["type"] == "missing":
+        return f"'{location}' is missing"
+    message = entry["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = message if entry["type"] == "value_error" else f"expected {message}, got {entry['input']!r}"
+    return f"'{location}': {expected}" if location else expected
+
+
+def _nearest(location: tuple[Any, ...]) -> str:
+    model: Any = StudyFile
+    for part in (part for part in location[:-1] if not isinstance(part, int)):
+        annotation = model.model_fields[part].annotation
+        model = next((one for one in (annotation, *get_args(annotation)) if hasattr(one, "model_fields")), model)
+    known = list(model.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    if close:
+        place = [str(part) for part in location[:-1] if not isinstance(part, int)]
+        return f"; did you mean '{'.'.join([*place, close[0]])}'?"
+    return f"; known are {', '.join(known)}"
+
+
+def _no_such_file(path: Path) -> str:
+    folder = path.parent if path.parent.is_dir() else Path(".")
+    names = [str(file) for file in sorted(folder.glob("*.toml"))]
+    close = difflib.get_close_matches(str(path), names, n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]}?" if close else "give the path of a study file, e.g. studies/quickstart.toml"
+    return f"no such study file: {path}; {hint}"

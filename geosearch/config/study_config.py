@@ -1,0 +1,129 @@
+"""StudyFile: the sections of a study file together, and what they mean as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import model_validator
+
+from geosearch.config.schema import (
+    ConfirmSection,
+    DomainSection,
+    LimitsSection,
+    PriceSection,
+    RecipeSection,
+    SearchSection,
+    Section,
+    StudySection,
+    TransportSection,
+)
+from geosearch.errors import InvalidOptionError
+
+# What studies were begun with that have no such key.
+_BEFORE: dict[str, dict[str, Any]] = {
+    "domain": {"balance": 0.0},
+    "recipe": {"unlabelled": 0},
+}
+BASELINES = 5  # rows of every study besides the single sources
+
+
+class StudyFile(Section):
+    """A whole study file."""
+
+    study: StudySection
+    domain: DomainSection
+    transport: TransportSection = TransportSection()
+    search: SearchSection = SearchSection()
+    limits: LimitsSection = LimitsSection()
+    price: PriceSection = PriceSection()
+    recipe: RecipeSection = RecipeSection()
+    confirm: ConfirmSection = ConfirmSection()
+
+    @model_validator(mode="after")
+    def _of_known_sources(self) -> StudyFile:
+        for section, named in (("limits", self.limits.named), ("price", set(self.price.sources))):
+            if unknown := sorted(named - set(self.domain.sources)):
+                raise ValueError(
+                    f"{section} speaks of {unknown}, which domain.sources does not list; write them as there"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _with_shots_to_leave_out(self) -> StudyFile:
+        if self.search.objective == "shots" and self.domain.shots < 2:
+            raise ValueError(
+                "search.objective 'shots' leaves shots out and needs two of every class, got domain.shots = 1; "
+                "raise it, or set search.objective to 'episodes'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _each_earlier_study_once(self) -> StudyFile:
+        if len(set(self.search.earlier)) < len(self.search.earlier):
+            raise ValueError("search.earlier names a study twice; its evaluations would count twice, name it once")
+        return self
+
+    @model_validator(mode="after")
+    def _with_somebody_to_teach(self) -> StudyFile:
+        if "taught" in self.confirm.variants and self.recipe.adaptation != "self-train":
+            raise ValueError(
+                "confirm.variants 'taught' needs recipe.adaptation = \"self-train\"; set it, or drop 'taught'"
+            )
+        return self
+
+    @property
+    def storage(self) -> str:
+        return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
+
+    def require_budget(self) -> None:
+        """Refuse a budget that does not suffice for the baselines.
+
+        Raises:
+            InvalidOptionError: with what would.
+        """
+        sources, evaluations = len(self.domain.sources), self.search.evaluations
+        if evaluations < (needed := sources + BASELINES):
+            raise InvalidOptionError(
+                f"search.evaluations is {evaluations}, but the baselines of {sources} sources alone are {needed} "
+                f"trials; set it to {needed + 10} or more"
+            )
+
+    def with_search(self, **changes: Any) -> StudyFile:
+        """The same study with other keys of [search]."""
+        return self.model_copy(update={"search": self.search.model_copy(update=changes)})
+
+    @property
+    def recolour(self) -> float:
+        """`recipe.recolour`, or what it is where it is left out."""
+        asked = self.recipe.recolour
+        return float(self.domain.channels == 3) if asked is None else asked
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """Every setting that the trials' numbers depend on, flat: 'section.key' -> value."""
+        stated = {
+            f"{section}.{key}": value
+            for section, keys in self.model_dump(mode="json").items()
+            for key, value in keys.items()
+            if f"{section}.{key}" not in _FREE
+        }
+        return {**stated, "recipe.recolour": self.recolour}
+
+
+_FREE = {
+    "domain.root",
+    "domain.download",
+    "search.evaluations",
+    "search.jobs",
+    "search.storage",
+    "confirm.seeds",
+    "confirm.explain",
+    "confirm.export",
+    "confirm.variants",
+}  # settings that may change between two runs of one study
+
+
+def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings from a study's database, with keys that came after it as what they were when it was begun."""
+    return {**settings, **{name: keys | settings.get(name, {}) for name, keys in _BEFORE.items()}}

@@ -1,0 +1,99 @@
+"""Explain: what each source is worth to the best mixture, by leaving it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from geosearch.errors import TrainingFailedError
+from geosearch.mixture.hull import Hull
+from geosearch.mixture.weights import Weights
+from geosearch.search.objective import Objective
+from geosearch.search.samplers.surrogate import FEWEST, Surrogate
+from geosearch.search.trial import TrialRecord, evaluated
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """The best mixture without one of its sources, the others' shares scaled up; larger is dearer.
+
+    Attributes:
+        source: its name.
+        share: its weight in the best mixture.
+        expected: what leaving it out adds to the squared validation error, by the surrogate; None with few trials.
+        deviation: posterior standard deviation of that.
+        added: what it added in one real training with the long recipe, the seed that of the best mixture's first;
+            None if a training failed.
+    """
+
+    source: str
+    share: float
+    expected: float | None
+    deviation: float | None
+    added: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def explain(
+    best: Weights,
+    names: Sequence[str],
+    trials: Sequence[TrialRecord],
+    *,
+    hull: Hull,
+    objective: Objective,
+    steps: int,
+    jobs: int,
+) -> tuple[LeftOut, ...]:
+    """One entry for each source of the best mixture, in the order of the sources; none for a single source.
+
+    Args:
+        best: the mixture.
+        names: of all sources.
+        trials: what the surrogate learns from.
+        hull: the geometry of the mixtures.
+        objective: evaluates; what it knows costs nothing.
+        steps: of the long recipe.
+        jobs: processes.
+    """
+    if len(best.support) < 2:
+        return ()
+    without = [without_source(best, i) for i in best.support]
+    results = objective.many([(weights, steps, 0) for weights in (best, *without)], jobs=jobs)
+    errors = [None if isinstance(result, TrainingFailedError) else result.squared_error for result in results]
+    expected = _expected(best, without, trials, hull)
+    return tuple(
+        LeftOut(names[i], best.values[i], mean, deviation, _added(error, errors[0]))
+        for i, (mean, deviation), error in zip(best.support, expected, errors[1:], strict=True)
+    )
+
+
+def _added(error: float | None, best: float | None) -> float | None:
+    return None if error is None or best is None else error - best
+
+
+def without_source(weights: Weights, i: int) -> Weights:
+    """The same mixture without source i."""
+    values = weights.array
+    values[i] = 0
+    return Weights.of(values / values.sum(), weights.concentration, weights.pairing)
+
+
+def _expected(
+    best: Weights, without: Sequence[Weights], trials: Sequence[TrialRecord], hull: Hull
+) -> list[tuple[float, float] | tuple[None, None]]:
+    """(added error, its deviation) of each by the surrogate of the short recipe; blanks with too few trials."""
+    done = evaluated(trials)
+    if len(done) < FEWEST:
+        return [(None, None)] * len(without)
+
+    surrogate = Surrogate.fit(*hull.features(list(done)), np.array(list(done.values())))
+    asked = hull.features([best, *without])
+    added = surrogate.predict(*asked)[0][1:] - surrogate.predict(*asked)[0][0]
+    covariance = surrogate.covariance(asked[0])
+    variances = np.diag(covariance)[1:] + covariance[0, 0] - 2 * covariance[0, 1:]  # near mixtures err alike
+    return list(zip(added.tolist(), np.sqrt(np.maximum(variances, 0)).tolist(), strict=True))

@@ -1,0 +1,174 @@
+"""Variants: other ways to train on the best mixture. Each is a row that has to win the same confirmation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from geosearch import seeds
+from geosearch.adaptation.base import EnsemblePredictor
+from geosearch.adaptation.cross_validation import Predictor
+from geosearch.adaptation.ridge import one_hot
+from geosearch.adaptation.self_training import SelfTrain
+from geosearch.curation.curated_mixture import curated, reweighted, row_weights
+from geosearch.data.dataset import LabelledSet
+from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.distillation import Condensation
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.weights import Weights
+from geosearch.nn.fixed_set import FixedSet
+from geosearch.nn.networks import Network
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.train import Stream, as_tensor, pretrain
+from geosearch.pretraining.meta_reweighting import MetaReweight
+from geosearch.runtime.cache import content_key
+
+ROWS = 4000  # images that are condensed, or reweighted
+PER_CLASS = 50  # learned images
+TEACHERS = 4  # networks that label together, the best mixture's among them
+NAMES = {
+    "curated": "best mixture, curated",
+    "reweighted": "best mixture, reweighted",
+    "condensed": f"best mixture, condensed to {PER_CLASS} a class",
+    "meta-reweighted": "best mixture, reweighted by meta-gradient",
+    "taught": "best mixture, taught by the finalists",
+}
+
+
+class Candidate(Protocol):
+    """What the confirmation trains on."""
+
+    @property
+    def key(self) -> str:
+        """Content key of all that the training depends on but recipe and seed."""
+        ...
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        """A network, and what it was trained on in its head's own classes, for adaptations that rehearse it."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Plain:
+    """A mixture as it is."""
+
+    mixture: Mixture
+
+    @property
+    def key(self) -> str:
+        return self.mixture.key
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        return pretrain(self.mixture, recipe, seed, device=device), self.mixture
+
+
+@dataclass(frozen=True, eq=False)
+class Condensed:
+    """A few images per class that are learned from a mixture, afresh for every seed."""
+
+    mixture: Mixture
+    condensation: Condensation
+    size: int = ROWS
+
+    @property
+    def key(self) -> str:
+        how = (repr(self.condensation), self.size)
+        return content_key("condensed", version=2, mixture=self.mixture.key, how=how)
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        learned = self.condensation.learn(self.mixture, self.size, seed, device=device)
+        return pretrain(learned, recipe, seed, device=device), learned
+
+
+@dataclass(frozen=True, eq=False)
+class MetaReweighted:
+    """The mixture's source images under the target classes that they stand for, weighed by meta-gradient.
+
+    An image of a source stands for the class of the reference image in whose place it is, as for the derivative
+    (`curate.curated`). The shots are the clean samples.
+    """
+
+    anchors: Anchors
+    weights: Weights
+    shots: LabelledSet
+    size: int = ROWS
+
+    @property
+    def key(self) -> str:
+        mixture = Mixture(self.anchors, self.weights).key
+        return content_key("meta-reweighted", version=1, mixture=mixture, shots=self.shots.fingerprint, size=self.size)
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        rows = self.rows(seed)
+        network = MetaReweight(recipe).train(rows, self.shots, seed, device=device).network
+        labels = one_hot(rows.labels, len(rows.classes)).astype(np.float32)
+        return network, FixedSet(as_tensor(rows.images).numpy(), labels, rows.classes)
+
+    def rows(self, seed: int) -> LabelledSet:
+        """Source images drawn in the mixture's shares, with the classes of the reference."""
+        images = np.concatenate([source.images for source in self.anchors.sources])
+        classes = self.anchors.reference.labels
+        chances = row_weights(self.anchors, self.weights.array)
+        drawn = seeds.stream(seed, "meta-reweighted").choice(len(images), self.size, p=chances / chances.sum())
+        return LabelledSet(images[drawn], np.resize(classes, len(images))[drawn], self.shots.classes, "mixture rows")
+
+
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """A mixture whose network is self-trained under labels that it gives together with networks of other mixtures.
+
+    Networks of unlike mixtures err on unlike images, so their mean is right more often than any of them, and a search
+    ends with several good mixtures. Under other adaptations it is the mixture as it is.
+
+    Attributes:
+        mixture: what the student is pretrained on.
+        others: mixtures of the further teachers, each with a seed of its own.
+    """
+
+    mixture: Mixture
+    others: Sequence[Mixture]
+
+    @property
+    def key(self) -> str:
+        others = [other.key for other in self.others]
+        return content_key("taught", version=1, mixture=self.mixture.key, others=others)
+
+    def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
+        return pretrain(self.mixture, recipe, seed, device=device), self.mixture
+
+    def student(
+        self, network: Network, how: SelfTrain, recipe: Recipe, shots: LabelledSet, seed: int, *, device: str
+    ) -> Predictor:
+        """The self-trained `network`, which `pretrained` gave."""
+        numbers = [seeds.integer(seed, "teacher", i) for i in range(len(self.others))]
+        others = [pretrain(one, recipe, n, device=device) for one, n in zip(self.others, numbers, strict=True)]
+        return how.taught(
+            EnsemblePredictor([how.head(one, shots, seed) for one in (network, *others)]), network, shots, seed
+        )
+
+
+def variant(
+    name: str, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights] = ()
+) -> Candidate:
+    """One of `NAMES`, of the best mixture.
+
+    Args:
+        name: of the variant.
+        anchors: what mixtures are made of.
+        weights: of the best mixture.
+        shots: labelled images of the target.
+        finalists: the race's mixtures, the best first.
+    """
+    if name == "taught":
+        others = [Mixture(anchors, one) for one in dict.fromkeys(finalists) if one != weights]
+        return Taught(Mixture(anchors, weights), others[: TEACHERS - 1])
+    if name == "curated":
+        return Plain(curated(anchors, weights, shots))
+    if name == "reweighted":
+        return Plain(reweighted(anchors, weights, shots))
+    if name == "condensed":
+        return Condensed(Mixture(anchors, weights), Condensation(per_class=PER_CLASS))
+    return MetaReweighted(anchors, weights, shots)

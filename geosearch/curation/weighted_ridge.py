@@ -1,0 +1,136 @@
+"""WeightedRidge: ridge regression whose samples have weights, fitted in passes over blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve, eigh
+
+from geosearch.adaptation.ridge import RIDGE_GRID, RidgeFit
+from geosearch.runtime.memory import require
+
+BLOCK = 4096  # rows in float64 at a time
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedRidge:
+    """min over (W, b) of sum_i a_i |z_i W + b - y_i|^2 + ridge |W|^2, z centred on its weighted mean.
+
+    The intercept b is not penalised. With the rows (z_i, 1) in place of z_i everything that holds for plain ridge
+    regression holds here too; the weighted mean keeps the two parts of the normal matrix apart, so that the kernel
+    of two samples is K_ij = z_i C z_j + 1 / total.
+
+    Attributes:
+        centre: (d,) weighted mean of the features.
+        level: (c,) weighted mean of the targets, which is b.
+        total: sum of the weights.
+        inverse: C = (Z^T D_a Z + ridge I)^-1, (d, d).
+        slopes: W, (d, c).
+    """
+
+    centre: np.ndarray
+    level: np.ndarray
+    total: float
+    inverse: np.ndarray
+    slopes: np.ndarray
+
+    @classmethod
+    def fit(cls, features: np.ndarray, targets: np.ndarray, weights: np.ndarray, ridge: float) -> WeightedRidge:
+        """From features (n, d), targets (n, c), weights (n,) >= 0 of which some are positive, and ridge > 0."""
+        _require_room(features.shape[1])
+        centre, level, total = _means(features, targets, weights)
+        normal, moment = _moments(features, targets, weights, centre)
+        normal.flat[:: len(normal) + 1] += ridge
+        inverse = cho_solve(cho_factor(normal, lower=True), np.eye(len(normal)))
+        return cls(centre, level, total, (inverse + inverse.T) / 2, inverse @ moment)
+
+    @property
+    def head(self) -> RidgeFit:
+        """The affine predictor on features that are not centred."""
+        return RidgeFit(self.slopes, self.level - self.centre @ self.slopes)
+
+    def rows(self, features: np.ndarray) -> np.ndarray:
+        """Features (b, d) in float64, centred as in the fit."""
+        return features.astype(np.float64) - self.centre
+
+    def fitted(self, z: np.ndarray) -> np.ndarray:
+        """Predictions (b, c) at centred rows (b, d)."""
+        return z @ self.slopes + self.level
+
+    def kernel_diagonal(self, z: np.ndarray) -> np.ndarray:
+        """K_ii (b,) at centred rows (b, d)."""
+        return np.einsum("bd,bd->b", z @ self.inverse, z) + 1 / self.total
+
+
+def best_ridge(
+    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, counts: np.ndarray, *, standard_errors: float = 0.0
+) -> float:
+    """The penalty of `RIDGE_GRID`, in units of the mean squared norm, with the least leave-one-out error.
+
+    One eigendecomposition of the normal matrix serves the whole grid: O(n d^2 + d^3 + g n d c) for g penalties.
+
+    Args:
+        features: (n, d).
+        targets: (n, c).
+        weights: (n,) of the samples in the fit.
+        counts: (n,) how much each sample's error counts.
+        standard_errors: take the largest penalty whose error is within so many standard errors of the least.
+            One is the rule of Breiman et al. 1984.
+    """
+    _require_room(features.shape[1])
+    centre, level, total = _means(features, targets, weights)
+    normal, moment = _moments(features, targets, weights, centre)
+    spectrum, basis = eigh(normal)
+    spectrum = np.maximum(spectrum, 0.0)
+    grid = RIDGE_GRID * (float(spectrum.sum()) / total or 1.0)
+    shrink = 1 / (spectrum[:, None] + grid)  # (d, g)
+    rotated = basis.T @ moment  # (d, c)
+    share = counts / counts.sum()
+    moments = np.zeros((3, len(grid)))  # sums of share * e, share^2 * e, share^2 * e^2 over squared errors e
+    for part in blocks(len(features)):
+        p = (features[part].astype(np.float64) - centre) @ basis  # (b, d)
+        leverage = weights[part, None] * (p**2 @ shrink + 1 / total)  # (b, g)
+        for g in range(len(grid)):
+            residual = p @ (shrink[:, g, None] * rotated) + level - targets[part]
+            squared = (residual**2).sum(1) / (1 - leverage[:, g]) ** 2
+            some = share[part]
+            moments[:, g] += some @ squared, some**2 @ squared, some**2 @ squared**2
+    errors = moments[0]
+    best = int(errors.argmin())
+    variance = moments[2, best] - 2 * errors[best] * moments[1, best] + errors[best] ** 2 * float(share @ share)
+    limit = errors[best] + standard_errors * np.sqrt(max(variance, 0.0))
+    return float(grid[errors <= limit].max())
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """Slices of at most `BLOCK` rows that cover n."""
+    return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
+
+
+def _means(features: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    total = float(weights.sum())
+    centre, level = np.zeros(features.shape[1]), np.zeros(targets.shape[1])
+    for part in blocks(len(features)):
+        centre += weights[part] @ features[part].astype(np.float64)
+        level += weights[part] @ targets[part]
+    return centre / total, level / total, total
+
+
+def _moments(
+    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, centre: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Z^T D Z (d, d) and Z^T D Y (d, c) of the centred features."""
+    d = features.shape[1]
+    normal, moment = np.zeros((d, d)), np.zeros((d, targets.shape[1]))
+    for part in blocks(len(features)):
+        root = np.sqrt(weights[part, None])
+        z = (features[part].astype(np.float64) - centre) * root
+        normal += z.T @ z
+        moment += z.T @ (root * targets[part])
+    return normal, moment
+
+
+def _require_room(d: int) -> None:
+    require(6 * 8 * d**2, f"ridge regression on {d} features", "use an embedding of fewer dimensions, e.g. PCA")

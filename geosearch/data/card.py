@@ -1,0 +1,194 @@
+"""Card: where a synthesized data set comes from, what one may do with it, and how to build it again."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from geosearch.data.license import mark
+
+
+@dataclass(frozen=True)
+class CardSource:
+    """One source of the mixture."""
+
+    name: str
+    images: int
+    classes: int
+    licence: str
+    weight: float
+    otdd_to_target: float  # squared feature units, smaller is better
+    labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
+
+
+@dataclass(frozen=True)
+class CardFacts:
+    """Everything a card says."""
+
+    study: str
+    target: str
+    origin: str  # which trial: "trial 37", "trial 5 (pooled union)"
+    sources: tuple[CardSource, ...]  # m
+    concentration: float  # 0 = pooled, inf = the paper's point on the geodesic
+    pairing: str  # "transport" or "random"
+    how: str  # from which target images, and by which rule
+    size: int  # number of images
+    image_shape: tuple[int, int, int]  # (h, w, ch)
+    class_count: int  # C, columns of the soft labels
+    closed_form: float  # squared feature units, smaller is better
+    held_out_otdd: float | None  # squared feature units, smaller is better
+    top1_error: float | None  # in the search, in [0, 1]
+    judged: str  # on what that error was counted
+    verdict: str | None  # the confirmation's sentence
+    mixture_key: str  # content key
+    seeds: tuple[tuple[str, int], ...]  # (what it seeds, seed)
+    versions: tuple[tuple[str, str], ...]  # (package, version)
+    files: str  # what lies where: the writer's `layout`
+    command: str  # rebuilds the data set
+    learned: bool = False  # condensed from the mixture, not drawn from it
+
+
+def card(facts: CardFacts) -> str:
+    """The card as markdown (GitHub flavour)."""
+    used = sorted((source for source in facts.sources if source.weight > 0), key=lambda source: -source.weight)
+    unused = [source.name for source in facts.sources if source.weight <= 0]
+    warnings = licence_warnings((source.name, source.licence) for source in used)
+    parts = [
+        f"# Mixture for {_text(facts.target)}",
+        _opening(facts, len(used)),
+        "## Sources and licences",
+        _table(
+            ("source", "weight", "images", "classes", "distance to target", "licence"),
+            [
+                (
+                    source.name,
+                    f"{source.weight:.4f}",
+                    f"{source.images:,}",
+                    str(source.classes),
+                    f"{source.otdd_to_target:.4g}",
+                    source.licence,
+                )
+                for source in used
+            ],
+        ),
+        *(f"> **Warning:** {_text(warning)}" for warning in warnings),
+        *(
+            f"The labels of {_text(source.name)} are pseudo-labels: {_text(source.labelled_by)}."
+            for source in used
+            if source.labelled_by
+        ),
+        f"Searched but not in this mixture: {_text(', '.join(unused))}." if unused else "",
+        "## The mixture",
+        _list(
+            f"Concentration {_number(facts.concentration)}: {concentration_meaning(facts.concentration)}.",
+            f"Pairing `{facts.pairing}`: {pairing_meaning(facts.pairing)}.",
+            f"Made of {_text(facts.how)}.",
+            f"Closed-form distance to the target: {facts.closed_form:.4g} (squared feature units).",
+            f"OTDD to held-out target images: {_measured(facts.held_out_otdd, '{:.4g}', ' (same units)')}.",
+            f"Error in the search, {facts.judged}: {_measured(facts.top1_error, '{:.1%}')}.",
+            f"Confirmed on the test part: {_text(facts.verdict)}" if facts.verdict else "Not confirmed yet.",
+        ),
+        "## The files",
+        f"{facts.files} A soft label holds one share per class of every source and sums to 1; the label of "
+        "an image is its largest share.",
+        "## Build it again",
+        _fenced(facts.command),
+        _table(("seed of", "seed"), [(name, str(seed)) for name, seed in facts.seeds]),
+        _table(("package", "version"), facts.versions),
+        f"Mixture `{_text(facts.mixture_key)}`. The same versions and seeds give the same images and labels.",
+        mark([(source.name, source.licence) for source in used]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def card_mentions(text: str, mixture_key: str, verdict: str | None) -> bool:
+    """Whether a card's text is that of this mixture and this verdict."""
+    return f"Mixture `{_text(mixture_key)}`" in text and (verdict is None or _text(verdict) in text)
+
+
+def _opening(facts: CardFacts, used: int) -> str:
+    h, w, ch = facts.image_shape
+    return (
+        f"{facts.size:,} images of {h} × {w} × {ch}, soft labels over {facts.class_count} classes, "
+        f"synthesized by geosearch from {used} labelled source{'s' * (used != 1)}: {_text(facts.origin)} of "
+        f"study “{_text(facts.study)}”. {_made(facts)}; none of the target's own images is copied."
+    )
+
+
+def _made(facts: CardFacts) -> str:
+    if facts.learned:
+        return "The images were learned: training on few of them is to do what training on many mixtures does"
+    if facts.pairing == "random":
+        return "The images are mixtures of source images that met at random"
+    return "The images are mixtures of source images; which ones meet was decided by the target's images"
+
+
+def concentration_meaning(concentration: float) -> str:
+    """One clause for a reader who has not met the Dirichlet distribution."""
+    if math.isinf(concentration):
+        return "every image is mixed with exactly these weights (the point on the generalized geodesic)"
+    if concentration == 0:
+        return "every image comes from one source, chosen in proportion to the weights (the pooled union)"
+    return (
+        f"every image is mixed with its own weights, drawn from a Dirichlet distribution around these "
+        f"(concentration {_number(concentration)}; large: close to them, small: mostly one source per image)"
+    )
+
+
+def pairing_meaning(pairing: str) -> str:
+    if pairing == "random":
+        return "images that are mixed were paired at random (Mixup)"
+    return "images that are mixed were paired by optimal transport through the target"
+
+
+def licence_warnings(licences: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What to look at before the mixture of these (source, licence) pairs is passed on; no legal advice."""
+    pairs = list(licences)
+    distinct = sorted({licence for _, licence in pairs})
+
+    def named(pattern: str) -> str:
+        return ", ".join(f"{name} ({licence})" for name, licence in pairs if re.search(pattern, licence, re.IGNORECASE))
+
+    found = []
+    if names := named(r"non-?\s?commercial|\bNC\b|(research|academic|education(al)?)\b.*\bonly|only.*\bresearch"):
+        found.append(f"commercial use is forbidden by the licence of {names}.")
+    if names := named(r"no-?\s?deriv|\bND\b"):
+        found.append(f"derived works, such as this mixture, are forbidden by the licence of {names}.")
+    if names := named(r"share-?\s?alike|\bSA\b|\bA?GPL"):
+        found.append(f"what is derived must carry the same licence as {names}.")
+    if names := named(r"^\s*$|unknown|unspecified|not stated"):
+        found.append(f"the licence is not known for {names}; ask its owner before you pass the images on.")
+    if len(distinct) > 1:
+        found.append(f"the licences differ ({'; '.join(distinct)}); the mixture falls under all of them.")
+    return tuple(found)
+
+
+def _number(value: float) -> str:
+    return "∞" if math.isinf(value) else f"{value:.4g}"
+
+
+def _measured(value: float | None, pattern: str, unit: str = "") -> str:
+    return "not measured" if value is None else pattern.format(value) + unit
+
+
+def _list(*items: str) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _text(value: str) -> str:
+    """One line of markdown that renders as it was written: no markup, no table cell, no HTML."""
+    line = " ".join(value.split())
+    return re.sub(r"([\\`*_\[\]|<>#~])", r"\\\1", line).replace("&", "&amp;")
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(map(_text, row))} |" for row in rows)])
+
+
+def _fenced(code: str) -> str:
+    """A code block whose fence is longer than any run of backticks inside it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", code)), default=0))
+    return f"{fence}sh\n{code}\n{fence}"

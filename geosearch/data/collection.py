@@ -1,0 +1,147 @@
+"""DatasetCollection: a study's target and sources, loaded, harmonized, and labelled where labels are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from geosearch import seeds
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.harmonize import harmonize, ink_margin
+from geosearch.data.loaders.registry import has_labels, has_test_part, load, load_unlabelled
+from geosearch.data.unlabelled import Labelling, UnlabelledSet
+from geosearch.errors import DomainMismatchError, InvalidDataError
+from geosearch.runtime.cache import Cache
+
+_AnySet = LabelledSet | UnlabelledSet
+
+
+@dataclass(frozen=True)
+class DatasetCollection:
+    """The target's train part, its own test part if it has one, and the sources, all of one shape.
+
+    Attributes:
+        contents: what was loaded -> fingerprint, before anything was drawn or resized.
+    """
+
+    train: LabelledSet
+    test: LabelledSet | None
+    sources: tuple[LabelledSet, ...]
+    contents: Mapping[str, str] = field(default_factory=dict)
+
+    def parts(self, *, shots: int, reference: int, held_out: int, test: int) -> dict[str, int]:
+        """Sizes of the target's parts (arguments of `cut_target`): what is asked, or fair shares of what there is.
+
+        A target without a test part of its own gives at most a third of what the shots leave; the held-out
+        part takes at most a quarter of what is then left, the reference the rest.
+        """
+        spare = len(self.train) - shots * len(self.train.classes)
+        test = min(test, len(self.test) if self.test else spare // 3)
+        spare -= 0 if self.test else test
+        held_out = min(held_out, spare // 4)
+        return {
+            "shots": shots,
+            "reference": max(min(reference, spare - held_out), 1),
+            "held_out": max(held_out, 1),
+            "test_size": max(test, 1),
+        }
+
+
+def load_collection(
+    target: str,
+    sources: Sequence[str],
+    *,
+    size: int,
+    channels: int,
+    samples: int,
+    margin: Literal["keep", "match"] = "keep",
+    polarity: Literal["keep", "light-on-dark"] = "keep",
+    root: str | Path | None = None,
+    download: bool = False,
+    labelling: Labelling | None = None,
+    cache: Cache | None = None,
+    seed: int = 0,
+) -> DatasetCollection:
+    """Load and harmonise the sets of a study.
+
+    Args:
+        target: specification of the target (see `load`).
+        sources: specifications of the sources.
+        size: height and width that all images are brought to, pixels.
+        channels: 1 or 3.
+        samples: images taken from each source, at most, evenly over its classes.
+        margin: "match" pads sets that fill their frame to the target's margin.
+        polarity: "light-on-dark" inverts sets that are dark on light.
+        root, download: for torchvision's sets.
+        labelling: what labels the sources that have no labels, from those that have.
+        cache: where it keeps what it fits; the default cache if None.
+        seed: of the draw of `samples`, and of the labelling.
+
+    Raises:
+        UnknownDatasetError, InvalidDataError: a set that cannot be loaded, or that has no labels where no
+            `labelling` is given.
+        DomainMismatchError: a source that is the target under another name.
+    """
+    place: dict[str, Any] = {"root": root, "download": download, "size_hint": size}
+    train = load(target, **place)
+    common: dict[str, Any] = {
+        "size": size,
+        "channels": channels,
+        "margin": ink_margin(train, channels) if margin == "match" else None,
+        "polarity": polarity,
+    }
+    own_test = load(target, part="test", **place) if has_test_part(target, root=root) else None
+    contents = {target: train.fingerprint, **({f"{target}, test part": own_test.fingerprint} if own_test else {})}
+    loaded: list[_AnySet] = []
+    for spec in sources:
+        source = load(spec, **place) if has_labels(spec) else load_unlabelled(spec, **place)
+        own = train if isinstance(source, LabelledSet) else UnlabelledSet.of(train)
+        contents[spec] = source.fingerprint
+        if contents[spec] == own.fingerprint:
+            raise DomainMismatchError(f"source '{spec}' is the target '{target}' itself; take it out of the sources")
+        rng = seeds.stream(seed, "sample", contents[spec])  # not the name: where a set lies does not matter
+        loaded.append(harmonize(source.sample(samples, rng), **common))
+    return DatasetCollection(
+        harmonize(train, **common),
+        harmonize(own_test, **common, judged_by=train) if own_test else None,
+        _labelled(_distinctly_named(loaded), labelling, seed, cache),
+        contents,
+    )
+
+
+def _distinctly_named(sources: list[_AnySet]) -> list[_AnySet]:
+    """Sources that share a name get their place on the shelf behind it, and more behind that while it is taken."""
+    names = [source.name for source in sources]
+    taken = {name for name in names if names.count(name) == 1}
+    found = []
+    for i, source in enumerate(sources, 1):
+        if source.name in taken:
+            found.append(source)
+            continue
+        name = f"{source.name}-{i}"
+        while name in taken:
+            name += f"-{i}"
+        taken.add(name)
+        found.append(replace(source, name=name))
+    return found
+
+
+def _labelled(
+    sources: list[_AnySet], labelling: Labelling | None, seed: int, cache: Cache | None
+) -> tuple[LabelledSet, ...]:
+    """The sources with labels as they are, those without labelled from them."""
+    known = [source for source in sources if isinstance(source, LabelledSet)]
+    found = []
+    for source in sources:
+        if isinstance(source, LabelledSet):
+            found.append(source)
+        elif labelling is None:
+            raise InvalidDataError(
+                f"source '{source.name}' has no labels, and the study does not say how to label it; set domain.labels "
+                'to "g2l" (by geometry, from the other sources) or "clusters" (k-means), or give it labels'
+            )
+        else:
+            found.append(labelling.label(source, known, seed=seed, cache=cache or Cache.default()))
+    return tuple(found)

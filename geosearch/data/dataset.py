@@ -1,0 +1,224 @@
+"""LabelledSet: the currency of the house."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from geosearch.errors import InvalidDataError
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSet:
+    """Images of one size with one class label each.
+
+    Build one from your own arrays with `LabelledSet.from_arrays`, which checks them; the plain
+    constructor trusts its arguments.
+
+    Attributes:
+        images: uint8 (n, h, w, ch), ch = 1 (grey) or 3 (RGB); values 0..255.
+        labels: int64 (n,), values 0..c-1, every value present.
+        classes: the c class names.
+        name: short name, unique within a study.
+        licence: licence of the images as far as known.
+        labelled_by: how the labels were made if they are pseudo-labels; empty if they came with the images.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    name: str
+    licence: str = "unknown"
+    labelled_by: str = ""
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        name: str,
+        classes: Sequence[str] | None = None,
+        licence: str = "unknown",
+    ) -> LabelledSet:
+        """Check a user's arrays and wrap them.
+
+        Args:
+            images: (n, h, w), (n, h, w, 1) or (n, h, w, 3); uint8, or floats in [0, 1].
+            labels: (n,) integers 0..c-1 without gaps.
+            name: short name of the set.
+            classes: c class names; the label numbers if omitted.
+            licence: licence of the images.
+
+        Raises:
+            InvalidDataError: empty, NaN or infinite images, mixed shapes, labels that are negative,
+                non-integer or have gaps, fewer than two classes, or a wrong number of class names.
+        """
+        pixels = checked_images(images, name)
+        numbers = _checked_labels(labels, len(pixels), name)
+        count = int(numbers.max()) + 1
+        names = tuple(map(_text, classes)) if classes is not None else tuple(map(str, range(count)))
+        if len(names) != count:
+            raise InvalidDataError(
+                f"set '{name}' has {count} labels (0..{count - 1}) but {len(names)} class names; give one per label"
+            )
+        if len(set(names)) < count:
+            twice = next(one for one, times in Counter(names).items() if times > 1)
+            raise InvalidDataError(
+                f"set '{name}' has several classes named '{twice}'; give every class a name of its own"
+            )
+        return cls(pixels, numbers, names, name, licence)
+
+    @classmethod
+    def test_part(
+        cls,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        name: str,
+        classes: Sequence[str],
+        licence: str = "unknown",
+    ) -> LabelledSet:
+        """Check the test part of a set whose classes are known; it may lack a class, but bring no new one.
+
+        Args:
+            images: as in `from_arrays`.
+            labels: (p,) integers within 0..c-1.
+            name: name of the whole set.
+            classes: the c class names of the training part.
+            licence: licence of the images.
+
+        Raises:
+            InvalidDataError: as `from_arrays`, or a label that the training part does not have.
+        """
+        pixels = checked_images(images, name)
+        numbers = _integers(labels, len(pixels), name)
+        if numbers.min() < 0 or numbers.max() >= len(classes):
+            raise InvalidDataError(
+                f"set '{name}': its training part has labels 0..{len(classes) - 1}, its test part has "
+                f"{numbers.min()}..{numbers.max()}; both parts must share one numbering"
+            )
+        return cls(pixels, numbers, tuple(map(_text, classes)), name, licence)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"LabelledSet({self.name!r}, {len(self)} images {self.shape}, {len(self.classes)} classes)"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(h, w, ch)"""
+        return self.images.shape[1:]  # type: ignore[return-value]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hexadecimal digest of images, labels and number of classes; equal content gives equal fingerprints."""
+        digest = hashlib.blake2b(digest_size=10)
+        if len(self.classes) > self.labels.max(initial=-1) + 1:  # else the labels tell
+            digest.update(str(len(self.classes)).encode())
+        for array in (self.images, self.labels):
+            digest.update(str((array.shape, array.dtype)).encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def take(self, rows: np.ndarray) -> LabelledSet:
+        """The given rows; the classes stay as they are, even those that lose all their rows."""
+        return replace(self, images=self.images[rows], labels=self.labels[rows])
+
+    def joined(self, other: LabelledSet) -> LabelledSet:
+        """This set's rows, then those of another with the same classes and image shape."""
+        return replace(
+            self,
+            images=np.concatenate([self.images, other.images]),
+            labels=np.concatenate([self.labels, other.labels]),
+        )
+
+    def sample(self, size: int, rng: np.random.Generator) -> LabelledSet:
+        """At most `size` rows, drawn without repetition and spread evenly over the classes."""
+        return self if size >= len(self) else self.take(balanced_rows(self.labels, size, rng))
+
+
+def balanced_rows(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """`size` distinct row numbers, as evenly over the classes as the classes allow, in random order."""
+    order = rng.permutation(len(labels))
+    rank = np.empty(len(labels), dtype=np.int64)  # position of a row within its class
+    for label in np.unique(labels):
+        rows = order[labels[order] == label]
+        rank[rows] = np.arange(len(rows))
+    chosen = order[np.argsort(rank[order], kind="stable")[:size]]
+    return rng.permutation(chosen)
+
+
+def checked_images(images: np.ndarray, name: str) -> np.ndarray:
+    """A user's images as uint8 (n, h, w, ch), ch = 1 or 3, or `InvalidDataError` with the remedy."""
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise InvalidDataError(f"set '{name}' mixes image shapes; resize its images to one shape first") from error
+    if array.dtype == object:
+        raise InvalidDataError(f"set '{name}' mixes image shapes or types; resize its images to one shape first")
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or array.shape[-1] not in (1, 3):
+        raise InvalidDataError(
+            f"set '{name}': expected images of shape (n, h, w), (n, h, w, 1) or (n, h, w, 3), got {np.shape(images)}"
+        )
+    if array.size == 0:
+        raise InvalidDataError(f"set '{name}' is empty: its images have shape {array.shape}")
+    if np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all():
+            raise InvalidDataError(f"set '{name}': images hold NaN or infinite values; clean them first")
+        if array.min() < 0 or array.max() > 1:
+            raise InvalidDataError(
+                f"set '{name}': float images must lie in [0, 1], got [{array.min():.3g}, {array.max():.3g}]; "
+                "divide by 255, or pass uint8"
+            )
+        array = np.round(array * 255).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise InvalidDataError(f"set '{name}': expected uint8 images or floats in [0, 1], got dtype {array.dtype}")
+    elif array.max() == 1:
+        raise InvalidDataError(
+            f"set '{name}': uint8 images run from 0 to 255, and these hold nothing above 1; multiply them by 255"
+        )
+    return array
+
+
+def _integers(labels: np.ndarray, n: int, name: str) -> np.ndarray:
+    array = np.asarray(labels)
+    if array.shape == (n, 1):  # as MedMNIST's files have them
+        array = array[:, 0]
+    if array.shape != (n,):
+        way = "; one-hot labels become such by numpy.argmax(labels, axis=1)" if array.shape[:1] == (n,) else ""
+        raise InvalidDataError(f"set '{name}': expected {n} labels, one per image, got shape {array.shape}{way}")
+    if not np.issubdtype(array.dtype, np.integer):
+        numeric = np.issubdtype(array.dtype, np.floating) and bool(np.all(array == np.round(array)))
+        if not numeric:
+            raise InvalidDataError(f"set '{name}': labels must be integers 0..c-1, got dtype {array.dtype}")
+    return array.astype(np.int64)
+
+
+def _checked_labels(labels: np.ndarray, n: int, name: str) -> np.ndarray:
+    array = _integers(labels, n, name)
+    present = np.unique(array)
+    if present[0] < 0:
+        raise InvalidDataError(f"set '{name}': labels must not be negative, got {present[0]}")
+    missing = np.setdiff1d(np.arange(min(int(present[-1]), len(present) + 5) + 1), present)  # however far they run
+    if len(missing):
+        raise InvalidDataError(
+            f"set '{name}': labels run to {present[-1]} but {missing[:5].tolist()} never occur; "
+            "renumber with numpy.unique(labels, return_inverse=True)[1]"
+        )
+    if len(present) < 2:
+        raise InvalidDataError(f"set '{name}' has one class only; a labelled set needs at least two")
+    return array
+
+
+def _text(name: object) -> str:
+    """A class name that every file can hold: what is no Unicode becomes a question mark."""
+    return str(name).encode(errors="replace").decode().replace("\0", "?")

@@ -1,0 +1,209 @@
+"""Target: a labelled set cut, by seed, into shots, reference, held-out part and test part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from geosearch import seeds
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.unlabelled import UnlabelledSet
+from geosearch.errors import DomainMismatchError, InvalidOptionError
+from geosearch.runtime.cache import content_key
+
+_TEST_SHARE = 5  # without a test part of its own, a set gives one image in this many
+
+
+class Labeller(Protocol):
+    """Labels for images that have none."""
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (n, h, w, ch) -> int64 (n,), row numbers of the shots' classes."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class SealedLabels:
+    """True labels of the test part; kept out of every search, opened by the confirmation alone."""
+
+    _labels: np.ndarray = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def reveal(self) -> np.ndarray:
+        """int64 (p,). Only `geosearch.confirmation.confirm` may call this; a test says so."""
+        return self._labels
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What is known of the target: a few labels, many images, and a sealed test.
+
+    The parts are disjoint. `reference` and `held_out` carry pseudo-labels, never true ones; a class may have
+    no pseudo-labelled image there, so whoever groups them by class must cope with empty classes.
+
+    Attributes:
+        name: the set's name; classes: its c class names.
+        shots: the labelled images, the same number of every class, sorted by class.
+        reference: the base of the geodesics.
+        held_out: unlabelled images for distances, disjoint from the reference they are measured against.
+        test_images: uint8 (p, h, w, ch).
+        test_labels: their labels, sealed.
+        rows: part -> its row numbers in the training part; "test" counts in the test part, or in the training
+            part when `test_from_train`. "surplus" are the unlabelled images of the training part in no other.
+        test_from_train: the set has no test part of its own, so the test was cut from the training part.
+        labeller: where the pseudo-labels come from.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    shots: LabelledSet
+    reference: LabelledSet
+    held_out: LabelledSet
+    test_images: np.ndarray
+    test_labels: SealedLabels
+    rows: Mapping[str, np.ndarray]
+    test_from_train: bool
+    labeller: Labeller
+
+    def relabelled(self, labeller: Labeller) -> Target:
+        """The same parts with other pseudo-labels; shots and test part stay as they are."""
+        reference, held_out = (replace(p, labels=labeller(p.images)) for p in (self.reference, self.held_out))
+        return replace(self, reference=reference, held_out=held_out, labeller=labeller)
+
+    def unlabelled(self, train: LabelledSet, count: int) -> UnlabelledSet:
+        """The images of the reference, then those of `train` that no part uses, up to `count` (see `with_surplus`)."""
+        reference = self.reference.images
+        more = train.images[self.rows["surplus"][: max(count - len(reference), 0)]]
+        return UnlabelledSet(np.concatenate([reference, more]), train.name, train.licence)
+
+    def with_surplus(self, train: LabelledSet, count: int) -> LabelledSet:
+        """The reference, then images of `train` that no part uses, up to `count` images, all pseudo-labelled.
+
+        Args:
+            train: the training part that the target was cut from.
+            count: images wanted; there may be fewer.
+        """
+        more = self.unlabelled(train, count).images[len(self.reference) :]
+        if not len(more):
+            return self.reference.take(np.arange(min(count, len(self.reference))))
+        return self.reference.joined(replace(self.reference, images=more, labels=self.labeller(more)))
+
+    @cached_property
+    def key(self) -> str:
+        """Content key of all parts, the sealed labels included."""
+        parts = (self.shots, self.reference, self.held_out)
+        test = replace(self.shots, images=self.test_images, labels=self.test_labels._labels)
+        return content_key("target", parts=[part.fingerprint for part in (*parts, test)])
+
+
+def cut_target(
+    train: LabelledSet,
+    test: LabelledSet | None = None,
+    *,
+    shots: int,
+    reference: int | None,
+    held_out: int,
+    test_size: int | None = None,
+    fit_labels: Callable[[LabelledSet, np.ndarray], Labeller],
+    seed: int,
+) -> Target:
+    """Cut a set into the parts of a few-shot target; the same seed gives the same cut.
+
+    The cut is nested: asking for more shots keeps the shots there were, asking for a larger reference keeps
+    its images. Everything but the shots is drawn without a look at the labels.
+
+    Args:
+        train: the training part, true labels and all.
+        test: the test part; cut from `train` if None.
+        shots: labelled images per class.
+        reference: unlabelled images at the base of the geodesics; all that are left if None.
+        held_out: unlabelled images for distances.
+        test_size: images of the test part: of `test` at most so many, all if None; of `train` exactly so
+            many, a fifth of it if None.
+        fit_labels: learns to label the unlabelled images from the shots and from those images (n, h, w, ch).
+        seed: seed of the cut.
+
+    Raises:
+        DomainMismatchError: a class with fewer images than shots, or too few images for the parts together.
+    """
+    if shots < 1 or held_out < 1 or (reference is not None and reference < 1):
+        raise InvalidOptionError(
+            f"shots, reference and held_out must be at least 1, got {shots}, {reference} and {held_out}"
+        )
+    if test_size is not None and test_size < 1:
+        raise InvalidOptionError(f"test_size must be at least 1, got {test_size}")
+    if test is not None:
+        _check_pair(train, test)
+    shot_rows = _shot_rows(train, shots, seed)
+    rest = np.setdiff1d(np.arange(len(train)), shot_rows)
+    rest = rest[np.argsort(seeds.stream(seed, "unlabelled", train.name).random(len(train))[rest])]
+    if test is None:
+        wanted = test_size if test_size is not None else len(train) // _TEST_SHARE
+        test_rows, rest, source = rest[:wanted], rest[wanted:], train
+        taken = f", {wanted} for the test"
+    else:
+        order = seeds.stream(seed, "test", train.name).permutation(len(test))
+        test_rows, source, taken = np.sort(order[:test_size]), test, ""
+        wanted = 0
+    if held_out + (reference or 1) > len(rest) or len(test_rows) == 0:
+        raise DomainMismatchError(
+            f"target '{train.name}' has {len(train)} training images; {len(shot_rows)} go to the shots{taken}, "
+            f"{held_out} to held_out, {reference or 'at least 1'} to the reference: "
+            f"{len(shot_rows) + wanted + held_out + (reference or 1) - len(train)} too many; "
+            "lower domain.reference, domain.held_out or domain.test_size"
+        )
+    rows = {
+        "shots": shot_rows,
+        "reference": rest[held_out:][:reference],
+        "held_out": rest[:held_out],
+        "surplus": rest[held_out + (reference or len(rest)) :],
+        "test": test_rows,
+    }
+    labelled = train.take(shot_rows)
+    base, apart = train.images[rows["reference"]], train.images[rows["held_out"]]
+    labeller = fit_labels(labelled, np.concatenate([base, apart]))
+    return Target(
+        train.name,
+        train.classes,
+        labelled,
+        reference=replace(labelled, images=base, labels=labeller(base)),
+        held_out=replace(labelled, images=apart, labels=labeller(apart)),
+        test_images=source.images[test_rows],
+        test_labels=SealedLabels(source.labels[test_rows]),
+        rows=rows,
+        test_from_train=test is None,
+        labeller=labeller,
+    )
+
+
+def _shot_rows(train: LabelledSet, shots: int, seed: int) -> np.ndarray:
+    """The first `shots` rows of every class in a seeded order -> (c * shots,), sorted by class."""
+    counts = np.bincount(train.labels, minlength=len(train.classes))
+    poorest = int(counts.argmin())
+    if counts[poorest] < shots:
+        raise DomainMismatchError(
+            f"target '{train.name}': class '{train.classes[poorest]}' has {counts[poorest]} images, fewer than "
+            f"{shots} shots; lower domain.shots to {counts[poorest]} at most, or drop the class"
+        )
+    order = seeds.stream(seed, "shots", train.name).permutation(len(train))
+    by_class = (order[train.labels[order] == label][:shots] for label in range(len(train.classes)))
+    return np.concatenate(list(by_class))
+
+
+def _check_pair(train: LabelledSet, test: LabelledSet) -> None:
+    if train.classes != test.classes:
+        raise DomainMismatchError(
+            f"target '{train.name}' has {len(train.classes)} classes in its training part and "
+            f"{len(test.classes)} (or other names) in its test part; both must share one list of classes"
+        )
+    if train.shape != test.shape:
+        raise DomainMismatchError(
+            f"target '{train.name}' has images {train.shape} in its training part and {test.shape} in its test "
+            "part; harmonise both alike"
+        )

@@ -1,0 +1,137 @@
+"""Limits: floors and caps on sources and groups of sources, and how many a mixture may have. Pure NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from geosearch.errors import InvalidOptionError
+from geosearch.mixture.weights import Weights
+
+_HALVINGS = 48  # of the bisection: an interval of length 4 ends near 1e-14
+_SLACK = 1e-8  # what rounding may cost
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which mixtures are allowed. A cap leaves a source free to be left out, a floor does not.
+
+    Attributes:
+        floors: (m,) least weight of each source.
+        caps: (m,) largest weight of each source.
+        groups: sources (numbers, each in one group at most) and the largest weight of all of them together.
+        most: largest number of sources in a mixture; m if there is no limit.
+    """
+
+    floors: tuple[float, ...]
+    caps: tuple[float, ...]
+    groups: tuple[tuple[tuple[int, ...], float], ...] = ()
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        if any(not 0 <= low <= high <= 1 for low, high in zip(self.floors, self.caps, strict=True)):
+            raise InvalidOptionError(
+                f"limits need 0 <= floor <= cap <= 1 for every source, got floors {self.floors} and caps {self.caps}"
+            )
+        grouped = [i for members, _ in self.groups for i in members]
+        if len(set(grouped)) != len(grouped):
+            raise InvalidOptionError("a source may be in one group of the limits only")
+        if self.most is not None and self.most < max(1, sum(low > 0 for low in self.floors)):
+            raise InvalidOptionError(
+                f"limits ask for floors of more sources than the {self.most} that a mixture may have"
+            )
+        if not self._supports(np.ones(len(self.floors))):
+            raise InvalidOptionError(
+                "no mixture keeps to the limits: the floors sum to more than 1 or more than a group's cap, or the caps "
+                "to less than 1; widen them"
+            )
+
+    @property
+    def m(self) -> int:
+        return len(self.floors)
+
+    def allows(self, weights: Weights) -> bool:
+        """Whether a mixture keeps to all limits, within rounding."""
+        a = weights.array
+        return bool(
+            (a >= np.array(self.floors) - _SLACK).all()
+            and (a <= np.array(self.caps) + _SLACK).all()
+            and all(a[list(members)].sum() <= cap + _SLACK for members, cap in self.groups)
+            and (self.most is None or len(weights.support) <= self.most)
+        )
+
+    def nearest(self, values: np.ndarray) -> np.ndarray:
+        """The allowed weights nearest to given ones, exact zeros included: (..., m) on the simplex -> (..., m).
+
+        The sources that stay are those of greatest weight that can carry a mixture; on them the Euclidean
+        projection. By its conditions of optimality a_i = clip(v_i - t, floor_i, cap_i) with a common t, but for the
+        groups that reach their cap, each of which has a t of its own. A group that reached its cap stays there, for
+        what it gives up raises the others; so groups join one pass after the other.
+        """
+        values = np.asarray(values, dtype=float)
+        rows = values.reshape(-1, self.m)  # (k, m)
+        stays = np.ones(rows.shape, dtype=bool)
+        if self.most is not None and self.most < self.m:
+            stays[:] = False
+            for row, kept in zip(rows, stays, strict=True):
+                kept[list(self._supports(row)[0])] = True
+        low, high = np.broadcast_to(self.floors, rows.shape), np.where(stays, self.caps, 0.0)
+        full = np.zeros((len(rows), len(self.groups)), dtype=bool)  # groups at their cap
+        found = self._filled(rows, low, high, full)
+        for _ in self.groups:
+            sums = np.stack([found[:, list(members)].sum(1) for members, _ in self.groups], axis=1)  # (k, g)
+            over = sums > np.array([cap for _, cap in self.groups]) + _SLACK / 10
+            if not (over & ~full).any():
+                break
+            full |= over
+            found = self._filled(rows, low, high, full)
+        return np.asarray(found / found.sum(1, keepdims=True)).reshape(values.shape)
+
+    def _filled(self, values: np.ndarray, low: np.ndarray, high: np.ndarray, full: np.ndarray) -> np.ndarray:
+        """Projections in which the groups marked `full` (k, g) weigh their caps, and all others what is left."""
+        found = np.zeros_like(values)
+        free, left = np.ones(values.shape, dtype=bool), np.ones(len(values))
+        for (members, cap), marked in zip(self.groups, full.T, strict=True):
+            if marked.any():
+                place = np.ix_(np.flatnonzero(marked), np.array(members))
+                found[place] = _poured(values[place], low[place], high[place], np.full(int(marked.sum()), cap))
+                free[place] = False
+                left[marked] -= cap
+        rest = _poured(values, np.where(free, low, 0.0), np.where(free, high, 0.0), left)
+        return found + rest
+
+    def _supports(self, values: np.ndarray) -> list[tuple[int, ...]]:
+        """The first set of sources that can carry a mixture, those of greatest total weight first; empty if none."""
+        every = range(self.m)
+        if self.most is None or self.most >= self.m:
+            return [tuple(every)] if self._carries(every) else []
+        needed = {i for i in every if self.floors[i] > 0}
+        sets = [chosen for chosen in combinations(every, self.most) if needed <= set(chosen)]
+        for chosen in sorted(sets, key=lambda one: -float(values[list(one)].sum())):
+            if self._carries(chosen):
+                return [chosen]
+        return []
+
+    def _carries(self, chosen: range | tuple[int, ...]) -> bool:
+        """Whether weights on these sources alone can keep to floors and caps and sum to 1."""
+        least, room = sum(self.floors), 0.0
+        free = set(chosen)
+        for members, cap in self.groups:
+            inside = free & set(members)
+            if sum(self.floors[i] for i in members) > cap + _SLACK:
+                return False
+            room += min(cap, sum(self.caps[i] for i in inside))
+            free -= inside
+        return least <= 1 + _SLACK and room + sum(self.caps[i] for i in free) >= 1 - _SLACK
+
+
+def _poured(values: np.ndarray, low: np.ndarray, high: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """clip(values - t, low, high) with the t of each row at which it sums to its total: (k, d), (k,) -> (k, d)."""
+    below, above = np.full((len(values), 1), -2.0), np.full((len(values), 1), 2.0)
+    for _ in range(_HALVINGS):
+        middle = (below + above) / 2
+        more = np.clip(values - middle, low, high).sum(1, keepdims=True) > totals[:, None]
+        below, above = np.where(more, middle, below), np.where(more, above, middle)
+    return np.clip(values - above, low, high)

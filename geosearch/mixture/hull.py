@@ -1,0 +1,104 @@
+"""The hull in closed form: a Gram matrix answers every distance to the target, and its projection on the hull."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import nnls
+
+from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.weights import Weights
+
+
+@dataclass(frozen=True, eq=False)
+class Hull:
+    """Mean cost of moving the target to a mixture along its own maps, for any weights.
+
+    Attributes:
+        gram: (m, m) G_ij = E<z - T_i z, z - T_j z>, squared feature units.
+        gram_random: (m, m) the same for images paired at random (Mixup).
+    """
+
+    gram: np.ndarray
+    gram_random: np.ndarray
+
+    @classmethod
+    def of(cls, anchors: Anchors) -> Hull:
+        """Source: Fan & Alvarez-Melis 2023, Prop. 1-2. A source with several maps (replicas) counts as
+        their mixture: the mean map off the diagonal, the mean cost on it, so G stays positive semidefinite."""
+        z = anchors.z.astype(np.float64)  # (n, d)
+        gaps, costs, means, powers = [], [], [], []
+        for source in anchors.sources:
+            images = source.z.astype(np.float64).reshape(-1, *z.shape)  # (r, n, d)
+            gaps.append(z - images.mean(axis=0))
+            costs.append(np.square(z - images).sum(axis=2).mean())
+            means.append(images.mean(axis=(0, 1)))
+            powers.append(np.square(images).sum(axis=2).mean())
+        flat = np.stack(gaps).reshape(len(gaps), -1)
+        gram = flat @ flat.T / len(z)  # (m, nd) @ (nd, m)
+        np.fill_diagonal(gram, costs)
+        centre, mu = z.mean(axis=0), np.stack(means)
+        cross = mu @ centre  # (m,)
+        power = np.square(z).sum(axis=1).mean()
+        gram_random = power - cross[:, None] - cross[None, :] + mu @ mu.T
+        np.fill_diagonal(gram_random, power - 2 * cross + np.array(powers))
+        return cls(gram, gram_random)
+
+    def distances(self, weights: np.ndarray, concentration: float = math.inf, pairing: str = "transport") -> np.ndarray:
+        """Closed-form distance of many mixtures to the target: (k, m) -> (k,), squared feature units.
+
+        a'Ga at concentration inf (Prop. 2). For weights drawn from Dirichlet(k a), whose second moments are
+        E w_i w_j = (k a_i a_j + [i = j] a_i) / (k + 1), it is (k a'Ga + sum_i a_i G_ii) / (k + 1).
+        """
+        gram = self.gram if pairing == "transport" else self.gram_random
+        quadratic = np.einsum("ki,ki->k", weights @ gram, weights)
+        if math.isinf(concentration):
+            return quadratic
+        return (concentration * quadratic + weights @ np.diag(gram)) / (concentration + 1)
+
+    def distance(self, weights: Weights) -> float:
+        """Closed-form distance of one mixture to the target, squared feature units."""
+        return float(self.distances(weights.array[None], weights.concentration, weights.pairing)[0])
+
+    def coordinates(self, weights: Sequence[Weights]) -> np.ndarray:
+        """Points (k, m + 2) whose Euclidean distances are distances between mixtures: equal mixtures, equal points.
+
+        With G = L'L the first m are La: |La - Lb|^2 = (a - b)'G(a - b) is W_{2,Q}^2 of two points on geodesics. A
+        cloud with concentration c spreads around its point by (sum_i a_i G_ii - a'Ga) / (c + 1), squared: the next
+        coordinate is the root of that. What the spread leaves of sum_i a_i G_ii - a'Ga is how much is mixed within
+        an image; its root, for images paired at random, is the last. So spread and pairing vanish where they mean
+        nothing, at a single source.
+        """
+        values, vectors = np.linalg.eigh(self.gram)
+        root = np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T  # (m, m)
+        a = np.array([one.values for one in weights]).reshape(-1, len(self.gram))  # (k, m)
+        concentration = np.array([one.concentration for one in weights])
+        at_random = np.array([one.pairing == "random" for one in weights])
+        apart = np.maximum(a @ np.diag(self.gram) - np.einsum("ki,ki->k", a @ self.gram, a), 0)
+        share = 1 / (concentration + 1)  # 0 at a geodesic point, 1 in the pooled union
+        return np.column_stack([a @ root.T, np.sqrt(apart * share), np.sqrt(apart * (1 - share)) * at_random])
+
+    def features(self, weights: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
+        """What a regression on mixtures is given: their coordinates (k, m + 2) and closed-form distances (k, 1)."""
+        return self.coordinates(weights), np.array([[self.distance(one)] for one in weights]).reshape(-1, 1)
+
+    def between(self) -> np.ndarray:
+        """(m, m) squared W_{2,Q} between sources: E|T_i z - T_j z|^2. Source: Prop. 1."""
+        diagonal = np.diag(self.gram)
+        return np.maximum(diagonal[:, None] + diagonal[None, :] - 2 * self.gram, 0) * (1 - np.eye(len(self.gram)))
+
+    def projection(self) -> Weights:
+        """Weights of the target's projection on the hull: argmin a'Ga over the simplex, exact zeros included.
+
+        With G = B'B the minimiser is b / sum(b), b = argmin |Bb|^2 + (sum(b) - 1)^2 over b >= 0: along each ray
+        ta the least value is q / (1 + q) with q = a'Ga, which grows with q. So the quadratic programme is one
+        non-negative least-squares problem (Lawson & Hanson 1974), solved exactly.
+        """
+        values, vectors = np.linalg.eigh(self.gram / max(np.trace(self.gram), 1e-300))
+        root = np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T  # (m, m)
+        m = len(self.gram)
+        solution, _ = nnls(np.vstack([root, np.ones((1, m))]), np.append(np.zeros(m), 1.0))
+        return Weights.of(solution / solution.sum())

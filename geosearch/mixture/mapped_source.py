@@ -1,0 +1,133 @@
+"""MappedSource: one source as the image of the target's reference under its map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from geosearch.data.dataset import LabelledSet
+from geosearch.embeddings.base import Encoder
+from geosearch.mixture.spaces.base import FittedSpace
+from geosearch.runtime.cache import Cache, content_key
+from geosearch.transport.label_distance import GaussianLabels, LabelDistance
+from geosearch.transport.maps.barycentric import Barycentric
+from geosearch.transport.maps.base import FittedMap, Map, Pair
+
+_MAP = "map/"  # of the names under which a map's own arrays are kept beside what it pushed
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The ground cost and how the target is sent to a source: options of `build_anchors`.
+
+    Attributes:
+        labels: the label distance between classes.
+        map: how the target is sent to a source.
+        feature_weight, label_weight: lx and ly of the ground cost, c = lx |x - x'|^2 + ly W2^2.
+    """
+
+    labels: LabelDistance = GaussianLabels()
+    map: Map = field(default_factory=Barycentric)
+    feature_weight: float = 1.0
+    label_weight: float = 1.0
+
+    def joined(self, features: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        """z = (sqrt(lx) x, sqrt(ly) e_y), float32 (n, d + r)."""
+        scaled = (np.sqrt(self.feature_weight) * features, np.sqrt(self.label_weight) * vectors)
+        return np.concatenate(scaled, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class MappedSource:
+    """One source as the image of the reference under its maps.
+
+    Rows r * n .. (r + 1) * n - 1 are replica r: a full map of the n reference rows onto another part of the
+    source, so that every image of the source is used although a plan between equal sizes is one-to-one.
+    """
+
+    name: str
+    licence: str
+    classes: tuple[str, ...]
+    size: int  # images of the source that take part
+    images: np.ndarray  # uint8 (r * n, h, w, ch), memory-mapped
+    codes: np.ndarray  # (r * n, ...) the images in the mixing space; the images themselves when that is pixels
+    labels: np.ndarray  # float32 (r * n, c), soft, memory-mapped
+    z: np.ndarray  # float32 (r * n, d)
+    map: FittedMap
+    labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
+
+    @property
+    def otdd_to_target(self) -> float:
+        """Squared feature units: mean ground cost under the map."""
+        return self.map.otdd
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Fit a source's map and push the reference through it, or read both from the cache."""
+
+    reference: LabelledSet
+    known: LabelledSet  # what the laws of the target's classes are taken from: the reference, and more if it lacks some
+    features: np.ndarray  # (k, d) of `known`
+    source: LabelledSet
+    encoder: Encoder
+    ground: Ground
+    space: FittedSpace
+    seed: int
+
+    @cached_property
+    def key(self) -> str:
+        """Content key of everything that the source's anchors depend on."""
+        reference = zip(self.reference.images, self.reference.labels, strict=True)
+        equals = len(self.reference) > len({(image.tobytes(), int(label)) for image, label in reference})
+        return content_key(
+            "anchored-source",
+            version=3 if equals else 2,  # since 3 equal images no longer share one row of a plan
+            reference=self.reference.fingerprint,
+            **({} if self.known is self.reference else {"known": self.known.fingerprint}),
+            source=self.source.fingerprint,
+            encoder=self.encoder.key,
+            ground=repr(self.ground),
+            space=self.space.key,
+            seed=self.seed,
+        )
+
+    def run(self, cache: Cache) -> tuple[FittedMap, Mapping[str, np.ndarray]]:
+        """The map, and under "images", "labels", "features" and "codes" (r * n, ...) what it makes of the reference."""
+        arrays = cache.arrays("anchors", self.key, lambda: self._compute(cache))
+        state = {name.removeprefix(_MAP): array for name, array in arrays.items() if name.startswith(_MAP)}
+        known = self._pair(np.array(arrays["table"]))
+        return self.ground.map.restore(known, state), {"codes": arrays["images"], **arrays}
+
+    def _compute(self, cache: Cache) -> dict[str, np.ndarray]:
+        groups = by_class(self.features, self.known)
+        table = self.ground.labels.table(groups, by_class(self.encoder.encode(self.source.images), self.source))
+        fit = self.ground.map.fit(self._pair(table), seed=self.seed, cache=cache)
+        images, labels = push(fit, self.reference)
+        codes = self.space.encode(images)
+        return {
+            "images": images,
+            "labels": labels,
+            "features": self.encoder.encode(images),
+            **({} if codes is images else {"codes": codes}),
+            "table": table,
+            **{f"{_MAP}{name}": array for name, array in fit.state().items()},
+        }
+
+    def _pair(self, table: np.ndarray) -> Pair:
+        weights = self.ground.feature_weight, self.ground.label_weight
+        return Pair(self.reference, self.source, self.encoder, table, *weights)
+
+
+def push(fit: FittedMap, target: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
+    """Target images under every replica of a map, below each other: images uint8 (r * n, ...), labels (r * n, c)."""
+    replicas = [fit(target.images, target.labels, replica=replica) for replica in range(fit.replicas)]
+    return np.concatenate([one.images for one in replicas]), np.concatenate([one.labels for one in replicas])
+
+
+def by_class(features: np.ndarray, data: LabelledSet) -> list[np.ndarray]:
+    """Features (n, d) of a set, class by class."""
+    return [features[data.labels == label] for label in range(len(data.classes))]

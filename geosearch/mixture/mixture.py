@@ -1,0 +1,145 @@
+"""Mixture: a point of the hull as an endless stream of images and soft labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from geosearch.data.dataset import LabelledSet
+from geosearch.errors import InvalidWeightsError
+from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.cache import content_key
+
+Batch = tuple[np.ndarray, np.ndarray]
+_CLOUD = 2  # version of what a cloud draws
+_BLOCK_VALUES = 2**19  # pixels drawn at once by `Mixture.batches`: large enough to hide NumPy's call overhead
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """rho_a = (sum_i a_i T_i)# Q, or a cloud around it (see `Weights`). Never wholly in memory.
+
+    Row k: image sum_i w_i T_i(x_k); label = the blocks w_i * softlabel_i(x_k) side by side over the disjoint
+    union of the sources' classes. Source: Fan & Alvarez-Melis 2023, sec. 4; pooling, Mixup and the single
+    sources are members of the same family.
+    """
+
+    anchors: Anchors
+    weights: Weights
+
+    def __post_init__(self) -> None:
+        if len(self.weights.values) != len(self.anchors.sources):
+            raise InvalidWeightsError(
+                f"expected {len(self.anchors.sources)} weights, one per source "
+                f"({', '.join(self.names)}), got {len(self.weights.values)}"
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(source.name for source in self.anchors.sources)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """'source/class' for each of the C label columns."""
+        return tuple(f"{source.name}/{c}" for source in self.anchors.sources for c in source.classes)
+
+    @property
+    def class_count(self) -> int:
+        """C = sum of the sources' numbers of classes."""
+        return sum(len(source.classes) for source in self.anchors.sources)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, ch)"""
+        return self.anchors.reference.shape
+
+    @property
+    def key(self) -> str:
+        """Content key: anchors, weights, concentration and pairing."""
+        return content_key(
+            "mixture",
+            anchors=self.anchors.key,
+            weights=self.weights.values,
+            concentration=str(self.weights.concentration),
+            pairing=self.weights.pairing,
+            **({"version": _CLOUD} if 0 < self.weights.concentration < math.inf else {}),
+        )
+
+    def draw(self, size: int, rng: np.random.Generator) -> Batch:
+        """Random rows: images float32 (size, ch, h, w) in [0, 1] and soft labels float32 (size, C)."""
+        shares = shares_of(self.weights, size, rng)
+        return self._mix(shares, self._picks(rng.integers(len(self.anchors.reference), size=size), rng))
+
+    def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+        """Endless random batches, cut from blocks of at most a few MiB that are drawn at once."""
+        block = max(_BLOCK_VALUES // (size * math.prod(self.image_shape)), 1) * size
+        while True:
+            images, labels = self.draw(block, rng)
+            for start in range(0, block, size):
+                yield images[start : start + size], labels[start : start + size]
+
+    def of_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+        """The given reference rows (b,), weights drawn as in `draw`."""
+        return self._mix(shares_of(self.weights, len(rows), rng), self._picks(rows, rng))
+
+    def on(self, target: LabelledSet) -> Mixture:
+        """The same mixture along the maps of other target images (see `Anchors.on`)."""
+        return Mixture(self.anchors.on(target), self.weights)
+
+    def at(self, rows: np.ndarray) -> Batch:
+        """The given reference rows mixed with the weights themselves, whatever the concentration: for pictures."""
+        return self._mix(np.tile(self.weights.array, (len(rows), 1)), [rows] * len(self.names))
+
+    def _picks(self, rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+        """For each source one of its replicas of the reference rows, or any row at all if pairing is random."""
+        n, size = len(self.anchors.reference), len(rows)
+        if self.weights.pairing == "transport":
+            return [rows + n * rng.integers(len(source.images) // n, size=size) for source in self.anchors.sources]
+        return [rng.integers(len(source.images), size=size) for source in self.anchors.sources]
+
+    def _mix(self, shares: np.ndarray, picks: list[np.ndarray]) -> Batch:
+        """shares (b, m), one (b,) array of anchor rows per source -> images (b, ch, h, w), labels (b, C).
+
+        Images are mixed as codes and decoded; a row of one source alone is that source's image itself. A row is one
+        source's alone too if it leaves the others less than float32 can tell from nothing.
+        """
+        images = np.empty((len(shares), *self.image_shape), dtype=np.float32)
+        shares = shares.astype(np.float32)
+        mixed = shares.max(axis=1) < 1
+        shares[~mixed] = shares[~mixed] == 1
+        place = np.cumsum(mixed) - 1  # of a mixed row among the mixed
+        codes = np.zeros((int(mixed.sum()), *self.anchors.sources[0].codes.shape[1:]), dtype=np.float32)
+        labels = []
+        for source, share, pick in zip(self.anchors.sources, shares.T, picks, strict=True):
+            block = np.zeros((len(shares), len(source.classes)), dtype=np.float32)
+            used = np.flatnonzero(share)
+            block[used] = source.labels[pick[used]] * share[used, None]
+            labels.append(block)
+            some, alone = used[mixed[used]], used[~mixed[used]]
+            codes[place[some]] += source.codes[pick[some]] * share[some].reshape(-1, *[1] * (codes.ndim - 1))
+            images[alone] = source.images[pick[alone]] * np.float32(1 / 255)
+        if len(codes):
+            images[mixed] = self.anchors.space.decode(codes)
+        return images.transpose(0, 3, 1, 2), np.concatenate(labels, axis=1)
+
+
+def shares_of(weights: Weights, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Per-image weights (size, m): fixed, Dirichlet(concentration * values), or one source per image."""
+    values, concentration = weights.array, weights.concentration
+    used = np.flatnonzero(values)
+    if math.isinf(concentration) or len(used) == 1:
+        return np.tile(values, (size, 1))
+    shares = np.zeros((size, len(values)))
+    if concentration == 0:
+        shares[np.arange(size), rng.choice(len(values), size=size, p=values)] = 1
+        return shares
+    draws = rng.standard_gamma(concentration * values[used], size=(size, len(used)))
+    totals = draws.sum(axis=1, keepdims=True)
+    lost = totals[:, 0] < 1e-200  # tiny shapes underflow: the limit is one source per image
+    draws[lost] = np.eye(len(used))[rng.choice(len(used), size=int(lost.sum()), p=values[used])]
+    shares[:, used] = draws / draws.sum(axis=1, keepdims=True)
+    return shares

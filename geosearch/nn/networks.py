@@ -1,0 +1,167 @@
+"""Networks as option objects: what is built is a frozen dataclass, what it builds is a `Network`."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from geosearch import seeds
+from geosearch.errors import InvalidOptionError
+
+SMALLEST_SIZE = 8  # pixels; below it nothing is left after three poolings
+
+
+class Network(nn.Module):
+    """A body that turns images into features, and a linear head that turns features into class scores.
+
+    Attributes:
+        body: images float32 (b, ch, h, w) in [0, 1] -> features (b, d).
+        head: features (b, d) -> scores (b, c).
+    """
+
+    def __init__(self, body: nn.Module, head: nn.Linear) -> None:
+        super().__init__()
+        self.body = body
+        self.head = head
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Penultimate features: (b, ch, h, w) -> (b, d)."""
+        return self.body((images - 0.5) * 2.0)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Class scores (logits): (b, ch, h, w) -> (b, c)."""
+        return self.head(self.features(images))
+
+    def with_head(self, classes: int, seed: int) -> Network:
+        """A copy with the same body and a new head for `classes` classes; this network stays as it is."""
+        twin = copy.deepcopy(self)
+        twin.head = nn.utils.skip_init(nn.Linear, self.head.in_features, classes)
+        _initialise(twin.head, seeds.torch_stream(seed, "head"))
+        return twin.to(self.head.weight.device)
+
+
+class Architecture(Protocol):
+    """What every network option object offers."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything that the built network depends on, JSON-representable."""
+        ...
+
+    def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
+        """A fresh network for `channels` x `size` x `size` images; equal seeds give equal weights."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Option:
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"architecture": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class SmallConv(_Option):
+    """Three convolutions with batch normalisation and pooling: the default, milliseconds a step on one core.
+
+    The features are the last maps averaged over the four quarters of the frame: measured on five targets,
+    where a stroke lies helps a frozen head more than a deeper network of the same cost.
+
+    Attributes:
+        width: channels of the second convolution; half as many in the first, 4 times in the last; d = 16 width.
+    """
+
+    width: int = 32
+
+    def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
+        _check(size, self.width)
+        layers: list[nn.Module] = []
+        inputs = channels
+        for outputs in (max(1, self.width // 2), self.width, 4 * self.width):
+            convolution, *rest = _convolution(inputs, outputs)
+            # pooled before it is normalised: a quarter of the elementwise work, almost the same maxima
+            layers += [convolution, nn.MaxPool2d(2), *rest]
+            inputs = outputs
+        if size // 8 != 2:  # at 16 px the maps are four quarters already
+            layers.append(nn.AdaptiveAvgPool2d(2))
+        return _seeded(nn.Sequential(*layers, nn.Flatten()), 4 * inputs, classes, seed)
+
+
+@dataclass(frozen=True)
+class VGG(_Option):
+    """The VGG-like network of the paper's size: two convolutions before each pooling, 64 to 512 channels.
+
+    Source: Fan & Alvarez-Melis 2023, app. C (VGG-5-like; the exact widths are ours).
+    """
+
+    width: int = 64
+
+    def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
+        _check(size, self.width)
+        layers: list[nn.Module] = []
+        inputs = channels
+        for factor, repeats in ((1, 1), (2, 1), (4, 2), (8, 2)):
+            for _ in range(repeats):
+                layers += _convolution(inputs, inputs := factor * self.width)
+            if factor < 8:
+                layers.append(nn.MaxPool2d(2))
+        return _seeded(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), inputs, classes, seed)
+
+
+@dataclass(frozen=True)
+class ResNet18(_Option):
+    """torchvision's ResNet-18 from scratch; below 65 px its stem is a 3x3 convolution without pooling."""
+
+    def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
+        from torchvision.models import resnet18
+
+        _check(size, 1)
+        with torch.random.fork_rng(devices=[]):  # torchvision initialises from the global generator
+            body = resnet18(weights=None)
+            if size <= 64:
+                body.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+                body.maxpool = nn.Identity()
+            else:
+                body.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+            body.fc = nn.Identity()
+        return _seeded(body, 512, classes, seed)
+
+
+def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
+    return [
+        nn.utils.skip_init(nn.Conv2d, inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    ]
+
+
+def _seeded(body: nn.Module, dims: int, classes: int, seed: int) -> Network:
+    network = Network(body, nn.utils.skip_init(nn.Linear, dims, classes))
+    generator = seeds.torch_stream(seed, "network")
+    for module in network.modules():
+        _initialise(module, generator)
+    return network.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+
+def _initialise(module: nn.Module, generator: torch.Generator) -> None:
+    """He initialisation from a stream of our own, so that the global generator is not touched."""
+    with torch.no_grad():
+        if isinstance(module, nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            module.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
+        elif isinstance(module, nn.Linear):
+            bound = 1.0 / math.sqrt(module.in_features)
+            module.weight.uniform_(-bound, bound, generator=generator)
+            module.bias.zero_()
+
+
+def _check(size: int, width: int) -> None:
+    if size < SMALLEST_SIZE:
+        raise InvalidOptionError(f"images of {size} px are too small for a network; use at least {SMALLEST_SIZE}")
+    if width < 1:
+        raise InvalidOptionError(f"network width must be at least 1, got {width}")

@@ -1,0 +1,223 @@
+"""The only loop over batches: pretraining on a mixture, fine-tuning on shots, reconstructing, reading a network out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from geosearch import seeds
+from geosearch.data.dataset import LabelledSet
+from geosearch.errors import InvalidOptionError, TrainingFailedError
+from geosearch.nn.networks import Network
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.weight_averaging import Running, measure_norms, norms
+
+Batch = tuple[np.ndarray, np.ndarray]
+AnyBatch = TypeVar("AnyBatch")
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class Stream(Protocol):
+    """What training needs of a mixture."""
+
+    @property
+    def class_count(self) -> int: ...
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, ch)"""
+        ...
+
+    def batches(self, size: int, rng: np.random.Generator, /) -> Iterator[Batch]:
+        """Endless: images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
+        ...
+
+
+def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
+    """Train a fresh network on a mixture; equal arguments give equal weights on the same machine.
+
+    Args:
+        mixture: source of images and soft labels; the head gets one output per class of its union.
+        recipe: how to train.
+        seed: fixes initial weights, batches and augmentation.
+        device: "cpu", "cuda", or "auto" (cuda if there is one).
+
+    Raises:
+        TrainingFailedError: the loss stopped being a finite number.
+    """
+    height, _, channels = mixture.image_shape
+    network = recipe.network.build(channels, height, mixture.class_count, seed)
+    batches = mixture.batches(recipe.batch, seeds.stream(seed, "pretrain", "batches"))
+    return _run(network, batches, recipe, seeds.torch_stream(seed, "pretrain", "augmentation"), device)
+
+
+def fine_tune(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
+    """Train every layer of a copy of `network`, with a new head, on the augmented shots.
+
+    Of `recipe` everything counts but its network.
+    """
+    classes = len(shots.classes)
+    fresh = network.with_head(classes, seed)
+    batches = shot_batches(shots, recipe.batch, seeds.stream(seed, "fine-tune", "batches"))
+    return _run(fresh, batches, recipe, seeds.torch_stream(seed, "fine-tune", "augmentation"), device)
+
+
+def reconstruct(
+    network: Module,
+    images: Iterator[np.ndarray],
+    loss: Callable[[torch.Tensor], torch.Tensor],
+    recipe: Recipe,
+    *,
+    device: str = "cpu",
+) -> Module:
+    """Train `network` itself on images without labels, e.g. to reconstruct them.
+
+    Of `recipe` the steps, the learning rate, its schedule, the weight decay, averaging and early stop count.
+
+    Args:
+        network: holds the parameters.
+        images: endless batches float32 (b, ch, h, w) in [0, 1].
+        loss: images -> what is made small, a scalar that depends on the parameters.
+        recipe: how to train.
+        device: as for `pretrain`.
+
+    Raises:
+        TrainingFailedError: the loss stopped being a finite number.
+    """
+    place = place_of(device)
+    return descend(network.to(place), images, lambda x: loss(torch.from_numpy(x).to(place)), recipe)
+
+
+def features(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
+    """Penultimate features of uint8 images: (n, h, w, ch) -> float32 (n, d)."""
+    return _read_out(network, network.features, images, batch)
+
+
+def predict(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
+    """Class probabilities of uint8 images: (n, h, w, ch) -> float32 (n, c)."""
+    return _read_out(network, lambda x: network(x).softmax(1), images, batch)
+
+
+def as_tensor(images: np.ndarray) -> torch.Tensor:
+    """uint8 (n, h, w, ch) -> float32 (n, ch, h, w) in [0, 1]."""
+    return torch.from_numpy(np.require(images, requirements=["C", "W"])).permute(0, 3, 1, 2).float().div_(255.0)
+
+
+def _run(
+    network: Network, batches: Iterator[Batch], recipe: Recipe, generator: torch.Generator, device: str
+) -> Network:
+    place = place_of(device)
+    network = network.to(place)
+    forward = torch.compile(network) if recipe.compiled else network
+
+    def loss(batch: Batch) -> torch.Tensor:
+        images, labels = batch
+        x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
+        with in_precision(recipe, place):
+            scores = forward(x)
+        y = torch.from_numpy(labels).to(place)
+        return F.cross_entropy(scores.float(), y, label_smoothing=recipe.label_smoothing)
+
+    return descend(network, batches, loss, recipe)
+
+
+def descend(
+    network: Module, batches: Iterator[AnyBatch], loss_of: Callable[[AnyBatch], torch.Tensor], recipe: Recipe
+) -> Module:
+    """Train `network` itself, where it is, to make a loss small; it comes back to the CPU, ready for use.
+
+    Args:
+        network: holds the parameters that are trained.
+        batches: endless.
+        loss_of: batch -> a scalar that depends on the parameters.
+        recipe: its steps, learning rate, schedule, weight decay, averaging and early stop count.
+
+    Raises:
+        TrainingFailedError: the loss stopped being a finite number.
+    """
+    network.train()
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    mean = Running(recipe.averaging, network.parameters(), recipe.steps) if recipe.averaging and recipe.steps else None
+    watch = recipe.early_stop.watch() if recipe.early_stop else None
+    for step, batch in zip(range(recipe.steps), batches, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * recipe.schedule.factor(step, recipe.steps)
+        loss = loss_of(batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        if mean is not None:
+            mean.update()
+        is_over = step + 1 == recipe.steps or (watch is not None and watch.is_over(loss))
+        if (is_over or step % 50 == 0) and not math.isfinite(loss.item()):
+            raise diverged(loss.item(), step, recipe)
+        if is_over:
+            break
+    if mean is not None:
+        mean.settle()
+        measure_norms(norms(network), loss_of, batches)
+    return network.cpu().eval()
+
+
+def diverged(loss: float, step: int, recipe: Recipe) -> TrainingFailedError:
+    """What is raised when the loss after `step` is no finite number."""
+    return TrainingFailedError(
+        f"the loss became {loss} at step {step + 1} of {recipe.steps} with learning rate "
+        f"{recipe.learning_rate:g}; lower recipe.learning_rate"
+    )
+
+
+def in_precision(recipe: Recipe, place: torch.device) -> AbstractContextManager[object]:
+    """Within it, networks multiply in the recipe's precision."""
+    return torch.autocast(place.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
+
+
+def place_of(device: str) -> torch.device:
+    """The device of that name; "auto" is a CUDA device if there is one."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InvalidOptionError("recipe.device is 'cuda' but torch finds no CUDA device; set it to 'auto' or 'cpu'")
+    return torch.device(device)
+
+
+def shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Endless batches that go through the shots in ever new orders; no shot twice before all came once."""
+    images = as_tensor(shots.images).numpy()
+    labels = np.eye(len(shots.classes), dtype=np.float32)[shots.labels]
+    for rows in turns(len(shots), size, rng):
+        yield images[rows], labels[rows]
+
+
+def turns(count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Endless: `size` of the rows 0..count-1, in ever new orders; no row twice before all came once."""
+    queue = np.empty(0, dtype=np.int64)
+    while True:
+        while len(queue) < size:
+            queue = np.concatenate([queue, rng.permutation(count)])
+        rows, queue = queue[:size], queue[size:]
+        yield rows
+
+
+def _read_out(
+    network: Network, function: Callable[[torch.Tensor], torch.Tensor], images: np.ndarray, batch: int
+) -> np.ndarray:
+    was_training = network.training
+    network.eval()
+    place = network.head.weight.device
+    with torch.inference_mode():
+        parts = [
+            function(as_tensor(images[i : i + batch]).to(place)).cpu().numpy()
+            for i in range(0, max(len(images), 1), batch)
+        ]
+    network.train(was_training)
+    return np.concatenate(parts)

@@ -1,0 +1,123 @@
+"""Averages of the weights over a training run: which average is an option object, keeping it is `Running`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Protocol, TypeVar
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from geosearch.errors import InvalidOptionError
+
+AnyBatch = TypeVar("AnyBatch")
+
+NORM_BATCHES = 20  # batches that the statistics of batch normalisation are measured on anew
+
+
+class Averaging(Protocol):
+    """Which average of the weights a training ends with."""
+
+    def newest(self, step: int, steps: int) -> float:
+        """Share in (0, 1] of the weights after `step` of `steps` in the average; 1 starts it afresh."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExponentialAverage:
+    """An exponential moving average; until it has a memory to lose, the plain mean of all steps.
+
+    Source: Polyak & Juditsky 1992; as used on networks, Tarvainen & Valpola 2017, sec. 2.
+
+    Attributes:
+        decay: share in (0, 1) that an older average keeps at a step; 0.98 remembers about 50 steps.
+    """
+
+    decay: float = 0.98
+
+    def __post_init__(self) -> None:
+        if not 0 < self.decay < 1:
+            raise InvalidOptionError(f"ExponentialAverage needs decay in (0, 1), got {self.decay}; 0.98 is usual")
+
+    def newest(self, step: int, steps: int) -> float:
+        return max(1.0 - self.decay, 1.0 / (step + 1))
+
+
+@dataclass(frozen=True)
+class TailAverage:
+    """The plain mean over the last steps of a run; a run that is stopped before them ends with its last weights.
+
+    Source: Izmailov et al. 2018 (SWA), with the mean over steps instead of epochs.
+
+    Attributes:
+        share: share in (0, 1] of the run that is averaged.
+    """
+
+    share: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise InvalidOptionError(f"TailAverage needs share in (0, 1], got {self.share}; 0.25 is usual")
+
+    def newest(self, step: int, steps: int) -> float:
+        first = steps - max(1, round(self.share * steps))
+        return 1.0 if step <= first else 1.0 / (step - first + 1)
+
+
+class Running:
+    """The average of some parameters over the steps so far.
+
+    Args:
+        averaging: which average.
+        parameters: what is averaged; tensors of any shapes.
+        steps: length of the run.
+    """
+
+    def __init__(self, averaging: Averaging, parameters: Iterable[torch.Tensor], steps: int) -> None:
+        self._averaging, self._steps, self._step = averaging, steps, 0
+        self._parameters = list(parameters)
+        self._mean = [parameter.detach().clone() for parameter in self._parameters]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Take in the parameters as they are after one more step."""
+        share = self._averaging.newest(self._step, self._steps)
+        for mean, parameter in zip(self._mean, self._parameters, strict=True):
+            mean.lerp_(parameter, share)
+        self._step += 1
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Give the parameters their average."""
+        for mean, parameter in zip(self._mean, self._parameters, strict=True):
+            parameter.copy_(mean)
+
+
+def norms(network: nn.Module) -> list[_BatchNorm]:
+    """The layers whose statistics a forward pass moves."""
+    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
+
+
+@torch.no_grad()
+def measure_norms(
+    layers: Sequence[_BatchNorm], forward: Callable[[AnyBatch], object], batches: Iterable[AnyBatch]
+) -> None:
+    """Replace the running statistics by their mean over fresh batches: those kept belong to other weights.
+
+    Source: Izmailov et al. 2018 (SWA), sec. 3.2.
+
+    Args:
+        layers: as `norms` finds them.
+        forward: runs the network they are in, in training mode, on a batch.
+        batches: at most `NORM_BATCHES` are taken.
+    """
+    momenta = [layer.momentum for layer in layers]
+    for done, batch in enumerate(islice(batches, NORM_BATCHES if layers else 0)):
+        for layer in layers:
+            layer.momentum = 1.0 / (done + 1)  # the first batch replaces, the next ones join the mean
+        forward(batch)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum

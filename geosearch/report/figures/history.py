@@ -1,0 +1,84 @@
+"""The history of a search: errors in the order of the proposals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import offset_copy
+
+from geosearch.mixture.baselines import SEARCHED
+from geosearch.report.figures import style
+from geosearch.report.figures.figure import Picture, ended, errors_of, kinds, title_of
+from geosearch.report.summary import StudyFacts
+from geosearch.search.trial import TrialRecord
+
+
+@style.styled()
+def history(facts: StudyFacts) -> Picture:
+    """Errors in the order of the proposals, the best so far as a line, baselines named at the margin."""
+    title = "How the search went"
+    read = (
+        "Each point is one mixture; the line follows the least error so far. Baselines are named at the right: the "
+        "search has paid, by its own validation error, where the line runs below them."
+    )
+    done = ended(facts)
+    if not done:
+        return Picture("history", title, read, None, "the first finished trial")
+    place = {trial.number: i for i, trial in enumerate(facts.trials, 1)}
+    named = [trial for trial in done if trial.role != SEARCHED or trial.number == facts.best]
+    figure = style.canvas(max(3.4, 1.2 + 0.16 * len(named)))
+    axes = figure.add_subplot()
+    for group, look in kinds(facts, done):
+        axes.scatter([place[trial.number] for trial in group], errors_of(group), **look)
+    best_so_far = np.minimum.accumulate(errors_of(done))
+    end = len(facts.trials) + 0.5
+    axes.step(
+        [*(place[trial.number] for trial in done), end], [*best_so_far, best_so_far[-1]],
+        where="post", color=style.INK, linewidth=1.4, zorder=2, label="best so far",
+    )  # fmt: skip
+    long = [trial for trial in done if trial.long_error is not None]
+    if long:
+        at = [place[trial.number] for trial in long]
+        after = np.array([trial.long_error for trial in long], dtype=float)
+        read += " Squares: after the long recipe, by which the best is chosen."
+        axes.vlines(at, after, errors_of(long), color=style.MUTED, linewidth=0.7, zorder=1)
+        axes.scatter(
+            at, after, marker="s", s=22, facecolors="none", edgecolors=style.INK,
+            linewidths=0.9, zorder=3, label="after the long recipe",
+        )  # fmt: skip
+    for state, label, marker in (("pruned", "stopped early", "|"), ("failed", "failed", "x")):
+        at = [place[trial.number] for trial in facts.trials if trial.state == state]
+        if at:
+            axes.plot(
+                at, [0.02] * len(at), marker, color=style.MUTED, ms=5, transform=axes.get_xaxis_transform(), label=label
+            )
+    axes.set_xlim(0.5 - 0.02 * end, end)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.margins(y=0.1)
+    axes.set_xlabel("trials, in the order of their proposals")
+    axes.set_ylabel("squared validation error")
+    _margin_names(figure, facts, named)
+    figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4, columnspacing=1.1, borderpad=0)
+    return Picture("history", title, read, figure)
+
+
+def _margin_names(figure: Figure, facts: StudyFacts, named: Sequence[TrialRecord]) -> None:
+    """Names to the right of the axes, level with the errors, pushed apart where they would meet."""
+    axes, errors = figure.axes[0], errors_of(named)
+    low, high = axes.get_ylim()
+    gap = (high - low) * 0.165 / max(figure.get_figheight() - 1.0, 1.0)
+    margin = offset_copy(axes.get_yaxis_transform(), figure, x=12, units="points")
+    for trial, error, place in zip(named, errors, style.spread(errors, gap, low, high), strict=True):
+        best = trial.number == facts.best
+        colour = style.BEST if best else style.BASELINE
+        name = f"best: {title_of(trial, facts).removeprefix('best, ')}" if best else trial.role
+        axes.axhline(error, color=colour, linewidth=0.6, alpha=0.3, zorder=0)
+        axes.annotate(
+            style.shorten(name, 26), (1, error), (1, place), xycoords=axes.get_yaxis_transform(),
+            textcoords=margin, va="center", fontsize=8, color=colour, fontweight="bold" if best else "normal",
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6, "shrinkA": 0, "shrinkB": 0},
+            annotation_clip=False,
+        )  # fmt: skip

@@ -1,0 +1,138 @@
+"""Files and folders that are whole or absent: written beside their place, synced, renamed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+from geosearch.errors import OutputExistsError, StorageError
+
+
+@contextmanager
+def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
+    """Open a temporary neighbour of `path`; on success sync it and rename it, on failure remove it.
+
+    What a killed process left of an earlier attempt at the same file is removed.
+
+    Raises:
+        StorageError: the folder cannot be written or the disk is full; `path` is as it was before.
+    """
+    path = Path(path)
+    temporary = _beside(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        with temporary.open(mode.replace("w", "x"), encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror or error}; free some space or choose another folder"
+        ) from error
+    finally:
+        with suppress(OSError):  # no folder, no file
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_dir(out: Path) -> Iterator[Path]:
+    """A temporary neighbour of `out`: synced, it becomes `out` when the block succeeds; it vanishes when it fails.
+
+    Raises:
+        OutputExistsError: `out` is a file, or a folder that is not empty.
+        StorageError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    out = out.absolute()
+    try:
+        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise OutputExistsError(f"{out} exists and is not an empty folder; choose another folder or remove it")
+        missing = [parent for parent in out.parents if not parent.exists()]
+        temporary = _beside(out)
+        try:
+            temporary.mkdir(parents=True)
+            _sweep(out)
+            yield temporary
+            for entry in temporary.rglob("*"):
+                _sync(entry)
+            _sync(temporary)
+            if out.exists():
+                out.rmdir()  # empty: checked above, and rmdir refuses if it no longer is
+            os.replace(temporary, out)
+            _sync(out.parent)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            for parent in missing:
+                if parent.exists() and not any(parent.iterdir()):
+                    parent.rmdir()
+            raise
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {out}: {error.strerror or error}; nothing was left behind, "
+            "free some space or choose another folder"
+        ) from error
+
+
+def backup_existing(path: Path) -> Path:
+    """Rename a file or folder to the first free NAME.old-K beside it, its suffix kept; returns where it now is."""
+    names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in count(1))
+    free = next(name for name in names if not name.exists())
+    path.rename(free)
+    return free
+
+
+def _beside(path: Path) -> Path:
+    """A name for the unfinished file that says who writes it: this machine and process."""
+    return path.with_name(f"{_prefix(path)}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part")
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:80]}."
+
+
+def _machine() -> str:
+    return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what processes of this machine that are no more left beside `path`."""
+    for left in path.parent.glob("*.part"):
+        if not left.name.startswith(_prefix(path)):
+            continue
+        machine, _, rest = left.name.removeprefix(_prefix(path)).partition("-")
+        number = rest.partition("-")[0]
+        if machine == _machine() and number.isdecimal() and _is_gone(int(number)):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+
+
+def _is_gone(process: int) -> bool:
+    if os.name != "posix":  # elsewhere signal 0 is no question but an end
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, are on the disk."""
+    if path.is_dir() and os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

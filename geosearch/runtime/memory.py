@@ -1,0 +1,55 @@
+"""Memory is estimated before it is allocated."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from geosearch.errors import InvalidOptionError, TooLargeError
+
+
+def limit_bytes(device: str = "cpu") -> int:
+    """``$GEOSEARCH_MEMORY_GIB`` if set, else nine tenths of what the machine or the device has free now."""
+    if text := os.environ.get("GEOSEARCH_MEMORY_GIB"):
+        try:
+            return int(float(text) * 2**30)
+        except ValueError as error:
+            raise InvalidOptionError(f"GEOSEARCH_MEMORY_GIB must be a number, got '{text}'") from error
+    return int(0.9 * (_free_on_machine() if device == "cpu" else _free_on_device(device)))
+
+
+def require(needed_bytes: int, what: str, remedy: str, device: str = "cpu") -> None:
+    """Raise TooLargeError, with the number and the way out, when `needed_bytes` passes the limit."""
+    limit = limit_bytes(device)
+    if needed_bytes > limit:
+        raise TooLargeError(
+            f"{what} needs about {_text(needed_bytes)}, the limit is {_text(limit)}; {remedy}, "
+            "or set GEOSEARCH_MEMORY_GIB higher"
+        )
+
+
+def _text(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.1f} MiB"
+
+
+def _free_on_machine() -> int:
+    """What /proc/meminfo calls available, within the control group's limit if there is one."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        names = os.sysconf_names if hasattr(os, "sysconf") else {}
+        known = "SC_PHYS_PAGES" in names and "SC_PAGE_SIZE" in names
+        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 if known else 4 * 2**30
+    try:
+        group = Path("/sys/fs/cgroup")
+        room = int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
+        return min(free, max(room, 0))
+    except (OSError, ValueError):
+        return free
+
+
+def _free_on_device(device: str) -> int:
+    import torch
+
+    return torch.cuda.mem_get_info(torch.device(device))[0]

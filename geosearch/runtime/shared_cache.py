@@ -1,0 +1,103 @@
+"""Artifacts: what one machine has computed, for all others to take, in a shared folder or an S3 bucket."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from geosearch.errors import InvalidOptionError, StorageError
+from geosearch.runtime.atomic import atomic_write
+
+VARIABLE = "GEOSEARCH_ARTIFACTS"
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """A place that many machines reach, beside the cache folder that each has of its own.
+
+    Attributes:
+        address: `s3://BUCKET` or `s3://BUCKET/PREFIX` (credentials, region and endpoint as boto3 finds them), or a
+            folder that exists.
+
+    Raises:
+        InvalidOptionError: neither of them, or boto3 is missing.
+    """
+
+    address: str
+
+    def __post_init__(self) -> None:
+        _store(self.address)
+
+    @classmethod
+    def default(cls) -> Artifacts | None:
+        """At ``$GEOSEARCH_ARTIFACTS``; None if that is empty."""
+        address = os.environ.get(VARIABLE)
+        return cls(address) if address else None
+
+    def fetch(self, name: str, path: Path) -> bool:
+        """Copy an artifact to `path`, whole or not at all; whether there is one.
+
+        Raises:
+            StorageError: the place cannot be read.
+        """
+        from optuna.artifacts.exceptions import ArtifactNotFound
+
+        store, prefix = _store(self.address)
+        try:
+            with store.open_reader(prefix + name) as reader:
+                content = reader.read()
+        except ArtifactNotFound:
+            return False
+        except _unreachable() as error:
+            raise StorageError(
+                f"cannot read artifacts at {self.address}: {error}; mend {VARIABLE} or unset it, and this machine "
+                "computes what it needs"
+            ) from error
+        with atomic_write(path) as file:
+            file.write(content)
+        return True
+
+    def offer(self, name: str, path: Path) -> None:
+        """Put a file there; a place that takes nothing is warned of, for this machine has what it needs."""
+        store, prefix = _store(self.address)
+        try:
+            with path.open("rb") as file:
+                store.write(prefix + name, file)
+        except _unreachable() as error:
+            warnings.warn(f"cannot write artifacts at {self.address}: {error}", RuntimeWarning, stacklevel=3)
+
+
+@lru_cache(maxsize=8)
+def _store(address: str) -> tuple[Any, str]:
+    """An Optuna artifact store, and what its artifacts' names begin with."""
+    from optuna.artifacts import Boto3ArtifactStore, FileSystemArtifactStore  # with boto3, where it is: only if asked
+
+    kind, _, rest = address.rpartition("://")
+    if kind == "s3" and rest.strip("/"):
+        bucket, _, prefix = rest.partition("/")
+        try:
+            store = Boto3ArtifactStore(bucket)
+            store.client.head_bucket(Bucket=bucket)
+        except ImportError as error:
+            raise InvalidOptionError(f"{VARIABLE}={address} needs boto3: pip install 'geosearch[s3]'") from error
+        except _unreachable() as error:
+            raise InvalidOptionError(f"{VARIABLE}={address}: {error}") from error
+        return store, f"{prefix.strip('/')}/".lstrip("/")
+    folder = Path(address).expanduser()
+    if kind or not folder.is_dir():
+        raise InvalidOptionError(f"{VARIABLE}={address}: expected s3://BUCKET/PREFIX or a folder that exists")
+    return FileSystemArtifactStore(folder), ""
+
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    """What a store raises when it cannot be reached or refuses."""
+    try:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        return (OSError,)
+    return OSError, Boto3Error, BotoCoreError, ClientError

@@ -1,0 +1,271 @@
+"""The search itself: rounds of proposals, cheap rungs, evaluations side by side, and the finalists.
+
+A study is the same whether or not it was interrupted. The proposals of a round are all asked for before any of
+them is evaluated; each has a seed made from its round and its place in it; so a killed round is simply asked for
+again, and what it had finished is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from geosearch import seeds
+from geosearch.errors import GeosearchError, TrainingFailedError
+from geosearch.mixture.baselines import SEARCHED
+from geosearch.mixture.hull import Hull
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.parallel import one_thread
+from geosearch.runtime.progress import Progress
+from geosearch.search.fidelity.proxy import Proxy
+from geosearch.search.fidelity.pruner import REPEATS
+from geosearch.search.fidelity.screening import Screening
+from geosearch.search.finalists import promote
+from geosearch.search.objective import Objective
+from geosearch.search.racing import best_of
+from geosearch.search.samplers.base import neighbour
+from geosearch.search.samplers.prior import Prior, ProxyDesign
+from geosearch.search.samplers.registry import Given, sampler_for
+from geosearch.search.samplers.surrogate import FEWEST
+from geosearch.search.samplers.warm_start import WarmStart
+from geosearch.search.study_store import StudyStore, place_of
+from geosearch.search.trial import TrialRecord, distinct, evaluated
+
+PATIENCE = 4  # proposals beyond a round's own that may be stopped early before one is drawn at random and let through
+FAILURES = 3  # failed trainings in a row that end a search
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a search is run.
+
+    Attributes:
+        evaluations: trials that are trained, baselines included.
+        sampler: who proposes: one of `SAMPLERS`.
+        batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
+        finalists: trials that go on to the long recipe at once; more follow if they are worth it (`race`).
+        repeats: long trainings per finalist that the budget has; a race spends them where they bring most.
+        long_steps: its number of steps.
+        prune: whether the cheap rungs have a say: the held-out OTDD as prior knowledge of the sampler "hull", and it
+            and the closed form, once trusted, to stop trials.
+        look: cost of asking the held-out OTDD in units of a short training, estimated, not measured: it fixes numbers.
+        seed: of the study.
+        jobs: processes; changes no number.
+    """
+
+    evaluations: int = 24
+    sampler: str = "hull"
+    batch: int = 2
+    finalists: int = 5
+    repeats: int = 3
+    long_steps: int = 1000
+    prune: bool = True
+    look: float = 0.02
+    seed: int = 0
+    jobs: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """One study's search: `run` it to its budget, again and again."""
+
+    store: StudyStore
+    objective: Objective
+    hull: Hull
+    held_out: Proxy
+    baselines: Mapping[str, Weights]
+    options: SearchOptions
+    progress: Progress
+    experience: WarmStart | None = None
+    gradient: Callable[[], list[float]] | None = None  # of an error in the sources' weights, if it is to be asked
+
+    def run(self) -> TrialRecord:
+        """Spend what is left of the budget, evaluate the finalists at length, and return the best trial.
+
+        Raises:
+            GeosearchError: several trainings in a row failed.
+        """
+        self.store.reap()
+        with one_thread():
+            while self.left() > 0:
+                with self.timed("evaluations"):
+                    self.evaluate(self.propose())
+        return self.finish()
+
+    def finish(self) -> TrialRecord:
+        """Evaluate the finalists at length, once; returns the best trial."""
+        if self.experience:
+            done = evaluated(self.store.trials())
+            task_similarity = self.experience.task_similarity(list(done), np.array(list(done.values())))
+            self.store.set_meta("likeness", task_similarity)
+        with one_thread(), self.timed("finalists"):
+            promote(
+                self.store,
+                self.objective,
+                self.ranked([trial for trial in self.store.trials() if trial.state == "complete"]),
+                first=self.options.finalists,
+                repeats=self.options.repeats,
+                steps=self.options.long_steps,
+                jobs=self.options.jobs,
+                progress=self.progress,
+            )
+        return best_of(self.store.trials())
+
+    def left(self) -> int:
+        """Evaluations of the budget that are not complete."""
+        complete = self.store.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return self.options.evaluations - len(complete)
+
+    def missing(self) -> tuple[int, int]:
+        """The first round that is not full, and how many proposals it lacks; none while an earlier one is at work."""
+        live = {place_of(trial) for trial in self.store.live()}
+        filled = Counter(trial.round for trial in self.store.trials() if trial.state != "pruned")
+        filled.update(number for number, _ in live)
+        number = next(r for r in count() if filled[r] < self.options.batch)
+        if any(earlier < number for earlier, _ in live):
+            return number, 0
+        return number, min(self.options.batch - filled[number], self.left() - len(live))
+
+    def propose(self) -> list[tuple[optuna.Trial, Weights]]:
+        """Ask for the missing proposals of the first round that is not full."""
+        number, missing = self.missing()
+        trials, live = self.store.trials(), self.store.live()
+        beside = [self.store.space.weights_of(trial.params) for trial in live]
+        taken = [trial.index for trial in trials if trial.round == number] + [place_of(trial)[1] for trial in live]
+        gate = Screening(self.store.study, self.held_out, self.options.look, self.progress)
+        gate.set([trial for trial in trials if trial.round < number], prune=self.options.prune)
+        abandoned = self.store.abandoned()
+        asked: list[tuple[optuna.Trial, Weights]] = []
+        for index in count():
+            if len(asked) == missing:
+                break
+            if index not in taken:
+                before = abandoned.get((number, index))
+                trial, point = self._ask(number, index, before.params if before else None)
+                given = trial.user_attrs["proposal"]["role"] != SEARCHED
+                certainly = given or self._impatient(index) or (before is not None and before.admitted)
+                if gate.should_train(trial, point, trials=trials, beside=beside, certainly=certainly):
+                    asked.append((trial, point))
+                    beside.append(point)
+        return asked
+
+    def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
+        """The proposal of this round and place: a baseline, `params` asked before a crash, or the sampler's."""
+        role = SEARCHED
+        place = number * self.options.batch + index
+        if place < len(self.baselines):
+            role, baseline = list(self.baselines.items())[place]
+            params = self.store.space.params_of(baseline)
+        elif params is None and (twin := self._repeated(number, index - 1)):
+            near = neighbour(twin, seeds.stream(self.options.seed, "neighbour", number, index))
+            params = self.store.space.params_of(near)
+        seed = seeds.integer(self.options.seed, "sampler", number, index)
+        name = "random" if self._impatient(index) else self.options.sampler
+        study = self.store.study
+        study.sampler = Given(params) if params else sampler_for(name, seed, self._prior)
+        trial = study.ask()
+        point = self.store.space.suggest(trial)
+        start = time.perf_counter()
+        distance = self.hull.distance(point)
+        cost = time.perf_counter() - start
+        facts = {"round": number, "index": index, "role": role, "closed_form": distance, "closed_seconds": cost}
+        trial.set_user_attr("proposal", facts)  # one attribute, one transaction
+        return trial, point
+
+    def _impatient(self, index: int) -> bool:
+        """Whether so many proposals of a round were stopped that the one at this place is to be let through."""
+        return index >= self.options.batch + PATIENCE
+
+    @cached_property
+    def _prior(self) -> Prior:
+        """What the sampler knows beforehand; what takes time is found out once for the study."""
+        space, looks, gradient = self.store.space, None, None
+        if self.options.sampler == "hull":
+            if self.options.prune:
+                looks = ProxyDesign.from_json(self.store.get_or_compute("looks", self._look))
+            if self.gradient is not None:
+                gradient = np.array(self.store.get_or_compute("source_gradient", self.gradient))
+        return Prior(space, self.hull, looks, gradient, self.experience)
+
+    def _look(self) -> dict[str, Any]:
+        self.progress.event("stage", name="held-out distances of a few mixtures")
+        return ProxyDesign.of(self.store.space, self.held_out.otdd).to_json()
+
+    def _repeated(self, number: int, index: int) -> Weights | None:
+        """The point of this round and place, if it was stopped because it repeats an older trial.
+
+        A sampler that is sure of an evaluated point proposes it for ever; its neighbourhood is what it means.
+        """
+        for trial in self.store.trials():
+            if (trial.round, trial.index) == (number, index) and trial.reason.startswith(REPEATS):
+                return trial.point
+        return None
+
+    def evaluate(self, asked: Sequence[tuple[optuna.Trial, Weights]]) -> None:
+        """Train what was asked for, side by side, and tell the study.
+
+        Raises:
+            GeosearchError: several trainings in a row failed.
+        """
+        results = self.objective.many([(point, None, 0) for _, point in asked], jobs=self.options.jobs)
+        for (trial, _), result in zip(asked, results, strict=True):
+            if isinstance(result, TrainingFailedError):
+                trial.set_user_attr("failure", str(result))
+                self.store.study.tell(trial, state=TrialState.FAIL)
+                self.progress.event("failed", trial=trial.number, reason=str(result))
+                continue
+            trial.set_user_attr("result", {"top1_error": result.top1_error, "wall_seconds": result.wall_seconds})
+            if note := result.facts.get("note"):
+                trial.set_user_attr("reason", note)
+            self.store.study.tell(trial, result.squared_error)
+            self.progress.event(
+                "trial",
+                trial=trial.number,
+                role=trial.user_attrs["proposal"]["role"],
+                error=result.squared_error,
+                done=self.options.evaluations - self.left(),
+                total=self.options.evaluations,
+                best=best_of(self.store.trials()).error,
+            )
+        last = [trial.state for trial in self.store.trials() if trial.state != "pruned"][-FAILURES:]
+        if last == ["failed"] * FAILURES:
+            raise GeosearchError(
+                f"{FAILURES} trainings in a row failed, the last with: {self.store.trials()[-1].reason}; "
+                "nothing is lost: mend the cause and run the same command again (with --force-new if it is a setting)"
+            )
+
+    def ranked(self, trials: Sequence[TrialRecord]) -> list[tuple[TrialRecord, float]]:
+        """Evaluated trials with the errors expected of them, the least first.
+
+        What a surrogate of all evaluations expects of each is less a matter of luck than what was observed of it.
+        Trials of one mixture, e.g. baselines that fall together, are one: the first.
+        """
+        trials = distinct(trials)
+        errors = np.array([trial.error for trial in trials], dtype=float)
+        if len(trials) >= FEWEST:
+            errors = self._prior.expected([trial.point for trial in trials], errors)
+        return [(trials[i], float(errors[i])) for i in np.argsort(errors, kind="stable")]
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Add the time of what is done in this context to the stage's.
+
+        Not if it is interrupted: that may have been within a transaction, for whose end the next to write would wait.
+        """
+        start = time.perf_counter()
+        try:
+            yield
+        except Exception:
+            self.store.add_seconds(stage, time.perf_counter() - start)
+            raise
+        self.store.add_seconds(stage, time.perf_counter() - start)

@@ -1,0 +1,45 @@
+"""RegressionSampler: random mixtures first, then those that a regression on them predicts to be best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from geosearch.mixture.weights import Weights, spread_of
+from geosearch.search.samplers.base import Evaluated, MixtureSampler, random_weights
+from geosearch.search.space import Space
+
+CANDIDATES = 1500
+
+
+class RegressionSampler(MixtureSampler):
+    """Proposes the candidate with the least error by a quadratic ridge regression on the weights.
+
+    Source: Liu et al. 2024 (RegMix), who regress on many small runs and then train once; here every proposal
+    refits. It never explores, so it wants as many random mixtures first as the budget allows.
+
+    Args:
+        space: what turns weights into parameters and back.
+        seed: of the candidates; see `HullSampler`.
+        startup: evaluated trials below which proposals are drawn at random.
+    """
+
+    def __init__(self, space: Space, *, seed: int = 0, startup: int = 12) -> None:
+        super().__init__(space, seed=seed, startup=startup)
+
+    def propose(self, done: Evaluated, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
+        model = make_pipeline(PolynomialFeatures(2), StandardScaler(), RidgeCV(np.logspace(-3, 3, 13)))
+        model.fit(_rows(done.weights), done.errors)
+        candidates = random_weights(self.space, CANDIDATES, rng)
+        taken = {*done.weights, *pending}
+        order = np.argsort(model.predict(_rows(candidates)), kind="stable")
+        return next((candidates[i] for i in order if candidates[i] not in taken), candidates[0])
+
+
+def _rows(weights: Sequence[Weights]) -> np.ndarray:
+    """(k, m + 2): weights, spread, and whether images are paired at random."""
+    return np.array([[*w.values, spread_of(w.concentration), float(w.pairing == "random")] for w in weights])

@@ -1,0 +1,114 @@
+"""Surrogate: what the error of any mixture is expected to be, and how surely, from those that were evaluated."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+from geosearch.adaptation.ridge import RidgeFit, leave_one_out, ridge_fit
+
+FEWEST = 6  # evaluations from which one is worth fitting to judge them by
+_CENTRES = np.log([1.0, 1.0, 0.1])  # of the priors of amplitude, lengthscale and noise (variances; units of the data)
+_WIDTHS = np.array([1.0, 0.5, 1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """A Gaussian process on the residuals of a regression on cheap scores.
+
+    The regression shrinks towards what was expected of the scores; its ridge penalty is the one with the least
+    leave-one-out error, so evaluations that contradict the expectation undo it. Lengthscale, amplitude and noise of
+    the process are those of the greatest posterior density under wide log-normal priors, which matter while there are
+    few evaluations.
+
+    Attributes:
+        process: on standardised points and residuals.
+        trend: cheap scores, standardised -> what standardised errors have beyond the expectation.
+        slopes: the expectation, in standardised errors per unit of each cheap score, (c,).
+        unit: length of the points that counts as 1.
+        centre, scale: of the cheap scores, (c,) each.
+        level, spread: of the errors.
+    """
+
+    process: GaussianProcessRegressor
+    trend: RidgeFit
+    slopes: np.ndarray
+    unit: float
+    centre: np.ndarray
+    scale: np.ndarray
+    level: float
+    spread: float
+
+    @classmethod
+    def fit(
+        cls, points: np.ndarray, cheap: np.ndarray, errors: np.ndarray, slopes: np.ndarray | None = None
+    ) -> Surrogate:
+        """From n >= 2 evaluated mixtures.
+
+        Args:
+            points: (n, d) coordinates in which a Euclidean distance is one between mixtures.
+            cheap: (n, c) scores of the same mixtures that cost next to nothing.
+            errors: (n,) evaluations.
+            slopes: (c,) standard deviations of the error by which it is expected to grow with a unit of each score;
+                none unless told.
+        """
+        slopes = np.zeros(cheap.shape[1]) if slopes is None else slopes
+        unit = float(np.sqrt(points.var(axis=0).sum())) or 1.0
+        centre, scale = cheap.mean(0), np.where(cheap.std(0) > 0, cheap.std(0), 1.0)
+        level, spread = float(errors.mean()), float(errors.std()) or 1.0
+        x, z, y = points / unit, (cheap - centre) / scale, (errors - level) / spread
+        beyond = y[:, None] - ((cheap - centre) @ slopes)[:, None]
+        trend = ridge_fit(z, beyond, leave_one_out(z, beyond).ridge)
+        kernel = ConstantKernel(1.0, (1e-3, 1e2)) * Matern(1.0, (0.1, 20.0), nu=2.5) + WhiteKernel(0.1, (1e-4, 2.0))
+        process = GaussianProcessRegressor(kernel, optimizer=_most_probable)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is an answer too
+            process.fit(x, (beyond - trend.predict(z))[:, 0])
+        return cls(process, trend, slopes, unit, centre, scale, level, spread)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of one evaluation, in the errors' units."""
+        return float(np.sqrt(self.process.kernel_.k2.noise_level)) * self.spread
+
+    def predict(self, points: np.ndarray, cheap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior mean and standard deviation (noise left out) of the expected errors: (k, d), (k, c) -> 2 x (k,)."""
+        mean, deviation = self.process.predict(points / self.unit, return_std=True)
+        latent = np.sqrt(np.maximum(deviation**2 - self.process.kernel_.k2.noise_level, 1e-12))
+        gaps = cheap - self.centre  # (k, c)
+        trend = gaps @ self.slopes + self.trend.predict(gaps / self.scale)[:, 0]
+        return self.level + self.spread * (mean + trend), self.spread * latent
+
+    def covariance(self, points: np.ndarray) -> np.ndarray:
+        """Posterior covariance (noise left out) of the expected errors of k mixtures: (k, d) -> (k, k)."""
+        covariance = self.process.predict(points / self.unit, return_cov=True)[1]
+        return self.spread**2 * (covariance - self.process.kernel_.k2.noise_level * np.eye(len(points)))
+
+
+def _most_probable(
+    negative: Callable[..., tuple[float, np.ndarray]], start: np.ndarray, bounds: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """The optimizer of the process: adds the priors' part to the negative log marginal likelihood, and minimises."""
+
+    def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = negative(theta)
+        gap = (theta - _CENTRES) / _WIDTHS
+        return value + 0.5 * float(gap @ gap), gradient + gap / _WIDTHS
+
+    found = minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    return found.x, float(found.fun)
+
+
+def expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
+    """How far an error is expected to fall below `best`: (k,) -> (k,). Source: Jones, Schonlau & Welch 1998, eq. 15."""
+    gap = best - mean
+    z = gap / deviation
+    return np.asarray(gap * stats.norm.cdf(z) + deviation * stats.norm.pdf(z))

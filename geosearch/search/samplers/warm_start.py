@@ -1,0 +1,116 @@
+"""Earlier: what studies of other targets over the same sources found, carried over to a new one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from geosearch.mixture.hull import Hull
+from geosearch.mixture.weights import Weights
+from geosearch.search.samplers.surrogate import Surrogate
+
+FEWEST = 4  # evaluations of a study that say anything
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The evaluations of one earlier study, its sources in the order of the new one.
+
+    Attributes:
+        study: its name.
+        target: what it searched for.
+        points: its mixtures.
+        errors: their validation errors, on that study's own scale.
+    """
+
+    study: str
+    target: str
+    points: tuple[Weights, ...]
+    errors: tuple[float, ...]
+
+    @classmethod
+    def of(
+        cls,
+        study: str,
+        target: str,
+        sources: Sequence[str],
+        found: Iterable[tuple[Weights, float]],
+        among: Sequence[str],
+    ) -> Earlier:
+        """From a study's evaluations; a source that only the new study has gets weight 0.
+
+        Args:
+            study: its name.
+            target: its target.
+            sources: its sources, each one of `among`.
+            found: its mixtures with their errors.
+            among: the sources of the new study, in their order.
+        """
+        places, points, errors = [among.index(source) for source in sources], [], []
+        for point, error in found:
+            values = np.zeros(len(among))
+            values[places] = point.array
+            points.append(Weights.of(values, point.concentration, point.pairing))
+            errors.append(error)
+        return cls(study, target, tuple(points), tuple(errors))
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Earlier:
+        points = tuple(Weights(tuple(values), float(k), pairing) for values, k, pairing in kept["points"])
+        return cls(kept["study"], kept["target"], points, tuple(kept["errors"]))
+
+    def to_json(self) -> dict[str, Any]:
+        points = [[list(point.values), str(point.concentration), point.pairing] for point in self.points]
+        return {"study": self.study, "target": self.target, "points": points, "errors": list(self.errors)}
+
+
+@dataclass(frozen=True, eq=False)
+class WarmStart:
+    """Earlier studies as one cheap score of a mixture: the error that they lead to expect.
+
+    Each is a Gaussian process on the geometry of the new target's hull. How much one counts is decided by how alike the
+    targets are, and that by the evaluations: its weight is Kendall's tau between what it expected and what was found,
+    none if that is negative. The search's surrogate decides anew how much the score as a whole is worth.
+
+    Attributes:
+        studies: what they found.
+        hull: of the new target.
+    """
+
+    studies: tuple[Earlier, ...]
+    hull: Hull
+
+    @cached_property
+    def surrogates(self) -> dict[str, Surrogate]:
+        """Study -> its process, for each study with evaluations enough; the second of one name is NAME (2)."""
+        names: Counter[str] = Counter()
+        found = {}
+        for one in self.studies:
+            names[one.study] += 1
+            name = one.study if names[one.study] == 1 else f"{one.study} ({names[one.study]})"
+            if len(one.errors) >= FEWEST:
+                found[name] = Surrogate.fit(*self.hull.features(one.points), np.array(one.errors))
+        return found
+
+    def task_similarity(self, points: Sequence[Weights], errors: np.ndarray) -> dict[str, float]:
+        """Study -> Kendall's tau of its expectation with the errors (n,) found for n mixtures; 0 if there is none."""
+        features, found = self.hull.features(points), {}
+        for study, surrogate in self.surrogates.items():
+            tau = float(stats.kendalltau(surrogate.predict(*features)[0], errors).statistic)
+            found[study] = tau if np.isfinite(tau) else 0.0
+        return found
+
+    def expect(self, points: Sequence[Weights], task_similarity: dict[str, float]) -> np.ndarray:
+        """(k,) expected errors of mixtures, in standard deviations of each study's errors, averaged by likeness."""
+        features, total, weight = self.hull.features(points), np.zeros(len(points)), 0.0
+        for study, surrogate in self.surrogates.items():
+            if (counts := task_similarity[study]) > 0:
+                total += counts * (surrogate.predict(*features)[0] - surrogate.level) / surrogate.spread
+                weight += counts
+        return total / weight if weight else total

@@ -1,0 +1,149 @@
+"""Storages: what an address of a study database stands for, and what each kind needs to be shared."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import optuna
+import sqlalchemy
+from optuna.storages.journal import JournalFileBackend
+
+from geosearch.errors import StorageError
+from geosearch.runtime.redact import masked
+from geosearch.search.storage.sqlite import exclusive, sqlite_path
+
+JOURNAL, GRPC = "journal:", "grpc://"
+_POSTGRES = ("postgresql://", "postgres://")
+_TRIES = 5
+_HALF_MADE = (
+    "already exists",
+    "duplicate key",
+    "pg_type",
+    "UNIQUE constraint",
+)  # signs of tables that others are making
+
+
+def storage_at(url: str) -> optuna.storages.BaseStorage:
+    """Connect to a study database.
+
+    Args:
+        url: ``journal:PATH``, a file that every process appends to; ``grpc://HOST:PORT``, Optuna's proxy in front of
+            a database; else an SQLAlchemy address, e.g. ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+
+    Raises:
+        StorageError: a driver is missing, or the address or its file cannot be read.
+        sqlalchemy.exc.ArgumentError: it is no address.
+    """
+    if path := journal_path(url):
+        return _journal(path)
+    if url.startswith(GRPC):
+        return _proxy(url)
+    try:
+        sqlalchemy.make_url(url)
+    except ValueError as error:  # e.g. a port that is no number
+        raise sqlalchemy.exc.ArgumentError(str(error)) from error
+    if path := sqlite_path(url):
+        make_folder(path)
+    if url.startswith("sqlite"):
+        return exclusive(_relational(url, {"connect_args": {"timeout": 300}}))
+    if url.startswith(_POSTGRES):
+        if find_spec("psycopg2") is None:
+            raise StorageError("PostgreSQL needs its driver; pip install 'geosearch[postgres]'")
+        url = f"postgresql+psycopg2://{url.partition('://')[2]}"  # SQLAlchemy's default differs between its versions
+    return _relational(url, {"pool_pre_ping": True})
+
+
+def journal_path(url: str) -> Path | None:
+    """The file behind an address like journal:/shared/mnist.journal; None for other storages."""
+    return Path(url.removeprefix(JOURNAL)).expanduser() if url.startswith(JOURNAL) else None
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of a database where the path is relative; a misspelt absolute one makes no folders anywhere.
+
+    Raises:
+        StorageError: it is not there, or cannot be made.
+    """
+    folder = path.parent
+    if folder.is_dir():
+        return
+    if path.is_absolute():
+        raise StorageError(f"there is no folder {masked(str(folder))}; make it, or name another with --storage")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make the folder {masked(str(folder))}: {error.strerror or error}; name another with --storage"
+        ) from error
+
+
+@contextmanager
+def translate_connection_errors(where: str) -> Iterator[None]:
+    """Turn the loss of a database in mid-work into one message.
+
+    Args:
+        where: the address, fit to be shown.
+
+    Raises:
+        StorageError: the database did not answer.
+    """
+    try:
+        yield
+    except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError) as error:
+        raise _lost(where, getattr(error, "orig", None) or error.__cause__ or error) from error
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] != "grpc":  # its errors cannot be named where it is absent
+            raise
+        raise _lost(where, error) from error
+
+
+def _lost(where: str, error: object) -> StorageError:
+    detail = str(error).strip().splitlines()[0]
+    return StorageError(
+        f"lost {where}: {detail}; what was told is kept: run the same command again when the database is back"
+    )
+
+
+def _relational(url: str, options: dict[str, object]) -> optuna.storages.RDBStorage:
+    """Tables are made by whoever comes first; the others, who found them half made, look again."""
+    for attempt in range(_TRIES):
+        try:
+            return optuna.storages.RDBStorage(url, engine_kwargs=options)
+        except (sqlalchemy.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
+            text = f"{error} {error.__cause__}"
+            if not any(sign in text for sign in _HALF_MADE) or attempt == _TRIES - 1:
+                raise
+            time.sleep(0.2 * (attempt + random.random()))
+    raise AssertionError("unreachable")
+
+
+def _journal(path: Path) -> optuna.storages.JournalStorage:
+    make_folder(path)
+    try:
+        return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+    except OSError as error:
+        shown = masked(str(path))
+        raise StorageError(f"cannot use the journal {shown}: {error.strerror or error}; choose another file") from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise StorageError(
+            f"{path} is not a journal of Optuna, or is damaged ({error}); restore it from a copy, or move it away"
+        ) from error
+
+
+def _proxy(url: str) -> optuna.storages.BaseStorage:
+    if find_spec("grpc") is None:
+        raise StorageError("a gRPC proxy needs grpcio; pip install 'geosearch[grpc]'")
+    host, _, port = url.removeprefix(GRPC).rstrip("/").rpartition(":")
+    if not host or "@" in host or not port.isdigit() or int(port) > 65535:
+        raise StorageError(f"expected grpc://HOST:PORT, got {masked(url).rpartition('@')[2]}")
+    storage = optuna.storages.GrpcStorageProxy(host=host, port=int(port))
+    try:
+        storage.wait_server_ready(timeout=20)
+    except Exception as error:  # grpc.FutureTimeoutError, which cannot be named where grpc is absent
+        raise StorageError(f"no gRPC proxy answers at {host}:{port}; start it, see SCALING.md") from error
+    return storage

@@ -1,0 +1,135 @@
+"""Assemble: the search and the confirmation of a study, from its settings and what was prepared."""
+
+from __future__ import annotations
+
+from geosearch.adaptation.cross_validation import Scorer
+from geosearch.adaptation.episodes import Episodes
+from geosearch.adaptation.from_scratch import tuned
+from geosearch.config.build import adaptations_of, recipe_of, search_space_of
+from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.confirm import Confirmer
+from geosearch.curation.curated_mixture import source_gradient
+from geosearch.data.dataset import LabelledSet
+from geosearch.errors import InvalidOptionError
+from geosearch.mixture.baselines import baselines, within
+from geosearch.mixture.hull import Hull
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.cache import Cache
+from geosearch.runtime.parallel import one_thread
+from geosearch.runtime.progress import Progress
+from geosearch.runtime.result_cache import Ledger
+from geosearch.search.fidelity.proxy import Proxy
+from geosearch.search.fingerprint import found_on
+from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.objective import Objective
+from geosearch.search.samplers.warm_start import Earlier, WarmStart
+from geosearch.search.study_store import StudyStore
+from geosearch.search.trial import evaluated
+from geosearch.study.locate import resolve
+from geosearch.study.prepare import Prepared
+
+
+def baselines_of(prepared: Prepared) -> dict[str, Weights]:
+    """Role -> weights of the mixtures that the study evaluates first, and confirms."""
+    sources = prepared.anchors.sources
+    return baselines([source.name for source in sources], [source.size for source in sources], prepared.hull)
+
+
+def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:
+    """What the search minimises."""
+    target = prepared.target
+    images: LabelledSet = target.shots
+    judge: Scorer = adaptations_of(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
+    if file.search.objective == "episodes":
+        images, judge = target.shots.joined(target.reference).joined(target.held_out), Episodes(file.domain.shots)
+    return Objective(
+        anchors=prepared.anchors,
+        images=images,
+        recipe=recipe_of(file),
+        judge=judge,
+        ledger=Ledger(cache.folder / "ledger"),
+        seed=file.study.seed,
+        device=file.recipe.device,
+    )
+
+
+def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cache, progress: Progress) -> Search:
+    """The search, ready to run."""
+    seed = file.study.seed
+    options = SearchOptions(
+        evaluations=file.search.evaluations,
+        sampler=file.search.sampler,
+        batch=file.search.batch,
+        finalists=file.search.finalists,
+        repeats=file.search.repeats,
+        long_steps=file.recipe.long_steps,
+        prune=file.search.prune,
+        look=file.search.proxy_samples / (file.recipe.steps * file.recipe.batch),
+        seed=seed,
+        jobs=file.search.jobs,
+    )
+    points = file.search.proxy_samples
+    with one_thread():
+        held_out = Proxy.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
+    first = within(store.space.nearest, baselines_of(prepared))
+    objective = objective_of(file, prepared, cache)
+    experience = experience_of(file, store, prepared.hull)
+
+    def gradient() -> list[float]:
+        found: list[float] = source_gradient(prepared.anchors, prepared.target.shots).tolist()
+        return found
+
+    return Search(store, objective, prepared.hull, held_out, first, options, progress, experience, gradient)
+
+
+def experience_of(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart | None:
+    """What the studies under search.earlier found, as it was when this study began; None if there are none.
+
+    Raises:
+        InvalidOptionError: one of them has a source that this study lacks, or no database, or no evaluation yet.
+    """
+    if not file.search.earlier:
+        return None
+    if store.get_meta("earlier") is None:
+        store.set_meta("earlier", [_earlier(study, file).to_json() for study in file.search.earlier])
+    return WarmStart(tuple(Earlier.from_json(kept) for kept in store.get_meta("earlier")), hull)
+
+
+def _earlier(study: str, file: StudyFile) -> Earlier:
+    other, address = resolve(study, None, begun=True)
+    sources = other.domain.sources
+    places = found_on(file.domain.sources, sources)
+    if unknown := [source for source in sources if source not in places]:
+        raise InvalidOptionError(
+            f"search.earlier: '{study}' was searched over {unknown} too, which domain.sources does not list; "
+            "add them, or leave that study out"
+        )
+    trials = StudyStore.open(address, other.study.name, other.fingerprint, search_space_of(other)).trials()
+    found = evaluated(trials)
+    if not found:
+        raise InvalidOptionError(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")
+    here = [places[source] for source in sources]
+    return Earlier.of(other.study.name, other.domain.target, here, found.items(), file.domain.sources)
+
+
+def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
+    """The confirmation with the long recipe; the run without pretraining is tuned on the shots here."""
+    recipe = recipe_of(file).scaled(file.recipe.long_steps)
+    with one_thread():
+        scratch = tuned(
+            prepared.target.shots,
+            recipe,
+            file.study.seed,
+            cache=cache,
+            jobs=file.search.jobs,
+            device=file.recipe.device,
+        )
+    return Confirmer(
+        anchors=prepared.anchors,
+        target=prepared.target,
+        recipe=recipe,
+        scratch=scratch,
+        adaptations=adaptations_of(file, prepared.unlabelled(file.recipe.unlabelled)),
+        cache=cache,
+        device=file.recipe.device,
+    )

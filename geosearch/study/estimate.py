@@ -1,0 +1,207 @@
+"""Check: what a study will need, estimated before anything is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from geosearch.adaptation.self_training import SelfTrain
+from geosearch.config.build import adaptations_of, labelling_of, limits_of, recipe_of, refinement_of
+from geosearch.config.read import read_study
+from geosearch.config.study_config import BASELINES, StudyFile
+from geosearch.confirmation.variants import TEACHERS
+from geosearch.data.collection import DatasetCollection, load_collection
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.target import cut_target
+from geosearch.data.unlabelled import Labelling, UnlabelledSet
+from geosearch.embeddings.base import PixelEncoder
+from geosearch.errors import TooLargeError
+from geosearch.mixture.spaces.autoencoder import Autoencoder
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.timing import pace
+from geosearch.pseudo_labels.nearest import NearestShot
+from geosearch.runtime.cache import Cache
+from geosearch.runtime.duration import duration, whole_minutes
+from geosearch.runtime.parallel import one_thread
+from geosearch.transport.maps.base import Pair
+from geosearch.transport.maps.neural.map import Neural
+
+MANY_SHOTS = 20  # a class: from here on fine-tuned errors differ by their noise on all four sets that were measured
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Sizes, memory and time of a study."""
+
+    study: str
+    target: str
+    target_images: int
+    target_classes: int
+    parts: dict[str, int]
+    sources: tuple[dict[str, Any], ...]
+    evaluations: int
+    peak_bytes: int
+    wall_seconds: float
+    advice: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def text(self) -> str:
+        parts = ", ".join(f"{name.replace('_size', '')} {size}" for name, size in self.parts.items())
+        lines = [
+            f"study {self.study}",
+            f"  target    {self.target}: {self.target_images} images, {self.target_classes} classes; {parts}",
+        ]
+        lines += [
+            f"  source    {entry['name']}: {entry['images']} images, {entry['classes']} classes, {entry['licence']}"
+            + (f"; no labels, pseudo-labels by {entry['labelled_by']}" if entry["labelled_by"] else "")
+            for entry in self.sources
+        ]
+        lines += [
+            f"  budget    {self.evaluations} evaluations",
+            f"  memory    about {self.peak_bytes / 2**30:.1f} GiB",
+            f"  time      about {duration(whole_minutes(self.wall_seconds))} on this machine",
+        ]
+        return "\n".join([*lines, *(f"  note      {line}" for line in self.advice)])
+
+
+@dataclass(frozen=True)
+class _Dealt:
+    """Stands in for a labelling: as many labels as it would give, dealt in turn, with nothing fitted to make them."""
+
+    way: Labelling
+
+    @property
+    def how(self) -> str:
+        return self.way.how
+
+    @property
+    def labels(self) -> int:
+        return self.way.labels
+
+    def label(self, data: UnlabelledSet, known: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LabelledSet:
+        if not known:  # it may need some: then it says so
+            return self.way.label(data, known, seed=seed, cache=cache)
+        return data.labelled(np.arange(len(data)) % self.labels, self.how)
+
+
+def check(path: str | Path) -> Estimate:
+    """Read a study file, load its sets, time a few training steps, and add everything up."""
+    file = read_study(Path(path))
+    limits_of(file)  # refuses what no mixture can keep
+    file.require_budget()
+    domain, search, recipe = file.domain, file.search, file.recipe
+    way = labelling_of(file)
+    collection = load_collection(**domain.collection, labelling=_Dealt(way) if way else None, seed=file.study.seed)
+    parts = collection.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
+    cut: dict[str, Any] = {
+        **parts,
+        "fit_labels": partial(NearestShot().fit, encoder=PixelEncoder()),
+        "seed": file.study.seed,
+    }
+    cut_target(collection.train, collection.test, **cut)  # refuses too few images
+    classes = sum(len(source.classes) for source in collection.sources)
+    try:
+        with one_thread():
+            shape: dict[str, Any] = {"channels": domain.channels, "size": domain.size, "classes": classes}
+            step = pace(recipe_of(file), **shape, device=recipe.device).step_seconds
+    except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
+        raise TooLargeError(
+            f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
+            "lower recipe.width, recipe.batch or domain.size"
+        ) from error
+    rows = len(collection.sources) + BASELINES + 2 + len({*file.confirm.variants} - {"taught"})
+    steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
+    steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
+    steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
+    if refinement := refinement_of(file):  # two mixtures, and for a committee every single source
+        steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps
+    if isinstance(how := adaptations_of(file)[recipe.adaptation], SelfTrain):
+        steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
+    if "taught" in file.confirm.variants:
+        steps += file.confirm.seeds * TEACHERS * recipe.long_steps
+    pixels = domain.size**2 * domain.channels
+    images = len(collection.train) + sum(len(source) for source in collection.sources)
+    plan = 24 * parts["reference"] ** 2 * search.jobs
+    return Estimate(
+        study=file.study.name,
+        target=collection.train.name,
+        target_images=len(collection.train),
+        target_classes=len(collection.train.classes),
+        parts=parts,
+        sources=tuple(
+            {
+                "name": s.name,
+                "images": len(s),
+                "classes": len(s.classes),
+                "licence": s.licence,
+                "labelled_by": s.labelled_by,
+            }
+            for s in collection.sources
+        ),
+        evaluations=search.evaluations,
+        peak_bytes=int(2 * images * pixels + plan + (1 + search.jobs) * 0.8 * 2**30),
+        wall_seconds=steps * step / search.jobs + _fitting_seconds(file, collection) + 15,
+        advice=_advice(file, parts),
+    )
+
+
+def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
+    """Seconds that trained maps and a trained mixing space take, from a few steps on a few images of the study."""
+    if file.transport.map != "neural" and file.transport.space != "autoencoder":
+        return 0.0
+    few = [each.sample(64, np.random.default_rng(0)) for each in (collection.train, *collection.sources)]
+    seconds = 0.0
+    with TemporaryDirectory() as folder, one_thread():
+        cache = Cache(Path(folder))
+        for steps in (2, 8):  # the difference leaves out what is paid once
+            sign = -1 if steps == 2 else 1
+            start = time.perf_counter()
+            if file.transport.map == "neural":
+                table = np.zeros((len(few[0].classes), len(few[1].classes)))
+                option = Neural(steps=steps, classifier=Recipe(steps=1), device=file.recipe.device)
+                option.fit(Pair(few[0], few[1], PixelEncoder(), table), seed=0, cache=cache)
+                done = time.perf_counter() - start
+                seconds += sign * done / 6 * file.transport.map_steps * len(collection.sources)
+            if file.transport.space == "autoencoder":
+                start = time.perf_counter()
+                Autoencoder(steps=steps).fit(few, seed=0, cache=cache)
+                seconds += sign * (time.perf_counter() - start) / 6 * Autoencoder().steps
+    return max(seconds, 0.0)
+
+
+def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
+    found = []
+    needed = len(file.domain.sources) + BASELINES
+    if file.search.evaluations < needed + 10:
+        found.append(f"{needed} of the {file.search.evaluations} evaluations are baselines; the search is short")
+    if file.recipe.adaptation in ("fine-tune", "rehearse", "self-train"):
+        if file.domain.shots >= MANY_SHOTS:
+            found.append(
+                f"with {file.domain.shots} shots a class and the whole network trained on them, mixtures differ by "
+                "about their noise (reports/transfer.md): the pooled union will most likely do as well, unsearched"
+            )
+        else:
+            found.append(
+                f"{'after self-training' if file.recipe.adaptation == 'self-train' else 'after full fine-tuning'} "
+                "the choice of data matters less than with frozen features"
+            )
+    if file.recolour and file.recipe.recolour is None:
+        found.append(
+            "images in colour are recoloured in training: right where shape tells the classes apart (digits, signs); "
+            "on photographs set recipe.recolour = 0 (reports/transfer.md)"
+        )
+    if parts["test_size"] < 500:
+        found.append(f"only {parts['test_size']} test images: small differences will be ties")
+    if file.confirm.seeds < 3:
+        wide = "no intervals" if file.confirm.seeds == 1 else "very wide intervals"
+        found.append(f"fewer than 3 confirmation seeds: {wide}")
+    return tuple(found)

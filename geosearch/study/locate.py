@@ -1,0 +1,110 @@
+"""Address: which study is meant, by a study file, a name, or a database."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from geosearch.config.read import expand, parse_study, read_study
+from geosearch.config.study_config import StudyFile, completed
+from geosearch.errors import GeosearchError, InvalidOptionError, StorageError
+from geosearch.runtime.atomic import backup_existing
+from geosearch.runtime.redact import masked
+from geosearch.search.crew import busy
+from geosearch.search.storage.errors import translate_errors
+from geosearch.search.storage.sqlite import alone, check_file, sqlite_path
+from geosearch.search.storage.urls import JOURNAL, journal_path, storage_at
+from geosearch.search.study_store import StudyStore, stored_settings
+
+
+def resolve(study: str | Path | StudyFile, storage: str | None, *, begun: bool = False) -> tuple[StudyFile, str]:
+    """The study's settings and the address of its database.
+
+    Args:
+        study: as for `Study.open`.
+        storage: an address that overrides the study file's.
+        begun: a study file alone is not enough, its database has to be there.
+
+    Raises:
+        InvalidOptionError: a study file that is wrong, or no study of that name.
+    """
+    text = str(study)
+    if isinstance(study, StudyFile) or text.endswith(".toml"):
+        file, address = _filed(study, storage)
+        if begun and (missing := _missing(address)):
+            raise InvalidOptionError(
+                f"the study '{file.study.name}' is not begun: there is no database {missing}; "
+                "run 'geosearch search STUDY.toml' first"
+            )
+        return file, address
+    if storage:
+        address = storage
+    elif "://" in text or text.startswith(JOURNAL):
+        address = text
+    elif text.endswith(".db"):
+        address = f"sqlite:///{text}"
+    else:
+        address = _usual(text)
+    address = expand(address)
+    if missing := _missing(address):
+        raise InvalidOptionError(
+            f"no study '{masked(text)}': there is no database {missing}; "
+            "give a study file (.toml), the name of a study in studies/, or a database address"
+        )
+    name, settings = stored_settings(address)
+    if storage and text not in (name, address, storage):
+        raise InvalidOptionError(f"{masked(address)} holds the study '{masked(name)}', not '{masked(text)}'")
+    return parse_study(completed(settings), masked(address)), address
+
+
+def backup_study(address: str) -> None:
+    """Rename an existing SQLite file to the first free <name>.old-<k>.db.
+
+    Raises:
+        StorageError: somebody works at it.
+    """
+    path = sqlite_path(address)
+    if path is None:
+        raise InvalidOptionError("--force-new works on SQLite files only; give the study another name instead")
+    if not path.exists():
+        return
+    with alone(address):
+        others = False
+        with suppress(GeosearchError, sqlite3.Error), translate_errors(address):  # a damaged file is put aside as it is
+            check_file(address)  # SQLite finishes or undoes what a killed process had begun
+            others = busy(storage_at(address))
+        if others:
+            raise StorageError(f"other processes are at work on {path}; stop them first, or wait for their end")
+        with translate_errors(address):
+            backup_existing(path)
+
+
+def remember_places(store: StudyStore, file: StudyFile) -> None:
+    """Keep where the sets lie now, for who opens the study by its name when they were moved."""
+    kept, now = store.get_meta("settings"), file.model_dump(mode="json", include={"domain", "limits", "price"})
+    if any(kept.get(section) != keys for section, keys in now.items()):
+        store.set_meta("settings", {**kept, **now})
+
+
+def shown(name: str, url: str) -> str:
+    """What names a study on the command line; passwords are hidden."""
+    return name if url == _usual(name) else masked(url)
+
+
+def _filed(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:
+    if isinstance(study, StudyFile):
+        return study, storage or study.storage
+    file = read_study(Path(study))
+    return file, expand(storage) if storage else file.storage
+
+
+def _missing(address: str) -> str:
+    """The file that should be a study's database and is not there; nothing for servers, and where it is."""
+    path = sqlite_path(address) or journal_path(address)
+    return masked(str(path)) if path is not None and not os.path.exists(path) else ""  # False for overlong names, too
+
+
+def _usual(name: str) -> str:
+    return f"sqlite:///studies/{name}.db"

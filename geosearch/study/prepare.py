@@ -1,0 +1,106 @@
+"""Prepare: everything that comes before the first trial, from a study file to the hull in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from geosearch.config.build import embedding_of, ground_of, labelling_of, pseudo_labels_of, refinement_of
+from geosearch.config.study_config import StudyFile
+from geosearch.data.collection import load_collection
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.target import Target, cut_target
+from geosearch.data.unlabelled import UnlabelledSet
+from geosearch.mixture.anchors import Anchors, build_anchors
+from geosearch.mixture.hull import Hull
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.spaces.base import MixingSpace
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.cache import Cache
+
+Stage = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """The target cut, the sources mapped, the hull in closed form."""
+
+    target: Target
+    anchors: Anchors
+    hull: Hull
+    train: LabelledSet
+
+    def target_images(self, count: int) -> LabelledSet:
+        """The reference, followed by further unlabelled target images up to `count`, all pseudo-labelled.
+
+        There may be fewer: shots, held-out part and test part are never among them.
+        """
+        return self.target.with_surplus(self.train, count)
+
+    def unlabelled(self, count: int) -> UnlabelledSet:
+        """The images of the reference, followed by further ones up to `count`."""
+        return self.target.unlabelled(self.train, count)
+
+
+def prepare(
+    file: StudyFile,
+    space: MixingSpace,
+    cache: Cache,
+    stage: Stage,
+    *,
+    loaded: Callable[[Mapping[str, str]], None] = lambda contents: None,
+) -> Prepared:
+    """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time.
+
+    Args:
+        file: the study's settings.
+        space: where images are mixed.
+        cache: where encoders and anchors are kept.
+        stage: a context that is told the name of each stage while it runs.
+        loaded: is told what was loaded (`DatasetCollection.contents`) before anything slow begins, and may raise.
+    """
+    domain, seed = file.domain, file.study.seed
+    with stage("load"):
+        collection = load_collection(**domain.collection, labelling=labelling_of(file), cache=cache, seed=seed)
+        loaded(collection.contents)
+    with stage("embedding"):
+        encoder = embedding_of(file).fit(collection.sources, seed=seed, cache=cache)
+        parts = collection.parts(
+            shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test
+        )
+        fit_labels = partial(pseudo_labels_of(file).fit, encoder=encoder)
+        target = cut_target(collection.train, collection.test, **parts, fit_labels=fit_labels, seed=seed)
+        options: dict[str, Any] = {
+            "ground": ground_of(file),
+            "shots": target.shots,
+            "space": space.fit([*collection.sources, target.reference], seed=seed, cache=cache),
+            "cache": cache,
+            "seed": seed,
+            "jobs": file.search.jobs,
+        }
+    with stage("transport"):
+        anchors = build_anchors(target.reference, collection.sources, encoder, **options)
+    if refinement := refinement_of(file):
+        with stage("refinement"):
+            mixtures = _teachers(anchors, singles=refinement.members > 1)
+            seen = np.concatenate([target.reference.images, target.held_out.images])
+            labeller = refinement.best(mixtures, target.shots, seen, seed=seed, cache=cache, jobs=file.search.jobs)
+            target = target.relabelled(labeller)
+            anchors = build_anchors(target.reference, collection.sources, encoder, **options)
+    return Prepared(target, anchors, Hull.of(anchors), collection.train)
+
+
+def _teachers(anchors: Anchors, *, singles: bool) -> list[Mixture]:
+    """Mixtures that networks are pretrained on to label the reference: the cloud, the pooled union, single sources."""
+    m = len(anchors.sources)
+    weights = [
+        Weights.of(Hull.of(anchors).projection().values, concentration=2.0),
+        Weights.pooled([source.size for source in anchors.sources]),
+    ]
+    weights += [Weights.single(i, m) for i in range(m)] if singles else []
+    return [Mixture(anchors, one) for one in dict.fromkeys(weights)]  # a projection may be a single source

@@ -1,0 +1,298 @@
+"""The whole house on one page: from a study file to trials, confirmation, mixture and report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from geosearch.config.build import search_space_of, space_of
+from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.ablation import explain
+from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.variants import NAMES
+from geosearch.data.writers.writers import ImageFolderWriter, Writer
+from geosearch.errors import InvalidOptionError
+from geosearch.mixture.baselines import within
+from geosearch.mixture.spaces.base import MixingSpace, OwnSpace
+from geosearch.report.status import status_of
+from geosearch.report.summary import StudyFacts, collect
+from geosearch.runtime.atomic import backup_existing
+from geosearch.runtime.cache import Cache
+from geosearch.runtime.parallel import one_thread
+from geosearch.runtime.progress import Progress, Silent
+from geosearch.runtime.versions import versions
+from geosearch.search.loop import Search
+from geosearch.search.racing import best_of, finalists_of, ties_of
+from geosearch.search.storage.errors import check_readable, translate_errors
+from geosearch.search.study_store import StudyStore
+from geosearch.search.trial import TrialRecord
+from geosearch.search.worker import Worker
+from geosearch.study.build import baselines_of, confirmer_of, search_of
+from geosearch.study.export import is_written, write_trial
+from geosearch.study.local_workers import Helpers, at_work, joined, search_among
+from geosearch.study.locate import backup_study, remember_places, resolve
+from geosearch.study.prepare import Prepared, prepare
+
+
+class Study:
+    """A search for the best data set to pretrain on, in a database that it can be resumed from.
+
+    >>> study = Study.open("studies/quickstart.toml")      # doctest: +SKIP
+    >>> study.run()                                        # doctest: +SKIP
+    >>> study.best.weights, study.confirmation.verdict()   # doctest: +SKIP
+    """
+
+    def __init__(
+        self, file: StudyFile, store: StudyStore, space: MixingSpace, cache: Cache, progress: Progress
+    ) -> None:
+        self.file = file
+        self.store = store
+        self.space = space
+        self.cache = cache
+        self.progress = progress
+        self._keeps_time = True
+
+    @classmethod
+    def open(
+        cls,
+        study: str | Path | StudyFile,
+        *,
+        storage: str | None = None,
+        force_new: bool = False,
+        begun: bool = False,
+        space: OwnSpace | None = None,
+        cache: Cache | None = None,
+        progress: Progress | None = None,
+    ) -> Study:
+        """Open a study, new or begun.
+
+        Args:
+            study: a study file, the name of a study that was begun (studies/<name>.db), a database
+                file, or an address of one; or a `StudyFile` in memory.
+            storage: database address; overrides the study file's.
+            force_new: put an existing SQLite file of the same name aside and start anew.
+            begun: look at a study only if its database is there; otherwise it is created.
+            space: a mixing space of one's own, in place of the study file's `transport.space`; a study that
+                was begun with it is opened with it again.
+            cache: where anchors, encoders and evaluations are kept; the default cache if None.
+            progress: who is told what happens.
+
+        Raises:
+            InvalidOptionError: a study file that is wrong.
+            StorageError, StudyMismatchError: a database that cannot be used, or belongs to another study.
+        """
+        file, address = resolve(study, storage, begun=begun)
+        if force_new:
+            backup_study(address)
+        fingerprint = file.fingerprint if space is None else {**file.fingerprint, "transport.space": space.key}
+        store = StudyStore.open(address, file.study.name, fingerprint, search_space_of(file))
+        if store.get_meta("settings") is None:
+            store.set_meta("settings", file.model_dump(mode="json", exclude={"search": {"storage"}}))
+        extended = store.get_meta("evaluations", 0)
+        if extended > file.search.evaluations:
+            file = file.with_search(evaluations=extended)
+        return cls(file, store, space or space_of(file), cache or Cache.default(), progress or Silent())
+
+    @property
+    def name(self) -> str:
+        return self.file.study.name
+
+    @property
+    def trials(self) -> tuple[TrialRecord, ...]:
+        """Every trial that ended, in the order of the proposals."""
+        return self.store.trials()
+
+    @property
+    def best(self) -> TrialRecord:
+        """The best trial so far."""
+        return best_of(self.store.trials())
+
+    @property
+    def ties(self) -> tuple[TrialRecord, ...]:
+        """Finalists that the race could not tell from the best."""
+        return ties_of(self.store.trials())
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """What the test part said of the best trial; None before the end of a run, or if the best was another then."""
+        kept = self.store.get_meta("confirmation")
+        if not kept or self.store.get_meta("confirmed", {}).get("trial") != self.best.number:
+            return None
+        with check_readable(self.store.url):
+            return Confirmation.from_json(kept)
+
+    def run(self, *, evaluations: int | None = None, workers: int = 0) -> Confirmation:
+        """Search until the budget is spent, then confirm; goes on where an earlier run stopped.
+
+        Args:
+            evaluations: a new total budget, if larger than the present one.
+            workers: processes on this machine that evaluate; without any, this one does. Changes no number.
+        """
+        if evaluations is not None and evaluations > self.file.search.evaluations:
+            self.file = self.file.with_search(evaluations=evaluations)
+        if self.file.search.evaluations > self.store.get_meta("settings")["search"]["evaluations"]:
+            self.store.set_meta("evaluations", self.file.search.evaluations)  # for who opens the study by its name
+        with at_work(self.store, workers) as crew, translate_errors(self.store.url):
+            self.file.require_budget()
+            self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
+            job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)
+            if crew is None:
+                job.run()
+            else:
+                space = self.space if isinstance(self.space, OwnSpace) else None
+                same = {"study": self.file, "storage": self.store.url, "space": space, "cache": self.cache}
+                search_among(crew, job, Helpers(workers, Study.open, same, job))
+            if self.file.confirm.explain:
+                self._explain(job)
+            return self._confirm()
+
+    def work(self, *, jobs: int = 1) -> None:
+        """Help to spend the budget; any number of processes that reach the database may, and leave at any time.
+
+        Args:
+            jobs: proposals evaluated side by side in this process.
+        """
+        self.file = self.file.with_search(jobs=jobs)
+        self._keeps_time = False  # the times of a study's stages are those of its search
+        self.file.require_budget()
+        job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)  # slow: nobody waits for it
+        with joined(self.store) as crew:
+            Worker(job, crew).run()
+
+    def synthesize(
+        self,
+        out: str | Path,
+        *,
+        size: int = 1000,
+        trial: int | None = None,
+        condense: int | None = None,
+        writer: Writer | None = None,
+    ) -> Path:
+        """Write a mixture as a data set with its card.
+
+        Args:
+            out: a folder that does not exist yet, or is empty.
+            size: number of images.
+            trial: number of the trial; the best if None.
+            condense: learn so many images per class from the `size` images, and write those instead.
+            writer: the format; an image folder if None.
+        """
+        facts = self.best if trial is None else self._trial(trial)
+        writer = writer or ImageFolderWriter()
+        return write_trial(self, facts, Path(out), size=size, condense=condense, writer=writer)
+
+    def export_best(self) -> Path:
+        """Write the best mixture to studies/<name>/, once; a folder there that holds another one is put aside."""
+        trial, size = self.best, self.file.confirm.export
+        out = Path("studies") / self.name / f"trial-{trial.number}-{size}-images"
+        if out.exists() and not is_written(self, trial, out):
+            backup_existing(out)
+        if not out.exists():
+            self.synthesize(out, size=size)
+        return out
+
+    def status(self) -> dict[str, Any]:
+        """How far the study is and what it found, JSON-representable."""
+        return status_of(self)
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """The sources' names in the order of the weights."""
+        return tuple(self.store.get_meta("sources", self.file.domain.sources))
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the page and its figures; returns the page's path (reports/<study>/index.html)."""
+        from geosearch.report.page import write_page
+
+        return write_page(self.facts(), Path(out or Path("reports") / self.name))
+
+    def facts(self) -> StudyFacts:
+        """What a report is drawn from."""
+        prepared = self.prepared
+        settings = {**self.store.fingerprint, "search.evaluations": self.file.search.evaluations}
+        return collect(
+            name=self.name,
+            store=self.store,
+            target=prepared.target,
+            anchors=prepared.anchors,
+            hull=prepared.hull,
+            confirmation=self.confirmation,
+            settings=tuple((key, str(value)) for key, value in sorted(settings.items())),
+            versions=versions(),
+        )
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time."""
+        with one_thread():
+            prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._verify_datasets)
+        self.store.set_meta("sources", [source.name for source in prepared.anchors.sources])
+        return prepared
+
+    def _verify_datasets(self, contents: Mapping[str, str]) -> None:
+        self.store.verify_datasets(contents)
+        remember_places(self.store, self.file)
+
+    def _explain(self, search: Search) -> None:
+        """Leave each source out of the best mixture, once."""
+        best, settings = self.best, self.file
+        if self.store.get_meta("left out", {}).get("trial") == best.number:
+            return
+        with self._stage("explanation"), one_thread():
+            found = explain(
+                best.point,
+                self.source_names,
+                self.trials,
+                hull=search.hull,
+                objective=search.objective,
+                steps=settings.recipe.long_steps,
+                jobs=settings.search.jobs,
+            )
+            self.store.set_meta("left out", {"trial": best.number, "sources": [one.to_json() for one in found]})
+
+    def _confirm(self) -> Confirmation:
+        file, best, prepared = self.file, self.best, self.prepared
+        asked: dict[str, Any] = {"trial": best.number, "seeds": file.confirm.seeds}
+        asked |= {"variants": [NAMES[name] for name in file.confirm.variants]} if file.confirm.variants else {}
+        finalists = finalists_of(self.trials)
+        if "taught" in file.confirm.variants:
+            asked["finalists"] = [trial.number for trial in finalists]
+        known = self.confirmation
+        if known is not None and self.store.get_meta("confirmed") == asked:
+            return known
+        self.progress.event("stage", name="confirmation on the test part")
+        start = time.perf_counter()
+        confirmation = confirmer_of(file, prepared, self.cache).run(
+            best.point,
+            within(self.store.space.nearest, baselines_of(prepared)),
+            adaptation=file.recipe.adaptation,
+            count=file.confirm.seeds,
+            seed=file.study.seed,
+            jobs=file.search.jobs,
+            progress=self.progress,
+            variants=file.confirm.variants,
+            finalists=[trial.point for trial in finalists],
+        )
+        self.store.set_meta("confirmation", confirmation.to_json())
+        self.store.set_meta("confirmed", asked)
+        self.store.add_seconds("confirmation", time.perf_counter() - start)
+        return confirmation
+
+    def _trial(self, number: int) -> TrialRecord:
+        for trial in self.trials:
+            if trial.number == number:
+                return trial
+        numbers = [trial.number for trial in self.trials]
+        raise InvalidOptionError(f"the study has no trial {number}; it has {numbers[:1]} to {numbers[-1:]}")
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        self.progress.event("stage", name=name)
+        start = time.perf_counter()
+        yield
+        if self._keeps_time:
+            self.store.add_seconds(name, time.perf_counter() - start)

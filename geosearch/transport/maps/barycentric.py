@@ -1,0 +1,212 @@
+"""Barycentric: the map that a plan is, replica by replica, continued beyond the reference by its potentials."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from geosearch import seeds
+from geosearch.errors import InvalidOptionError
+from geosearch.runtime.cache import Cache
+from geosearch.transport.maps.base import Pair, Pushforward
+from geosearch.transport.maps.entropic import continued, problem_of
+from geosearch.transport.solve import Exact, Sinkhorn, Solver, solve
+
+_BLOCK = 512  # images continued at a time
+_SMOOTHING = Sinkhorn(regularisation=0.05, tolerance=1e-2)
+
+
+@dataclass(frozen=True)
+class Barycentric:
+    """Each reference image goes to the plan-weighted mean of the source images it is coupled with.
+
+    A plan between equal sizes and uniform masses is one-to-one and blurs nothing, so the source is dealt to
+    several plans of the reference's size, its replicas. Other target images go where dual potentials send
+    them: to one image of the replica under an unregularised plan (semi-discrete transport), to a softmax mean
+    under an entropic one. Source: Alvarez-Melis & Fusi 2020.
+
+    Attributes:
+        solver: how each plan is found.
+    """
+
+    solver: Solver = field(default_factory=Exact)
+
+    def fit(self, pair: Pair, *, seed: int, cache: Cache) -> PlanMap:
+        reference, source = pair.reference, pair.source
+        x, x2 = pair.encoder.encode(reference.images), pair.encoder.encode(source.images)
+        dealt = deal(len(source), len(reference), seeds.stream(seed, "anchors", source.fingerprint))
+        plans = [
+            solve(problem_of(pair, x, reference.labels, x2[rows], source.labels[rows]), self.solver) for rows in dealt
+        ]
+        unknown = np.full(len(reference), np.nan)
+        return PlanMap(
+            pair,
+            dealt=np.stack(dealt),
+            coupling=sparse.csr_array(sparse.vstack([plan.coupling for plan in plans])),
+            g=np.stack([unknown if plan.potentials is None else plan.potentials[1] for plan in plans]),
+            epsilon=plans[0].epsilon,
+            otdd=float(np.mean([plan.value for plan in plans])),
+            ending=plans[0].message,
+        )
+
+    def restore(self, pair: Pair, state: Mapping[str, np.ndarray]) -> PlanMap:
+        dealt, (epsilon, otdd) = np.array(state["dealt"]), map(float, state["scalars"])
+        r, n = dealt.shape
+        parts = (np.array(state[name]) for name in ("masses", "columns", "starts"))
+        return PlanMap(
+            pair,
+            dealt=dealt,
+            coupling=sparse.csr_array(tuple(parts), shape=(r * n, n)),
+            g=np.array(state["g"]),
+            epsilon=epsilon,
+            otdd=otdd,
+            ending=bytes(state["message"]).decode(),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PlanMap:
+    """See `Barycentric`.
+
+    Attributes:
+        pair: what it was fitted to; n reference images.
+        dealt: (r, n) rows of the source that each replica is a plan onto.
+        coupling: (r n, n) the plans below each other.
+        g: (r, n) dual potentials of those rows; NaN if the solver has none.
+        epsilon: of the potentials; 0 for an unregularised plan.
+        otdd: mean value of the plans, squared feature units.
+        ending: how the first solve ended.
+    """
+
+    pair: Pair
+    dealt: np.ndarray
+    coupling: sparse.csr_array
+    g: np.ndarray
+    epsilon: float
+    otdd: float
+    ending: str
+    _smoothed: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+
+    @property
+    def replicas(self) -> int:
+        return len(self.dealt)
+
+    @property
+    def message(self) -> str:
+        rule = "one source image each, by dual potentials" if self.epsilon == 0 else "a softmax mean"
+        if np.isnan(self.g).all():
+            return f"{self.ending}; it maps reference images only, since the solver has no potentials"
+        return f"{self.ending}; target images beyond the reference go to {rule}"
+
+    @property
+    def curves(self) -> Mapping[str, np.ndarray]:
+        return {}
+
+    @cached_property
+    def _rows_of(self) -> dict[bytes, list[int]]:
+        """Reference rows of an image and its label: several if equal images are in the reference."""
+        found: dict[bytes, list[int]] = {}
+        for row, (image, label) in enumerate(zip(self.pair.reference.images, self.pair.reference.labels, strict=True)):
+            found.setdefault(_name(image, label), []).append(row)
+        return found
+
+    def _rows(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Reference row of each image, -1 if it has none; equal images take the rows of their equals in turn."""
+        turns: Counter[bytes] = Counter()
+        rows = np.full(len(images), -1)
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            name = _name(image, label)
+            if equals := self._rows_of.get(name):
+                rows[i] = equals[turns[name] % len(equals)]
+                turns[name] += 1
+        return rows
+
+    @cached_property
+    def _features(self) -> np.ndarray:
+        """(p, d) of the source"""
+        return self.pair.encoder.encode(self.pair.source.images)
+
+    def __call__(self, images: np.ndarray, labels: np.ndarray, *, replica: int = 0) -> Pushforward:
+        dealt = self.dealt[replica]
+        source, classes = self.pair.source, len(self.pair.source.classes)
+        targets = source.images[dealt].reshape(len(dealt), -1).astype(np.float32)
+        one_hot = np.eye(classes, dtype=np.float32)[source.labels[dealt]]
+        rows = self._rows(images, labels)
+        pushed = np.empty((len(images), *source.shape), np.uint8)
+        soft = np.empty((len(images), classes), np.float32)
+        for start in range(0, len(images), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            shares = self._shares(images[part], labels[part], rows[part], replica)  # (b, n)
+            pushed[part] = np.rint(shares @ targets).clip(0, 255).reshape(-1, *source.shape)
+            soft[part] = shares @ one_hot
+        return Pushforward(pushed, soft)
+
+    def _shares(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, replica: int) -> sparse.csr_array:
+        """What each image takes of the replica's source images: (b, n), rows sum to one; `rows` as `_rows` has them."""
+        new = rows < 0
+        n = self.dealt.shape[1]
+        plan = self.coupling[replica * n + np.maximum(rows, 0)]
+        masses = np.where(new, np.inf, plan.sum(axis=1))  # a row without mass cannot be: reference masses are uniform
+        shares = sparse.diags_array(1 / masses) @ plan
+        if new.any():
+            beyond = np.zeros((len(images), n), np.float32)
+            beyond[new] = self._beyond(images[new], labels[new], replica)
+            shares = shares + sparse.csr_array(beyond)
+        return sparse.csr_array(shares).astype(np.float32)
+
+    def _beyond(self, images: np.ndarray, labels: np.ndarray, replica: int) -> np.ndarray:
+        """Shares (b, n) of images that are not in the reference."""
+        if np.isnan(self.g).all():
+            raise InvalidOptionError(
+                "the plan's solver has no dual potentials, so its map ends at the reference; use Exact(), Tiled() "
+                "or Sinkhorn(), or map reference images only"
+            )
+        rows = self.dealt[replica]
+        features, source_labels = self._features[rows], self.pair.source.labels[rows]
+        problem = problem_of(self.pair, self.pair.encoder.encode(images), labels, features, source_labels)
+        return continued(problem, self._potentials(replica), self.epsilon)
+
+    def _potentials(self, replica: int) -> np.ndarray:
+        """(n,) potentials that tell where new images go.
+
+        Those of an unregularised plan are a corner of all optimal ones: half of the reference itself would be
+        tied between two cells. A little entropy takes them inside.
+        """
+        if self.epsilon > 0:
+            return self.g[replica]
+        if replica not in self._smoothed:
+            rows, reference = self.dealt[replica], self.pair.reference
+            x = self.pair.encoder.encode(reference.images)
+            problem = problem_of(self.pair, x, reference.labels, self._features[rows], self.pair.source.labels[rows])
+            potentials = solve(problem, _SMOOTHING, start=self.g[replica]).potentials
+            assert potentials is not None
+            self._smoothed[replica] = potentials[1]
+        return self._smoothed[replica]
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {
+            "dealt": self.dealt,
+            "masses": self.coupling.data,
+            "columns": self.coupling.indices.astype(np.int64),
+            "starts": self.coupling.indptr.astype(np.int64),
+            "g": self.g,
+            "scalars": np.array([self.epsilon, self.otdd]),
+            "message": np.frombuffer(self.ending.encode(), np.uint8),
+        }
+
+
+def deal(size: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Row numbers of a source of `size` images, dealt to ceil(size / n) replicas of n rows, as evenly as they go."""
+    replicas = -(-size // n)
+    turns = -(-replicas * n // size)
+    rows = np.concatenate([rng.permutation(size) for _ in range(turns)])[: replicas * n]
+    return list(rows.reshape(replicas, n))
+
+
+def _name(image: np.ndarray, label: int) -> bytes:
+    return image.tobytes() + int(label).to_bytes(8, "little", signed=True)

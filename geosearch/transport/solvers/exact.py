@@ -1,0 +1,156 @@
+"""Exact and Tiled: unregularised plans, grown from the few pairs that can matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from geosearch.errors import InvalidOptionError
+from geosearch.runtime import memory
+from geosearch.transport.plan import Plan
+from geosearch.transport.problem import Problem, linear_bytes
+from geosearch.transport.solvers import network_simplex
+from geosearch.transport.solvers.blocks import Blocks, Pairs
+from geosearch.transport.solvers.column_generation import Growth
+from geosearch.transport.solvers.network_simplex import Flow
+from geosearch.transport.solvers.potentials import coarse_to_fine
+from geosearch.transport.solvers.pricing import Bound, nearest, tighten
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The unregularised plan; a permutation when sizes are equal and masses uniform.
+
+    Small problems go to the network simplex whole. Larger ones are solved on the few pairs whose reduced
+    cost, under coarse entropic potentials, is small; one pass over all pairs then either proves the plan
+    optimal or names pairs that were missing, which join (column generation). The cost is one float32
+    matrix product; the value of the plan is taken in float64.
+
+    Attributes:
+        tolerance: it stops when the plan is proven to cost at most this share more than the best one, or when
+            float32 can tell no more.
+        arcs: pairs kept per row at first.
+        max_rounds: times the pairs may grow before it gives up, saying what is proven.
+        dense_below: problems with fewer pairs than this go to the simplex whole, in float64.
+        device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
+    """
+
+    tolerance: float = 1e-5
+    arcs: int = 12
+    max_rounds: int = 30
+    dense_below: int = 100_000
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _check_growth("Exact", self.tolerance, self.arcs, self.max_rounds)
+
+    def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
+        n, p = problem.shape
+        whole = n * p < self.dense_below
+        memory.require(
+            n * p * (40 if whole else 4) + linear_bytes(problem, self.arcs),
+            f"an exact plan between {n} and {p} points",
+            "use samples=, or the solver Tiled()",
+            "cpu" if whole else self.device,
+        )
+        if whole:
+            flow = network_simplex.on_all_pairs(problem)
+            gap = 0.0 if flow.finished else flow.value
+            return _plan(problem, flow, flow.potentials, gap, flow.finished)
+        cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=True)
+        g = _column_potentials(problem, cost, start)
+        growth = Growth(problem, cost, *_first_pairs(cost, g, self.arcs))
+        return _grown(growth, self.tolerance, self.max_rounds)
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """A nearly optimal plan of any size: the (n, p) cost is made in tiles, again at every pass, never held.
+
+    As `Exact`, but the potentials that choose the kept pairs come from a cost whose inner products are taken
+    in the `dims` leading principal directions, which is an order of magnitude cheaper; pricing uses the full
+    cost. It stops when the proven gap is small enough for a distance, not at the optimum.
+
+    Attributes:
+        tolerance: it stops when the plan is proven to cost at most this share more than the best one.
+        dims: principal directions of the cheap cost.
+        arcs: pairs kept per row at first.
+        max_rounds: times the pairs may grow before it gives up, saying what is proven.
+        device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
+    """
+
+    tolerance: float = 0.01
+    dims: int = 64
+    arcs: int = 12
+    max_rounds: int = 5
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        _check_growth("Tiled", self.tolerance, self.arcs, self.max_rounds)
+        if self.dims < 1:
+            raise InvalidOptionError(f"Tiled needs dims >= 1, got {self.dims}")
+
+    def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
+        n, p = problem.shape
+        needed = linear_bytes(problem, self.arcs)
+        what = f"a tiled plan between {n} and {p} points"
+        memory.require(needed, what, "use samples=, or the solver Minibatch()", self.device)
+        basis = _basis(problem, self.dims, self.device) if self.dims < problem.x.shape[1] else None
+        cheap = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device, basis=basis), keep=False)
+        pairs, _ = _first_pairs(cheap, _column_potentials(problem, cheap, start), self.arcs)
+        del cheap
+        cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=False)
+        return _grown(Growth(problem, cost, pairs, None), self.tolerance, self.max_rounds)
+
+
+def _column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
+    """(p,) potentials good enough to choose pairs by."""
+    a, b = (cost.like(mass) for mass in problem.masses)
+    return coarse_to_fine(cost, a, b, start=None if start is None else cost.like(start)).g
+
+
+def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[Pairs, Bound]:
+    """The pairs of least reduced cost, `count` in every row and one in every column; and a lower bound."""
+    n, p = cost.shape
+    bound, best_row = tighten(cost, g)
+    every_row = torch.arange(n, device=g.device).repeat_interleave(min(count, p))
+    rows = torch.cat([every_row, best_row])
+    columns = torch.cat([nearest(cost, bound.g, count).ravel(), torch.arange(p, device=g.device)])
+    return Pairs(rows, columns), bound
+
+
+def _grown(growth: Growth, tolerance: float, max_rounds: int) -> Plan:
+    converged = growth.run(tolerance, max_rounds)
+    potentials = (growth.bound.f.cpu().double().numpy(), growth.bound.g.cpu().double().numpy())
+    return _plan(growth.problem, growth.flow, potentials, growth.gap, converged)
+
+
+def _plan(problem: Problem, flow: Flow, potentials: tuple[np.ndarray, np.ndarray], gap: float, converged: bool) -> Plan:
+    share = max(gap, 0.0) / max(flow.value, 1e-300)
+    remedy = "" if converged else "; not as close as asked: raise max_rounds or tolerance"
+    return Plan.of(
+        problem,
+        sparse.csr_array((flow.masses, (flow.rows, flow.columns)), shape=problem.shape),
+        converged=converged,
+        message=f"proven within {share:.1e} of the optimum{remedy}",
+        potentials=potentials,
+        lower_bound=flow.value - gap,
+    )
+
+
+def _basis(problem: Problem, dims: int, device: str) -> torch.Tensor:
+    """The leading principal directions of both sets pooled: (d, dims)."""
+    rows = [torch.as_tensor(part, device=device) for part in (problem.x, problem.x2)]
+    pooled = torch.cat([part[:: max(1, len(part) // 4096)].float() for part in rows])
+    pooled = pooled - pooled.mean(0)
+    return torch.linalg.eigh((pooled.T @ pooled).double()).eigenvectors[:, -dims:].float()
+
+
+def _check_growth(name: str, tolerance: float, arcs: int, max_rounds: int) -> None:
+    if tolerance < 0 or arcs < 1 or max_rounds < 1:
+        raise InvalidOptionError(
+            f"{name} needs tolerance >= 0, arcs >= 1 and max_rounds >= 1, got {tolerance}, {arcs}, {max_rounds}"
+        )

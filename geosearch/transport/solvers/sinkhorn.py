@@ -1,0 +1,139 @@
+"""Sinkhorn: the entropic plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from geosearch.errors import InvalidOptionError
+from geosearch.runtime import memory
+from geosearch.transport.plan import Plan
+from geosearch.transport.problem import Problem, linear_bytes
+from geosearch.transport.solvers.blocks import Blocks
+from geosearch.transport.solvers.potentials import Potentials, coarse_to_fine, settle, spread
+from geosearch.transport.solvers.pricing import corner, tighten
+
+
+@dataclass(frozen=True)
+class Sinkhorn:
+    """The entropic plan, epsilon lowered coarse to fine; smooth potentials, a blurred map.
+
+    Attributes:
+        regularisation: epsilon as a share of the cost's spread (root mean square after centring rows and columns).
+        max_iterations: sweeps over the full cost.
+        tolerance: summed marginal error at which it counts as converged.
+        debiased: also compute the Sinkhorn divergence, which is zero between equal sets. With labels it
+            needs label vectors. Source: Feydy et al. 2019.
+        cutoff: entries below this share of a row's largest are left out of the coupling.
+        device: where it runs; on "cuda" only the finished coupling comes back.
+    """
+
+    regularisation: float = 0.05
+    max_iterations: int = 500
+    tolerance: float = 1e-3
+    debiased: bool = False
+    cutoff: float = 1e-4
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        if not self.regularisation > 0 or self.max_iterations < 1:
+            raise InvalidOptionError(
+                f"Sinkhorn needs regularisation > 0 and max_iterations >= 1, got {self.regularisation} and "
+                f"{self.max_iterations}; for the unregularised plan use Exact()"
+            )
+
+    def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
+        n, p = problem.shape
+        largest = max(n, p) ** 2 if self.debiased else n * p
+        memory.require(
+            4 * largest + linear_bytes(problem, 64),
+            f"a Sinkhorn plan between {n} and {p} points",
+            "use samples=, or the solver Tiled() or Minibatch()",
+            device=self.device,
+        )
+        cost, a, b = self._setting(problem)
+        epsilon = self.regularisation * spread(cost) or 1e-6  # no cost at all: any will do
+        found = self._potentials(cost, a, b, epsilon, start)
+        bound = tighten(cost, found.g)[0].value(a, b)
+        coupling = _rounded(self._entries(cost, a, b, found), *problem.masses)
+        del cost
+        converged = found.error <= self.tolerance
+        message = f"entropic, epsilon {epsilon:.3g}, marginal error {found.error:.1e} before rounding" + (
+            "" if converged else f", asked {self.tolerance:.0e}; raise regularisation or max_iterations"
+        )
+        return Plan.of(
+            problem,
+            coupling,
+            converged=converged,
+            message=message,
+            potentials=(found.f.cpu().double().numpy(), found.g.cpu().double().numpy()),
+            epsilon=epsilon,
+            lower_bound=max(bound, 0.0),
+            divergence=self._divergence(problem, epsilon) if self.debiased else None,
+        )
+
+    def _setting(self, problem: Problem) -> tuple[Blocks, torch.Tensor, torch.Tensor]:
+        u, v = problem.factors(dtype=torch.float32, device=self.device)
+        cost = Blocks.of(u, v, keep=True)
+        a, b = (cost.like(mass) for mass in problem.masses)
+        return cost, a, b
+
+    def _potentials(
+        self, cost: Blocks, a: torch.Tensor, b: torch.Tensor, epsilon: float, start: np.ndarray | None = None
+    ) -> Potentials:
+        warm = None if start is None else cost.like(start)
+        g = coarse_to_fine(cost, a, b, start=warm, epsilon=epsilon, sweeps=1).g
+        return settle(cost, a, b, g, epsilon, tolerance=self.tolerance, max_sweeps=self.max_iterations)
+
+    def _divergence(self, problem: Problem, epsilon: float) -> float:
+        """OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2, each by its dual value; in z if there are labels."""
+        plain = problem if problem.table is None else problem.embedded()
+        one, other = (plain.x, plain.y, plain.masses[0]), (plain.x2, plain.y2, plain.masses[1])
+        values = []
+        for (x, y, a), (x2, y2, b) in ((one, other), (one, one), (other, other)):
+            pair = replace(plain, x=x, y=y, x2=x2, y2=y2, a=a, b=b, table=None)
+            cost, left, right = self._setting(pair)
+            found = self._potentials(cost, left, right, epsilon)
+            values.append(float(left.double() @ found.f.double() + right.double() @ found.g.double()))
+            del cost
+        return values[0] - (values[1] + values[2]) / 2
+
+    def _entries(self, cost: Blocks, a: torch.Tensor, b: torch.Tensor, found: Potentials) -> sparse.csr_array:
+        """The plan a_i b_j exp((f_i + g_j - c_ij) / epsilon), small entries left out; counted before they are kept."""
+        shifted = found.g + found.epsilon * b.log()
+
+        def density(block: torch.Tensor, work: torch.Tensor) -> torch.Tensor:
+            top = torch.sub(shifted, block, out=work).amax(1)
+            return work.sub_(top[:, None]).mul_(1 / found.epsilon).exp_()
+
+        def step(rows: slice, block: torch.Tensor, work: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            share = density(block, work)
+            i, j = (share > self.cutoff).nonzero(as_tuple=True)
+            mass = share[i, j]
+            total = torch.zeros(len(share), dtype=mass.dtype, device=mass.device).index_add_(0, i, mass)
+            return i + rows.start, j, mass / total[i] * a[rows][i]
+
+        count = sum(cost.each(lambda _, block, work: int((density(block, work) > self.cutoff).sum())))
+        memory.require(100 * count, f"a coupling of {count} pairs", "raise cutoff or lower regularisation")
+        i, j, mass = (torch.cat(part).cpu() for part in zip(*cost.each(step), strict=True))
+        return sparse.csr_array((mass.double().numpy(), (i.numpy(), j.numpy())), shape=cost.shape)
+
+
+def _rounded(coupling: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> sparse.csr_array:
+    """A nearby coupling with exactly the marginals a, b: scale down what is too much, then fill what is missing.
+
+    Source: Altschuler, Weed & Rigollet 2017, alg. 2, with the corner plan as the filling, which stays sparse.
+    """
+    for axis, mass in ((1, a), (0, b)):
+        have = np.asarray(coupling.sum(axis=axis)).ravel()
+        shrink = sparse.diags_array(np.minimum(1, mass / np.maximum(have, 1e-300)))
+        coupling = shrink @ coupling if axis else coupling @ shrink
+    missing = np.maximum(a - np.asarray(coupling.sum(axis=1)).ravel(), 0)
+    lacking = np.maximum(b - np.asarray(coupling.sum(axis=0)).ravel(), 0)
+    if missing.sum() < 1e-15:
+        return sparse.csr_array(coupling)
+    rows, columns, masses = corner(missing, lacking * (missing.sum() / max(lacking.sum(), 1e-300)))
+    return sparse.csr_array(coupling + sparse.csr_array((masses, (rows, columns)), shape=coupling.shape))

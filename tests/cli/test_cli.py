@@ -1,0 +1,293 @@
+"""The command line: one clear message and exit code 2 for everything a user can get wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from generators.sets import blobs
+from generators.studies import tiny, write_toml
+
+from geosearch.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _somewhere_else(tmp_path, monkeypatch):
+    """Studies and reports are written below the working folder."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process -> (exit code, standard output, standard error)."""
+
+    def call(*arguments):
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path):
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    code, out, err = run("search", path)
+    assert (code, err) == (0, "")
+    assert "10 of 10 evaluations done" in out
+    assert "no pretraining" in out
+    assert "retraining on" in out
+    assert (tmp_path / "studies" / "tiny.db").exists()
+    assert (tmp_path / "reports" / "tiny" / "index.html").exists()
+    assert list((tmp_path / "studies" / "tiny").rglob("CARD.md"))
+
+    code, out, _ = run("status", "tiny", "--json")
+    assert code == 0
+    assert json.loads(out)["complete"] == 10
+
+    code, out, _ = run("resume", "tiny", "--evaluations", "+2", "--json")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert sum(event["event"] == "trial" for event in events) == 2
+    assert events[-1]["event"] == "done"
+
+    code, out, _ = run("synthesize", "tiny", "--size", 15, "--format", "npz", "--out", "mine", "--trial", 0)
+    assert code == 0
+    assert (tmp_path / "mine" / "CARD.md").exists()
+
+    code, out, _ = run("synthesize", "tiny", "--size", 30, "--condense", 2, "--format", "npz", "--out", "learned")
+    card = (tmp_path / "learned" / "CARD.md").read_text()
+    assert code == 0
+    assert len(np.load("learned/learned.npz")["images"]) == 2 * len(np.load("learned/learned.npz")["class_names"])
+    assert "2 for each class, learned from 30 images" in card
+    assert "--size 30 --format npz --out DIR --condense 2" in card
+
+    code, out, _ = run("report", "tiny", "--out", "page")
+    assert code == 0
+    assert Path(out.strip()).name == "index.html"
+
+
+def test_check_says_what_is_needed_before_anything_is_trained(run, tmp_path):
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    code, out, _ = run("check", path, "--json")
+    said = json.loads(out)
+    assert code == 0
+    assert said["parts"] == {"shots": 3, "reference": 40, "held_out": 20, "test_size": 40}
+    assert said["peak_bytes"] > 0
+    assert said["wall_seconds"] > 0
+    assert not (tmp_path / "studies").exists()
+
+
+def test_check_counts_the_training_of_maps_and_spaces(run, tmp_path):
+    plain = write_toml(tmp_path / "plain.toml", tiny(tmp_path))
+    trained = write_toml(
+        tmp_path / "trained.toml", tiny(tmp_path, transport_map="neural", transport_space="autoencoder")
+    )
+    without, within = (json.loads(run("check", path, "--json")[1])["wall_seconds"] for path in (plain, trained))
+    assert within > without + 5
+
+
+def test_domains_lists_what_can_be_loaded(run):
+    code, out, _ = run("domains", "--json")
+    specs = {entry["spec"] for entry in json.loads(out)}
+    assert code == 0
+    assert {"digits", "fonts/serif-greek", "torchvision:EMNIST"} <= specs
+
+
+def test_distance_prints_value_parts_and_noise_floor(run, tmp_path):
+    for i, name in enumerate(["a", "b"]):
+        made = blobs(name, 4, 30, seed=i, size=12, shift=5 * i)
+        np.savez(f"{name}.npz", images=made.images, labels=made.labels)
+    code, out, _ = run("distance", "npz:a.npz", "npz:b.npz", "--samples", 50, "--size", 12, "--json")
+    said = json.loads(out)
+    assert code == 0
+    assert said["otdd"] == pytest.approx(said["features"] + said["labels"])
+    assert 0 < said["self_otdd_a"] < said["otdd"]
+    assert said["peak_bytes"] > 0
+    assert run("distance", "npz:a.npz", "npz:b.npz", "--samples", 50, "--labels", "exact")[0] == 0
+
+
+def save(images, labels, **more):
+    np.savez("target.npz", images=images, labels=labels, **more)
+
+
+def bad(kind):
+    """Write a target.npz that is wrong in one way."""
+    good = blobs("good", 4, 40, size=12)
+    images, labels = good.images[..., 0], good.labels
+    wrong = {
+        "one class": (images, labels * 0),
+        "few images": (images[:9], np.array([0, 0, 0, 0, 0, 0, 0, 0, 1])),
+        "gaps": (images, labels * 2),
+        "negative": (images, labels - 1),
+        "fractions": (images, labels + 0.5),
+        "nan": (np.where(images > 100, np.nan, images / 255.0), labels),
+        "infinite": (np.where(images > 100, np.inf, images / 255.0), labels),
+        "empty": (images[:0], labels[:0]),
+        "count": (images, labels[:-1]),
+        "dimensions": (images.reshape(-1), labels),
+    }
+    save(*wrong[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("one class", "one class"),
+        ("few images", "fewer than 3 shots"),
+        ("gaps", "never occur"),
+        ("negative", "negative"),
+        ("fractions", "integers"),
+        ("nan", "NaN or infinite"),
+        ("infinite", "NaN or infinite"),
+        ("empty", "empty"),
+        ("count", "labels"),
+        ("dimensions", "expected images of shape"),
+    ],
+)
+def test_a_bad_target_is_refused_in_one_message(run, tmp_path, kind, said):
+    study = tiny(tmp_path)
+    bad(kind)
+    path = write_toml(tmp_path / "tiny.toml", study)
+    code, out, err = run("search", path)
+    assert code == 2
+    assert out == ""
+    assert said in err
+    assert err.startswith("geosearch: ")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("search", "nothing.toml"), "no such study file"),
+        (("search", "nothing"), "no study 'nothing'"),
+        (("status", "nothing"), "no study 'nothing'"),
+        (("distance", "digits", "digts"), "did you mean"),
+        (("distance", "digits", "npz:nothing.npz"), "nothing.npz"),
+        (("distance", "fonts/sans-digitz", "digits"), "fonts/sans-digits"),
+        (("status", "postgresql://me:secret@127.0.0.1:1/x"), "postgresql://me:***@127.0.0.1:1/x"),
+    ],
+)
+def test_what_does_not_exist_is_named_with_the_way_out(run, arguments, said):
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert said in err
+    assert "secret" not in err
+
+
+@pytest.mark.parametrize("command", [("status",), ("status", "--json"), ("report",), ("synthesize", "--out", "mine")])
+def test_who_looks_at_a_study_does_not_begin_it(run, tmp_path, command):
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = run(command[0], path, *command[1:])
+    assert (code, out) == (2, "")
+    assert "the study 'tiny' is not begun: there is no database" in err
+    assert "geosearch search" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_mixed_shapes_and_pickles_are_refused(run, tmp_path):
+    study = tiny(tmp_path)
+    mixed = np.empty(2, dtype=object)
+    mixed[0], mixed[1] = np.zeros((3, 3)), np.zeros((4, 4))
+    np.savez("target.npz", images=mixed, labels=np.array([0, 1]))
+    code, _, err = run("search", write_toml(tmp_path / "tiny.toml", study))
+    assert code == 2
+    assert "pickle" in err.lower() or "object" in err.lower() or "mixes" in err
+
+
+def test_an_output_folder_that_is_not_empty_is_left_alone(run, tmp_path):
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    assert run("search", path)[0] == 0
+    folder = tmp_path / "full"
+    folder.mkdir()
+    (folder / "mine.txt").write_text("precious")
+    code, _, err = run("synthesize", "tiny", "--out", "full")
+    assert code == 2
+    assert "full" in err
+    assert [p.name for p in folder.iterdir()] == ["mine.txt"]
+
+
+def test_a_full_disk_is_one_message_and_the_study_goes_on_later(run, tmp_path, monkeypatch):
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("geosearch.runtime.cache.os.fsync", full)
+    monkeypatch.setenv("GEOSEARCH_CACHE", str(tmp_path / "own-cache"))
+    code, _, err = run("search", path)
+    assert code == 2
+    assert "No space left on device" in err
+    assert not list((tmp_path / "own-cache").rglob("*.part"))
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GEOSEARCH_CACHE", str(tmp_path / "own-cache"))
+    assert run("search", path)[0] == 0
+
+
+def test_help_is_fast_to_import_and_complete():
+    listing = "import sys; from geosearch.cli import main, parser; parser.parser().format_help(); print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "optuna", "matplotlib", "numpy", "pydantic"} & set(modules)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "search",
+        "worker",
+        "resume",
+        "status",
+        "report",
+        "synthesize",
+        "check",
+        "domains",
+        "distance",
+        "label",
+        "curate",
+        "dashboard",
+        "options",
+    ],
+)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: geosearch" in capsys.readouterr().out
+
+
+def too_much_for_numpy() -> None:
+    np.empty(1 << 58)
+
+
+def too_much_for_torch() -> None:
+    torch.empty(1 << 58)
+
+
+def too_much_for_a_gpu() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+
+@pytest.mark.parametrize("allocate", [too_much_for_numpy, too_much_for_torch, too_much_for_a_gpu])
+def test_a_machine_that_runs_out_of_memory_before_the_first_trial_is_told_so(run, tmp_path, monkeypatch, allocate):
+    monkeypatch.setattr("geosearch.study.study.prepare", lambda *_, **__: allocate())
+    code, _, err = run("search", write_toml(tmp_path / "tiny.toml", tiny(tmp_path)))
+    assert code == 2
+    assert err.startswith("geosearch: the machine ran out of memory; lower domain.size")
+
+
+def test_an_error_of_our_own_is_not_taken_for_want_of_memory(run, tmp_path, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("geosearch.study.study.prepare", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        run("search", write_toml(tmp_path / "tiny.toml", tiny(tmp_path)))

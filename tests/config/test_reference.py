@@ -1,0 +1,113 @@
+"""From settings to option objects: limits by name, and how the reference is labelled."""
+
+from __future__ import annotations
+
+import pytest
+from generators.studies import tiny, tiny_file
+
+from geosearch.config.build import (
+    adaptations_of,
+    embedding_of,
+    labelling_of,
+    limits_of,
+    pseudo_labels_of,
+    refinement_of,
+)
+from geosearch.config.read import parse_study
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
+from geosearch.errors import InvalidOptionError
+from geosearch.mixture.baselines import SEARCHED
+from geosearch.pseudo_labels.nearest import LabelSpreading, NearestShot
+from geosearch.pseudo_labels.unlabelled_sources import G2L, Clusters
+from geosearch.study.study import Study
+
+
+def test_limits_are_written_by_the_sources_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("SETS", str(tmp_path))
+    study = tiny(tmp_path)
+    near, far = study["domain"]["sources"]
+    study["limits"] = {
+        "floors": {"npz:${SETS}/near.npz": 0.1},
+        "caps": {far: 0.6},
+        "groups": [{"sources": [near, "npz:${SETS}/far.npz"], "cap": 1.0}],
+        "most": 2,
+    }
+    limits = limits_of(parse_study(study))
+    assert limits.floors == (0.1, 0.0)
+    assert limits.caps == (1.0, 0.6)
+    assert limits.groups == (((0, 1), 1.0),)
+    assert limits.most == 2
+
+
+def test_without_limits_there_are_none(tmp_path):
+    assert limits_of(tiny_file(tmp_path)) is None
+
+
+def test_limits_on_an_unknown_source_are_refused(tmp_path):
+    study = {**tiny(tmp_path), "limits": {"caps": {"npz:elsewhere.npz": 0.5}}}
+    with pytest.raises(InvalidOptionError, match=r"limits speaks of \['npz:elsewhere.npz'\]"):
+        parse_study(study)
+
+
+def test_limits_that_nothing_keeps_are_refused_before_a_database_is_made(tmp_path):
+    study = tiny(tmp_path)
+    study["limits"] = {"caps": dict.fromkeys(study["domain"]["sources"], 0.2)}
+    with pytest.raises(InvalidOptionError, match="no mixture keeps to the limits"):
+        Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'none.db'}")
+    assert not (tmp_path / "none.db").exists()
+
+
+WAYS = ("nearest", "spreading", "refined", "committee")
+
+
+def test_ways_of_labelling_the_reference(tmp_path):
+    ways = {way: tiny_file(tmp_path, domain_pseudo_labels=way) for way in WAYS}
+    assert [type(pseudo_labels_of(file)) for file in ways.values()] == [
+        NearestShot,
+        LabelSpreading,
+        NearestShot,
+        NearestShot,
+    ]
+    assert refinement_of(ways["nearest"]) is None
+    assert refinement_of(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
+    assert refinement_of(ways["committee"]).recipe.steps == ways["committee"].recipe.long_steps
+    assert refinement_of(ways["committee"]).members > refinement_of(ways["refined"]).members == 1
+    assert refinement_of(tiny_file(tmp_path, recipe_device="auto")).device == "auto"
+
+
+def test_a_shot_that_cannot_be_left_out_is_refused_at_the_door(tmp_path):
+    with pytest.raises(InvalidOptionError, match=r"domain\.shots = 1; raise it, or set search\.objective"):
+        tiny_file(tmp_path, domain_shots=1, search_objective="shots")
+    assert tiny_file(tmp_path, domain_shots=1).search.objective == "episodes"
+
+
+def test_ways_of_labelling_a_source_that_has_no_labels(tmp_path):
+    assert labelling_of(tiny_file(tmp_path)) is None
+    file = tiny_file(tmp_path, domain_labels="g2l")
+    assert labelling_of(file) == G2L(10, embedding=embedding_of(file))
+    file = tiny_file(tmp_path, domain_labels="clusters", domain_label_count=7)
+    assert labelling_of(file) == Clusters(7, embedding=embedding_of(file))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_study_runs_with_every_way_of_labelling_and_keeps_to_its_limits(tmp_path, monkeypatch, way):
+    monkeypatch.chdir(tmp_path)
+    study = tiny(tmp_path, domain_pseudo_labels=way, search_evaluations=8, confirm_seeds=1)
+    study["limits"] = {"caps": {study["domain"]["sources"][0]: 0.7}}
+    opened = Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'limited.db'}")
+    opened.run()
+    assert all(trial.weights[0] <= 0.7 + 1e-8 for trial in opened.trials)
+    roles = {trial.role for trial in opened.trials if trial.role != SEARCHED}
+    assert any(role.endswith("within limits") for role in roles)
+    assert {row.name for row in opened.confirmation.rows} == {*roles, BEST, NO_PRETRAINING}
+
+
+def test_self_training_has_the_references_images_and_as_many_more_as_asked(tmp_path):
+    for asked, images, steps in ((0, 40, 30), (50, 50, 60)):
+        settings = {"recipe_unlabelled": asked, "recipe_adaptation": "self-train", "domain_balance": 0.25}
+        study = Study.open(tiny_file(tmp_path, **settings), storage=f"sqlite:///{tmp_path}/{asked}.db")
+        unlabelled = study.prepared.unlabelled(asked)
+        how = adaptations_of(study.file, unlabelled)["self-train"]
+        assert (len(how.unlabelled), how.balance) == (images, 0.25)
+        assert how.steps == steps * study.file.recipe.fine_tune_steps // 20
+        assert refinement_of(study.file).balance == 0.25

@@ -1,0 +1,61 @@
+"""The confirmation: what stands beside the mixtures is trained as it was tuned, and once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from generators.studies import tiny_file
+
+from geosearch.adaptation.self_training import SelfTrain
+from geosearch.confirmation import confirm
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.progress import Silent
+from geosearch.study.build import confirmer_of
+from geosearch.study.study import Study
+
+
+@pytest.fixture
+def confirmer(tmp_path, cache):
+    file = tiny_file(tmp_path, recipe_adaptation="self-train")
+    prepared = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache).prepared
+    return confirmer_of(file, prepared, cache)
+
+
+def test_without_pretraining_one_network_serves_every_adaptation(confirmer, monkeypatch):
+    """Its student is augmented as the shots alone were tuned to be, not as the mixtures' networks are."""
+    trained, augmented = [], []
+    few_shot, taught = confirm.few_shot, SelfTrain.taught
+
+    def noted(self, *args):
+        augmented.append(self.augmentation)
+        return taught(self, *args)
+
+    monkeypatch.setattr(confirm, "few_shot", lambda *args, **kw: trained.append(args[1]) or few_shot(*args, **kw))
+    monkeypatch.setattr(SelfTrain, "taught", noted)
+    tuned = replace(confirmer.scratch, augmentation=replace(confirmer.scratch.augmentation, rotate=3.0))
+    predicted, _ = replace(confirmer, scratch=tuned).predictions(None, 0)
+    assert set(predicted) == {"ridge", "fine-tune", "self-train"}
+    assert trained == [tuned]
+    assert augmented == [tuned.augmentation]
+
+
+def test_a_best_mixture_that_is_a_baseline_is_known_as_such(confirmer):
+    baselines = {"single: near": Weights.single(0, 2), "uniform": Weights.uniform(2)}
+
+    def equal(best: Weights) -> str | None:
+        how = {"adaptation": "ridge", "count": 1, "seed": 0, "jobs": 1, "progress": Silent()}
+        return confirmer.run(best, baselines, **how).equal
+
+    assert equal(Weights.of([1.0, 0.0], concentration=3.0)) == "single: near"  # a cloud of one source is that source
+    assert equal(Weights.of([0.9, 0.1])) is None
+
+
+def test_predictions_are_those_of_the_seed_and_come_from_the_cache(confirmer, monkeypatch):
+    first, seconds = confirmer.predictions(None, 0)
+    monkeypatch.setattr(confirm, "few_shot", None)
+    again, same = confirmer.predictions(None, 0)
+    assert seconds == same > 0
+    for name, classes in first.items():
+        np.testing.assert_array_equal(again[name], classes)

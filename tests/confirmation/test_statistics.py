@@ -1,0 +1,87 @@
+"""The verdict: paired, with its noise, and a difference inside the noise is a tie."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, VARIANT, Confirmation, Row, compare, t_half_width
+
+
+def row(name, errors):
+    return Row(name, {"ridge": tuple(errors)}, 1.0)
+
+
+@pytest.fixture
+def confirmation():
+    noise = np.array([0.0, 0.01, 0.02, 0.005, 0.015])
+    rows = (
+        row(BEST, 0.10 + noise),
+        row("single: usps", 0.101 + noise[::-1]),
+        row("single: fashion", 0.30 + noise),
+        row("pooled union", 0.08 + noise),
+        row(NO_PRETRAINING, 0.15 + noise + np.array([0, 0.001, 0, 0.001, 0])),
+    )
+    return Confirmation(rows, "ridge", (1, 2, 3, 4, 5), 1000)
+
+
+def test_differences_are_paired_so_that_common_noise_cancels(confirmation):
+    difference = compare(confirmation.row(BEST), confirmation.row(NO_PRETRAINING), "ridge")
+    assert difference.points == pytest.approx(-5.04)
+    assert difference.half_width < 0.1
+    assert difference.outcome == "better"
+
+
+def test_a_difference_inside_its_interval_is_a_tie(confirmation):
+    assert compare(confirmation.row(BEST), confirmation.row("single: usps"), "ridge").outcome == "tie"
+
+
+def test_a_worse_mixture_is_called_worse(confirmation):
+    assert compare(confirmation.row(BEST), confirmation.row("pooled union"), "ridge").outcome == "worse"
+
+
+def test_one_seed_is_never_more_than_a_tie():
+    found = compare(row(BEST, [0.1]), row("pooled union", [0.5]), "ridge")
+    assert math.isnan(found.half_width)
+    assert found.outcome == "tie"
+    assert found.clause() == "cannot be told from pooled union with one seed (−40.0 points)"
+
+
+def test_the_verdict_names_the_best_single_source_and_the_strongest_other_row(confirmation):
+    assert confirmation.verdict() == (
+        "Pretraining on the best mixture lowers the test error by 5.0 ± 0.1 points against no pretraining; "
+        "ties with the best single source, usps (−0.1 ± 1.4 points); "
+        "raises the test error by 2.0 ± 0.0 points against the strongest other baseline, pooled union."
+    )
+
+
+def test_a_best_mixture_that_is_a_baseline_is_called_so(confirmation):
+    single = replace(confirmation, equal="single: usps").verdict()
+    assert single.startswith("The best mixture is a single source, usps; pretraining on it lowers")
+    assert "ties with" not in single
+    union = replace(confirmation, equal="pooled union").verdict()
+    assert union.startswith("The best mixture is a baseline, pooled union; pretraining on it lowers")
+    assert "the best single source, usps" in union
+    assert "other baseline, pooled union" not in union
+
+
+def test_the_interval_is_the_t_interval():
+    values = np.random.default_rng(0).normal(size=6)
+    low, high = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
+    assert t_half_width(values) == pytest.approx((high - low) / 2)
+
+
+def test_it_survives_json(confirmation):
+    assert Confirmation.from_json(json.loads(json.dumps(confirmation.to_json()))) == confirmation
+
+
+def test_a_variant_is_a_candidate_of_its_own_and_no_baseline(confirmation):
+    curated = row(VARIANT + "curated", np.array(confirmation.row(BEST).top1_errors["ridge"]) - 0.03)
+    found = Confirmation((*confirmation.rows, curated), "ridge", confirmation.seeds, 1000)
+    assert "strongest other baseline, pooled union" in found.verdict()
+    assert "raises the test error by 3.0 ± 0.0 points against the same mixture, curated" in found.verdict()

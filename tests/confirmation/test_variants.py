@@ -1,0 +1,83 @@
+"""Variants of the best mixture: each trains on what it says, and is the same for equal arguments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from generators.studies import tiny_file
+
+from geosearch.adaptation.base import EnsemblePredictor
+from geosearch.adaptation.self_training import SelfTrain
+from geosearch.confirmation.variants import NAMES, Condensed, MetaReweighted, variant
+from geosearch.data.unlabelled import UnlabelledSet
+from geosearch.mixture.distillation import Condensation
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.weights import Weights
+from geosearch.nn.recipe import Recipe
+from geosearch.study.study import Study
+
+RECIPE = Recipe(steps=4, batch=16)
+WEIGHTS = Weights.of([1.0, 0.0])
+
+
+@dataclass(frozen=True)
+class Told:
+    """Predicts what it was told."""
+
+    scores: np.ndarray
+
+    def predict(self, images):
+        return self.scores
+
+
+@pytest.fixture
+def prepared(tmp_path, cache):
+    return Study.open(tiny_file(tmp_path), storage=f"sqlite:///{tmp_path}/study.db", cache=cache).prepared
+
+
+def test_every_variant_has_a_key_of_its_own_and_trains_to_the_same_weights_again(prepared):
+    finalists = [WEIGHTS, Weights.of([0.5, 0.5])]
+    made = [variant(name, prepared.anchors, WEIGHTS, prepared.target.shots, finalists) for name in NAMES]
+    assert len({one.key for one in made}) == len(NAMES)
+    for one in made:
+        first, again = (one.pretrained(RECIPE, 3, device="cpu")[0] for _ in range(2))
+        for a, b in zip(first.parameters(), again.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_the_student_of_several_is_self_trained_under_the_mean_of_their_labels(prepared):
+    target = prepared.target
+    how = SelfTrain(steps=3, unlabelled=UnlabelledSet.of(target.reference))
+    anchors, finalists = prepared.anchors, [WEIGHTS, Weights.of([0.5, 0.5]), Weights.of([0.0, 1.0])]
+    several = variant("taught", anchors, WEIGHTS, target.shots, finalists)
+    assert [one.weights for one in several.others] == finalists[1:]
+    alone = variant("taught", anchors, WEIGHTS, target.shots, [WEIGHTS])
+    network, _ = several.pretrained(RECIPE, 0, device="cpu")
+    by_all, by_one = (
+        one.student(network, how, RECIPE, target.shots, 0, device="cpu").predict(target.test_images)
+        for one in (several, alone)
+    )
+    np.testing.assert_array_equal(by_one, how.fit(network, target.shots, 0).predict(target.test_images))
+    assert not np.array_equal(by_all, by_one)
+    votes = [Told(scores) for scores in (np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]]))]
+    np.testing.assert_allclose(EnsemblePredictor(votes).predict(target.test_images), [[0.55, 0.45]])
+
+
+def test_reweighted_rows_are_images_of_the_mixtures_sources_under_target_classes(prepared):
+    one = MetaReweighted(prepared.anchors, WEIGHTS, prepared.target.shots, size=50)
+    rows, known = one.rows(0), {image.tobytes() for image in prepared.anchors.sources[0].images}
+    assert all(image.tobytes() in known for image in rows.images)
+    assert rows.classes == prepared.target.shots.classes
+    reference = prepared.anchors.reference.labels
+    places = {image.tobytes(): i % len(reference) for i, image in enumerate(prepared.anchors.sources[0].images)}
+    assert np.mean([reference[places[image.tobytes()]] for image in rows.images] == rows.labels) > 0.9
+
+
+def test_a_condensed_mixture_is_as_small_as_it_says(prepared):
+    mixture = Mixture(prepared.anchors, WEIGHTS)
+    _, learned = Condensed(mixture, Condensation(per_class=2, steps=3), size=200).pretrained(RECIPE, 0, device="cpu")
+    assert len(learned) <= 2 * mixture.class_count
+    assert learned.class_count == mixture.class_count

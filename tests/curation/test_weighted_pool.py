@@ -1,0 +1,38 @@
+"""A pool is the dataset derivative with the core's weights held at one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from geosearch.adaptation.ridge import ridge_fit
+from geosearch.curation.influence import dataset_derivative
+
+
+def test_without_a_core_the_error_is_that_of_the_samples(made):
+    pool = made.pool(ridge=3.0)
+    found = pool.derivative(np.ones(240))
+    np.testing.assert_allclose(found.gradient, dataset_derivative(made.x, made.y, ridge=3.0).gradient)
+
+
+def test_with_a_core_the_error_is_the_cores_alone(made):
+    pool = made.pool(core=30, ridge=3.0)
+    weights = np.random.default_rng(0).uniform(0.5, 1, 240)
+    found, step = pool.derivative(weights), 1e-4
+    row = np.eye(240)[7] * step
+    slope = (pool.derivative(weights + row).loss - pool.derivative(weights - row).loss) / (2 * step)
+    assert found.gradient.shape == (240,)
+    assert found.gradient[7] == pytest.approx(slope, abs=1e-8)
+    alone = dataset_derivative(pool.core_features, pool.core_targets, ridge=3.0)
+    assert pool.derivative(np.zeros(240)).loss == pytest.approx(alone.loss)
+
+
+def test_the_penalty_is_at_least_the_one_of_the_least_error(made):
+    assert made.pool().penalty >= dataset_derivative(made.x, made.y).ridge
+
+
+def test_the_head_is_fitted_to_weighted_samples_and_core(made):
+    pool, kept = made.pool(core=60, ridge=2.0), ~made.wrong
+    x, y = np.concatenate([made.x[kept], pool.core_features]), np.concatenate([made.y[kept], pool.core_targets])
+    expected = ridge_fit(x, y, 2.0).predict(made.clean)
+    np.testing.assert_allclose(pool.head(kept.astype(float)).predict(made.clean), expected, atol=1e-9)

@@ -1,0 +1,139 @@
+"""npz files: the layouts that are read, and the files that are refused."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geosearch.data.loaders.registry import has_test_part, load
+from geosearch.errors import InvalidDataError, InvalidOptionError, TooLargeError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 5)).astype(np.uint8)
+LABELS = np.array([0, 1, 2, 0, 1, 2], np.uint8)
+
+
+def test_both_parts_and_the_names(tmp_path: Path) -> None:
+    np.savez_compressed(
+        tmp_path / "My Set.npz",
+        train_images=IMAGES,
+        train_labels=LABELS,
+        test_images=IMAGES[:2],
+        test_labels=LABELS[:2],
+        class_names=np.array(["a", "b", "c"]),
+        licence="CC0",
+    )
+    spec = f"npz:{tmp_path / 'My Set.npz'}"
+    train, test = load(spec), load(spec, part="test")
+    assert has_test_part(spec)
+    assert train.name == test.name == "my-set"
+    assert train.classes == test.classes == ("a", "b", "c")
+    assert train.licence == test.licence == "CC0"
+    assert train.labels.tolist() == LABELS.tolist()
+    assert len(test) == 2  # lacks class c, and that is well
+
+
+def test_one_part_without_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS)
+    assert not has_test_part(f"npz:{tmp_path / 'a.npz'}")
+    data = load(f"npz:{tmp_path / 'a.npz'}")
+    assert data.classes == ("0", "1", "2")
+    assert data.licence == "unknown"
+
+
+def test_an_empty_licence_is_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS, licence=np.array([]))
+    assert load(f"npz:{tmp_path / 'a.npz'}").licence == "unknown"
+
+
+def test_environment_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS)
+    monkeypatch.setenv("SOME_FOLDER", str(tmp_path))
+    assert len(load("npz:${SOME_FOLDER}/a.npz")) == 6
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": IMAGES}, "no array 'labels' beside 'images'"),
+        ({"labels": LABELS}, "no array 'images'"),
+        ({"train_images": IMAGES, "labels": LABELS}, "no array 'train_labels'"),
+        ({"images": IMAGES, "labels": LABELS + 1}, "renumber"),
+        ({"images": IMAGES, "labels": LABELS, "class_names": np.array(["a", "b"])}, "2 class names"),
+        ({"images": np.array([{}] * 6), "labels": LABELS}, "Python objects"),
+        ({"images": IMAGES, "labels": LABELS, "class_names": np.array("abc")}, "class_names"),
+    ],
+)
+def test_wrong_contents_are_refused(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(InvalidDataError, match=message):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_test_labels_out_of_range_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", train_images=IMAGES, train_labels=LABELS, test_images=IMAGES, test_labels=LABELS + 1)
+    with pytest.raises(InvalidDataError, match="share one numbering"):
+        load(f"npz:{tmp_path / 'a.npz'}", part="test")
+
+
+def test_the_test_part_checks_the_training_labels_too(tmp_path: Path) -> None:
+    words = np.array(["x", "y"] * 3)
+    np.savez(tmp_path / "a.npz", train_images=IMAGES, train_labels=words, test_images=IMAGES, test_labels=LABELS)
+    with pytest.raises(InvalidDataError, match="must be integers"):
+        load(f"npz:{tmp_path / 'a.npz'}", part="test")
+
+
+def test_other_and_damaged_files_are_refused(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.npz"
+    np.savez_compressed(whole, images=IMAGES, labels=LABELS)
+    content = bytearray(whole.read_bytes())
+    middle = len(content) // 4
+    content[middle : middle + 20] = bytes(20)
+    for name, data in {
+        "empty": b"",
+        "text": b"no arrays here",
+        "half": whole.read_bytes()[: len(content) // 2],
+        "holes": bytes(content),
+    }.items():
+        (tmp_path / f"{name}.npz").write_bytes(data)
+        with pytest.raises(InvalidDataError, match=f"{name}.npz"):
+            load(f"npz:{tmp_path / name}.npz")
+    with (tmp_path / "single.npz").open("wb") as file:
+        np.save(file, IMAGES)
+    with pytest.raises(InvalidDataError, match="savez"):
+        load(f"npz:{tmp_path / 'single.npz'}")
+
+
+def test_a_file_that_unpacks_beyond_the_limit_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=np.zeros((6, 99, 99), np.uint8), labels=LABELS)
+    monkeypatch.setenv("GEOSEARCH_MAX_GIB", "1e-6")
+    with pytest.raises(TooLargeError, match="unpacks to"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+    monkeypatch.setenv("GEOSEARCH_MAX_GIB", "plenty")
+    with pytest.raises(InvalidOptionError, match="must be a positive number"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_a_header_that_promises_more_than_memory_is_damage(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("images", "labels"):
+            header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999, 9), }"
+            archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    with pytest.raises(InvalidDataError, match="cannot be read"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_a_header_that_breaks_off_is_damage(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x01\x00\x08\x00" + b"{'descr'")
+        archive.writestr("labels.npy", b"\x93NUMPY\x01\x00\xb8\x0b" + b"{" * 3000)
+    with pytest.raises(InvalidDataError, match="cannot be read"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_labels_that_run_far_are_refused_without_counting_up_to_them(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=np.array([0, 1, 2, 0, 1, 2**62]))
+    with pytest.raises(InvalidDataError, match=r"\[3, 4, 5, 6, 7\] never occur"):
+        load(f"npz:{tmp_path / 'a.npz'}")

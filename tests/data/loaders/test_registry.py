@@ -1,0 +1,99 @@
+"""Specifications: what they name, and what a misspelt one is told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from geosearch.data.loaders.builtin import BUILTIN
+from geosearch.data.loaders.registry import domains, has_test_part, load
+from geosearch.errors import InvalidOptionError, UnknownDatasetError
+
+
+def test_built_in_names_load_under_their_own_name() -> None:
+    for spec in ("digits", "fonts/computer-modern-greek"):
+        assert load(spec).name == spec
+        assert not has_test_part(spec)
+
+
+def test_glyphs_are_drawn_at_the_size_hinted() -> None:
+    assert load("fonts/sans-digits", size_hint=10).shape == (10, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("spec", "hint"),
+    [
+        ("digit", "'digits'"),
+        ("fonts/serif-uper", "'fonts/serif-upper'"),
+        ("fonts/sans", "fonts/sans"),
+        ("torchvision:mnist", "'torchvision:MNIST'"),
+        ("torchvision:FashonMNIST", "'torchvision:FashionMNIST'"),
+        ("MNIST", "'torchvision:MNIST'"),
+        ("things/mine.npz", "'npz:things/mine.npz'"),
+        ("xyzzy", "geosearch domains"),
+        ("npz:", "expected digits"),
+        ("", "expected digits"),
+    ],
+)
+def test_an_unknown_name_is_told_the_nearest_known_one(spec: str, hint: str) -> None:
+    with pytest.raises(UnknownDatasetError, match=hint):
+        load(spec)
+
+
+def test_a_missing_file_is_told_its_neighbour(tmp_path: Path) -> None:
+    np.savez(tmp_path / "letters.npz", images=np.zeros((2, 4, 4), np.uint8), labels=np.array([0, 1]))
+    with pytest.raises(UnknownDatasetError, match=r"did you mean '.*letters\.npz'"):
+        load(f"npz:{tmp_path / 'leters.npz'}")
+    with pytest.raises(UnknownDatasetError, match="is no folder"):
+        load(f"imagefolder:{tmp_path / 'letters.npz'}")
+
+
+def test_a_folder_given_bare_is_told_its_prefix(tmp_path: Path) -> None:
+    with pytest.raises(UnknownDatasetError, match="imagefolder:"):
+        load(str(tmp_path))
+
+
+def test_an_unset_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_FOLDER", raising=False)
+    with pytest.raises(UnknownDatasetError, match="NO_SUCH_FOLDER is not set"):
+        load("npz:${NO_SUCH_FOLDER}/mnist.npz")
+
+
+def test_a_part_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UnknownDatasetError, match="no test part"):
+        load("digits", part="test")
+    with pytest.raises(InvalidOptionError, match="'train' or 'test'"):
+        load("digits", part="validation")  # type: ignore[arg-type]
+
+
+def test_domains_tell_the_truth_about_what_they_list(tmp_path: Path) -> None:
+    listed = {info.spec: info for info in domains(root=tmp_path)}
+    assert listed.keys() >= set(BUILTIN)
+    for spec in ("digits", "fonts/mono-symbols"):
+        data, info = load(spec), listed[spec]
+        assert (len(data), len(data.classes), data.licence) == (info.images, info.classes, info.licence)
+        assert data.shape == (info.size, info.size, info.channels)
+        assert not info.needs_download
+    assert listed["torchvision:CIFAR100"].needs_download
+    assert asdict(listed["torchvision:MNIST"])["test_images"] == 10_000
+
+
+def test_listing_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from geosearch.data.loaders.registry import domains; domains(); "
+        "print([m for m in ('torch', 'torchvision', 'sklearn', 'matplotlib') if m in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_real_files_load(real_data: Path) -> None:
+    for name, classes in (("mnist", 10), ("az_letters", 26)):
+        train, test = (load(f"npz:{real_data / name}.npz", part=part) for part in ("train", "test"))
+        assert len(train.classes) == len(test.classes) == classes
+        assert train.shape == test.shape == (28, 28, 1)

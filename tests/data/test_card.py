@@ -1,0 +1,119 @@
+"""The card says where the images come from and what may be done with them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from geosearch.data.card import CardFacts, CardSource, card, licence_warnings
+from geosearch.data.writers.writers import NpzWriter
+
+FACTS = CardFacts(
+    study="quickstart",
+    target="digits",
+    origin="trial 37",
+    sources=(
+        CardSource("fonts/mono-upper", 4000, 26, "DejaVu (free)", 0.25, 71.2),
+        CardSource("fonts/sans-digits", 4000, 10, "DejaVu (free)", 0.75, 31.8),
+        CardSource("fonts/serif-greek", 4000, 24, "CC BY-NC 4.0", 0.0, 80.4),
+    ),
+    concentration=2.0,
+    pairing="transport",
+    how="20,000 images from the 1,000 reference images of the target and 400 further ones",
+    size=20_000,
+    image_shape=(16, 16, 1),
+    class_count=60,
+    closed_form=22.41,
+    held_out_otdd=24.02,
+    top1_error=0.082,
+    judged="cross-validated on the target's shots",
+    verdict="Pretraining on this mixture lowers the test error by 2.1 ± 0.6 points against no pretraining.",
+    mixture_key="0f3a",
+    seeds=(("study", 0), ("synthesis", 7)),
+    versions=(("geosearch", "0.1.0"), ("torch", "2.15.0")),
+    files=NpzWriter().layout,
+    command="geosearch synthesize studies/quickstart.toml --best --size 20000 --format npz --out mixtures/q",
+)
+
+
+def test_the_card_says_from_which_target_images_the_set_was_made():
+    assert f"- Made of {FACTS.how}." in card(FACTS)
+
+
+def test_the_card_names_sources_by_weight_seeds_versions_and_the_command():
+    text = card(FACTS)
+    rows = [line for line in text.splitlines() if line.startswith("| fonts")]
+    assert rows == [
+        "| fonts/sans-digits | 0.7500 | 4,000 | 10 | 31.8 | DejaVu (free) |",
+        "| fonts/mono-upper | 0.2500 | 4,000 | 26 | 71.2 | DejaVu (free) |",
+    ]
+    assert "not in this mixture: fonts/serif-greek." in text
+    assert "| synthesis | 7 |" in text
+    assert "| torch | 2.15.0 |" in text
+    assert f"```sh\n{FACTS.command}\n```" in text
+    assert "lowers the test error by 2.1 ± 0.6 points" in text
+    assert "cross-validated on the target's shots: 8.2%" in text
+
+
+def test_concentration_and_pairing_are_explained():
+    assert "Concentration ∞: every image is mixed with exactly these weights" in card(
+        replace(FACTS, concentration=math.inf)
+    )
+    assert "Concentration 0: every image comes from one source" in card(replace(FACTS, concentration=0.0))
+    assert "Dirichlet distribution around these (concentration 2;" in card(FACTS)
+    assert "at random (Mixup)" in card(replace(FACTS, pairing="random"))
+
+
+def test_what_was_not_measured_is_said():
+    text = card(replace(FACTS, held_out_otdd=None, top1_error=None, verdict=None))
+    assert text.count("not measured") == 2
+    assert "Not confirmed yet" in text
+
+
+def test_sources_without_weight_give_no_warning():
+    assert "Warning" not in card(FACTS)
+
+
+@pytest.mark.parametrize(
+    ("licence", "words"),
+    [
+        ("CC BY-NC 4.0", "commercial use is forbidden"),
+        ("Non-commercial use only", "commercial use is forbidden"),
+        ("for research purposes only", "commercial use is forbidden"),
+        ("CC BY-ND 4.0", "derived works"),
+        ("CC BY-SA 3.0", "same licence"),
+        ("unknown", "not known for a"),
+        ("", "not known for a"),
+    ],
+)
+def test_licences_that_bind_are_named(licence, words):
+    warnings = licence_warnings([("a", licence), ("b", licence)])
+    assert len(warnings) == 1
+    assert words in warnings[0]
+    assert "b (" in warnings[0]
+
+
+@pytest.mark.parametrize("licence", ["MIT", "CC BY 4.0", "CC0", "public domain", "DejaVu (free)", "BSD-3-Clause"])
+def test_free_licences_are_silent_alone_and_named_when_they_differ(licence):
+    assert licence_warnings([("a", licence), ("b", licence)]) == ()
+    (warning,) = licence_warnings([("a", licence), ("b", "Apache-2.0")])
+    assert licence in warning
+    assert "differ" in warning
+
+
+def test_names_cannot_break_out_of_the_markdown():
+    nasty = CardSource("<script>|alert`1`\n# h", 10, 2, "MIT | *x*", 1.0, 1.0)
+    text = card(replace(FACTS, sources=(nasty,), command="echo '```'\n"))
+    assert "| \\<script\\>\\|alert\\`1\\` \\# h | 1.0000 | 10 | 2 | 1 | MIT \\| \\*x\\* |" in text
+    assert "\n````sh\necho '```'" in text
+
+
+def test_pseudo_labels_are_named_as_such_for_the_sources_in_the_mixture() -> None:
+    used, unused = (
+        replace(source, labelled_by="k-means, 10 labels") for source in (FACTS.sources[0], FACTS.sources[2])
+    )
+    text = card(replace(FACTS, sources=(used, FACTS.sources[1], unused)))
+    assert text.count("are pseudo-labels: k-means, 10 labels.") == 1
+    assert "pseudo-labels" not in card(FACTS)

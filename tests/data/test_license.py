@@ -1,0 +1,38 @@
+"""The line of a card that programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from geosearch.data.license import FORMAT, licence_of, mark
+from geosearch.errors import InvalidDataError, StudyMismatchError
+
+
+def test_licences_carry_over(tmp_path: Path) -> None:
+    line = mark([("near", "MIT"), ("far", "CC BY-SA 4.0 -->"), ("third", "MIT")])
+    (tmp_path / "CARD.md").write_text(f"# Mixture\n\n{line}\n")
+    assert line.count("-->") == 1
+    assert licence_of(tmp_path) == "CC BY-SA 4.0 -->; MIT"
+
+
+def test_other_folders_have_no_known_licence(tmp_path: Path) -> None:
+    assert licence_of(tmp_path) == "unknown"
+    (tmp_path / "CARD.md").write_text("# Mine\n")
+    assert licence_of(tmp_path) == "unknown"
+
+
+def test_a_newer_card_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
+    (tmp_path / "CARD.md").write_text(f'<!-- geosearch-card {{"format": {FORMAT + 1}, "what": 3}} -->')
+    with pytest.raises(StudyMismatchError, match="pip install --upgrade geosearch"):
+        licence_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"format": "x"}', '{"format": 1, "licences": 3}', '{"format": 1, "licences": [3]}', "{]}"]
+)
+def test_a_line_that_was_changed_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "CARD.md").write_text(f"<!-- geosearch-card {text} -->")
+    with pytest.raises(InvalidDataError, match="write the data set again"):
+        licence_of(tmp_path)

@@ -1,0 +1,124 @@
+"""Mixtures: the paper's point, single sources, pooling and Mixup are members of one family."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from geosearch.errors import InvalidWeightsError
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.weights import Weights
+
+LEVELS = (10, 130, 250)
+
+
+def rng():
+    return np.random.default_rng(5)
+
+
+def rows_of(images):
+    """float (b, ch, h, w) in [0, 1] -> set of uint8 images."""
+    return {image.tobytes() for image in np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)}
+
+
+@pytest.mark.parametrize("concentration", [0.0, 1.5, math.inf])
+@pytest.mark.parametrize("pairing", ["transport", "random"])
+def test_shapes_range_and_label_mass(anchors, concentration, pairing):
+    mixture = Mixture(anchors, Weights.of([0.2, 0.5, 0.3], concentration, pairing))
+    images, labels = mixture.draw(50, rng())
+    assert images.shape == (50, 1, 8, 8)
+    assert images.dtype == labels.dtype == np.float32
+    assert images.min() >= 0
+    assert images.max() <= 1 + 1e-6
+    assert labels.shape == (50, mixture.class_count) == (50, 12)
+    np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-5)
+    assert len(mixture.class_names) == 12
+    assert mixture.class_names[0] == "near/0"
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_at_a_corner_the_mixture_is_that_source(anchors, parts, i):
+    images, labels = Mixture(anchors, Weights.single(i, 3)).draw(400, rng())
+    source = {image.tobytes() for image in parts[1][i].images}
+    assert rows_of(images) <= source
+    assert len(rows_of(images)) > 0.8 * len(source)
+    start = sum(len(s.classes) for s in anchors.sources[:i])
+    assert labels[:, start : start + len(anchors.sources[i].classes)].sum() == pytest.approx(400)
+
+
+def test_the_point_on_the_geodesic_is_the_weighted_sum_of_the_anchors(anchors):
+    a = np.array([0.5, 0.2, 0.3])
+    images, labels = Mixture(anchors, Weights.of(a)).at(np.arange(7))
+    expected = sum(w * s.images[:7].astype(float) / 255 for w, s in zip(a, anchors.sources, strict=True))
+    np.testing.assert_allclose(images, expected.transpose(0, 3, 1, 2), atol=1e-6)
+    np.testing.assert_allclose(labels[:, :4], 0.5 * anchors.sources[0].labels[:7], atol=1e-6)
+
+
+@pytest.mark.parametrize("pairing", ["transport", "random"])
+def test_near_a_corner_images_are_those_that_their_labels_say(anchors, pairing):
+    """A share may be too small for one beside it to differ from 1: the row is then the large one's alone."""
+    sources = [
+        replace(s, images=np.full_like(s.images, level)) for s, level in zip(anchors.sources, LEVELS, strict=True)
+    ]
+    flat = replace(anchors, sources=tuple(replace(s, codes=s.images) for s in sources))
+    for values in ([0.98, 0.01, 0.01], [0.01, 0.01, 0.98], [0.9, 0.05, 0.05]):
+        images, labels = Mixture(flat, Weights.of(values, 0.5, pairing)).draw(500, rng())
+        ends = np.cumsum([len(s.classes) for s in flat.sources])[:-1]
+        shares = np.stack([block.sum(1) for block in np.split(labels, ends, axis=1)], axis=1)
+        np.testing.assert_allclose(images.mean((1, 2, 3)), shares @ np.array(LEVELS) / 255, atol=1e-5)
+        assert (shares.max(1) == 1).any()
+
+
+def test_at_concentration_zero_it_is_the_pooled_union(anchors, parts):
+    images, labels = Mixture(anchors, Weights.of([0.2, 0.5, 0.3], 0.0)).draw(3000, rng())
+    assert rows_of(images) <= {image.tobytes() for source in parts[1] for image in source.images}
+    shares = [labels[:, :4].sum(), labels[:, 4:9].sum(), labels[:, 9:].sum()]
+    np.testing.assert_allclose(np.array(shares) / 3000, [0.2, 0.5, 0.3], atol=0.03)
+
+
+def test_a_small_concentration_comes_close_to_the_pooled_union(anchors):
+    _, labels = Mixture(anchors, Weights.of([0.2, 0.5, 0.3], 1e-6)).draw(3000, rng())
+    assert np.isfinite(labels).all()
+    assert (labels.max(axis=1) > 0.999).mean() > 0.99
+    assert labels[:, 4:9].sum() / 3000 == pytest.approx(0.5, abs=0.04)
+
+
+def test_the_mean_of_a_cloud_is_the_weights(anchors):
+    _, labels = Mixture(anchors, Weights.of([0.2, 0.5, 0.3], 2.0)).draw(5000, rng())
+    np.testing.assert_allclose(labels[:, 4:9].sum(axis=1).mean(), 0.5, atol=0.02)
+
+
+def test_random_pairing_mixes_images_that_no_plan_pairs(anchors):
+    weights = [0.5, 0.5, 0.0]
+    paired, _ = Mixture(anchors, Weights.of(weights)).draw(2000, rng())
+    mixup, _ = Mixture(anchors, Weights.of(weights, pairing="random")).draw(2000, rng())
+    assert len(rows_of(mixup)) > 3 * len(rows_of(paired))
+
+
+def test_equal_seeds_give_equal_streams(anchors):
+    mixture = Mixture(anchors, Weights.of([0.2, 0.5, 0.3], 1.0))
+    for (images, labels), (again, labels_again) in zip(
+        islice(mixture.batches(16, rng()), 3), islice(mixture.batches(16, rng()), 3), strict=True
+    ):
+        np.testing.assert_array_equal(images, again)
+        np.testing.assert_array_equal(labels, labels_again)
+
+
+def test_the_key_tells_mixtures_apart(anchors):
+    points = [
+        Weights.of([0.2, 0.5, 0.3]),
+        Weights.of([0.3, 0.4, 0.3]),
+        Weights.of([0.2, 0.5, 0.3], 1.0),
+        Weights.of([0.2, 0.5, 0.3], pairing="random"),
+    ]
+    assert len({Mixture(anchors, point).key for point in points}) == 4
+    assert Mixture(anchors, points[0]).key == Mixture(anchors, Weights.of([0.2, 0.5, 0.3])).key
+
+
+def test_a_wrong_number_of_weights_is_refused(anchors):
+    with pytest.raises(InvalidWeightsError, match="expected 3 weights"):
+        Mixture(anchors, Weights.uniform(2))

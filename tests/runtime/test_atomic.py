@@ -1,0 +1,97 @@
+"""Files and folders are whole or absent, whatever happens to the disk or to the process."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from geosearch.errors import OutputExistsError, StorageError
+from geosearch.runtime.atomic import _beside, atomic_dir, atomic_write
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_failed_write_leaves_the_earlier_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    with pytest.raises(RuntimeError), atomic_write(path, "w") as file:  # noqa: PT012
+        file.write("half")
+        raise RuntimeError
+    assert path.read_text() == "before"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_write_is_synced_before_it_is_renamed(tmp_path, monkeypatch):
+    deeds = []
+    for name in ("fsync", "replace"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, name=name, real=real: (deeds.append(name), real(*a))[1])
+    with atomic_write(tmp_path / "a.txt", "w") as file:
+        file.write("whole")
+    assert deeds == ["fsync", "replace", "fsync"]  # the file, its name, the folder that holds the name
+    deeds.clear()
+    with atomic_dir(tmp_path / "set") as folder:
+        (folder / "1").write_text("1")
+        (folder / "2").write_text("2")
+    assert deeds == ["fsync", "fsync", "fsync", "replace", "fsync"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_full_or_read_only_disk_is_one_message(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.raises(StorageError, match=f"{os.strerror(number)}; free some space or choose another folder"):  # noqa: SIM117
+        with atomic_write(tmp_path / "a.txt", "w") as file:
+            file.write("whole")
+    with (
+        pytest.raises(StorageError, match="nothing was left behind"),
+        atomic_dir(tmp_path / "deep" / "set") as folder,
+    ):
+        (folder / "1").write_text("1")
+    assert names(tmp_path) == []
+
+
+def test_a_file_that_the_disk_takes_half_of_is_absent(tmp_path):
+    """For real: the child may write files of a thousand bytes only."""
+    script = (
+        "import pathlib\nfrom geosearch.runtime.atomic import atomic_write\n"
+        f"with atomic_write(pathlib.Path({str(tmp_path)!r}) / 'a') as file:\n    file.write(bytes(100_000))"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", script],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert "StorageError: cannot write" in child.stderr
+    assert names(tmp_path) == []
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    mine = _beside(tmp_path / "a")
+    left = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-"))
+    foreign = mine.with_name(".a.0000beef-1-aa.part")  # of another machine
+    for path in (mine, left, foreign):
+        path.write_text("half")
+    with atomic_write(tmp_path / "a") as file:
+        file.write(b"whole")
+    assert names(tmp_path) == sorted(["a", mine.name, foreign.name])
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    with pytest.raises(OutputExistsError), atomic_dir(tmp_path):
+        pass
+    assert names(tmp_path) == ["mine"]

@@ -1,0 +1,271 @@
+"""The search loop: exact budget, baselines first, and an interrupted study equal to an uninterrupted one."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from generators.searches import GOAL, FakeObjective, FakeProxy
+from optuna.trial import TrialState
+
+from geosearch.errors import GeosearchError, TrainingFailedError
+from geosearch.mixture.baselines import SEARCHED
+from geosearch.mixture.hull import Hull
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.progress import Silent
+from geosearch.runtime.result_cache import Evaluation
+from geosearch.search.fidelity.statistics import CLOSED, PROXY, rungs_of
+from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.samplers.registry import sampler_for
+from geosearch.search.space import Space
+from geosearch.search.study_store import StudyStore
+
+
+def essence(search):
+    """What must not depend on interruptions: every trial's place, point, state and value."""
+    return [
+        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.state, t.error, t.long_error)
+        for t in search.store.trials()
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampler):
+    whole = search_in(tmp_path / "whole.db", sampler=sampler)
+    best = whole.run()
+    for stop in {"random": (1, 8, 11, 15), "tpe": (9, 12)}[sampler]:
+        path = tmp_path / f"cut-{stop}.db"
+        with pytest.raises(KeyboardInterrupt):
+            search_in(path, FakeObjective(die_after=stop), sampler=sampler).run()
+        again = search_in(path, sampler=sampler)
+        resumed_best = again.run()
+        assert essence(again) == essence(whole)
+        assert resumed_best.point == best.point
+
+
+@pytest.mark.parametrize(("sampler", "evaluations", "moment"), [("hull", 14, 11), ("gp", 14, 11), ("random", 24, 28)])
+def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(
+    search_in, tmp_path, monkeypatch, sampler, evaluations, moment
+):
+    options = {"sampler": sampler, "evaluations": evaluations}
+    whole = search_in(tmp_path / "whole.db", **options)
+    whole.run()
+    cut = search_in(tmp_path / "cut.db", **options)
+    told = []
+    real = type(cut.store.study).tell
+
+    def tell(study, trial, *arguments, **options):
+        if len(told) == moment:  # among the trials that the sampler proposed
+            raise KeyboardInterrupt
+        told.append(trial)
+        return real(study, trial, *arguments, **options)
+
+    monkeypatch.setattr(type(cut.store.study), "tell", tell)
+    with pytest.raises(KeyboardInterrupt):
+        cut.run()
+    monkeypatch.undo()
+    again = search_in(tmp_path / "cut.db", **options)
+    again.run()
+    assert essence(again) == essence(whole)
+
+
+@pytest.mark.parametrize("moment", range(0, 30, 2))
+def test_a_study_that_is_killed_at_a_look_goes_on_as_if_it_had_not_been(search_in, tmp_path, moment):
+    """The first budget ends within a round; the second is cut off while a distance is computed."""
+    for folder in ("whole", "cut"):
+        search_in(tmp_path / f"{folder}.db", sampler="random", evaluations=15).run()
+    whole = search_in(tmp_path / "whole.db", sampler="random", evaluations=24)
+    whole.run()
+    with contextlib.suppress(KeyboardInterrupt):
+        search_in(tmp_path / "cut.db", proxy=FakeProxy(die_after=moment), sampler="random", evaluations=24).run()
+    again = search_in(tmp_path / "cut.db", sampler="random", evaluations=24)
+    again.run()
+    assert essence(again) == essence(whole)
+
+
+@pytest.mark.parametrize("moment", [0, 1, 2])
+def test_a_race_that_is_killed_is_the_same_race_when_it_is_run_again(search_in, tmp_path, monkeypatch, moment):
+    """Noisy long runs, so that further mixtures enter; cut off in the race, before and after its notes."""
+    options = {"sampler": "random", "evaluations": 24, "finalists": 5, "repeats": 4}
+    whole = search_in(tmp_path / "whole.db", FakeObjective(noise=0.02), **options)
+    best = whole.run()
+    assert sum(t.long_runs > 0 for t in whole.store.trials()) > 5
+    cut = search_in(tmp_path / "cut.db", FakeObjective(noise=0.02, die_after=30 if moment == 0 else None), **options)
+    real = type(cut.store).set_meta
+
+    def set_meta(store, key, value):
+        late = key == "notes" if moment == 1 else moment == 2 and key == "raced" and value["over"]
+        if late:
+            raise KeyboardInterrupt
+        real(store, key, value)
+
+    monkeypatch.setattr(type(cut.store), "set_meta", set_meta)
+    with pytest.raises(KeyboardInterrupt):
+        cut.run()
+    monkeypatch.undo()
+    again = search_in(tmp_path / "cut.db", FakeObjective(noise=0.02), **options)
+    assert again.run().point == best.point
+    assert essence(again) == essence(whole)
+
+
+def test_baselines_come_first_and_the_budget_is_exact(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", evaluations=13)
+    search.run()
+    trials = [t for t in search.store.trials() if t.state == "complete"]
+    assert len(trials) == 13
+    assert [t.role for t in trials[:8]] == list(search.baselines)
+    assert [t.point for t in trials[:8]] == list(search.baselines.values())
+    assert all(t.role == SEARCHED for t in trials[8:])
+
+
+def test_a_baseline_is_the_mixture_of_its_name_among_many_sources(tmp_path):
+    m = 20
+    hull = Hull(np.eye(m) + 1.0, np.eye(m) + 1.0)
+    store = StudyStore.open(f"sqlite:///{tmp_path / 'study.db'}", "toy", {"study.seed": 0}, Space(m))
+    near_a_corner = [0.9, *[0.0] * (m - 2), 0.1]
+    roles = {
+        "projection": Weights.of(near_a_corner),
+        "cloud": Weights.of(near_a_corner, 2.0),
+        "mixup": Weights.of(near_a_corner, pairing="random"),
+        "pooled": Weights.pooled(range(1, m + 1)),
+    }
+    objective, proxy = FakeObjective(), FakeProxy()
+    proxy.otdd = lambda weights: 10.0
+    trained = []
+
+    def many(calls, jobs=1):
+        trained.extend(point for point, steps, _ in calls if steps is None)
+        return [Evaluation("key", 0.5, 0.5, 0.01) for _ in calls]
+
+    objective.many = many
+    options = SearchOptions(evaluations=4, sampler="random", finalists=1)
+    Search(store, objective, hull, proxy, roles, options, Silent()).run()
+    assert {trial.role: trial.point for trial in store.trials()} == roles
+    assert set(trained) == set(roles.values())
+    assert {store.space.weights_of(trial.params) for trial in store.study.trials} == set(roles.values())
+
+
+def test_running_again_spends_nothing_and_a_larger_budget_spends_the_difference(search_in, tmp_path):
+    path = tmp_path / "study.db"
+    search_in(path, evaluations=12).run()
+    idle = FakeObjective()
+    search_in(path, idle, evaluations=12).run()
+    assert idle.asked == []
+    more = FakeObjective()
+    search_in(path, more, evaluations=15).run()
+    assert sum(steps is None for _, steps in more.asked) == 3
+
+
+def test_no_trial_is_repeated(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", evaluations=18, sampler="gp")
+    search.run()
+    points = [t.point for t in search.store.trials() if t.state == "complete"]
+    assert len(set(points)) == len(points)
+
+
+def test_stale_trials_are_reaped_before_the_first_ask(search_in, tmp_path):
+    path = tmp_path / "study.db"
+    with pytest.raises(KeyboardInterrupt):
+        search_in(path, FakeObjective(die_after=9)).run()
+    search = search_in(path)
+    assert search.store.study.get_trials(states=(TrialState.RUNNING,))
+    search.run()
+    assert not search.store.study.get_trials(states=(TrialState.RUNNING,))
+
+
+def test_a_proxy_that_agrees_stops_trials_and_one_that_does_not_stops_none(search_in, tmp_path):
+    agreeing = search_in(tmp_path / "agreeing.db", sampler="random", evaluations=24)
+    agreeing.run()
+    opposed = search_in(tmp_path / "opposed.db", proxy=FakeProxy(-1), sampler="random", evaluations=24)
+    opposed.run()
+    stopped = [t for t in agreeing.store.trials() if t.state == "pruned"]
+    assert stopped
+    assert all("rung" in t.reason for t in stopped)
+    assert not [t for t in opposed.store.trials() if t.reason.startswith(PROXY)]
+
+
+def test_a_study_says_what_each_rung_cost_and_saved(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", sampler="random", evaluations=24)
+    search.run()
+    trials = search.store.trials()
+    closed, proxy, short, long = rungs_of(search.store)
+    by_closed, by_proxy = ([t for t in trials if t.reason.startswith(name)] for name in (CLOSED, PROXY))
+    lengthened = [t for t in trials if t.long_runs]
+    assert (closed.looks, closed.stopped) == (len(trials), len(by_closed))
+    assert 0 < closed.seconds == sum(t.closed_seconds for t in trials)
+    assert all(t.held_out_otdd is None for t in by_closed)
+    assert (proxy.looks, proxy.stopped) == (len(trials) - len(by_closed), len(by_proxy))
+    assert proxy.saved == pytest.approx(0.01 * len(by_proxy))
+    assert (short.looks, short.seconds, short.stopped) == (24, pytest.approx(0.24), 24 - len(lengthened))
+    assert short.saved == pytest.approx(short.stopped * long.seconds / len(lengthened))
+    assert long.looks == sum(t.long_runs for t in trials) > 0
+    assert long.seconds == pytest.approx(0.01 * long.looks)
+    assert proxy.trust.trials == 24
+    assert short.trust.trials == len(lengthened)
+
+
+def test_pruning_can_be_switched_off(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", sampler="random", evaluations=24, prune=False)
+    search.run()
+    assert {t.state for t in search.store.trials()} == {"complete"}
+
+
+def test_the_best_few_go_on_to_the_long_recipe(search_in, tmp_path):
+    objective = FakeObjective()
+    search = search_in(tmp_path / "study.db", objective, finalists=3, repeats=2)
+    best = search.run()
+    ranked = [t for t, _ in search.ranked([t for t in search.store.trials() if t.state == "complete"])]
+    assert [t.long_error is not None for t in ranked[:4]] == [True, True, True, False]
+    assert best.number == min(ranked[:3], key=lambda t: t.long_error).number
+    assert [steps for _, steps in objective.asked].count(50) == 3 * 2
+
+
+def test_trials_of_one_mixture_take_one_place_in_the_race(search_in, tmp_path):
+    """As if the projection were a single source, which makes four baselines one mixture; here the best of all."""
+    best = Weights.of(GOAL, concentration=2.0)
+    roles = {"single: a": best, "hull projection": best, "mixup": best, "uniform": Weights.uniform(3)}
+    search = replace(search_in(tmp_path / "study.db", finalists=3, sampler="random"), baselines=roles)
+    search.run()
+    raced = [trial.point for trial in search.store.trials() if trial.long_runs]
+    assert len(raced) >= 3
+    assert len(set(raced)) == len(raced)
+
+
+def test_a_race_without_a_single_run_is_run_again(search_in, tmp_path):
+    path = tmp_path / "study.db"
+
+    class Broken(FakeObjective):
+        def many(self, calls, *, jobs=1):
+            long = any(steps for _, steps, _ in calls)
+            return [TrainingFailedError("disk full")] * len(calls) if long else super().many(calls, jobs=jobs)
+
+    with pytest.raises(GeosearchError, match=r"all long trainings of the finalists failed.*disk full"):
+        search_in(path, Broken()).run()
+    whole = search_in(tmp_path / "whole.db")
+    whole.run()
+    mended = search_in(path)
+    mended.run()
+    assert [t.long_error for t in mended.store.trials()] == [t.long_error for t in whole.store.trials()]
+
+
+@pytest.mark.parametrize("batch", [2, 12])
+def test_rounds_of_any_size_are_proposed_by_the_sampler(search_in, tmp_path, monkeypatch, batch):
+    asked = []
+
+    def sampler(name, seed, prior):
+        asked.append(name)
+        return sampler_for(name, seed, prior)
+
+    monkeypatch.setattr("geosearch.search.loop.sampler_for", sampler)
+    search_in(tmp_path / "study.db", batch=batch, evaluations=24, prune=False).run()
+    assert set(asked) == {"tpe"}
+
+
+def test_three_failures_in_a_row_end_the_search_with_the_reason(search_in, tmp_path):
+    search = search_in(tmp_path / "study.db", FakeObjective(fail=True))
+    with pytest.raises(GeosearchError, match=r"3 trainings in a row failed.*NaN loss"):
+        search.run()
+    assert {t.state for t in search.store.trials()} == {"failed"}
+    assert search.store.trials()[0].reason == "NaN loss"

@@ -1,0 +1,173 @@
+"""The study database: refused when it is another's, damaged, newer, unreachable; never harmed by the refusal."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from geosearch.errors import StorageError, StudyMismatchError
+from geosearch.search.crew import WORKER, Crew
+from geosearch.search.space import Space
+from geosearch.search.storage.sqlite import alone
+from geosearch.search.study_store import FORMAT, StudyStore, masked, stored_settings
+
+PRINT = {"study.seed": 0, "domain.target": "digits"}
+
+
+def opened(url, name="toy", fingerprint=None):
+    return StudyStore.open(str(url), name, fingerprint or PRINT, Space(3))
+
+
+@pytest.fixture
+def url(tmp_path):
+    address = f"sqlite:///{tmp_path / 'study.db'}"
+    opened(address)
+    return address
+
+
+@pytest.fixture
+def begun(url):
+    opened(url).study.ask()
+    return url
+
+
+def path_of(url):
+    return url.removeprefix("sqlite:///")
+
+
+def test_a_key_that_an_older_study_does_not_know_is_as_good_as_empty(begun):
+    assert opened(begun, fingerprint={**PRINT, "search.earlier": [], "price.sources": {}}).name == "toy"
+    with pytest.raises(
+        StudyMismatchError, match=r"search\.earlier: not set \(as 0 or empty\) in the study, \['other'\] now"
+    ):
+        opened(begun, fingerprint={**PRINT, "search.earlier": ["other"]})
+
+
+def test_a_key_that_an_older_study_does_not_know_may_be_set_to_what_was_before_it(begun):
+    with pytest.raises(StudyMismatchError, match=r"domain\.balance: not set \(as 0 or empty\) in the study, 0\.5 now"):
+        opened(begun, fingerprint={**PRINT, "domain.balance": 0.5})
+    assert opened(begun, fingerprint={**PRINT, "domain.balance": 0.0}).name == "toy"
+
+
+OTHER = {**PRINT, "domain.target": "usps"}
+
+
+def test_changed_settings_are_refused_with_the_differing_keys(begun):
+    with pytest.raises(StudyMismatchError, match=r"domain.target: 'digits' in the study, 'usps' now") as caught:
+        opened(begun, fingerprint=OTHER)
+    assert "study.seed" not in str(caught.value)
+    assert "--force-new" in str(caught.value)
+
+
+def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_with(url):
+    """So whoever corrects a mistake that a first start complained of may go on."""
+    first = opened(url)
+    first.verify_datasets({"digits": "print"})
+    first.set_meta("looks", {"values": [1.0], "seconds": 1.0})
+    mended = opened(url, fingerprint=OTHER)
+    assert mended.fingerprint == OTHER
+    assert mended.get_meta("looks", "none") == mended.get_meta("contents", "none") == "none"
+    mended.verify_datasets({"usps": "print"})
+    mended.verify_datasets({"usps": "other print"})
+    assert mended.get_meta("contents") == {"usps": "other print"}
+    mended.study.ask()
+    with pytest.raises(StudyMismatchError, match="the data are not those"):
+        mended.verify_datasets({"usps": "print"})
+
+
+def test_nobody_changes_the_settings_under_those_who_begin(url):
+    with alone(url), pytest.raises(StorageError, match="another process is searching"):
+        opened(url, fingerprint=OTHER)
+    with Crew.join(opened(url).study, WORKER):
+        with pytest.raises(StudyMismatchError, match="other settings"):
+            opened(url, fingerprint=OTHER)
+        opened(url).verify_datasets({"digits": "print"})
+        with pytest.raises(StudyMismatchError, match="the data are not those"):
+            opened(url).verify_datasets({"digits": "other print"})
+    assert opened(url).fingerprint == PRINT
+
+
+def test_a_database_of_another_study_is_refused(url):
+    with pytest.raises(StudyMismatchError, match="holds the study 'toy', not 'other'"):
+        opened(url, name="other")
+
+
+def test_a_newer_format_is_refused(url):
+    opened(url).set_meta("geosearch", {"format": FORMAT + 1, "fingerprint": PRINT})
+    with pytest.raises(StudyMismatchError, match="newer geosearch"):
+        opened(url)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_a_truncated_database_is_refused_and_left_alone(url, share):
+    with open(path_of(url), "rb") as file:
+        content = file.read()
+    cut = content[: int(len(content) * share)]
+    with open(path_of(url), "wb") as file:
+        file.write(cut)
+    with pytest.raises(StorageError, match="restore it from a copy"):
+        opened(url)
+    with open(path_of(url), "rb") as file:
+        assert file.read() == cut
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    path = tmp_path / "notes.db"
+    path.write_text("not a database, " * 100)
+    with pytest.raises(StorageError, match="file is not a database"):
+        opened(f"sqlite:///{path}")
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path):
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table songs (title)")
+        connection.commit()
+    with pytest.raises(StorageError, match="not a study database"):
+        opened(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("select name from sqlite_master").fetchall() == [("songs",)]
+
+
+def test_a_read_only_database_is_refused(url):
+    read_only = f"sqlite:///file:{path_of(url)}?mode=ro&uri=true"
+    with pytest.raises(StorageError, match="readonly"):
+        opened(read_only, fingerprint=PRINT).set_meta("x", 1)
+
+
+def test_a_read_only_file_is_refused_before_it_is_opened(url, monkeypatch):
+    monkeypatch.setattr("geosearch.search.storage.sqlite.os.access", lambda *_: False)
+    with pytest.raises(StorageError, match="read-only; make it writable"):
+        opened(url)
+
+
+def test_an_unreachable_server_is_named_without_its_password():
+    with pytest.raises(StorageError) as caught:
+        opened("postgresql://someone:secret@127.0.0.1:1/study")
+    assert "secret" not in str(caught.value)
+    assert "postgresql://someone:***@127.0.0.1:1/study" in str(caught.value)
+
+
+def test_an_address_that_is_none_is_refused():
+    with pytest.raises(StorageError, match="expected something like sqlite:///"):
+        opened("studies/mnist.db")
+
+
+def test_passwords_are_masked():
+    assert masked("postgresql://u:secret@h/db") == "postgresql://u:***@h/db"
+
+
+def test_settings_come_back_without_opening_a_search(url, tmp_path):
+    opened(url).set_meta("settings", {"study": {"name": "toy"}})
+    assert stored_settings(url) == ("toy", {"study": {"name": "toy"}})
+    with pytest.raises(StorageError, match="no study database"):
+        stored_settings(f"sqlite:///{tmp_path / 'nothing.db'}")
+
+
+def test_notes_on_finished_trials_add_up(url):
+    store = opened(url)
+    store.note({3: {"long_error": 0.5}})
+    store.note({3: {"long_top1_error": 0.1}})
+    assert store.get_meta("notes") == {"3": {"long_error": 0.5, "long_top1_error": 0.1}}

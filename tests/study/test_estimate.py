@@ -1,0 +1,65 @@
+"""Advice of `geosearch check`: it warns of studies whose answer is known beforehand to be within its noise."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from generators.studies import tiny, write_toml
+
+from geosearch.errors import GeosearchError
+from geosearch.study.estimate import MANY_SHOTS, check
+
+POOLED = "the pooled union will most likely do as well"
+
+
+def advice(folder, **changes):
+    return " ".join(check(write_toml(folder / "study.toml", tiny(folder, **changes))).advice)
+
+
+@pytest.mark.parametrize("adaptation", ["fine-tune", "rehearse", "self-train"])
+def test_many_shots_and_a_whole_network_trained_on_them_need_no_search(tmp_path, monkeypatch, adaptation):
+    monkeypatch.setattr("geosearch.study.estimate.MANY_SHOTS", 3)
+    assert POOLED in advice(tmp_path, recipe_adaptation=adaptation, domain_shots=3)
+
+
+def test_fewer_shots_get_the_milder_note(tmp_path):
+    found = advice(tmp_path, recipe_adaptation="fine-tune", domain_shots=MANY_SHOTS - 17)
+    assert POOLED not in found
+    assert "matters less than with frozen features" in found
+
+
+def test_self_training_and_its_teachers_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("geosearch.study.estimate.pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
+    monkeypatch.setattr("geosearch.study.estimate._fitting_seconds", lambda *_: 0.0)
+
+    def seconds(**changes):
+        return check(write_toml(tmp_path / "study.toml", tiny(tmp_path, **changes))).wall_seconds
+
+    assert seconds(domain_pseudo_labels="nearest") < seconds(domain_pseudo_labels="refined") < seconds()
+    assert seconds() == seconds(domain_pseudo_labels="committee")
+    alone = seconds(recipe_adaptation="self-train")
+    assert seconds() < alone < seconds(recipe_adaptation="self-train", confirm_variants=["taught"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"domain_shots": 41}, "fewer than 41 shots"),
+        ({"search_evaluations": 6}, "set it to 17 or more"),
+    ],
+)
+def test_what_a_search_would_refuse_is_refused(tmp_path, changes, said):
+    with pytest.raises(GeosearchError, match=said):
+        advice(tmp_path, **changes)
+
+
+def test_frozen_features_get_neither(tmp_path):
+    assert "matters less" not in advice(tmp_path, recipe_adaptation="ridge", domain_shots=3)
+
+
+def test_colour_images_get_a_word_on_recolouring_unless_the_file_speaks_of_it(tmp_path):
+    said = "on photographs set recipe.recolour = 0"
+    assert said in advice(tmp_path, domain_channels=3)
+    assert said not in advice(tmp_path, domain_channels=3, recipe_recolour=1.0)
+    assert said not in advice(tmp_path)

@@ -1,0 +1,369 @@
+"""The whole house, end to end, on a study that is real in every part."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import numpy as np
+import pytest
+from generators.studies import tiny_file
+
+from geosearch.config.build import recipe_of
+from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.variants import NAMES
+from geosearch.data.writers.writers import NpzWriter
+from geosearch.errors import InvalidOptionError, OutputExistsError, StorageError, StudyMismatchError
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.spaces.base import OwnSpace
+from geosearch.mixture.synthesis import Synthesis
+from geosearch.mixture.weights import Weights
+from geosearch.nn.train import pretrain
+from geosearch.runtime.cache import Cache
+from geosearch.runtime.progress import Sentences
+from geosearch.search.storage.sqlite import alone
+from geosearch.study.local_workers import joined
+from geosearch.study.study import Study
+
+
+def opened(folder, file: StudyFile, **options) -> Study:
+    return Study.open(file, storage=f"sqlite:///{folder / 'tiny.db'}", cache=Cache(folder / "cache"), **options)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A study run to its end, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("finished")
+    study = opened(folder, tiny_file(folder))
+    study.run()
+    return folder, study
+
+
+def essence(study: Study):
+    return [
+        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.held_out_otdd, t.error, t.long_error)
+        for t in study.trials
+    ]
+
+
+def test_a_run_spends_its_budget_and_confirms_every_row(finished):
+    _, study = finished
+    assert sum(trial.state == "complete" for trial in study.trials) == 10
+    rows = [row.name for row in study.confirmation.rows]
+    assert rows[0] == "best mixture"
+    assert rows[-1] == "no pretraining"
+    assert {"single: near", "single: far", "pooled union", "hull projection", "mixup", "uniform"} <= set(rows)
+    assert study.confirmation.adaptations == ("ridge", "fine-tune")
+    assert all(len(row.top1_errors["ridge"]) == 2 for row in study.confirmation.rows)
+
+
+def test_the_parts_of_the_target_are_disjoint(finished):
+    _, study = finished
+    rows = study.prepared.target.rows
+    everything = np.concatenate(list(rows.values()))
+    assert len(np.unique(everything)) == len(everything)
+
+
+def test_no_search_depends_on_the_test_labels(finished, tmp_path, monkeypatch):
+    """With the test labels gone, the search makes the very same trials; only the confirmation fails."""
+    _, study = finished
+    monkeypatch.setattr(
+        "geosearch.data.target.SealedLabels.reveal", lambda self: (_ for _ in ()).throw(RuntimeError("sealed"))
+    )
+    blind = opened(tmp_path, study.file)
+    with pytest.raises(RuntimeError, match="sealed"):
+        blind.run()
+    assert essence(blind) == essence(study)
+
+
+def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_processes(finished, tmp_path):
+    _, study = finished
+    again = opened(tmp_path, tiny_file(tmp_path, search_jobs=2))
+    again.run()
+    assert essence(again) == essence(study)
+    assert (
+        again.confirmation.to_json()["rows"][0]["top1_errors"]
+        == (study.confirmation.to_json()["rows"][0]["top1_errors"])
+    )
+
+
+def test_another_seed_gives_other_numbers(finished, tmp_path):
+    _, study = finished
+    other = opened(tmp_path, tiny_file(tmp_path, study_seed=4))
+    other.run()
+    assert essence(other) != essence(study)
+
+
+def test_nothing_is_trained_twice(finished, monkeypatch):
+    folder, study = finished
+    monkeypatch.setattr(
+        "geosearch.search.objective.pretrain", lambda *_, **__: pytest.fail("trained what the ledger knows")
+    )
+    fresh = Study.open(study.file, storage=f"sqlite:///{folder / 'other.db'}", cache=study.cache)
+    fresh.run()
+    assert essence(fresh) == essence(study)
+
+
+def test_more_evaluations_are_added_to_what_exists(finished):
+    folder, study = finished
+    before = essence(study)
+    more = opened(folder, study.file)
+    more.run(evaluations=12)
+    assert sum(trial.state == "complete" for trial in more.trials) == 12
+    kept = [trial[:-1] for trial in essence(more)]  # the long recipe may reach other finalists
+    assert [trial[:-1] for trial in before] == kept[: len(before)]
+    assert opened(folder, study.file).file.search.evaluations == 12
+
+
+def test_the_best_mixture_is_written_with_its_card(finished, tmp_path):
+    _, study = finished
+    out = study.synthesize(tmp_path / "out", size=30, writer=NpzWriter())
+    assert (out / "CARD.md").read_text().count("near") >= 1
+    with np.load(next(out.glob("*.npz")), allow_pickle=False) as stored:
+        assert stored["images"].shape == (30, 12, 12, 1)
+        np.testing.assert_allclose(stored["soft_labels"].sum(axis=1), 1, atol=1e-4)
+    with pytest.raises(OutputExistsError):
+        study.synthesize(tmp_path / "out", size=30)
+
+
+def test_more_images_than_the_reference_come_from_further_target_images(finished, tmp_path, capsys):
+    folder, study = finished
+    n = len(study.prepared.target.reference)
+    surplus = len(study.prepared.target.rows["surplus"])
+    assert surplus > 0
+    transported = next(trial.number for trial in study.trials if trial.pairing == "transport")
+    spoken = opened(folder, study.file, progress=Sentences())
+    out = spoken.synthesize(tmp_path / "more", size=n + surplus + 5, trial=transported, writer=NpzWriter())
+    how = capsys.readouterr().err.strip()
+    assert f"{n} reference images of the target and {surplus} further ones" in how
+    assert how in (out / "CARD.md").read_text()
+    with np.load(next(out.glob("*.npz")), allow_pickle=False) as stored:
+        assert len(stored["images"]) == n + surplus + 5
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"transport_map": "entropic"},
+        {"transport_map": "neural", "transport_map_steps": 4},
+        {"transport_space": "autoencoder"},
+        {"transport_embedding": "pixels", "transport_solver": "sinkhorn"},
+    ],
+    ids=lambda choice: " ".join(map(str, choice.values())),
+)
+def test_every_map_and_mixing_space_of_a_study_file_synthesizes(tmp_path, choice):
+    study = opened(tmp_path, tiny_file(tmp_path, **choice))
+    mixture = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5], 2.0))
+    images, labels = next(Synthesis(mixture, study.prepared.target_images(60)).batches(16, np.random.default_rng(0)))
+    assert images.shape == (16, 1, 12, 12)
+    assert 0 <= images.min() <= images.max() <= 1 + 1e-6
+    np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-4)
+    assert bool(study.facts().curves) == (choice.get("transport_map") == "neural")
+
+
+class Halved:
+    """Codes are images at half the size."""
+
+    def encode(self, images):
+        return images.reshape(len(images), 6, 2, 6, 2, 1).mean(axis=(2, 4)) / 255
+
+    def decode(self, codes):
+        return codes.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def test_a_mixing_space_of_ones_own_is_used_and_remembered(tmp_path):
+    file, space = tiny_file(tmp_path), OwnSpace(Halved(), key="halved")
+    study = opened(tmp_path, file, space=space)
+    images, _ = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])).at(np.arange(8))
+    np.testing.assert_allclose(images[..., ::2, ::2], images[..., 1::2, 1::2], atol=1e-6)
+    opened(tmp_path, file, space=space).store.study.ask()
+    with pytest.raises(StudyMismatchError, match=r"transport.space: 'halved' in the study, 'pixels' now"):
+        opened(tmp_path, file)
+
+
+def test_an_unknown_trial_is_refused(finished, tmp_path):
+    _, study = finished
+    with pytest.raises(InvalidOptionError, match="has no trial 999"):
+        study.synthesize(tmp_path / "out", trial=999)
+
+
+def test_the_report_is_one_page_with_its_figures(finished, tmp_path):
+    _, study = finished
+    page = study.report(tmp_path / "report")
+    text = page.read_text()
+    assert study.confirmation.verdict().split(";")[0][:40] in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+    assert list((tmp_path / "report").rglob("*.png"))
+
+
+def test_a_begun_study_is_opened_by_its_database_alone(finished):
+    folder, study = finished
+    again = Study.open(str(folder / "tiny.db"), cache=study.cache)
+    assert again.file.domain == study.file.domain
+    assert again.best == study.best
+    assert again.status()["complete"] == sum(t.state == "complete" for t in study.trials)
+
+
+def test_changed_settings_are_refused_and_force_new_keeps_the_old_file(tmp_path):
+    opened(tmp_path, tiny_file(tmp_path)).store.study.ask()
+    changed = tiny_file(tmp_path, recipe_steps=5)
+    with pytest.raises(StudyMismatchError, match=r"recipe.steps: 4 in the study, 5 now"):
+        opened(tmp_path, changed)
+    opened(tmp_path, changed, force_new=True)
+    assert sorted(path.name for path in tmp_path.glob("*.db")) == ["tiny.db", "tiny.old-1.db"]
+
+
+def test_a_mistake_that_a_first_start_complained_of_may_be_corrected(tmp_path):
+    with pytest.raises(InvalidOptionError, match="set it to 17 or more"):
+        opened(tmp_path, tiny_file(tmp_path, search_evaluations=6)).run()
+    study = opened(tmp_path, tiny_file(tmp_path, search_evaluations=7, domain_shots=2))
+    assert Study.open(str(tmp_path / "tiny.db"), cache=study.cache).file.domain.shots == 2
+
+
+def test_a_study_that_somebody_works_at_is_not_put_aside(tmp_path, monkeypatch):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    with alone(study.store.url), pytest.raises(StorageError, match="another process is searching"):
+        opened(tmp_path, study.file, force_new=True)
+    with joined(study.store), pytest.raises(StorageError, match="other processes are at work"):
+        opened(tmp_path, study.file, force_new=True)
+    assert [path.name for path in tmp_path.glob("*.db")] == ["tiny.db"]
+
+
+def test_what_is_put_aside_is_whole(tmp_path):
+    """Half a transaction of a killed process is undone first, with the journal that the file was left with."""
+    study = opened(tmp_path, tiny_file(tmp_path))
+    path = tmp_path / "tiny.db"
+    before = path.read_bytes()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA cache_size = 1")  # spills into the file before the commit
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE half (text TEXT)")
+        connection.executemany("INSERT INTO half VALUES (?)", [("x" * 1000,)] * 200)
+        for file in (path, tmp_path / "tiny.db-journal"):
+            shutil.copy(file, tmp_path / f"killed-{file.name}")
+        connection.execute("ROLLBACK")
+    for name in ("tiny.db", "tiny.db-journal"):
+        (tmp_path / f"killed-{name}").replace(tmp_path / name)
+    assert path.read_bytes() != before
+    opened(tmp_path, study.file, force_new=True)
+    with closing(sqlite3.connect(tmp_path / "tiny.old-1.db")) as connection:
+        assert not connection.execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall()
+
+
+def test_an_export_of_another_mixture_is_put_aside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    out = study.export_best()
+    card = (out / "CARD.md").read_text()
+    assert study.confirmation.verdict() in card
+    assert study.export_best() == out
+    assert len(list(out.parent.iterdir())) == 1
+    other = opened(tmp_path, tiny_file(tmp_path, confirm_seeds=3))
+    other.run()
+    assert other.export_best() == out
+    assert other.confirmation.verdict() in (out / "CARD.md").read_text()
+    assert (out.parent / f"{out.name}.old-1" / "CARD.md").read_text() == card
+
+
+def test_what_was_confirmed_of_another_trial_is_not_said_of_the_best(finished, monkeypatch):
+    _, study = finished
+    other = next(trial for trial in study.trials if trial.state == "complete" and trial.point != study.best.point)
+    assert study.confirmation is not None
+    monkeypatch.setattr("geosearch.study.study.best_of", lambda trials: other)
+    assert study.confirmation is None
+    assert study.status()["verdict"] is None
+
+
+def test_a_budget_raised_in_the_study_file_is_known_by_the_studys_name(tmp_path):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    opened(tmp_path, tiny_file(tmp_path, search_evaluations=11)).run()
+    again = Study.open(str(tmp_path / "tiny.db"), cache=study.cache)
+    assert again.file.search.evaluations == 11
+
+
+@pytest.mark.parametrize("changed", ["target", "near"])
+def test_a_study_does_not_go_on_with_other_data(tmp_path, changed):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    file = study.file.with_search(evaluations=12)
+    with np.load(tmp_path / f"{changed}.npz") as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    np.savez(tmp_path / f"{changed}.npz", images=255 - images, labels=labels)
+    with pytest.raises(StudyMismatchError, match=rf"{changed}\.npz: the data are not those"):
+        opened(tmp_path, file).run()
+    np.savez(tmp_path / f"{changed}.npz", images=images, labels=labels)
+    opened(tmp_path, file).run()
+
+
+def test_a_study_goes_on_where_its_sets_were_moved_to(tmp_path):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    for name in ("target", "near", "far"):
+        (tmp_path / f"{name}.npz").rename(elsewhere / f"{name}.npz")
+    moved = opened(tmp_path, tiny_file(elsewhere))
+    moved.run(evaluations=11)
+    assert moved.status()["complete"] == 11
+    by_name = Study.open(str(tmp_path / "tiny.db"), cache=study.cache)
+    assert by_name.file.domain.target == f"npz:{elsewhere / 'target.npz'}"
+    by_name.run(evaluations=12)
+
+
+def test_a_name_that_is_not_that_of_the_database_is_refused(tmp_path):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    with pytest.raises(InvalidOptionError, match="holds the study 'tiny', not 'other'"):
+        Study.open("other", storage=study.store.url)
+    assert Study.open("tiny", storage=study.store.url).name == "tiny"
+
+
+def test_too_small_a_budget_is_refused_before_anything_is_trained(tmp_path):
+    with pytest.raises(InvalidOptionError, match="baselines of 2 sources alone are 7 trials"):
+        opened(tmp_path, tiny_file(tmp_path, search_evaluations=5)).run()
+
+
+def test_a_second_search_of_the_same_file_is_refused(tmp_path):
+    study = opened(tmp_path, tiny_file(tmp_path))
+    with alone(study.store.url), pytest.raises(StorageError, match="another process is searching"):
+        opened(tmp_path, study.file).run()
+
+
+def test_a_study_that_was_never_begun_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidOptionError, match="no study 'nothing'"):
+        Study.open("nothing")
+
+
+@pytest.mark.parametrize("adaptation", ["linear-probe", "rehearse", "self-train"])
+def test_the_studys_own_adaptation_joins_the_two_that_are_always_confirmed(tmp_path, adaptation):
+    study = opened(tmp_path, tiny_file(tmp_path, recipe_adaptation=adaptation, confirm_seeds=1, search_evaluations=7))
+    confirmation = study.run()
+    assert confirmation.adaptation == adaptation
+    assert confirmation.adaptations == ("ridge", "fine-tune", adaptation)
+    assert adaptation in confirmation.verdict() or "points" in confirmation.verdict()
+
+
+def test_every_choice_of_the_recipe_trains(tmp_path):
+    choices = {"averaging": "tail", "schedule": "constant", "early_stop": 3, "precision": "bfloat16", "crop": 0.2}
+    study = opened(tmp_path, tiny_file(tmp_path, **{f"recipe_{key}": value for key, value in choices.items()}))
+    recipe = recipe_of(study.file)
+    network = pretrain(Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])), recipe, 0)
+    assert all(weight.isfinite().all() for weight in network.parameters())
+
+
+def test_variants_of_the_best_mixture_join_the_confirmation_when_asked(tmp_path):
+    plain = tiny_file(tmp_path, recipe_adaptation="self-train", confirm_seeds=1, search_evaluations=7)
+    asked = tiny_file(
+        tmp_path,
+        recipe_adaptation="self-train",
+        confirm_seeds=1,
+        search_evaluations=7,
+        confirm_variants=list(NAMES),
+    )
+    assert asked.fingerprint == plain.fingerprint
+    confirmation = opened(tmp_path, asked).run()
+    assert [row.name for row in confirmation.rows[-len(NAMES) :]] == list(NAMES.values())
+    for name in NAMES.values():
+        assert f"the same mixture, {name.removeprefix('best mixture, ')}" in confirmation.verdict()
