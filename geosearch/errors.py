@@ -1,4 +1,4 @@
-"""Every error that a user can meet. A message says what was expected, what came, and how to mend it."""
+"""Every error that a user can meet. A message says what was expected, what came, and how to fix it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,23 @@ class InvalidOptionError(GeosearchError, ValueError):
 
 
 class StudyMismatchError(GeosearchError):
-    """A study database that belongs to another study file, or to a newer version of geosearch."""
+    """A study database that belongs to another study file."""
+
+
+class NewerFormatError(GeosearchError):
+    """A database, cache file or card that was written by a newer version of geosearch."""
+
+    @classmethod
+    def at(cls, place: object, *, found: int, known: int, otherwise: str = "") -> NewerFormatError:
+        """The error for the file or database `place`, whose format `found` is above the highest `known` one.
+
+        Args:
+            otherwise: another way out than to upgrade, e.g. "set GEOSEARCH_CACHE to another folder".
+        """
+        return cls(
+            f"{place} was written by a newer geosearch (format {found}, this one reads up to {known}); "
+            f"run 'pip install --upgrade geosearch'{otherwise and ', or '}{otherwise}"
+        )
 
 
 class StorageError(GeosearchError):

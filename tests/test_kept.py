@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geosearch.data.license import licence_of
-from geosearch.errors import StudyMismatchError
+from geosearch.data.license import read_license
+from geosearch.errors import InvalidDataError, StudyMismatchError
 from geosearch.report.status import status_text
 from geosearch.runtime.arrays import read_checked_arrays
 from geosearch.runtime.cache import Cache
@@ -46,10 +46,10 @@ def test_a_kept_study_opens_with_its_trials_and_its_verdict(kept, cache):
     assert "nan" not in status_text(study)
 
 
-def test_a_kept_card_says_its_licence(kept):
-    assert (kept / "CARD.md").read_text().startswith("# Mixture for target")
+def test_a_card_of_the_first_version_is_refused_with_what_to_do(kept):
     assert "geosearch-card" in (kept / "CARD.md").read_text()
-    assert licence_of(kept) == "unknown"
+    with pytest.raises(InvalidDataError, match=r"written by geosearch 0\.1.*write the data set again"):
+        read_license(kept)
 
 
 def test_kept_entries_of_the_cache_are_read_not_computed(kept):

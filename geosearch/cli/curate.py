@@ -68,7 +68,7 @@ def curate(
     original = load(spec)
     sets = [harmonize(one, size=size, channels=channels) for one in (original, *_loaded(target, size))]
     curation = Curation.of(sets[0], *sets[1:], embedding=embedding, seed=seed, progress=progress)
-    shown = LabelledSet(original.images, curation.data.labels, curation.classes, original.name, original.licence)
+    shown = LabelledSet(original.images, curation.data.labels, curation.classes, original.name, original.license)
     with atomic_dir(out) as folder:
         if task == "detect":
             return _detected(curation, shown, folder, out)
@@ -152,5 +152,5 @@ def _card(shown: LabelledSet, task: str, target: str | None, sentence: str, layo
     held = f"{layout} {listed}".lstrip()
     return (
         f"# {shown.name}, {done}{purpose}\n\n{sentence[:1].upper()}{sentence[1:]}.\n\n{held}\n\n"
-        f"Licence of the images: {shown.licence}.\n\n{mark([(shown.name, shown.licence)])}\n"
+        f"License of the images: {shown.license}.\n\n{mark([(shown.name, shown.license)])}\n"
     )

@@ -122,5 +122,5 @@ def _card(data: LabelledSet) -> str:
     return (
         f"# {data.name}, with pseudo-labels\n\n{len(data):,} images, {len(data.classes)} labels, written by geosearch. "
         f"The images are those of the set as it was loaded; nobody has looked at the labels: {data.labelled_by}.\n\n"
-        f"Licence of the images: {data.licence}.\n\n{mark([(data.name, data.licence)])}\n"
+        f"License of the images: {data.license}.\n\n{mark([(data.name, data.license)])}\n"
     )

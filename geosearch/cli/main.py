@@ -171,7 +171,7 @@ def _domains(options: argparse.Namespace) -> None:
     for entry in found:
         count = f"{entry.images:,} images" if entry.images else "-"
         classes = f"{entry.classes} classes" if entry.classes else ""
-        print(f"{entry.spec:<32} {count:>15}  {classes:<12} {entry.licence}")
+        print(f"{entry.spec:<32} {count:>15}  {classes:<12} {entry.license}")
 
 
 def _distance(options: argparse.Namespace) -> None:

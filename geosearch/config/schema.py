@@ -175,7 +175,7 @@ class SearchSection(Section):
 class GroupSection(Section):
     """[[limits.groups]]"""
 
-    sources: Listed[str] = Field(min_length=1, description="Sources as in domain.sources, e.g. of one licence.")
+    sources: Listed[str] = Field(min_length=1, description="Sources as in domain.sources, e.g. of one license.")
     cap: float = Field(ge=0, le=1, description="Largest weight of all of them together.")
 
 

@@ -25,7 +25,7 @@ class LabelledSet:
         labels: int64 (n,), values 0..c-1, every value present.
         classes: the c class names.
         name: short name, unique within a study.
-        licence: licence of the images as far as known.
+        license: license of the images as far as known.
         labelled_by: how the labels were made if they are pseudo-labels; empty if they came with the images.
     """
 
@@ -33,7 +33,7 @@ class LabelledSet:
     labels: np.ndarray
     classes: tuple[str, ...]
     name: str
-    licence: str = "unknown"
+    license: str = "unknown"
     labelled_by: str = ""
 
     @classmethod
@@ -44,7 +44,7 @@ class LabelledSet:
         *,
         name: str,
         classes: Sequence[str] | None = None,
-        licence: str = "unknown",
+        license: str = "unknown",
     ) -> LabelledSet:
         """Check a user's arrays and wrap them.
 
@@ -53,7 +53,7 @@ class LabelledSet:
             labels: (n,) integers 0..c-1 without gaps.
             name: short name of the set.
             classes: c class names; the label numbers if omitted.
-            licence: licence of the images.
+            license: license of the images.
 
         Raises:
             InvalidDataError: empty, NaN or infinite images, mixed shapes, labels that are negative,
@@ -72,7 +72,7 @@ class LabelledSet:
             raise InvalidDataError(
                 f"set '{name}' has several classes named '{twice}'; give every class a name of its own"
             )
-        return cls(pixels, numbers, names, name, licence)
+        return cls(pixels, numbers, names, name, license)
 
     @classmethod
     def test_part(
@@ -82,7 +82,7 @@ class LabelledSet:
         *,
         name: str,
         classes: Sequence[str],
-        licence: str = "unknown",
+        license: str = "unknown",
     ) -> LabelledSet:
         """Check the test part of a set whose classes are known; it may lack a class, but bring no new one.
 
@@ -91,7 +91,7 @@ class LabelledSet:
             labels: (p,) integers within 0..c-1.
             name: name of the whole set.
             classes: the c class names of the training part.
-            licence: licence of the images.
+            license: license of the images.
 
         Raises:
             InvalidDataError: as `from_arrays`, or a label that the training part does not have.
@@ -103,7 +103,7 @@ class LabelledSet:
                 f"set '{name}': its training part has labels 0..{len(classes) - 1}, its test part has "
                 f"{numbers.min()}..{numbers.max()}; both parts must share one numbering"
             )
-        return cls(pixels, numbers, tuple(map(_text, classes)), name, licence)
+        return cls(pixels, numbers, tuple(map(_text, classes)), name, license)
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -1,4 +1,4 @@
-"""CardMark: the line of a mixture's card that a program reads, so that licences carry over to the next study."""
+"""License: read from the card of a data set that geosearch wrote, so that it carries over to the next study."""
 
 from __future__ import annotations
 
@@ -7,28 +7,33 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from geosearch.errors import InvalidDataError, StudyMismatchError
+from geosearch.errors import InvalidDataError, NewerFormatError
 
-FORMAT = 1
+FORMAT = 2  # of the comment; 1 was that of geosearch 0.1
 CARD = "CARD.md"
-_MARK = re.compile(r"<!-- geosearch-card (\{.*\}) -->")
+_COMMENT = re.compile(r"<!-- geosearch-card (\{.*\}) -->")
 _MOST_BYTES = 2**20  # of a card that is read
+_REMEDY = "write the data set again with 'geosearch synthesize', or delete the line: the licenses are then unknown"
 
 
-def mark(licences: Sequence[tuple[str, str]]) -> str:
-    """The line for a mixture of these (source, licence) pairs; invisible where markdown is shown."""
-    text = json.dumps({"format": FORMAT, "licences": [list(pair) for pair in licences]})
+def mark(licenses: Sequence[tuple[str, str]]) -> str:
+    """A markdown comment that holds the (source, license) pairs of a mixture, for `read_license`.
+
+    >>> mark([("digits", "CC BY 4.0")])
+    '<!-- geosearch-card {"format": 2, "licenses": [["digits", "CC BY 4.0"]]} -->'
+    """
+    text = json.dumps({"format": FORMAT, "licenses": [list(pair) for pair in licenses]})
     for character in "<>-":  # none of them may end the comment
         text = text.replace(character, f"\\u{ord(character):04x}")
     return f"<!-- geosearch-card {text} -->"
 
 
-def licence_of(folder: Path) -> str:
-    """The licences of a data set that geosearch wrote; "unknown" for any other folder.
+def read_license(folder: Path) -> str:
+    """The licenses in the card of a folder that geosearch wrote, joined by "; "; "unknown" for any other folder.
 
     Raises:
-        StudyMismatchError: the card was written by a newer version.
-        InvalidDataError: it cannot be read, or its mark was changed by hand.
+        NewerFormatError: the card was written by a newer version.
+        InvalidDataError: it was written by geosearch 0.1, cannot be read, or its comment was changed by hand.
     """
     path = folder / CARD
     try:
@@ -37,24 +42,22 @@ def licence_of(folder: Path) -> str:
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES).decode(errors="replace")
     except OSError as error:
-        raise InvalidDataError(f"{path} cannot be read: {error.strerror or error}; mend or delete it") from error
-    found = _MARK.search(text)
+        raise InvalidDataError(f"{path} cannot be read: {error.strerror or error}; fix or delete it") from error
+    found = _COMMENT.search(text)
     if not found:
         return "unknown"
     try:
         facts = json.loads(found[1])
-        written, pairs = (
-            int(facts["format"]),
-            [(str(name), str(licence)) for name, licence in facts.get("licences", ())],
-        )
+        written = int(facts["format"])
+        pairs = [(str(name), str(license)) for name, license in facts.get("licenses", ())]
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError) as error:
         raise InvalidDataError(
-            f"{path}: the line 'geosearch-card' is not as geosearch wrote it ({error}); write the data set again with "
-            "geosearch synthesize, or delete the line: the licences are then unknown"
+            f"{path}: the line 'geosearch-card' is not as geosearch wrote it ({error}); {_REMEDY}"
         ) from error
     if written > FORMAT:
-        raise StudyMismatchError(
-            f"{path} was written by a newer geosearch (format {written}, this one reads up to {FORMAT}); "
-            "run 'pip install --upgrade geosearch'"
+        raise NewerFormatError.at(path, found=written, known=FORMAT)
+    if written < FORMAT:
+        raise InvalidDataError(
+            f"{path} was written by geosearch 0.1, whose cards this version does not read; {_REMEDY}"
         )
-    return "; ".join(sorted({licence for _, licence in pairs})) or "unknown"
+    return "; ".join(sorted({license for _, license in pairs})) or "unknown"

@@ -80,7 +80,7 @@ class Target:
         """The images of the reference, then those of `train` that no part uses, up to `count` (see `with_surplus`)."""
         reference = self.reference.images
         more = train.images[self.rows["surplus"][: max(count - len(reference), 0)]]
-        return UnlabelledSet(np.concatenate([reference, more]), train.name, train.licence)
+        return UnlabelledSet(np.concatenate([reference, more]), train.name, train.license)
 
     def with_surplus(self, train: LabelledSet, count: int) -> LabelledSet:
         """The reference, then images of `train` that no part uses, up to `count` images, all pseudo-labelled.

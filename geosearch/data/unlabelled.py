@@ -24,22 +24,22 @@ class UnlabelledSet:
     Attributes:
         images: uint8 (n, h, w, ch), ch = 1 (grey) or 3 (RGB).
         name: short name, unique within a study.
-        licence: licence of the images as far as known.
+        license: license of the images as far as known.
     """
 
     images: np.ndarray
     name: str
-    licence: str = "unknown"
+    license: str = "unknown"
 
     @classmethod
-    def from_images(cls, images: np.ndarray, *, name: str, licence: str = "unknown") -> UnlabelledSet:
+    def from_images(cls, images: np.ndarray, *, name: str, license: str = "unknown") -> UnlabelledSet:
         """Check a user's images, as `LabelledSet.from_arrays` does, and wrap them."""
-        return cls(checked_images(images, name), name, licence)
+        return cls(checked_images(images, name), name, license)
 
     @classmethod
     def of(cls, data: LabelledSet) -> UnlabelledSet:
         """A labelled set whose labels are put aside."""
-        return cls(data.images, data.name, data.licence)
+        return cls(data.images, data.name, data.license)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -63,11 +63,11 @@ class UnlabelledSet:
         """At most `size` rows, drawn without repetition."""
         if size >= len(self):
             return self
-        return UnlabelledSet(self.images[rng.permutation(len(self))[:size]], self.name, self.licence)
+        return UnlabelledSet(self.images[rng.permutation(len(self))[:size]], self.name, self.license)
 
     def as_one_class(self) -> LabelledSet:
         """A stand-in for what looks at images only, e.g. the fit of an embedding such as PCA."""
-        return LabelledSet(self.images, np.zeros(len(self), np.int64), ("unknown",), self.name, self.licence)
+        return LabelledSet(self.images, np.zeros(len(self), np.int64), ("unknown",), self.name, self.license)
 
     def labelled(self, labels: np.ndarray, by: str) -> LabelledSet:
         """The same images with pseudo-labels.
@@ -86,7 +86,7 @@ class UnlabelledSet:
                 "they may be equal, or nothing in the embedding tells them apart: use another one, or give labels"
             )
         names = tuple(f"pseudo-{i}" for i in range(len(present)))
-        return LabelledSet(self.images, numbers.astype(np.int64), names, self.name, self.licence, labelled_by=by)
+        return LabelledSet(self.images, numbers.astype(np.int64), names, self.name, self.license, labelled_by=by)
 
 
 class Labelling(Protocol):

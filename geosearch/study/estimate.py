@@ -61,7 +61,7 @@ class Estimate:
             f"  target    {self.target}: {self.target_images} images, {self.target_classes} classes; {parts}",
         ]
         lines += [
-            f"  source    {entry['name']}: {entry['images']} images, {entry['classes']} classes, {entry['licence']}"
+            f"  source    {entry['name']}: {entry['images']} images, {entry['classes']} classes, {entry['license']}"
             + (f"; no labels, pseudo-labels by {entry['labelled_by']}" if entry["labelled_by"] else "")
             for entry in self.sources
         ]
@@ -142,7 +142,7 @@ def check(path: str | Path) -> Estimate:
                 "name": s.name,
                 "images": len(s),
                 "classes": len(s.classes),
-                "licence": s.licence,
+                "license": s.license,
                 "labelled_by": s.labelled_by,
             }
             for s in collection.sources

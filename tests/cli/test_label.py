@@ -17,7 +17,7 @@ def _sets(tmp_path, monkeypatch):
     for i, (name, classes) in enumerate([("bare", 4), ("near", 4), ("far", 5)]):
         made = blobs(name, classes, 40, seed=i, size=12, shift=5 * i)
         labels = {} if name == "bare" else {"labels": made.labels}
-        np.savez(f"{name}.npz", images=made.images, licence="CC0", **labels)
+        np.savez(f"{name}.npz", images=made.images, license="CC0", **labels)
 
 
 ANCHORS = ("--anchors", "npz:near.npz", "npz:far.npz", "--size", "12")
@@ -37,7 +37,7 @@ def test_every_image_is_written_once_with_a_label(capsys, tmp_path, format, way)
     card = (tmp_path / "out" / "CARD.md").read_text()
     assert "pseudo-labels" in card
     assert ("near/" in card) == (way == "g2l")
-    assert data.licence == "CC0"
+    assert data.license == "CC0"
 
 
 def test_pictures_are_written_at_their_own_size(tmp_path):

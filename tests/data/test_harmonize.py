@@ -35,7 +35,7 @@ def test_equal_size_and_channels_is_the_identity() -> None:
     data = digits()
     same = harmonize(data, size=8, channels=1)
     assert same.fingerprint == data.fingerprint
-    assert (same.name, same.classes, same.licence) == (data.name, data.classes, data.licence)
+    assert (same.name, same.classes, same.license) == (data.name, data.classes, data.license)
 
 
 @settings(deadline=None, max_examples=25)

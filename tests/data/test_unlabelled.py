@@ -48,11 +48,11 @@ class Alternating:
 def test_a_folder_of_loose_images_and_an_npz_file_of_images_have_no_labels(tmp_path: Path) -> None:
     loose = folder(tmp_path / "Loose Ones")
     bare = npz(tmp_path / "bare.npz", train_images=IMAGES[..., 0], licence=np.array("CC0"))
-    for spec, name, licence in ((loose, "loose-ones", "unknown"), (bare, "bare", "CC0")):
+    for spec, name, license in ((loose, "loose-ones", "unknown"), (bare, "bare", "CC0")):
         assert not has_labels(spec)
         data = load_unlabelled(spec)
         assert (data.images == IMAGES).all()
-        assert (data.name, data.licence) == (name, licence)
+        assert (data.name, data.license) == (name, license)
 
 
 def test_what_has_labels_is_not_taken_for_a_set_without(tmp_path: Path) -> None:
@@ -103,11 +103,11 @@ def test_the_target_without_its_labels_is_no_source(tmp_path: Path) -> None:
 
 
 def test_pseudo_labels_are_numbered_without_gaps_and_say_where_they_come_from() -> None:
-    bare = UnlabelledSet.from_images(IMAGES, name="bare", licence="CC0")
+    bare = UnlabelledSet.from_images(IMAGES, name="bare", license="CC0")
     data = bare.labelled(np.where(np.arange(30) < 10, 7, 3), "by hand")
     assert data.labels.tolist() == [1] * 10 + [0] * 20
     assert data.classes == ("pseudo-0", "pseudo-1")
-    assert (data.labelled_by, data.licence) == ("by hand", "CC0")
+    assert (data.labelled_by, data.license) == ("by hand", "CC0")
     with pytest.raises(InvalidDataError, match="one and the same"):
         bare.labelled(np.zeros(30, int), "by hand")
     with pytest.raises(InvalidDataError, match="NaN"):

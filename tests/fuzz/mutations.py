@@ -201,7 +201,7 @@ def _odd_arrays(rng: random.Random, path: Path, good: dict[str, np.ndarray]) -> 
     )
     arrays[key] = rng.choice(odd)()
     if rng.random() < 0.3:
-        arrays[rng.choice(("class_names", "licence", "test_images", "train_images", "test_labels"))] = rng.choice(odd)()
+        arrays[rng.choice(("class_names", "license", "test_images", "train_images", "test_labels"))] = rng.choice(odd)()
     np.savez_compressed(path, allow_pickle=True, **arrays)
 
 

@@ -15,4 +15,4 @@ def blobs(name: str, classes: int, per_class: int, *, seed: int = 0, size: int =
     for row, label in enumerate(labels):
         top, left = divmod((label * 3 + shift) % ((size - 2) ** 2), size - 2)
         images[row, top : top + 3, left : left + 3] += 150
-    return LabelledSet.from_arrays(images.astype(np.uint8), labels, name=name, licence="test")
+    return LabelledSet.from_arrays(images.astype(np.uint8), labels, name=name, license="test")

@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.loaders.fonts import CHARSETS, FAMILIES, LICENCES, Glyph, glyphs_of
+from geosearch.data.loaders.fonts import CHARSETS, FAMILIES, LICENSES, Glyph, glyphs_of
 from geosearch.errors import InvalidOptionError, UnknownDatasetError
 from geosearch.runtime.cache import Cache, content_key
 
 BUILTIN: list[str] = ["digits", *(f"fonts/{family}-{charset}" for family in FAMILIES for charset in CHARSETS)]
-DIGITS_LICENCE = "CC BY 4.0"
+DIGITS_LICENSE = "CC BY 4.0"
 _RENDERING = 1  # raise it when the drawing below changes: it is part of the cache key
 
 
@@ -50,7 +50,7 @@ def digits() -> LabelledSet:
 
     images, labels = load_digits(return_X_y=True)
     pixels = np.round(images.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
-    return LabelledSet(pixels, labels.astype(np.int64), tuple("0123456789"), "digits", licence=DIGITS_LICENCE)
+    return LabelledSet(pixels, labels.astype(np.int64), tuple("0123456789"), "digits", license=DIGITS_LICENSE)
 
 
 def glyphs(family: str, charset: str, *, size: int = 28, count: int = 4000, seed: int = 0) -> LabelledSet:
@@ -91,7 +91,7 @@ def glyphs(family: str, charset: str, *, size: int = 28, count: int = 4000, seed
     name = f"fonts/{family}-{charset}"
     rng = seeds.stream(seed, "glyphs", family, charset)
     stored = Cache.default().arrays("glyphs", key, lambda: _render(faces, size, count, rng))
-    return LabelledSet(np.array(stored["images"]), np.array(stored["labels"]), classes, name, LICENCES[family])
+    return LabelledSet(np.array(stored["images"]), np.array(stored["labels"]), classes, name, LICENSES[family])
 
 
 def _font_digests(faces: list[tuple[Glyph, ...]]) -> dict[str, str]:

@@ -18,8 +18,8 @@ FAMILIES = {
     "mono": ("DejaVuSansMono", "DejaVuSansMono-Bold", "DejaVuSansMono-Oblique", "DejaVuSansMono-BoldOblique"),
     "computer-modern": ("cmr10", "cmb10", "cmss10", "cmtt10", "cmti10"),
 }
-_DEJAVU = "Bitstream Vera and DejaVu fonts licence"
-LICENCES = {"sans": _DEJAVU, "serif": _DEJAVU, "mono": _DEJAVU, "computer-modern": "BaKoMa fonts licence"}
+_DEJAVU = "Bitstream Vera and DejaVu fonts license"
+LICENSES = {"sans": _DEJAVU, "serif": _DEJAVU, "mono": _DEJAVU, "computer-modern": "BaKoMa fonts license"}
 
 # Computer Modern keeps Greek and mathematics in files of their own, under code points of its own.
 _CM_MATH = {

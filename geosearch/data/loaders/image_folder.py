@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.license import licence_of
+from geosearch.data.license import read_license
 from geosearch.data.loaders.limits import most_bytes, most_pixels
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import GeosearchError, InvalidDataError, TooLargeError
@@ -49,17 +49,17 @@ def read_image_folder(path: Path, *, name: str, part: str, size: int | None) -> 
     files = [file for group in grouped.values() for file in group]
     labels = np.repeat([classes.index(label) for label in grouped], [len(group) for group in grouped.values()])
     images = _decoded(files, shape)
-    licence = licence_of(path)
+    license = read_license(path)
     if part == "test":
-        return LabelledSet.test_part(images, labels, name=name, classes=classes, licence=licence)
-    return LabelledSet.from_arrays(images, labels, name=name, classes=classes, licence=licence)
+        return LabelledSet.test_part(images, labels, name=name, classes=classes, license=license)
+    return LabelledSet.from_arrays(images, labels, name=name, classes=classes, license=license)
 
 
 def read_loose_images(path: Path, *, name: str, size: int | None) -> UnlabelledSet:
     """The images that lie directly in a folder, at one size; `size` as for `read_image_folder`."""
     files = _images_in(path)
     images = _decoded(files, _common_shape(files, size))
-    return UnlabelledSet.from_images(images, name=name, licence=licence_of(path))
+    return UnlabelledSet.from_images(images, name=name, license=read_license(path))
 
 
 def folder_has_labels(path: Path) -> bool:

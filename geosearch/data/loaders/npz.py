@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.license import licence_of
+from geosearch.data.license import read_license
 from geosearch.data.loaders.limits import most_bytes
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError, TooLargeError
@@ -31,22 +31,22 @@ def read_npz(path: Path, *, name: str, part: str) -> LabelledSet:
     with _opened(path) as arrays:
         prefix = "train_" if "train_images" in arrays.files else ""
         labels = _array(arrays, path, f"{prefix}labels")
-        licence = _licence(arrays, path)
+        license = _license(arrays, path)
         classes = _class_names(arrays, path) if "class_names" in arrays else None
         if part == "train":
             images = _array(arrays, path, f"{prefix}images")
-            return LabelledSet.from_arrays(images, labels, name=name, classes=classes, licence=licence)
+            return LabelledSet.from_arrays(images, labels, name=name, classes=classes, license=license)
         if classes is None:
             classes = LabelledSet.from_arrays(_blank(np.size(labels)), labels, name=name).classes
         images, labels = _array(arrays, path, "test_images"), _array(arrays, path, "test_labels")
-        return LabelledSet.test_part(images, labels, name=name, classes=classes, licence=licence)
+        return LabelledSet.test_part(images, labels, name=name, classes=classes, license=license)
 
 
 def read_npz_images(path: Path, *, name: str) -> UnlabelledSet:
     """The images alone ("train_images" or "images")."""
     with _opened(path) as arrays:
         key = "train_images" if "train_images" in arrays.files else "images"
-        return UnlabelledSet.from_images(_array(arrays, path, key), name=name, licence=_licence(arrays, path))
+        return UnlabelledSet.from_images(_array(arrays, path, key), name=name, license=_license(arrays, path))
 
 
 def npz_has_labels(path: Path) -> bool:
@@ -85,10 +85,10 @@ def _blank(n: int) -> np.ndarray:
     return np.zeros((n, 1, 1), np.uint8)
 
 
-def _licence(arrays: np.lib.npyio.NpzFile, path: Path) -> str:
+def _license(arrays: np.lib.npyio.NpzFile, path: Path) -> str:
     """What the file says, else the card that geosearch wrote beside it."""
-    said = [_array(arrays, path, key).reshape(-1)[:1] for key in ("licence", "license") if key in arrays]
-    return next((str(text) for found in said for text in found), "") or licence_of(path.parent)
+    said = [_array(arrays, path, key).reshape(-1)[:1] for key in ("license", "licence") if key in arrays]
+    return next((str(text) for found in said for text in found), "") or read_license(path.parent)
 
 
 def _class_names(arrays: np.lib.npyio.NpzFile, path: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from typing import Literal
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders import builtin
 from geosearch.data.loaders.builtin import BUILTIN
-from geosearch.data.loaders.fonts import CHARSETS, LICENCES
+from geosearch.data.loaders.fonts import CHARSETS, LICENSES
 from geosearch.data.loaders.image_folder import folder_has_labels, folder_has_test, read_image_folder, read_loose_images
 from geosearch.data.loaders.npz import npz_has_labels, npz_has_test, read_npz, read_npz_images
 from geosearch.data.loaders.torchvision import TORCHVISION, missing_files, read_torchvision
@@ -39,7 +39,7 @@ class DomainInfo:
         spec: what to write in a study file.
         classes: number of classes; images: of the training part; test_images: 0 without a test part.
         size: side of an image in pixels; channels: 1 or 3.
-        licence: as far as known.
+        license: as far as known.
         needs_download: the files are not on this machine yet.
     """
 
@@ -49,7 +49,7 @@ class DomainInfo:
     test_images: int
     size: int
     channels: int
-    licence: str
+    license: str
     needs_download: bool
 
 
@@ -146,9 +146,9 @@ def portable_id(spec: str) -> str:
 
 def domains(*, root: Path | str | None = None) -> list[DomainInfo]:
     """Every set that can be loaded by name; files and folders of your own come on top."""
-    digits = DomainInfo("digits", 10, 1797, 0, 8, 1, builtin.DIGITS_LICENCE, False)
+    digits = DomainInfo("digits", 10, 1797, 0, 8, 1, builtin.DIGITS_LICENSE, False)
     glyphs = [
-        DomainInfo(spec, len(CHARSETS[charset]), _GLYPH_COUNT, 0, _GLYPH_SIZE, 1, LICENCES[family], False)
+        DomainInfo(spec, len(CHARSETS[charset]), _GLYPH_COUNT, 0, _GLYPH_SIZE, 1, LICENSES[family], False)
         for spec in BUILTIN[1:]
         for family, _, charset in [spec.removeprefix("fonts/").rpartition("-")]
     ]
@@ -160,7 +160,7 @@ def domains(*, root: Path | str | None = None) -> list[DomainInfo]:
             facts.test,
             facts.size,
             facts.channels,
-            facts.licence,
+            facts.license,
             bool(missing_files(name, _root(root))),
         )
         for name, facts in TORCHVISION.items()

@@ -19,7 +19,7 @@ class TorchvisionSet:
 
     Attributes:
         classes: number of classes; train, test: number of images; size, channels: of an image.
-        licence: as far as known.
+        license: as far as known.
         files: files below the root that must exist.
     """
 
@@ -28,7 +28,7 @@ class TorchvisionSet:
     test: int
     size: int
     channels: int
-    licence: str
+    license: str
     files: tuple[str, ...]
 
 
@@ -104,7 +104,7 @@ def read_torchvision(name: str, *, root: Path, part: str, download: bool) -> Lab
         ) from error
     images, labels = _arrays(name, data)
     build = LabelledSet.from_arrays if part == "train" else LabelledSet.test_part
-    return build(images, labels, name=name.lower(), classes=_classes(name, data), licence=TORCHVISION[name].licence)
+    return build(images, labels, name=name.lower(), classes=_classes(name, data), license=TORCHVISION[name].license)
 
 
 def _opened(name: str, root: Path, part: str, download: bool) -> Any:

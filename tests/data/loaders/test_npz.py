@@ -23,14 +23,14 @@ def test_both_parts_and_the_names(tmp_path: Path) -> None:
         test_images=IMAGES[:2],
         test_labels=LABELS[:2],
         class_names=np.array(["a", "b", "c"]),
-        licence="CC0",
+        license="CC0",
     )
     spec = f"npz:{tmp_path / 'My Set.npz'}"
     train, test = load(spec), load(spec, part="test")
     assert has_test_part(spec)
     assert train.name == test.name == "my-set"
     assert train.classes == test.classes == ("a", "b", "c")
-    assert train.licence == test.licence == "CC0"
+    assert train.license == test.license == "CC0"
     assert train.labels.tolist() == LABELS.tolist()
     assert len(test) == 2  # lacks class c, and that is well
 
@@ -40,12 +40,12 @@ def test_one_part_without_names(tmp_path: Path) -> None:
     assert not has_test_part(f"npz:{tmp_path / 'a.npz'}")
     data = load(f"npz:{tmp_path / 'a.npz'}")
     assert data.classes == ("0", "1", "2")
-    assert data.licence == "unknown"
+    assert data.license == "unknown"
 
 
-def test_an_empty_licence_is_none(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS, licence=np.array([]))
-    assert load(f"npz:{tmp_path / 'a.npz'}").licence == "unknown"
+def test_an_empty_license_is_none(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS, license=np.array([]))
+    assert load(f"npz:{tmp_path / 'a.npz'}").license == "unknown"
 
 
 def test_environment_variables_are_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

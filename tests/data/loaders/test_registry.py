@@ -76,7 +76,7 @@ def test_domains_tell_the_truth_about_what_they_list(tmp_path: Path) -> None:
     assert listed.keys() >= set(BUILTIN)
     for spec in ("digits", "fonts/mono-symbols"):
         data, info = load(spec), listed[spec]
-        assert (len(data), len(data.classes), data.licence) == (info.images, info.classes, info.licence)
+        assert (len(data), len(data.classes), data.license) == (info.images, info.classes, info.license)
         assert data.shape == (info.size, info.size, info.channels)
         assert not info.needs_download
     assert listed["torchvision:CIFAR100"].needs_download

@@ -154,7 +154,7 @@ def test_images_and_labels_come_back_as_they_were_written(name: str, tmp_path: P
     assert len(train.classes) == facts.classes
     assert train.classes == test.classes
     assert train.name == name.lower()
-    assert train.licence == facts.licence
+    assert train.license == facts.license
     assert has_test_part(f"torchvision:{name}")
 
 

@@ -24,7 +24,7 @@ def sets():
 
 def coloured(name, height, width, *, n=12, channels=3):
     images = np.random.default_rng(0).integers(0, 256, (n, height, width, channels), dtype=np.uint8)
-    return LabelledSet.from_arrays(images, np.arange(n) % 2, name=name, licence="test")
+    return LabelledSet.from_arrays(images, np.arange(n) % 2, name=name, license="test")
 
 
 def test_images_it_has_not_seen_are_reconstructed_far_better_than_by_the_mean(sets, cache):
