@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from geosearch.data.license import FORMAT, read_license, mark
+from geosearch.data.license import FORMAT, mark, read_license
 from geosearch.errors import InvalidDataError, NewerFormatError
 
 
