@@ -42,8 +42,8 @@ def test_a_kept_study_opens_with_its_trials_and_its_verdict(kept, cache):
     assert (study.file.domain.balance, study.file.recipe.unlabelled) == (0.0, 0)  # as it was before these keys
     assert "no pretraining" in study.confirmation.verdict()
     assert study.status()["complete"] == 7
-    assert "(one seed, so no spread, 40 test images)" in status_text(study)
-    assert "nan" not in status_text(study)
+    assert "(one seed, so no spread, 40 test images)" in status_text(study.summary())
+    assert "nan" not in status_text(study.summary())
 
 
 def test_a_card_of_the_first_version_is_refused_with_what_to_do(kept):

@@ -118,7 +118,7 @@ def _conclude(study: Study, written: tuple[Path, Path], options: argparse.Namesp
     from geosearch.report.status import status_text
 
     if not options.json:
-        print(status_text(study))
+        print(status_text(study.summary()))
         print(f"\nbest mixture written to {written[0]}\nreport written to      {written[1]}")
 
 
@@ -130,7 +130,7 @@ def _status(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(study.status(), indent=1))
     else:
-        print(status_text(study))
+        print(status_text(study.summary()))
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -11,14 +11,13 @@ from geosearch.data.license import mark
 
 
 @dataclass(frozen=True)
-class CardSource:
-    """One source of the mixture."""
+class SourceFacts:
+    """What card and report say of one source of a study."""
 
     name: str
     images: int
     classes: int
     licence: str
-    weight: float
     otdd_to_target: float  # squared feature units, smaller is better
     labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
 
@@ -30,7 +29,8 @@ class CardFacts:
     study: str
     target: str
     origin: str  # which trial: "trial 37", "trial 5 (pooled union)"
-    sources: tuple[CardSource, ...]  # m
+    sources: tuple[SourceFacts, ...]  # m
+    weights: tuple[float, ...]  # (m,) on the simplex
     concentration: float  # 0 = pooled, inf = the paper's point on the geodesic
     pairing: str  # "transport" or "random"
     how: str  # from which target images, and by which rule
@@ -52,8 +52,9 @@ class CardFacts:
 
 def card(facts: CardFacts) -> str:
     """The card as markdown (GitHub flavour)."""
-    used = sorted((source for source in facts.sources if source.weight > 0), key=lambda source: -source.weight)
-    unused = [source.name for source in facts.sources if source.weight <= 0]
+    shares = sorted(zip(facts.sources, facts.weights, strict=True), key=lambda share: -share[1])
+    used = [source for source, weight in shares if weight > 0]
+    unused = [source.name for source, weight in zip(facts.sources, facts.weights, strict=True) if weight <= 0]
     warnings = licence_warnings((source.name, source.licence) for source in used)
     parts = [
         f"# Mixture for {_text(facts.target)}",
@@ -64,13 +65,14 @@ def card(facts: CardFacts) -> str:
             [
                 (
                     source.name,
-                    f"{source.weight:.4f}",
+                    f"{weight:.4f}",
                     f"{source.images:,}",
                     str(source.classes),
                     f"{source.otdd_to_target:.4g}",
                     source.licence,
                 )
-                for source in used
+                for source, weight in shares
+                if weight > 0
             ],
         ),
         *(f"> **Warning:** {_text(warning)}" for warning in warnings),

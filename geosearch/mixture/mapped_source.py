@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from geosearch.data.card import SourceFacts
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import Encoder
 from geosearch.mixture.spaces.base import FittedSpace
@@ -63,6 +64,12 @@ class MappedSource:
     def otdd_to_target(self) -> float:
         """Squared feature units: mean ground cost under the map."""
         return self.map.otdd
+
+    @property
+    def facts(self) -> SourceFacts:
+        """What card and report say of it."""
+        labelled_by, distance = self.labelled_by, self.otdd_to_target
+        return SourceFacts(self.name, self.size, len(self.classes), self.licence, distance, labelled_by)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -15,13 +14,13 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from geosearch.confirmation.statistics import BEST, Confirmation, compare
-from geosearch.data.card import licence_warnings
+from geosearch.data.card import SourceFacts, licence_warnings
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
 from geosearch.report.figures.all import pictures
 from geosearch.report.figures.figure import Picture
-from geosearch.report.summary import SourceFacts, StudyFacts
+from geosearch.report.summary import StudyReport
 from geosearch.runtime.atomic import atomic_write
 from geosearch.runtime.duration import duration
 
@@ -64,7 +63,7 @@ class Share:
     licence: str
 
 
-def write_page(facts: StudyFacts, out: Path) -> Path:
+def write_page(facts: StudyReport, out: Path) -> Path:
     """Write index.html (self-contained) and figures/*.png into folder `out`; returns the path of index.html.
 
     All files are written beside their places first and renamed together at the end, so a full disk leaves an
@@ -96,7 +95,7 @@ def _require_own(page: Path) -> None:
         raise InvalidOptionError(f"{page} is not a report of geosearch; name another folder with --out")
 
 
-def render(facts: StudyFacts, drawn: tuple[Picture, ...] | None = None) -> str:
+def render(facts: StudyReport, drawn: tuple[Picture, ...] | None = None) -> str:
     """The page as one HTML document that refers to nothing outside itself."""
     drawn = pictures(facts) if drawn is None else drawn
     kept = facts.confirmation
@@ -109,16 +108,16 @@ def render(facts: StudyFacts, drawn: tuple[Picture, ...] | None = None) -> str:
         figures=[(picture, Markup(style.svg(picture.figure))) for picture in drawn if picture.figure is not None],
         missing=[picture for picture in drawn if picture.figure is None],
         sources=shares(facts),
-        failed=[trial for trial in facts.trials if trial.state == "failed"],
+        failed=facts.failed,
         warnings=licence_warnings((source.name, source.licence) for source in used(facts)),
     )
 
 
-def verdict(facts: StudyFacts) -> str:
+def verdict(facts: StudyReport) -> str:
     """The study's answer in one sentence, or what can be said before there is one."""
     if facts.confirmation is not None:
         return facts.confirmation.verdict()
-    best = next((trial for trial in facts.trials if trial.number == facts.best), None)
+    best = facts.best
     if best is None:
         return "No trial has finished yet."
     made = f"trial {best.number}" if best.role == SEARCHED else f"a baseline, {best.role}"
@@ -126,17 +125,16 @@ def verdict(facts: StudyFacts) -> str:
     return f"Not confirmed yet: so far the best mixture is {made}{error}; nothing was measured on the test part."
 
 
-def summary(facts: StudyFacts) -> str:
+def summary(facts: StudyReport) -> str:
     """What was searched, in one line."""
-    states = Counter(trial.state for trial in facts.trials)
     parts = [
         f"Target {facts.target}: {facts.shots} labelled image{'s' * (facts.shots != 1)} for each of "
         f"{facts.target_classes} classes",
         f"{len(facts.sources)} sources",
-        f"{states['complete']} mixtures trained",
+        f"{facts.count('complete')} mixtures trained",
     ]
-    parts += [f"{states['pruned']} stopped early"] if states["pruned"] else []
-    parts += [f"{states['failed']} failed"] if states["failed"] else []
+    parts += [f"{facts.count('pruned')} stopped early"] if facts.count("pruned") else []
+    parts += [f"{len(facts.failed)} failed"] if facts.failed else []
     return " · ".join(parts)
 
 
@@ -146,15 +144,15 @@ def tables(confirmation: Confirmation) -> tuple[Table, ...]:
     return tuple(_table(confirmation, adaptation) for adaptation in order)
 
 
-def used(facts: StudyFacts) -> list[SourceFacts]:
+def used(facts: StudyReport) -> list[SourceFacts]:
     """The sources with weight in the best mixture; all of them before there is one."""
-    best = next((trial for trial in facts.trials if trial.number == facts.best), None)
+    best = facts.best
     return [source for i, source in enumerate(facts.sources) if best is None or best.weights[i] > 0]
 
 
-def shares(facts: StudyFacts) -> tuple[Share, ...]:
+def shares(facts: StudyReport) -> tuple[Share, ...]:
     """The sources table, the greatest share of the best mixture at the top."""
-    best = next((trial for trial in facts.trials if trial.number == facts.best), None)
+    best = facts.best
     weights = best.weights if best else (0.0,) * len(facts.sources)
     order = sorted(range(len(facts.sources)), key=lambda i: -weights[i])
     return tuple(

@@ -1,88 +1,68 @@
-"""Status: how far a study is and what it found, as facts and as text."""
+"""Status: a study's summary as JSON-representable facts and as text for a terminal."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from geosearch.confirmation.statistics import Confirmation
+from geosearch.report.summary import StudySummary
 from geosearch.runtime.duration import duration
-from geosearch.search.board import members
-from geosearch.search.fidelity.statistics import PROXY, Rung, rank_agreement, rungs_of
-from geosearch.search.pareto import front
-from geosearch.search.trial import TrialRecord
-
-if TYPE_CHECKING:
-    from geosearch.study.study import Study
+from geosearch.search.fidelity.statistics import Rung
 
 
-def status_of(study: Study) -> dict[str, Any]:
+def status_of(summary: StudySummary) -> dict[str, Any]:
     """JSON-representable."""
-    trials, confirmation = study.trials, study.confirmation
-    states = Counter(trial.state for trial in trials)
-    best = study.best if states["complete"] else None
+    best, confirmation = summary.best, summary.confirmation
     return {
-        "study": study.name,
-        "budget": study.file.search.evaluations,
-        "complete": states["complete"],
-        "pruned": states["pruned"],
-        "failed": states["failed"],
-        "failures": [{"trial": trial.number, "reason": trial.reason} for trial in trials if trial.state == "failed"],
+        "study": summary.name,
+        "budget": summary.budget,
+        "complete": summary.count("complete"),
+        "pruned": summary.count("pruned"),
+        "failed": summary.count("failed"),
+        "failures": [{"trial": trial.number, "reason": trial.reason} for trial in summary.failed],
         "best": best and {**asdict(best), "concentration": str(best.concentration)},
-        "front": [{"trial": trial.number, "error": trial.error, "price": price} for trial, price in priced(study)],
-        "workers": [asdict(member) for member in members(study.store.study)],
-        "ties": [trial.number for trial in study.ties],
-        "sources": list(study.source_names),
-        "proxy": rank_agreement(PROXY, trials).sentence(),
-        "earlier": study.store.get_meta("likeness", {}),
-        "rungs": [_rung_facts(rung) for rung in rungs_of(study.store)],
-        "seconds": study.store.get_meta("stages", {}),
+        "front": [{"trial": trial.number, "error": error, "price": price} for trial, error, price in summary.front],
+        "workers": [asdict(member) for member in summary.workers],
+        "ties": [trial.number for trial in summary.ties],
+        "sources": list(summary.source_names),
+        "proxy": summary.proxy_agreement.sentence(),
+        "earlier": dict(summary.task_similarity),
+        "rungs": [_rung_facts(rung) for rung in summary.rungs],
+        "seconds": dict(summary.stages),
         "verdict": confirmation.verdict() if confirmation else None,
     }
 
 
-def status_text(study: Study) -> str:
+def status_text(summary: StudySummary) -> str:
     """For a terminal: the best mixture, how far the proxy is trusted, the confirmation and its verdict."""
-    failures = _failures(study)
-    if not any(trial.state == "complete" for trial in study.trials):
-        return "\n".join([f"study {study.name}: no trial yet", *_workers(study), *failures])
-    best, confirmation = study.best, study.confirmation
-    names = study.source_names
-    weights = ", ".join(f"{name} {share:.2f}" for name, share in zip(names, best.weights, strict=True) if share > 0.005)
-    complete = sum(trial.state == "complete" for trial in study.trials)
+    best, confirmation = summary.best, summary.confirmation
+    if best is None:
+        return "\n".join([f"study {summary.name}: no trial yet", *_workers(summary), *_failures(summary)])
+    shares = zip(summary.source_names, best.weights, strict=True)
+    weights = ", ".join(f"{name} {share:.2f}" for name, share in shares if share > 0.005)
     lines = [
-        f"study {study.name}: {complete} of {study.file.search.evaluations} evaluations done, "
-        f"best is trial {best.number} ({best.role}){tied(study)}",
+        f"study {summary.name}: {summary.count('complete')} of {summary.budget} evaluations done, "
+        f"best is trial {best.number} ({best.role}){_ties(summary)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
-        f"  proxy     {rank_agreement(PROXY, study.trials).sentence()}",
-        *_rungs(rungs_of(study.store)),
-        *_workers(study),
-        *failures,
+        f"  proxy     {summary.proxy_agreement.sentence()}",
+        *_rungs(summary.rungs),
+        *_workers(summary),
+        *_failures(summary),
     ]
-    if found := priced(study):
-        shown = (f"trial {trial.number} (error {trial.error:.3f}, price {price:.3g})" for trial, price in found)
+    if found := summary.front:
+        shown = (f"trial {trial.number} (error {error:.3f}, price {price:.3g})" for trial, error, price in found)
         lines.append(f"  front     {', '.join(shown)}")
-    if task_similarity := study.store.get_meta("likeness"):
-        agreed = ", ".join(f"{name} (tau {tau:+.2f})" for name, tau in task_similarity.items())
+    if summary.task_similarity:
+        agreed = ", ".join(f"{name} (tau {tau:+.2f})" for name, tau in summary.task_similarity.items())
         lines.append(f"  earlier   {agreed}: agreement of earlier studies with this one; below 0 they count nothing")
     if confirmation:
         lines += ["", _table(confirmation), "", confirmation.verdict()]
     else:
         lines.append("  not confirmed on the test part yet; 'geosearch resume' goes on")
     return "\n".join(lines)
-
-
-def priced(study: Study) -> list[tuple[TrialRecord, float]]:
-    """The evaluated mixtures that none beats in both error and price, with their prices; none without prices."""
-    space = study.store.space
-    if space.prices is None:
-        return []
-    done = [(trial, trial.error, space.price(trial.point)) for trial in study.trials if trial.error is not None]
-    best = front([trial for trial, _, _ in done], [error for _, error, _ in done], [price for _, _, price in done])
-    return [(trial, space.price(trial.point)) for trial in best]
 
 
 def _rung_facts(rung: Rung) -> dict[str, Any]:
@@ -105,18 +85,18 @@ def _rungs(rungs: Sequence[Rung]) -> list[str]:
     return lines
 
 
-def _workers(study: Study) -> list[str]:
-    """Who is at work, a line each; none for a lone search, which signs no list."""
+def _workers(summary: StudySummary) -> list[str]:
+    """Who is at work, a line each."""
     return [
         f"  at work   {member.role} on {member.host}, process {member.pid}"
         + (f": trial {', '.join(map(str, member.trials))}" if member.trials else "")
-        for member in members(study.store.study)
+        for member in summary.workers
     ]
 
 
-def _failures(study: Study, most: int = 3) -> list[str]:
+def _failures(summary: StudySummary, most: int = 3) -> list[str]:
     """The last failed trials with their reasons, a line each."""
-    failed = [trial for trial in study.trials if trial.state == "failed"]
+    failed = summary.failed
     more = [f"  failed    {len(failed) - most} earlier trials too; --json lists them"] if len(failed) > most else []
     return [*more, *(f"  failed    trial {trial.number}: {trial.reason}" for trial in failed[-most:])]
 
@@ -136,9 +116,9 @@ def _table(confirmation: Confirmation) -> str:
     return "\n".join(lines)
 
 
-def tied(study: Study) -> str:
+def _ties(summary: StudySummary) -> str:
     """Which finalists the race could not tell from the best, in words; nothing if it could tell all."""
-    numbers = [str(trial.number) for trial in study.ties]
+    numbers = [str(trial.number) for trial in summary.ties]
     if not numbers:
         return ""
     return f"; the race could not tell it from trial{'s' * (len(numbers) > 1)} {', '.join(numbers)}"

@@ -1,108 +1,176 @@
-"""What a report is drawn from: frozen facts of one study, no drawing and no training."""
+"""StudySummary: what a study's database says of it; StudyReport: the same with what its data show. No drawing here."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 
 import numpy as np
 
 from geosearch import seeds
 from geosearch.confirmation.ablation import LeftOut
 from geosearch.confirmation.statistics import Confirmation
+from geosearch.data.card import SourceFacts
 from geosearch.data.dataset import balanced_rows
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.search.board import Member, members
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import PROXY, Rung, rank_agreement, rungs_of
-from geosearch.search.racing import best_of
+from geosearch.search.pareto import front
+from geosearch.search.racing import best_of, ties_of
+from geosearch.search.storage.errors import check_readable
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import TrialRecord
 
-__all__ = ["RankAgreement", "SourceFacts", "StudyFacts", "TrialRecord"]
 
+@dataclass(frozen=True, kw_only=True)
+class StudySummary:
+    """How far a study is and what it found, as far as its database says; no data set is loaded for it.
 
-@dataclass(frozen=True)
-class SourceFacts:
-    """One source: its name, size, number of classes, licence, and W2 to the target over the anchors."""
+    Attributes:
+        name: the study's name.
+        budget: evaluations that it may spend.
+        source_names: (m,) in the order of the weights.
+        prices: (m,) of an image of each source; None if they do not matter.
+        trials: every trial that ended, in the order of the proposals.
+        rungs: one for each fidelity, from the cheap to the expensive.
+        confirmation: what the test part said of the best trial; None before the end of a run, or if another trial was
+            the best then.
+        left_out: the best mixture trained without each of its sources; empty before the end of a run.
+        stages: (stage, wall seconds) of all runs together.
+        task_similarity: earlier study -> Kendall's tau of its evaluations with this study's.
+        workers: who is at work on the study.
+    """
 
     name: str
-    images: int
-    classes: int
-    licence: str
-    otdd_to_target: float  # squared feature units, smaller is better
-    labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
+    budget: int
+    source_names: tuple[str, ...]
+    prices: tuple[float, ...] | None = None
+    trials: tuple[TrialRecord, ...] = ()
+    rungs: tuple[Rung, ...] = ()
+    confirmation: Confirmation | None = None
+    left_out: tuple[LeftOut, ...] = ()
+    stages: tuple[tuple[str, float], ...] = ()
+    task_similarity: Mapping[str, float] = field(default_factory=dict)
+    workers: tuple[Member, ...] = ()
 
+    @classmethod
+    def of(cls, store: StudyStore, *, budget: int, source_names: Sequence[str]) -> StudySummary:
+        """Read a study's database.
 
-@dataclass(frozen=True)
-class StudyFacts:
-    """Everything the figures and the page need."""
+        Raises:
+            StorageError: it cannot be read, or holds something else.
+        """
+        trials = store.trials()
+        number = best_of(trials).number if any(trial.state == "complete" for trial in trials) else None
+        confirmation, left_out = store.get_meta("confirmation"), store.get_meta("left out", {})
+        confirmed = number is not None and store.get_meta("confirmed", {}).get("trial") == number
+        explained = number is not None and left_out.get("trial") == number
+        with check_readable(store.url):
+            return cls(
+                name=store.name,
+                budget=budget,
+                source_names=tuple(source_names),
+                prices=store.space.prices,
+                trials=trials,
+                rungs=rungs_of(store),
+                confirmation=Confirmation.from_json(confirmation) if confirmation and confirmed else None,
+                left_out=tuple(LeftOut(**entry) for entry in left_out["sources"]) if explained else (),
+                stages=tuple(store.get_meta("stages", {}).items()),
+                task_similarity=store.get_meta("likeness", {}),
+                workers=members(store.study),
+            )
 
-    name: str
-    target: str
-    target_classes: int
-    shots: int
-    sources: tuple[SourceFacts, ...]  # m
-    gram: np.ndarray  # (m, m): closed form of weights a is a @ gram @ a
-    projection: tuple[float, ...]  # (m,) weights of the target's projection on the hull
-    prices: tuple[float, ...] | None  # (m,) of an image of each source; None if they do not matter
-    trials: tuple[TrialRecord, ...]
-    rungs: tuple[Rung, ...]  # from the cheap to the dear
-    best: int | None  # number of the best trial
-    trust: RankAgreement | None
-    confirmation: Confirmation | None
-    left_out: tuple[LeftOut, ...]  # the best mixture without each of its sources; empty before the end of a run
-    stages: tuple[tuple[str, float], ...]  # (stage, wall seconds)
-    walk: tuple[tuple[str, np.ndarray], ...]  # (caption, uint8 images (k, h, w, ch)), the same k rows throughout
-    curves: tuple[tuple[str, Mapping[str, np.ndarray]], ...]  # (source, its map's training); empty if none is trained
-    settings: tuple[tuple[str, str], ...]  # (key of the study file, value)
-    versions: tuple[tuple[str, str], ...]  # (package, version)
+    @cached_property
+    def best(self) -> TrialRecord | None:
+        """The best trial so far; None before one is complete."""
+        return best_of(self.trials) if self.count("complete") else None
+
+    @cached_property
+    def ties(self) -> tuple[TrialRecord, ...]:
+        """Finalists that the race could not tell from the best."""
+        return ties_of(self.trials)
+
+    @property
+    def failed(self) -> tuple[TrialRecord, ...]:
+        """Trials whose training failed."""
+        return tuple(trial for trial in self.trials if trial.state == "failed")
+
+    @cached_property
+    def proxy_agreement(self) -> RankAgreement:
+        """How the proxy ranks the mixtures that were evaluated."""
+        return rank_agreement(PROXY, self.trials)
+
+    @property
+    def front(self) -> tuple[tuple[TrialRecord, float, float], ...]:
+        """(trial, error, price) of the evaluated mixtures that none beats in both; empty without prices."""
+        if self.prices is None:
+            return ()
+        done = [(trial, trial.error, self.price(trial.weights)) for trial in self.trials if trial.error is not None]
+        return tuple(front(done, [error for _, error, _ in done], [price for _, _, price in done]))
+
+    def count(self, state: str) -> int:
+        """Trials that ended as "complete", "pruned" or "failed"."""
+        return Counter(trial.state for trial in self.trials)[state]
 
     def price(self, weights: Sequence[float]) -> float:
         """Of an image of a mixture of the sources."""
         return float(np.dot(weights, self.prices or np.zeros(len(weights))))
 
 
+@dataclass(frozen=True, kw_only=True)
+class StudyReport(StudySummary):
+    """A study's summary together with what its data show: everything that the page and its figures need.
+
+    Attributes:
+        target: the target's name; target_classes, shots: its number of classes, and of labelled images per class.
+        sources: (m,) what is known of each source.
+        gram: (m, m) of the closed form: the distance of weights a is a @ gram @ a.
+        projection: (m,) weights of the target's projection on the hull.
+        walk: (caption, uint8 images (k, h, w, ch)), the same k reference images throughout.
+        curves: (source, its map's training losses); empty if no map is trained.
+        settings: (key of the study file, value).
+        versions: (package, version).
+    """
+
+    target: str
+    target_classes: int
+    shots: int
+    sources: tuple[SourceFacts, ...]
+    gram: np.ndarray
+    projection: tuple[float, ...]
+    walk: tuple[tuple[str, np.ndarray], ...] = ()
+    curves: tuple[tuple[str, Mapping[str, np.ndarray]], ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+
+
 def collect(
+    summary: StudySummary,
     *,
-    name: str,
-    store: StudyStore,
     target: Target,
     anchors: Anchors,
     hull: Hull,
-    confirmation: Confirmation | None,
     settings: tuple[tuple[str, str], ...],
     versions: tuple[tuple[str, str], ...],
-) -> StudyFacts:
-    """Gather a study's facts: what its database holds, and pictures from its anchors."""
-    trials = store.trials()
-    best = best_of(trials) if any(trial.state == "complete" for trial in trials) else None
-    explained = store.get_meta("left out", {})
-    if best is None or explained.get("trial") != best.number:
-        explained = {}
-    return StudyFacts(
-        name=name,
+) -> StudyReport:
+    """Add to a study's summary what its prepared data show."""
+    known = {entry.name: getattr(summary, entry.name) for entry in fields(summary)}
+    return StudyReport(
+        **known,
         target=target.name,
         target_classes=len(target.classes),
         shots=len(target.shots) // len(target.classes),
-        sources=tuple(
-            SourceFacts(s.name, s.size, len(s.classes), s.licence, s.otdd_to_target, s.labelled_by)
-            for s in anchors.sources
-        ),
+        sources=tuple(source.facts for source in anchors.sources),
         gram=hull.gram,
         projection=hull.projection().values,
-        prices=store.space.prices,
-        trials=trials,
-        rungs=rungs_of(store),
-        best=best.number if best else None,
-        trust=rank_agreement(PROXY, trials) if any(trial.held_out_otdd is not None for trial in trials) else None,
-        confirmation=confirmation,
-        left_out=tuple(LeftOut(**entry) for entry in explained.get("sources", ())),
-        stages=tuple(store.get_meta("stages", {}).items()),
-        walk=walk(anchors, best.point if best else None),
+        walk=walk(anchors, summary.best.point if summary.best else None),
         curves=tuple((source.name, source.map.curves) for source in anchors.sources if source.map.curves),
         settings=settings,
         versions=versions,

@@ -1,45 +1,115 @@
-"""Writing: a trial's mixture written out as a data set, with its card."""
+"""Export: the mixture of one trial written out as a data set, with its card."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from geosearch import seeds
-from geosearch.data.card import card, card_mentions
+from geosearch.config.study_config import StudyFile
+from geosearch.data.card import CardFacts, card, card_mentions
 from geosearch.data.license import CARD
 from geosearch.data.writers.writers import Streamable, Writer, write_mixture
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.synthesis import Synthesis
 from geosearch.runtime.parallel import one_thread
+from geosearch.runtime.progress import Progress
+from geosearch.runtime.versions import versions
 from geosearch.search.trial import TrialRecord
-from geosearch.study.provenance import card_of, of_condensed, verdict_on
+from geosearch.study.prepare import Prepared
 
-if TYPE_CHECKING:
-    from geosearch.study.study import Study
-
-
-def is_written(study: Study, trial: TrialRecord, folder: Path) -> bool:
-    """Whether the card in `folder` tells of the trial's mixture, and of the verdict on it if there is one."""
-    try:
-        text = (folder / CARD).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return False
-    return card_mentions(text, Mixture(study.prepared.anchors, trial.point).key, verdict_on(study, trial))
+_OBJECTIVES = {
+    "episodes": "on pseudo-labelled images of the target, of heads fitted to a few of them at a time",
+    "shots": "cross-validated on the target's shots",
+}
 
 
-def write_trial(
-    study: Study, trial: TrialRecord, out: Path, *, size: int, condense: int | None, writer: Writer
-) -> Path:
-    """Write `size` images of the trial's mixture, or `condense` images a class that are learned from them."""
-    seed = seeds.integer(study.file.study.seed, "synthesize")
-    with one_thread():
-        synthesis = Synthesis(Mixture(study.prepared.anchors, trial.point), study.prepared.target_images(size))
-        study.progress.event("synthesis", how=synthesis.how(size))
-        stream: Streamable = synthesis
-        facts = card_of(study, trial, synthesis, size, writer)
-        if condense is not None:
-            stream = learned = Condensation(condense).learn(synthesis, size, seed, device=study.file.recipe.device)
-            facts = of_condensed(facts, condense, len(learned))
-        return write_mixture(stream, size=facts.size, out=out, writer=writer, seed=seed, card=card(facts))
+@dataclass(frozen=True, eq=False)
+class Export:
+    """One trial's mixture, ready to be written.
+
+    Attributes:
+        file: the study's settings.
+        prepared: its target and sources.
+        trial: whose mixture it is.
+        verdict: the confirmation's sentence, if it is about this trial.
+        study: what names the study on a command line.
+    """
+
+    file: StudyFile
+    prepared: Prepared
+    trial: TrialRecord
+    verdict: str | None
+    study: str
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        return Mixture(self.prepared.anchors, self.trial.point)
+
+    def is_written(self, folder: Path) -> bool:
+        """Whether the card in `folder` is that of this mixture, and of its verdict if there is one."""
+        try:
+            text = (folder / CARD).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            return False
+        return card_mentions(text, self.mixture.key, self.verdict)
+
+    def write(self, out: Path, *, size: int, condense: int | None, writer: Writer, progress: Progress) -> Path:
+        """Write `size` images of the mixture, or `condense` images a class that are learned from them.
+
+        Raises:
+            OutputExistsError: `out` is there and not empty.
+            StorageError: it cannot be written.
+        """
+        seed = seeds.integer(self.file.study.seed, "synthesize")
+        with one_thread():
+            synthesis = Synthesis(self.mixture, self.prepared.target_images(size))
+            progress.event("synthesis", how=synthesis.how(size))
+            stream: Streamable = synthesis
+            facts = self.card(synthesis, size, writer)
+            if condense is not None:
+                device = self.file.recipe.device
+                stream = learned = Condensation(condense).learn(synthesis, size, seed, device=device)
+                facts = _condensed(facts, condense, len(learned))
+            return write_mixture(stream, size=facts.size, out=out, writer=writer, seed=seed, card=card(facts))
+
+    def card(self, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
+        """What the card of `size` images says."""
+        trial, seed = self.trial, self.file.study.seed
+        return CardFacts(
+            study=self.file.study.name,
+            target=self.prepared.target.name,
+            origin=f"trial {trial.number} ({trial.role})",
+            sources=tuple(source.facts for source in self.prepared.anchors.sources),
+            weights=trial.weights,
+            concentration=trial.concentration,
+            pairing=trial.pairing,
+            how=synthesis.how(size),
+            size=size,
+            image_shape=synthesis.image_shape,
+            class_count=synthesis.mixture.class_count,
+            closed_form=trial.closed_form,
+            held_out_otdd=trial.held_out_otdd,
+            top1_error=trial.top1_error,
+            judged=_OBJECTIVES[self.file.search.objective],
+            verdict=self.verdict,
+            mixture_key=synthesis.mixture.key,
+            seeds=(("study", seed), ("draw", seeds.integer(seed, "synthesize"))),
+            versions=versions(),
+            files=writer.layout,
+            command=f"geosearch synthesize {self.study} --trial {trial.number} --size {size} "
+            f"--format {writer.name} --out DIR",
+        )
+
+
+def _condensed(facts: CardFacts, per_class: int, count: int) -> CardFacts:
+    """The card of `count` images that were learned from what these facts describe."""
+    return replace(
+        facts,
+        how=f"{count:,} images, at most {per_class} for each class, learned from {facts.how}, by distribution matching",
+        size=count,
+        learned=True,
+        command=f"{facts.command} --condense {per_class}",
+    )

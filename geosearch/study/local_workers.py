@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from geosearch.errors import GeosearchError
 from geosearch.runtime.parallel import end_with
@@ -20,9 +20,6 @@ from geosearch.search.storage.sqlite import alone, sqlite_path
 from geosearch.search.storage.urls import translate_connection_errors
 from geosearch.search.study_store import StudyStore, masked
 from geosearch.search.worker import Worker
-
-if TYPE_CHECKING:
-    from geosearch.study.study import Study
 
 PATIENCE = 10.0  # seconds that those who sign on at a SQLite file at once wait for each other
 
@@ -71,7 +68,7 @@ class Helpers:
         search: whose progress tells what they did.
     """
 
-    def __init__(self, count: int, opens: Callable[..., Study], arguments: Mapping[str, Any], search: Search) -> None:
+    def __init__(self, count: int, opens: Callable[..., Any], arguments: Mapping[str, Any], search: Search) -> None:
         context = multiprocessing.get_context("spawn")
         call = (opens, dict(arguments))
         self._processes = [context.Process(target=_help, args=call, daemon=True) for _ in range(count)]
@@ -141,7 +138,7 @@ def search_among(crew: Crew, search: Search, helpers: Helpers) -> None:
     search.finish()
 
 
-def _help(opens: Callable[..., Study], arguments: Mapping[str, Any]) -> None:
+def _help(opens: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """What a worker process on this machine runs."""
     end_with(os.getppid())
     leave_on_termination()

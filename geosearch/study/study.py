@@ -19,7 +19,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import within
 from geosearch.mixture.spaces.base import MixingSpace, OwnSpace
 from geosearch.report.status import status_of
-from geosearch.report.summary import StudyFacts, collect
+from geosearch.report.summary import StudyReport, StudySummary, collect
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
@@ -27,14 +27,14 @@ from geosearch.runtime.progress import Progress, Silent
 from geosearch.runtime.versions import versions
 from geosearch.search.loop import Search
 from geosearch.search.racing import best_of, finalists_of, ties_of
-from geosearch.search.storage.errors import check_readable, translate_errors
+from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import TrialRecord
 from geosearch.search.worker import Worker
 from geosearch.study.build import baselines_of, confirmer_of, search_of
-from geosearch.study.export import is_written, write_trial
+from geosearch.study.export import Export
 from geosearch.study.local_workers import Helpers, at_work, joined, search_among
-from geosearch.study.locate import backup_study, remember_places, resolve
+from geosearch.study.locate import backup_study, remember_places, resolve, shown
 from geosearch.study.prepare import Prepared, prepare
 
 
@@ -108,7 +108,11 @@ class Study:
 
     @property
     def best(self) -> TrialRecord:
-        """The best trial so far."""
+        """The best trial so far.
+
+        Raises:
+            GeosearchError: no trial is complete.
+        """
         return best_of(self.store.trials())
 
     @property
@@ -119,11 +123,7 @@ class Study:
     @property
     def confirmation(self) -> Confirmation | None:
         """What the test part said of the best trial; None before the end of a run, or if the best was another then."""
-        kept = self.store.get_meta("confirmation")
-        if not kept or self.store.get_meta("confirmed", {}).get("trial") != self.best.number:
-            return None
-        with check_readable(self.store.url):
-            return Confirmation.from_json(kept)
+        return self.summary().confirmation
 
     def run(self, *, evaluations: int | None = None, workers: int = 0) -> Confirmation:
         """Search until the budget is spent, then confirm; goes on where an earlier run stopped.
@@ -183,13 +183,13 @@ class Study:
         """
         facts = self.best if trial is None else self._trial(trial)
         writer = writer or ImageFolderWriter()
-        return write_trial(self, facts, Path(out), size=size, condense=condense, writer=writer)
+        return self._export(facts).write(Path(out), size=size, condense=condense, writer=writer, progress=self.progress)
 
     def export_best(self) -> Path:
         """Write the best mixture to studies/<name>/, once; a folder there that holds another one is put aside."""
         trial, size = self.best, self.file.confirm.export
         out = Path("studies") / self.name / f"trial-{trial.number}-{size}-images"
-        if out.exists() and not is_written(self, trial, out):
+        if out.exists() and not self._export(trial).is_written(out):
             backup_existing(out)
         if not out.exists():
             self.synthesize(out, size=size)
@@ -197,7 +197,11 @@ class Study:
 
     def status(self) -> dict[str, Any]:
         """How far the study is and what it found, JSON-representable."""
-        return status_of(self)
+        return status_of(self.summary())
+
+    def summary(self) -> StudySummary:
+        """How far the study is and what it found; loads no data set."""
+        return StudySummary.of(self.store, budget=self.file.search.evaluations, source_names=self.source_names)
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -210,17 +214,15 @@ class Study:
 
         return write_page(self.facts(), Path(out or Path("reports") / self.name))
 
-    def facts(self) -> StudyFacts:
+    def facts(self) -> StudyReport:
         """What a report is drawn from."""
         prepared = self.prepared
         settings = {**self.store.fingerprint, "search.evaluations": self.file.search.evaluations}
         return collect(
-            name=self.name,
-            store=self.store,
+            self.summary(),
             target=prepared.target,
             anchors=prepared.anchors,
             hull=prepared.hull,
-            confirmation=self.confirmation,
             settings=tuple((key, str(value)) for key, value in sorted(settings.items())),
             versions=versions(),
         )
@@ -281,6 +283,11 @@ class Study:
         self.store.set_meta("confirmed", asked)
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
+
+    def _export(self, trial: TrialRecord) -> Export:
+        confirmation = self.confirmation if trial.number == self.best.number else None
+        verdict = confirmation.verdict() if confirmation else None
+        return Export(self.file, self.prepared, trial, verdict, shown(self.name, self.store.url))
 
     def _trial(self, number: int) -> TrialRecord:
         for trial in self.trials:

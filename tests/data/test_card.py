@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from geosearch.data.card import CardFacts, CardSource, card, licence_warnings
+from geosearch.data.card import CardFacts, SourceFacts, card, licence_warnings
 from geosearch.data.writers.writers import NpzWriter
 
 FACTS = CardFacts(
@@ -15,10 +15,11 @@ FACTS = CardFacts(
     target="digits",
     origin="trial 37",
     sources=(
-        CardSource("fonts/mono-upper", 4000, 26, "DejaVu (free)", 0.25, 71.2),
-        CardSource("fonts/sans-digits", 4000, 10, "DejaVu (free)", 0.75, 31.8),
-        CardSource("fonts/serif-greek", 4000, 24, "CC BY-NC 4.0", 0.0, 80.4),
+        SourceFacts("fonts/mono-upper", 4000, 26, "DejaVu (free)", 71.2),
+        SourceFacts("fonts/sans-digits", 4000, 10, "DejaVu (free)", 31.8),
+        SourceFacts("fonts/serif-greek", 4000, 24, "CC BY-NC 4.0", 80.4),
     ),
+    weights=(0.25, 0.75, 0.0),
     concentration=2.0,
     pairing="transport",
     how="20,000 images from the 1,000 reference images of the target and 400 further ones",
@@ -104,8 +105,8 @@ def test_free_licences_are_silent_alone_and_named_when_they_differ(licence):
 
 
 def test_names_cannot_break_out_of_the_markdown():
-    nasty = CardSource("<script>|alert`1`\n# h", 10, 2, "MIT | *x*", 1.0, 1.0)
-    text = card(replace(FACTS, sources=(nasty,), command="echo '```'\n"))
+    nasty = SourceFacts("<script>|alert`1`\n# h", 10, 2, "MIT | *x*", 1.0)
+    text = card(replace(FACTS, sources=(nasty,), weights=(1.0,), command="echo '```'\n"))
     assert "| \\<script\\>\\|alert\\`1\\` \\# h | 1.0000 | 10 | 2 | 1 | MIT \\| \\*x\\* |" in text
     assert "\n````sh\necho '```'" in text
 

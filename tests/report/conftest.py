@@ -13,11 +13,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from geosearch.confirmation.ablation import LeftOut
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row
+from geosearch.data.card import SourceFacts
 from geosearch.mixture.baselines import SEARCHED, baselines
 from geosearch.mixture.weights import Weights
-from geosearch.report.summary import SourceFacts, StudyFacts, TrialRecord
+from geosearch.report.summary import StudyReport
 from geosearch.search.fidelity.rank_agreement import RankAgreement, trust
 from geosearch.search.fidelity.statistics import Rung
+from geosearch.search.trial import TrialRecord
 
 FONT = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
 SHELF = (
@@ -46,7 +48,7 @@ def make_facts(
     hostile: bool = False,
     channels: int = 1,
     priced: bool = False,
-) -> StudyFacts:
+) -> StudyReport:
     """A study of m sources; `state` is "empty", "prepared", "baselines", "searching" or "finished"."""
     rng = np.random.default_rng(100 + m)
     gaps = rng.normal(size=(m, 6)) * np.linspace(1, 2.2, m)[:, None] + 1.2  # (m, d): target minus source
@@ -82,8 +84,10 @@ def make_facts(
     finalists = [t for t in trials if t.long_error is not None]
     best = min(finalists, key=lambda t: t.long_error) if finalists else complete[0] if complete else None
     pairs = np.array([(t.held_out_otdd, t.error) for t in complete]).reshape(-1, 2)
-    return StudyFacts(
+    return StudyReport(
         name="quickstart",
+        budget=35,
+        source_names=tuple(names),
         target="digits",
         target_classes=10,
         shots=5,
@@ -93,8 +97,6 @@ def make_facts(
         prices=tuple(map(float, range(m))) if priced else None,
         trials=tuple(trials),
         rungs=_rungs(len(trials), trust(*pairs.T)) if trials else (),
-        best=best.number if best else None,
-        trust=trust(*pairs.T) if len(pairs) else None,
         confirmation=_confirmation(names, seeds) if state == "finished" else None,
         left_out=_left_out(names) if state == "finished" else (),
         stages=()
@@ -218,6 +220,6 @@ def _glyph(letter: str, rng: np.random.Generator, size: int = 28) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def facts_of() -> Callable[..., StudyFacts]:
+def facts_of() -> Callable[..., StudyReport]:
     """The factory `make_facts`."""
     return make_facts

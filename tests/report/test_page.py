@@ -165,7 +165,7 @@ def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, wor
 
 def test_licences_that_bind_the_best_mixture_are_named_and_those_of_sources_without_weight_are_not(page_of):
     facts, page = page_of(MANY)
-    best = next(trial for trial in facts.trials if trial.number == facts.best)
+    best = facts.best
     inside = [source for source, weight in zip(facts.sources, best.weights, strict=True) if weight > 0]
     assert used(facts) == inside
     warnings = licence_warnings((source.name, source.licence) for source in inside)

@@ -44,9 +44,9 @@ def test_status_tells_who_is_at_work(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = Study.open(tiny_file(tmp_path), storage=f"journal:{tmp_path / 'study.journal'}")
     with joined(study.store):
-        assert f"at work   worker on {socket.gethostname()}, process {os.getpid()}" in status_text(study)
+        assert f"at work   worker on {socket.gethostname()}, process {os.getpid()}" in status_text(study.summary())
         assert [member["trials"] for member in study.status()["workers"]] == [()]
-    assert "at work" not in status_text(study)
+    assert "at work" not in status_text(study.summary())
 
 
 def test_in_a_journal_nobody_is_alone(tmp_path):

@@ -271,7 +271,7 @@ def test_what_was_confirmed_of_another_trial_is_not_said_of_the_best(finished, m
     _, study = finished
     other = next(trial for trial in study.trials if trial.state == "complete" and trial.point != study.best.point)
     assert study.confirmation is not None
-    monkeypatch.setattr("geosearch.study.study.best_of", lambda trials: other)
+    monkeypatch.setattr("geosearch.report.summary.best_of", lambda trials: other)
     assert study.confirmation is None
     assert study.status()["verdict"] is None
 

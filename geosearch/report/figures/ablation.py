@@ -6,11 +6,11 @@ import numpy as np
 
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import Picture
-from geosearch.report.summary import StudyFacts
+from geosearch.report.summary import StudyReport
 
 
 @style.styled()
-def worth(facts: StudyFacts) -> Picture:
+def worth(facts: StudyReport) -> Picture:
     """A bar for each source of the best mixture: how much worse it gets without it."""
     title = "What each source is worth"
     read = (

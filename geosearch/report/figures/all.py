@@ -16,10 +16,10 @@ from geosearch.report.figures.pareto import front
 from geosearch.report.figures.rows import confirmation, time_spent, weights
 from geosearch.report.figures.simplex import hull_map
 from geosearch.report.figures.training import training
-from geosearch.report.summary import StudyFacts
+from geosearch.report.summary import StudyReport
 
 
-def pictures(facts: StudyFacts) -> tuple[Picture, ...]:
+def pictures(facts: StudyReport) -> tuple[Picture, ...]:
     """All figures in the order of the page; those of prices and of the training of maps only where there are any."""
     priced = (front,) if facts.prices else ()
     trained = (training,) if facts.curves else ()
@@ -28,7 +28,7 @@ def pictures(facts: StudyFacts) -> tuple[Picture, ...]:
 
 
 @style.styled()
-def simplex(facts: StudyFacts) -> Picture:
+def simplex(facts: StudyReport) -> Picture:
     """The map of the weights."""
     if len(facts.sources) == 2:
         read = (
@@ -45,13 +45,14 @@ def simplex(facts: StudyFacts) -> Picture:
 
 
 @style.styled()
-def proxy(facts: StudyFacts) -> Picture:
+def proxy(facts: StudyReport) -> Picture:
     """Held-out OTDD against the error, with their rank agreement."""
     title = "Can the distance be trusted?"
-    agreement = f" {facts.trust.sentence()[:1].upper()}{facts.trust.sentence()[1:]}." if facts.trust else ""
+    agreement = facts.proxy_agreement
+    sentence = f" {agreement.sentence()[:1].upper()}{agreement.sentence()[1:]}." if agreement.trials else ""
     read = (
         "The further the points run from lower left to upper right, the better the cheap distance foretells what "
-        f"training says.{agreement}"
+        f"training says.{sentence}"
     )
     both = [trial for trial in ended(facts) if trial.held_out_otdd is not None]
     if not both:
@@ -60,8 +61,8 @@ def proxy(facts: StudyFacts) -> Picture:
     axes = figure.add_subplot()
     for group, look in kinds(facts, both):
         axes.scatter(np.array([trial.held_out_otdd for trial in group], dtype=float), errors_of(group), **look)
-    if facts.trust and math.isfinite(facts.trust.tau):
-        tau = f"τ = {facts.trust.tau:+.2f}  [{facts.trust.low:+.2f}, {facts.trust.high:+.2f}]"
+    if math.isfinite(agreement.tau):
+        tau = f"τ = {agreement.tau:+.2f}  [{agreement.low:+.2f}, {agreement.high:+.2f}]"
         axes.set_title(tau.replace("-", "−"), loc="right", fontsize=10)
     axes.margins(0.08)
     axes.locator_params(nbins=6)
@@ -72,7 +73,7 @@ def proxy(facts: StudyFacts) -> Picture:
 
 
 @style.styled()
-def walk(facts: StudyFacts) -> Picture:
+def walk(facts: StudyReport) -> Picture:
     """The same target images, carried through the hull."""
     title = "A walk through the hull"
     read = (

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
-from geosearch.report.summary import StudyFacts
+from geosearch.report.summary import StudyReport
 from geosearch.search.trial import TrialRecord
 
 
@@ -35,7 +35,7 @@ class Picture:
     missing: str = ""
 
 
-def ended(facts: StudyFacts) -> list[TrialRecord]:
+def ended(facts: StudyReport) -> list[TrialRecord]:
     """Trials with an error, in the order of their proposals."""
     return [trial for trial in facts.trials if trial.error is not None and math.isfinite(trial.error)]
 
@@ -45,21 +45,21 @@ def errors_of(trials: Sequence[TrialRecord]) -> np.ndarray:
     return np.array([trial.error for trial in trials], dtype=float)
 
 
-def kinds(facts: StudyFacts, trials: Sequence[TrialRecord]) -> Iterator[tuple[list[TrialRecord], dict[str, Any]]]:
+def kinds(facts: StudyReport, trials: Sequence[TrialRecord]) -> Iterator[tuple[list[TrialRecord], dict[str, Any]]]:
     """The searched trials, the baselines and the best one, as far as there are any, each with its marker."""
-    others = [trial for trial in trials if trial.number != facts.best]
+    others = [trial for trial in trials if trial is not facts.best]
     look = {"edgecolors": style.PAPER, "linewidths": 0.7, "zorder": 3}
     for label, group, own in (
         ("searched", [t for t in others if t.role == SEARCHED], {"marker": "o", "color": style.SEARCHED, "s": 28}),
         ("baseline", [t for t in others if t.role != SEARCHED], {"marker": "D", "color": style.BASELINE, "s": 27}),
-        ("best", [t for t in trials if t.number == facts.best], {"marker": "*", "color": style.BEST, "s": 190}),
+        ("best", [t for t in trials if t is facts.best], {"marker": "*", "color": style.BEST, "s": 190}),
     ):
         if group:
             yield group, {**look, **own, "label": label}
 
 
-def title_of(trial: TrialRecord, facts: StudyFacts) -> str:
+def title_of(trial: TrialRecord, facts: StudyReport) -> str:
     """What a trial is called beside its mark."""
     if trial.role != SEARCHED:
         return trial.role
-    return f"best, trial {trial.number}" if trial.number == facts.best else f"trial {trial.number}"
+    return f"best, trial {trial.number}" if trial is facts.best else f"trial {trial.number}"

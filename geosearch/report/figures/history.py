@@ -12,12 +12,12 @@ from matplotlib.transforms import offset_copy
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import Picture, ended, errors_of, kinds, title_of
-from geosearch.report.summary import StudyFacts
+from geosearch.report.summary import StudyReport
 from geosearch.search.trial import TrialRecord
 
 
 @style.styled()
-def history(facts: StudyFacts) -> Picture:
+def history(facts: StudyReport) -> Picture:
     """Errors in the order of the proposals, the best so far as a line, baselines named at the margin."""
     title = "How the search went"
     read = (
@@ -28,7 +28,7 @@ def history(facts: StudyFacts) -> Picture:
     if not done:
         return Picture("history", title, read, None, "the first finished trial")
     place = {trial.number: i for i, trial in enumerate(facts.trials, 1)}
-    named = [trial for trial in done if trial.role != SEARCHED or trial.number == facts.best]
+    named = [trial for trial in done if trial.role != SEARCHED or trial is facts.best]
     figure = style.canvas(max(3.4, 1.2 + 0.16 * len(named)))
     axes = figure.add_subplot()
     for group, look in kinds(facts, done):
@@ -65,14 +65,14 @@ def history(facts: StudyFacts) -> Picture:
     return Picture("history", title, read, figure)
 
 
-def _margin_names(figure: Figure, facts: StudyFacts, named: Sequence[TrialRecord]) -> None:
+def _margin_names(figure: Figure, facts: StudyReport, named: Sequence[TrialRecord]) -> None:
     """Names to the right of the axes, level with the errors, pushed apart where they would meet."""
     axes, errors = figure.axes[0], errors_of(named)
     low, high = axes.get_ylim()
     gap = (high - low) * 0.165 / max(figure.get_figheight() - 1.0, 1.0)
     margin = offset_copy(axes.get_yaxis_transform(), figure, x=12, units="points")
     for trial, error, place in zip(named, errors, style.spread(errors, gap, low, high), strict=True):
-        best = trial.number == facts.best
+        best = trial is facts.best
         colour = style.BEST if best else style.BASELINE
         name = f"best: {title_of(trial, facts).removeprefix('best, ')}" if best else trial.role
         axes.axhline(error, color=colour, linewidth=0.6, alpha=0.3, zorder=0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import Picture, ended, errors_of, kinds
-from geosearch.report.summary import StudyFacts
+from geosearch.report.summary import StudyReport
 from geosearch.search.pareto import front as undominated
 
 
 @style.styled()
-def front(facts: StudyFacts) -> Picture:
+def front(facts: StudyReport) -> Picture:
     """Errors against prices, the mixtures that none beats in both joined by a line."""
     title = "What a lower price costs"
     read = (

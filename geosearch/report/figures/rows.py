@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from geosearch.confirmation.statistics import BEST, Confirmation, t_half_width
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import Picture, ended, title_of
-from geosearch.report.summary import StudyFacts
+from geosearch.report.summary import StudyReport
 from geosearch.runtime.duration import duration
 from geosearch.search.trial import TrialRecord
 
@@ -20,14 +20,14 @@ _COLUMNS = (24, 64)  # points to the right of its bars
 
 
 @style.styled()
-def weights(facts: StudyFacts) -> Picture:
+def weights(facts: StudyReport) -> Picture:
     """What the best trials are made of."""
     title = "What the best mixtures are made of"
     read = (
         "One bar per trial, the best at the top. Concentration says how much the shares vary from image to image: ∞ "
         "mixes every image alike, 0 takes every image from one source."
     )
-    shown = sorted(ended(facts), key=lambda t: (t.number != facts.best, t.error, t.number))[:SHOWN]
+    shown = sorted(ended(facts), key=lambda t: (t is not facts.best, t.error, t.number))[:SHOWN]
     if not shown:
         return Picture("weights", title, read, None, "the first finished trial")
     columns = 2 if max(len(source.name) for source in facts.sources) > 12 else 3
@@ -49,7 +49,7 @@ def weights(facts: StudyFacts) -> Picture:
                 bbox={"facecolor": colour, "edgecolor": "none", "pad": 1} if hatch else None,
             )  # fmt: skip
     for row, trial in enumerate(shown):
-        own = {"color": style.BEST, "fontweight": "bold"} if trial.number == facts.best else {}
+        own = {"color": style.BEST, "fontweight": "bold"} if trial is facts.best else {}
         for x, text in ((_COLUMNS[0], _concentration(trial)), (_COLUMNS[1], f"{trial.error:.3f}")):
             _beside(axes, x, row, text, va="center", linespacing=1, **own)
     for x, text in zip(_COLUMNS, ("concen-\ntration", "squared\nerror"), strict=True):
@@ -68,7 +68,7 @@ def weights(facts: StudyFacts) -> Picture:
 
 
 @style.styled()
-def confirmation(facts: StudyFacts) -> Picture:
+def confirmation(facts: StudyReport) -> Picture:
     """Every candidate on the test part: one small point per seed, mean and interval."""
     title = "Confirmed on the test part"
     kept = facts.confirmation
@@ -97,7 +97,7 @@ def confirmation(facts: StudyFacts) -> Picture:
 
 
 @style.styled()
-def time_spent(facts: StudyFacts) -> Picture:
+def time_spent(facts: StudyReport) -> Picture:
     """Wall time of the stages."""
     title = "Where the time went"
     stages = [(name, seconds) for name, seconds in facts.stages if seconds > 0]

@@ -18,11 +18,11 @@ from scipy.optimize import nnls
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import ended, errors_of, kinds
-from geosearch.report.summary import StudyFacts
+from geosearch.report.summary import StudyReport
 from geosearch.search.trial import TrialRecord
 
 
-def hull_map(facts: StudyFacts) -> Figure:
+def hull_map(facts: StudyReport) -> Figure:
     """A triangle for three sources, a regular polygon for more, a line for two."""
     trials = ended(facts)
     return _line(facts, trials) if len(facts.sources) == 2 else _polygon(facts, trials)
@@ -82,7 +82,7 @@ def apart(points: np.ndarray, radius: float) -> np.ndarray:
     return moved
 
 
-def _polygon(facts: StudyFacts, trials: list[TrialRecord]) -> Figure:
+def _polygon(facts: StudyReport, trials: list[TrialRecord]) -> Figure:
     m = len(facts.sources)
     places = corners(facts.gram)
     outline = places[np.argsort(np.arctan2(places[:, 1], places[:, 0]))]
@@ -135,12 +135,12 @@ def _handle(marker: str, label: str, colour: str, size: float = 6) -> Line2D:
     return Line2D([], [], linestyle="none", marker=marker, color=colour, ms=size, mec=colour, label=label)
 
 
-def _trials(axes: Axes, facts: StudyFacts, trials: list[TrialRecord], points: np.ndarray) -> None:
+def _trials(axes: Axes, facts: StudyReport, trials: list[TrialRecord], points: np.ndarray) -> None:
     errors = errors_of(trials)
     least, middle = float(errors.min()), float(np.median(errors))
     most = max(min(float(errors.max()), 2.5 * middle - 1.5 * least), least + 1e-9)  # outliers share the last colour
     norm = Normalize(least, most)
-    best = np.array([trial.number == facts.best for trial in trials])
+    best = np.array([trial is facts.best for trial in trials])
     searched = np.array([trial.role == SEARCHED for trial in trials])
     for name, rows, marker, size in (("searched", searched & ~best, "o", 40), ("baseline", ~searched & ~best, "D", 34)):
         order = np.flatnonzero(rows)[np.argsort(-errors[rows])]  # the best on top
@@ -195,7 +195,7 @@ def _fan(outline: np.ndarray, steps: int) -> np.ndarray:
     return np.unique(np.concatenate(sectors).round(9), axis=0)
 
 
-def _line(facts: StudyFacts, trials: list[TrialRecord]) -> Figure:
+def _line(facts: StudyReport, trials: list[TrialRecord]) -> Figure:
     left, right = (style.shorten(source.name, 26) for source in facts.sources)
     figure = style.canvas(3.9 if trials else 2.4)
     lower: Axes

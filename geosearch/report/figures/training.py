@@ -7,13 +7,13 @@ from matplotlib.ticker import MaxNLocator
 
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import Picture
-from geosearch.report.summary import StudyFacts
+from geosearch.report.summary import StudyReport
 
 LABELS = {"cost": "ground cost", "map_loss": "map's loss", "potential_gap": "potential's gap"}
 
 
 @style.styled()
-def training(facts: StudyFacts) -> Picture:
+def training(facts: StudyReport) -> Picture:
     """One panel per curve, one line per source, smoothed by a running mean."""
     title = "How the maps were trained"
     read = (

@@ -121,7 +121,7 @@ def test_history_draws_each_finished_trial_once_and_names_each_baseline(facts_of
     assert len(scatter(axes, "baseline")) == 9
     named = {text for text in texts(axes) if text.startswith(("single: ", "hull", "mixup", "pooled", "uniform"))}
     assert len(named) == 9
-    assert f"best: trial {facts.best}" in texts(axes)
+    assert f"best: trial {facts.best.number}" in texts(axes)
 
 
 def test_the_best_so_far_only_falls_and_ends_at_the_least_error(facts_of):
@@ -144,7 +144,7 @@ def test_pruned_failed_and_long_trials_are_marked(facts_of):
 
 def test_a_trial_without_a_finite_error_is_left_out(facts_of):
     facts = facts_of(m=2, state="baselines")
-    broken = replace(facts, trials=(replace(facts.trials[0], error=math.nan), *facts.trials[1:]))
+    broken = replace(facts, trials=(*facts.trials[:-1], replace(facts.trials[-1], error=math.nan)))
     axes = figures.history(broken).figure.axes[0]
     assert len(scatter(axes, "baseline")) + len(scatter(axes, "best")) == len(facts.trials) - 1
     assert all(picture.figure for picture in figures.pictures(broken) if picture.name not in ("confirmation", "worth"))
@@ -158,7 +158,7 @@ def test_bars_of_a_trial_add_up_to_one_and_show_its_concentration_and_error(fact
         row = round(bar.get_y() + bar.get_height() / 2)
         ends[row] = ends.get(row, 0) + bar.get_width()
     assert list(ends.values()) == pytest.approx([1] * rows.SHOWN)
-    best = next(trial for trial in facts.trials if trial.number == facts.best)
+    best = facts.best
     assert axes.get_yticklabels()[0].get_text() == f"best, trial {best.number}"
     assert [bar.get_width() for bar in axes.patches[:: rows.SHOWN]] == pytest.approx(best.weights)
     assert f"{best.error:.3f}" in texts(axes)
@@ -196,9 +196,11 @@ def test_proxy_shows_every_pair_and_the_agreement(facts_of):
     pairs = [(t.held_out_otdd, t.error) for t in facts.trials if t.error is not None]
     np.testing.assert_allclose(sorted(map(tuple, points)), sorted(pairs))
     assert axes.get_title(loc="right") == (
-        f"τ = {facts.trust.tau:+.2f}  [{facts.trust.low:+.2f}, {facts.trust.high:+.2f}]".replace("-", "−")
+        f"τ = {facts.proxy_agreement.tau:+.2f}  [{facts.proxy_agreement.low:+.2f}, {facts.proxy_agreement.high:+.2f}]".replace(
+            "-", "−"
+        )
     )
-    assert facts.trust.sentence()[1:] in picture.how_to_read
+    assert facts.proxy_agreement.sentence()[1:] in picture.how_to_read
 
 
 def test_confirmation_shows_every_seed_of_every_row_under_every_adaptation(facts_of):

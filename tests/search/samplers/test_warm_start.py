@@ -95,7 +95,7 @@ def test_a_study_starts_from_another_whose_sets_lay_elsewhere_and_keeps_what_it_
     study.run()
     kept = study.store.get_meta("earlier")
     assert [(one["study"], len(one["errors"])) for one in kept] == [("before", 10)]
-    assert "earlier   before (tau" in status_text(study)
+    assert "earlier   before (tau" in status_text(study.summary())
     (tmp_path / "before.db").unlink()
     assert Study.open(file).run(evaluations=10)
 
