@@ -195,12 +195,10 @@ def test_proxy_shows_every_pair_and_the_agreement(facts_of):
     points = np.concatenate([scatter(axes, name) for name in ("searched", "baseline", "best")])
     pairs = [(t.held_out_otdd, t.error) for t in facts.trials if t.error is not None]
     np.testing.assert_allclose(sorted(map(tuple, points)), sorted(pairs))
-    assert axes.get_title(loc="right") == (
-        f"τ = {facts.proxy_agreement.tau:+.2f}  [{facts.proxy_agreement.low:+.2f}, {facts.proxy_agreement.high:+.2f}]".replace(
-            "-", "−"
-        )
-    )
-    assert facts.proxy_agreement.sentence()[1:] in picture.how_to_read
+    agreement = facts.proxy_agreement
+    title = f"τ = {agreement.tau:+.2f}  [{agreement.low:+.2f}, {agreement.high:+.2f}]"
+    assert axes.get_title(loc="right") == title.replace("-", "−")
+    assert agreement.sentence()[1:] in picture.how_to_read
 
 
 def test_confirmation_shows_every_seed_of_every_row_under_every_adaptation(facts_of):
