@@ -17,7 +17,7 @@ class SourceFacts:
     name: str
     images: int
     classes: int
-    licence: str
+    license: str
     otdd_to_target: float  # squared feature units, smaller is better
     labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
 
@@ -55,13 +55,13 @@ def card(facts: CardFacts) -> str:
     shares = sorted(zip(facts.sources, facts.weights, strict=True), key=lambda share: -share[1])
     used = [source for source, weight in shares if weight > 0]
     unused = [source.name for source, weight in zip(facts.sources, facts.weights, strict=True) if weight <= 0]
-    warnings = licence_warnings((source.name, source.licence) for source in used)
+    warnings = license_warnings((source.name, source.license) for source in used)
     parts = [
         f"# Mixture for {_text(facts.target)}",
         _opening(facts, len(used)),
-        "## Sources and licences",
+        "## Sources and licenses",
         _table(
-            ("source", "weight", "images", "classes", "distance to target", "licence"),
+            ("source", "weight", "images", "classes", "distance to target", "license"),
             [
                 (
                     source.name,
@@ -69,7 +69,7 @@ def card(facts: CardFacts) -> str:
                     f"{source.images:,}",
                     str(source.classes),
                     f"{source.otdd_to_target:.4g}",
-                    source.licence,
+                    source.license,
                 )
                 for source, weight in shares
                 if weight > 0
@@ -100,7 +100,7 @@ def card(facts: CardFacts) -> str:
         _table(("seed of", "seed"), [(name, str(seed)) for name, seed in facts.seeds]),
         _table(("package", "version"), facts.versions),
         f"Mixture `{_text(facts.mixture_key)}`. The same versions and seeds give the same images and labels.",
-        mark([(source.name, source.licence) for source in used]),
+        mark([(source.name, source.license) for source in used]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -145,25 +145,25 @@ def pairing_meaning(pairing: str) -> str:
     return "images that are mixed were paired by optimal transport through the target"
 
 
-def licence_warnings(licences: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """What to look at before the mixture of these (source, licence) pairs is passed on; no legal advice."""
-    pairs = list(licences)
-    distinct = sorted({licence for _, licence in pairs})
+def license_warnings(licenses: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What to look at before the mixture of these (source, license) pairs is passed on; no legal advice."""
+    pairs = list(licenses)
+    distinct = sorted({license for _, license in pairs})
 
     def named(pattern: str) -> str:
-        return ", ".join(f"{name} ({licence})" for name, licence in pairs if re.search(pattern, licence, re.IGNORECASE))
+        return ", ".join(f"{name} ({license})" for name, license in pairs if re.search(pattern, license, re.IGNORECASE))
 
     found = []
     if names := named(r"non-?\s?commercial|\bNC\b|(research|academic|education(al)?)\b.*\bonly|only.*\bresearch"):
-        found.append(f"commercial use is forbidden by the licence of {names}.")
+        found.append(f"commercial use is forbidden by the license of {names}.")
     if names := named(r"no-?\s?deriv|\bND\b"):
-        found.append(f"derived works, such as this mixture, are forbidden by the licence of {names}.")
+        found.append(f"derived works, such as this mixture, are forbidden by the license of {names}.")
     if names := named(r"share-?\s?alike|\bSA\b|\bA?GPL"):
-        found.append(f"what is derived must carry the same licence as {names}.")
+        found.append(f"what is derived must carry the same license as {names}.")
     if names := named(r"^\s*$|unknown|unspecified|not stated"):
-        found.append(f"the licence is not known for {names}; ask its owner before you pass the images on.")
+        found.append(f"the license is not known for {names}; ask its owner before you pass the images on.")
     if len(distinct) > 1:
-        found.append(f"the licences differ ({'; '.join(distinct)}); the mixture falls under all of them.")
+        found.append(f"the licenses differ ({'; '.join(distinct)}); the mixture falls under all of them.")
     return tuple(found)
 
 

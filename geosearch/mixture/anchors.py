@@ -107,7 +107,7 @@ def build_anchors(
         sources=tuple(
             MappedSource(
                 name=source.name,
-                licence=source.license,
+                license=source.license,
                 classes=source.classes,
                 size=len(source),
                 images=arrays["images"],

@@ -50,7 +50,7 @@ class MappedSource:
     """
 
     name: str
-    licence: str
+    license: str
     classes: tuple[str, ...]
     size: int  # images of the source that take part
     images: np.ndarray  # uint8 (r * n, h, w, ch), memory-mapped
@@ -69,7 +69,7 @@ class MappedSource:
     def facts(self) -> SourceFacts:
         """What card and report say of it."""
         labelled_by, distance = self.labelled_by, self.otdd_to_target
-        return SourceFacts(self.name, self.size, len(self.classes), self.licence, distance, labelled_by)
+        return SourceFacts(self.name, self.size, len(self.classes), self.license, distance, labelled_by)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from geosearch.confirmation.statistics import BEST, Confirmation, compare
-from geosearch.data.card import SourceFacts, licence_warnings
+from geosearch.data.card import SourceFacts, license_warnings
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
@@ -60,7 +60,7 @@ class Share:
     images: str
     classes: str
     distance: str
-    licence: str
+    license: str
 
 
 def write_page(facts: StudyReport, out: Path) -> Path:
@@ -109,7 +109,7 @@ def render(facts: StudyReport, drawn: tuple[Picture, ...] | None = None) -> str:
         missing=[picture for picture in drawn if picture.figure is None],
         sources=shares(facts),
         failed=facts.failed,
-        warnings=licence_warnings((source.name, source.licence) for source in used(facts)),
+        warnings=license_warnings((source.name, source.license) for source in used(facts)),
     )
 
 
@@ -162,7 +162,7 @@ def shares(facts: StudyReport) -> tuple[Share, ...]:
             f"{source.images:,}",
             f"{source.classes}",
             f"{source.otdd_to_target:.4g}",
-            source.licence,
+            source.license,
         )
         for i, source in ((i, facts.sources[i]) for i in order)
     )

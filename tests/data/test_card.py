@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from geosearch.data.card import CardFacts, SourceFacts, card, licence_warnings
+from geosearch.data.card import CardFacts, SourceFacts, card, license_warnings
 from geosearch.data.writers.writers import NpzWriter
 
 FACTS = CardFacts(
@@ -78,29 +78,29 @@ def test_sources_without_weight_give_no_warning():
 
 
 @pytest.mark.parametrize(
-    ("licence", "words"),
+    ("license", "words"),
     [
         ("CC BY-NC 4.0", "commercial use is forbidden"),
         ("Non-commercial use only", "commercial use is forbidden"),
         ("for research purposes only", "commercial use is forbidden"),
         ("CC BY-ND 4.0", "derived works"),
-        ("CC BY-SA 3.0", "same licence"),
+        ("CC BY-SA 3.0", "same license"),
         ("unknown", "not known for a"),
         ("", "not known for a"),
     ],
 )
-def test_licences_that_bind_are_named(licence, words):
-    warnings = licence_warnings([("a", licence), ("b", licence)])
+def test_licenses_that_bind_are_named(license, words):
+    warnings = license_warnings([("a", license), ("b", license)])
     assert len(warnings) == 1
     assert words in warnings[0]
     assert "b (" in warnings[0]
 
 
-@pytest.mark.parametrize("licence", ["MIT", "CC BY 4.0", "CC0", "public domain", "DejaVu (free)", "BSD-3-Clause"])
-def test_free_licences_are_silent_alone_and_named_when_they_differ(licence):
-    assert licence_warnings([("a", licence), ("b", licence)]) == ()
-    (warning,) = licence_warnings([("a", licence), ("b", "Apache-2.0")])
-    assert licence in warning
+@pytest.mark.parametrize("license", ["MIT", "CC BY 4.0", "CC0", "public domain", "DejaVu (free)", "BSD-3-Clause"])
+def test_free_licenses_are_silent_alone_and_named_when_they_differ(license):
+    assert license_warnings([("a", license), ("b", license)]) == ()
+    (warning,) = license_warnings([("a", license), ("b", "Apache-2.0")])
+    assert license in warning
     assert "differ" in warning
 
 

@@ -26,7 +26,7 @@ SHELF = (
     ("fonts/sans-digits", 4000, 10, "DejaVu (free)", "7"),
     ("fonts/serif-upper", 4000, 26, "DejaVu (free)", "R"),
     ("fonts/mono-lower", 4000, 26, "DejaVu (free)", "k"),
-    ("fonts/computer-modern-greek", 3600, 24, "Knuth licence", "Ω"),
+    ("fonts/computer-modern-greek", 3600, 24, "Knuth license", "Ω"),
     ("usps", 7291, 10, "unknown", "5"),
     ("kmnist", 60000, 10, "CC BY-SA 4.0", "Z"),
     ("fashion_mnist", 60000, 10, "MIT", "T"),

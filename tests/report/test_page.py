@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from geosearch.confirmation.statistics import BEST, compare
-from geosearch.data.card import licence_warnings
+from geosearch.data.card import license_warnings
 from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.report.page import render, signed, tables, used, verdict, write_page
 
@@ -163,12 +163,12 @@ def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, wor
     assert "Confirmed on the test part waits for the end of the search." in text
 
 
-def test_licences_that_bind_the_best_mixture_are_named_and_those_of_sources_without_weight_are_not(page_of):
+def test_licenses_that_bind_the_best_mixture_are_named_and_those_of_sources_without_weight_are_not(page_of):
     facts, page = page_of(MANY)
     best = facts.best
     inside = [source for source, weight in zip(facts.sources, best.weights, strict=True) if weight > 0]
     assert used(facts) == inside
-    warnings = licence_warnings((source.name, source.licence) for source in inside)
+    warnings = license_warnings((source.name, source.license) for source in inside)
     assert warnings
     assert all(f"Best mixture: {warning}" in Reader(page).words for warning in warnings)
 
