@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from geosearch.pseudo_labels.unlabelled_sources import G2L as G2L
     from geosearch.study.study import Study as Study
     from geosearch.transport.otdd import otdd as otdd
+
+
+logging.getLogger("geosearch").addHandler(logging.NullHandler())  # silent until an application asks for the log
 
 
 def __getattr__(name: str) -> Any:

@@ -16,13 +16,15 @@ import time
 import numpy as np
 
 from geosearch.curation.influence import dataset_derivative
+from geosearch.runtime.events import DerivativeComputed, Event
 
 
 class Percent:
     """Prints how far it is."""
 
-    def event(self, kind: str, **facts: int) -> None:
-        print(f"\r{kind}: {100 * facts['done'] // facts['total']} %", end="", flush=True)
+    def event(self, event: Event) -> None:
+        if isinstance(event, DerivativeComputed):
+            print(f"\rderivative: {100 * event.done // event.total} %", end="", flush=True)
 
 
 def main() -> None:

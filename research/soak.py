@@ -18,12 +18,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from generators.studies import tiny_file
 
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.events import Event, TrialFinished
 from geosearch.study.study import Study
 
 WARM = 100  # trials
@@ -37,8 +37,8 @@ class Meter:
         self.bytes: list[int] = []
         self.files: list[int] = []
 
-    def event(self, kind: str, **facts: Any) -> None:
-        if kind == "trial":
+    def event(self, event: Event) -> None:
+        if isinstance(event, TrialFinished):
             pages = int(Path("/proc/self/statm").read_text().split()[1])
             self.bytes.append(pages * resource.getpagesize())
             self.files.append(len(os.listdir("/proc/self/fd")))

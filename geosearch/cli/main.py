@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from geosearch.cli.log import log_to_stderr, show_log
 from geosearch.cli.parser import parser
 from geosearch.errors import GeosearchError
+from geosearch.runtime.events import StageStarted, StudyFinished
 from geosearch.runtime.progress import Terminated
 
 if TYPE_CHECKING:
@@ -24,9 +26,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 on success, 2 on an error of the user's, 130 when interrupted, 143 when terminated."""
     options = parser().parse_args(arguments)
-    warnings.showwarning = lambda message, *_, **__: print(f"geosearch: warning: {message}", file=sys.stderr)
     try:
-        _COMMANDS[options.command](options)
+        with log_to_stderr():
+            _COMMANDS[options.command](options)
     except GeosearchError as error:
         print(f"geosearch: {error}", file=sys.stderr)
         return 2
@@ -106,11 +108,9 @@ def _resume(options: argparse.Namespace) -> None:
 def _run(study: Study, progress: Progress, evaluations: int | None = None, workers: int = 0) -> tuple[Path, Path]:
     """Run to the end; the folder of the best mixture and the report's page."""
     confirmation = study.run(evaluations=evaluations, workers=workers)
-    progress.event("stage", name="writing mixture and report")
+    progress.event(StageStarted("writing mixture and report"))
     mixture, page = study.export_best(), study.report()
-    progress.event(
-        "done", trial=study.best.number, verdict=confirmation.verdict(), mixture=str(mixture), report=str(page)
-    )
+    progress.event(StudyFinished(study.best.number, confirmation.verdict(), str(mixture), str(page)))
     return mixture, page
 
 
@@ -141,11 +141,11 @@ def _report(options: argparse.Namespace) -> None:
 
 def _synthesize(options: argparse.Namespace) -> None:
     from geosearch.data.writers.writers import ImageFolderWriter, NpzWriter
-    from geosearch.runtime.progress import Sentences
     from geosearch.study.study import Study
 
     writer = NpzWriter() if options.format == "npz" else ImageFolderWriter()
-    study = Study.open(options.study, storage=options.storage, begun=True, progress=Sentences())
+    show_log(logging.INFO)
+    study = Study.open(options.study, storage=options.storage, begun=True)
     written = study.synthesize(
         options.out, size=options.size, trial=options.trial, condense=options.condense, writer=writer
     )
@@ -248,11 +248,12 @@ def _options(options: argparse.Namespace) -> None:
 def _progress(options: argparse.Namespace) -> AbstractContextManager[Progress]:
     from contextlib import nullcontext
 
-    from geosearch.runtime.progress import JsonLines, Live, Silent
+    from geosearch.runtime.progress import JsonLines, Live, Log
 
     if options.json:
         return nullcontext(JsonLines())
-    return Live() if sys.stderr.isatty() else nullcontext(Silent())
+    show_log(logging.INFO)
+    return Live() if sys.stderr.isatty() else nullcontext(Log())
 
 
 _COMMANDS = {

@@ -20,6 +20,7 @@ from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe
 from geosearch.runtime.cache import Cache, content_key
+from geosearch.runtime.events import RowConfirmed
 from geosearch.runtime.parallel import in_processes, one_thread
 from geosearch.runtime.progress import Progress
 
@@ -80,7 +81,7 @@ class Confirmer:
             for name, classes in predicted.items():
                 errors[row][name].append(float(np.mean(classes != truth)))
             cost[row] += seconds
-            progress.event("confirmation", row=row, done=done, total=len(calls))
+            progress.event(RowConfirmed(row, done=done, total=len(calls)))
         rows = [
             Row(row, {name: tuple(values) for name, values in errors[row].items()}, cost[row]) for row in candidates
         ]

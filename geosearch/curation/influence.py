@@ -23,7 +23,8 @@ import numpy as np
 
 from geosearch.curation.weighted_ridge import WeightedRidge, best_ridge, blocks
 from geosearch.errors import InvalidDataError, InvalidOptionError
-from geosearch.runtime.progress import Progress, Silent
+from geosearch.runtime.events import DerivativeComputed
+from geosearch.runtime.progress import Log, Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +103,7 @@ def dataset_derivative(
     share = share / share.sum()
     ridge = best_ridge(x, y, a, share) if ridge is None else float(ridge)
     fit = WeightedRidge.fit(x, y, a, ridge)
-    passes = _Passes(progress or Silent(), 2 * len(x))
+    passes = _Passes(progress or Log(), 2 * len(x))
     residuals, diagonal, gap = _residuals(fit, x, y, a, passes)
     if validation is not None:
         loss, mean, slopes = _on(fit, validation, x.shape[1], y.shape[1])
@@ -134,7 +135,7 @@ class _Passes:
         for part in blocks(n):
             yield part
             self.done += part.stop - part.start
-            self.progress.event("derivative", done=self.done, total=self.total)
+            self.progress.event(DerivativeComputed(done=self.done, total=self.total))
 
 
 def _residuals(

@@ -10,7 +10,7 @@ import numpy as np
 from geosearch.adaptation.ridge import RidgeFit
 from geosearch.curation.influence import Derivative, dataset_derivative
 from geosearch.curation.weighted_ridge import WeightedRidge, best_ridge
-from geosearch.runtime.progress import Progress, Silent
+from geosearch.runtime.progress import Log, Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Pool:
     core_features: np.ndarray
     core_targets: np.ndarray
     ridge: float | None = None
-    progress: Progress = Silent()
+    progress: Progress = Log()
 
     @classmethod
     def of(
@@ -49,7 +49,7 @@ class Pool:
     ) -> Pool:
         """From features and targets, and those of the core if there is one."""
         x, y = core or (features[:0], targets[:0])
-        return cls(features, targets, x, y, ridge, progress or Silent())
+        return cls(features, targets, x, y, ridge, progress or Log())
 
     def __len__(self) -> int:
         return len(self.features)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from safetensors.numpy import save
 
 from geosearch.errors import StorageError, StudyMismatchError
 from geosearch.runtime.atomic import atomic_write
+
+LOGGER = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
 
@@ -70,7 +72,7 @@ def read_checked_arrays(path: Path) -> Arrays | None:
         ) from error
     except _DAMAGE:
         pass
-    warnings.warn(f"{path} is damaged and will be computed again", RuntimeWarning, stacklevel=3)
+    LOGGER.warning("%s is damaged and will be computed again", path)
     return None
 
 

@@ -1,56 +1,55 @@
-"""How a run tells what it is doing: one method, several voices."""
+"""Progress: who listens to the events of a run, and how they are shown."""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import signal
 import sys
 import time
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from geosearch.runtime.events import CountedEvent, Event
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+LOGGER = logging.getLogger("geosearch")
 
 
 class Progress(Protocol):
-    """Anything that listens to a run.
+    """Anything that listens to a run; see `geosearch.runtime.events` for what it is told."""
 
-    Kinds of event: "stage" (name), "trial" (trial, role, error, done, total, best), "pruned", "failed",
-    "finalist", "trust", "lost" (trials of dead workers), "workers" (left, ended), "confirmation" (row, done, total),
-    "synthesis" (how), "derivative" (done, total), "done".
-    """
-
-    def event(self, kind: str, **facts: Any) -> None:
+    def event(self, event: Event) -> None:
         """Something happened."""
 
 
-class Silent:
-    """Says nothing."""
+class Log:
+    """Writes every event as one sentence to the logger `geosearch`; the default of every run."""
 
-    def event(self, kind: str, **facts: Any) -> None:
-        return None
-
-
-class Sentences:
-    """One line for each thing that has something to say about how it is done."""
-
-    def event(self, kind: str, **facts: Any) -> None:
-        if "how" in facts:
-            print(facts["how"], file=sys.stderr)
+    def event(self, event: Event) -> None:
+        LOGGER.log(event.level, "%s", event, extra={"event": event})
 
 
-class JsonLines:
-    """One JSON object per line and event."""
+class JsonLines(Log):
+    """Prints one JSON object per line and event, and logs it."""
 
     def __init__(self, out: IO[str] | None = None) -> None:
         self._out = out or sys.stdout
         self._start = time.monotonic()
 
-    def event(self, kind: str, **facts: Any) -> None:
-        line = {"event": kind, "seconds": round(time.monotonic() - self._start, 3), **facts}
+    def event(self, event: Event) -> None:
+        super().event(event)
+        line = {"seconds": round(time.monotonic() - self._start, 3), **event.to_json()}
         print(json.dumps(_finite(line)), file=self._out, flush=True)
 
 
-class Live:
-    """A live display for a terminal: a bar with what is done, the best so far, and the time left."""
+class Live(Log):
+    """A live display for a terminal: bars with what is done, the best so far, and the time left.
+
+    What a bar shows is not logged; everything else is.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -63,7 +62,6 @@ class Live:
         )
         from rich.progress import Progress as Bars
 
-        self._console = Console(stderr=True)
         self._bars = Bars(
             TextColumn("{task.description:<14}"),
             BarColumn(bar_width=30),
@@ -71,11 +69,11 @@ class Live:
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-            console=self._console,
+            TextColumn("{task.fields[note]}", markup=False),
+            console=Console(stderr=True, highlight=False),
             transient=False,
         )
-        self._tasks: dict[str, Any] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Live:
         self._bars.start()
@@ -84,33 +82,23 @@ class Live:
     def __exit__(self, *_: object) -> None:
         self._bars.stop()
 
-    def event(self, kind: str, **facts: Any) -> None:
-        if kind == "stage":
-            self._console.print(f"[dim]{facts['name']}[/dim]")
-        elif kind == "trial":
-            self._advance("trials", facts, f"best squared error {facts['best']:.4f}")
-        elif kind == "confirmation":
-            self._advance("confirmation", facts, facts["row"])
-        elif kind == "derivative":
-            self._advance("derivative", facts, "")
-        elif kind in ("failed", "pruned"):
-            self._console.print(f"[dim]trial {facts['trial']} {kind}: {facts['reason']}[/dim]", highlight=False)
-
-    def _advance(self, name: str, facts: dict[str, Any], note: str) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(name, total=facts["total"], note=note)
-        self._bars.update(self._tasks[name], completed=facts["done"], note=note)
+    def event(self, event: Event) -> None:
+        if not isinstance(event, CountedEvent):
+            return super().event(event)
+        if event.bar not in self._tasks:
+            self._tasks[event.bar] = self._bars.add_task(event.bar, total=event.total, note=event.note)
+        self._bars.update(self._tasks[event.bar], completed=event.done, note=event.note)
 
 
 class Terminated(KeyboardInterrupt):
-    """The process was asked to end (SIGTERM), as schedulers do when time is up."""
+    """The process received SIGTERM, as schedulers send it when a job's time is up."""
 
 
 class Interruptible:
-    """Passes events on, and ends the run at the next one if a request to stop was lost on its way.
+    """Passes events on, and ends the run at the next one if an earlier interrupt was lost.
 
-    Python drops a KeyboardInterrupt that is raised inside a destructor or a callback from C; a run that was
-    asked to stop must not go on for that.
+    Python drops a KeyboardInterrupt that is raised inside a destructor or a callback from C; the run has to stop all
+    the same.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -125,10 +113,10 @@ class Interruptible:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def event(self, kind: str, **facts: Any) -> None:
+    def event(self, event: Event) -> None:
         if self._asked:
             raise self._asked
-        self._progress.event(kind, **facts)
+        self._progress.event(event)
 
     def _interrupt(self, number: int, _: object) -> None:
         self._asked = Terminated if number == signal.SIGTERM else KeyboardInterrupt

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 
 from geosearch.errors import StorageError, StudyMismatchError
 from geosearch.runtime.atomic import atomic_write
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Ledger:
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
         except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
-            warnings.warn(f"{path} is damaged; its evaluation will be done again", RuntimeWarning, stacklevel=2)
+            LOGGER.warning("%s is damaged; its evaluation will be done again", path)
             return None
         return entry
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 
 from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.runtime.atomic import atomic_write
+
+LOGGER = logging.getLogger(__name__)
 
 VARIABLE = "GEOSEARCH_ARTIFACTS"
 
@@ -68,7 +70,7 @@ class Artifacts:
             with path.open("rb") as file:
                 store.write(prefix + name, file)
         except _unreachable() as error:
-            warnings.warn(f"cannot write artifacts at {self.address}: {error}", RuntimeWarning, stacklevel=3)
+            LOGGER.warning("cannot write artifacts at %s: %s", self.address, error)
 
 
 @lru_cache(maxsize=8)

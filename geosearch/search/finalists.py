@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from geosearch.errors import GeosearchError
+from geosearch.runtime.events import FinalistMeasured, FinalistsTrained
 from geosearch.runtime.progress import Progress
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.objective import Objective
@@ -58,7 +59,7 @@ def promote(
         for (i, _), result in zip(calls, results, strict=True):
             seconds[i] += result.wall_seconds if isinstance(result, Evaluation) else 0.0
         failures.extend(str(result) for result in results if not isinstance(result, Evaluation))
-        progress.event("race", running=sorted({trials[i].number for i, _ in calls}))
+        progress.event(FinalistsTrained(running=tuple(sorted({trials[i].number for i, _ in calls}))))
         return [result.squared_error if isinstance(result, Evaluation) else None for result in results]
 
     standings = race(run, [expected for _, expected in ranked], kept["start"], repeats)
@@ -83,4 +84,4 @@ def promote(
     store.set_meta("raced", {**kept, "over": True})
     for trial, standing in zip(trials, standings, strict=True):
         if standing.runs:
-            progress.event("finalist", trial=trial.number, error=standing.error, runs=standing.runs)
+            progress.event(FinalistMeasured(trial.number, error=standing.error, runs=standing.runs))

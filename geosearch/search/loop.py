@@ -25,6 +25,7 @@ from geosearch.errors import GeosearchError, TrainingFailedError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
+from geosearch.runtime.events import StageStarted, TrialFailed, TrialFinished
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.search.fidelity.proxy import Proxy
@@ -198,7 +199,7 @@ class Search:
         return Prior(space, self.hull, looks, gradient, self.experience)
 
     def _look(self) -> dict[str, Any]:
-        self.progress.event("stage", name="held-out distances of a few mixtures")
+        self.progress.event(StageStarted("held-out distances of a few mixtures"))
         return ProxyDesign.of(self.store.space, self.held_out.otdd).to_json()
 
     def _repeated(self, number: int, index: int) -> Weights | None:
@@ -222,20 +223,21 @@ class Search:
             if isinstance(result, TrainingFailedError):
                 trial.set_user_attr("failure", str(result))
                 self.store.study.tell(trial, state=TrialState.FAIL)
-                self.progress.event("failed", trial=trial.number, reason=str(result))
+                self.progress.event(TrialFailed(trial.number, str(result)))
                 continue
             trial.set_user_attr("result", {"top1_error": result.top1_error, "wall_seconds": result.wall_seconds})
             if note := result.facts.get("note"):
                 trial.set_user_attr("reason", note)
             self.store.study.tell(trial, result.squared_error)
             self.progress.event(
-                "trial",
-                trial=trial.number,
-                role=trial.user_attrs["proposal"]["role"],
-                error=result.squared_error,
-                done=self.options.evaluations - self.left(),
-                total=self.options.evaluations,
-                best=best_of(self.store.trials()).error,
+                TrialFinished(
+                    trial=trial.number,
+                    role=trial.user_attrs["proposal"]["role"],
+                    error=result.squared_error,
+                    done=self.options.evaluations - self.left(),
+                    total=self.options.evaluations,
+                    best=best_of(self.store.trials()).error,  # type: ignore[arg-type]
+                )
             )
         last = [trial.state for trial in self.store.trials() if trial.state != "pruned"][-FAILURES:]
         if last == ["failed"] * FAILURES:

@@ -10,6 +10,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 
 from geosearch.mixture.weights import Weights
+from geosearch.runtime.events import TrialsLost
 from geosearch.runtime.parallel import one_thread
 from geosearch.search.board import Board
 from geosearch.search.crew import SEARCH, Crew
@@ -76,7 +77,7 @@ class Worker:
             self._evaluate(claimed)
             return True
         if self.crew.due() and (lost := board.reap()):
-            self.search.progress.event("lost", trials=lost)
+            self.search.progress.event(TrialsLost(tuple(lost)))
         return bool(self.crew.leads() and board.publish())
 
     def _evaluate(self, claimed: list[tuple[optuna.Trial, Weights]]) -> None:

@@ -14,6 +14,7 @@ from geosearch.data.writers.writers import Streamable, Writer, write_mixture
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.synthesis import Synthesis
+from geosearch.runtime.events import SynthesisStarted
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.runtime.versions import versions
@@ -66,7 +67,7 @@ class Export:
         seed = seeds.integer(self.file.study.seed, "synthesize")
         with one_thread():
             synthesis = Synthesis(self.mixture, self.prepared.target_images(size))
-            progress.event("synthesis", how=synthesis.how(size))
+            progress.event(SynthesisStarted(synthesis.how(size)))
             stream: Streamable = synthesis
             facts = self.card(synthesis, size, writer)
             if condense is not None:

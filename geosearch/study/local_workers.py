@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from geosearch.errors import GeosearchError
+from geosearch.runtime.events import TrialFailed, TrialFinished, WorkersCrashed
 from geosearch.runtime.parallel import end_with
 from geosearch.search.crew import SEARCH, WORKER, Crew, roster
 from geosearch.search.loop import Search
@@ -101,7 +102,7 @@ class Helpers:
         codes = Counter(process.exitcode for process in self._processes if process.exitcode is not None)
         if (gone := codes.total() - codes[0]) > self._gone:
             self._gone = gone
-            self._search.progress.event("workers", left=len(self._processes) - codes.total(), ended=gone)
+            self._search.progress.event(WorkersCrashed(left=len(self._processes) - codes.total(), ended=gone))
         if self._processes and codes.total() == len(self._processes) and self._search.left() > 0:
             raise GeosearchError(
                 f"all {len(self._processes)} workers ended before the budget was spent (exit codes {dict(codes)}); "
@@ -116,11 +117,12 @@ class Helpers:
         self._known.update(trial.number for trial in fresh)
         total, done = self._search.options.evaluations, sum(trial.state == "complete" for trial in trials)
         for trial in fresh:
-            if trial.state == "complete":
-                facts = {"role": trial.role, "error": trial.error, "best": best_of(trials).error}
-                self._search.progress.event("trial", trial=trial.number, done=done, total=total, **facts)
+            if trial.error is not None:
+                best: float = best_of(trials).error  # type: ignore[assignment]
+                event = TrialFinished(trial.number, trial.role, trial.error, done=done, total=total, best=best)
+                self._search.progress.event(event)
             elif trial.state == "failed":
-                self._search.progress.event("failed", trial=trial.number, reason=trial.reason)
+                self._search.progress.event(TrialFailed(trial.number, trial.reason))
 
 
 def search_among(crew: Crew, search: Search, helpers: Helpers) -> None:

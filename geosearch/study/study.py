@@ -22,8 +22,9 @@ from geosearch.report.status import status_of
 from geosearch.report.summary import StudyReport, StudySummary, collect
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.events import StageStarted
 from geosearch.runtime.parallel import one_thread
-from geosearch.runtime.progress import Progress, Silent
+from geosearch.runtime.progress import Log, Progress
 from geosearch.runtime.versions import versions
 from geosearch.search.loop import Search
 from geosearch.search.racing import best_of, finalists_of, ties_of
@@ -95,7 +96,7 @@ class Study:
         extended = store.get_meta("evaluations", 0)
         if extended > file.search.evaluations:
             file = file.with_search(evaluations=extended)
-        return cls(file, store, space or space_of(file), cache or Cache.default(), progress or Silent())
+        return cls(file, store, space or space_of(file), cache or Cache.default(), progress or Log())
 
     @property
     def name(self) -> str:
@@ -266,7 +267,7 @@ class Study:
         known = self.confirmation
         if known is not None and self.store.get_meta("confirmed") == asked:
             return known
-        self.progress.event("stage", name="confirmation on the test part")
+        self.progress.event(StageStarted("confirmation on the test part"))
         start = time.perf_counter()
         confirmation = confirmer_of(file, prepared, self.cache).run(
             best.point,
@@ -298,7 +299,7 @@ class Study:
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:
-        self.progress.event("stage", name=name)
+        self.progress.event(StageStarted(name))
         start = time.perf_counter()
         yield
         if self._keeps_time:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import logging
 import multiprocessing
 import os
 import random
@@ -12,11 +13,11 @@ import resource
 import signal
 import sys
 import threading
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class Left:
     running: int  # trials still called running
     exports: tuple[str, ...]  # digests of images and labels
     best: tuple[Any, ...] | None  # one of `trials`; the database's numbers are shifted by trials that were cut off
-    damaged: tuple[str, ...]  # warnings of files that could not be read
+    damaged: tuple[str, ...]  # logged warnings about files that could not be read
     parts: int  # temporary files
 
 
@@ -112,12 +113,15 @@ def left(folder: Path) -> Left:
     from geosearch.study.study import Study
 
     cache, database = Cache(folder / "cache"), folder / "studies" / "tiny.db"
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    log, handler = logging.getLogger("geosearch"), BufferingHandler(sys.maxsize)
+    log.addHandler(handler)
+    try:
         for path in cache.folder.rglob("*.safetensors"):
             read_checked_arrays(path)
         for path in cache.folder.glob("ledger/*.json"):
             assert Ledger(path.parent).get(path.stem) is not None
+    finally:
+        log.removeHandler(handler)
     exports = []
     for path in folder.glob("studies/tiny/*"):
         if not path.name.startswith("."):
@@ -133,7 +137,7 @@ def left(folder: Path) -> Left:
         trials = tuple(_essence(trial) for trial in study.trials if trial.state == "complete")
         running = sum(not trial.state.is_finished() for trial in study.store.study.get_trials(deepcopy=False))
         best = _essence(study.best) if trials else None
-    damaged = tuple(str(warning.message) for warning in caught)
+    damaged = tuple(record.getMessage() for record in handler.buffer)
     return Left(trials, running, tuple(sorted(exports)), best, damaged, len(list(folder.rglob("*.part"))))
 
 

@@ -12,6 +12,7 @@ from geosearch.curation import weighted_ridge
 from geosearch.curation.influence import Validation, dataset_derivative
 from geosearch.curation.weighted_ridge import WeightedRidge, best_ridge
 from geosearch.errors import InvalidDataError, InvalidOptionError
+from geosearch.runtime.events import DerivativeComputed
 
 
 def problem(n, d, c, seed):
@@ -136,11 +137,11 @@ def test_progress_is_told_of_every_row_twice():
     heard = []
 
     class Ear:
-        def event(self, kind, **facts):
-            heard.append((kind, facts))
+        def event(self, event):
+            heard.append(event)
 
     dataset_derivative(x, y, progress=Ear())
-    assert heard[-1] == ("derivative", {"done": 40, "total": 40})
+    assert heard[-1] == DerivativeComputed(done=40, total=40)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sqlite3
 from contextlib import closing
@@ -21,7 +22,6 @@ from geosearch.mixture.synthesis import Synthesis
 from geosearch.mixture.weights import Weights
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
-from geosearch.runtime.progress import Sentences
 from geosearch.search.storage.sqlite import alone
 from geosearch.study.local_workers import joined
 from geosearch.study.study import Study
@@ -127,15 +127,16 @@ def test_the_best_mixture_is_written_with_its_card(finished, tmp_path):
         study.synthesize(tmp_path / "out", size=30)
 
 
-def test_more_images_than_the_reference_come_from_further_target_images(finished, tmp_path, capsys):
+def test_more_images_than_the_reference_come_from_further_target_images(finished, tmp_path, caplog):
     folder, study = finished
     n = len(study.prepared.target.reference)
     surplus = len(study.prepared.target.rows["surplus"])
     assert surplus > 0
     transported = next(trial.number for trial in study.trials if trial.pairing == "transport")
-    spoken = opened(folder, study.file, progress=Sentences())
-    out = spoken.synthesize(tmp_path / "more", size=n + surplus + 5, trial=transported, writer=NpzWriter())
-    how = capsys.readouterr().err.strip()
+    caplog.set_level(logging.INFO, "geosearch")
+    again = opened(folder, study.file)
+    out = again.synthesize(tmp_path / "more", size=n + surplus + 5, trial=transported, writer=NpzWriter())
+    how = caplog.messages[-1]
     assert f"{n} reference images of the target and {surplus} further ones" in how
     assert how in (out / "CARD.md").read_text()
     with np.load(next(out.glob("*.npz")), allow_pickle=False) as stored:

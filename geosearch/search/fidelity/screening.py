@@ -10,6 +10,7 @@ import optuna
 from optuna.trial import TrialState
 
 from geosearch.mixture.weights import Weights
+from geosearch.runtime.events import RankAgreementMeasured, TrialPruned
 from geosearch.runtime.progress import Progress
 from geosearch.search.fidelity.promotion import shares_to_go_on
 from geosearch.search.fidelity.proxy import Proxy
@@ -38,7 +39,7 @@ class Screening:
     def set(self, trials: Sequence[TrialRecord], *, prune: bool) -> None:
         """Decide how much each rung may stop, by how far the trials so far bear it out."""
         closed, proxy = rank_agreement(CLOSED, trials), rank_agreement(PROXY, trials)
-        self.progress.event("trust", tau=proxy.tau, trusted=proxy.trusted)
+        self.progress.event(RankAgreementMeasured(tau=proxy.tau, trusted=proxy.trusted))
         shares = shares_to_go_on(closed, proxy, self.look, max(proxy.trials, 1)) if prune else (1.0, 1.0)
         self.study.pruner = RungPruner(dict(zip((CLOSED_RUNG, PROXY_RUNG), shares, strict=True)))
 
@@ -74,7 +75,7 @@ class Screening:
             return True
         trial.set_user_attr("reason", reason)
         self.study.tell(trial, state=TrialState.PRUNED)
-        self.progress.event("pruned", trial=trial.number, reason=reason)
+        self.progress.event(TrialPruned(trial.number, reason))
         return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,8 +27,9 @@ from geosearch.transport.maps.neural.training import (
     load_network,
     network_arrays,
     soft_labels,
-    warn_damaged,
 )
+
+LOGGER = logging.getLogger(__name__)
 
 VERSION = 1  # raise when training changes, so that older checkpoints are not continued
 _CHUNK = 256  # images pushed at a time
@@ -144,7 +146,7 @@ class Neural:
         try:
             training.load({name: np.array(array) for name, array in arrays.items()})
         except (KeyError, RuntimeError, ValueError) as error:
-            warn_damaged(checkpoint, error)
+            LOGGER.warning("%s is damaged (%s); the neural map is trained from the start", checkpoint, error)
             return None
         return training
 

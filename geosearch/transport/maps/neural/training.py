@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -190,12 +189,6 @@ class MapTraining:
             f"(now {self.knobs.learning_rate:g}), or raise gradient_penalty (now {self.knobs.gradient_penalty:g}) "
             f"or map_steps (now {self.knobs.map_steps})"
         )
-
-
-def warn_damaged(path: Path, error: Exception) -> None:
-    warnings.warn(
-        f"{path} is damaged ({error}); the neural map is trained from the start", RuntimeWarning, stacklevel=4
-    )
 
 
 def soft_labels(classifier: Network, images: torch.Tensor, absent: torch.Tensor) -> torch.Tensor:

@@ -124,7 +124,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_map(monkeypatch, pair, cache, tm
 
 
 @pytest.mark.parametrize("damage", ["cut", "another network's"])
-def test_a_damaged_checkpoint_is_ignored_with_a_warning(damage, monkeypatch, pair, cache, tmp_path):
+def test_a_damaged_checkpoint_is_ignored_with_a_warning(damage, monkeypatch, pair, cache, tmp_path, caplog):
     whole = TINY.fit(pair, seed=3, cache=Cache(tmp_path / "whole"))
     interrupted(monkeypatch, pair, cache, after=7)
     (path,) = checkpoints(cache)
@@ -133,8 +133,8 @@ def test_a_damaged_checkpoint_is_ignored_with_a_warning(damage, monkeypatch, pai
     else:
         arrays = {name: array.copy() for name, array in read_checked_arrays(path).items() if name != "map.last.weight"}
         write_checked_arrays(path, arrays)
-    with pytest.warns(RuntimeWarning, match="is damaged"):
-        assert same(whole, TINY.fit(pair, seed=3, cache=cache))
+    assert same(whole, TINY.fit(pair, seed=3, cache=cache))
+    assert "is damaged" in caplog.text
     assert not checkpoints(cache)
 
 

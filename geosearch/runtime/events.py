@@ -1,0 +1,245 @@
+"""Events: what a run reports while it works, one small dataclass per kind."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+
+class Event:
+    """Something that happened in a run; `str(event)` says it in one sentence.
+
+    Attributes:
+        kind: the event's name in JSON output.
+        level: the `logging` level it is logged at.
+    """
+
+    kind: ClassVar[str]
+    level: ClassVar[int] = logging.INFO
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as a JSON object: its kind under "event", and its fields."""
+        return {"event": self.kind, **asdict(self)}  # type: ignore[call-overload]
+
+
+class CountedEvent(Event):
+    """An event of which `done` of `total` have happened; a progress bar of the name `bar` can show it."""
+
+    bar: ClassVar[str]
+    done: int
+    total: int
+
+    @property
+    def note(self) -> str:
+        """Shown beside the bar."""
+        return ""
+
+
+@dataclass(frozen=True)
+class StageStarted(Event):
+    """A stage of a study begins."""
+
+    kind = "stage"
+    name: str
+
+    def __str__(self) -> str:
+        return f"stage: {self.name}"
+
+
+@dataclass(frozen=True)
+class TrialFinished(CountedEvent):
+    """A trial was evaluated.
+
+    Attributes:
+        trial: its number.
+        role: what it was proposed as.
+        error: squared error; smaller is better.
+        done, total: evaluations so far, and the budget.
+        best: the smallest error so far.
+    """
+
+    kind = "trial"
+    bar = "trials"
+    trial: int
+    role: str
+    error: float
+    done: int
+    total: int
+    best: float
+
+    @property
+    def note(self) -> str:
+        return f"best squared error {self.best:.4f}"
+
+    def __str__(self) -> str:
+        return (
+            f"trial {self.trial} ({self.role}): squared error {self.error:.4f}, best {self.best:.4f} "
+            f"[{self.done} of {self.total}]"
+        )
+
+
+@dataclass(frozen=True)
+class TrialPruned(Event):
+    """A trial was pruned by a cheap evaluation."""
+
+    kind = "pruned"
+    trial: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"trial {self.trial} pruned: {self.reason}"
+
+
+@dataclass(frozen=True)
+class TrialFailed(Event):
+    """A trial's training failed."""
+
+    kind = "failed"
+    level = logging.WARNING
+    trial: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"trial {self.trial} failed: {self.reason}"
+
+
+@dataclass(frozen=True)
+class TrialsLost(Event):
+    """Trials of workers that no longer answer; they are run again."""
+
+    kind = "lost"
+    level = logging.WARNING
+    trials: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"trials {', '.join(map(str, self.trials))} were lost with their worker and will be run again"
+
+
+@dataclass(frozen=True)
+class WorkersCrashed(Event):
+    """Worker processes of this machine ended before their work was done."""
+
+    kind = "workers"
+    level = logging.WARNING
+    left: int
+    ended: int
+
+    def __str__(self) -> str:
+        return f"{self.ended} workers crashed (out of memory?), {self.left} left"
+
+
+@dataclass(frozen=True)
+class RankAgreementMeasured(Event):
+    """Rank correlation of the proxy with the errors so far.
+
+    Attributes:
+        tau: Kendall's tau in [-1, 1].
+        trusted: whether it is high enough for the proxy to prune trials.
+    """
+
+    kind = "trust"
+    level = logging.DEBUG
+    tau: float
+    trusted: bool
+
+    def __str__(self) -> str:
+        return f"rank correlation of the proxy {self.tau:.2f}; it {'may' if self.trusted else 'may not'} prune trials"
+
+
+@dataclass(frozen=True)
+class FinalistsTrained(Event):
+    """Finalists were trained for longer, once more.
+
+    Attributes:
+        running: numbers of the trials still in the race.
+    """
+
+    kind = "race"
+    running: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"finalists trained for longer: trials {', '.join(map(str, self.running))}"
+
+
+@dataclass(frozen=True)
+class FinalistMeasured(Event):
+    """A finalist's mean squared error over its long trainings.
+
+    Attributes:
+        trial: its number.
+        error: mean squared error; smaller is better.
+        runs: how many long trainings.
+    """
+
+    kind = "finalist"
+    trial: int
+    error: float
+    runs: int
+
+    def __str__(self) -> str:
+        return f"finalist {self.trial}: squared error {self.error:.4f} over {self.runs} long trainings"
+
+
+@dataclass(frozen=True)
+class RowConfirmed(CountedEvent):
+    """A row of the final table was scored on the test part with one seed."""
+
+    kind = "confirmation"
+    bar = "confirmation"
+    row: str
+    done: int
+    total: int
+
+    @property
+    def note(self) -> str:
+        return self.row
+
+    def __str__(self) -> str:
+        return f"confirmation: {self.row} [{self.done} of {self.total}]"
+
+
+@dataclass(frozen=True)
+class SynthesisStarted(Event):
+    """A mixture is about to be written out; `how` says from which images."""
+
+    kind = "synthesis"
+    how: str
+
+    def __str__(self) -> str:
+        return self.how
+
+
+@dataclass(frozen=True)
+class DerivativeComputed(CountedEvent):
+    """The dataset derivative was computed for more rows."""
+
+    kind = "derivative"
+    level = logging.DEBUG
+    bar = "derivative"
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"dataset derivative [{self.done} of {self.total}]"
+
+
+@dataclass(frozen=True)
+class StudyFinished(Event):
+    """A study is at its end.
+
+    Attributes:
+        trial: number of the best trial.
+        verdict: what the test part says of it.
+        mixture: folder of the best mixture.
+        report: path of the report's page.
+    """
+
+    kind = "done"
+    trial: int
+    verdict: str
+    mixture: str
+    report: str
+
+    def __str__(self) -> str:
+        return f"best trial {self.trial}: {self.verdict}"
