@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from geosearch.data.harmonize import harmonize
-from geosearch.data.loaders.builtin import digits, glyphs
+from geosearch.data.loaders.digits import digits
+from geosearch.data.loaders.glyphs import glyphs
 from geosearch.embeddings.base import PCA
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.hull import Hull

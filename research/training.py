@@ -22,7 +22,8 @@ import torch
 
 from geosearch import seeds
 from geosearch.data.harmonize import harmonize
-from geosearch.data.loaders.builtin import digits, glyphs
+from geosearch.data.loaders.digits import digits
+from geosearch.data.loaders.glyphs import glyphs
 from geosearch.embeddings.base import PCA
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.mixture import Mixture

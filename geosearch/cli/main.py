@@ -162,9 +162,9 @@ def _check(options: argparse.Namespace) -> None:
 def _domains(options: argparse.Namespace) -> None:
     from dataclasses import asdict
 
-    from geosearch.data.loaders.registry import domains
+    from geosearch.data.loaders.registry import list_datasets
 
-    found = domains()
+    found = list_datasets()
     if options.json:
         print(json.dumps([asdict(entry) for entry in found], indent=1))
         return

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonize import harmonize, ink_margin
-from geosearch.data.loaders.registry import has_labels, has_test_part, load, load_unlabelled
+from geosearch.data.loaders.registry import find_loader
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.runtime.cache import Cache
@@ -84,19 +84,21 @@ def load_collection(
             `labelling` is given.
         DomainMismatchError: a source that is the target under another name.
     """
-    place: dict[str, Any] = {"root": root, "download": download, "size_hint": size}
-    train = load(target, **place)
+    options: dict[str, Any] = {"root": root, "download": download, "size_hint": size}
+    with find_loader(target, **options) as loader:
+        train = loader.read_labelled()
+        own_test = loader.read_labelled("test") if loader.has_test else None
     common: dict[str, Any] = {
         "size": size,
         "channels": channels,
         "margin": ink_margin(train, channels) if margin == "match" else None,
         "polarity": polarity,
     }
-    own_test = load(target, part="test", **place) if has_test_part(target, root=root) else None
     contents = {target: train.fingerprint, **({f"{target}, test part": own_test.fingerprint} if own_test else {})}
     loaded: list[_AnySet] = []
     for spec in sources:
-        source = load(spec, **place) if has_labels(spec) else load_unlabelled(spec, **place)
+        with find_loader(spec, **options) as loader:
+            source = loader.read()
         own = train if isinstance(source, LabelledSet) else UnlabelledSet.of(train)
         contents[spec] = source.fingerprint
         if contents[spec] == own.fingerprint:

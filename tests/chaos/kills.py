@@ -29,7 +29,7 @@ from sqlalchemy.engine import Engine
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGINT}
 PLACES = {
-    "data": "geosearch.data.collection:load",  # a set is loaded, a glyph rendered
+    "data": "geosearch.data.loaders.base:Loader.read",  # a set is loaded, a glyph rendered
     "plan": "geosearch.transport.maps.barycentric:solve",
     "training": "geosearch.nn.train:descend",
     "sync": "os:fsync",  # within a write: the temporary file is there, the rename is not

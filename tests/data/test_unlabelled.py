@@ -13,7 +13,7 @@ from PIL import Image
 
 from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.loaders.registry import has_labels, load, load_unlabelled
+from geosearch.data.loaders.registry import find_loader, load, load_unlabelled
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.runtime.cache import Cache
@@ -49,7 +49,7 @@ def test_a_folder_of_loose_images_and_an_npz_file_of_images_have_no_labels(tmp_p
     loose = folder(tmp_path / "Loose Ones")
     bare = npz(tmp_path / "bare.npz", train_images=IMAGES[..., 0], licence=np.array("CC0"))
     for spec, name, license in ((loose, "loose-ones", "unknown"), (bare, "bare", "CC0")):
-        assert not has_labels(spec)
+        assert not find_loader(spec).has_labels
         data = load_unlabelled(spec)
         assert (data.images == IMAGES).all()
         assert (data.name, data.license) == (name, license)
@@ -59,12 +59,12 @@ def test_what_has_labels_is_not_taken_for_a_set_without(tmp_path: Path) -> None:
     """Also where the labels are wrong: that is for `load` to say, not to be papered over by pseudo-labels."""
     spec = folder(tmp_path / "pets")
     (tmp_path / "pets" / "cat").mkdir()
-    assert not has_labels(spec)  # an empty sub-folder is no class
+    assert not find_loader(spec).has_labels  # an empty sub-folder is no class
     Image.fromarray(IMAGES[0, ..., 0]).save(tmp_path / "pets" / "cat" / "0.png")
-    assert has_labels(spec)
-    assert has_labels(npz(tmp_path / "mixed.npz", train_images=IMAGES, labels=np.zeros(30, int)))
-    assert has_labels(npz(tmp_path / "none.npz", numbers=np.zeros(3)))
-    assert has_labels("digits")
+    assert find_loader(spec).has_labels
+    assert find_loader(npz(tmp_path / "mixed.npz", train_images=IMAGES, labels=np.zeros(30, int))).has_labels
+    assert find_loader(npz(tmp_path / "none.npz", numbers=np.zeros(3))).has_labels
+    assert find_loader("digits").has_labels
 
 
 def test_labels_can_be_put_aside() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.loaders.builtin import digits, glyphs
+from geosearch.data.loaders.digits import digits
+from geosearch.data.loaders.glyphs import glyphs
 from geosearch.embeddings.base import PCA, Embedding, Pixels, TorchvisionBackbone
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.runtime.cache import Cache

@@ -1,4 +1,4 @@
-"""Ceilings: how large a file or picture may unpack before it is taken for a bomb; raised by environment variables."""
+"""Limits: how large a file or picture may unpack before it is refused; raised by environment variables."""
 
 from __future__ import annotations
 

@@ -1,15 +1,17 @@
-"""Sets that torchvision reads, and downloads when asked to."""
+"""TorchvisionLoader: sets that torchvision reads, and downloads when asked to."""
 
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.loaders.base import DatasetInfo, Loader, LoadOptions, Part, register_loader
 from geosearch.errors import InvalidDataError, StorageError, UnknownDatasetError
 
 
@@ -75,36 +77,75 @@ TORCHVISION: dict[str, TorchvisionSet] = {
 }  # fmt: skip
 
 
-def missing_files(name: str, root: Path) -> list[str]:
+@register_loader
+@dataclass(frozen=True)
+class TorchvisionLoader(Loader):
+    """``torchvision:NAME``, e.g. ``torchvision:MNIST``; EMNIST means its letters, upright.
+
+    Attributes:
+        name: one of `TORCHVISION`.
+    """
+
+    form = "torchvision:NAME"
+
+    name: str
+
+    @classmethod
+    def parse(cls, spec: str, options: LoadOptions) -> Self | None:
+        kind, _, name = spec.partition(":")
+        return cls(spec, options, name) if kind == "torchvision" and name in TORCHVISION else None
+
+    @classmethod
+    def named(cls, options: LoadOptions) -> Sequence[DatasetInfo]:
+        return [
+            DatasetInfo(
+                f"torchvision:{name}",
+                facts.classes,
+                facts.train,
+                facts.test,
+                facts.size,
+                facts.channels,
+                facts.license,
+                bool(_missing_files(name, options.torchvision_root)),
+            )
+            for name, facts in TORCHVISION.items()
+        ]
+
+    @property
+    def has_test(self) -> bool:
+        return True
+
+    def _read(self, part: Part) -> LabelledSet:
+        root, download = self.options.torchvision_root, self.options.download
+        missing = _missing_files(self.name, root)
+        if missing and not download:
+            raise UnknownDatasetError(
+                f"{self.spec} is not complete below {root}: {missing[0]} is missing; "
+                "download it (download = true), or set root to the folder that has it"
+            )
+        try:
+            data = _opened(self.name, root, part, download)
+        except (ImportError, MemoryError):
+            raise
+        except Exception as error:  # the parsers behind torchvision raise anything at all on a damaged file
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            if _missing_files(self.name, root):
+                raise StorageError(
+                    f"{self.spec} could not be downloaded to {root}: {reason}; check the network and the free "
+                    "space, or copy the files there"
+                ) from error
+            raise InvalidDataError(
+                f"{self.spec} below {root} is damaged: {reason}; delete its files and download it again"
+            ) from error
+        images, labels = _arrays(self.name, data)
+        build = LabelledSet.from_arrays if part == "train" else LabelledSet.test_part
+        facts = TORCHVISION[self.name]
+        return build(images, labels, name=self.name.lower(), classes=_classes(self.name, data), license=facts.license)
+
+
+def _missing_files(name: str, root: Path) -> list[str]:
     """Files of the set that are not below `root`."""
     return [file for file in TORCHVISION[name].files if not (root / file).is_file()]
-
-
-def read_torchvision(name: str, *, root: Path, part: str, download: bool) -> LabelledSet:
-    """One part of a torchvision set; EMNIST means its letters, upright."""
-    missing = missing_files(name, root)
-    if missing and not download:
-        raise UnknownDatasetError(
-            f"torchvision:{name} is not complete below {root}: {missing[0]} is missing; "
-            "download it (download = true), or set root to the folder that has it"
-        )
-    try:
-        data = _opened(name, root, part, download)
-    except (ImportError, MemoryError):
-        raise
-    except Exception as error:  # the parsers behind torchvision raise anything at all on a damaged file
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if missing_files(name, root):
-            raise StorageError(
-                f"torchvision:{name} could not be downloaded to {root}: {reason}; check the network and the free "
-                "space, or copy the files there"
-            ) from error
-        raise InvalidDataError(
-            f"torchvision:{name} below {root} is damaged: {reason}; delete its files and download it again"
-        ) from error
-    images, labels = _arrays(name, data)
-    build = LabelledSet.from_arrays if part == "train" else LabelledSet.test_part
-    return build(images, labels, name=name.lower(), classes=_classes(name, data), license=TORCHVISION[name].license)
 
 
 def _opened(name: str, root: Path, part: str, download: bool) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geosearch.data.loaders.registry import has_test_part, load
+from geosearch.data.loaders.registry import find_loader, load
 from geosearch.errors import InvalidDataError, TooLargeError, UnknownDatasetError
 
 
@@ -35,14 +35,14 @@ def test_a_sub_folder_is_a_class(tmp_path: Path) -> None:
     assert data.classes == ("cat", "dog")
     assert data.labels.tolist() == [0, 0, 0, 1, 1, 1, 1]
     assert data.shape == (8, 8, 1)
-    assert not has_test_part(spec)
+    assert not find_loader(spec).has_test
 
 
 def test_train_and_test_folders_are_parts(tmp_path: Path) -> None:
     two_classes(tmp_path / "train")
     save(tmp_path / "test" / "dog" / "0.png")
     spec = f"imagefolder:{tmp_path}"
-    assert has_test_part(spec)
+    assert find_loader(spec).has_test
     assert len(load(spec)) == 6
     test = load(spec, part="test")
     assert test.classes == ("cat", "dog")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geosearch.data.loaders.registry import has_test_part, load
+from geosearch.data.loaders.registry import find_loader, load
 from geosearch.errors import InvalidDataError, InvalidOptionError, TooLargeError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 5)).astype(np.uint8)
@@ -27,7 +27,7 @@ def test_both_parts_and_the_names(tmp_path: Path) -> None:
     )
     spec = f"npz:{tmp_path / 'My Set.npz'}"
     train, test = load(spec), load(spec, part="test")
-    assert has_test_part(spec)
+    assert find_loader(spec).has_test
     assert train.name == test.name == "my-set"
     assert train.classes == test.classes == ("a", "b", "c")
     assert train.license == test.license == "CC0"
@@ -37,7 +37,7 @@ def test_both_parts_and_the_names(tmp_path: Path) -> None:
 
 def test_one_part_without_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS)
-    assert not has_test_part(f"npz:{tmp_path / 'a.npz'}")
+    assert not find_loader(f"npz:{tmp_path / 'a.npz'}").has_test
     data = load(f"npz:{tmp_path / 'a.npz'}")
     assert data.classes == ("0", "1", "2")
     assert data.license == "unknown"

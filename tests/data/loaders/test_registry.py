@@ -10,15 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geosearch.data.loaders.builtin import BUILTIN
-from geosearch.data.loaders.registry import domains, has_test_part, load
+from geosearch.data.loaders.registry import find_loader, list_datasets, load
 from geosearch.errors import InvalidOptionError, UnknownDatasetError
 
 
 def test_built_in_names_load_under_their_own_name() -> None:
     for spec in ("digits", "fonts/computer-modern-greek"):
         assert load(spec).name == spec
-        assert not has_test_part(spec)
+        assert not find_loader(spec).has_test
 
 
 def test_glyphs_are_drawn_at_the_size_hinted() -> None:
@@ -49,7 +48,7 @@ def test_a_missing_file_is_told_its_neighbour(tmp_path: Path) -> None:
     np.savez(tmp_path / "letters.npz", images=np.zeros((2, 4, 4), np.uint8), labels=np.array([0, 1]))
     with pytest.raises(UnknownDatasetError, match=r"did you mean '.*letters\.npz'"):
         load(f"npz:{tmp_path / 'leters.npz'}")
-    with pytest.raises(UnknownDatasetError, match="is no folder"):
+    with pytest.raises(UnknownDatasetError, match="is not a folder"):
         load(f"imagefolder:{tmp_path / 'letters.npz'}")
 
 
@@ -71,9 +70,9 @@ def test_a_part_that_is_not_there_is_refused() -> None:
         load("digits", part="validation")  # type: ignore[arg-type]
 
 
-def test_domains_tell_the_truth_about_what_they_list(tmp_path: Path) -> None:
-    listed = {info.spec: info for info in domains(root=tmp_path)}
-    assert listed.keys() >= set(BUILTIN)
+def test_the_list_tells_the_truth_about_its_sets(tmp_path: Path) -> None:
+    listed = {info.spec: info for info in list_datasets(root=tmp_path)}
+    assert listed.keys() >= {"digits", "fonts/sans-greek", "torchvision:MNIST"}
     for spec in ("digits", "fonts/mono-symbols"):
         data, info = load(spec), listed[spec]
         assert (len(data), len(data.classes), data.license) == (info.images, info.classes, info.license)
@@ -85,7 +84,7 @@ def test_domains_tell_the_truth_about_what_they_list(tmp_path: Path) -> None:
 
 def test_listing_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from geosearch.data.loaders.registry import domains; domains(); "
+        "import sys; from geosearch.data.loaders.registry import list_datasets; list_datasets(); "
         "print([m for m in ('torch', 'torchvision', 'sklearn', 'matplotlib') if m in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Sets that need no download: scikit-learn's handwritten digits, and glyphs of the fonts matplotlib ships."""
+"""Glyphs: characters drawn in a font, each with a small random distortion of its own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.loaders.fonts import CHARSETS, FAMILIES, LICENSES, Glyph, glyphs_of
+from geosearch.data.loaders.typefaces import CHARSETS, FAMILIES, LICENSES, Glyph, glyphs_of
 from geosearch.errors import InvalidOptionError, UnknownDatasetError
 from geosearch.runtime.cache import Cache, content_key
 
-BUILTIN: list[str] = ["digits", *(f"fonts/{family}-{charset}" for family in FAMILIES for charset in CHARSETS)]
-DIGITS_LICENSE = "CC BY 4.0"
+SIZE, COUNT = 28, 4000  # pixels a side, images
 _RENDERING = 1  # raise it when the drawing below changes: it is part of the cache key
 
 
@@ -44,16 +43,7 @@ _OVERSAMPLING = 3
 _STROKES = (0.005, 0.02, 0.04)  # extra outline, as a fraction of the glyph's size; a third of it for bold faces
 
 
-def digits() -> LabelledSet:
-    """The 1,797 handwritten digits of scikit-learn, 8 x 8 pixels, their 17 grey levels spread over 0..255."""
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    pixels = np.round(images.reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
-    return LabelledSet(pixels, labels.astype(np.int64), tuple("0123456789"), "digits", license=DIGITS_LICENSE)
-
-
-def glyphs(family: str, charset: str, *, size: int = 28, count: int = 4000, seed: int = 0) -> LabelledSet:
+def glyphs(family: str, charset: str, *, size: int = SIZE, count: int = COUNT, seed: int = 0) -> LabelledSet:
     """Glyphs of one font family, light on dark, each with its own small affine distortion; cached.
 
     Args:
@@ -62,6 +52,9 @@ def glyphs(family: str, charset: str, *, size: int = 28, count: int = 4000, seed
         size: side of the square images in pixels.
         count: number of images; the classes get the same number, give or take one.
         seed: seed of the distortions.
+
+    >>> glyphs("serif", "greek", size=12, count=48)
+    LabelledSet('fonts/serif-greek', 48 images (12, 12, 1), 24 classes)
     """
     if family not in FAMILIES or charset not in CHARSETS:
         raise UnknownDatasetError(

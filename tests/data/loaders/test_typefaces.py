@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 from matplotlib.ft2font import FT2Font
 
-from geosearch.data.loaders.fonts import CHARSETS, FAMILIES, glyphs_of
+from geosearch.data.loaders.typefaces import CHARSETS, FAMILIES, glyphs_of
 
 # What the Computer Modern files call the characters that do not stand under their Unicode code point.
 CM_NAMES = {

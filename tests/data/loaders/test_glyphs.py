@@ -1,4 +1,4 @@
-"""Sets that need no download."""
+"""Glyphs: what is drawn, and that it is drawn once."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geosearch.data.loaders import builtin
-from geosearch.data.loaders.builtin import BUILTIN, digits, glyphs
+from geosearch.data.loaders import glyphs as drawing
+from geosearch.data.loaders.base import LoadOptions
+from geosearch.data.loaders.fonts import FontsLoader
+from geosearch.data.loaders.glyphs import glyphs
 from geosearch.errors import InvalidOptionError, UnknownDatasetError
 from geosearch.runtime.cache import Cache
 
 
-def test_digits_use_the_whole_grey_range() -> None:
-    data = digits()
-    assert data.images.shape == (1797, 8, 8, 1)
-    assert (data.images.min(), data.images.max()) == (0, 255)
-    assert len(np.unique(data.images)) == 17
-    assert np.unique(data.labels).tolist() == list(range(10))
-
-
-@pytest.mark.parametrize("spec", BUILTIN[1:])
+@pytest.mark.parametrize("spec", [info.spec for info in FontsLoader.named(LoadOptions())])
 def test_every_family_draws_every_charset(spec: str) -> None:
-    family, _, charset = spec.removeprefix("fonts/").rpartition("-")
-    data = glyphs(family, charset, size=16, count=104)
+    loader = FontsLoader.parse(spec, LoadOptions())
+    assert loader is not None
+    data = glyphs(loader.family, loader.charset, size=16, count=104)
     assert data.name == spec
     assert data.images.shape == (104, 16, 16, 1)
     counts = np.bincount(data.labels, minlength=len(data.classes))
@@ -34,7 +29,7 @@ def test_every_family_draws_every_charset(spec: str) -> None:
 
 
 def test_classes_differ_more_between_than_within() -> None:
-    """1-NN on half of a set recognises the other half: labels and glyphs belong together."""
+    """1-NN on half of a set recognizes the other half: labels and glyphs belong together."""
     data = glyphs("sans", "upper", size=20, count=1300)
     rows = data.images.reshape(len(data), -1).astype(np.float32)
     known, asked = rows[:1000], rows[1000:]
@@ -54,7 +49,7 @@ def test_the_seed_fixes_every_pixel_and_another_seed_moves_them(monkeypatch: pyt
 
 def test_a_second_call_reads_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     first = glyphs("mono", "digits", size=9, count=20)
-    monkeypatch.setattr(builtin, "_render", lambda *arguments: pytest.fail("rendered twice"))
+    monkeypatch.setattr(drawing, "_render", lambda *arguments: pytest.fail("rendered twice"))
     second = glyphs("mono", "digits", size=9, count=20)
     assert first.fingerprint == second.fingerprint
     second.images[:] = 0  # a private copy: writing to it must not reach the cache

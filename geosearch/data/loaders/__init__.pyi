@@ -1,0 +1,14 @@
+from .base import DatasetInfo as DatasetInfo
+from .base import Loader as Loader
+from .base import LoadOptions as LoadOptions
+from .base import register_loader as register_loader
+from .digits import DigitsLoader as DigitsLoader
+from .fonts import FontsLoader as FontsLoader
+from .image_folder import ImageFolderLoader as ImageFolderLoader
+from .npz import NpzLoader as NpzLoader
+from .registry import find_loader as find_loader
+from .registry import list_datasets as list_datasets
+from .registry import load as load
+from .registry import load_unlabelled as load_unlabelled
+from .registry import portable_id as portable_id
+from .torchvision import TorchvisionLoader as TorchvisionLoader

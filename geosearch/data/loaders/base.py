@@ -1,0 +1,169 @@
+"""Loader: one data set, named by a specification such as 'npz:PATH'; opened once, then asked and read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, Self, TypeVar
+
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.unlabelled import UnlabelledSet
+from geosearch.errors import InvalidDataError, InvalidOptionError, UnknownDatasetError
+from geosearch.runtime.cache import default_folder
+
+Part = Literal["train", "test"]
+AnyLoader = TypeVar("AnyLoader", bound="Loader")
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How any data set is loaded, whatever its kind.
+
+    Attributes:
+        root: folder of torchvision's files; ``torchvision`` in the cache folder if None.
+        download: let torchvision download what is missing.
+        size: side in pixels at which glyphs are drawn and image files are read; if None, that of the set.
+    """
+
+    root: str | Path | None = None
+    download: bool = False
+    size: int | None = None
+
+    @property
+    def torchvision_root(self) -> Path:
+        return default_folder() / "torchvision" if self.root is None else Path(self.root).expanduser()
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A data set that can be loaded by name: one line of `geosearch domains`.
+
+    Attributes:
+        spec: what to write in a study file.
+        classes: number of classes; images: of the training part; test_images: 0 without a test part.
+        size: side of an image in pixels; channels: 1 or 3.
+        license: as far as known.
+        needs_download: its files are not on this machine yet.
+    """
+
+    spec: str
+    classes: int
+    images: int
+    test_images: int
+    size: int
+    channels: int
+    license: str
+    needs_download: bool
+
+
+@dataclass(frozen=True)
+class Loader(ABC):
+    """A data set of one kind, named by a specification.
+
+    Nothing is opened before it is needed, nothing is opened twice, and a ``with`` block closes it::
+
+        with find_loader("npz:mine.npz") as loader:
+            train = loader.read()
+            test = loader.read("test") if loader.has_test else None
+
+    A new kind of source is a subclass with `register_loader` in a file of its own, listed in this room's
+    ``__init__.pyi``; it passes tests/contracts/test_loaders.py.
+
+    Attributes:
+        form: how a specification of this kind is written, e.g. ``npz:PATH``.
+        labels_expected: what a set of this kind without labels lacks; empty if none is without.
+        spec: the specification.
+        options: how it is loaded.
+    """
+
+    form: ClassVar[str]
+    labels_expected: ClassVar[str] = ""
+
+    spec: str
+    options: LoadOptions
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, spec: str, options: LoadOptions) -> Self | None:
+        """The loader of a specification, or None if it is of another kind; looks at no file."""
+
+    @classmethod
+    def named(cls, options: LoadOptions) -> Sequence[DatasetInfo]:
+        """The sets of this kind that have a name of their own; none where a path names them."""
+        return ()
+
+    @classmethod
+    def suggest(cls, spec: str) -> str | None:
+        """The specification that was probably meant by one that no loader knows; None if nothing suggests so."""
+        return None
+
+    @property
+    def portable_id(self) -> str:
+        """The specification without what differs between machines, such as the folders that a file lies in."""
+        return self.spec
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the set comes with labels; nothing is downloaded or decoded for the answer."""
+        return True
+
+    @property
+    def has_test(self) -> bool:
+        """Whether the set comes with a test part of its own; nothing is downloaded or decoded for the answer."""
+        return False
+
+    def read(self, part: Part = "train") -> LabelledSet | UnlabelledSet:
+        """One part of the set: a `LabelledSet` if it has labels, else an `UnlabelledSet`.
+
+        Args:
+            part: "train", or "test" where `has_test`; a set without a test part is all "train".
+
+        Raises:
+            UnknownDatasetError: the files, or a test part, are not there.
+            InvalidDataError: files that are damaged, or hold something else.
+            StorageError: a download that failed.
+            TooLargeError: images that would need more memory than the limits allow.
+        """
+        if part not in ("train", "test"):
+            raise InvalidOptionError(f"part must be 'train' or 'test', got {part!r}")
+        if part == "test" and not self.has_test:
+            raise UnknownDatasetError(f"'{self.spec}' has no test part; use part = 'train', which is all of it")
+        return self._read(part)
+
+    def read_labelled(self, part: Part = "train") -> LabelledSet:
+        """As `read`, for who needs labels.
+
+        Raises:
+            InvalidDataError: also if the set has no labels; the message says what it lacks.
+        """
+        data = self.read(part) if self.has_labels else None
+        if isinstance(data, LabelledSet):
+            return data
+        raise InvalidDataError(
+            f"'{self.spec}' has no labels: {self.labels_expected}; as a source of a study it may go without when the "
+            'study says how to label it, domain.labels = "g2l" or "clusters"; or write labels with `geosearch label`'
+        )
+
+    @abstractmethod
+    def _read(self, part: Part) -> LabelledSet | UnlabelledSet:
+        """`read` for a part that is there."""
+
+    def close(self) -> None:  # noqa: B027  (most have nothing to close)
+        """Close what was opened; it is opened again if it is needed again."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+LOADERS: dict[str, type[Loader]] = {}  # by `form`
+
+
+def register_loader(loader: type[AnyLoader]) -> type[AnyLoader]:
+    """Class decorator: specifications of this form are loaded by this class."""
+    LOADERS[loader.form] = loader
+    return loader

@@ -1,0 +1,68 @@
+"""PathLoader: what loaders of files and of folders share: 'KIND:PATH', and a PATH that may be misspelt."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Self
+
+from geosearch.data.loaders.base import Loader, LoadOptions
+from geosearch.errors import UnknownDatasetError
+
+
+@dataclass(frozen=True)
+class PathLoader(Loader):
+    """A data set in a file or folder of your own.
+
+    Attributes:
+        kind: what stands before the colon.
+        is_folder: whether PATH is a folder, not a file.
+        text: what stands behind the colon; ``~`` and ``${VARIABLES}`` in it are expanded.
+    """
+
+    kind: ClassVar[str]
+    is_folder: ClassVar[bool] = False
+
+    text: str
+
+    @classmethod
+    def parse(cls, spec: str, options: LoadOptions) -> Self | None:
+        kind, _, text = spec.partition(":")
+        return cls(spec, options, text) if kind == cls.kind and text else None
+
+    @property
+    def portable_id(self) -> str:
+        return f"{self.kind}:{Path(self.text).name}"
+
+    @property
+    def name(self) -> str:
+        """The set's short name, from that of its file or folder."""
+        text = self.path.name if self.is_folder else self.path.stem
+        return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.") or ("images" if self.is_folder else self.kind)
+
+    @cached_property
+    def path(self) -> Path:
+        """The existing file or folder.
+
+        Raises:
+            UnknownDatasetError: it does not exist; the message names its nearest neighbour.
+        """
+        path = Path(os.path.expandvars(self.text)).expanduser()
+        if os.path.isdir(path) if self.is_folder else os.path.isfile(path):  # False for names that no file can have
+            return path
+        if unset := re.search(r"\$\{?(\w+)\}?", str(path)):
+            raise UnknownDatasetError(
+                f"'{self.spec}': the environment variable {unset[1]} is not set; set it to a folder "
+                f"(export {unset[1]}=...) or write the path out"
+            )
+        wanted = "folder" if self.is_folder else "file"
+        if os.path.exists(path):
+            raise UnknownDatasetError(f"'{self.spec}': {path} is not a {wanted}")
+        neighbours = sorted(entry.name for entry in path.parent.iterdir()) if os.path.isdir(path.parent) else []
+        close = get_close_matches(path.name, neighbours, n=1, cutoff=0.5)
+        hint = f"did you mean '{path.parent / close[0]}'?" if close else "check the path"
+        raise UnknownDatasetError(f"'{self.spec}': there is no {wanted} {path}; {hint}")
