@@ -7,9 +7,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+import typer
 from generators.studies import tiny, write_toml
 
-from geosearch.cli.parser import parser
+from geosearch.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 README, SCALING = ((ROOT / name).read_text() for name in ("README.md", "SCALING.md"))
@@ -38,7 +39,9 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_parses(command):
-    parser().parse_args(shlex.split(command)[1:])
+    name, *arguments = shlex.split(command)[1:]
+    whole = typer.main.get_command(app)
+    whole.get_command(whole.make_context("geosearch", [name]), name).make_context(name, arguments)
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))

@@ -1,156 +1,78 @@
-"""`geosearch curate`: a set looked at sample by sample; lists, a page, and what is kept as a data set."""
+"""`geosearch curate`."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import json
+from typing import Annotated
 
-import numpy as np
+import typer
 
-from geosearch.adaptation.ridge import one_hot
-from geosearch.curation.curation import Curation
-from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize
-from geosearch.data.license import mark
-from geosearch.data.loaders.registry import load
-from geosearch.data.writers.writers import BATCH, CARD, Contents, Writer, atomic_dir
-from geosearch.embeddings.base import Embedding
-from geosearch.errors import InvalidOptionError
-from geosearch.report.curation_page import curation_page
-from geosearch.runtime.progress import Progress
-
-LIST, PAGE = "samples.csv", "index.html"
-TASKS = ("detect", "reweight", "extend")
-
-
-@dataclass(frozen=True)
-class Curated:
-    """What a curation found and where it lies."""
-
-    sentence: str
-    out: str
-    kept: int  # samples with weight; of a detection, those that do not look mislabelled
-    size: int
+from geosearch.cli.choices import CurationEmbedding, Format, Task
+from geosearch.cli.completion import complete_dataset
+from geosearch.cli.parameters import ChannelsOption, DatasetArgument, ImageSize, Json, OutputFolder, Seed, Verbose
 
 
 def curate(
-    spec: str,
-    *,
-    task: str,
-    target: str | None = None,
-    embedding: Embedding,
-    size: int = 28,
-    channels: int = 1,
-    seed: int = 0,
-    out: Path,
-    writer: Writer,
-    progress: Progress,
-) -> Curated:
-    """Curate the set that `spec` names and write what was found into folder `out`, whole or not at all.
+    dataset: DatasetArgument,
+    out: OutputFolder,
+    task: Annotated[
+        Task,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="detect harmful samples, reweight all samples, or extend the target by samples of this set.",
+        ),
+    ] = "detect",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            metavar="T",
+            help="The data set that it is used for, with the same classes.",
+            show_default="the set itself",
+            autocompletion=complete_dataset,
+        ),
+    ] = None,
+    embedding: Annotated[
+        CurationEmbedding,
+        typer.Option(
+            "--embedding",
+            metavar="NAME",
+            help="Features in which samples are judged: patches, pca, pixels or backbone.",
+        ),
+    ] = "patches",
+    backbone: Annotated[
+        str, typer.Option("--backbone", metavar="NAME", help="Network of torchvision, for --embedding backbone.")
+    ] = "resnet18",
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", metavar="FILE", help="Its weights: a state dict, or torchvision's name of one."),
+    ] = None,
+    size: ImageSize = 28,
+    channels: ChannelsOption = "1",
+    format: Annotated[Format, typer.Option("--format", help="Format of the samples that are kept.")] = "imagefolder",
+    seed: Seed = 0,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find harmful samples of a data set, weight its samples, or extend another set from it."""
+    from dataclasses import asdict
 
-    Args:
-        spec: the set (see `geosearch.load`).
-        task: "detect": list and page of harmful samples; "reweight": the samples of positive weight as a data set,
-            their weights in the list; "extend": the samples worth adding to the target, in their order.
-        target: the set that it is to serve; needed to extend.
-        embedding: where the ridge head lives; see `Curation.of`.
-        size, channels: of the images that features see; what is written keeps the images as they are, files of several
-            sizes at the median one.
-        seed: of the embedding.
-        out: a folder that does not exist yet, or is empty.
-        writer: format of the data set.
-        progress: who is told how far it is.
-    """
-    if task == "extend" and target is None:
-        raise InvalidOptionError("--task extend needs --target: the core set that the samples are to join")
-    original = load(spec)
-    sets = [harmonize(one, size=size, channels=channels) for one in (original, *_loaded(target, size))]
-    curation = Curation.of(sets[0], *sets[1:], embedding=embedding, seed=seed, progress=progress)
-    shown = LabelledSet(original.images, curation.data.labels, curation.classes, original.name, original.license)
-    with atomic_dir(out) as folder:
-        if task == "detect":
-            return _detected(curation, shown, folder, out)
-        if task == "reweight":
-            found = curation.reweight()
-            weights, rows, sentence = found.weights, np.flatnonzero(found.weights > 0), found.sentence
-        else:
-            extension = curation.extend()
-            rows, sentence = extension.taken, extension.sentence
-            weights = np.isin(np.arange(len(shown)), rows).astype(float)
-        place = np.full(len(shown), -1)
-        place[rows] = np.arange(len(rows))
-        order = np.concatenate([rows, np.flatnonzero(place < 0)]) if task == "extend" else np.arange(len(shown))
-        _write_list(
-            folder,
-            ("row", "label", "weight", "image"),
-            [
-                (row, shown.classes[shown.labels[row]], f"{weights[row]:.6g}", place[row] if place[row] >= 0 else "")
-                for row in order
-            ],
+    from geosearch.cli.choices import curation_embedding, writer
+    from geosearch.cli.run import report_progress
+    from geosearch.study.curated_dataset import curate_dataset
+
+    with report_progress(as_json=as_json, verbose=verbose) as progress:
+        found = curate_dataset(
+            dataset,
+            task=task,
+            target=target,
+            embedding=curation_embedding(embedding, backbone, weights),
+            size=size,
+            channels=int(channels),
+            seed=seed,
+            out=out,
+            writer=writer(format),
+            progress=progress,
         )
-        if len(rows):
-            _write_set(shown.take(rows), folder, out, writer)
-        (folder / CARD).write_text(
-            _card(shown, task, target, sentence, writer.layout if len(rows) else ""), encoding="utf-8"
-        )
-    return Curated(sentence, str(out), len(rows), len(shown))
-
-
-def _loaded(target: str | None, size: int) -> Sequence[LabelledSet]:
-    return () if target is None else (load(target, size_hint=size),)
-
-
-def _detected(curation: Curation, shown: LabelledSet, folder: Path, out: Path) -> Curated:
-    found = curation.detect()
-    names = shown.classes
-    _write_list(
-        folder,
-        ("rank", "row", "given", "likely", "derivative", "squared_error", "harmful", "mislabelled"),
-        [
-            (
-                rank,
-                row,
-                names[found.given[row]],
-                names[found.likely[row]],
-                f"{found.derivative[row]:.6g}",
-                f"{found.squared_errors[row]:.6g}",
-                int(found.harmful[row]),
-                int(found.mislabelled[row]),
-            )
-            for rank, row in enumerate(found.ranking, 1)
-        ],
-    )
-    name = curation.target.name if curation.target else None
-    (folder / PAGE).write_text(curation_page(shown, found, target=name), encoding="utf-8")
-    harmful, mislabelled = int(found.harmful.sum()), int(found.mislabelled.sum())
-    sentence = f"{mislabelled} of {len(shown)} samples look mislabelled; {harmful - mislabelled} others do harm"
-    return Curated(sentence, str(out), len(shown) - mislabelled, len(shown))
-
-
-def _write_list(folder: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    with (folder / LIST).open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(head)
-        table.writerows(rows)
-
-
-def _write_set(kept: LabelledSet, folder: Path, out: Path, writer: Writer) -> None:
-    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for start in range(0, len(kept), BATCH):
-            rows = slice(start, start + BATCH)
-            yield np.ascontiguousarray(kept.images[rows]), one_hot(kept.labels[rows], len(kept.classes))
-
-    writer.write(folder, Contents(Path(out).resolve().name, len(kept), kept.shape, kept.classes), batches())
-
-
-def _card(shown: LabelledSet, task: str, target: str | None, sentence: str, layout: str) -> str:
-    done = {"reweight": "reweighted", "extend": "chosen sample by sample"}[task]
-    purpose = f" for {target}" if target else ""
-    listed = f"`{LIST}` holds every sample's row in the set, its label, its weight, and the number of its image here."
-    held = f"{layout} {listed}".lstrip()
-    return (
-        f"# {shown.name}, {done}{purpose}\n\n{sentence[:1].upper()}{sentence[1:]}.\n\n{held}\n\n"
-        f"License of the images: {shown.license}.\n\n{mark([(shown.name, shown.license)])}\n"
-    )
+    print(json.dumps({"event": "done", **asdict(found)}) if as_json else f"{found.sentence}\n{found.out}")

@@ -1,107 +1,51 @@
-"""Measure: the distance between two named sets, with its noise floor and its cost."""
+"""`geosearch distance`."""
 
 from __future__ import annotations
 
-import resource
-import sys
-from dataclasses import asdict, dataclass
-from typing import Any
+import json
+from typing import Annotated
 
-from geosearch import seeds
-from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize
-from geosearch.data.loaders.registry import load
-from geosearch.embeddings.base import PCA, Pixels
-from geosearch.errors import InvalidDataError
-from geosearch.transport.label_distance import ExactLabels, GaussianLabels, MeanLabels
-from geosearch.transport.otdd import otdd
+import typer
+
+from geosearch.cli.choices import DistanceEmbedding, LabelDistanceName
+from geosearch.cli.completion import complete_dataset
+from geosearch.cli.parameters import ChannelsOption, ImageSize, Json, Seed
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """OTDD of two sets and of each set against itself; squared feature units, smaller is nearer."""
+def distance(
+    a: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A data set, e.g. digits; 'geosearch domains' lists them.",
+            autocompletion=complete_dataset,
+        ),
+    ],
+    b: Annotated[
+        str, typer.Argument(metavar="B", help="Another one, e.g. fonts/sans-digits.", autocompletion=complete_dataset)
+    ],
+    samples: Annotated[int, typer.Option("--samples", metavar="N", min=1, help="At most N images of each.")] = 1000,
+    labels: Annotated[LabelDistanceName, typer.Option("--labels", help="Distance between classes.")] = "gaussian",
+    embedding: Annotated[
+        DistanceEmbedding, typer.Option("--embedding", help="Features in which images are compared.")
+    ] = "pixels",
+    size: ImageSize = 28,
+    channels: ChannelsOption = "1",
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Measure the optimal transport distance (OTDD) between two data sets, and the noise floor of each."""
+    from geosearch.cli.choices import distance_embedding, label_distance
+    from geosearch.transport.measurement import measure
 
-    a: str
-    b: str
-    samples: tuple[int, int]
-    otdd: float
-    features: float
-    labels: float
-    embedded: float  # the same plan's cost with label vectors in place of the label table
-    self_otdd_a: float  # between two disjoint halves of a: what sampling alone costs
-    self_otdd_b: float
-    label_distortion: float
-    converged: bool
-    wall_seconds: float
-    peak_bytes: int
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def text(self) -> str:
-        lines = [
-            f"OTDD {self.a} - {self.b}   {self.otdd:.4g}   (features {self.features:.4g}, labels {self.labels:.4g})",
-            f"noise floor            {self.a} against itself {self.self_otdd_a:.4g}, "
-            f"{self.b} against itself {self.self_otdd_b:.4g}",
-            f"label vectors          cost {self.embedded:.4g} under the same plan; they distort squared label "
-            f"distances by {100 * self.label_distortion:.1f} %",
-            f"{self.samples[0]} and {self.samples[1]} images, {self.wall_seconds:.2f} s, "
-            f"peak memory {self.peak_bytes / 2**20:.0f} MiB" + ("" if self.converged else "; did not converge"),
-        ]
-        return "\n".join(lines)
-
-
-def measure(
-    a: str,
-    b: str,
-    *,
-    samples: int = 1000,
-    labels: str = "gaussian",
-    embedding: str = "pixels",
-    size: int = 28,
-    channels: int = 1,
-    seed: int = 0,
-) -> Measurement:
-    """OTDD between two specifications (see `geosearch.load`), at most `samples` images each.
-
-    The self-distance of a set is that between two disjoint halves of it (of `samples` images each where the
-    set is large enough): zero would need the very same images, so this is the floor below which a difference
-    means nothing.
-    """
-    options: dict[str, Any] = {
-        "labels": {"gaussian": GaussianLabels(), "exact": ExactLabels(), "means": MeanLabels()}[labels],
-        "embedding": {"pixels": Pixels(), "pca": PCA()}[embedding],
-        "seed": seed,
-    }
-    first, second = (harmonize(load(spec, size_hint=size), size=size, channels=channels) for spec in (a, b))
-    distance = otdd(first, second, samples=samples, **options)
-    floors = [otdd(*_halves(one, samples, seed), **options) for one in (first, second)]
-    return Measurement(
-        a=first.name,
-        b=second.name,
-        samples=distance.size,
-        otdd=distance.value,
-        features=distance.parts.features,
-        labels=distance.parts.labels,
-        embedded=distance.embedded_value,
-        self_otdd_a=floors[0].value,
-        self_otdd_b=floors[1].value,
-        label_distortion=distance.label_distortion,
-        converged=distance.converged,
-        wall_seconds=distance.wall_seconds,
-        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024),
+    result = measure(
+        a,
+        b,
+        samples=samples,
+        labels=label_distance(labels),
+        embedding=distance_embedding(embedding),
+        size=size,
+        channels=int(channels),
+        seed=seed,
     )
-
-
-def _halves(one: LabelledSet, samples: int, seed: int) -> tuple[LabelledSet, LabelledSet]:
-    """Two disjoint parts of a set, of equal size, alike in their classes."""
-    drawn = one.sample(min(2 * samples, len(one)), seeds.stream(seed, "halves", one.name))
-    half = len(drawn) // 2
-    if half < len(one.classes):
-        least = len(one.classes)
-        raise InvalidDataError(
-            f"set '{one.name}' is measured against itself in two halves, here of {half} images, fewer than its {least} "
-            "classes; " + (f"give --samples {least} or more" if samples < least else f"it has {len(one)} images in all")
-        )
-    order = drawn.labels.argsort(kind="stable")  # every second image of each class
-    return drawn.take(order[0::2][:half]), drawn.take(order[1::2][:half])
+    print(json.dumps(result.as_dict(), indent=1) if as_json else result.text())

@@ -1,126 +1,62 @@
-"""`geosearch label`: a set without labels, written out as a labelled data set."""
+"""`geosearch label`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Annotated
 
-import numpy as np
+import typer
 
-from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize
-from geosearch.data.license import mark
-from geosearch.data.loaders.registry import load, load_unlabelled
-from geosearch.data.unlabelled import Labelling, UnlabelledSet
-from geosearch.data.writers.writers import Batch, ImageFolderWriter, Writer, write_mixture
-from geosearch.embeddings.base import PCA, Embedding, Pixels
-from geosearch.embeddings.source_classifier import SourceClassifier
-from geosearch.pseudo_labels.g2l_rules import RULES
-from geosearch.pseudo_labels.unlabelled_sources import G2L, Clusters
-from geosearch.runtime.cache import Cache
-from geosearch.runtime.parallel import one_thread
-
-EMBEDDINGS: dict[str, Embedding] = {"source-classifier": SourceClassifier(), "pca": PCA(), "pixels": Pixels()}
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """What was written, and where.
-
-    Attributes:
-        out: the folder.
-        name: of the set.
-        by: how the labels were made.
-        sizes: images of each pseudo-label.
-    """
-
-    out: Path
-    name: str
-    by: str
-    sizes: tuple[int, ...]
-
-    def text(self) -> str:
-        return f"{self.name}: {sum(self.sizes):,} images, {self.by}\nimages a label: {list(self.sizes)}\n{self.out}"
+from geosearch.cli.choices import Format, Labeller, LabellerEmbedding, Rule
+from geosearch.cli.completion import complete_dataset
+from geosearch.cli.parameters import ChannelsOption, DatasetArgument, ImageSize, OutputFolder, Seed
 
 
 def label(
-    spec: str,
-    anchors: Sequence[str],
-    *,
-    out: str | Path,
-    labels: int = 10,
-    way: Literal["g2l", "clusters"] = "g2l",
-    rule: str = "order",
-    embedding: str = "source-classifier",
-    size: int = 28,
-    channels: int = 1,
-    writer: Writer | None = None,
-    seed: int = 0,
-) -> Labelled:
-    """Give the images that `spec` names pseudo-labels, and write them out; labels that they have are not looked at.
+    dataset: DatasetArgument,
+    out: OutputFolder,
+    anchors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--anchor",
+            metavar="A",
+            help="A labelled set whose classes the images are compared with; may be given several times.",
+            autocompletion=complete_dataset,
+        ),
+    ] = None,
+    labels: Annotated[int, typer.Option("--labels", metavar="K", min=1, help="Number of labels.")] = 10,
+    by: Annotated[
+        Labeller,
+        typer.Option("--by", help="By the geometry between the anchors' classes (G2L), or by k-means clusters."),
+    ] = "g2l",
+    rule: Annotated[Rule, typer.Option("--rule", help="How distances become labels (G2L).")] = "order",
+    embedding: Annotated[
+        LabellerEmbedding,
+        typer.Option(
+            "--embedding",
+            metavar="NAME",
+            help="Features in which images are compared: source-classifier (trained on the anchors), pca or pixels.",
+        ),
+    ] = "source-classifier",
+    size: ImageSize = 28,
+    channels: ChannelsOption = "1",
+    format: Annotated[Format, typer.Option("--format", help="Format of the data set.")] = "imagefolder",
+    seed: Seed = 0,
+) -> None:
+    """Give images pseudo-labels, and write them as a labelled data set.
 
-    They are compared at `size` and `channels`, and written as they are; files of several sizes at the median one.
-
-    Args:
-        spec: the set (see `geosearch.load`); a folder of images, or an npz file with images only, will do.
-        anchors: labelled sets whose classes are the anchors; for clusters, what the embedding is fitted on.
-        out: a folder that does not exist yet, or is empty.
-        labels: how many labels.
-        way: "g2l" or "clusters".
-        rule: "order" or "bins" (g2l).
-        embedding: "source-classifier" (trained on the anchors), "pca" or "pixels".
-        writer: the format; an image folder if None.
-        seed: of the embedding and of k-means.
+    Labels that the set already has are ignored.
     """
-    bare = load_unlabelled(spec)
-    known = [harmonize(load(anchor, size_hint=size), size=size, channels=channels) for anchor in anchors]
-    chosen: Labelling = (
-        G2L(labels, RULES[rule], embedding=EMBEDDINGS[embedding])
-        if way == "g2l"
-        else Clusters(labels, embedding=EMBEDDINGS[embedding])
+    from geosearch.cli.choices import labelling, writer
+    from geosearch.pseudo_labels.labelled_dataset import label_dataset
+
+    result = label_dataset(
+        dataset,
+        anchors or [],
+        out=out,
+        labelling=labelling(by, labels=labels, rule=rule, embedding=embedding),
+        size=size,
+        channels=int(channels),
+        writer=writer(format),
+        seed=seed,
     )
-    seen: UnlabelledSet = harmonize(bare, size=size, channels=channels)
-    with one_thread():  # as in a study: other sums, other labels
-        found = chosen.label(seen, known, seed=seed, cache=Cache.default())
-    whole = bare.labelled(found.labels, found.labelled_by)
-    path = write_mixture(
-        InOrder(whole), size=len(whole), out=Path(out), writer=writer or ImageFolderWriter(), card=_card(whole)
-    )
-    return Labelled(path, whole.name, whole.labelled_by, tuple(np.bincount(whole.labels).tolist()))
-
-
-@dataclass(frozen=True, eq=False)
-class InOrder:
-    """A labelled set as a stream to be written: every image as it is, in its order."""
-
-    data: LabelledSet
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self.data.classes
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        return self.data.shape
-
-    def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """Endless images float32 (b, ch, h, w) in [0, 1] with one-hot labels float32 (b, c); nothing is drawn."""
-        one_hot = np.eye(len(self.data.classes), dtype=np.float32)
-        start = 0
-        while True:
-            rows = np.arange(start, start + size) % len(self.data)
-            yield (
-                self.data.images[rows].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255),
-                one_hot[self.data.labels[rows]],
-            )
-            start += size
-
-
-def _card(data: LabelledSet) -> str:
-    return (
-        f"# {data.name}, with pseudo-labels\n\n{len(data):,} images, {len(data.classes)} labels, written by geosearch. "
-        f"The images are those of the set as it was loaded; nobody has looked at the labels: {data.labelled_by}.\n\n"
-        f"License of the images: {data.license}.\n\n{mark([(data.name, data.license)])}\n"
-    )
+    print(result.text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import torch
 from generators.sets import blobs
 from generators.studies import tiny, write_toml
 
-from geosearch.cli.main import main
+import geosearch
+from geosearch.cli.main import GROUPS, main
 
 ROOT = Path(__file__).parents[2]
 
@@ -235,35 +237,92 @@ def test_a_full_disk_is_one_message_and_the_study_goes_on_later(run, tmp_path, m
     assert run("search", path)[0] == 0
 
 
-def test_help_is_fast_to_import_and_complete():
-    listing = "import sys; from geosearch.cli import main, parser; parser.parser().format_help(); print(*sys.modules)"
-    modules = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "optuna", "matplotlib", "numpy", "pydantic"} & set(modules)
+HELP = "import sys; from geosearch.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+
+
+def test_help_imports_nothing_heavy():
+    shown = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, check=True)
+    assert not {"torch", "optuna", "matplotlib", "numpy", "pydantic"} & set(shown.stderr.split())
+
+
+def test_help_lists_every_command_in_a_group(run):
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    assert all(group in out for group in GROUPS)
+    assert all(f" {command.__name__} " in out for commands in GROUPS.values() for command in commands)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("command", [command.__name__ for commands in GROUPS.values() for command in commands])
+def test_every_command_explains_itself(run, monkeypatch, command, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    code, out, err = run(command, "--help")
+    assert (code, err) == (0, "")
+    assert f"Usage: geosearch {command}" in out
+    assert max(map(len, out.splitlines())) <= width
+    assert "…" not in out
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("arguments", "said"),
     [
-        "search",
-        "worker",
-        "resume",
-        "status",
-        "report",
-        "synthesize",
-        "check",
-        "domains",
-        "distance",
-        "label",
-        "curate",
-        "dashboard",
-        "options",
+        ((), "missing command; see 'geosearch --help'"),
+        (("serch", "x.toml"), "no such command 'serch'. Did you mean 'search'? See 'geosearch --help'"),
+        (("--bogus",), "no such option: --bogus; see 'geosearch --help'"),
+        (("search",), "missing argument 'STUDY'; see 'geosearch search --help'"),
+        (("search", "x.toml", "--workrs", "2"), "no such option: --workrs (Possible options: --workers); see"),
+        (("search", "x.toml", "y.toml"), "unexpected extra argument"),
+        (("search", "x.toml", "--workers", "0"), "greater than or equal to 1"),
+        (("search", "x.toml", "--workers", "2", "--parallel", "ray"), "cannot be combined"),
+        (("resume", "x", "--evaluations", "-3"), "expected a whole number of at least 1, got '-3'"),
+        (("synthesize", "x"), "missing option '--out'"),
+        (("synthesize", "x", "--out", "y", "--best", "--trial", "1"), "cannot be combined"),
+        (("distance", "a", "b", "--labels", "exat"), "'exat' is not one of 'gaussian', 'exact', 'means'"),
+        (("distance", "a", "b", "--channels", "2"), "'2' is not one of '1', '3'"),
+        (("distance", "a", "b", "--seed", "x"), "valid integer"),
     ],
 )
-def test_every_command_explains_itself(command, capsys):
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    assert ended.value.code == 0
-    assert "usage: geosearch" in capsys.readouterr().out
+def test_arguments_that_do_not_parse_are_one_line_and_exit_code_2(run, arguments, said):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("geosearch: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_version(run):
+    assert run("--version") == (0, f"geosearch {geosearch.__version__}\n", "")
+
+
+def test_the_log_can_be_seen(run, tmp_path):
+    """With --json the events are on standard output, and with --verbose the log is on standard error."""
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    code, out, err = run("search", path, "--json", "--verbose")
+    assert code == 0
+    assert [json.loads(line)["event"] for line in out.splitlines()].count("trial") == 10
+    assert len(re.findall(r"^\d\d:\d\d:\d\d geosearch: trial \d+ \(.*squared error", err, re.M)) == 10
+    code, out, err = run("search", path, "--json")
+    assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "advice"),
+    [
+        (("search", "tiny.toml"), 130, "run the same command again to continue"),
+        (("search", "tiny.toml", "--force-new"), 130, "run it again without --force-new to continue"),
+        (("resume", "tiny.toml", "--evaluations", "+2"), 130, "'geosearch resume tiny.toml', without --evaluations,"),
+    ],
+)
+def test_an_interrupted_run_says_how_to_continue(run, tmp_path, monkeypatch, request_, code, advice):
+    write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("geosearch.study.study.prepare", stop)
+    ended, _, err = run(*request_)
+    assert ended == code
+    assert advice in err
 
 
 def too_much_for_numpy() -> None:

@@ -20,7 +20,7 @@ def _sets(tmp_path, monkeypatch):
         np.savez(f"{name}.npz", images=made.images, license="CC0", **labels)
 
 
-ANCHORS = ("--anchors", "npz:near.npz", "npz:far.npz", "--size", "12")
+ANCHORS = ("--anchor", "npz:near.npz", "--anchor", "npz:far.npz", "--size", "12")
 
 
 @pytest.mark.parametrize("format", ["imagefolder", "npz"])
@@ -61,7 +61,7 @@ def test_labels_that_a_set_has_are_not_looked_at(tmp_path):
         (("npz:bare.npz", "--out", "out"), "without a labelled set"),
         (("npz:bare.npz", "--by", "clusters", "--out", "out"), "another embedding"),
         (("npz:none.npz", "--out", "out"), "none.npz"),
-        (("npz:near.npz", "--anchors", "npz:bare.npz", "--out", "out"), "has no labels"),
+        (("npz:near.npz", "--anchor", "npz:bare.npz", "--out", "out"), "has no labels"),
         (("npz:bare.npz", *ANCHORS, "--embedding", "pixels", "--labels", "999", "--out", "out"), "from 2 to 160"),
         (("npz:bare.npz", *ANCHORS, "--embedding", "pixels", "--out", "."), "not an empty folder"),
     ],

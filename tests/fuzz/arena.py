@@ -53,8 +53,6 @@ def run(arguments: list[str], folder: Path, *, secret: str = "", limit: float = 
     try:
         with _guarded(folder, limit) as deeds, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = main(arguments)
-    except SystemExit as ended:  # argparse
-        code = ended.code if isinstance(ended.code, int) else 2
     except Hang:
         problem = f"a hang: {traceback.format_exc()}"
     except BaseException:

@@ -1,0 +1,32 @@
+"""Shell completion of studies and data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def complete_study(incomplete: str) -> list[str]:
+    """Study files in the folder that was typed so far and in studies/, and names of studies that were started."""
+    typed = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+    files = {str(path) for folder in (typed, Path("studies")) for path in folder.glob("*.toml")}
+    names = {path.stem for path in Path("studies").glob("*.db")}
+    return sorted(name for name in files | names if name.startswith(incomplete))
+
+
+def complete_dataset(incomplete: str) -> list[str]:
+    """Data sets by name, and files and folders behind npz: and imagefolder:."""
+    return sorted(name for name in _datasets(incomplete) if name.startswith(incomplete))
+
+
+def _datasets(incomplete: str) -> Iterator[str]:
+    kind, colon, path = incomplete.partition(":")
+    if not colon or kind == "torchvision":
+        from geosearch.data.loaders.registry import list_datasets
+
+        yield from (entry.spec for entry in list_datasets())
+        return
+    folder = Path(path) if path.endswith("/") else Path(path).parent
+    for entry in folder.glob("*"):
+        if entry.is_dir() or (kind == "npz" and entry.suffix == ".npz"):
+            yield f"{kind}:{entry}{'/' if entry.is_dir() and kind == 'npz' else ''}"

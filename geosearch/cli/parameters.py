@@ -1,0 +1,57 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from geosearch.cli.choices import Channels
+from geosearch.cli.completion import complete_dataset, complete_study
+
+StudyFileArgument = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="A study file, e.g. studies/quickstart.toml.", autocompletion=complete_study),
+]
+StudyArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A study file (.toml), the name of a study in studies/, or a database address.",
+        autocompletion=complete_study,
+    ),
+]
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SET",
+        help="A data set, e.g. digits or npz:mine.npz; 'geosearch domains' lists them.",
+        autocompletion=complete_dataset,
+    ),
+]
+
+Storage = Annotated[
+    str | None,
+    typer.Option("--storage", metavar="URL", help="Database address, e.g. sqlite:///studies/mnist.db."),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Evaluate in N worker processes on this machine."),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option("--parallel", metavar="ENGINE", help="Compute evaluations and maps on dask://HOST:PORT or on ray."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print the log on standard error instead of a progress bar.")
+]
+OutputFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder.")]
+ImageSize = Annotated[
+    int, typer.Option("--size", metavar="PX", min=1, help="Height and width at which images are compared.")
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Random seed.")]
+ChannelsOption = Annotated[
+    Channels, typer.Option("--channels", help="Number of channels at which images are compared.")
+]

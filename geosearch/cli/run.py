@@ -1,0 +1,67 @@
+"""A run of a study as the command line does it: where it reports to, its end, and what to do after an interrupt."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from geosearch.cli.log import show_log
+from geosearch.errors import InvalidOptionError
+from geosearch.runtime.events import StageStarted, StudyFinished
+from geosearch.runtime.progress import Interruptible, JsonLines, Live, Log, Progress
+
+if TYPE_CHECKING:
+    from geosearch.study.study import Study
+
+
+@contextmanager
+def report_progress(*, as_json: bool, verbose: bool) -> Iterator[Progress]:
+    """Where a command reports to.
+
+    Args:
+        as_json: one JSON object per event on standard output.
+        verbose: the whole log on standard error.
+
+    Without either: a live display on a terminal, and elsewhere one line per event on standard error.
+    """
+    level = logging.DEBUG if verbose else logging.WARNING if as_json else logging.INFO
+    show_log(level, verbose=verbose)
+    if as_json:
+        yield JsonLines()
+    elif verbose or not sys.stderr.isatty():
+        yield Log()
+    else:
+        with Live() as live:
+            yield live
+
+
+@contextmanager
+def interruptible(*, as_json: bool, verbose: bool, advice: str = "") -> Iterator[Progress]:
+    """As `report_progress`, for a run that Ctrl-C and SIGTERM stop; `advice` says how to continue it then."""
+    with report_progress(as_json=as_json, verbose=verbose) as progress, Interruptible(progress) as listener:
+        try:
+            yield listener
+        except KeyboardInterrupt as request:
+            if advice:
+                request.add_note(advice)
+            raise
+
+
+def check_one_engine(workers: int | None, parallel: str | None) -> None:
+    if workers and parallel:
+        raise InvalidOptionError("--workers and --parallel cannot be combined; give one of them")
+
+
+def run_to_end(study: Study, progress: Progress, *, evaluations: int | None, workers: int, as_json: bool) -> None:
+    """Search and confirm, write mixture and report, and print the status."""
+    from geosearch.report.status import status_text
+
+    confirmation = study.run(evaluations=evaluations, workers=workers)
+    progress.event(StageStarted("writing mixture and report"))
+    mixture, page = study.export_best(), study.report()
+    progress.event(StudyFinished(study.best.number, confirmation.verdict(), str(mixture), str(page)))
+    if not as_json:
+        print(f"{status_text(study.summary())}\n\nbest mixture written to {mixture}\nreport written to      {page}")

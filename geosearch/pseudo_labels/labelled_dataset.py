@@ -1,0 +1,115 @@
+"""Labelled data set: images without labels, written out with pseudo-labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.harmonize import harmonize
+from geosearch.data.license import mark
+from geosearch.data.loaders.registry import load, load_unlabelled
+from geosearch.data.unlabelled import Labelling, UnlabelledSet
+from geosearch.data.writers.writers import Batch, ImageFolderWriter, Writer, write_mixture
+from geosearch.pseudo_labels.unlabelled_sources import G2L
+from geosearch.runtime.cache import Cache
+from geosearch.runtime.parallel import one_thread
+
+
+@dataclass(frozen=True)
+class LabelledDataset:
+    """What was written, and where.
+
+    Attributes:
+        out: the folder.
+        name: of the set.
+        labelled_by: how the labels were made.
+        sizes: number of images of each pseudo-label.
+    """
+
+    out: Path
+    name: str
+    labelled_by: str
+    sizes: tuple[int, ...]
+
+    def text(self) -> str:
+        head = f"{self.name}: {sum(self.sizes):,} images, {self.labelled_by}"
+        return f"{head}\nimages per label: {list(self.sizes)}\n{self.out}"
+
+
+def label_dataset(
+    spec: str,
+    anchors: Sequence[str],
+    *,
+    out: str | Path,
+    labelling: Labelling | None = None,
+    size: int = 28,
+    channels: int = 1,
+    writer: Writer | None = None,
+    seed: int = 0,
+) -> LabelledDataset:
+    """Give the images of a data set pseudo-labels and write them out; labels that they already have are ignored.
+
+    Images are compared at `size` and `channels`, and written as they are; files of several sizes at the median size.
+
+    Args:
+        spec: the set (see `geosearch.load`); a folder of images, or an npz file with images only, will do.
+        anchors: labelled sets whose classes are the anchors; for clusters, what the embedding is fitted on.
+        out: a folder that does not exist yet, or is empty.
+        labelling: how labels are made; `G2L()` if None.
+        writer: the format; an image folder if None.
+        seed: of the embedding and of k-means.
+
+    Raises:
+        InvalidOptionError: no anchors where they are needed, or more labels than images.
+        OutputExistsError: `out` is not empty.
+    """
+    bare = load_unlabelled(spec)
+    known = [harmonize(load(anchor, size_hint=size), size=size, channels=channels) for anchor in anchors]
+    labelling = labelling or G2L()
+    seen: UnlabelledSet = harmonize(bare, size=size, channels=channels)
+    with one_thread():  # as in a study: other sums, other labels
+        found = labelling.label(seen, known, seed=seed, cache=Cache.default())
+    whole = bare.labelled(found.labels, found.labelled_by)
+    path = write_mixture(
+        InOrder(whole), size=len(whole), out=Path(out), writer=writer or ImageFolderWriter(), card=_card(whole)
+    )
+    return LabelledDataset(path, whole.name, whole.labelled_by, tuple(np.bincount(whole.labels).tolist()))
+
+
+@dataclass(frozen=True, eq=False)
+class InOrder:
+    """A labelled set as a stream to be written: every image as it is, in its order."""
+
+    data: LabelledSet
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return self.data.classes
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return self.data.shape
+
+    def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+        """Endless images float32 (b, ch, h, w) in [0, 1] with one-hot labels float32 (b, c); nothing is drawn."""
+        one_hot = np.eye(len(self.data.classes), dtype=np.float32)
+        start = 0
+        while True:
+            rows = np.arange(start, start + size) % len(self.data)
+            yield (
+                self.data.images[rows].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255),
+                one_hot[self.data.labels[rows]],
+            )
+            start += size
+
+
+def _card(data: LabelledSet) -> str:
+    return (
+        f"# {data.name}, with pseudo-labels\n\n{len(data):,} images, {len(data.classes)} labels, written by geosearch. "
+        f"The images are those of the set as it was loaded; nobody has looked at the labels: {data.labelled_by}.\n\n"
+        f"License of the images: {data.license}.\n\n{mark([(data.name, data.license)])}\n"
+    )

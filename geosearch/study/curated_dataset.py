@@ -1,0 +1,161 @@
+"""Curated data set: what a curation found, written out as a list, a page and the samples that are kept."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from geosearch.adaptation.ridge import one_hot
+from geosearch.curation.curation import Curation
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.harmonize import harmonize
+from geosearch.data.license import mark
+from geosearch.data.loaders.registry import load
+from geosearch.data.writers.writers import BATCH, CARD, Contents, Writer, atomic_dir
+from geosearch.embeddings.base import Embedding
+from geosearch.errors import InvalidOptionError
+from geosearch.report.curation_page import curation_page
+from geosearch.runtime.progress import Progress
+
+LIST, PAGE = "samples.csv", "index.html"
+Task = Literal["detect", "reweight", "extend"]
+
+
+@dataclass(frozen=True)
+class CuratedDataset:
+    """What a curation found, and where it was written."""
+
+    sentence: str
+    out: str
+    kept: int  # samples with weight; of a detection, those that do not look mislabelled
+    size: int
+
+
+def curate_dataset(
+    spec: str,
+    *,
+    task: Task,
+    target: str | None = None,
+    embedding: Embedding,
+    size: int = 28,
+    channels: int = 1,
+    seed: int = 0,
+    out: Path,
+    writer: Writer,
+    progress: Progress | None = None,
+) -> CuratedDataset:
+    """Curate a data set and write what was found into the folder `out`, completely or not at all.
+
+    Args:
+        spec: the set (see `geosearch.load`).
+        task: "detect": list and page of harmful samples; "reweight": the samples of positive weight as a data set,
+            their weights in the list; "extend": the samples worth adding to the target, in their order.
+        target: the set that it is used for; needed by "extend".
+        embedding: features of the ridge head; see `Curation.of`.
+        size, channels: of the images from which features are computed; images are written as they are, files of
+            several sizes at the median size.
+        seed: of the embedding.
+        out: a folder that does not exist yet, or is empty.
+        writer: format of the data set.
+        progress: listens to the run; the log if None.
+
+    Raises:
+        InvalidOptionError: "extend" without a target.
+        OutputExistsError: `out` is not empty.
+    """
+    if task == "extend" and target is None:
+        raise InvalidOptionError("--task extend needs --target: the core set that the samples are to join")
+    original = load(spec)
+    sets = [harmonize(one, size=size, channels=channels) for one in (original, *_loaded(target, size))]
+    curation = Curation.of(sets[0], *sets[1:], embedding=embedding, seed=seed, progress=progress)
+    shown = LabelledSet(original.images, curation.data.labels, curation.classes, original.name, original.license)
+    with atomic_dir(out) as folder:
+        if task == "detect":
+            return _detected(curation, shown, folder, out)
+        if task == "reweight":
+            found = curation.reweight()
+            weights, rows, sentence = found.weights, np.flatnonzero(found.weights > 0), found.sentence
+        else:
+            extension = curation.extend()
+            rows, sentence = extension.taken, extension.sentence
+            weights = np.isin(np.arange(len(shown)), rows).astype(float)
+        place = np.full(len(shown), -1)
+        place[rows] = np.arange(len(rows))
+        order = np.concatenate([rows, np.flatnonzero(place < 0)]) if task == "extend" else np.arange(len(shown))
+        _write_list(
+            folder,
+            ("row", "label", "weight", "image"),
+            [
+                (row, shown.classes[shown.labels[row]], f"{weights[row]:.6g}", place[row] if place[row] >= 0 else "")
+                for row in order
+            ],
+        )
+        if len(rows):
+            _write_set(shown.take(rows), folder, out, writer)
+        (folder / CARD).write_text(
+            _card(shown, task, target, sentence, writer.layout if len(rows) else ""), encoding="utf-8"
+        )
+    return CuratedDataset(sentence, str(out), len(rows), len(shown))
+
+
+def _loaded(target: str | None, size: int) -> Sequence[LabelledSet]:
+    return () if target is None else (load(target, size_hint=size),)
+
+
+def _detected(curation: Curation, shown: LabelledSet, folder: Path, out: Path) -> CuratedDataset:
+    found = curation.detect()
+    names = shown.classes
+    _write_list(
+        folder,
+        ("rank", "row", "given", "likely", "derivative", "squared_error", "harmful", "mislabelled"),
+        [
+            (
+                rank,
+                row,
+                names[found.given[row]],
+                names[found.likely[row]],
+                f"{found.derivative[row]:.6g}",
+                f"{found.squared_errors[row]:.6g}",
+                int(found.harmful[row]),
+                int(found.mislabelled[row]),
+            )
+            for rank, row in enumerate(found.ranking, 1)
+        ],
+    )
+    name = curation.target.name if curation.target else None
+    (folder / PAGE).write_text(curation_page(shown, found, target=name), encoding="utf-8")
+    harmful, mislabelled = int(found.harmful.sum()), int(found.mislabelled.sum())
+    sentence = f"{mislabelled} of {len(shown)} samples look mislabelled; {harmful - mislabelled} others do harm"
+    return CuratedDataset(sentence, str(out), len(shown) - mislabelled, len(shown))
+
+
+def _write_list(folder: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    with (folder / LIST).open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(head)
+        table.writerows(rows)
+
+
+def _write_set(kept: LabelledSet, folder: Path, out: Path, writer: Writer) -> None:
+    def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for start in range(0, len(kept), BATCH):
+            rows = slice(start, start + BATCH)
+            yield np.ascontiguousarray(kept.images[rows]), one_hot(kept.labels[rows], len(kept.classes))
+
+    writer.write(folder, Contents(Path(out).resolve().name, len(kept), kept.shape, kept.classes), batches())
+
+
+def _card(shown: LabelledSet, task: str, target: str | None, sentence: str, layout: str) -> str:
+    done = {"reweight": "reweighted", "extend": "chosen sample by sample"}[task]
+    purpose = f" for {target}" if target else ""
+    listed = f"`{LIST}` holds every sample's row in the set, its label, its weight, and the number of its image here."
+    held = f"{layout} {listed}".lstrip()
+    return (
+        f"# {shown.name}, {done}{purpose}\n\n{sentence[:1].upper()}{sentence[1:]}.\n\n{held}\n\n"
+        f"License of the images: {shown.license}.\n\n{mark([(shown.name, shown.license)])}\n"
+    )
