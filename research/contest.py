@@ -25,7 +25,7 @@ from lines import Lines
 from mixtures import GREY, SIZE, study_file
 
 from geosearch import seeds
-from geosearch.adaptation.from_scratch import few_shot
+from geosearch.adaptation.from_scratch import train_from_scratch
 from geosearch.config.build import adaptations_of, recipe_of
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
@@ -242,7 +242,7 @@ def few_shot_rows(study: Study) -> dict[str, Callable[[], np.ndarray]]:
     seed = seeds.integer(study.file.study.seed, PLAIN)
     return {
         NEAREST: lambda: shots.labels[nearest(pixels.encode(images), pixels.encode(shots.images))],
-        PLAIN: lambda: few_shot(shots, plain, seed).predict(images).argmax(1),
+        PLAIN: lambda: train_from_scratch(shots, plain, seed).predict(images).argmax(1),
     }
 
 

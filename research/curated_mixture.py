@@ -17,7 +17,7 @@ from mixtures import GREY, candidates, ground
 from predictors import FOLDER
 
 from geosearch import seeds
-from geosearch.adaptation.base import RidgeHead
+from geosearch.adaptation.ridge import RidgeHead
 from geosearch.curation.curated_mixture import curated, reweighted
 from geosearch.mixture.baselines import CLOUD
 from geosearch.mixture.mixture import Mixture

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from geosearch import seeds
-from geosearch.adaptation.base import RidgeHead
+from geosearch.adaptation.ridge import RidgeHead
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.target import Target, cut_target
 from geosearch.embeddings.base import PCA, Embedding, Encoder, Pixels, TorchvisionBackbone

@@ -29,7 +29,7 @@ from mixtures import DATA, GREY, LONG, SHORT, ground, study_file
 from sklearn.metrics import normalized_mutual_info_score
 
 from geosearch import seeds
-from geosearch.adaptation.base import RidgeHead
+from geosearch.adaptation.ridge import RidgeHead
 from geosearch.config.build import recipe_of, space_of
 from geosearch.config.study_config import StudyFile
 from geosearch.data.collection import load_collection

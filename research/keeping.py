@@ -19,14 +19,16 @@ from lines import Lines
 from mixtures import ground
 
 from geosearch import seeds
-from geosearch.adaptation.base import Adaptation, FineTune, Rehearse
+from geosearch.adaptation.base import Adaptation
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.replay_selection import ReplaySelection
 from geosearch.nn.train import pretrain
 
 WAYS: dict[str, Adaptation] = {
-    "fine-tune": FineTune(),
-    "rehearse all": Rehearse(),
-    "rehearse a quarter": Rehearse(selection=ReplaySelection()),
+    "fine-tune": FineTuning(),
+    "rehearse all": Rehearsal(),
+    "rehearse a quarter": Rehearsal(selection=ReplaySelection()),
 }
 
 

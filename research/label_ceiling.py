@@ -21,8 +21,8 @@ from lines import Lines
 from mixtures import GREY, LONG, MIXTURES, SHORT, Cell, ground, refined
 from scipy.stats import kendalltau
 
-from geosearch.adaptation.base import LinearProbe
 from geosearch.adaptation.episodes import Episodes
+from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.confirmation.variants import TEACHERS
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"

@@ -25,10 +25,11 @@ from mixtures import GREY, LONG, SHORT, Cell, candidates, cells, ground, refined
 from regimes import errors
 
 from geosearch import seeds
-from geosearch.adaptation.base import FineTune, LinearProbe, RidgeHead
-from geosearch.adaptation.cross_validation import Scorer
+from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
-from geosearch.adaptation.ridge import RIDGE_GRID, leave_one_out, one_hot, ridge_fit
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.linear_probe import LinearProbe
+from geosearch.adaptation.ridge import RIDGE_GRID, RidgeHead, leave_one_out, one_hot, ridge_fit
 from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import PCA, Embedding, Pixels
@@ -65,7 +66,7 @@ def scores(cell: Cell) -> dict[str, Any]:
     timed("leave-one-out, all layers", lambda: loo(np.hstack(maps(network, shots.images)), y))
     timed("leave-one-out, augmented shots", lambda: augmented(network, cell, y))
     timed("cross-validation, head only", lambda: cross(LinearProbe()))
-    timed("cross-validation, fine-tuned", lambda: cross(FineTune()))
+    timed("cross-validation, fine-tuned", lambda: cross(FineTuning()))
     timed("LogME", lambda: -log_me(scaled(features(network, shots.images)), y))
     timed("LogME, pseudo-labels", lambda: -log_me(scaled(features(network, reference.images)), one_hot_of(reference)))
     timed("shots, judged by pseudo-labels", lambda: across(network, shots, own.prepared.target.held_out))

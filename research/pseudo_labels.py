@@ -23,8 +23,10 @@ from mixtures import LONG, SHORT, ground, study_file
 from sklearn.semi_supervised import LabelSpreading
 
 from geosearch import seeds
-from geosearch.adaptation.base import FineTune, LinearProbe, RidgeHead
-from geosearch.adaptation.from_scratch import few_shot, tuned
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.from_scratch import train_from_scratch, tune_recipe
+from geosearch.adaptation.linear_probe import LinearProbe
+from geosearch.adaptation.ridge import RidgeHead
 from geosearch.config.build import refinement_of
 from geosearch.data.collection import load_collection
 from geosearch.embeddings.base import PixelEncoder
@@ -74,8 +76,8 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
         found = LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.5, max_iter=200).fit(codes, known)
         return np.asarray(found.transduction_[len(shots) :])
     if way == "few-shot network":
-        recipe = tuned(shots, own.recipe.scaled(LONG), seed, cache=cache)
-        return few_shot(shots, recipe, seed).predict(reference.images).argmax(1)
+        recipe = tune_recipe(shots, own.recipe.scaled(LONG), seed, cache=cache)
+        return train_from_scratch(shots, recipe, seed).predict(reference.images).argmax(1)
     cloud, pooled = (Mixture(prepared.anchors, baselines_of(prepared)[row]) for row in (CLOUD, POOLED))
     if way.startswith("committee") or way == "refined, better of two":
         refinement = refinement_of(study_file(target, seed, "committee" if way.startswith("committee") else "refined"))
@@ -89,7 +91,7 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
         )
         return found(reference.images)
     network = pretrain(cloud, own.recipe.scaled(SHORT), seeds.integer(seed, "refined"))
-    adaptation = {"head only": LinearProbe, "fine-tuned": FineTune}[way.removeprefix("refined, ")]
+    adaptation = {"head only": LinearProbe, "fine-tuned": FineTuning}[way.removeprefix("refined, ")]
     how = adaptation(augmentation=own.recipe.augmentation)
     return how.fit(network, shots, seed).predict(reference.images).argmax(1)
 

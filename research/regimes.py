@@ -21,7 +21,7 @@ import numpy as np
 from lines import Lines
 from mixtures import GREY, LONG, MIXTURES, SHORT, Cell, cells, ground, study_file
 
-from geosearch.adaptation.from_scratch import few_shot, few_shot_ridge, tuned
+from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch, tune_recipe
 from geosearch.config.build import adaptations_of
 from geosearch.runtime.cache import Cache
 
@@ -58,9 +58,9 @@ def scratch(target: str, seed: int, steps: int, shots: Sequence[int]) -> dict[st
     images, found = own.prepared.target.test_images, {"ridge": [], "fine-tune": []}
     for count in shots:
         few = own.shots(count)
-        found["ridge"].append(own.wrong(few_shot_ridge(few, own.recipe, seed).predict(images)))
-        recipe = tuned(few, own.recipe.scaled(steps), seed, cache=Cache.default())
-        found["fine-tune"].append(own.wrong(few_shot(few, recipe, seed).predict(images)))
+        found["ridge"].append(own.wrong(fit_ridge_from_scratch(few, own.recipe, seed).predict(images)))
+        recipe = tune_recipe(few, own.recipe.scaled(steps), seed, cache=Cache.default())
+        found["fine-tune"].append(own.wrong(train_from_scratch(few, recipe, seed).predict(images)))
     return {"shots": list(shots), "errors": {**found, "linear-probe": found["ridge"]}}
 
 

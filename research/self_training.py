@@ -23,9 +23,10 @@ from lines import Lines
 from mixtures import GREY, LONG, SHORT, study_file
 
 from geosearch import seeds
-from geosearch.adaptation.base import EnsemblePredictor, FineTune
-from geosearch.adaptation.cross_validation import Predictor
-from geosearch.adaptation.self_training import SelfTrain
+from geosearch.adaptation.base import Predictor
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.predictors import EnsemblePredictor
+from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.build import adaptations_of, recipe_of, space_of
 from geosearch.confirmation.variants import TEACHERS
 from geosearch.data.dataset import LabelledSet
@@ -59,9 +60,9 @@ def gained(target: str, seed: int, flip: bool) -> dict[str, Any]:
     networks = [pretrain(pooled, recipe_of(file).scaled(LONG), number) for number in numbers]
     known = adaptations_of(file)
     how, whole = known["self-train"], known["fine-tune"]
-    assert isinstance(how, SelfTrain)
-    assert isinstance(whole, FineTune)
-    heads = [how.head(network, shots, seed) for network in networks]
+    assert isinstance(how, SelfTraining)
+    assert isinstance(whole, FineTuning)
+    heads = [how.fit_teacher(network, shots, seed) for network in networks]
     teachers = {"1": heads[0], str(TEACHERS): EnsemblePredictor(heads)}
     found: dict[str, dict[str, dict[str, float]]] = {}
     for shares in SHARES:
@@ -73,17 +74,17 @@ def gained(target: str, seed: int, flip: bool) -> dict[str, Any]:
             for balance in BALANCES:
                 way = replace(how, unlabelled=images, balance=balance, steps=steps)
                 rows[named(count, balance)] = {
-                    name: error(way.taught(teacher, networks[0], shots, seed), judges)
+                    name: error(way.train_student(teacher, networks[0], shots, seed), judges)
                     for name, teacher in teachers.items()
                 }
         way = replace(how, unlabelled=UnlabelledSet(unlabelled.images[:MANY], unlabelled.name), balance=0.5)
-        alone = way.taught(heads[0], networks[0], shots, seed)
+        alone = way.train_student(heads[0], networks[0], shots, seed)
         students = EnsemblePredictor(
-            [way.taught(teachers[str(TEACHERS)], network, shots, seed) for network in networks]
+            [way.train_student(teachers[str(TEACHERS)], network, shots, seed) for network in networks]
         )
         rows[TOGETHER] = {str(TEACHERS): error(students, judges)}
         rows[AGAIN] = {
-            name: error(way.taught(teacher, networks[0], shots, seed), judges)
+            name: error(way.train_student(teacher, networks[0], shots, seed), judges)
             for name, teacher in (("1", alone), (str(TEACHERS), students))
         }
         found[shares] = rows

@@ -25,7 +25,7 @@ from mixtures import DATA, study_file
 from scipy.stats import kendalltau
 
 from geosearch import seeds
-from geosearch.adaptation.base import LinearProbe
+from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.config.build import space_of
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.mixture.mixture import Mixture

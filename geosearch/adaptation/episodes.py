@@ -1,4 +1,4 @@
-"""Episodes: the error of few shots, averaged over many draws of shots among pseudo-labelled images."""
+"""Episodes: few-shot error, averaged over many draws of shots from pseudo-labelled images."""
 
 from __future__ import annotations
 
@@ -8,28 +8,40 @@ from typing import Any
 import numpy as np
 
 from geosearch import seeds
-from geosearch.adaptation.cross_validation import Score
-from geosearch.adaptation.ridge import one_hot
+from geosearch.adaptation.base import Score
+from geosearch.adaptation.ridge import finite_features, one_hot
 from geosearch.data.dataset import LabelledSet
-from geosearch.errors import InvalidOptionError, TrainingFailedError
+from geosearch.errors import InvalidOptionError
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import facts_of
-from geosearch.nn.train import Stream, features
+from geosearch.nn.train import Stream
 from geosearch.runtime.cache import content_key
 
 
 @dataclass(frozen=True)
 class Episodes:
-    """Fit a ridge head on as many images of each class as the target has shots, judge it on all others; many times.
+    """Fit a ridge head to a few images of each class, validate it on all others, and average over many draws.
 
-    One draw of five shots says little about a network, and the true shots are one draw. Pseudo-labels allow many;
-    some of them are wrong, which costs less than the many draws gain (reports/transfer.md). The episodes are those of
-    the few-shot literature (Vinyals et al. 2016), with pseudo-labels for labels; their use as a score is ours.
+    The true shots are a single draw, whose error has a large variance; pseudo-labels allow many draws. Some
+    pseudo-labels are wrong, which costs less than the draws gain (reports/transfer.md).
+
+    Source: the episodes of few-shot learning (Vinyals et al. 2016). Pseudo-labels in place of labels, and the use as
+    an objective, are our choice.
 
     Attributes:
-        shots: images of each class that a head is fitted to; all but one of them where a class has no more.
-        count: episodes.
+        shots: images of each class that a head is fitted to; fewer where a class has too few, so that at least one
+            image is left to validate on.
+        count: number of episodes.
         ridge: penalty, in units of the mean squared norm of the episode's centred features.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.nn.networks import SmallConv
+        >>> digits = geosearch.load("digits")
+        >>> network = SmallConv(4).build(channels=1, size=8, classes=10, seed=0)
+        >>> score = Episodes(shots=5, count=20).score(network, digits.take(range(200)), seed=0)
+        >>> 0 <= score.top1_error <= 1
+        True
     """
 
     shots: int = 5
@@ -44,55 +56,55 @@ class Episodes:
 
     @property
     def facts(self) -> dict[str, Any]:
+        """All options, as values that JSON can represent."""
         return facts_of(self)
 
     @property
     def key(self) -> str:
+        """Content key of all options; equal options give equal keys."""
         return content_key("episodes", version=1, **self.facts)
 
     def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
-        """Mean errors over the episodes; equal seeds draw equal episodes, whatever the network.
+        """Mean error over the episodes; equal seeds draw equal episodes for every network.
 
         Args:
-            network: whose features are judged.
-            shots: n images of the target with true or pseudo-labels.
-            seed: of the draws.
-            mixture: not looked at.
+            network: the network whose features are scored.
+            shots: n images of the target with true labels or pseudo-labels.
+            seed: seed of the draws.
+            mixture: has no effect.
 
         Raises:
-            TrainingFailedError: features that are not finite.
+            TrainingFailedError: the features are NaN or infinite.
         """
-        z = features(network, shots.images).astype(np.float64)
-        if not np.isfinite(z).all():
-            raise TrainingFailedError("the network's features are not finite numbers; lower recipe.learning_rate")
+        z = finite_features(network, shots.images)
         z -= z.mean(0)
-        gram = z @ z.T  # (n, n): an episode's ridge regression in its dual needs products of images only
+        gram = z @ z.T  # (n, n): the dual form of ridge regression needs inner products only
         y = one_hot(shots.labels, len(shots.classes))
         rng = seeds.stream(seed, "episodes")
-        found = [self._episode(gram, y, shots.labels, rng) for _ in range(self.count)]
-        squared, wrong = np.mean(found, axis=0)
+        errors = [self._episode(gram, y, shots.labels, rng) for _ in range(self.count)]
+        squared, wrong = np.mean(errors, axis=0)
         return Score(float(squared), float(wrong))
 
     def _episode(
         self, gram: np.ndarray, y: np.ndarray, labels: np.ndarray, rng: np.random.Generator
     ) -> tuple[float, float]:
-        """Squared error and error rate of one draw.  gram (n, n), y (n, c)"""
-        rows = _draw(labels, self.shots, rng)
+        """Squared error and top-1 error of one draw.  gram (n, n), y (n, c), labels (n,)"""
+        rows = _draw_shots(labels, self.shots, rng)
         others = np.setdiff1d(np.arange(len(labels)), rows)
         inner, mean = gram[np.ix_(rows, rows)], y[rows].mean(0)
         centred = inner - inner.mean(0) - inner.mean(1)[:, None] + inner.mean()
         penalty = self.ridge * max(float(np.trace(centred)) / len(rows), 1e-12)
         dual = np.linalg.solve(centred + penalty * np.eye(len(rows)), y[rows] - mean)  # (k, c), columns sum to 0
         bias = mean - inner.mean(0) @ dual
-        guess = gram[np.ix_(others, rows)] @ dual + bias
-        wrong = guess.argmax(1) != labels[others]
-        return float(((guess - y[others]) ** 2).sum(1).mean()), float(wrong.mean())
+        prediction = gram[np.ix_(others, rows)] @ dual + bias
+        wrong = prediction.argmax(1) != labels[others]
+        return float(((prediction - y[others]) ** 2).sum(1).mean()), float(wrong.mean())
 
 
-def _draw(labels: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
-    """`shots` rows of every class that occurs, but never all of a class that has others to be judged on."""
-    chosen = []
+def _draw_shots(labels: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
+    """Up to `shots` rows of every class that occurs, leaving at least one row of a class with several."""
+    drawn = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        chosen.append(rng.choice(rows, size=min(shots, max(len(rows) - 1, 1)), replace=False))
-    return np.concatenate(chosen)
+        drawn.append(rng.choice(rows, size=min(shots, max(len(rows) - 1, 1)), replace=False))
+    return np.concatenate(drawn)

@@ -1,4 +1,4 @@
-"""Self-training: fine-tuning on unlabelled images of the target too, under the labels that a teacher gives them."""
+"""SelfTraining: fine-tuning on the shots and on unlabelled images with the confident pseudo-labels of a teacher."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from geosearch.adaptation.base import FineTune, LinearProbe, NetworkPredictor
-from geosearch.adaptation.cross_validation import Predictor
+from geosearch.adaptation.base import Predictor
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.linear_probe import LinearProbe
+from geosearch.adaptation.predictors import NetworkPredictor
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
@@ -19,17 +21,33 @@ from geosearch.transport.solvers.class_balance import allocated, class_factors
 
 
 @dataclass(frozen=True, eq=False)
-class SelfTrain(FineTune):
-    """Every layer trained on the augmented shots and on unlabelled images, as far as a teacher is sure of them.
+class SelfTraining(FineTuning):
+    """Fine-tune on the augmented shots and on the unlabelled images that a teacher labels with confidence.
 
-    The teacher is the pretrained network under a head trained on the shots. Source: Lee 2013 (pseudo-labels); the
-    student's augmentation and the teacher's lack of it are those of Xie et al. 2020 (noisy student).
+    The teacher is a linear probe of the pretrained network, unless another is passed to `train_student`. The other
+    options are those of `GradientAdaptation`.
+
+    Source: Lee 2013 (pseudo-labels); Xie et al. 2020 (noisy student) for augmenting the student's images and not the
+    teacher's.
 
     Attributes:
-        unlabelled: images of the target.
-        believed: share in (0, 1] of the images that the teacher gives a class, the surest first.
-        head_steps: optimizer steps of the teacher's head.
-        balance: in [0, 1]; how far the teacher's labels are drawn to equally frequent classes, see `class_factors`.
+        unlabelled: images of the target; needed to fit.
+        confident_fraction: fraction in (0, 1] of the images of each predicted class that is used, the most
+            confident predictions first.
+        head_steps: optimizer steps of the teacher's linear probe.
+        balance: in [0, 1]; 0 leaves the teacher's class frequencies as they are, 1 makes them equal, see
+            `class_factors`.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.nn.networks import SmallConv
+        >>> digits = geosearch.load("digits")
+        >>> unlabelled = geosearch.UnlabelledSet.of(digits.take(range(50, 250)))
+        >>> network = SmallConv(4).build(channels=1, size=8, classes=10, seed=0)
+        >>> adaptation = SelfTraining(steps=5, head_steps=5, unlabelled=unlabelled)
+        >>> predictor = adaptation.fit(network, digits.take(range(50)), seed=0)
+        >>> predictor.predict(digits.images[:5]).shape
+        (5, 10)
     """
 
     steps: int = 600
@@ -41,24 +59,41 @@ class SelfTrain(FineTune):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 < self.confident_fraction <= 1:
-            raise InvalidOptionError(f"SelfTrain needs believed in (0, 1], got {self.confident_fraction}")
+            raise InvalidOptionError(f"SelfTraining needs confident_fraction in (0, 1], got {self.confident_fraction}")
         if not 0 <= self.balance <= 1:
-            raise InvalidOptionError(f"SelfTrain needs balance in [0, 1], got {self.balance}")
+            raise InvalidOptionError(f"SelfTraining needs balance in [0, 1], got {self.balance}")
 
     @property
     def facts(self) -> dict[str, Any]:
+        """All options, as values that JSON can represent; the images by their fingerprint."""
         images = self.unlabelled.fingerprint if self.unlabelled is not None else None
         return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
 
-    def taught(self, teacher: Predictor, network: Network, shots: LabelledSet, seed: int) -> Predictor:
-        """Train a copy of `network`, with a new head, on the shots and on what the teacher is sure of.
+    def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
+        """Fit a teacher to the shots, then train a student; see `train_student` for the errors raised."""
+        return self.train_student(self.fit_teacher(network, shots, seed), network, shots, seed)
+
+    def fit_teacher(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
+        """Fit a linear probe of `network` to the augmented shots."""
+        probe = LinearProbe(steps=self.head_steps, augmentation=self.augmentation, device=self.device)
+        return probe.fit(network, shots, seed)
+
+    def train_student(self, teacher: Predictor, network: Network, shots: LabelledSet, seed: int) -> Predictor:
+        """Fine-tune a copy of `network` on the shots and on the teacher's confident pseudo-labels.
+
+        Args:
+            teacher: predicts the unlabelled images.
+            network: a pretrained network; it is not changed.
+            shots: labelled images, uint8 (n, h, w, ch).
+            seed: seed of the head, the batches and the augmentation.
 
         Raises:
-            InvalidOptionError: there are no unlabelled images.
-            DomainMismatchError: they have another shape than the shots.
+            InvalidOptionError: `unlabelled` is None.
+            DomainMismatchError: the unlabelled images have another shape than the shots.
+            TrainingFailedError: the loss became NaN or infinite.
         """
         if self.unlabelled is None:
-            raise InvalidOptionError("SelfTrain needs images of the target; pass unlabelled=")
+            raise InvalidOptionError("SelfTraining needs images of the target; pass unlabelled=")
         if self.unlabelled.shape != shots.shape:
             raise DomainMismatchError(
                 f"expected unlabelled images of the target, {shots.shape}; got {self.unlabelled.shape}"
@@ -70,27 +105,22 @@ class SelfTrain(FineTune):
         both = shots.joined(replace(shots, images=self.unlabelled.images[rows], labels=labels))
         return NetworkPredictor(fine_tune(network, both, self._recipe(), seed, device=self.device))
 
-    def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
-        return self.taught(self.head(network, shots, seed), network, shots, seed)
 
-    def head(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
-        """A teacher: the network as it was pretrained, under a head trained on the augmented shots."""
-        how = LinearProbe(steps=self.head_steps, augmentation=self.augmentation, device=self.device)
-        return how.fit(network, shots, seed)
+def top_confident(scores: np.ndarray, fraction: float) -> np.ndarray:
+    """Rows with the highest scores among those of the same predicted class, `fraction` of each class.
 
-
-def top_confident(scores: np.ndarray, share: float) -> np.ndarray:
-    """Rows with the highest score among those of the same likeliest class, `share` of each, in their order.
-
-    Class by class, so that an easy class does not crowd out the others.
+    The selection is per class, so that easy classes do not displace difficult ones.
 
     Args:
-        scores: of every class, (n, c).
-        share: in (0, 1]; rounded up, so that no class that occurs is left without a row.
+        scores: class scores (n, c).
+        fraction: in (0, 1]; rounded up, so that every predicted class keeps at least one row.
+
+    Returns:
+        int64 (k,) row numbers in ascending order.
     """
-    labels, best = scores.argmax(1), scores.max(1)
-    chosen = []
+    labels, confidence = scores.argmax(1), scores.max(1)
+    selected = []
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        chosen.append(rows[np.argsort(-best[rows], kind="stable")][: int(np.ceil(share * len(rows)))])
-    return np.sort(np.concatenate(chosen))
+        selected.append(rows[np.argsort(-confidence[rows], kind="stable")][: int(np.ceil(fraction * len(rows)))])
+    return np.sort(np.concatenate(selected))

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from geosearch.adaptation.base import Adaptation, FineTune, LinearProbe, Rehearse, RidgeHead
+from geosearch.adaptation.base import Adaptation
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.linear_probe import LinearProbe
+from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.replay_selection import ReplaySelection
-from geosearch.adaptation.self_training import SelfTrain
+from geosearch.adaptation.ridge import RidgeHead
+from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.study_config import StudyFile
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.base import PCA, Embedding, Pixels, TorchvisionBackbone
@@ -176,18 +180,18 @@ def adaptations_of(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> 
     steps, device = recipe.fine_tune_steps, str(place_of(recipe.device))
     known: dict[str, Adaptation] = {
         "ridge": RidgeHead(),
-        "fine-tune": FineTune(steps=steps, augmentation=augmentation, device=device),
+        "fine-tune": FineTuning(steps=steps, augmentation=augmentation, device=device),
         "linear-probe": LinearProbe(steps=steps, augmentation=augmentation, device=device),
-        "self-train": SelfTrain(
+        "self-train": SelfTraining(
             steps=3 * steps if recipe.unlabelled else 3 * steps // 2,
             head_steps=steps,
             augmentation=augmentation,
             device=device,
             unlabelled=unlabelled,
-            confident_fraction=recipe.confident_fraction or SelfTrain.confident_fraction,
+            confident_fraction=recipe.confident_fraction or SelfTraining.confident_fraction,
             balance=file.domain.balance,
         ),
-        "rehearse": Rehearse(
+        "rehearse": Rehearsal(
             steps=steps,
             augmentation=augmentation,
             device=device,

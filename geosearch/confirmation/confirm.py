@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geosearch import seeds
-from geosearch.adaptation.base import Adaptation, FineTune
-from geosearch.adaptation.from_scratch import few_shot, few_shot_ridge
-from geosearch.adaptation.self_training import SelfTrain
+from geosearch.adaptation.base import Adaptation
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch
+from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row
 from geosearch.confirmation.variants import NAMES, Candidate, Plain, Taught, variant
 from geosearch.data.target import Target
@@ -111,21 +112,21 @@ class Confirmer:
         start = time.perf_counter()
         shots, images = self.target.shots, self.target.test_images
         pretrained = candidate.pretrained(self.recipe, seed, device=self.device) if candidate else None
-        alone = None if candidate else few_shot(shots, self.scratch, seed, device=self.device)
+        alone = None if candidate else train_from_scratch(shots, self.scratch, seed, device=self.device)
         predicted = {}
         for name, adaptation in self.adaptations.items():
             if pretrained is not None:
                 network, stream = pretrained
-                if isinstance(candidate, Taught) and isinstance(adaptation, SelfTrain):
+                if isinstance(candidate, Taught) and isinstance(adaptation, SelfTraining):
                     predictor = candidate.student(network, adaptation, self.recipe, shots, seed, device=self.device)
                 else:
                     predictor = adaptation.fit(network, shots, seed, stream)
-            elif alone and isinstance(adaptation, SelfTrain):  # with the augmentation that the shots were tuned to
+            elif alone and isinstance(adaptation, SelfTraining):  # with the augmentation that the shots were tuned to
                 how = replace(adaptation, augmentation=self.scratch.augmentation)
-                predictor = how.taught(alone, alone.network, shots, seed)
-            elif alone and isinstance(adaptation, FineTune):  # rehearsal included: there is nothing to rehearse
+                predictor = how.train_student(alone, alone.network, shots, seed)
+            elif alone and isinstance(adaptation, FineTuning):  # rehearsal included: there is nothing to rehearse
                 predictor = alone
             else:
-                predictor = few_shot_ridge(shots, self.recipe, seed)
+                predictor = fit_ridge_from_scratch(shots, self.recipe, seed)
             predicted[name] = predictor.predict(images).argmax(axis=1)
         return {**predicted, "wall_seconds": np.array([time.perf_counter() - start])}

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from geosearch import seeds
-from geosearch.adaptation.base import EnsemblePredictor
-from geosearch.adaptation.cross_validation import Predictor
+from geosearch.adaptation.base import Predictor
+from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.ridge import one_hot
-from geosearch.adaptation.self_training import SelfTrain
+from geosearch.adaptation.self_training import SelfTraining
 from geosearch.curation.curated_mixture import curated, reweighted, row_weights
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.anchors import Anchors
@@ -140,13 +140,13 @@ class Taught:
         return pretrain(self.mixture, recipe, seed, device=device), self.mixture
 
     def student(
-        self, network: Network, how: SelfTrain, recipe: Recipe, shots: LabelledSet, seed: int, *, device: str
+        self, network: Network, how: SelfTraining, recipe: Recipe, shots: LabelledSet, seed: int, *, device: str
     ) -> Predictor:
         """The self-trained `network`, which `pretrained` gave."""
         numbers = [seeds.integer(seed, "teacher", i) for i in range(len(self.others))]
         others = [pretrain(one, recipe, n, device=device) for one, n in zip(self.others, numbers, strict=True)]
-        return how.taught(
-            EnsemblePredictor([how.head(one, shots, seed) for one in (network, *others)]), network, shots, seed
+        return how.train_student(
+            EnsemblePredictor([how.fit_teacher(one, shots, seed) for one in (network, *others)]), network, shots, seed
         )
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from geosearch import seeds
-from geosearch.adaptation.base import EnsemblePredictor, NetworkPredictor, RidgeHead
-from geosearch.adaptation.heads import train_head
+from geosearch.adaptation.linear_probe import train_head
+from geosearch.adaptation.predictors import EnsemblePredictor, NetworkPredictor
+from geosearch.adaptation.ridge import RidgeHead
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.mixture import Mixture
 from geosearch.nn.networks import Network

@@ -11,7 +11,7 @@ from traceback import extract_tb
 import torch
 
 from geosearch import seeds
-from geosearch.adaptation.cross_validation import Scorer
+from geosearch.adaptation.base import Scorer
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import GeosearchError, InvalidOptionError, TrainingFailedError
 from geosearch.mixture.anchors import Anchors

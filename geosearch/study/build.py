@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from geosearch.adaptation.cross_validation import Scorer
+from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
-from geosearch.adaptation.from_scratch import tuned
+from geosearch.adaptation.from_scratch import tune_recipe
 from geosearch.config.build import adaptations_of, recipe_of, search_space_of
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
@@ -116,7 +116,7 @@ def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer
     """The confirmation with the long recipe; the run without pretraining is tuned on the shots here."""
     recipe = recipe_of(file).scaled(file.recipe.long_steps)
     with one_thread():
-        scratch = tuned(
+        scratch = tune_recipe(
             prepared.target.shots,
             recipe,
             file.study.seed,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from geosearch.adaptation.self_training import SelfTrain
+from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.build import adaptations_of, labelling_of, limits_of, recipe_of, refinement_of
 from geosearch.config.read import read_study
 from geosearch.config.study_config import BASELINES, StudyFile
@@ -124,7 +124,7 @@ def check(path: str | Path) -> Estimate:
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
     if refinement := refinement_of(file):  # two mixtures, and for a committee every single source
         steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps
-    if isinstance(how := adaptations_of(file)[recipe.adaptation], SelfTrain):
+    if isinstance(how := adaptations_of(file)[recipe.adaptation], SelfTraining):
         steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
     if "taught" in file.confirm.variants:
         steps += file.confirm.seeds * TEACHERS * recipe.long_steps

@@ -7,8 +7,8 @@ import pytest
 from generators.sets import blobs
 
 from geosearch import seeds
-from geosearch.adaptation import episodes
-from geosearch.adaptation.episodes import Episodes, _draw
+from geosearch.adaptation import ridge
+from geosearch.adaptation.episodes import Episodes, _draw_shots
 from geosearch.adaptation.ridge import one_hot, ridge_fit
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
@@ -19,7 +19,7 @@ def set_of(monkeypatch):
     """A factory: labelled images whose features are what the test says."""
 
     def make(features: np.ndarray, labels: np.ndarray) -> LabelledSet:
-        monkeypatch.setattr(episodes, "features", lambda network, images: features.astype(np.float32))
+        monkeypatch.setattr(ridge, "features", lambda network, images: features.astype(np.float32))
         images = np.zeros((len(labels), 2, 2, 1), np.uint8)
         return LabelledSet(images, labels, tuple(map(str, range(labels.max() + 1))), "invented")
 
@@ -36,7 +36,7 @@ def test_an_episode_is_an_ordinary_ridge_regression(set_of):
     z, labels = clouds(np.random.default_rng(0))
     images = set_of(z, labels)
     score = Episodes(shots=3, count=1, ridge=0.7).score(None, images, seed=5)
-    rows = _draw(labels, 3, seeds.stream(5, "episodes"))
+    rows = _draw_shots(labels, 3, seeds.stream(5, "episodes"))
     others = np.setdiff1d(np.arange(len(labels)), rows)
     z = z.astype(np.float32).astype(float)
     penalty = 0.7 * ((z[rows] - z[rows].mean(0)) ** 2).sum(1).mean()
@@ -67,7 +67,7 @@ def test_a_tenth_of_wrong_labels_does_not_change_which_features_are_better(set_o
 
 def test_draws_take_the_same_number_of_each_class_and_leave_one_to_be_judged():
     labels = np.array([0] * 10 + [1] * 3 + [2] * 1 + [3] * 20)
-    rows = _draw(labels, 5, np.random.default_rng(0))
+    rows = _draw_shots(labels, 5, np.random.default_rng(0))
     assert np.bincount(labels[rows]).tolist() == [5, 2, 1, 5]
     assert len(set(rows.tolist())) == len(rows)
 
@@ -82,7 +82,7 @@ def test_equal_seeds_draw_equal_episodes_and_options_are_in_the_key(set_of):
 def test_features_that_are_not_finite_are_a_failed_training(set_of):
     z, labels = clouds(np.random.default_rng(0))
     z[3, 2] = np.nan
-    with pytest.raises(TrainingFailedError, match="not finite"):
+    with pytest.raises(TrainingFailedError, match="NaN or infinite"):
         Episodes().score(None, set_of(z, labels), 0)
 
 

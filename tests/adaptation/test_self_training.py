@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
-from geosearch.adaptation.base import LinearProbe
-from geosearch.adaptation.self_training import SelfTrain, top_confident
+from geosearch.adaptation.linear_probe import LinearProbe
+from geosearch.adaptation.self_training import SelfTraining, top_confident
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.nn.recipe import Augmentation
@@ -51,8 +51,8 @@ def test_a_student_learns_what_its_teacher_knows_whatever_the_set_says(mixture, 
     unlabelled = unlabelled.take(order)
     network = pretrain(mixture, recipe.scaled(60), 0)
     mislabelled = replace(shots, labels=np.roll(shots.labels, 1))
-    how = SelfTrain(steps=80, augmentation=STILL, unlabelled=UnlabelledSet.of(unlabelled))
-    student = how.taught(Teacher(unlabelled.labels), network, mislabelled, 0)
+    how = SelfTraining(steps=80, augmentation=STILL, unlabelled=UnlabelledSet.of(unlabelled))
+    student = how.train_student(Teacher(unlabelled.labels), network, mislabelled, 0)
     assert np.mean(student.predict(test_part.images).argmax(1) != test_part.labels) < 0.1
 
 
@@ -64,19 +64,19 @@ def test_a_teacher_that_neglects_a_class_is_balanced(mixture, recipe, shots, tes
     neglected = np.flatnonzero(unlabelled.labels == 2)[::2]
     scores[neglected, 1], scores[neglected, 2] = 0.45, 0.35
     network = pretrain(mixture, recipe.scaled(60), 0)
-    how = SelfTrain(steps=80, augmentation=STILL, unlabelled=UnlabelledSet.of(unlabelled), confident_fraction=1.0)
+    how = SelfTraining(steps=80, augmentation=STILL, unlabelled=UnlabelledSet.of(unlabelled), confident_fraction=1.0)
     errors = {}
     for balance in (0.0, 1.0):
-        student = replace(how, balance=balance).taught(Knows(scores), network, shots.take(np.arange(0, 0)), 0)
+        student = replace(how, balance=balance).train_student(Knows(scores), network, shots.take(np.arange(0, 0)), 0)
         errors[balance] = np.mean(student.predict(test_part.images).argmax(1) != test_part.labels)
     assert errors[1.0] < errors[0.0]
 
 
 def test_the_teachers_head_has_its_own_steps_and_the_usual_number_changes_no_key(mixture, recipe, shots, test_part):
     network = pretrain(mixture, recipe.scaled(5), 0)
-    usual, longer = SelfTrain(augmentation=STILL), SelfTrain(augmentation=STILL, head_steps=300)
+    usual, longer = SelfTraining(augmentation=STILL), SelfTraining(augmentation=STILL, head_steps=300)
     expected = LinearProbe(steps=300, augmentation=STILL).fit(network, shots, 0).predict(test_part.images)
-    np.testing.assert_array_equal(longer.head(network, shots, 0).predict(test_part.images), expected)
+    np.testing.assert_array_equal(longer.fit_teacher(network, shots, 0).predict(test_part.images), expected)
     assert "head_steps" not in usual.facts
     assert usual.key != longer.key
 
@@ -84,7 +84,7 @@ def test_the_teachers_head_has_its_own_steps_and_the_usual_number_changes_no_key
 def test_images_of_something_else_are_refused(mixture, recipe, shots):
     network = pretrain(mixture, recipe.scaled(0), 0)
     with pytest.raises(InvalidOptionError, match="pass unlabelled="):
-        SelfTrain(steps=1).fit(network, shots, 0)
+        SelfTraining(steps=1).fit(network, shots, 0)
     other = UnlabelledSet.of(blobs("other", 4, 4, size=9))
     with pytest.raises(DomainMismatchError, match="expected unlabelled images of the target"):
-        SelfTrain(steps=1, unlabelled=other).fit(network, shots, 0)
+        SelfTraining(steps=1, unlabelled=other).fit(network, shots, 0)

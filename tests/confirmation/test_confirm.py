@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from generators.studies import tiny_file
 
-from geosearch.adaptation.self_training import SelfTrain
+from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation import confirm
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.progress import Silent
@@ -26,14 +26,16 @@ def confirmer(tmp_path, cache):
 def test_without_pretraining_one_network_serves_every_adaptation(confirmer, monkeypatch):
     """Its student is augmented as the shots alone were tuned to be, not as the mixtures' networks are."""
     trained, augmented = [], []
-    few_shot, taught = confirm.few_shot, SelfTrain.taught
+    train_from_scratch, train_student = confirm.train_from_scratch, SelfTraining.train_student
 
     def noted(self, *args):
         augmented.append(self.augmentation)
-        return taught(self, *args)
+        return train_student(self, *args)
 
-    monkeypatch.setattr(confirm, "few_shot", lambda *args, **kw: trained.append(args[1]) or few_shot(*args, **kw))
-    monkeypatch.setattr(SelfTrain, "taught", noted)
+    monkeypatch.setattr(
+        confirm, "train_from_scratch", lambda *args, **kw: trained.append(args[1]) or train_from_scratch(*args, **kw)
+    )
+    monkeypatch.setattr(SelfTraining, "train_student", noted)
     tuned = replace(confirmer.scratch, augmentation=replace(confirmer.scratch.augmentation, rotate=3.0))
     predicted, _ = replace(confirmer, scratch=tuned).predictions(None, 0)
     assert set(predicted) == {"ridge", "fine-tune", "self-train"}
@@ -54,7 +56,7 @@ def test_a_best_mixture_that_is_a_baseline_is_known_as_such(confirmer):
 
 def test_predictions_are_those_of_the_seed_and_come_from_the_cache(confirmer, monkeypatch):
     first, seconds = confirmer.predictions(None, 0)
-    monkeypatch.setattr(confirm, "few_shot", None)
+    monkeypatch.setattr(confirm, "train_from_scratch", None)
     again, same = confirmer.predictions(None, 0)
     assert seconds == same > 0
     for name, classes in first.items():

@@ -9,8 +9,8 @@ import pytest
 import torch
 from generators.studies import tiny_file
 
-from geosearch.adaptation.base import EnsemblePredictor
-from geosearch.adaptation.self_training import SelfTrain
+from geosearch.adaptation.predictors import EnsemblePredictor
+from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.variants import NAMES, Condensed, MetaReweighted, variant
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.distillation import Condensation
@@ -50,7 +50,7 @@ def test_every_variant_has_a_key_of_its_own_and_trains_to_the_same_weights_again
 
 def test_the_student_of_several_is_self_trained_under_the_mean_of_their_labels(prepared):
     target = prepared.target
-    how = SelfTrain(steps=3, unlabelled=UnlabelledSet.of(target.reference))
+    how = SelfTraining(steps=3, unlabelled=UnlabelledSet.of(target.reference))
     anchors, finalists = prepared.anchors, [WEIGHTS, Weights.of([0.5, 0.5]), Weights.of([0.0, 1.0])]
     several = variant("taught", anchors, WEIGHTS, target.shots, finalists)
     assert [one.weights for one in several.others] == finalists[1:]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
-from geosearch.adaptation.base import RidgeHead
+from geosearch.adaptation.ridge import RidgeHead
 from geosearch.embeddings.base import PixelEncoder
 from geosearch.mixture.anchors import Anchors, build_anchors
 from geosearch.mixture.mixture import Mixture

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
-from geosearch.adaptation.base import RidgeHead
+from geosearch.adaptation.ridge import RidgeHead
 from geosearch.embeddings.base import Pixels
 from geosearch.errors import GeosearchError, InvalidOptionError
 from geosearch.mixture.anchors import build_anchors

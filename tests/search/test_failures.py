@@ -11,7 +11,7 @@ import torch
 from generators.searches import FakeObjective
 from generators.sets import blobs
 
-from geosearch.adaptation.cross_validation import Score
+from geosearch.adaptation.base import Score
 from geosearch.errors import GeosearchError, InvalidOptionError, StorageError, TooLargeError, TrainingFailedError
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe

@@ -1,0 +1,74 @@
+"""GradientAdaptation: the options and the cross-validated score that all adaptations by gradient descent share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from geosearch.adaptation.base import AdaptationOptions, Predictor, Score
+from geosearch.adaptation.cross_validation import cross_validate
+from geosearch.adaptation.predictors import NetworkPredictor
+from geosearch.data.dataset import LabelledSet
+from geosearch.errors import InvalidOptionError
+from geosearch.nn.networks import Network
+from geosearch.nn.recipe import Augmentation, Recipe, added_field
+from geosearch.nn.train import Stream
+
+
+@dataclass(frozen=True)
+class GradientAdaptation(AdaptationOptions):
+    """Base class of the adaptations that are trained with AdamW; their score is a stratified cross-validation.
+
+    Attributes:
+        steps: optimizer steps.
+        batch: images per step.
+        learning_rate: peak learning rate.
+        weight_decay: decoupled weight decay.
+        label_smoothing: fraction of each label that is spread evenly over all classes.
+        augmentation: random affine map and crop per image and step.
+        folds: folds of the cross-validation; never more than the smallest class has shots.
+        device: where to train, as for `pretrain`.
+    """
+
+    steps: int = 200
+    batch: int = 50
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.1
+    label_smoothing: float = 0.1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    folds: int = 3
+    device: str = added_field("cpu")
+
+    def __post_init__(self) -> None:
+        if self.folds < 2:
+            raise InvalidOptionError(f"cross-validation needs at least 2 folds, got {self.folds}")
+        self._recipe()  # checks the other options
+
+    def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
+        """Cross-validated error on the shots.
+
+        Raises:
+            DomainMismatchError: a class has only one shot.
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        return cross_validate(lambda part: self.fit(network, part, seed, mixture), shots, self.folds, seed)
+
+    def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
+        """Train a copy of `network`, with a new head, on all shots.
+
+        Raises:
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        return NetworkPredictor(self._train(network, shots, seed, mixture))
+
+    def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
+        raise NotImplementedError
+
+    def _recipe(self) -> Recipe:
+        return Recipe(
+            steps=self.steps,
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            label_smoothing=self.label_smoothing,
+            augmentation=self.augmentation,
+        )
