@@ -39,7 +39,7 @@ from geosearch.curation.reweight import reweight
 from geosearch.curation.weighted_pool import Pool
 from geosearch.curation.weighted_ridge import WeightedRidge, best_ridge
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize
+from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.registry import load
 from geosearch.embeddings.patches import RandomPatchFeatures
 from geosearch.runtime.cache import Cache

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from geosearch.data.harmonize import harmonize
+from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.digits import digits
 from geosearch.data.loaders.glyphs import glyphs
 from geosearch.embeddings.base import PCA

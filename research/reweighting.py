@@ -25,7 +25,7 @@ from sklearn.metrics import roc_auc_score
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize
+from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.registry import load
 from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe

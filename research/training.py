@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from geosearch import seeds
-from geosearch.data.harmonize import harmonize
+from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.digits import digits
 from geosearch.data.loaders.glyphs import glyphs
 from geosearch.embeddings.base import PCA

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from geosearch.data.unlabelled import Labelling
-    from geosearch.data.writers.writers import Writer
+    from geosearch.data.writers.base import Writer
     from geosearch.embeddings.base import Embedding
     from geosearch.transport.label_distance import LabelDistance
 
@@ -22,9 +22,9 @@ Task = Literal["detect", "reweight", "extend"]
 
 
 def writer(name: Format) -> Writer:
-    from geosearch.data.writers.writers import ImageFolderWriter, NpzWriter
+    from geosearch.data.writers.registry import find_writer
 
-    return NpzWriter() if name == "npz" else ImageFolderWriter()
+    return find_writer(name)
 
 
 def label_distance(name: LabelDistanceName) -> LabelDistance:

@@ -12,7 +12,7 @@ from geosearch.curation.extend import SHARE, Extension, extend
 from geosearch.curation.reweight import STEPS, Reweighting, reweight
 from geosearch.curation.weighted_pool import Pool
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import common_shape
+from geosearch.data.harmonization import common_shape
 from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.patches import RandomPatchFeatures
 from geosearch.errors import DomainMismatchError

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize, ink_margin
+from geosearch.data.harmonization import harmonize, ink_margin
 from geosearch.data.loaders.registry import find_loader
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidDataError

@@ -12,7 +12,7 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import common_shape
+from geosearch.data.harmonization import common_shape
 from geosearch.errors import InvalidOptionError, StorageError, UnknownDatasetError
 from geosearch.runtime.cache import Cache, content_key
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize
+from geosearch.data.harmonization import harmonize
 from geosearch.data.license import mark
 from geosearch.data.loaders.registry import load, load_unlabelled
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
-from geosearch.data.writers.writers import Batch, ImageFolderWriter, Writer, write_mixture
+from geosearch.data.writers.base import Batch, Writer
+from geosearch.data.writers.image_folder import ImageFolderWriter
+from geosearch.data.writers.write import write_mixture
 from geosearch.pseudo_labels.unlabelled_sources import G2L
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread

@@ -13,13 +13,15 @@ import numpy as np
 from geosearch.adaptation.ridge import one_hot
 from geosearch.curation.curation import Curation
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize
-from geosearch.data.license import mark
+from geosearch.data.harmonization import harmonize
+from geosearch.data.license import CARD, mark
 from geosearch.data.loaders.registry import load
-from geosearch.data.writers.writers import BATCH, CARD, Contents, Writer, atomic_dir
+from geosearch.data.writers.base import Contents, Writer
+from geosearch.data.writers.write import BATCH
 from geosearch.embeddings.base import Embedding
 from geosearch.errors import InvalidOptionError
 from geosearch.report.curation_page import curation_page
+from geosearch.runtime.atomic import atomic_dir
 from geosearch.runtime.progress import Progress
 
 LIST, PAGE = "samples.csv", "index.html"

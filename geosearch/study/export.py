@@ -10,7 +10,8 @@ from geosearch import seeds
 from geosearch.config.study_config import StudyFile
 from geosearch.data.card import CardFacts, card, card_mentions
 from geosearch.data.license import CARD
-from geosearch.data.writers.writers import Streamable, Writer, write_mixture
+from geosearch.data.writers.base import Writer
+from geosearch.data.writers.write import Streamable, write_mixture
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.synthesis import Synthesis

@@ -14,7 +14,8 @@ from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import explain
 from geosearch.confirmation.statistics import Confirmation
 from geosearch.confirmation.variants import NAMES
-from geosearch.data.writers.writers import ImageFolderWriter, Writer
+from geosearch.data.writers.base import Writer
+from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import within
 from geosearch.mixture.spaces.base import MixingSpace, OwnSpace

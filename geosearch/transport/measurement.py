@@ -9,7 +9,7 @@ from typing import Any
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import harmonize
+from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.registry import load
 from geosearch.embeddings.base import Embedding, Pixels
 from geosearch.errors import InvalidDataError

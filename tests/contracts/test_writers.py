@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geosearch.data.writers import writers as export
-from geosearch.data.writers.writers import ImageFolderWriter, NpzWriter, Writer, write_mixture
-from geosearch.errors import OutputExistsError, StorageError
+from geosearch.data.writers.base import Writer
+from geosearch.data.writers.image_folder import ImageFolderWriter
+from geosearch.data.writers.npz import NpzWriter
+from geosearch.data.writers.registry import find_writer, writer_names
+from geosearch.data.writers.write import _rows, write_mixture
+from geosearch.errors import InvalidOptionError, OutputExistsError, StorageError
 
 NAMES = ("usps/0", "usps/1", "greek/α", "greek/β", "svhn/../7")
 SILENT = (1, 3)
@@ -85,7 +88,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_what_is_read_back_is_what_the_stream_gave(writer, read, channels, tmp_path):
     mixture = Stream((6, 5, channels))
     out = write_mixture(mixture, size=600, out=tmp_path / "set", writer=writer, seed=4, card="# a card")
-    images, soft = zip(*export._rows(mixture, 600, 4), strict=True)  # three batches, the last one cut: 256 + 256 + 88
+    images, soft = zip(*_rows(mixture, 600, 4), strict=True)  # three batches, the last one cut: 256 + 256 + 88
     assert [len(batch) for batch in images] == [256, 256, 88]
     back = read(out)
     np.testing.assert_array_equal(back.images, np.concatenate(images))
@@ -158,5 +161,12 @@ def test_an_output_that_exists_is_refused_untouched_and_an_empty_folder_is_taken
 @every_writer
 def test_a_writer_has_a_name_and_says_in_one_sentence_what_lies_where(writer, read):
     assert writer.name.isalpha()
+    assert type(find_writer(writer.name)) is type(writer)
     assert len(writer.layout) > 40
     assert writer.layout.endswith(".")
+
+
+def test_every_registered_format_is_tested_here_and_others_are_refused():
+    assert {writer.name for writer, _ in WRITERS} == {*writer_names()}
+    with pytest.raises(InvalidOptionError, match="no format 'tar'; expected imagefolder or npz"):
+        find_writer("tar")

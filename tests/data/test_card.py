@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from geosearch.data.card import CardFacts, SourceFacts, card, license_warnings
-from geosearch.data.writers.writers import NpzWriter
+from geosearch.data.writers.npz import NpzWriter
 
 FACTS = CardFacts(
     study="quickstart",

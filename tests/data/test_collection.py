@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import ink_margin
+from geosearch.data.harmonization import ink_margin
 from geosearch.data.target import cut_target
 from geosearch.embeddings.base import PixelEncoder
 from geosearch.errors import DomainMismatchError

@@ -13,7 +13,8 @@ from geosearch.config.read import parse_study
 from geosearch.config.study_config import StudyFile
 from geosearch.data.card import _text
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.writers.writers import safe_name, write_mixture
+from geosearch.data.writers.file_name import safe_name
+from geosearch.data.writers.write import write_mixture
 from geosearch.errors import InvalidOptionError
 from geosearch.report.page import breakable
 from geosearch.runtime.redact import masked, scrubbed

@@ -14,7 +14,7 @@ from generators.studies import tiny_file
 from geosearch.config.build import recipe_of
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.variants import NAMES
-from geosearch.data.writers.writers import NpzWriter
+from geosearch.data.writers.npz import NpzWriter
 from geosearch.errors import InvalidOptionError, OutputExistsError, StorageError, StudyMismatchError
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.spaces.base import OwnSpace

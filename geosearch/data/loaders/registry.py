@@ -13,11 +13,11 @@ from geosearch.errors import UnknownDatasetError
 
 
 def loader_classes() -> tuple[type[Loader], ...]:
-    """Every registered kind of loader."""
+    """Every registered kind of loader, in the order of their forms."""
     for name in dir(room):
         if name.endswith("Loader"):
             getattr(room, name)  # imports the file, which registers the class
-    return tuple(LOADERS.values())
+    return tuple(LOADERS[form] for form in sorted(LOADERS))
 
 
 def spec_forms() -> str:

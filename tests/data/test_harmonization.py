@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonize import common_shape, harmonize, has_flat_background, ink_margin
+from geosearch.data.harmonization import common_shape, harmonize, has_flat_background, ink_margin
 from geosearch.data.loaders.digits import digits
 from geosearch.data.loaders.glyphs import glyphs
 from geosearch.data.loaders.registry import load

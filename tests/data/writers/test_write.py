@@ -13,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geosearch.data.loaders.registry import load
-from geosearch.data.writers.writers import NpzWriter, atomic_dir, safe_name, write_mixture
+from geosearch.data.writers.file_name import safe_name
+from geosearch.data.writers.npz import NpzWriter
+from geosearch.data.writers.write import write_mixture
 from geosearch.errors import InvalidOptionError, OutputExistsError
+from geosearch.runtime.atomic import atomic_dir
 
 HOSTILE = (
     "fonts/sans/a",

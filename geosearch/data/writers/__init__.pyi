@@ -1,0 +1,9 @@
+from .base import Contents as Contents
+from .base import Writer as Writer
+from .base import register_writer as register_writer
+from .image_folder import ImageFolderWriter as ImageFolderWriter
+from .npz import NpzWriter as NpzWriter
+from .registry import find_writer as find_writer
+from .registry import writer_names as writer_names
+from .write import Streamable as Streamable
+from .write import write_mixture as write_mixture

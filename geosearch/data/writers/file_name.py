@@ -1,0 +1,18 @@
+"""File names made of class and set names that may hold anything."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}  # on Windows
+
+
+def safe_name(name: str, limit: int = 100) -> str:
+    """A file name that cannot leave its folder: letters, digits, '.', '_', '-'; at most `limit` bytes.
+
+    >>> safe_name("../fonts/sans/α")
+    'fonts-sans-α'
+    """
+    text = "".join(c if c.isalnum() or c in "._-" else "-" for c in unicodedata.normalize("NFC", name))
+    text = text.encode(errors="replace")[:limit].decode(errors="ignore").strip(".-") or "unnamed"
+    return f"_{text}" if text.partition(".")[0].upper() in _RESERVED else text
