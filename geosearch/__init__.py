@@ -12,7 +12,7 @@ _PUBLIC = {
     "LabelledSet": "geosearch.data.dataset",
     "UnlabelledSet": "geosearch.data.unlabelled",
     "load": "geosearch.data.loaders.registry",
-    "G2L": "geosearch.pseudo_labels.unlabelled_sources",
+    "G2L": "geosearch.pseudo_labels.g2l",
     "otdd": "geosearch.transport.otdd",
     "Anchors": "geosearch.mixture.anchors",
     "Hull": "geosearch.mixture.hull",
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from geosearch.mixture.mixture import Mixture as Mixture
     from geosearch.mixture.spaces.base import OwnSpace as OwnSpace
     from geosearch.mixture.weights import Weights as Weights
-    from geosearch.pseudo_labels.unlabelled_sources import G2L as G2L
+    from geosearch.pseudo_labels.g2l import G2L as G2L
     from geosearch.study.study import Study as Study
     from geosearch.transport.otdd import otdd as otdd
 

@@ -36,7 +36,7 @@ from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import NO_AUGMENTATION
-from geosearch.pseudo_labels.nearest import nearest
+from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.racing import finalists_of
 from geosearch.study.build import baselines_of, objective_of, search_of
@@ -241,7 +241,7 @@ def few_shot_rows(study: Study) -> dict[str, Callable[[], np.ndarray]]:
     plain = type(recipe)(network=recipe.network, steps=recipe.steps, batch=50, augmentation=NO_AUGMENTATION)
     seed = seeds.integer(study.file.study.seed, PLAIN)
     return {
-        NEAREST: lambda: shots.labels[nearest(pixels.encode(images), pixels.encode(shots.images))],
+        NEAREST: lambda: shots.labels[nearest_rows(pixels.encode(images), pixels.encode(shots.images))],
         PLAIN: lambda: train_from_scratch(shots, plain, seed).predict(images).argmax(1),
     }
 

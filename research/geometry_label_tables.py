@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from forecast import Forecast
 from geometry_labels import FOLDER, MAIN, VARIANTS
 from lines import Lines
 from mixtures import GREY
 from scipy import stats
-
-from geosearch.pseudo_labels.forecast import Forecast
 
 Cells = Mapping[tuple[Any, ...], float]  # (target, hidden source) or (target,) -> error, mean over seeds
 

@@ -44,12 +44,13 @@ from geosearch.nn.networks import Network, SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import pretrain
-from geosearch.pseudo_labels.divergence import divergence
-from geosearch.pseudo_labels.g2l_rules import Bins
+from geosearch.pseudo_labels.clusters import Clusters
+from geosearch.pseudo_labels.divergence import jensen_shannon_divergences, mean_distribution
+from geosearch.pseudo_labels.g2l import G2L
+from geosearch.pseudo_labels.g2l_rules import MedianSplitRule
 from geosearch.pseudo_labels.nearest import NearestShot
-from geosearch.pseudo_labels.unlabelled_sources import G2L, Clusters
 from geosearch.runtime.cache import Cache, content_key
-from geosearch.runtime.progress import Silent
+from geosearch.runtime.progress import Log
 from geosearch.study.build import baselines_of, search_of
 from geosearch.study.prepare import Prepared, prepare
 from geosearch.study.study import Study
@@ -59,7 +60,7 @@ NET = SourceClassifier()
 WAYS: dict[str, Labelling] = {
     "g2l": G2L(10, embedding=NET),
     "clusters": Clusters(10, embedding=NET),
-    "g2l, bins": G2L(10, Bins(), embedding=NET),
+    "g2l, bins": G2L(10, MedianSplitRule(), embedding=NET),
     "g2l, 40": G2L(40, embedding=NET),
     "clusters, 40": Clusters(40, embedding=NET),
 }
@@ -142,8 +143,9 @@ def divergences(target: str, seed: int) -> dict[str, Any]:
     found = {}
     for name, embedding in EMBEDDINGS.items():
         encoder = embedding.fit(sources, seed=seed, cache=Cache.default())
-        own = encoder.encode(cut.reference.images)
-        found[name] = [divergence(encoder.encode(source.images), own) for source in sources]
+        own = mean_distribution(encoder.encode(cut.reference.images))
+        means = np.stack([mean_distribution(encoder.encode(source.images)) for source in sources])
+        found[name] = jensen_shannon_divergences(means, own[None])[:, 0].tolist()
     return {"divergences": found}
 
 
@@ -179,7 +181,7 @@ def searched(target: str, way: str, seed: int) -> dict[str, Any]:
     file = file if way == "true" else relabelled(file, hidden, way)
     with tempfile.TemporaryDirectory() as folder:
         study = Study.open(file, storage=f"sqlite:///{folder}/study.db", cache=Cache.default())
-        best = search_of(file, study.prepared, study.store, study.cache, Silent()).run().point
+        best = search_of(file, study.prepared, study.store, study.cache, Log()).run().point
     mixture, recipe = Mixture(study.prepared.anchors, best), recipe_of(file).scaled(LONG)
     numbers = [seeds.integer(seed, "geometry labels", "searched", repeat) for repeat in range(2)]
     errors = [wrong(pretrain(mixture, recipe, number), study.prepared.target, seed) for number in numbers]

@@ -28,7 +28,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
-from geosearch.pseudo_labels.ensemble import Refinement
+from geosearch.pseudo_labels.ensemble import EnsembleLabelling
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.study.build import baselines_of
 from geosearch.study.prepare import Prepared, prepare
@@ -128,10 +128,10 @@ def candidates(target: str, seed: int) -> dict[str, Weights]:
 
 @lru_cache(maxsize=1)
 def refined(target: str, seed: int) -> tuple[LabelledSet, LabelledSet]:
-    """Reference and held-out part with the labels of a network pretrained on the hull (`Refinement`)."""
+    """Reference and held-out part with the labels of a network pretrained on the hull (`EnsembleLabelling`)."""
     own = ground(target, seed)
     mixture, shots = Mixture(own.prepared.anchors, candidates(target, seed)[CLOUD]), own.prepared.target.shots
-    labeller = Refinement(own.recipe).labeller(mixture, shots, seed=seed, cache=Cache.default())
+    labeller = EnsembleLabelling(own.recipe).train_member(mixture, shots, seed=seed, cache=Cache.default())
     fresh = own.prepared.target.relabelled(labeller)
     return fresh.reference, fresh.held_out
 

@@ -36,7 +36,7 @@ from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.train import pretrain
-from geosearch.pseudo_labels.nearest import nearest
+from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.cache import Cache
 from geosearch.study.build import baselines_of
 from geosearch.study.prepare import Prepared
@@ -67,7 +67,7 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
         return prepared.train.labels[prepared.target.rows["reference"]]
     if way == "nearest shot, pixels":
         pixels = PixelEncoder()
-        return shots.labels[nearest(pixels.encode(reference.images), pixels.encode(shots.images))]
+        return shots.labels[nearest_rows(pixels.encode(reference.images), pixels.encode(shots.images))]
     if way == "nearest shot, source network":
         return reference.labels
     if way == "spreading, source network":
@@ -86,9 +86,7 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
         m = len(prepared.anchors.sources)
         singles = [Mixture(prepared.anchors, Weights.single(i, m)) for i in range(m)] if refinement.members > 1 else []
         seen = np.concatenate([reference.images, prepared.target.held_out.images])
-        found = replace(refinement, balance=balance).best(
-            [cloud, pooled, *singles], shots, seen, seed=seed, cache=cache
-        )
+        found = replace(refinement, balance=balance).fit([cloud, pooled, *singles], shots, seen, seed=seed, cache=cache)
         return found(reference.images)
     network = pretrain(cloud, own.recipe.scaled(SHORT), seeds.integer(seed, "refined"))
     adaptation = {"head only": LinearProbe, "fine-tuned": FineTuning}[way.removeprefix("refined, ")]

@@ -54,8 +54,9 @@ def curation_embedding(name: CurationEmbedding, backbone: str, weights: str | No
 def labelling(by: Labeller, *, labels: int, rule: Rule, embedding: LabellerEmbedding) -> Labelling:
     from geosearch.embeddings.base import PCA, Pixels
     from geosearch.embeddings.source_classifier import SourceClassifier
+    from geosearch.pseudo_labels.clusters import Clusters
+    from geosearch.pseudo_labels.g2l import G2L
     from geosearch.pseudo_labels.g2l_rules import RULES
-    from geosearch.pseudo_labels.unlabelled_sources import G2L, Clusters
 
     embeddings: dict[str, Embedding] = {"source-classifier": SourceClassifier(), "pca": PCA(), "pixels": Pixels()}
     if by == "g2l":

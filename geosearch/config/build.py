@@ -27,9 +27,12 @@ from geosearch.nn.networks import VGG, Architecture, ResNet18, SmallConv
 from geosearch.nn.recipe import Augmentation, Constant, OneCycle, Recipe, Schedule
 from geosearch.nn.train import place_of
 from geosearch.nn.weight_averaging import Averaging, ExponentialAverage, TailAverage
-from geosearch.pseudo_labels.ensemble import Refinement
-from geosearch.pseudo_labels.nearest import LabelSpreading, NearestShot, PseudoLabels
-from geosearch.pseudo_labels.unlabelled_sources import G2L, Clusters
+from geosearch.pseudo_labels.base import TargetLabelling
+from geosearch.pseudo_labels.clusters import Clusters
+from geosearch.pseudo_labels.ensemble import EnsembleLabelling
+from geosearch.pseudo_labels.g2l import G2L
+from geosearch.pseudo_labels.label_spreading import LabelSpreading
+from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.search.space import Space
 from geosearch.transport.label_distance import ExactLabels, GaussianLabels, LabelDistance, MeanLabels
 from geosearch.transport.maps.barycentric import Barycentric
@@ -85,7 +88,7 @@ def ground_of(file: StudyFile) -> Ground:
     return Ground(labels[transport.labels], maps[transport.map], transport.feature_weight, transport.label_weight)
 
 
-def pseudo_labels_of(file: StudyFile) -> PseudoLabels:
+def pseudo_labels_of(file: StudyFile) -> TargetLabelling:
     """How the reference is labelled at first."""
     return LabelSpreading() if file.domain.pseudo_labels == "spreading" else NearestShot()
 
@@ -100,15 +103,15 @@ def labelling_of(file: StudyFile) -> Labelling | None:
     )
 
 
-def refinement_of(file: StudyFile) -> Refinement | None:
+def refinement_of(file: StudyFile) -> EnsembleLabelling | None:
     """How the reference is labelled anew once there is a hull, if it is."""
     if file.domain.pseudo_labels not in ("refined", "committee"):
         return None
     recipe, members = recipe_of(file), 1
-    head = replace(Refinement().head, augmentation=recipe.augmentation)
+    head = replace(EnsembleLabelling().head, augmentation=recipe.augmentation)
     if file.domain.pseudo_labels == "committee":
         recipe, members = recipe.scaled(file.recipe.long_steps), COMMITTEE
-    return Refinement(recipe, head, members, device=file.recipe.device, balance=file.domain.balance)
+    return EnsembleLabelling(recipe, head, members, device=file.recipe.device, balance=file.domain.balance)
 
 
 def limits_of(file: StudyFile) -> Limits | None:

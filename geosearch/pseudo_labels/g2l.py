@@ -1,26 +1,87 @@
-"""Geometry labels (G2L): pseudo-labels from where images lie between sets of labelled images."""
+"""G2L (geometry to labels): pseudo-labels from the distances of images to classes of labelled sets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.unlabelled import UnlabelledSet
+from geosearch.embeddings.base import PCA, Embedding
 from geosearch.errors import InvalidOptionError
-from geosearch.pseudo_labels.divergence import distributions, mean_distribution, squared_distances
-from geosearch.pseudo_labels.g2l_rules import LabelRule, Order
+from geosearch.pseudo_labels.divergence import feature_distributions, jensen_shannon_divergences, mean_distribution
+from geosearch.pseudo_labels.g2l_rules import LabelRule, NearestAnchorRule
 from geosearch.pseudo_labels.hypervolume import Simplex, greedy_simplex
+from geosearch.runtime.cache import Cache
+
+
+@dataclass(frozen=True)
+class G2L:
+    """Label a data set by the distances of its images to classes of labelled sets; see `g2l_labels`.
+
+    Attributes:
+        labels: number of labels.
+        rule: how distances become labels.
+        keep: number of anchors that are kept; as many as the rule needs if None.
+        embedding: the features in which images are compared; fitted to the labelled sets.
+
+    Example:
+        >>> import geosearch
+        >>> digits = geosearch.load("digits")
+        >>> known = digits.take(range(500))
+        >>> unlabelled = geosearch.UnlabelledSet.of(digits.take(range(500, 1000)))
+        >>> labelled = G2L(labels=5).label(unlabelled, [known], seed=0, cache=Cache.default())
+        >>> labelled.classes
+        ('pseudo-0', 'pseudo-1', 'pseudo-2', 'pseudo-3', 'pseudo-4')
+    """
+
+    labels: int = 10
+    rule: LabelRule = field(default_factory=NearestAnchorRule)
+    keep: int | None = None
+    embedding: Embedding = field(default_factory=PCA)
+
+    @property
+    def how(self) -> str:
+        """A short description, for cards and reports."""
+        return f"G2L by {self.rule.name}, {self.labels} labels"
+
+    def label(self, data: UnlabelledSet, known: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LabelledSet:
+        """Label every image; equal images, sets and seeds give equal labels.
+
+        Args:
+            data: the images to label.
+            known: labelled sets whose classes are the anchors, with images of the same shape.
+            seed: seed of the embedding.
+            cache: keeps the fitted embedding.
+
+        Raises:
+            InvalidOptionError: no labelled set, or more labels than images.
+        """
+        if not known:
+            raise InvalidOptionError(
+                f"set '{data.name}' cannot be labelled by geometry without a labelled set whose classes are its "
+                'anchors; add one (--anchors), or use clusters (domain.labels = "clusters", --by clusters)'
+            )
+        encoder = self.embedding.fit(known, seed=seed, cache=cache)
+        classes = [(one, label) for one in known for label in np.unique(one.labels)]
+        anchors = [encoder.encode(one.images[one.labels == label]) for one, label in classes]
+        result = g2l_labels(encoder.encode(data.images), anchors, labels=self.labels, rule=self.rule, keep=self.keep)
+        kept = [f"{one.name}/{one.classes[label]}" for one, label in (classes[i] for i in result.anchors.points)]
+        count = int(result.labels.max()) + 1
+        by = f"G2L by {self.rule.name}, {count} labels from {len(kept)} anchor classes: {', '.join(kept)}"
+        return data.labelled(result.labels, by)
 
 
 @dataclass(frozen=True, eq=False)
-class GeometryLabels:
-    """Pseudo-labels, and what they are relative to.
+class G2LLabels:
+    """Pseudo-labels, and the anchors and distances that they were made from.
 
     Attributes:
-        labels: int64 (n,), numbers 0..c-1 without gaps.
-        anchors: the anchors chosen, as places in the list that was given, and the simplex they span.
-        distances: float64 (n, k), of each image to each chosen anchor; in [0, 1].
+        labels: int64 (n,), 0..c-1 without gaps.
+        anchors: the simplex of the anchors kept; its points number the anchors that were given.
+        distances: float64 (n, k) in [0, 1], from each image to each anchor kept.
     """
 
     labels: np.ndarray
@@ -35,42 +96,42 @@ def g2l_labels(
     labels: int = 10,
     rule: LabelRule | None = None,
     keep: int | None = None,
-) -> GeometryLabels:
-    """Label images by their distances to a few sets of labelled images that lie as far apart as can be.
+) -> G2LLabels:
+    """Label images by their distances to a few anchors that are far from each other.
 
-    Each image is a distribution over features, each anchor set the mean of its images' distributions
-    (`divergence.distributions`); distances are square roots of Jensen-Shannon divergences. Of the anchors those are
-    kept that span the simplex of greatest content, chosen greedily; `rule` makes labels of the distances to them.
-    Nothing is random.
+    Images become distributions by `feature_distributions`, an anchor the mean distribution of its images. Distances
+    are square roots of Jensen-Shannon divergences. The anchors kept span a simplex of large hypervolume and are
+    chosen greedily; `rule` turns the distances to them into labels. Nothing is random.
 
-    Source: Kender et al. 2022 (G2L) for labels grown greedily by hypervolume content. Ours, not the paper's: how
-    features become distributions, anchors that are classes of the other sources, the pivoted Cholesky decomposition
-    in place of determinants, and the rules.
+    Source: Kender et al. 2022 (G2L) for labels grown greedily by hypervolume. Our choices: how features become
+    distributions, classes of labelled sets as anchors, the Cholesky decomposition in place of determinants, and the
+    rules.
 
     Args:
-        features: (n, d) of the images, in some embedding.
-        anchors: features (n_i, d) of each anchor set, in the same embedding; at least two.
-        labels: how many labels are wanted, at least 2; there are fewer when the geometry gives no more.
-        rule: `Order()` if None, or `Bins()`.
-        keep: anchors kept; as many as the rule wants if None.
+        features: (n, d), the images in some embedding.
+        anchors: features (n_i, d) of each anchor in the same embedding; at least two anchors.
+        labels: number of labels, at least 2; fewer result if the distances do not distinguish as many.
+        rule: `NearestAnchorRule()` if None.
+        keep: number of anchors that are kept; as many as the rule needs if None.
 
     Raises:
-        InvalidOptionError: fewer than two anchors, labels or images, or more labels than images.
+        InvalidOptionError: fewer than two anchors or labels, or more labels than images.
+        InvalidDataError: features that are NaN or infinite.
     """
-    rule = rule or Order()
+    rule = rule or NearestAnchorRule()
     _check(len(features), len(anchors), labels, keep)
     means = np.stack([mean_distribution(anchor) for anchor in anchors])  # (a, 2 d)
-    chosen = greedy_simplex(squared_distances(means, means), keep or max(rule.anchors_for(labels), 2))
-    images = distributions(features)
-    distances = np.sqrt(squared_distances(images, means[chosen.points]))  # (n, k)
+    simplex = greedy_simplex(jensen_shannon_divergences(means, means), keep or max(rule.anchor_count(labels), 2))
+    images = feature_distributions(features)
+    distances = np.sqrt(jensen_shannon_divergences(images, means[simplex.points]))  # (n, k)
     _, numbers = np.unique(rule.assign(distances, labels), return_inverse=True)
-    return GeometryLabels(numbers.astype(np.int64), chosen, distances)
+    return G2LLabels(numbers.astype(np.int64), simplex, distances)
 
 
 def _check(images: int, anchors: int, labels: int, keep: int | None) -> None:
     if anchors < 2:
         raise InvalidOptionError(
-            f"labels from geometry need at least two anchor sets, got {anchors}; give classes of labelled sets, "
+            f"labels from geometry need at least two anchors, got {anchors}; give labelled sets with more classes, "
             "or label by clusters"
         )
     if not 2 <= labels <= images:

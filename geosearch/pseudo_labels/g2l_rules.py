@@ -1,4 +1,4 @@
-"""Label rules: how the distances of an image to the chosen anchors become its label. These rules are ours."""
+"""LabelRule: how G2L turns the distances of an image to the anchors into its pseudo-label. The rules are ours."""
 
 from __future__ import annotations
 
@@ -10,93 +10,112 @@ import numpy as np
 
 
 class LabelRule(Protocol):
-    """Labels from distances."""
+    """A rule that turns distances into labels."""
 
     name: ClassVar[str]
 
-    def anchors_for(self, labels: int) -> int:
-        """How many anchors the rule wants for so many labels."""
+    def anchor_count(self, labels: int) -> int:
+        """Number of anchors that the rule needs for this number of labels."""
         ...
 
     def assign(self, distances: np.ndarray, labels: int) -> np.ndarray:
-        """Distances (n, k) of images to anchors -> int64 (n,) numbers 0.. of at most `labels` labels.
+        """Label images by their distances to the anchors.
 
-        Which images share a label does not depend on the order of the images.
+        The partition into labels does not depend on the order of the images.
+
+        Args:
+            distances: (n, k), from each image to each anchor.
+            labels: maximum number of labels.
+
+        Returns:
+            int64 (n,), labels 0, 1, ...
         """
         ...
 
 
 @dataclass(frozen=True)
-class Order:
-    """By the order of the anchors, from the nearest on.
+class NearestAnchorRule:
+    """Images with the same nearest anchor share a label; large classes are split by the second nearest, and so on.
 
-    Images with the same nearest anchor share a label. While there are labels to spare, the largest class is divided by
-    the next anchor in its images' orders; when labels run out its smallest divisions stay together.
+    As long as there are fewer classes than labels, the largest class is split by the next anchor in its images'
+    orders of nearness. When labels run out, the smallest parts of a split stay one class.
 
-    Near is relative: from each anchor's distances their mean over the set is taken first. A set that is far from all
-    anchors would otherwise fall to the one that is nearest to the set as a whole.
+    Distances are compared after subtracting each anchor's mean distance. Otherwise, if all images are far from all
+    anchors, they would all get the label of the anchor nearest to the whole set.
+
+    Example:
+        >>> NearestAnchorRule().assign(np.array([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1]]), labels=2)
+        array([0, 0, 1])
     """
 
     name: ClassVar[str] = "order"
 
-    def anchors_for(self, labels: int) -> int:
+    def anchor_count(self, labels: int) -> int:
+        """One anchor per label."""
         return labels
 
     def assign(self, distances: np.ndarray, labels: int) -> np.ndarray:
+        """Labels int64 (n,) from distances (n, k); see `LabelRule.assign`."""
         relative = distances - distances.mean(0)
         order = np.argsort(np.round(relative, 12), axis=1, kind="stable")  # (n, k), nearest first
 
-        def division(rows: np.ndarray, depth: int, most: int) -> Iterator[np.ndarray]:
-            names, counts = np.unique(order[rows, depth], return_counts=True)
-            names = names[np.argsort(-counts, kind="stable")]
-            apart = names if len(names) <= most else names[: most - 1]
-            yield from (rows[order[rows, depth] == name] for name in apart)
-            if len(apart) < len(names):
+        def split(rows: np.ndarray, depth: int, most: int) -> Iterator[np.ndarray]:
+            anchors, counts = np.unique(order[rows, depth], return_counts=True)
+            anchors = anchors[np.argsort(-counts, kind="stable")]
+            apart = anchors if len(anchors) <= most else anchors[: most - 1]
+            yield from (rows[order[rows, depth] == anchor] for anchor in apart)
+            if len(apart) < len(anchors):
                 yield rows[np.isin(order[rows, depth], apart, invert=True)]
 
-        return _divided(len(distances), distances.shape[1], labels, division)
+        return _split_largest(len(distances), distances.shape[1], labels, split)
 
 
 @dataclass(frozen=True)
-class Bins:
-    """By halves: near and far from the first anchor, each half near and far from the second, and so on.
+class MedianSplitRule:
+    """Split at the median distance to the first anchor, each half at the median distance to the second, and so on.
 
-    Every division is at the median of the class that is divided, and the largest class is divided next: so the classes
-    have about equally many images, whatever the anchors.
+    The largest class is split next, so that classes have about the same size.
+
+    Example:
+        >>> MedianSplitRule().assign(np.array([[0.1, 0.9], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6]]), labels=2)
+        array([0, 0, 1, 1])
     """
 
     name: ClassVar[str] = "bins"
 
-    def anchors_for(self, labels: int) -> int:
+    def anchor_count(self, labels: int) -> int:
+        """log2 of the number of labels, rounded up, at least 2."""
         return max(int(np.ceil(np.log2(labels))), 2)
 
     def assign(self, distances: np.ndarray, labels: int) -> np.ndarray:
-        def division(rows: np.ndarray, depth: int, most: int) -> Iterator[np.ndarray]:
+        """Labels int64 (n,) from distances (n, k); see `LabelRule.assign`."""
+
+        def split(rows: np.ndarray, depth: int, most: int) -> Iterator[np.ndarray]:
             near = distances[rows, depth] <= np.median(distances[rows, depth])
             yield from (part for part in (rows[near], rows[~near]) if len(part))
 
-        return _divided(len(distances), distances.shape[1], labels, division)
+        return _split_largest(len(distances), distances.shape[1], labels, split)
 
 
-RULES: dict[str, LabelRule] = {rule.name: rule for rule in (Order(), Bins())}
+RULES: dict[str, LabelRule] = {rule.name: rule for rule in (NearestAnchorRule(), MedianSplitRule())}
 
 
-class _Division(Protocol):
+class _Split(Protocol):
     def __call__(self, rows: np.ndarray, depth: int, most: int, /) -> Iterator[np.ndarray]: ...
 
 
-def _divided(n: int, depths: int, labels: int, division: _Division) -> np.ndarray:
-    """Divide the largest class by its next anchor until there are `labels` classes or nothing can be divided."""
-    classes = [(np.arange(n), 0)]  # rows, and how many anchors they were divided by
+def _split_largest(n: int, depths: int, labels: int, split: _Split) -> np.ndarray:
+    """Split the largest class by its next anchor until there are `labels` classes or none can be split."""
+    classes = [(np.arange(n), 0)]  # rows, and the number of anchors they were split by
     while len(classes) < labels:
         divisible = [i for i, (rows, depth) in enumerate(classes) if depth < depths and len(rows) > 1]
         if not divisible:
             break
-        place = max(divisible, key=lambda i: len(classes[i][0]))  # the first of equals
+        place = max(divisible, key=lambda i: len(classes[i][0]))  # the first of equally large ones
         rows, depth = classes.pop(place)
         most = labels - len(classes)
-        classes[place:place] = [(part, depth + 1) for part in division(rows, depth, most)]
-    found = np.empty(n, np.int64)
+        classes[place:place] = [(part, depth + 1) for part in split(rows, depth, most)]
+    numbers = np.empty(n, np.int64)
     for number, (rows, _) in enumerate(classes):
-        found[rows] = number
-    return found
+        numbers[rows] = number
+    return numbers

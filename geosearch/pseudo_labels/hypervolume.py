@@ -1,52 +1,48 @@
-"""Content: which points span the simplex of greatest hypervolume, chosen one after the other."""
+"""Greedy choice of the points that span a simplex of large hypervolume."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
-from math import lgamma
 
 import numpy as np
 
-_FLAT = 1e-12  # height, relative to the longest edge squared, below which a point adds nothing
+_FLAT = 1e-12  # squared height, relative to the longest edge squared, below which a point adds no volume
 
 
 @dataclass(frozen=True, eq=False)
 class Simplex:
-    """Points in the order in which they were chosen.
+    """Vertices of a simplex in the order in which they were chosen.
 
     Attributes:
-        points: (k,) row numbers.
-        heights: (k - 1,) distance of each further point from the affine span of those before it.
+        points: int64 (k,) row numbers of the vertices.
+        heights: float64 (k - 1,), distance of each vertex but the first from the affine span of those before it. The
+            hypervolume is the product of the heights divided by (k - 1)!.
+
+    Example:
+        >>> squared_distances = np.array([[0.0, 1.0, 4.0], [1.0, 0.0, 9.0], [4.0, 9.0, 0.0]])
+        >>> greedy_simplex(squared_distances, count=3)  # three points on a line
+        Simplex(points=array([1, 2]), heights=array([3.]))
     """
 
     points: np.ndarray
     heights: np.ndarray
 
-    @cached_property
-    def log_content(self) -> float:
-        """log of the (k - 1)-dimensional hypervolume: V_k = V_(k-1) * height / (k - 1), V_1 = 1 (a point)."""
-        return float(np.log(self.heights).sum() - lgamma(len(self.heights) + 1))
-
-    @property
-    def content(self) -> float:
-        return float(np.exp(self.log_content))
-
 
 def greedy_simplex(squared: np.ndarray, count: int) -> Simplex:
-    """Start with the two points that are farthest apart; then always add the one that adds most content.
+    """Start with the two points that are farthest apart, then add the point that increases the hypervolume most.
 
-    The next vertex is the point farthest from the affine span of those chosen: the pivot of a Cholesky
-    decomposition of the Gram matrix centred on the first point, G_ij = (D_0i + D_0j - D_ij) / 2. So k points among n
-    cost O(n k^2), and no determinant is ever computed; that the contents are those of the Cayley-Menger determinant
-    is tested. Source of the greedy content: Kender et al. 2022; the decomposition instead of determinants is ours.
+    That point is the one farthest from the affine span of those chosen: the pivot of a Cholesky decomposition of the
+    Gram matrix centred on the first point, G_ij = (D_0i + D_0j - D_ij) / 2. Choosing k of n points costs O(n k^2),
+    without any Cayley-Menger determinant.
+
+    Source: Kender et al. 2022 for the greedy hypervolume; the decomposition in place of determinants is ours.
 
     Args:
-        squared: (n, n) squared distances, of a metric that embeds in Euclidean space.
-        count: points wanted, at least 1.
+        squared: (n, n) squared distances of a metric that embeds in Euclidean space.
+        count: number of points, at least 1.
 
     Returns:
-        A simplex of fewer points when the others lie in its span (equal points, more points than dimensions).
+        A simplex of `count` points; of fewer if the others lie in its affine span.
     """
     first, second = np.unravel_index(int(squared.argmax()), squared.shape)
     base = squared[first].astype(np.float64)
@@ -64,5 +60,5 @@ def greedy_simplex(squared: np.ndarray, count: int) -> Simplex:
         residual = np.maximum(residual - row**2, 0)
         points.append(pivot)
         heights.append(height)
-        residual[points] = 0.0  # rounding must not bring a point back
+        residual[points] = 0.0  # against rounding: no point is chosen twice
     return Simplex(np.array(points), np.array(heights))

@@ -16,7 +16,7 @@ from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.data.writers.base import Batch, Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.data.writers.write import write_mixture
-from geosearch.pseudo_labels.unlabelled_sources import G2L
+from geosearch.pseudo_labels.g2l import G2L
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 

@@ -17,8 +17,10 @@ from geosearch.config.read import parse_study
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import SEARCHED
-from geosearch.pseudo_labels.nearest import LabelSpreading, NearestShot
-from geosearch.pseudo_labels.unlabelled_sources import G2L, Clusters
+from geosearch.pseudo_labels.clusters import Clusters
+from geosearch.pseudo_labels.g2l import G2L
+from geosearch.pseudo_labels.label_spreading import LabelSpreading
+from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.study.study import Study
 
 

@@ -17,7 +17,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import Target, cut_target
 from geosearch.embeddings.base import PixelEncoder
 from geosearch.errors import DomainMismatchError, InvalidOptionError
-from geosearch.pseudo_labels.nearest import NearestShot, nearest
+from geosearch.pseudo_labels.nearest import NearestShot, nearest_rows
 
 
 def numbered(n: int, classes: int, *, seed: int = 0, first: int = 0) -> LabelledSet:
@@ -132,9 +132,9 @@ def test_unlabelled_parts_do_not_depend_on_the_true_labels(monkeypatch: pytest.M
 def test_nearest_agrees_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     codes, shots = rng.normal(size=(50, 7)).astype(np.float32), rng.normal(size=(9, 7)).astype(np.float32)
-    whole = nearest(codes, shots)
+    whole = nearest_rows(codes, shots)
     monkeypatch.setattr("geosearch.pseudo_labels.nearest._CHUNK", 7)
-    assert (nearest(codes, shots) == whole).all()
+    assert (nearest_rows(codes, shots) == whole).all()
 
 
 def test_a_test_part_that_lacks_a_class_is_accepted() -> None:

@@ -1,12 +1,17 @@
-"""The line from divergence to error."""
+"""The forecast of errors from divergences, as the geometry label tables use it."""
 
 from __future__ import annotations
+
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from geosearch.errors import InvalidDataError
-from geosearch.pseudo_labels.forecast import Forecast
+
+RESEARCH = Path(__file__).parents[2] / "research"
+Forecast = runpy.run_path(str(next(RESEARCH.rglob("forecast.py"))))["Forecast"]
 
 
 def test_a_line_is_found_and_kept_to_errors() -> None:
