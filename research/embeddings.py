@@ -4,7 +4,7 @@
 
 For each target: its four single sources and 12 random mixtures are trained on and scored on the whole test part
 (frozen features, ridge head on 5 shots a class); then the OTDD of each to held-out target images is measured in
-every embedding. Printed: Kendall's tau, larger is better. Errors are kept in the cache's ledger, so a second run
+every embedding. Printed: Kendall's tau, larger is better. Errors are kept in the cache, so a second run
 only measures distances. Needs $GEOSEARCH_DATA. Answer: reports/transport.md.
 """
 
@@ -36,7 +36,7 @@ from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.atomic import atomic_write
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes, one_thread
-from geosearch.runtime.result_cache import Evaluation, Ledger
+from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
 from geosearch.search.fidelity.rank_agreement import trust
 from geosearch.transport.label_distance import ExactLabels, GaussianLabels, LabelDistance, MeanLabels, label_vectors
 from geosearch.transport.solve import exact_value
@@ -85,17 +85,17 @@ def prepared(name: str) -> tuple[DatasetCollection, Target, Anchors]:
 
 def error(anchors: Anchors, weights: Weights, target: Target, truth: np.ndarray, seed: int) -> float:
     """Test error of the shots' ridge head on features pretrained on one mixture, in [0, 1]."""
-    recipe, mixture, ledger = Recipe(steps=400), Mixture(anchors, weights), Ledger(Cache.default().folder / "ledger")
+    recipe, mixture = Recipe(steps=400), Mixture(anchors, weights)
     key = content_key("benchmark", mixture=mixture.key, recipe=recipe.key, shots=target.shots.fingerprint, seed=seed)
-    known = ledger.get(key)
-    if known is None:
+
+    def evaluate() -> Evaluation:
         start = time.perf_counter()
         network = pretrain(mixture, recipe, seed)
         guess = RidgeHead().fit(network, target.shots, seed).predict(target.test_images).argmax(1)
         wrong = float((guess != truth).mean())
-        known = Evaluation(key, wrong, wrong, time.perf_counter() - start)
-        ledger.put(key, known)
-    return known.top1_error
+        return Evaluation(key, wrong, wrong, time.perf_counter() - start)
+
+    return get_or_evaluate(Cache.default(), key, evaluate).top1_error
 
 
 def distances(

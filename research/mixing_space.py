@@ -5,7 +5,7 @@
 Two grey targets and one colour target, four sources each; the same weights and the same maps in both spaces. Scored
 on the test part (frozen features, ridge head on 5 shots a class), beside the OTDD of the mixture to held-out target
 images. Needs $GEOSEARCH_DATA. Printed: a table; written: a picture mixing-<target>.png for each target. Errors are
-kept in the cache's ledger. Answer: reports/transport.md.
+kept in the cache. Answer: reports/transport.md.
 """
 
 from __future__ import annotations

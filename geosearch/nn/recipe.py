@@ -15,7 +15,7 @@ from geosearch.nn.networks import Architecture, SmallConv
 from geosearch.nn.weight_averaging import Averaging
 from geosearch.runtime.cache import content_key
 
-VERSION = 2  # raise when networks or training change, so that the ledger forgets what the old ones scored
+VERSION = 2  # raise when networks or training change, so that the cache forgets what the old ones scored
 
 
 def added_field(default: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Sealed files: arrays in safetensors files that carry a format and a checksum; never pickle."""
+"""Checked arrays: NumPy arrays in safetensors files that carry a format and a checksum; never pickled."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save
 
-from geosearch.errors import StorageError, StudyMismatchError
+from geosearch.errors import NewerFormatError, StorageError
 from geosearch.runtime.atomic import atomic_write
 
 LOGGER = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
 
-FORMAT = 1  # of the files; 0 had no checksum
+FORMAT = 2  # of the files; geosearch 0.1 wrote 0 and 1
 _FORMAT, _CHECKSUM = "geosearch", "checksum"  # keys of a file's metadata
 _DTYPES = {
     "U8": np.uint8,
@@ -32,7 +33,7 @@ _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Recur
 
 
 def write_checked_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays whole or not at all.
+    """Write arrays to a file that is complete or absent, whatever happens.
 
     Raises:
         StorageError: the folder cannot be written or the disk is full.
@@ -45,23 +46,30 @@ def write_checked_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 def read_checked_arrays(path: Path) -> Arrays | None:
     """The arrays of a file whose checksum is right, memory-mapped read-only.
 
-    None if it is absent, damaged (with a warning), or has no checksum.
+    None if it is absent, or, with a warning, damaged or written by geosearch 0.1.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "squares.safetensors"
+    ...     write_checked_arrays(path, {"x": np.arange(4) ** 2})
+    ...     read_checked_arrays(path)["x"].tolist()
+    [0, 1, 4, 9]
 
     Raises:
         StorageError: the file cannot be read.
-        StudyMismatchError: it was written by a newer version.
+        NewerFormatError: it was written by a newer version.
     """
     try:
         arrays, metadata = _mapped(path)
         found = int(metadata.get(_FORMAT, 0))
-        if found == 0 and _CHECKSUM not in metadata:
+        if found < FORMAT:
+            _warn_of_old_files(path.parent.parent)
             return None
-        if metadata[_CHECKSUM] == _checksum(path, arrays):
+        if found == FORMAT and metadata[_CHECKSUM] == _checksum(path, arrays):
             return arrays
         if found > FORMAT:
-            raise StudyMismatchError(
-                f"{path} was written by a newer geosearch (format {found}, this one reads up to {FORMAT}); run "
-                "'pip install --upgrade geosearch', or set GEOSEARCH_CACHE to another folder"
+            raise NewerFormatError.at(
+                path, found=found, known=FORMAT, otherwise="set GEOSEARCH_CACHE to another folder"
             )
     except FileNotFoundError:
         return None
@@ -76,13 +84,10 @@ def read_checked_arrays(path: Path) -> Arrays | None:
     return None
 
 
-def read_legacy(path: Path) -> Arrays | None:
-    """The arrays of a file that was written before there were checksums, if it is whole as far as can be seen."""
-    try:
-        arrays, metadata = _mapped(path)
-    except (*_DAMAGE, OSError):
-        return None
-    return None if metadata else arrays
+@cache
+def _warn_of_old_files(folder: Path) -> None:
+    """Once for each cache."""
+    LOGGER.warning("the cache %s holds files of geosearch 0.1; what is needed of them is computed again", folder)
 
 
 def _mapped(path: Path) -> tuple[Arrays, dict[str, str]]:
@@ -104,7 +109,7 @@ def _mapped(path: Path) -> tuple[Arrays, dict[str, str]]:
 
 
 def _checksum(path: Path, arrays: Mapping[str, np.ndarray]) -> str:
-    """Of names, types, shapes and contents, and of the place: a file under another's name is wrong too."""
+    """Of names, dtypes, shapes and contents, and of the file's name: a file under another name is wrong, too."""
     digest = hashlib.blake2b(f"{path.parent.name}/{path.stem}".encode(), digest_size=16)
     for name in sorted(arrays):
         digest.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())

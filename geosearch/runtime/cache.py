@@ -1,4 +1,4 @@
-"""Content-addressed files: computed once, written whole or not at all, read memory-mapped, never pickled."""
+"""Cache: arrays in files that are named by what they were computed from; computed once, then read memory-mapped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from filelock import FileLock
 
 from geosearch.errors import StorageError
-from geosearch.runtime.arrays import Arrays, read_checked_arrays, read_legacy, write_checked_arrays
+from geosearch.runtime.arrays import Arrays, read_checked_arrays, write_checked_arrays
 from geosearch.runtime.shared_cache import Artifacts
 
 
@@ -26,7 +26,15 @@ def default_folder() -> Path:
 
 
 def content_key(kind: str, **facts: object) -> str:
-    """A 20-digit hexadecimal key of everything that a result depends on (JSON-representable facts)."""
+    """A key of 20 hexadecimal digits that follows from everything that a result depends on.
+
+    Args:
+        kind: what is computed.
+        facts: JSON-representable values; what is not is represented by its text.
+
+    >>> content_key("plan", solver="exact", seed=0) == content_key("plan", seed=0, solver="exact")
+    True
+    """
     text = json.dumps({"kind": kind, **facts}, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
@@ -35,9 +43,18 @@ def content_key(kind: str, **facts: object) -> str:
 class Cache:
     """A folder of safetensors files, one per content key.
 
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache, key = Cache(Path(folder)), content_key("squares", count=3)
+    ...     for _ in range(2):  # the second time, it is read
+    ...         arrays = cache.arrays("squares", key, lambda: print("computing") or {"x": np.arange(3) ** 2})
+    computing
+    >>> arrays["x"].tolist()
+    [0, 1, 4]
+
     Attributes:
-        folder: of this machine, or on a disk that several share.
-        artifacts: where else to look before computing, and where to put what was computed.
+        folder: on this machine, or on a disk that several machines share.
+        artifacts: where to look next before computing, and where to put what was computed.
     """
 
     folder: Path
@@ -45,10 +62,10 @@ class Cache:
 
     @classmethod
     def default(cls) -> Cache:
-        """Where the environment says.
+        """The cache that ``$GEOSEARCH_CACHE`` and ``$GEOSEARCH_ARTIFACTS`` name.
 
         Raises:
-            InvalidOptionError: ``$GEOSEARCH_ARTIFACTS`` names no place.
+            InvalidOptionError: ``$GEOSEARCH_ARTIFACTS`` is neither a folder nor an S3 address.
         """
         return cls(default_folder(), Artifacts.default())
 
@@ -58,14 +75,18 @@ class Cache:
     def arrays(self, kind: str, key: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:
         """The arrays stored under `key`, memory-mapped read-only; computed and written first if absent.
 
-        A file lock makes two processes that need the same key compute it once; the lock of a killed process
-        holds nobody up. A file whose checksum is wrong is computed again, with a warning; one that was written
-        before there were checksums gets one. Two machines that share artifacts only may both compute; their files
-        are equal.
+        Processes that need the same key at the same time compute it once: a file lock makes the others wait; a
+        killed process releases its lock. A damaged file, or one of geosearch 0.1, is computed again, with a warning.
+        Machines that share nothing but artifacts may both compute; their files are equal.
+
+        Args:
+            kind: sub-folder of the file.
+            key: a `content_key`.
+            compute: called if there is no such file.
 
         Raises:
             StorageError: the folder cannot be read or written, or the artifacts cannot be read.
-            StudyMismatchError: the file was written by a newer version.
+            NewerFormatError: the file was written by a newer version.
         """
         path = self.path(kind, key)
         stored = read_checked_arrays(path)
@@ -76,7 +97,7 @@ class Cache:
             if stored is None and self.artifacts and self.artifacts.fetch(f"{kind}-{path.name}", path):
                 stored = read_checked_arrays(path)
             if stored is None:
-                write_checked_arrays(path, read_legacy(path) or compute())
+                write_checked_arrays(path, compute())
                 stored = read_checked_arrays(path)
                 if self.artifacts:
                     self.artifacts.offer(f"{kind}-{path.name}", path)
@@ -87,7 +108,7 @@ class Cache:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """One process at a time makes this file."""
+    """Lock a file against other processes."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path.with_suffix(".lock"))

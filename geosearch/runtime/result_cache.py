@@ -1,20 +1,13 @@
-"""Ledger: what was once evaluated is never paid for again, in this study or in another."""
+"""Evaluations in the cache: what was trained and evaluated once is not trained again, in this study or in another."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from geosearch.errors import StorageError, StudyMismatchError
-from geosearch.runtime.atomic import atomic_write
+import numpy as np
 
-LOGGER = logging.getLogger(__name__)
+from geosearch.runtime.cache import Cache
 
 
 @dataclass(frozen=True)
@@ -26,65 +19,38 @@ class Evaluation:
         squared_error: mean squared distance of predicted from one-hot labels; smaller is better.
         top1_error: share of wrong classes, in [0, 1].
         wall_seconds: what it cost.
-        facts: anything else worth keeping; JSON-representable.
+        note: a sentence on how it came about, if there is something to say.
     """
 
     key: str
     squared_error: float
     top1_error: float
     wall_seconds: float
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
-FORMAT = 1  # of an entry; 0 had no checksum
+_NUMBERS = ("squared_error", "top1_error", "wall_seconds")  # what is kept
 
 
-@dataclass(frozen=True)
-class Ledger:
-    """A folder with one small JSON file per evaluation, named by its key."""
+def get_or_evaluate(cache: Cache, key: str, evaluate: Callable[[], Evaluation]) -> Evaluation:
+    """The evaluation that the cache holds under `key`; evaluated and stored first if there is none.
 
-    folder: Path
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache = Cache(Path(folder))
+    ...     first = get_or_evaluate(cache, "a" * 20, lambda: Evaluation("a" * 20, 0.25, 0.5, wall_seconds=60.0))
+    ...     get_or_evaluate(cache, "a" * 20, lambda: 1 / 0) == first  # read, not evaluated
+    True
 
-    def path(self, key: str) -> Path:
-        return Path(self.folder) / f"{key}.json"
+    Raises:
+        StorageError, NewerFormatError: as `Cache.arrays`.
+    """
 
-    def get(self, key: str) -> Evaluation | None:
-        """The evaluation kept under `key`; None if absent, or damaged (with a warning).
+    def numbers() -> dict[str, np.ndarray]:
+        evaluation = evaluate()
+        return {name: np.array([getattr(evaluation, name)], np.float64) for name in _NUMBERS}
 
-        Raises:
-            StorageError: the file cannot be read.
-            StudyMismatchError: it was written by a newer version.
-        """
-        path = self.path(key)
-        try:
-            kept = json.loads(path.read_bytes())
-            found, checksum = kept.pop("format", 0), kept.pop("checksum", None)
-            if checksum is not None and checksum != _checksum(kept):
-                if found > FORMAT:
-                    raise StudyMismatchError(
-                        f"{path} was written by a newer geosearch (format {found}, this one reads up to {FORMAT}); "
-                        "run 'pip install --upgrade geosearch', or set GEOSEARCH_CACHE to another folder"
-                    )
-                raise ValueError("checksum")
-            entry = Evaluation(**kept)
-            numbers = (entry.squared_error, entry.top1_error, entry.wall_seconds)
-            if entry.key != key or not isinstance(entry.facts, dict) or not all(map(math.isfinite, numbers)):
-                raise ValueError("content")
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
-        except (ValueError, TypeError, AttributeError, RecursionError, OverflowError):
-            LOGGER.warning("%s is damaged; its evaluation will be done again", path)
-            return None
-        return entry
-
-    def put(self, key: str, evaluation: Evaluation) -> None:
-        """Write the evaluation whole or not at all; an earlier one under the same key is replaced."""
-        entry = asdict(evaluation)
-        with atomic_write(self.path(key), "w") as file:
-            json.dump({"format": FORMAT, "checksum": _checksum(entry), **entry}, file, indent=1, sort_keys=True)
-
-
-def _checksum(entry: Mapping[str, Any]) -> str:
-    return hashlib.blake2b(json.dumps(entry, sort_keys=True).encode(), digest_size=8).hexdigest()
+    arrays = cache.arrays("evaluation", key, numbers)
+    squared_error, top1_error, wall_seconds = (float(arrays[name][0]) for name in _NUMBERS)
+    return Evaluation(key, squared_error, top1_error, wall_seconds)

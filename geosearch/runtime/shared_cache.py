@@ -1,4 +1,4 @@
-"""Artifacts: what one machine has computed, for all others to take, in a shared folder or an S3 bucket."""
+"""Artifacts: what one machine has computed, shared with others through a folder or an S3 bucket."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ VARIABLE = "GEOSEARCH_ARTIFACTS"
 
 @dataclass(frozen=True)
 class Artifacts:
-    """A place that many machines reach, beside the cache folder that each has of its own.
+    """A folder or bucket that many machines reach, beside the cache folder that each has of its own.
 
     Attributes:
         address: `s3://BUCKET` or `s3://BUCKET/PREFIX` (credentials, region and endpoint as boto3 finds them), or a
             folder that exists.
 
     Raises:
-        InvalidOptionError: neither of them, or boto3 is missing.
+        InvalidOptionError: the address is neither of them, the bucket cannot be reached, or boto3 is missing.
     """
 
     address: str
@@ -36,15 +36,15 @@ class Artifacts:
 
     @classmethod
     def default(cls) -> Artifacts | None:
-        """At ``$GEOSEARCH_ARTIFACTS``; None if that is empty."""
+        """Those at ``$GEOSEARCH_ARTIFACTS``; None if that is empty."""
         address = os.environ.get(VARIABLE)
         return cls(address) if address else None
 
     def fetch(self, name: str, path: Path) -> bool:
-        """Copy an artifact to `path`, whole or not at all; whether there is one.
+        """Copy an artifact to `path` if there is one; return whether there is.
 
         Raises:
-            StorageError: the place cannot be read.
+            StorageError: the folder or bucket cannot be read.
         """
         from optuna.artifacts.exceptions import ArtifactNotFound
 
@@ -56,15 +56,15 @@ class Artifacts:
             return False
         except _unreachable() as error:
             raise StorageError(
-                f"cannot read artifacts at {self.address}: {error}; mend {VARIABLE} or unset it, and this machine "
-                "computes what it needs"
+                f"cannot read artifacts at {self.address}: {error}; correct {VARIABLE}, or unset it: then "
+                "this machine computes what it needs"
             ) from error
         with atomic_write(path) as file:
             file.write(content)
         return True
 
     def offer(self, name: str, path: Path) -> None:
-        """Put a file there; a place that takes nothing is warned of, for this machine has what it needs."""
+        """Upload a file; if that fails, only warn: this machine has what it needs."""
         store, prefix = _store(self.address)
         try:
             with path.open("rb") as file:
@@ -75,7 +75,7 @@ class Artifacts:
 
 @lru_cache(maxsize=8)
 def _store(address: str) -> tuple[Any, str]:
-    """An Optuna artifact store, and what its artifacts' names begin with."""
+    """An Optuna artifact store, and the prefix of its artifacts' names."""
     from optuna.artifacts import Boto3ArtifactStore, FileSystemArtifactStore  # with boto3, where it is: only if asked
 
     kind, _, rest = address.rpartition("://")
@@ -96,7 +96,7 @@ def _store(address: str) -> tuple[Any, str]:
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
-    """What a store raises when it cannot be reached or refuses."""
+    """What a store raises when it cannot be reached or denies access."""
     try:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError

@@ -226,7 +226,7 @@ class Search:
                 self.progress.event(TrialFailed(trial.number, str(result)))
                 continue
             trial.set_user_attr("result", {"top1_error": result.top1_error, "wall_seconds": result.wall_seconds})
-            if note := result.facts.get("note"):
+            if note := result.note:
                 trial.set_user_attr("reason", note)
             self.store.study.tell(trial, result.squared_error)
             self.progress.event(

@@ -19,16 +19,16 @@ from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
-from geosearch.runtime.cache import content_key
+from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
-from geosearch.runtime.result_cache import Evaluation, Ledger
+from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
     """Validation error on images of the target after pretraining on a mixture; smaller is better.
 
-    Every mixture is trained with the same seed (common random numbers), and what the ledger knows is not
+    Every mixture is trained with the same seed (common random numbers), and what the cache holds is not
     trained again.
 
     Attributes:
@@ -36,7 +36,7 @@ class Objective:
         images: what errors are measured on: the shots, or the shots and pseudo-labelled images.
         recipe: of the pretraining.
         judge: whose score on the images is the error.
-        ledger: what was evaluated before.
+        cache: where evaluations are kept.
         seed: of the study.
         device: where networks are trained.
     """
@@ -45,14 +45,14 @@ class Objective:
     images: LabelledSet
     recipe: Recipe
     judge: Scorer
-    ledger: Ledger
+    cache: Cache
     seed: int
     device: str = "cpu"
 
     def __call__(self, weights: Weights, steps: int | None = None, repeat: int = 0) -> Evaluation:
         """Evaluate one mixture with the recipe, or with the recipe at another number of steps.
 
-        Where a GPU has too little memory, the batch is halved once; the evaluation's facts then say so in a "note".
+        Where a GPU has too little memory, the batch is halved once; the evaluation's note then says so.
 
         Args:
             weights: the mixture.
@@ -72,10 +72,10 @@ class Objective:
         halved = replace(recipe, batch=recipe.batch // 2)
         known = self._evaluated(weights, halved, repeat)
         note = f"trained with a batch of {halved.batch} in place of {recipe.batch}: the GPU ran out of memory"
-        return replace(known, facts={**known.facts, "note": note})
+        return replace(known, note=note)
 
     def _evaluated(self, weights: Weights, recipe: Recipe, repeat: int) -> Evaluation:
-        """From the ledger, or trained and put there."""
+        """From the cache, or trained and put there."""
         mixture = Mixture(self.anchors, weights)
         key = content_key(
             "evaluation",
@@ -87,15 +87,15 @@ class Objective:
             seed=self.seed,
             repeat=repeat,
         )
-        if known := self.ledger.get(key):
-            return known
-        start = time.perf_counter()
-        seed = seeds.integer(self.seed, "evaluation", repeat)
-        network = pretrain(mixture, recipe, seed, device=self.device)
-        score = self.judge.score(network, self.images, seed, mixture)
-        evaluation = Evaluation(key, score.squared_error, score.top1_error, time.perf_counter() - start)
-        self.ledger.put(key, evaluation)
-        return evaluation
+
+        def evaluate() -> Evaluation:
+            start = time.perf_counter()
+            seed = seeds.integer(self.seed, "evaluation", repeat)
+            network = pretrain(mixture, recipe, seed, device=self.device)
+            score = self.judge.score(network, self.images, seed, mixture)
+            return Evaluation(key, score.squared_error, score.top1_error, time.perf_counter() - start)
+
+        return get_or_evaluate(self.cache, key, evaluate)
 
     def __sizeof__(self) -> int:
         """Bytes, arrays included: what makes Dask send an objective to a worker once, not with every call."""

@@ -83,7 +83,7 @@ class Worker:
     def _evaluate(self, claimed: list[tuple[optuna.Trial, Weights]]) -> None:
         """Evaluate and tell; what was given to somebody else in the meantime, because this worker was silent, is left.
 
-        An evaluation that was done and could not be told is in the ledger, and free the second time.
+        An evaluation that was done and could not be told is in the cache, and free the second time.
         """
         try:
             self.search.evaluate(claimed)

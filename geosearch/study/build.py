@@ -17,7 +17,6 @@ from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
-from geosearch.runtime.result_cache import Ledger
 from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.fingerprint import found_on
 from geosearch.search.loop import Search, SearchOptions
@@ -47,7 +46,7 @@ def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective
         images=images,
         recipe=recipe_of(file),
         judge=judge,
-        ledger=Ledger(cache.folder / "ledger"),
+        cache=cache,
         seed=file.study.seed,
         device=file.recipe.device,
     )

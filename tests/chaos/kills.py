@@ -106,10 +106,9 @@ class Left:
 
 
 def left(folder: Path) -> Left:
-    """Read everything that is there: database, cached arrays, ledger, exports."""
+    """Read everything that is there: database, cached arrays, exports."""
     from geosearch.runtime.arrays import read_checked_arrays
     from geosearch.runtime.cache import Cache
-    from geosearch.runtime.result_cache import Ledger
     from geosearch.study.study import Study
 
     cache, database = Cache(folder / "cache"), folder / "studies" / "tiny.db"
@@ -118,8 +117,6 @@ def left(folder: Path) -> Left:
     try:
         for path in cache.folder.rglob("*.safetensors"):
             read_checked_arrays(path)
-        for path in cache.folder.glob("ledger/*.json"):
-            assert Ledger(path.parent).get(path.stem) is not None
     finally:
         log.removeHandler(handler)
     exports = []

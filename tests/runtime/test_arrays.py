@@ -1,4 +1,4 @@
-"""Sealed files and the cache on them: right, or absent, or damaged; never wrong."""
+"""Checked arrays and the cache that holds them: right, absent or damaged; never wrong."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from geosearch.errors import StorageError, StudyMismatchError
+from geosearch.errors import NewerFormatError, StorageError
 from geosearch.runtime.arrays import FORMAT, read_checked_arrays, write_checked_arrays
 from geosearch.runtime.cache import Cache
 
@@ -57,7 +57,7 @@ def test_a_file_under_the_name_of_another_is_damaged(path, caplog):
 
 def test_a_newer_format_is_refused_with_the_command_to_run(path):
     path.write_bytes(save(ARRAYS, {"geosearch": str(FORMAT + 1), "checksum": "of another kind"}))
-    with pytest.raises(StudyMismatchError, match="pip install --upgrade geosearch"):
+    with pytest.raises(NewerFormatError, match="pip install --upgrade geosearch"):
         read_checked_arrays(path)
 
 
@@ -68,10 +68,16 @@ def test_a_cache_folder_that_is_a_file_is_named_with_the_way_out(tmp_path):
     assert (tmp_path / "cache").read_text() == "mine"
 
 
-def test_a_file_from_before_checksums_gets_one_and_is_not_computed_again(path, tmp_path):
-    path.write_bytes(save(ARRAYS))
-    assert same(Cache(tmp_path).arrays("kind", "key", never), ARRAYS)
-    assert same(read_checked_arrays(path), ARRAYS)
+@pytest.mark.parametrize("metadata", [None, {"geosearch": "1", "checksum": "of format 1"}])
+def test_files_of_the_first_version_are_computed_again_and_one_sentence_says_so(tmp_path, metadata, caplog):
+    cache = Cache(tmp_path)
+    for key in ("one", "other"):
+        cache.path("kind", key).parent.mkdir(exist_ok=True)
+        cache.path("kind", key).write_bytes(save({"a": np.zeros(2)}, metadata))
+        assert same(cache.arrays("kind", key, lambda: ARRAYS), ARRAYS)
+    assert caplog.messages == [
+        f"the cache {tmp_path} holds files of geosearch 0.1; what is needed of them is computed again"
+    ]
 
 
 def test_a_damaged_entry_is_computed_again_with_a_warning(path, tmp_path, caplog):

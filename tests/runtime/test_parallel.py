@@ -20,7 +20,6 @@ from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import elsewhere, engine, in_processes
-from geosearch.runtime.result_cache import Ledger
 from geosearch.search.objective import Objective
 
 
@@ -64,7 +63,7 @@ def objective_in(folder) -> Objective:
     cache = Cache(folder)
     anchors = build_anchors(reference, sources, Pixels().fit(sources, seed=0, cache=cache), cache=cache, jobs=2)
     recipe = Recipe(network=SmallConv(width=4), steps=3, batch=8)
-    return Objective(anchors, shots, recipe, RidgeHead(), Ledger(folder / "ledger"), seed=0)
+    return Objective(anchors, shots, recipe, RidgeHead(), cache, seed=0)
 
 
 CALLS = [(Weights.of([a, 1 - a], float("inf"), "transport"), None, 0) for a in (0.0, 0.3, 1.0)]

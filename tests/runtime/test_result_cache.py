@@ -1,76 +1,78 @@
-"""What was put is got, whole; what is damaged is as good as absent."""
+"""Evaluations are kept like all else in the cache: evaluated once, and again only if their file is damaged."""
 
-import json
+from __future__ import annotations
+
+import os
+from dataclasses import replace
 
 import pytest
 
-from geosearch.errors import StudyMismatchError
-from geosearch.runtime.result_cache import Evaluation, Ledger
+from geosearch.errors import NewerFormatError, StorageError, TrainingFailedError
+from geosearch.runtime import arrays
+from geosearch.runtime.cache import Cache
+from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
 
-ENTRY = Evaluation("abc", 0.25, 1 / 3, 1.5, {"seed": 3, "name": "ü"})
-
-
-def test_what_is_put_is_got_also_by_another_ledger(tmp_path):
-    Ledger(tmp_path / "new" / "folder").put("abc", ENTRY)
-    assert Ledger(tmp_path / "new" / "folder").get("abc") == ENTRY
-    assert Ledger(tmp_path / "new" / "folder").get("abd") is None
+KEY = "0" * 20
+ENTRY = Evaluation(KEY, 0.25, 1 / 3, 1.5)
 
 
-def test_the_last_one_put_counts_and_nothing_else_is_left_behind(tmp_path):
-    ledger = Ledger(tmp_path)
-    ledger.put("abc", Evaluation("abc", 1.0, 1.0, 1.0))
-    ledger.put("abc", ENTRY)
-    assert ledger.get("abc") == ENTRY
-    assert [path.name for path in tmp_path.iterdir()] == ["abc.json"]
+def never() -> Evaluation:
+    raise AssertionError("evaluated again")
+
+
+def test_an_evaluation_is_done_once_and_read_by_others(tmp_path):
+    assert get_or_evaluate(Cache(tmp_path / "new" / "folder"), KEY, lambda: ENTRY) == ENTRY
+    assert get_or_evaluate(Cache(tmp_path / "new" / "folder"), KEY, never) == ENTRY
+    other = replace(ENTRY, key="1" * 20)
+    assert get_or_evaluate(Cache(tmp_path / "new" / "folder"), other.key, lambda: other) == other
+
+
+def test_a_note_is_not_kept_for_those_who_come_later(cache):
+    assert get_or_evaluate(cache, KEY, lambda: replace(ENTRY, note="by chance")) == ENTRY
+
+
+def test_nothing_is_kept_of_an_evaluation_that_fails(cache):
+    def fail() -> Evaluation:
+        raise TrainingFailedError("the loss became nan")
+
+    with pytest.raises(TrainingFailedError):
+        get_or_evaluate(cache, KEY, fail)
+    assert get_or_evaluate(cache, KEY, lambda: ENTRY) == ENTRY
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [
-        lambda text: "",
-        lambda text: text[: len(text) // 2],
-        lambda text: "[]",
-        lambda text: json.dumps({**json.loads(text), "key": "other"}),
-        lambda text: json.dumps({**json.loads(text), "squared_error": None}),
-        lambda text: json.dumps({**json.loads(text), "top1_error": float("nan")}),
-        lambda text: json.dumps({**json.loads(text), "facts": 3}),
-        lambda text: "\0" * len(text),
-    ],
+    "damage", [lambda content: b"", lambda content: content[:-8], lambda content: bytes(len(content)), lambda _: b"{}"]
 )
-def test_a_damaged_file_is_ignored_with_a_warning_and_can_be_replaced(tmp_path, damage, caplog):
-    ledger = Ledger(tmp_path)
-    ledger.put("abc", ENTRY)
-    path = ledger.path("abc")
-    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
-    assert ledger.get("abc") is None
-    assert "damaged" in caplog.text
-    ledger.put("abc", ENTRY)
+def test_a_damaged_file_is_evaluated_again_with_a_warning(cache, damage, caplog):
+    get_or_evaluate(cache, KEY, lambda: ENTRY)
+    path = cache.path("evaluation", KEY)
+    path.write_bytes(damage(path.read_bytes()))
+    assert get_or_evaluate(cache, KEY, lambda: ENTRY) == ENTRY
+    assert "damaged and will be computed again" in caplog.text
     caplog.clear()
-    assert ledger.get("abc") == ENTRY
+    assert get_or_evaluate(cache, KEY, never) == ENTRY
     assert not caplog.records
 
 
-def test_bytes_that_are_no_text_are_damage_too(tmp_path, caplog):
-    Ledger(tmp_path).path("abc").write_bytes(b"\xff\xfe\x00")
-    assert Ledger(tmp_path).get("abc") is None
-    assert "damaged" in caplog.text
-
-
-def test_no_flipped_bit_gives_another_evaluation(tmp_path):
-    ledger = Ledger(tmp_path)
-    ledger.put("abc", ENTRY)
-    content = ledger.path("abc").read_bytes()
+def test_no_flipped_bit_gives_another_evaluation(cache):
+    get_or_evaluate(cache, KEY, lambda: ENTRY)
+    path = cache.path("evaluation", KEY)
+    content = path.read_bytes()
     for at in range(len(content)):
-        ledger.path("abc").write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
-        assert ledger.get("abc") in (None, ENTRY)
+        path.write_bytes(content[:at] + bytes([content[at] ^ (1 << at % 8)]) + content[at + 1 :])
+        assert get_or_evaluate(cache, KEY, lambda: ENTRY) == ENTRY
 
 
-def test_entries_from_before_checksums_count_and_newer_ones_are_refused(tmp_path):
-    ledger = Ledger(tmp_path)
-    ledger.put("abc", ENTRY)
-    kept = json.loads(ledger.path("abc").read_text())
-    ledger.path("abc").write_text(json.dumps({k: v for k, v in kept.items() if k not in ("format", "checksum")}))
-    assert ledger.get("abc") == ENTRY
-    ledger.path("abc").write_text(json.dumps({**kept, "format": 2, "loss": 3}))
-    with pytest.raises(StudyMismatchError, match="pip install --upgrade geosearch"):
-        ledger.get("abc")
+def test_a_newer_format_is_refused(cache, monkeypatch):
+    with monkeypatch.context() as newer:
+        newer.setattr(arrays, "FORMAT", arrays.FORMAT + 1)
+        get_or_evaluate(cache, KEY, lambda: ENTRY)
+    with pytest.raises(NewerFormatError, match="pip install --upgrade geosearch"):
+        get_or_evaluate(cache, KEY, never)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written_is_named_with_the_way_out(cache):
+    cache.folder.mkdir(mode=0o500)
+    with pytest.raises(StorageError, match="set GEOSEARCH_CACHE to a folder that can be written"):
+        get_or_evaluate(cache, KEY, lambda: ENTRY)

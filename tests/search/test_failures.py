@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +15,7 @@ from geosearch.adaptation.base import Score
 from geosearch.errors import GeosearchError, InvalidOptionError, StorageError, TooLargeError, TrainingFailedError
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe
-from geosearch.runtime.result_cache import Ledger
+from geosearch.runtime.cache import Cache
 from geosearch.search import objective as module
 from geosearch.search.objective import Objective
 
@@ -27,7 +27,7 @@ def objective(tmp_path, monkeypatch):
     """The real objective; only what it trains is replaced."""
     monkeypatch.setattr(module, "Mixture", lambda anchors, weights: SimpleNamespace(key=repr(weights)))
     judge = SimpleNamespace(key="judge", score=lambda *_: Score(0.25, 0.5))
-    return Objective(None, blobs("shots", 2, 2), Recipe(batch=32), judge, Ledger(tmp_path / "ledger"), seed=0)
+    return Objective(None, blobs("shots", 2, 2), Recipe(batch=32), judge, Cache(tmp_path / "cache"), seed=0)
 
 
 def trained(monkeypatch, behave):
@@ -54,7 +54,7 @@ def raising(error):
     [
         (TrainingFailedError("the loss became nan at step 3"), "the loss became nan at step 3"),
         (TooLargeError("needs 80 GiB, the limit is 16"), "needs 80 GiB"),
-        (StorageError("cannot write ledger: No space left on device"), "No space left on device"),
+        (StorageError("cannot write cache: No space left on device"), "No space left on device"),
         (
             OSError(errno.EROFS, "Read-only file system"),
             r"OSError: \[Errno 30\] Read-only file system \(test_failures.py",
@@ -90,11 +90,13 @@ def test_a_gpu_out_of_memory_gets_half_the_batch_once(objective, monkeypatch):
     batches = trained(monkeypatch, only_small)
     found = objective(HERE)
     assert batches == [32, 16]
-    assert found.facts["note"] == "trained with a batch of 16 in place of 32: the GPU ran out of memory"
-    again = objective(HERE)  # tries the whole batch first, then finds the half in the ledger
+    assert found.note == "trained with a batch of 16 in place of 32: the GPU ran out of memory"
+    again = objective(HERE)  # tries the whole batch first, then finds the half in the cache
     assert batches == [32, 16, 32]
     assert again == found
-    assert "note" not in objective.ledger.get(found.key).facts  # it is no fact of a recipe with that batch
+    halved = replace(objective, recipe=replace(objective.recipe, batch=16))
+    assert halved(HERE) == replace(found, note="")  # the note is not about a recipe with that batch
+    assert batches == [32, 16, 32]
 
     batches = trained(monkeypatch, raising(torch.OutOfMemoryError("CUDA out of memory")))
     (result,) = objective.many([(Weights.of([0.1, 0.9]), None, 0)], jobs=1)

@@ -98,7 +98,7 @@ def test_another_seed_gives_other_numbers(finished, tmp_path):
 def test_nothing_is_trained_twice(finished, monkeypatch):
     folder, study = finished
     monkeypatch.setattr(
-        "geosearch.search.objective.pretrain", lambda *_, **__: pytest.fail("trained what the ledger knows")
+        "geosearch.search.objective.pretrain", lambda *_, **__: pytest.fail("trained what the cache holds")
     )
     fresh = Study.open(study.file, storage=f"sqlite:///{folder / 'other.db'}", cache=study.cache)
     fresh.run()

@@ -55,7 +55,7 @@ class MixtureSampler(optuna.samplers.BaseSampler):
         rng = seeds.stream(self.seed, type(self).__name__, len(trials))
         done = [old for old in trials if old.state == TrialState.COMPLETE]
         sign = 1.0 if study.direction == optuna.study.StudyDirection.MINIMIZE else -1.0
-        # the same mixture with the same error is a copy, as a ledger makes them, not a second evaluation
+        # the same mixture with the same error is a copy, as the cache makes them, not a second evaluation
         found = dict.fromkeys((self.space.weights_of(old.params), sign * float(old.value)) for old in done)  # type: ignore[arg-type]
         if len(found) < self.startup:
             return self.space.params_of(random_weights(self.space, 1, rng)[0])
