@@ -15,9 +15,8 @@ import pytest
 from geosearch.data.license import read_license
 from geosearch.errors import InvalidDataError, StudyMismatchError
 from geosearch.report.status import status_text
-from geosearch.runtime.arrays import read_checked_arrays
 from geosearch.runtime.cache import Cache
-from geosearch.runtime.result_cache import Ledger
+from geosearch.runtime.result_cache import get_or_evaluate
 from geosearch.search.study_store import FORMAT, stored_settings
 from geosearch.study.study import Study
 
@@ -52,13 +51,22 @@ def test_a_card_of_the_first_version_is_refused_with_what_to_do(kept):
         read_license(kept)
 
 
-def test_kept_entries_of_the_cache_are_read_not_computed(kept):
-    (path,) = (kept / "labels").glob("*.safetensors")
-    arrays = Cache(kept).arrays("labels", path.stem, lambda: pytest.fail("computed again"))
-    assert arrays.keys() == read_checked_arrays(path).keys()
+def test_kept_entries_of_the_cache_are_read_not_computed(tmp_path):
+    cache = Cache(Path(shutil.copytree(KEPT / "format-3", tmp_path / "cache")))
+    (path,) = (cache.folder / "labels").glob("*.safetensors")
+    arrays = cache.arrays("labels", path.stem, lambda: pytest.fail("computed again"))
     assert all(np.isfinite(array).all() for array in arrays.values())
-    (path,) = (kept / "ledger").glob("*.json")
-    assert Ledger(path.parent).get(path.stem).squared_error == 0.3314108829494742
+    (path,) = (cache.folder / "evaluation").glob("*.safetensors")
+    known = get_or_evaluate(cache, path.stem, lambda: pytest.fail("evaluated again"))
+    assert known.squared_error == 0.3314108829494742
+
+
+def test_entries_of_the_first_version_are_computed_again_and_one_sentence_says_so(kept, caplog):
+    (path,) = (kept / "labels").glob("*.safetensors")
+    assert Cache(kept).arrays("labels", path.stem, lambda: {"x": np.ones(2)}).keys() == {"x"}
+    assert [*caplog.messages] == [
+        f"the cache {kept} holds files of geosearch 0.1; what is needed of them is computed again"
+    ]
 
 
 def test_a_database_of_the_first_format_is_refused_with_what_to_do(tmp_path, cache):
