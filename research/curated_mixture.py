@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import numpy as np
 from intervals import over_targets
 from lines import Lines
 from mixtures import GREY, candidates, ground
@@ -18,7 +19,7 @@ from predictors import FOLDER
 
 from geosearch import seeds
 from geosearch.adaptation.ridge import RidgeHead
-from geosearch.curation.curated_mixture import curated, reweighted
+from geosearch.curation.curated_mixture import curate_mixture, reweight_mixture
 from geosearch.mixture.baselines import CLOUD
 from geosearch.mixture.mixture import Mixture
 from geosearch.nn.train import pretrain
@@ -31,9 +32,10 @@ def outcome(target: str, seed: int) -> dict[str, Any]:
     own = ground(target, seed)
     anchors, parts = own.prepared.anchors, own.prepared.target
     weights = candidates(target, seed)[CLOUD]
-    helped = curated(anchors, weights, parts.shots)
-    found = {"kept": helped.kept}
-    weighed = reweighted(anchors, weights, parts.shots)
+    helped = curate_mixture(anchors, weights, parts.shots)
+    used = np.concatenate([helped.rows[i].ravel() for i in weights.support])
+    found = {"kept": float((used > 0).mean())}
+    weighed = reweight_mixture(anchors, weights, parts.shots)
     for name, mixture in {"whole": Mixture(anchors, weights), "curated": helped, "reweighted": weighed}.items():
         network = pretrain(mixture, own.recipe, seeds.integer(seed, "curated"))
         head = RidgeHead().fit(network, parts.shots, seed)

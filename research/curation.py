@@ -33,10 +33,10 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
 from geosearch import seeds
 from geosearch.adaptation.ridge import one_hot
-from geosearch.curation.detect import detect
-from geosearch.curation.extend import extend
-from geosearch.curation.reweight import reweight
-from geosearch.curation.weighted_pool import Pool
+from geosearch.curation.detection import detect
+from geosearch.curation.extension import extend
+from geosearch.curation.reweighting import reweight
+from geosearch.curation.weighted_pool import WeightedPool
 from geosearch.curation.weighted_ridge import WeightedRidge, best_ridge
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize
@@ -107,7 +107,7 @@ def detection(name: str, seed: int) -> dict[str, Any]:
     """AUC, F1 and seconds of every method."""
     given = problem(name, seed, count=SAMPLES, embedding=FINER)
     labels, wrong = noisy(given.labels, given.classes, seed)
-    pool = Pool.of(given.x, one_hot(labels, given.classes))
+    pool = WeightedPool.of(given.x, one_hot(labels, given.classes))
     found: dict[str, dict[str, float]] = {}
     for title, rounds in (("derivative, as published", 1), ("derivative, second round", 2)):
         start = time.perf_counter()
@@ -117,7 +117,7 @@ def detection(name: str, seed: int) -> dict[str, Any]:
     loss = pool.derivative(np.ones(len(pool)))
     disagrees = (pool.targets + loss.residuals).argmax(1) != labels
     found["leave-one-out loss"] = scored(loss.squared_errors, disagrees, wrong, start)
-    head = pool.head(np.ones(len(pool)))
+    head = pool.fit_head(np.ones(len(pool)))
     fitted = ((head.predict(given.x) - pool.targets) ** 2).sum(1)
     found["training loss"] = scored(fitted, head.predict(given.x).argmax(1) != labels, wrong, start)
     start = time.perf_counter()
@@ -130,7 +130,7 @@ def narrower(name: str, seed: int) -> dict[str, Any]:
     """F1 of the harmful samples of `detection` for which the others speak for another label."""
     given = problem(name, seed, count=SAMPLES, embedding=FINER)
     labels, wrong = noisy(given.labels, given.classes, seed)
-    found = detect(Pool.of(given.x, one_hot(labels, given.classes)))
+    found = detect(WeightedPool.of(given.x, one_hot(labels, given.classes)))
     return {"f1": float(f1_score(wrong, found.mislabelled)), "flagged": float(found.mislabelled.mean())}
 
 
@@ -166,7 +166,7 @@ def reweighting(name: str, seed: int) -> dict[str, Any]:
     """Test errors of a ridge head, in points: before, after, and after dropping what `detect` calls harmful."""
     given = problem(name, seed, count=MENDED)
     labels, wrong = noisy(given.labels, given.classes, seed)
-    pool, ones = Pool.of(given.x, one_hot(labels, given.classes)), np.ones(MENDED)
+    pool, ones = WeightedPool.of(given.x, one_hot(labels, given.classes)), np.ones(MENDED)
     seen = detect(pool)
     harmful = seen.harmful
     noise = {
@@ -201,7 +201,7 @@ def reweighting(name: str, seed: int) -> dict[str, Any]:
 class Polluted(Problem):
     """A problem with its pool."""
 
-    pool: Pool
+    pool: WeightedPool
 
 
 def polluted_pool(name: str, seed: int) -> tuple[Polluted, np.ndarray, np.ndarray]:
@@ -211,7 +211,7 @@ def polluted_pool(name: str, seed: int) -> tuple[Polluted, np.ndarray, np.ndarra
     ranked = np.concatenate([np.flatnonzero(given.labels[:count] == label)[:CORE] for label in range(given.classes)])
     others = np.setdiff1d(np.arange(len(given.x)), ranked)
     y = one_hot(given.labels, given.classes)
-    pool = Pool.of(given.x[others], y[others], (given.x[ranked], y[ranked]))
+    pool = WeightedPool.of(given.x[others], y[others], (given.x[ranked], y[ranked]))
     fields = (given.x, given.labels, given.test, given.test_labels, given.classes)
     return Polluted(*fields, pool), ranked, np.concatenate([others, ranked])
 

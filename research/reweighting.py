@@ -31,7 +31,7 @@ from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import predict, pretrain
-from geosearch.pretraining.meta_reweighting import MetaReweight
+from geosearch.pretraining.meta_reweighting import MetaReweighting
 
 FOLDER = Path(__file__).parents[1] / "reports" / "data"
 WAYS = ("noisy and clean", "reweighted", "right labels only", "clean only")
@@ -44,7 +44,7 @@ def outcome(name: str, way: str, seed: int) -> dict[str, Any]:
     noisy, clean, wrong = cut(name, seed)
     start, facts, training = time.process_time(), {}, seeds.integer(seed, "reweighting")
     if way == "reweighted":
-        found = MetaReweight(RECIPE).train(noisy, clean, training)
+        found = MetaReweighting(RECIPE).train(noisy, clean, training)
         network, facts = found.network, {"auc": float(roc_auc_score(~wrong, np.nan_to_num(found.weights, nan=1.0)))}
     else:
         data = {

@@ -13,7 +13,7 @@ from geosearch.adaptation.base import Predictor
 from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.ridge import one_hot
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.curation.curated_mixture import curated, reweighted, row_weights
+from geosearch.curation.curated_mixture import curate_mixture, reweight_mixture, row_weights
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.distillation import Condensation
@@ -23,7 +23,7 @@ from geosearch.nn.fixed_set import FixedSet
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import Stream, as_tensor, pretrain
-from geosearch.pretraining.meta_reweighting import MetaReweight
+from geosearch.pretraining.meta_reweighting import MetaReweighting
 from geosearch.runtime.cache import content_key
 
 ROWS = 4000  # images that are condensed, or reweighted
@@ -88,7 +88,7 @@ class MetaReweighted:
     """The mixture's source images under the target classes that they stand for, weighed by meta-gradient.
 
     An image of a source stands for the class of the reference image in whose place it is, as for the derivative
-    (`curate.curated`). The shots are the clean samples.
+    (`curate_mixture`). The shots are the clean samples.
     """
 
     anchors: Anchors
@@ -103,7 +103,7 @@ class MetaReweighted:
 
     def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
         rows = self.rows(seed)
-        network = MetaReweight(recipe).train(rows, self.shots, seed, device=device).network
+        network = MetaReweighting(recipe).train(rows, self.shots, seed, device=device).network
         labels = one_hot(rows.labels, len(rows.classes)).astype(np.float32)
         return network, FixedSet(as_tensor(rows.images).numpy(), labels, rows.classes)
 
@@ -166,9 +166,9 @@ def variant(
         others = [Mixture(anchors, one) for one in dict.fromkeys(finalists) if one != weights]
         return Taught(Mixture(anchors, weights), others[: TEACHERS - 1])
     if name == "curated":
-        return Plain(curated(anchors, weights, shots))
+        return Plain(curate_mixture(anchors, weights, shots))
     if name == "reweighted":
-        return Plain(reweighted(anchors, weights, shots))
+        return Plain(reweight_mixture(anchors, weights, shots))
     if name == "condensed":
         return Condensed(Mixture(anchors, weights), Condensation(per_class=PER_CLASS))
     return MetaReweighted(anchors, weights, shots)

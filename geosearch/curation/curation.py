@@ -1,4 +1,4 @@
-"""Curation: a labelled set looked at sample by sample, for its own sake or for that of a target."""
+"""Curation: detect, reweight or select the samples of a labelled set by their effect on the error of a ridge head."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geosearch.adaptation.ridge import one_hot
-from geosearch.curation.detect import ROUNDS, Detection, detect
-from geosearch.curation.extend import SHARE, Extension, extend
-from geosearch.curation.reweight import STEPS, Reweighting, reweight
-from geosearch.curation.weighted_pool import Pool
+from geosearch.curation.detection import ROUNDS, Detection, detect
+from geosearch.curation.extension import SHARE, Extension, extend
+from geosearch.curation.reweighting import STEPS, Reweighting, reweight
+from geosearch.curation.weighted_pool import WeightedPool
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import common_shape
 from geosearch.embeddings.base import Embedding
@@ -22,21 +22,27 @@ from geosearch.runtime.progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class Curation:
-    """The samples of a set, in features, ready to be detected, reweighted or taken.
+    """The samples of a labelled set, embedded, with the error of a ridge head that their weights should reduce.
 
-    >>> digits = geosearch.load("digits")                        # doctest: +SKIP
-    >>> found = geosearch.Curation.of(digits).detect()           # doctest: +SKIP
-    >>> found.ranking[:10], found.given, found.likely            # doctest: +SKIP
+    With a target, the error is the leave-one-out error on the target; without one, that on the set itself.
 
     Attributes:
-        data: the set; its labels number the classes of the target where there is one.
-        target: the core that it is to serve, or None: then it serves itself.
+        data: the set; its labels are renumbered to the classes of the target, if there is one.
+        target: the core set, or None.
         pool: both as features and one-hot labels.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.embeddings.base import PCA
+        >>> digits = geosearch.load("digits").take(range(500))
+        >>> detection = Curation.of(digits, embedding=PCA(16)).detect()
+        >>> detection.ranking.shape  # row numbers, the most harmful sample first
+        (500,)
     """
 
     data: LabelledSet
     target: LabelledSet | None
-    pool: Pool
+    pool: WeightedPool
 
     @classmethod
     def of(
@@ -54,48 +60,48 @@ class Curation:
 
         Args:
             data: the set to curate.
-            target: labelled samples of what it is for, of the same image shape and with the same classes by name.
-            embedding: where the ridge head lives; `Patches()` if None. One that is trained on labels should not
-                see those of `data`: what has learned a wrong label finds nothing wrong with it.
-            ridge: penalty of the head; chosen by the leave-one-out error if None.
-            seed: of the embedding.
-            cache: where fitted embeddings are kept; the default cache if None.
-            progress: who is told how far it is.
+            target: labelled samples of the target, with the same image shape and the same class names.
+            embedding: features of the ridge head; `RandomPatchFeatures()` if None. Do not use features that were
+                trained on the labels of `data`: they may have memorized wrong labels.
+            ridge: penalty of the head; selected by the leave-one-out error if None.
+            seed: seed of the embedding.
+            cache: keeps the fitted embedding; the default cache if None.
+            progress: told how many rows are done; the log if None.
 
         Raises:
-            DomainMismatchError: sets of different shapes, or a class of `data` that the target does not have.
+            DomainMismatchError: sets of different image shapes, or a class of `data` that the target does not have.
         """
         sets = [data] if target is None else [data, target]
         common_shape(sets)
         if target is not None:
-            data = _numbered_as(data, target)
+            data = _renumber_classes(data, target)
         encoder = (embedding or RandomPatchFeatures()).fit(sets, seed=seed, cache=cache or Cache.default())
         classes = len((target or data).classes)
         core = None if target is None else (encoder.encode(target.images), one_hot(target.labels, classes))
         features = encoder.encode(data.images)
-        pool = Pool.of(features, one_hot(data.labels, classes), core, ridge=ridge, progress=progress)
+        pool = WeightedPool.of(features, one_hot(data.labels, classes), core, ridge=ridge, progress=progress)
         return cls(data, target, pool)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes that all labels number."""
+        """Names of the classes."""
         return self.data.classes
 
     def detect(self, *, rounds: int = ROUNDS) -> Detection:
-        """Harmful and mislabelled samples, ranked (see `detect.detect`)."""
+        """Find harmful and mislabelled samples; see `curation.detect`."""
         return detect(self.pool, rounds=rounds)
 
     def reweight(self, *, steps: int = STEPS) -> Reweighting:
-        """Weights that lower the leave-one-out error (see `reweight.reweight`)."""
+        """Find weights that reduce the leave-one-out error; see `curation.reweight`."""
         return reweight(self.pool, steps=steps)
 
     def extend(self, *, share: float = SHARE) -> Extension:
-        """The samples worth adding to the target (see `extend.extend`)."""
+        """Select the samples that reduce the target's error when added to it; see `curation.extend`."""
         return extend(self.pool, share=share)
 
 
-def _numbered_as(data: LabelledSet, target: LabelledSet) -> LabelledSet:
-    """The set with its labels renumbered to the target's classes of the same names."""
+def _renumber_classes(data: LabelledSet, target: LabelledSet) -> LabelledSet:
+    """Renumber the labels of a set to the target's classes of the same names."""
     unknown = [name for name in data.classes if name not in target.classes]
     if unknown:
         raise DomainMismatchError(

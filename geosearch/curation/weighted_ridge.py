@@ -1,4 +1,4 @@
-"""WeightedRidge: ridge regression whose samples have weights, fitted in passes over blocks of rows."""
+"""WeightedRidge: ridge regression with sample weights, computed in blocks of rows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 from geosearch.adaptation.ridge import RIDGE_GRID, RidgeFit
 from geosearch.runtime.memory import require
 
-BLOCK = 4096  # rows in float64 at a time
+BLOCK = 4096  # rows converted to float64 at a time
 
 
 @dataclass(frozen=True, eq=False)
 class WeightedRidge:
-    """min over (W, b) of sum_i a_i |z_i W + b - y_i|^2 + ridge |W|^2, z centred on its weighted mean.
+    """The solution of min over (W, b) of sum_i a_i |z_i W + b - y_i|^2 + ridge |W|^2, z centred on its weighted mean.
 
-    The intercept b is not penalised. With the rows (z_i, 1) in place of z_i everything that holds for plain ridge
-    regression holds here too; the weighted mean keeps the two parts of the normal matrix apart, so that the kernel
-    of two samples is K_ij = z_i C z_j + 1 / total.
+    The intercept b is not penalized. Centring makes the normal matrix of the rows (z_i, 1) block diagonal, so that
+    the kernel of two samples is K_ij = z_i C z_j + 1 / total.
 
     Attributes:
         centre: (d,) weighted mean of the features.
@@ -28,6 +27,12 @@ class WeightedRidge:
         total: sum of the weights.
         inverse: C = (Z^T D_a Z + ridge I)^-1, (d, d).
         slopes: W, (d, c).
+
+    Example:
+        >>> features, targets = np.array([[0.0], [1.0], [9.0]]), np.array([[0.0], [1.0], [0.0]])
+        >>> fit = WeightedRidge.fit(features, targets, weights=np.array([1.0, 1.0, 0.0]), ridge=1e-9)
+        >>> fit.head.predict(np.array([[0.5]])).round(6)
+        array([[0.5]])
     """
 
     centre: np.ndarray
@@ -38,7 +43,17 @@ class WeightedRidge:
 
     @classmethod
     def fit(cls, features: np.ndarray, targets: np.ndarray, weights: np.ndarray, ridge: float) -> WeightedRidge:
-        """From features (n, d), targets (n, c), weights (n,) >= 0 of which some are positive, and ridge > 0."""
+        """Fit to weighted samples.
+
+        Args:
+            features: (n, d).
+            targets: (n, c), one-hot or soft labels.
+            weights: (n,) >= 0, at least one positive.
+            ridge: penalty > 0 in squared feature units.
+
+        Raises:
+            TooLargeError: the features have too many dimensions for the available memory.
+        """
         _require_room(features.shape[1])
         centre, level, total = _means(features, targets, weights)
         normal, moment = _moments(features, targets, weights, centre)
@@ -48,7 +63,7 @@ class WeightedRidge:
 
     @property
     def head(self) -> RidgeFit:
-        """The affine predictor on features that are not centred."""
+        """The same regression for features that are not centred."""
         return RidgeFit(self.slopes, self.level - self.centre @ self.slopes)
 
     def rows(self, features: np.ndarray) -> np.ndarray:
@@ -67,17 +82,23 @@ class WeightedRidge:
 def best_ridge(
     features: np.ndarray, targets: np.ndarray, weights: np.ndarray, counts: np.ndarray, *, standard_errors: float = 0.0
 ) -> float:
-    """The penalty of `RIDGE_GRID`, in units of the mean squared norm, with the least leave-one-out error.
+    """Select the penalty of `RIDGE_GRID` with the smallest leave-one-out error.
 
     One eigendecomposition of the normal matrix serves the whole grid: O(n d^2 + d^3 + g n d c) for g penalties.
 
     Args:
         features: (n, d).
         targets: (n, c).
-        weights: (n,) of the samples in the fit.
-        counts: (n,) how much each sample's error counts.
-        standard_errors: take the largest penalty whose error is within so many standard errors of the least.
-            One is the rule of Breiman et al. 1984.
+        weights: (n,) >= 0, weights of the samples in the fit.
+        counts: (n,) >= 0, weights of their errors in the mean.
+        standard_errors: select the largest penalty whose error is within this number of standard errors of the
+            smallest; 1 is the one-standard-error rule of Breiman et al. 1984.
+
+    Returns:
+        The penalty in squared feature units.
+
+    Raises:
+        TooLargeError: the features have too many dimensions for the available memory.
     """
     _require_room(features.shape[1])
     centre, level, total = _means(features, targets, weights)
@@ -105,7 +126,7 @@ def best_ridge(
 
 
 def blocks(n: int) -> Iterator[slice]:
-    """Slices of at most `BLOCK` rows that cover n."""
+    """Consecutive slices of at most `BLOCK` rows that cover n rows."""
     return (slice(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
 
 
@@ -133,4 +154,4 @@ def _moments(
 
 
 def _require_room(d: int) -> None:
-    require(6 * 8 * d**2, f"ridge regression on {d} features", "use an embedding of fewer dimensions, e.g. PCA")
+    require(6 * 8 * d**2, f"ridge regression on {d} features", "use an embedding with fewer dimensions, e.g. PCA")

@@ -1,4 +1,4 @@
-"""Reweighting by meta-gradient: each sample of a batch counts by what a step on it would do for clean samples."""
+"""MetaReweighting: training on noisy labels with sample weights from the gradient on clean samples."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Parameters = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Reweighted:
-    """A network trained on weighed samples.
+class ReweightedTraining:
+    """A network trained with sample weights, and the mean weights.
 
     Attributes:
-        network: ready for use.
-        weights: (n,) what each sample counted on average, 1 being its share in a plain training; a sample with a
-            wrong label counts little. NaN for one that no batch held.
+        network: the trained network, in evaluation mode.
+        weights: float64 (n,), mean weight of each sample over its batches, relative to a mean of 1 in each batch;
+            mislabelled samples have small weights. NaN for a sample that was in no batch.
     """
 
     network: Network
@@ -37,19 +37,28 @@ class Reweighted:
 
 
 @dataclass(frozen=True)
-class MetaReweight:
-    """Learn to reweight: the baseline that the data set derivative is compared with.
+class MetaReweighting:
+    """Train a network, weighting the samples of each batch by the alignment of their gradients with clean ones.
 
-    A step that gives sample i the weight e_i changes the loss on a clean batch, at e = 0, by -a <g_clean, g_i> per unit
-    of e_i: the product of the two gradients. What is positive of it, scaled to a mean of 1, is the weight of the
-    sample in this step. The products come from one forward-mode derivative along g_clean, without second derivatives.
+    Giving sample i of a batch the weight e_i changes the loss on a clean batch after the step, at e = 0, by
+    -a <g_clean, g_i> per unit of e_i, where a is the learning rate and g are gradients of the loss. The positive parts
+    of these inner products, scaled to a mean of 1, are the weights. All inner products come from one forward-mode
+    derivative along g_clean; no second derivatives are needed.
 
-    Source: Ren et al. 2018, alg. 1 (its look-ahead from e = 0 is this product). Ours: AdamW takes the step, and the
-    derivative is taken forward.
+    Source: Ren et al. 2018, alg. 1, whose look-ahead step from e = 0 gives the same weights. Ours: AdamW takes the
+    step, and the derivative is computed in forward mode.
 
     Attributes:
-        recipe: how the network is trained.
-        clean_batch: clean samples a step, at most.
+        recipe: how to train.
+        clean_batch: maximum number of clean samples per step.
+
+    Example:
+        >>> import geosearch
+        >>> digits = geosearch.load("digits")
+        >>> noisy, clean = digits.take(range(200)), digits.take(range(200, 300))
+        >>> training = MetaReweighting(Recipe(SmallConv(4), steps=5)).train(noisy, clean, seed=0)
+        >>> training.weights.shape
+        (200,)
     """
 
     recipe: Recipe = field(default_factory=lambda: Recipe(network=SmallConv(16)))
@@ -59,40 +68,40 @@ class MetaReweight:
         if self.clean_batch < 1:
             raise InvalidOptionError(f"clean_batch must be at least 1, got {self.clean_batch}")
 
-    def train(self, data: LabelledSet, clean: LabelledSet, seed: int, *, device: str = "cpu") -> Reweighted:
-        """Train on `data`, some of whose labels may be wrong.
+    def train(self, data: LabelledSet, clean: LabelledSet, seed: int, *, device: str = "cpu") -> ReweightedTraining:
+        """Train a new network.
 
         Args:
-            data: n samples.
-            clean: samples of the same classes whose labels are right.
-            seed: fixes initial weights, batches and augmentation.
-            device: as for `pretrain`.
+            data: n samples, some of which may be mislabelled.
+            clean: correctly labelled samples with the same classes and image shape.
+            seed: seed of the initial weights, the batches and the augmentation.
+            device: where to train, as for `pretrain`.
 
         Raises:
             DomainMismatchError: the two sets differ in classes or image shape.
-            TrainingFailedError: the loss stopped being a finite number.
+            TrainingFailedError: the loss became NaN or infinite.
         """
         if data.classes != clean.classes or data.shape != clean.shape:
             raise DomainMismatchError(
-                f"clean samples must be of the same classes and image shape; set '{data.name}' has {len(data.classes)} "
+                f"clean samples must have the same classes and image shape; set '{data.name}' has {len(data.classes)} "
                 f"classes and images {data.shape}, set '{clean.name}' {len(clean.classes)} and {clean.shape}"
             )
         place, recipe = place_of(device), self.recipe
         network = recipe.network.build(data.shape[2], data.shape[0], len(data.classes), seed).to(place)
-        sides = [_Side(one, recipe, seed, part, place) for one, part in ((data, "data"), (clean, "clean"))]
+        sets = [_AugmentedSet(one, recipe, seed, part, place) for one, part in ((data, "data"), (clean, "clean"))]
         total, count = np.zeros(len(data)), np.zeros(len(data))
 
         def loss(rows: tuple[np.ndarray, np.ndarray]) -> torch.Tensor:
-            (x, y), (x_clean, y_clean) = (side.batch(part) for side, part in zip(sides, rows, strict=True))
-            weights = _weights(network, (x, y), (x_clean, y_clean))
+            (x, y), (x_clean, y_clean) = (one.batch(part) for one, part in zip(sets, rows, strict=True))
+            weights = _sample_weights(network, (x, y), (x_clean, y_clean))
             np.add.at(total, rows[0], weights.cpu().numpy())
             np.add.at(count, rows[0], 1)
-            each = F.cross_entropy(network(x), y, label_smoothing=recipe.label_smoothing, reduction="none")
-            return (weights * each).mean()
+            losses = F.cross_entropy(network(x), y, label_smoothing=recipe.label_smoothing, reduction="none")
+            return (weights * losses).mean()
 
         descend(network, self._rows(len(data), len(clean), seed), loss, recipe)
         with np.errstate(invalid="ignore"):
-            return Reweighted(network, total / count)
+            return ReweightedTraining(network, total / count)
 
     def _rows(self, n: int, clean: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return zip(
@@ -102,8 +111,8 @@ class MetaReweight:
         )
 
 
-class _Side:
-    """One of the two sets, as augmented batches."""
+class _AugmentedSet:
+    """A set from which augmented batches are taken."""
 
     def __init__(self, data: LabelledSet, recipe: Recipe, seed: int, part: str, place: torch.device) -> None:
         self.images, self.labels = as_tensor(data.images), torch.from_numpy(data.labels)
@@ -111,16 +120,16 @@ class _Side:
         self.generator = seeds.torch_stream(seed, "reweight", "augmentation", part)
 
     def batch(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """images (b, ch, h, w), labels (b,)"""
+        """Images float32 (b, ch, h, w) and labels int64 (b,) of the given rows."""
         x = self.recipe.augmentation(self.images[rows].to(self.place), self.generator)
         return x, self.labels[rows].to(self.place)
 
 
-def _weights(
+def _sample_weights(
     network: Network, batch: tuple[torch.Tensor, torch.Tensor], clean: tuple[torch.Tensor, torch.Tensor]
 ) -> torch.Tensor:
-    """(b,) weights of the batch's samples with mean 1, or all 0 if no sample helps."""
-    stateless = copy.deepcopy(network)  # normalises by the batch and remembers nothing of the look-ahead
+    """Weights (b,) of the samples of a batch, with mean 1; all 0 if no inner product is positive."""
+    stateless = copy.deepcopy(network)  # normalizes by the batch and keeps no running statistics of the look-ahead
     for norm in norms(stateless):
         norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
     parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}

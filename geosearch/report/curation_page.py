@@ -12,7 +12,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
-from geosearch.curation.detect import Detection
+from geosearch.curation.detection import Detection
 from geosearch.data.dataset import LabelledSet
 
 SHOWN = 120, 40  # samples with images: those that look mislabelled, and the other harmful ones

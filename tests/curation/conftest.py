@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from geosearch.curation.weighted_pool import Pool
+from geosearch.curation.weighted_pool import WeightedPool
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +24,9 @@ class Made:
     def y(self) -> np.ndarray:
         return np.eye(3)[self.labels]
 
-    def pool(self, *, core: int = 0, **options) -> Pool:
+    def pool(self, *, core: int = 0, **options) -> WeightedPool:
         core_set = (self.clean[:core], np.eye(3)[self.clean_labels[:core]]) if core else None
-        return Pool.of(self.x, self.y, core_set, **options)
+        return WeightedPool.of(self.x, self.y, core_set, **options)
 
     def error(self, head) -> float:
         return float((head.predict(self.clean).argmax(1) != self.clean_labels).mean())

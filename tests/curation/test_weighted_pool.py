@@ -35,4 +35,4 @@ def test_the_head_is_fitted_to_weighted_samples_and_core(made):
     pool, kept = made.pool(core=60, ridge=2.0), ~made.wrong
     x, y = np.concatenate([made.x[kept], pool.core_features]), np.concatenate([made.y[kept], pool.core_targets])
     expected = ridge_fit(x, y, 2.0).predict(made.clean)
-    np.testing.assert_allclose(pool.head(kept.astype(float)).predict(made.clean), expected, atol=1e-9)
+    np.testing.assert_allclose(pool.fit_head(kept.astype(float)).predict(made.clean), expected, atol=1e-9)

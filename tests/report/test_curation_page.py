@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from generators.sets import blobs
 
-from geosearch.curation.detect import Detection
+from geosearch.curation.detection import Detection
 from geosearch.report.curation_page import curation_page
 
 

@@ -75,7 +75,7 @@ class Prior:
         space: the mixtures that may be proposed.
         hull: the Gram matrix of the sources' maps.
         looks: held-out OTDD of `ProxyDesign.points(space)`; None if it is not to be used.
-        gradient: (m,) derivative of an error in the sources' weights (`curate.source_gradient`), if any.
+        gradient: (m,) derivative of an error in the sources' weights (`source_gradient`), if any.
         experience: of earlier studies over the same sources, if any.
     """
 

@@ -1,4 +1,4 @@
-"""Extend: a core set grown from a pool, the most helpful samples first, until none helps."""
+"""Extension of a core set by the most helpful samples of a pool."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geosearch.curation.weighted_pool import Pool
+from geosearch.curation.weighted_pool import WeightedPool
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 
 SHARE = 0.1
@@ -14,13 +14,23 @@ SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Extension:
-    """Samples of the pool in the order in which they joined.
+    """Samples of the pool in the order in which they were added to the core set.
 
     Attributes:
-        order: numbers of all samples that joined, round after round.
-        sizes: samples that had joined at each round, 0 first.
+        order: int64 (k,) row numbers of all samples that were added.
+        sizes: number of added samples before each round, 0 first.
         losses: leave-one-out error of the core at those sizes.
-        size: number of pool samples that are left out.
+        size: number of samples in the pool.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.arange(100) % 2
+        >>> features = rng.normal(size=(100, 5)) + labels[:, None]
+        >>> targets = np.eye(2)[labels]
+        >>> pool = WeightedPool.of(features[20:], targets[20:], core=(features[:20], targets[:20]))
+        >>> extension = extend(pool)
+        >>> extension.losses[extension.best] <= extension.losses[0]
+        True
     """
 
     order: np.ndarray
@@ -30,17 +40,17 @@ class Extension:
 
     @property
     def best(self) -> int:
-        """Round with the least leave-one-out error."""
+        """The round with the smallest leave-one-out error."""
         return int(np.argmin(self.losses))
 
     @property
     def taken(self) -> np.ndarray:
-        """The samples to take: those that had joined when the leave-one-out error was least."""
+        """int64 row numbers of the samples to take: those added up to the smallest leave-one-out error."""
         return self.order[: self.sizes[self.best]]
 
     @property
     def sentence(self) -> str:
-        """How it ended."""
+        """The result in one sentence."""
         if not len(self.taken):
             return (
                 f"none of {self.size} samples taken: none lowers the core's leave-one-out error, {self.losses[0]:.4f}"
@@ -52,13 +62,17 @@ class Extension:
         )
 
 
-def extend(pool: Pool, *, share: float = SHARE) -> Extension:
-    """Add the samples of most negative derivative, `share` of the pool at a time, until none is negative.
+def extend(pool: WeightedPool, *, share: float = SHARE) -> Extension:
+    """Add the samples with the most negative derivative, `share` of the pool at a time, until none is negative.
 
     Source: Dukler et al. 2022 (DIVA), sec. 4.
 
+    Args:
+        pool: the samples, with a core set.
+        share: fraction in (0, 1] of the pool that is added per round.
+
     Raises:
-        DomainMismatchError: the pool has no core to be extended.
+        DomainMismatchError: the pool has no core set.
         InvalidOptionError: share outside (0, 1].
     """
     if not pool.has_core:
@@ -70,14 +84,14 @@ def extend(pool: Pool, *, share: float = SHARE) -> Extension:
     order: list[int] = []
     sizes, losses = [], []
     while True:
-        found = pool.derivative(weights)
+        result = pool.derivative(weights)
         sizes.append(len(order))
-        losses.append(found.loss)
+        losses.append(result.loss)
         outside = np.flatnonzero(weights == 0)
-        ranked = outside[np.argsort(found.gradient[outside], kind="stable")]
-        joining = ranked[: int((found.gradient[outside] < 0).sum())][:batch]
-        if not len(joining):
+        ranked = outside[np.argsort(result.gradient[outside], kind="stable")]
+        added = ranked[: int((result.gradient[outside] < 0).sum())][:batch]
+        if not len(added):
             break
-        weights[joining] = 1.0
-        order += joining.tolist()
+        weights[added] = 1.0
+        order += added.tolist()
     return Extension(np.array(order, dtype=np.int64), tuple(sizes), tuple(losses), len(pool))

@@ -1,0 +1,17 @@
+from .curated_mixture import CuratedMixture as CuratedMixture
+from .curated_mixture import curate_mixture as curate_mixture
+from .curated_mixture import reweight_mixture as reweight_mixture
+from .curated_mixture import source_gradient as source_gradient
+from .curation import Curation as Curation
+from .detection import Detection as Detection
+from .detection import detect as detect
+from .extension import Extension as Extension
+from .extension import extend as extend
+from .influence import Derivative as Derivative
+from .influence import Validation as Validation
+from .influence import dataset_derivative as dataset_derivative
+from .reweighting import Reweighting as Reweighting
+from .reweighting import reweight as reweight
+from .weighted_pool import WeightedPool as WeightedPool
+from .weighted_ridge import WeightedRidge as WeightedRidge
+from .weighted_ridge import best_ridge as best_ridge

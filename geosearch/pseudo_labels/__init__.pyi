@@ -1,0 +1,17 @@
+from .base import TargetLabelling as TargetLabelling
+from .clusters import Clusters as Clusters
+from .ensemble import EnsembleLabeller as EnsembleLabeller
+from .ensemble import EnsembleLabelling as EnsembleLabelling
+from .ensemble import NetworkLabeller as NetworkLabeller
+from .g2l import G2L as G2L
+from .g2l import G2LLabels as G2LLabels
+from .g2l import g2l_labels as g2l_labels
+from .g2l_rules import LabelRule as LabelRule
+from .g2l_rules import MedianSplitRule as MedianSplitRule
+from .g2l_rules import NearestAnchorRule as NearestAnchorRule
+from .hypervolume import Simplex as Simplex
+from .label_spreading import LabelSpreading as LabelSpreading
+from .labelled_dataset import LabelledDataset as LabelledDataset
+from .labelled_dataset import label_dataset as label_dataset
+from .nearest import NearestLabeller as NearestLabeller
+from .nearest import NearestShot as NearestShot
