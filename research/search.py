@@ -35,7 +35,7 @@ from geosearch import seeds
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights, concentration_of, spread_of
 from geosearch.report.figures import style
-from geosearch.runtime.progress import Silent
+from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.fidelity.pruner import RungPruner
 from geosearch.search.loop import Search, SearchOptions
@@ -169,7 +169,7 @@ def search(collection: str, sampler: str, rungs: bool, repetition: int, evaluati
     stand_in = Tabulated(own, seeds.stream(seed, "noise"))
     store = StudyStore(optuna.create_study(pruner=RungPruner()), space, "")
     options = SearchOptions(evaluations=evaluations, sampler=sampler, prune=rungs, seed=seed)
-    job = Search(store, stand_in, own.hull, stand_in, {}, options, Silent(), gradient=lambda: own.gradient)  # type: ignore[arg-type]
+    job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), gradient=lambda: own.gradient)  # type: ignore[arg-type]
     start = time.perf_counter()
     while job.left() > 0:
         job.evaluate(job.propose())

@@ -27,7 +27,7 @@ import numpy as np
 from geosearch.mixture.baselines import baselines
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
-from geosearch.runtime.progress import Silent
+from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.crew import Crew, Pulse
 from geosearch.search.loop import Search, SearchOptions
@@ -68,7 +68,7 @@ def search_at(url: str, trials: int, seconds: float) -> Search:
     store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3))
     options = SearchOptions(evaluations=trials, batch=BATCH, sampler="random", prune=False)
     roles = baselines(["a", "b", "c"], [100, 200, 300], hull)
-    return Search(store, Trivial(seconds), hull, Proxy(), roles, options, Silent())
+    return Search(store, Trivial(seconds), hull, Proxy(), roles, options, Log())
 
 
 def work(url: str, trials: int, seconds: float, ready, go) -> None:

@@ -30,7 +30,7 @@ def resume(
     verbose: Verbose = False,
 ) -> None:
     """Continue a study, with a larger budget if --evaluations is given."""
-    from geosearch.cli.run import check_one_engine, interruptible, run_to_end
+    from geosearch.cli.run import check_one_engine, interruptible, print_end, run_to_end
     from geosearch.runtime.parallel import engine
     from geosearch.study.study import Study
 
@@ -40,4 +40,6 @@ def resume(
         opened = Study.open(study, storage=storage, progress=progress)
         total = opened.file.search.evaluations + (evaluations or 0)
         with engine(parallel):
-            run_to_end(opened, progress, evaluations=total, workers=workers or 0, as_json=as_json)
+            end = run_to_end(opened, progress, evaluations=total, workers=workers or 0)
+    if not as_json:
+        print_end(opened, end)

@@ -55,13 +55,19 @@ def check_one_engine(workers: int | None, parallel: str | None) -> None:
         raise InvalidOptionError("--workers and --parallel cannot be combined; give one of them")
 
 
-def run_to_end(study: Study, progress: Progress, *, evaluations: int | None, workers: int, as_json: bool) -> None:
-    """Search and confirm, write mixture and report, and print the status."""
-    from geosearch.report.status import status_text
-
+def run_to_end(study: Study, progress: Progress, *, evaluations: int | None, workers: int) -> StudyFinished:
+    """Search and confirm, and write mixture and report."""
     confirmation = study.run(evaluations=evaluations, workers=workers)
     progress.event(StageStarted("writing mixture and report"))
     mixture, page = study.export_best(), study.report()
-    progress.event(StudyFinished(study.best.number, confirmation.verdict(), str(mixture), str(page)))
-    if not as_json:
-        print(f"{status_text(study.summary())}\n\nbest mixture written to {mixture}\nreport written to      {page}")
+    progress.event(end := StudyFinished(study.best.number, confirmation.verdict(), str(mixture), str(page)))
+    return end
+
+
+def print_end(study: Study, end: StudyFinished) -> None:
+    """The status, and where the files are; once the live display is closed, which would break its lines."""
+    from geosearch.report.status import status_text
+
+    print(
+        f"{status_text(study.summary())}\n\nbest mixture written to {end.mixture}\nreport written to      {end.report}"
+    )

@@ -24,7 +24,7 @@ def search(
 
     A study that was stopped continues where it was: run the same command again.
     """
-    from geosearch.cli.run import check_one_engine, interruptible, run_to_end
+    from geosearch.cli.run import check_one_engine, interruptible, print_end, run_to_end
     from geosearch.runtime.parallel import engine
     from geosearch.study.study import Study
 
@@ -33,4 +33,6 @@ def search(
     with interruptible(as_json=as_json, verbose=verbose, advice=advice) as progress:
         opened = Study.open(study, storage=storage, force_new=force_new, progress=progress)
         with engine(parallel):
-            run_to_end(opened, progress, evaluations=None, workers=workers or 0, as_json=as_json)
+            end = run_to_end(opened, progress, evaluations=None, workers=workers or 0)
+    if not as_json:
+        print_end(opened, end)

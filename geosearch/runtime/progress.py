@@ -71,7 +71,7 @@ class Live(Log):
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             console=Console(stderr=True, highlight=False),
-            transient=False,
+            redirect_stdout=False,
         )
         self._tasks: dict[str, TaskID] = {}
 

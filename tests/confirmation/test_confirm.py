@@ -11,7 +11,7 @@ from generators.studies import tiny_file
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation import confirm
 from geosearch.mixture.weights import Weights
-from geosearch.runtime.progress import Silent
+from geosearch.runtime.progress import Log
 from geosearch.study.build import confirmer_of
 from geosearch.study.study import Study
 
@@ -47,7 +47,7 @@ def test_a_best_mixture_that_is_a_baseline_is_known_as_such(confirmer):
     baselines = {"single: near": Weights.single(0, 2), "uniform": Weights.uniform(2)}
 
     def equal(best: Weights) -> str | None:
-        how = {"adaptation": "ridge", "count": 1, "seed": 0, "jobs": 1, "progress": Silent()}
+        how = {"adaptation": "ridge", "count": 1, "seed": 0, "jobs": 1, "progress": Log()}
         return confirmer.run(best, baselines, **how).equal
 
     assert equal(Weights.of([1.0, 0.0], concentration=3.0)) == "single: near"  # a cloud of one source is that source

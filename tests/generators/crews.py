@@ -10,7 +10,7 @@ from generators.searches import FakeObjective, FakeProxy
 
 from geosearch.mixture.baselines import baselines
 from geosearch.mixture.hull import Hull
-from geosearch.runtime.progress import Silent
+from geosearch.runtime.progress import Log
 from geosearch.search.crew import Crew, Pulse
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.space import Space
@@ -28,7 +28,7 @@ def toy_search(url, objective=None, proxy=None, **options) -> Search:
     store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3))
     roles = dict(list(baselines(["a", "b", "c"], [100, 200, 300], hull).items())[:2])
     chosen = SearchOptions(**{"evaluations": BUDGET, "batch": 3, "sampler": "random", "jobs": 1, **options})
-    return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Silent())
+    return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Log())
 
 
 def essence(search):

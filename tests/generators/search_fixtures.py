@@ -8,7 +8,7 @@ from generators.searches import FakeObjective, FakeProxy
 
 from geosearch.mixture.baselines import baselines, within
 from geosearch.mixture.hull import Hull
-from geosearch.runtime.progress import Silent
+from geosearch.runtime.progress import Log
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
@@ -27,6 +27,6 @@ def search_in(hull):
         store = StudyStore.open(f"sqlite:///{path}", "toy", {"study.seed": 0}, Space(3, limits=limits))
         roles = within(store.space.nearest, baselines(["a", "b", "c"], [100, 200, 300], hull))
         chosen = SearchOptions(**{"evaluations": 14, "sampler": "tpe", "long_steps": 50, **options})
-        return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Silent())
+        return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Log())
 
     return make

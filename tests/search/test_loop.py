@@ -14,7 +14,7 @@ from geosearch.errors import GeosearchError, TrainingFailedError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
-from geosearch.runtime.progress import Silent
+from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.fidelity.statistics import CLOSED, PROXY, rungs_of
 from geosearch.search.loop import Search, SearchOptions
@@ -141,7 +141,7 @@ def test_a_baseline_is_the_mixture_of_its_name_among_many_sources(tmp_path):
 
     objective.many = many
     options = SearchOptions(evaluations=4, sampler="random", finalists=1)
-    Search(store, objective, hull, proxy, roles, options, Silent()).run()
+    Search(store, objective, hull, proxy, roles, options, Log()).run()
     assert {trial.role: trial.point for trial in store.trials()} == roles
     assert set(trained) == set(roles.values())
     assert {store.space.weights_of(trial.params) for trial in store.study.trials} == set(roles.values())
