@@ -88,7 +88,7 @@ def test_a_full_disk_is_one_message_and_the_study_goes_on_later(uninterrupted, t
 
 @pytest.mark.slow
 def test_a_study_survives_forty_kills_at_random_moments(uninterrupted, tmp_path):
-    """As research/kills.py does two hundred times."""
+    """As research/machine/kills.py does two hundred times."""
     whole, calls = uninterrupted
     rng, hits, life = random.Random(7), 0, 0
     while hits < 40:

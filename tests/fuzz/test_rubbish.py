@@ -34,7 +34,7 @@ def test_rubbish_is_refused_in_one_message(stage, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_much_rubbish_is_refused_in_one_message(stage, kind):
-    """Over all kinds 2,100 inputs; research/rubbish.py prints their table."""
+    """Over all kinds 2,100 inputs; research/machine/rubbish.py prints their table."""
     for number in range(8, 358):
         outcome = KINDS[kind](random.Random(number), stage)
         assert not outcome.problem, (number, outcome.problem)

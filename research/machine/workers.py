@@ -1,0 +1,154 @@
+"""What do many workers at one study cost, and is anything lost or done twice, when half of them are killed?
+
+    python -m research.machine.workers [--trials 64] [--seconds 0 1]
+
+Evaluations are trivial (a known function, after a sleep of so many seconds), so what is measured is the storage and
+the board. PostgreSQL needs the extra `dev`; the server is started in a temporary folder.
+
+Answer (reports/scaling.md): nothing is lost or done twice, and the study is that of a lone search, with half of the
+workers killed too. A relational storage costs about a second a trial on a starved machine, a journal a tenth of it; so
+several workers pay from evaluations of seconds on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from geosearch.mixture.baselines import baselines
+from geosearch.mixture.hull import Hull
+from geosearch.mixture.weights import Weights
+from geosearch.runtime.progress import Log
+from geosearch.runtime.result_cache import Evaluation
+from geosearch.search.crew import Crew, Pulse
+from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.space import Space
+from geosearch.search.study_store import StudyStore
+from geosearch.search.worker import Worker
+
+BATCH = 8
+GOAL = np.array([0.6, 0.3, 0.1])
+PULSE = Pulse(interval=1.0, grace=10.0)
+HEAD = f"{'storage':<12}{'workers':>8}{'killed':>8}{'sleep':>8}{'trials/s':>10}{'lost':>6}{'twice':>7}  as alone"
+
+
+@dataclass
+class Trivial:
+    """Evaluates a known function after a sleep."""
+
+    seconds: float = 0.0
+
+    def many(self, calls, *, jobs):
+        found = []
+        for point, _, _ in calls:
+            time.sleep(self.seconds)
+            error = float(np.square(point.array - GOAL).sum())
+            found.append(Evaluation("", error, error / 2, self.seconds))
+        return found
+
+
+class Proxy:
+    """Says nothing."""
+
+    def otdd(self, weights: Weights) -> float:
+        return 1.0
+
+
+def search_at(url: str, trials: int, seconds: float) -> Search:
+    hull = Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3) * 2 + 1.0)
+    store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3))
+    options = SearchOptions(evaluations=trials, batch=BATCH, sampler="random", prune=False)
+    roles = baselines(["a", "b", "c"], [100, 200, 300], hull)
+    return Search(store, Trivial(seconds), hull, Proxy(), roles, options, Log())
+
+
+def work(url: str, trials: int, seconds: float, ready, go) -> None:
+    search = search_at(url, trials, seconds)
+    ready.release()
+    go.wait()
+    with Crew.join(search.store.study, pulse=PULSE) as crew:
+        Worker(search, crew).run()
+
+
+def measure(url: str, workers: int, killed: int, trials: int, seconds: float) -> tuple[float, Search]:
+    """Trials per second from the moment all have connected; `killed` of them get SIGKILL at half of the budget."""
+    context = multiprocessing.get_context("fork")
+    ready, go = context.Semaphore(0), context.Event()
+    processes = [context.Process(target=work, args=(url, trials, seconds, ready, go)) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    for _ in processes:
+        ready.acquire()
+    search = search_at(url, trials, seconds)
+    start = time.perf_counter()
+    go.set()
+    if killed:
+        while search.left() > trials / 2:
+            time.sleep(0.05)
+        for process in processes[:killed]:  # the leader is among them
+            os.kill(process.pid, signal.SIGKILL)
+    for process in processes:
+        process.join()
+    return trials / (time.perf_counter() - start), search
+
+
+def points(search: Search) -> list[tuple[object, ...]]:
+    return [(t.round, t.index, t.weights, t.concentration, t.error) for t in search.store.trials()]
+
+
+def row(name: str, url: str, workers: int, killed: int, options, alone: list[tuple[object, ...]]) -> str:
+    trials, seconds = options
+    pace, search = measure(url, workers, killed, trials, seconds)
+    done = Counter((t.round, t.index) for t in search.store.trials() if t.state == "complete")
+    lost, twice = trials - len(done), done.total() - len(done)
+    same = "yes" if points(search) == alone else "NO"
+    return f"{name:<12}{workers:>8}{killed:>8}{seconds:>7.0f}s{pace:>10.2f}{lost:>6}{twice:>7}  {same}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=64)
+    parser.add_argument("--seconds", type=float, nargs="+", default=[0, 1])
+    chosen = parser.parse_args()
+
+    import pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="geosearch-workers-"))
+    server = pgserver.get_server(folder / "postgres", cleanup_mode="delete")
+    reference = search_at(f"sqlite:///{folder}/alone.db", chosen.trials, 0)
+    while reference.left():
+        reference.evaluate(reference.propose())
+    alone = points(reference)
+    print(
+        f"{chosen.trials} trials in rounds of {BATCH}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at start"
+    )
+    print(HEAD, flush=True)
+    for number, (name, workers, killed, seconds) in enumerate(
+        (name, workers, killed, seconds)
+        for seconds in chosen.seconds
+        for name, most in [("postgresql", 8), ("sqlite", 4), ("journal", 4)]
+        for workers, killed in [(1, 0), (most, 0), (most, most // 2)]
+    ):
+        if name == "postgresql":
+            server.psql(f"create database bench_{number};")
+        url = {
+            "postgresql": server.get_uri(f"bench_{number}"),
+            "sqlite": f"sqlite:///{folder}/{number}.db",
+            "journal": f"journal:{folder}/{number}.journal",
+        }[name]
+        print(row(name, url, workers, killed, (chosen.trials, seconds), alone), flush=True)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
+    server.cleanup()
+
+
+if __name__ == "__main__":
+    main()

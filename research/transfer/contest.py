@@ -1,0 +1,290 @@
+"""Does searching for the data set pay, and against which baselines? Whole studies on real sets, several cuts of each.
+
+    python -m research.transfer.contest [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5]
+                                 [--shots 5 2] [--size 16] [--balance B] [--rows ...]
+
+One study for each target, seed and number of shots; a seed decides which shots, which reference, which weights of the
+networks. Each is the product's own search with its own confirmation, plus rows that no study has, the dearest of them
+on some targets and seeds only. Results: a line for each study in reports/data/contest.jsonl, for each further row in
+contest_rows.jsonl; the same command goes on where it stopped. Seconds of a row are those of all three ways to adapt,
+its search not included. `--size 28` and `--balance 1` have lines of their own, to tell what the small images cost,
+and what it gains to know that classes are equally frequent. Needs $GEOSEARCH_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geosearch import seeds
+from geosearch.adaptation.from_scratch import train_from_scratch
+from geosearch.config.build import adaptations_of, recipe_of
+from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.confirm import Confirmer
+from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.variants import NAMES, TEACHERS, Candidate, Plain, Taught, variant
+from geosearch.embeddings.base import PixelEncoder
+from geosearch.mixture.baselines import POOLED
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.weights import Weights
+from geosearch.nn.recipe import NO_AUGMENTATION
+from geosearch.pseudo_labels.nearest import nearest_rows
+from geosearch.runtime.result_cache import Evaluation
+from geosearch.search.racing import finalists_of
+from geosearch.study.build import baselines_of, objective_of, search_of
+from geosearch.study.study import Study
+from research.common.lines import Lines
+from research.common.mixtures import GREY, SIZE, study_file
+
+FOLDER = Path(__file__).parents[2] / "reports" / "data"
+TARGETS = (*GREY, "mnist_m")
+SHOTS = (5, 2)  # a class: the paper's number, and where regimes.py finds that the choice pays most
+NEAREST, PLAIN = "nearest shot, pixels", "few shots, no augmentation"
+NO_PROXY = "search without the proxy"
+CONCENTRATION = "hull projection, best concentration"
+POOLED_TAUGHT = "pooled union, taught by four of its own"
+PROJECTION_TAUGHT = "hull projection, taught by four of its own"
+NEURAL = "neural map, hull projection"
+ORACLE = "oracle"
+EDITION = "classes balanced"  # of the search; part of a line's key: what changes numbers makes studies other studies
+CONCENTRATIONS = (0.5, 1.0, 2.0, 5.0, np.inf)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """Where a row is run that no study has; those as dear as a study only where the choice pays most."""
+
+    targets: tuple[str, ...] = TARGETS
+    seeds: int = 99
+    shots: tuple[int, ...] = SHOTS
+
+
+EXTRA = {
+    PROJECTION_TAUGHT: Extra(),
+    NO_PROXY: Extra(seeds=2, shots=SHOTS[1:]),
+    ORACLE: Extra(seeds=1, shots=SHOTS[1:]),
+    NEURAL: Extra(("mnist", "usps"), 1, SHOTS[1:]),
+}
+
+Found = tuple[dict[str, float], float]  # adaptation -> test error in [0, 1]; seconds
+
+
+@dataclass
+class Rows:
+    """What one study found: row -> adaptation -> test error in [0, 1], and the seconds that each row took."""
+
+    errors: dict[str, dict[str, float]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, row: str, found: Found) -> None:
+        self.errors[row], self.seconds[row] = found
+
+
+def contest_file(target: str, seed: int, shots: int, aside: Mapping[str, Any], *, quick: bool) -> StudyFile:
+    """The study of one target, seed and number of shots: the defaults, but for image size and what makes it shorter.
+
+    `aside`: size or balance, where they are not the contest's.
+    """
+    return study_file(
+        target,
+        seed,
+        "committee",
+        shots,
+        **aside,
+        search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
+        recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
+        confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["taught"]},
+    )
+
+
+def contest(target: str, seed: int, shots: int, aside: Mapping[str, Any], folder: Path, quick: bool) -> dict[str, Any]:
+    """Run one study to its end and give all its rows."""
+    study, whole = studied(contest_file(target, seed, shots, aside, quick=quick), folder)
+    confirmation, rows = study.confirmation, Rows()
+    assert confirmation is not None
+    for row in confirmation.rows:
+        rows.add(row.name, ({name: values[0] for name, values in row.top1_errors.items()}, row.wall_seconds))
+    confirmer, number = confirmer_of(study), confirmation.seeds[0]
+    weights, looking = best_concentration(study)
+    errors, training = confirmed(confirmer, weights, number)
+    rows.add(CONCENTRATION, (errors, looking + training))
+    rows.add(POOLED_TAUGHT, taught_by_its_own(confirmer, baselines_of(study.prepared)[POOLED], number))
+    for row, predict in few_shot_rows(study).items():
+        rows.add(row, scored(study, predict, confirmation.adaptations))
+    best, file = study.best, study.file
+    return {
+        "errors": rows.errors,
+        "seconds": {**rows.seconds, "study": whole},
+        "stages": study.store.get_meta("stages", {}),
+        "sources": list(study.source_names),
+        "best": {"weights": list(best.weights), "concentration": best.concentration, "pairing": best.pairing},
+        "pruned": sum(trial.state == "pruned" for trial in study.trials),
+        "settings": f"{file.search.evaluations} evaluations, {file.recipe.steps}/{file.recipe.long_steps} steps",
+    }
+
+
+def extra_row(
+    target: str, seed: int, shots: int, row: str, aside: Mapping[str, Any], folder: Path, quick: bool
+) -> dict[str, Any]:
+    """A row that no study has; the study is run first if it is not there."""
+    study, _ = studied(contest_file(target, seed, shots, aside, quick=quick), folder)
+    confirmer, number = confirmer_of(study), seeds.integer(seed, "confirmation", 0)
+    if row == NEURAL:
+        errors, seconds = neural(study, folder, number)
+    elif row == NO_PROXY:
+        errors, seconds = without_proxy(study, confirmer, folder, number)
+    elif row == ORACLE:
+        errors, seconds = oracle(study, confirmer, number)
+    else:
+        errors, seconds = taught_by_its_own(confirmer, study.prepared.hull.projection(), number)
+    return {"errors": errors, "seconds": seconds}
+
+
+def studied(file: StudyFile, folder: Path) -> tuple[Study, float]:
+    """The study at its end, and the seconds that this took now."""
+    folder.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}.db")
+    study.run()
+    return study, time.perf_counter() - start
+
+
+def confirmer_of(study: Study) -> Confirmer:
+    """What the study confirms mixtures with; without pretraining it would not be tuned, which takes a minute."""
+    file, target = study.file, study.prepared.target
+    recipe = recipe_of(file).scaled(file.recipe.long_steps)
+    adaptations = adaptations_of(file, study.prepared.unlabelled(file.recipe.unlabelled))
+    return Confirmer(study.prepared.anchors, target, recipe, recipe, adaptations, study.cache, file.recipe.device)
+
+
+def confirmed(confirmer: Confirmer, weights: Weights, number: int) -> Found:
+    """Test errors in [0, 1] of one mixture, as the study's own confirmation has them, and what they once took."""
+    return errors_of(confirmer, Plain(Mixture(confirmer.anchors, weights)), number)
+
+
+def errors_of(confirmer: Confirmer, candidate: Candidate | None, number: int) -> Found:
+    """The same of any candidate; None: no pretraining."""
+    predicted, seconds = confirmer.predictions(candidate, number)
+    truth = confirmer.target.test_labels.reveal()
+    return {name: float((classes != truth).mean()) for name, classes in predicted.items()}, seconds
+
+
+def taught_by_its_own(confirmer: Confirmer, weights: Weights, number: int) -> Found:
+    """A mixture whose teachers are several networks of itself; as many as the search has finalists."""
+    mixture = Mixture(confirmer.anchors, weights)
+    return errors_of(confirmer, Taught(mixture, [mixture] * (TEACHERS - 1)), number)
+
+
+def best_concentration(study: Study) -> tuple[Weights, float]:
+    """The projection's weights at the concentration that the study's own objective likes best; seconds."""
+    values = study.prepared.hull.projection().values
+    asked = [Weights.of(values, concentration=concentration) for concentration in CONCENTRATIONS]
+    objective = objective_of(study.file, study.prepared, study.cache)
+    found = {
+        weights: result
+        for weights, result in zip(
+            asked, objective.many([(weights, None, 0) for weights in asked], jobs=1), strict=True
+        )
+        if isinstance(result, Evaluation)
+    }
+    best = min(found, key=lambda weights: found[weights].squared_error)
+    return best, sum(result.wall_seconds for result in found.values())
+
+
+def without_proxy(study: Study, confirmer: Confirmer, folder: Path, number: int) -> Found:
+    """What the same search ends with when the held-out OTDD may stop nothing."""
+    search = study.file.search.model_copy(update={"prune": False})
+    file = study.file.model_copy(update={"search": search})
+    twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-no-proxy.db")
+    search_of(file, study.prepared, twin.store, twin.cache, twin.progress).run()
+    finalists = [trial.point for trial in finalists_of(twin.trials)]
+    return errors_of(
+        confirmer, variant("taught", confirmer.anchors, finalists[0], confirmer.target.shots, finalists), number
+    )
+
+
+def oracle(study: Study, confirmer: Confirmer, number: int) -> Found:
+    """The best by test error of all mixtures that the search evaluated, and of what it ended with."""
+    assert study.confirmation is not None
+    every = [confirmed(confirmer, trial.point, number) for trial in study.trials if trial.state == "complete"]
+    known = [row.top1_errors for row in study.confirmation.rows if row.name in (BEST, NAMES["taught"])]
+    errors = {
+        name: min([*(found[name] for found, _ in every), *(own[name][0] for own in known)]) for name in every[0][0]
+    }
+    return errors, sum(seconds for _, seconds in every)
+
+
+def neural(study: Study, folder: Path, number: int) -> Found:
+    """The projection when the maps are trained networks."""
+    file = study.file.model_copy(update={"transport": study.file.transport.model_copy(update={"map": "neural"})})
+    twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-neural.db")
+    return confirmed(confirmer_of(twin), twin.prepared.hull.projection(), number)
+
+
+def scored(study: Study, predict: Callable[[], np.ndarray], adaptations: Iterable[str]) -> Found:
+    """Of predicted classes (n,) that are the same under every adaptation."""
+    start = time.perf_counter()
+    error = float((predict() != study.prepared.target.test_labels.reveal()).mean())
+    return dict.fromkeys(adaptations, error), time.perf_counter() - start
+
+
+def few_shot_rows(study: Study) -> dict[str, Callable[[], np.ndarray]]:
+    """Predicted classes of the test images without any source, as the paper has it."""
+    shots, images = study.prepared.target.shots, study.prepared.target.test_images
+    pixels, recipe = PixelEncoder(), recipe_of(study.file).scaled(study.file.recipe.long_steps)
+    plain = type(recipe)(network=recipe.network, steps=recipe.steps, batch=50, augmentation=NO_AUGMENTATION)
+    seed = seeds.integer(study.file.study.seed, PLAIN)
+    return {
+        NEAREST: lambda: shots.labels[nearest_rows(pixels.encode(images), pixels.encode(shots.images))],
+        PLAIN: lambda: train_from_scratch(shots, plain, seed).predict(images).argmax(1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--targets", nargs="+", default=list(TARGETS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--shots", type=int, nargs="+", default=list(SHOTS), help="a class")
+    parser.add_argument("--size", type=int, default=SIZE, help="of the images, in pixels")
+    parser.add_argument("--balance", type=float, help="domain.balance; its default if left out")
+    parser.add_argument("--quick", action="store_true", help="short recipes, few evaluations")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--studies", type=Path, default=Path("studies") / "transfer", help="where databases lie")
+    parser.add_argument("--rows", nargs="*", choices=EXTRA, default=list(EXTRA), help="that no study has")
+    options = parser.parse_args()
+    kept = Lines((options.studies / "quick" if options.quick else FOLDER) / "contest.jsonl")
+    folder = options.studies / "quick" if options.quick else options.studies
+    aside: dict[str, Any] = {} if options.size == SIZE else {"size": options.size}
+    aside |= {} if options.balance is None else {"balance": options.balance}
+    asked = [
+        {"target": target, "seed": seed, "shots": shots, "edition": EDITION, **aside}
+        for shots in options.shots
+        for seed in range(options.seeds)
+        for target in options.targets
+    ]
+    rest = aside, folder, options.quick
+    kept.fill(
+        [(key, contest, (key["target"], key["seed"], key["shots"], *rest)) for key in asked],
+        jobs=options.jobs,
+    )
+    Lines(kept.path.with_name("contest_rows.jsonl")).fill(
+        [
+            ({**key, "row": row}, extra_row, (key["target"], key["seed"], key["shots"], row, *rest))
+            for row in options.rows
+            for key in asked
+            if key["target"] in EXTRA[row].targets
+            and key["seed"] < EXTRA[row].seeds
+            and key["shots"] in EXTRA[row].shots
+        ],
+        jobs=options.jobs,
+    )
+
+
+if __name__ == "__main__":
+    main()
