@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+import numpy as np
+
 from geosearch import seeds
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.curation.curated_mixture import curate_mixture, reweight_mixture

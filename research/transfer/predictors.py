@@ -4,8 +4,8 @@
 
 Every mixture of `research/common/mixtures.py` is trained on for 300 steps; the scores see that network, the 5 shots
 a class, and unlabelled images. What they should tell is the test error after 1,000 steps of another network
-(regimes.py, `--steps 1000 --shots 5`). Results: reports/data/predictors.jsonl, distances.jsonl; the same command goes on
-where it stopped. Needs $GEOSEARCH_DATA.
+(regimes.py, `--steps 1000 --shots 5`). Results: reports/data/predictors.jsonl, distances.jsonl; the same command goes
+on where it stopped. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
