@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ import numpy as np
 from geosearch.errors import TrainingFailedError
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
+from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.objective import Objective
 from geosearch.search.samplers.surrogate import FEWEST, Surrogate
+from geosearch.search.study_record import StudyRecord
 from geosearch.search.trial import TrialRecord, evaluated
 
 
@@ -35,8 +37,32 @@ class LeftOut:
     deviation: float | None
     added: float | None
 
+
+@dataclass(frozen=True)
+class Ablation:
+    """The best mixture without each of its sources in turn.
+
+    Attributes:
+        trial: number of the best trial at that time.
+        sources: one entry for each source of its mixture; empty for a single source.
+    """
+
+    trial: int
+    sources: tuple[LeftOut, ...]
+
+    @classmethod
+    def of(cls, study: StudyRecord) -> Ablation | None:
+        """The ablation that a study keeps; None before its first one.
+
+        Raises:
+            ValueError: it holds something else.
+        """
+        return None if study.ablation is None else from_json(cls, study.ablation)
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As `StudyRecord.ablation` keeps it."""
+        kept: dict[str, Any] = to_json(Ablation, self)
+        return kept
 
 
 def explain(

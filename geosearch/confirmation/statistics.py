@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
@@ -92,22 +91,6 @@ class Confirmation:
         adaptation = adaptation or self.adaptation
         best = self.row(BEST)
         return tuple(compare(best, row, adaptation) for row in self.rows if row.name != BEST)
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON-representable facts; `from_json` is the inverse."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Confirmation:
-        rows = tuple(
-            Row(
-                row["name"],
-                {key: tuple(errors) for key, errors in row["top1_errors"].items()},
-                row["wall_seconds"],
-            )
-            for row in kept["rows"]
-        )
-        return cls(rows, kept["adaptation"], tuple(kept["seeds"]), kept["test_size"], kept.get("equal"))
 
     def ranked(self, adaptation: str | None = None) -> tuple[Row, ...]:
         adaptation = adaptation or self.adaptation

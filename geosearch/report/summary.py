@@ -10,7 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from geosearch import seeds
-from geosearch.confirmation.ablation import LeftOut
+from geosearch.confirmation.ablation import Ablation, LeftOut
+from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.card import SourceFacts
 from geosearch.data.dataset import balanced_rows
@@ -69,10 +70,9 @@ class StudySummary:
         """
         trials = store.trials()
         number = best_of(trials).number if any(trial.state == "complete" for trial in trials) else None
-        confirmation, left_out = store.get_meta("confirmation"), store.get_meta("left out", {})
-        confirmed = number is not None and store.get_meta("confirmed", {}).get("trial") == number
-        explained = number is not None and left_out.get("trial") == number
         with check_readable(store.url):
+            record = store.record
+            confirmation, ablation = ConfirmationRecord.of(record), Ablation.of(record)
             return cls(
                 name=store.name,
                 budget=budget,
@@ -80,10 +80,10 @@ class StudySummary:
                 prices=store.space.prices,
                 trials=trials,
                 rungs=rungs_of(store),
-                confirmation=Confirmation.from_json(confirmation) if confirmation and confirmed else None,
-                left_out=tuple(LeftOut(**entry) for entry in left_out["sources"]) if explained else (),
-                stages=tuple(store.get_meta("stages", {}).items()),
-                task_similarity=store.get_meta("likeness", {}),
+                confirmation=confirmation.result if confirmation and confirmation.trial == number else None,
+                left_out=ablation.sources if ablation and ablation.trial == number else (),
+                stages=tuple(record.stage_seconds.items()),
+                task_similarity=record.task_similarity,
                 workers=members(store.study),
             )
 

@@ -16,6 +16,7 @@ from geosearch.search.crew import Crew, gone, roster
 from geosearch.search.loop import Search
 from geosearch.search.samplers.registry import Given
 from geosearch.search.study_store import StudyStore, given_up, place_of
+from geosearch.search.trial import Failed, FailureReason, Proposal, attributes_of, fact_of
 
 LOSSES = 3  # workers that may die of one proposal before it counts as failed
 _PUBLISHED, _OWNER = "published", "worker"  # attributes of the study and of its trials
@@ -73,8 +74,10 @@ class Board:
         lost = [trial for trial in running if self._lost(trial, living)]
         before = self._losses() if lost else Counter()
         for trial in lost:
-            if "proposal" in trial.user_attrs and before[place_of(trial)] >= LOSSES - 1:
-                _note(study, trial, "failure", f"{LOSSES} workers died of it; did the machine run out of memory?")
+            if fact_of(trial, Proposal) and before[place_of(trial)] >= LOSSES - 1:
+                message = f"{LOSSES} workers crashed (out of memory?)"
+                for key, value in attributes_of(Failed(FailureReason.WORKERS_CRASHED, message)).items():
+                    _note(study, trial, key, value)
             _close(study, trial)
         return [trial.number for trial in lost]
 
@@ -117,7 +120,7 @@ class Board:
         """Whether an older trial, not given up, holds the same place."""
         trials = self.search.store.study.get_trials(deepcopy=False)[: trial.number]
         own = place_of(trial)
-        return any("proposal" in old.user_attrs and place_of(old) == own and not given_up(old) for old in trials)
+        return any(fact_of(old, Proposal) and place_of(old) == own and not given_up(old) for old in trials)
 
     def _lost(self, trial: FrozenTrial, living: set[int]) -> bool:
         owner = trial.user_attrs.get(_OWNER)

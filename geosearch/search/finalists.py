@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from geosearch.errors import GeosearchError
 from geosearch.runtime.events import FinalistMeasured, FinalistsTrained
@@ -11,8 +12,9 @@ from geosearch.runtime.progress import Progress
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.objective import Objective
 from geosearch.search.racing import race
+from geosearch.search.study_record import Race
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial import LongRuns, TrialRecord
 
 
 def promote(
@@ -44,12 +46,11 @@ def promote(
         GeosearchError: every one of the trainings failed; the race is then still to be run.
     """
     trials = [trial for trial, _ in ranked]
-    asked = {"ranked": [trial.number for trial in trials], "first": first, "repeats": repeats}
-    kept = store.get_meta("raced", {})
-    if kept.get("asked") != asked:
-        start = [i for i, trial in enumerate(trials) if i < first or trial.long_error is not None]
-        store.set_meta("raced", kept := {"asked": asked, "start": start, "over": False})
-    if kept["over"]:
+    start = tuple(i for i, trial in enumerate(trials) if i < first or trial.long_error is not None)
+    asked, kept = Race(tuple(trial.number for trial in trials), first, repeats, start), store.record.race
+    if kept is None or not kept.is_same(asked):
+        store.update(race=(kept := asked))
+    if kept.over:
         return
     seconds = [0.0] * len(trials)
     failures: list[str] = []
@@ -62,26 +63,26 @@ def promote(
         progress.event(FinalistsTrained(running=tuple(sorted({trials[i].number for i, _ in calls}))))
         return [result.squared_error if isinstance(result, Evaluation) else None for result in results]
 
-    standings = race(run, [expected for _, expected in ranked], kept["start"], repeats)
+    standings = race(run, [expected for _, expected in ranked], kept.start, repeats)
     if failures and not any(standing.runs for standing in standings):
         raise GeosearchError(
             f"all long trainings of the finalists failed, the last with: {failures[-1]}; "
-            "nothing is lost: mend the cause and run the same command again (with --force-new if it is a setting)"
+            "nothing is lost: fix the error and run the same command again (with --force-new if it is a setting)"
         )
-    store.note(
+    store.add_long_runs(
         {
-            trial.number: {
-                "expected_error": expected,
-                "long_error": standing.error,
-                "long_deviation": standing.deviation if math.isfinite(standing.deviation) else None,
-                "long_runs": standing.runs,
-                "long_seconds": spent,
-            }
+            trial.number: LongRuns(
+                runs=standing.runs,
+                seconds=spent,
+                expected_error=expected,
+                error=standing.error,
+                deviation=standing.deviation if math.isfinite(standing.deviation) else None,
+            )
             for (trial, expected), standing, spent in zip(ranked, standings, seconds, strict=True)
             if standing.runs
         }
     )
-    store.set_meta("raced", {**kept, "over": True})
+    store.update(race=replace(kept, over=True))
     for trial, standing in zip(trials, standings, strict=True):
         if standing.runs:
             progress.event(FinalistMeasured(trial.number, error=standing.error, runs=standing.runs))

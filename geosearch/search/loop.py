@@ -29,7 +29,6 @@ from geosearch.runtime.events import StageStarted, TrialFailed, TrialFinished
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.search.fidelity.proxy import Proxy
-from geosearch.search.fidelity.pruner import REPEATS
 from geosearch.search.fidelity.screening import Screening
 from geosearch.search.finalists import promote
 from geosearch.search.objective import Objective
@@ -40,7 +39,17 @@ from geosearch.search.samplers.registry import Given, sampler_for
 from geosearch.search.samplers.surrogate import FEWEST
 from geosearch.search.samplers.warm_start import WarmStart
 from geosearch.search.study_store import StudyStore, place_of
-from geosearch.search.trial import TrialRecord, distinct, evaluated
+from geosearch.search.trial import (
+    Failed,
+    FailureReason,
+    Proposal,
+    Trained,
+    TrialRecord,
+    distinct,
+    evaluated,
+    keep_fact,
+    proposal_of,
+)
 
 PATIENCE = 4  # proposals beyond a round's own that may be stopped early before one is drawn at random and let through
 FAILURES = 3  # failed trainings in a row that end a search
@@ -108,7 +117,7 @@ class Search:
         if self.experience:
             done = evaluated(self.store.trials())
             task_similarity = self.experience.task_similarity(list(done), np.array(list(done.values())))
-            self.store.set_meta("likeness", task_similarity)
+            self.store.update(task_similarity=task_similarity)
         with one_thread(), self.timed("finalists"):
             promote(
                 self.store,
@@ -153,7 +162,7 @@ class Search:
             if index not in taken:
                 before = abandoned.get((number, index))
                 trial, point = self._ask(number, index, before.params if before else None)
-                given = trial.user_attrs["proposal"]["role"] != SEARCHED
+                given = proposal_of(trial).role != SEARCHED
                 certainly = given or self._impatient(index) or (before is not None and before.admitted)
                 if gate.should_train(trial, point, trials=trials, beside=beside, certainly=certainly):
                     asked.append((trial, point))
@@ -179,8 +188,7 @@ class Search:
         start = time.perf_counter()
         distance = self.hull.distance(point)
         cost = time.perf_counter() - start
-        facts = {"round": number, "index": index, "role": role, "closed_form": distance, "closed_seconds": cost}
-        trial.set_user_attr("proposal", facts)  # one attribute, one transaction
+        keep_fact(trial, Proposal(number, index, role, distance, cost))
         return trial, point
 
     def _impatient(self, index: int) -> bool:
@@ -193,14 +201,14 @@ class Search:
         space, looks, gradient = self.store.space, None, None
         if self.options.sampler == "hull":
             if self.options.prune:
-                looks = ProxyDesign.from_json(self.store.get_or_compute("looks", self._look))
+                looks = self.store.get_or_compute("proxy_design", self._look)
             if self.gradient is not None:
                 gradient = np.array(self.store.get_or_compute("source_gradient", self.gradient))
         return Prior(space, self.hull, looks, gradient, self.experience)
 
-    def _look(self) -> dict[str, Any]:
+    def _look(self) -> ProxyDesign:
         self.progress.event(StageStarted("held-out distances of a few mixtures"))
-        return ProxyDesign.of(self.store.space, self.held_out.otdd).to_json()
+        return ProxyDesign.of(self.store.space, self.held_out.otdd)
 
     def _repeated(self, number: int, index: int) -> Weights | None:
         """The point of this round and place, if it was stopped because it repeats an older trial.
@@ -208,7 +216,7 @@ class Search:
         A sampler that is sure of an evaluated point proposes it for ever; its neighbourhood is what it means.
         """
         for trial in self.store.trials():
-            if (trial.round, trial.index) == (number, index) and trial.reason.startswith(REPEATS):
+            if (trial.round, trial.index) == (number, index) and trial.pruned and trial.pruned.reason.is_repeat:
                 return trial.point
         return None
 
@@ -221,18 +229,16 @@ class Search:
         results = self.objective.many([(point, None, 0) for _, point in asked], jobs=self.options.jobs)
         for (trial, _), result in zip(asked, results, strict=True):
             if isinstance(result, TrainingFailedError):
-                trial.set_user_attr("failure", str(result))
+                keep_fact(trial, Failed(FailureReason.TRAINING, str(result)))
                 self.store.study.tell(trial, state=TrialState.FAIL)
                 self.progress.event(TrialFailed(trial.number, str(result)))
                 continue
-            trial.set_user_attr("result", {"top1_error": result.top1_error, "wall_seconds": result.wall_seconds})
-            if note := result.note:
-                trial.set_user_attr("reason", note)
+            keep_fact(trial, Trained(result.top1_error, result.wall_seconds, result.note))
             self.store.study.tell(trial, result.squared_error)
             self.progress.event(
                 TrialFinished(
                     trial=trial.number,
-                    role=trial.user_attrs["proposal"]["role"],
+                    role=proposal_of(trial).role,
                     error=result.squared_error,
                     done=self.options.evaluations - self.left(),
                     total=self.options.evaluations,
@@ -243,7 +249,7 @@ class Search:
         if last == ["failed"] * FAILURES:
             raise GeosearchError(
                 f"{FAILURES} trainings in a row failed, the last with: {self.store.trials()[-1].reason}; "
-                "nothing is lost: mend the cause and run the same command again (with --force-new if it is a setting)"
+                "nothing is lost: fix the error and run the same command again (with --force-new if it is a setting)"
             )
 
     def ranked(self, trials: Sequence[TrialRecord]) -> list[tuple[TrialRecord, float]]:

@@ -18,11 +18,22 @@ from geosearch.search.space import Space
 from geosearch.search.storage.errors import check_readable, translate_errors
 from geosearch.search.storage.sqlite import alone, check_file
 from geosearch.search.storage.urls import storage_at
-from geosearch.search.trial import TrialRecord
+from geosearch.search.study_record import StudyRecord, check_format
+from geosearch.search.trial import (
+    Failed,
+    LongRuns,
+    Proposal,
+    ProxyCost,
+    Pruned,
+    Trained,
+    TrialRecord,
+    fact_of,
+    is_admitted,
+    proposal_of,
+)
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-FORMAT = 2  # of what is written into a study's database
 UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
 
 
@@ -79,11 +90,9 @@ class StudyStore:
                 pruner=RungPruner(),
             )
             store = cls(study, space, url)
-            kept = store.get_meta("geosearch")
-            if kept is not None:
-                _check_format(kept, masked(url))
-            if kept is None or store._takes(kept["fingerprint"], fingerprint):
-                store.set_meta("geosearch", {"format": FORMAT, "fingerprint": dict(fingerprint)})
+            begun = check_format(study.user_attrs, masked(url))
+            if not begun or store._takes(store.record.fingerprint, fingerprint):
+                store.update(fingerprint=dict(fingerprint))
         return store
 
     def _takes(self, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
@@ -103,7 +112,8 @@ class StudyStore:
                 "aside)"
             )
         with alone(self.url):
-            self._forget(*self.study.user_attrs)
+            for key in self.study.user_attrs:
+                self.set_meta(key, None)
         return True
 
     @property
@@ -111,19 +121,28 @@ class StudyStore:
         """Whether anything hangs on settings and data: a trial, or somebody who may be about to make one."""
         return bool(self.study.get_trials(deepcopy=False)) or busy(self.study._storage)
 
-    def _forget(self, *keys: str) -> None:
-        for key in keys:
-            self.set_meta(key, None)
-
     @property
     def name(self) -> str:
         return self.study.study_name
 
     @property
-    def fingerprint(self) -> Mapping[str, Any]:
-        """Every setting that the numbers depend on, flat, as the study was begun with them."""
-        kept: Mapping[str, Any] = self.get_meta("geosearch")["fingerprint"]
-        return kept
+    def record(self) -> StudyRecord:
+        """What is kept of the whole study.
+
+        Raises:
+            StorageError: the database cannot be read, or holds something else.
+        """
+        with check_readable(self.url):
+            return StudyRecord.from_attributes(self.study.user_attrs)
+
+    def update(self, **changes: Any) -> None:
+        """Keep some fields of the record; the others stay as they are in the database.
+
+        Args:
+            changes: fields of `StudyRecord` with their new values.
+        """
+        for key, value in StudyRecord(**changes).to_attributes(*changes).items():
+            self.set_meta(key, value)
 
     def trials(self) -> tuple[TrialRecord, ...]:
         """All trials that ended, reaped ones left out, in the order of their proposals.
@@ -132,9 +151,9 @@ class StudyStore:
             StorageError: the database cannot be read, or holds something else.
         """
         with check_readable(self.url):
-            notes = self.get_meta("notes", {})
+            long_runs = self.record.long_runs
             found = [
-                self._facts(trial, notes.get(str(trial.number), {}))
+                self._record_of(trial, long_runs.get(trial.number))
                 for trial in self.study.get_trials(deepcopy=False)
                 if trial.state.is_finished() and not given_up(trial)
             ]
@@ -143,7 +162,7 @@ class StudyStore:
     def live(self) -> list[FrozenTrial]:
         """Proposals that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
         found = self.study.get_trials(deepcopy=False, states=UNFINISHED)
-        return [trial for trial in found if "proposal" in trial.user_attrs]
+        return [trial for trial in found if fact_of(trial, Proposal)]
 
     def reap(self) -> int:
         """Fail the trials that killed processes left unfinished; their proposals will be made again."""
@@ -154,16 +173,14 @@ class StudyStore:
     def abandoned(self) -> dict[tuple[int, int], Abandoned]:
         """(round, index) -> the reaped proposal of that place that had been asked for in full."""
         return {
-            place_of(trial): Abandoned(trial.params, trial.user_attrs.get("admitted", False))
+            place_of(trial): Abandoned(trial.params, is_admitted(trial))
             for trial in self.study.get_trials(deepcopy=False)
-            if given_up(trial) and "proposal" in trial.user_attrs
+            if given_up(trial) and fact_of(trial, Proposal)
         }
 
-    def note(self, facts: Mapping[int, Mapping[str, Any]]) -> None:
-        """Add facts to finished trials, which Optuna keeps closed; all at once."""
-        notes = self.get_meta("notes", {})
-        fresh = {str(number): {**notes.get(str(number), {}), **found} for number, found in facts.items()}
-        self.set_meta("notes", {**notes, **fresh})
+    def add_long_runs(self, found: Mapping[int, LongRuns]) -> None:
+        """Keep what trainings with the long recipe found: trial number -> runs; all in one transaction."""
+        self.update(long_runs={**self.record.long_runs, **found})
 
     def set_meta(self, key: str, value: Any) -> None:
         """Keep a JSON-representable fact of the whole study."""
@@ -171,15 +188,15 @@ class StudyStore:
             self.study.set_user_attr(key, value)
 
     def get_meta(self, key: str, default: Any = None) -> Any:
-        """What `remember` kept."""
+        """What `set_meta` kept."""
         with check_readable(self.url):
             kept = self.study.user_attrs.get(key)
         return default if kept is None else kept
 
-    def get_or_compute(self, key: str, find: Callable[[], Any]) -> Any:
-        """What the study remembers under a key; found out, and remembered, if it does not."""
-        if (known := self.get_meta(key)) is None:
-            self.set_meta(key, known := find())
+    def get_or_compute(self, name: str, compute: Callable[[], Any]) -> Any:
+        """A field of the record; computed and kept if the study has none yet."""
+        if (known := getattr(self.record, name)) is None:
+            self.update(**{name: (known := compute())})
         return known
 
     def verify_datasets(self, contents: Mapping[str, str]) -> None:
@@ -194,8 +211,7 @@ class StudyStore:
         known = self.get_or_compute("contents", lambda: dict(contents))
         strange = changed(known, contents)
         if strange and not self.is_begun:
-            self._forget("looks", "source_gradient")
-            self.set_meta("contents", dict(contents))
+            self.update(proxy_design=None, source_gradient=None, contents=dict(contents))
         elif strange:
             raise StudyMismatchError(
                 f"{', '.join(strange)}: the data are not those that the study in {masked(self.url)} was begun with, so "
@@ -205,40 +221,43 @@ class StudyStore:
 
     def add_seconds(self, stage: str, seconds: float) -> None:
         """Add to the time that a stage of the study has taken so far, over all its runs."""
-        stages = self.get_meta("stages", {})
-        self.set_meta("stages", {**stages, stage: stages.get(stage, 0.0) + seconds})
+        stages = self.record.stage_seconds
+        self.update(stage_seconds={**stages, stage: stages.get(stage, 0.0) + seconds})
 
-    def _facts(self, trial: FrozenTrial, notes: Mapping[str, Any]) -> TrialRecord:
-        proposal, result = trial.user_attrs["proposal"], trial.user_attrs.get("result", {})
+    def _record_of(self, trial: FrozenTrial, long: LongRuns | None) -> TrialRecord:
+        proposal, trained, cost = proposal_of(trial), fact_of(trial, Trained), fact_of(trial, ProxyCost)
         point = self.space.weights_of(trial.params)
         return TrialRecord(
             number=trial.number,
             state={TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "failed"),
-            role=proposal["role"],
+            role=proposal.role,
             weights=point.values,
             concentration=point.concentration,
             pairing=point.pairing,
-            closed_form=float(proposal["closed_form"]),
-            held_out_otdd=_number(trial.intermediate_values.get(PROXY_RUNG)),
-            error=_number(trial.value) if trial.state == TrialState.COMPLETE else None,
-            top1_error=_number(result.get("top1_error")),
-            long_error=_number(notes.get("long_error")),
-            long_deviation=_number(notes.get("long_deviation")),
-            long_runs=int(notes.get("long_runs", 0)),
-            long_seconds=float(notes.get("long_seconds", 0.0)),
-            expected_error=_number(notes.get("expected_error")),
-            proxy_seconds=float(trial.user_attrs.get("proxy_seconds", 0.0)),
-            closed_seconds=float(proposal.get("closed_seconds", 0.0)),
-            wall_seconds=float(result.get("wall_seconds", 0.0)),
-            round=int(proposal["round"]),
-            index=int(proposal["index"]),
-            reason=trial.user_attrs.get("failure", trial.user_attrs.get("reason", "")),
+            closed_form=proposal.closed_form,
+            proxy=trial.intermediate_values.get(PROXY_RUNG),
+            error=trial.value if trial.state == TrialState.COMPLETE else None,
+            top1_error=trained.top1_error if trained else None,
+            long_error=long.error if long else None,
+            long_deviation=long.deviation if long else None,
+            long_runs=long.runs if long else 0,
+            long_seconds=long.seconds if long else 0.0,
+            expected_error=long.expected_error if long else None,
+            proxy_seconds=cost.seconds if cost else 0.0,
+            closed_seconds=proposal.closed_seconds,
+            wall_seconds=trained.wall_seconds if trained else 0.0,
+            round=proposal.round,
+            index=proposal.index,
+            pruned=fact_of(trial, Pruned),
+            failed=fact_of(trial, Failed),
+            note=trained.note if trained else "",
         )
 
 
 def place_of(trial: FrozenTrial) -> tuple[int, int]:
     """Round of a proposal, and its place in it."""
-    return trial.user_attrs["proposal"]["round"], trial.user_attrs["proposal"]["index"]
+    proposal = proposal_of(trial)
+    return proposal.round, proposal.index
 
 
 def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
@@ -251,29 +270,13 @@ def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
         check_file(url, must_exist=True)
         storage = storage_at(url)
         for summary in optuna.get_all_study_summaries(storage):
-            if settings := summary.user_attrs.get("settings"):
-                _check_format(summary.user_attrs["geosearch"], masked(url))
-                return summary.study_name, settings
+            if check_format(summary.user_attrs, masked(url)):
+                record = StudyRecord.from_attributes(summary.user_attrs)
+                if record.settings is not None:
+                    return summary.study_name, record.settings
     raise StorageError(f"{masked(url)} holds no study of geosearch; run 'geosearch search STUDY.toml' first")
 
 
-def _check_format(kept: Mapping[str, Any], where: str) -> None:
-    if kept["format"] > FORMAT:
-        raise StudyMismatchError(
-            f"{where} was written by a newer geosearch (format {kept['format']}, this one reads up to {FORMAT}); "
-            "upgrade geosearch with pip install --upgrade geosearch"
-        )
-    if kept["format"] < FORMAT:
-        raise StudyMismatchError(
-            f"{where} was written by an older geosearch (format {kept['format']}, this one reads {FORMAT}); "
-            "finish it with the version that began it, or start anew with --force-new (the old file is kept aside)"
-        )
-
-
 def given_up(trial: FrozenTrial) -> bool:
-    """A trial that failed on its own account says so; one that was cut off does not."""
-    return trial.state == TrialState.FAIL and "failure" not in trial.user_attrs
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    """Whether a trial was cut off: one that failed by itself keeps a reason."""
+    return trial.state == TrialState.FAIL and fact_of(trial, Failed) is None

@@ -1,46 +1,257 @@
-"""TrialRecord: what is known of one trial of a study, and what several say together."""
+"""TrialRecord: what is known of one trial of a study, and how it is kept in the attributes of an Optuna trial."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum, auto
+from typing import Any, TypeVar
+
+import optuna
+from optuna.trial import FrozenTrial
 
 from geosearch.mixture.weights import Weights
+from geosearch.runtime.json_records import from_json, to_json
+
+
+class PruneReason(StrEnum):
+    """Why a trial ended before it was trained."""
+
+    REPEATS_TRIAL = auto()
+    REPEATS_PENDING = auto()
+    CLOSED_FORM = auto()
+    PROXY = auto()
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it proposed a mixture that was evaluated, or is being evaluated."""
+        return self in (PruneReason.REPEATS_TRIAL, PruneReason.REPEATS_PENDING)
+
+
+class FailureReason(StrEnum):
+    """Why a trial failed."""
+
+    TRAINING = auto()
+    WORKERS_CRASHED = auto()
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A mixture that was proposed: kept with every trial before it is evaluated.
+
+    Attributes:
+        round: all proposals of one round are asked for before any of them is evaluated.
+        index: place within the round.
+        role: the baseline that it is, or "searched".
+        closed_form: squared feature units.
+        closed_seconds: wall time of the closed form.
+    """
+
+    round: int
+    index: int
+    role: str
+    closed_form: float
+    closed_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class ProxyCost:
+    """What the proxy of a trial cost; its value is the trial's intermediate value.
+
+    Attributes:
+        seconds: wall time.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """Why a trial was pruned.
+
+    Attributes:
+        reason: the kind of reason.
+        repeats: number of the trial that was repeated, for `PruneReason.REPEATS_TRIAL`.
+    """
+
+    reason: PruneReason
+    repeats: int | None = None
+
+    def __str__(self) -> str:
+        match self.reason:
+            case PruneReason.REPEATS_TRIAL:
+                return f"repeats trial {self.repeats}"
+            case PruneReason.REPEATS_PENDING:
+                return "repeats a trial of its own round"
+            case PruneReason.CLOSED_FORM:
+                return "its closed form is among the worse ones"
+            case PruneReason.PROXY:
+                return "its proxy is among the worse ones"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a trial failed.
+
+    Attributes:
+        reason: the kind of reason.
+        message: what happened, for people.
+    """
+
+    reason: FailureReason
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of a training besides the error, which is the trial's value.
+
+    Attributes:
+        top1_error: in [0, 1], on the same images as the error.
+        wall_seconds: of training and evaluation.
+        note: what was unusual about the training; empty if nothing was.
+    """
+
+    top1_error: float
+    wall_seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LongRuns:
+    """Trainings of a finalist with the long recipe.
+
+    Attributes:
+        runs: how many.
+        seconds: wall time of all of them.
+        expected_error: what the surrogate expected when the trial became a finalist.
+        error: posterior mean of the error after the long recipe.
+        deviation: posterior standard deviation of the error; None if it is unknown.
+    """
+
+    runs: int
+    seconds: float
+    expected_error: float
+    error: float
+    deviation: float | None = None
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial of a study; `role` names the baseline that it is, or is "searched"."""
+    """One trial of a study that ended.
+
+    Attributes:
+        number: Optuna's number of the trial.
+        state: "complete", "pruned" or "failed".
+        role: the baseline that it is, or "searched".
+        weights: (m,) on the simplex.
+        concentration: 0 = pooled, inf = the paper's point on the geodesic.
+        pairing: "transport" or "random".
+        closed_form: squared feature units.
+        proxy: held-out OTDD, squared feature units; None if it was not computed.
+        error: what the study minimizes: a squared error on pseudo-labelled images, or on the shots.
+        top1_error: error rate on the same images, in [0, 1].
+        long_error: posterior mean of the error after the long recipe; finalists only.
+        wall_seconds: of the short training.
+        round, index: of its proposal.
+        long_deviation: posterior standard deviation of `long_error`.
+        long_runs: trainings with the long recipe.
+        long_seconds: wall time of these.
+        expected_error: what the surrogate expected when the trial became a finalist.
+        proxy_seconds: wall time of the proxy.
+        closed_seconds: wall time of the closed form.
+        pruned: why it was pruned.
+        failed: why it failed.
+        note: what was unusual about its training.
+    """
 
     number: int
-    state: str  # "complete", "pruned" or "failed"
+    state: str
     role: str
-    weights: tuple[float, ...]  # (m,) on the simplex
-    concentration: float  # 0 = pooled, inf = the paper's point on the geodesic
-    pairing: str  # "transport" or "random"
-    closed_form: float  # squared feature units
-    held_out_otdd: float | None  # squared feature units
-    error: float | None  # what the study minimises: a squared error on pseudo-labelled images, or on the shots
-    top1_error: float | None  # its error rate on the same images, in [0, 1]
-    long_error: float | None  # posterior mean of the same after the long recipe, for the best few
+    weights: tuple[float, ...]
+    concentration: float
+    pairing: str
+    closed_form: float
+    proxy: float | None
+    error: float | None
+    top1_error: float | None
+    long_error: float | None
     wall_seconds: float
-    round: int = 0  # proposals of one round are asked for before any of them is evaluated
-    index: int = 0  # place within the round
-    long_deviation: float | None = None  # posterior standard deviation of long_error
-    long_runs: int = 0  # trainings with the long recipe
-    long_seconds: float = 0.0  # what they took
-    expected_error: float | None = None  # what the surrogate expected of it when it went on to the long recipe
-    proxy_seconds: float = 0.0  # what held_out_otdd took
-    closed_seconds: float = 0.0  # what closed_form took
-    reason: str = ""  # why it was pruned or failed, or what was odd about its training
+    round: int = 0
+    index: int = 0
+    long_deviation: float | None = None
+    long_runs: int = 0
+    long_seconds: float = 0.0
+    expected_error: float | None = None
+    proxy_seconds: float = 0.0
+    closed_seconds: float = 0.0
+    pruned: Pruned | None = None
+    failed: Failed | None = None
+    note: str = ""
 
     @property
     def point(self) -> Weights:
         return Weights(self.weights, self.concentration, self.pairing)
 
+    @property
+    def reason(self) -> str:
+        """Why it was pruned or failed, or what was unusual about its training, for people; often empty."""
+        return str(self.failed or self.pruned or self.note)
+
+
+Fact = TypeVar("Fact", Proposal, ProxyCost, Pruned, Failed, Trained)
+_KEYS: dict[type, str] = {  # user attribute of an Optuna trial under which each kind of fact is kept
+    Proposal: "proposal",
+    ProxyCost: "proxy",
+    Pruned: "pruned",
+    Failed: "failed",
+    Trained: "trained",
+}
+_ADMITTED = "admitted"
+
+
+def keep_fact(trial: optuna.Trial, fact: Fact) -> None:
+    """Keep a fact with a trial that is running; one attribute, one transaction."""
+    trial.set_user_attr(_KEYS[type(fact)], to_json(type(fact), fact))
+
+
+def attributes_of(fact: Fact) -> dict[str, Any]:
+    """The user attributes that `keep_fact` would set."""
+    return {_KEYS[type(fact)]: to_json(type(fact), fact)}
+
+
+def fact_of(trial: optuna.Trial | FrozenTrial, kind: type[Fact]) -> Fact | None:
+    """The fact of a kind that was kept with a trial; None if there is none."""
+    kept = trial.user_attrs.get(_KEYS[kind])
+    return None if kept is None else from_json(kind, kept)
+
+
+def proposal_of(trial: optuna.Trial | FrozenTrial) -> Proposal:
+    """The proposal that a trial evaluates.
+
+    Raises:
+        LookupError: it was cut off before its proposal was kept.
+    """
+    if (found := fact_of(trial, Proposal)) is None:
+        raise LookupError(f"trial {trial.number} has no proposal")
+    return found
+
+
+def admit(trial: optuna.Trial) -> None:
+    """Note that a trial passed the screening: if it is cut off, its proposal is trained without another one."""
+    trial.set_user_attr(_ADMITTED, True)
+
+
+def is_admitted(trial: FrozenTrial) -> bool:
+    """Whether the trial passed the screening."""
+    return bool(trial.user_attrs.get(_ADMITTED, False))
+
 
 def distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The first trial of each mixture: baselines may fall together, and a copy costs nothing and is no evidence."""
+    """The first trial of each mixture: a copy costs nothing and is no further evidence."""
     found: dict[Weights, TrialRecord] = {}
     for trial in trials:
         found.setdefault(trial.point, trial)
@@ -48,7 +259,7 @@ def distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def evaluated(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
-    """Every mixture that was evaluated, once, and its error."""
+    """Every mixture that was evaluated, once, with its error."""
     found: dict[Weights, float] = {}
     for trial in trials:
         if trial.error is not None:

@@ -89,9 +89,8 @@ def experience_of(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart |
     """
     if not file.search.earlier:
         return None
-    if store.get_meta("earlier") is None:
-        store.set_meta("earlier", [_earlier(study, file).to_json() for study in file.search.earlier])
-    return WarmStart(tuple(Earlier.from_json(kept) for kept in store.get_meta("earlier")), hull)
+    earlier = store.get_or_compute("earlier", lambda: tuple(_earlier(study, file) for study in file.search.earlier))
+    return WarmStart(earlier, hull)
 
 
 def _earlier(study: str, file: StudyFile) -> Earlier:

@@ -93,7 +93,7 @@ class Export:
             image_shape=synthesis.image_shape,
             class_count=synthesis.mixture.class_count,
             closed_form=trial.closed_form,
-            held_out_otdd=trial.held_out_otdd,
+            held_out_otdd=trial.proxy,
             top1_error=trial.top1_error,
             judged=_OBJECTIVES[self.file.search.objective],
             verdict=self.verdict,

@@ -83,9 +83,9 @@ def backup_study(address: str) -> None:
 
 def remember_places(store: StudyStore, file: StudyFile) -> None:
     """Keep where the sets lie now, for who opens the study by its name when they were moved."""
-    kept, now = store.get_meta("settings"), file.model_dump(mode="json", include={"domain", "limits", "price"})
+    kept, now = store.record.settings or {}, file.model_dump(mode="json", include={"domain", "limits", "price"})
     if any(kept.get(section) != keys for section, keys in now.items()):
-        store.set_meta("settings", {**kept, **now})
+        store.update(settings={**kept, **now})
 
 
 def shown(name: str, url: str) -> str:

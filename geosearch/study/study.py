@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from geosearch.config.build import search_space_of, space_of
 from geosearch.config.study_config import StudyFile
-from geosearch.confirmation.ablation import explain
+from geosearch.confirmation.ablation import Ablation, explain
+from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.confirmation.statistics import Confirmation
-from geosearch.confirmation.variants import NAMES
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.errors import InvalidOptionError
@@ -92,11 +93,11 @@ class Study:
             backup_study(address)
         fingerprint = file.fingerprint if space is None else {**file.fingerprint, "transport.space": space.key}
         store = StudyStore.open(address, file.study.name, fingerprint, search_space_of(file))
-        if store.get_meta("settings") is None:
-            store.set_meta("settings", file.model_dump(mode="json", exclude={"search": {"storage"}}))
-        extended = store.get_meta("evaluations", 0)
-        if extended > file.search.evaluations:
-            file = file.with_search(evaluations=extended)
+        record = store.record
+        if record.settings is None:
+            store.update(settings=file.model_dump(mode="json", exclude={"search": {"storage"}}))
+        if record.evaluations > file.search.evaluations:
+            file = file.with_search(evaluations=record.evaluations)
         return cls(file, store, space or space_of(file), cache or Cache.default(), progress or Log())
 
     @property
@@ -136,8 +137,9 @@ class Study:
         """
         if evaluations is not None and evaluations > self.file.search.evaluations:
             self.file = self.file.with_search(evaluations=evaluations)
-        if self.file.search.evaluations > self.store.get_meta("settings")["search"]["evaluations"]:
-            self.store.set_meta("evaluations", self.file.search.evaluations)  # for who opens the study by its name
+        settings = self.store.record.settings
+        if settings is not None and self.file.search.evaluations > settings["search"]["evaluations"]:
+            self.store.update(evaluations=self.file.search.evaluations)  # for those who open the study by its name
         with at_work(self.store, workers) as crew, translate_errors(self.store.url):
             self.file.require_budget()
             self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
@@ -208,7 +210,7 @@ class Study:
     @property
     def source_names(self) -> tuple[str, ...]:
         """The sources' names in the order of the weights."""
-        return tuple(self.store.get_meta("sources", self.file.domain.sources))
+        return self.store.record.sources or tuple(self.file.domain.sources)
 
     def report(self, out: str | Path | None = None) -> Path:
         """Write the page and its figures; returns the page's path (reports/<study>/index.html)."""
@@ -219,7 +221,7 @@ class Study:
     def facts(self) -> StudyReport:
         """What a report is drawn from."""
         prepared = self.prepared
-        settings = {**self.store.fingerprint, "search.evaluations": self.file.search.evaluations}
+        settings = {**self.store.record.fingerprint, "search.evaluations": self.file.search.evaluations}
         return collect(
             self.summary(),
             target=prepared.target,
@@ -234,7 +236,7 @@ class Study:
         """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time."""
         with one_thread():
             prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._verify_datasets)
-        self.store.set_meta("sources", [source.name for source in prepared.anchors.sources])
+        self.store.update(sources=tuple(source.name for source in prepared.anchors.sources))
         return prepared
 
     def _verify_datasets(self, contents: Mapping[str, str]) -> None:
@@ -244,7 +246,8 @@ class Study:
     def _explain(self, search: Search) -> None:
         """Leave each source out of the best mixture, once."""
         best, settings = self.best, self.file
-        if self.store.get_meta("left out", {}).get("trial") == best.number:
+        known = Ablation.of(self.store.record)
+        if known and known.trial == best.number:
             return
         with self._stage("explanation"), one_thread():
             found = explain(
@@ -256,18 +259,20 @@ class Study:
                 steps=settings.recipe.long_steps,
                 jobs=settings.search.jobs,
             )
-            self.store.set_meta("left out", {"trial": best.number, "sources": [one.to_json() for one in found]})
+            self.store.update(ablation=Ablation(best.number, found).to_json())
 
     def _confirm(self) -> Confirmation:
         file, best, prepared = self.file, self.best, self.prepared
-        asked: dict[str, Any] = {"trial": best.number, "seeds": file.confirm.seeds}
-        asked |= {"variants": [NAMES[name] for name in file.confirm.variants]} if file.confirm.variants else {}
         finalists = finalists_of(self.trials)
-        if "taught" in file.confirm.variants:
-            asked["finalists"] = [trial.number for trial in finalists]
-        known = self.confirmation
-        if known is not None and self.store.get_meta("confirmed") == asked:
-            return known
+        request = ConfirmationRecord(
+            best.number,
+            file.confirm.seeds,
+            tuple(file.confirm.variants),
+            tuple(trial.number for trial in finalists) if "taught" in file.confirm.variants else (),
+        )
+        known = ConfirmationRecord.of(self.store.record)
+        if known and known.result and known.answers(request):
+            return known.result
         self.progress.event(StageStarted("confirmation on the test part"))
         start = time.perf_counter()
         confirmation = confirmer_of(file, prepared, self.cache).run(
@@ -281,8 +286,7 @@ class Study:
             variants=file.confirm.variants,
             finalists=[trial.point for trial in finalists],
         )
-        self.store.set_meta("confirmation", confirmation.to_json())
-        self.store.set_meta("confirmed", asked)
+        self.store.update(confirmation=replace(request, result=confirmation).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
 

@@ -44,7 +44,7 @@ def main() -> None:
         os.chdir(folder)
         from geosearch.study.study import Study
 
-        for stage, spent in Study.open("quickstart").store.get_meta("stages").items():
+        for stage, spent in Study.open("quickstart").store.record.stage_seconds.items():
             print(f"  {stage:<20}{spent:8.1f} s")
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**10
         print(f"peak memory of its largest process {peak:.0f} MiB")

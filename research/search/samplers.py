@@ -174,12 +174,13 @@ def search(collection: str, sampler: str, rungs: bool, repetition: int, evaluati
     while job.left() > 0:
         job.evaluate(job.propose())
     thought = (time.perf_counter() - start) / evaluations
-    trials, before = store.trials(), len(store.get_meta("looks", {"values": []})["values"])
+    trials, design = store.trials(), store.record.proxy_design
+    before = len(design.values) if design else 0
     done = [trial for trial in trials if trial.error is not None]
     regrets, seconds = [], []
     for count in range(1, len(done) + 1):
         best, _ = job.ranked(done[:count])[0]
-        looked = [one for one in trials if one.held_out_otdd is not None and one.number <= done[count - 1].number]
+        looked = [one for one in trials if one.proxy is not None and one.number <= done[count - 1].number]
         looks = before + len(looked) if rungs else 0
         regrets.append(round(own.at(best.point)[0] - float(own.errors.min()), 5))
         seconds.append(round(count * (own.training + thought) + looks * own.look))

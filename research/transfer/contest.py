@@ -121,7 +121,7 @@ def contest(target: str, seed: int, shots: int, aside: Mapping[str, Any], folder
     return {
         "errors": rows.errors,
         "seconds": {**rows.seconds, "study": whole},
-        "stages": study.store.get_meta("stages", {}),
+        "stages": dict(study.store.record.stage_seconds),
         "sources": list(study.source_names),
         "best": {"weights": list(best.weights), "concentration": best.concentration, "pairing": best.pairing},
         "pruned": sum(trial.state == "pruned" for trial in study.trials),

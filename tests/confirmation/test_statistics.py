@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, VARIANT, Confirmation, Row, compare, t_half_width
+from geosearch.runtime.json_records import from_json, to_json
 
 
 def row(name, errors):
@@ -77,7 +78,7 @@ def test_the_interval_is_the_t_interval():
 
 
 def test_it_survives_json(confirmation):
-    assert Confirmation.from_json(json.loads(json.dumps(confirmation.to_json()))) == confirmation
+    assert from_json(Confirmation, json.loads(json.dumps(to_json(Confirmation, confirmation)))) == confirmation
 
 
 def test_a_variant_is_a_candidate_of_its_own_and_no_baseline(confirmation):

@@ -160,7 +160,7 @@ def test_what_kills_its_workers_again_and_again_counts_as_failed(journal):
         while not observer.reap():
             time.sleep(0.05)
     first = search.store.trials()[0]
-    assert (first.state, first.reason) == ("failed", "3 workers died of it; did the machine run out of memory?")
+    assert (first.state, first.reason) == ("failed", "3 workers crashed (out of memory?)")
 
 
 def test_an_address_without_anything_behind_it_says_so(url):

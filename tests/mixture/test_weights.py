@@ -89,7 +89,7 @@ def test_the_pooled_union_takes_sources_in_proportion_to_their_sizes():
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20).filter(lambda found: sum(found) > 0.01))
 def test_equal_mixtures_have_one_name(values):
-    get_or_compute = Weights.of(np.array(values) / sum(values))
-    assert Weights.of(get_or_compute.values) == get_or_compute
-    assert sum(get_or_compute.values) == pytest.approx(1, abs=1e-15 * len(values) + 1e-12)
+    once = Weights.of(np.array(values) / sum(values))
+    assert Weights.of(once.values) == once
+    assert sum(once.values) == pytest.approx(1, abs=1e-15 * len(values) + 1e-12)
     assert Weights.uniform(len(values)) == Weights.of([1 / len(values)] * len(values))

@@ -83,7 +83,7 @@ def make_facts(
             trials[trial.number] = replace(trial, long_error=trial.error * (0.82 + 0.05 * ((rank * 2) % 3)))
     finalists = [t for t in trials if t.long_error is not None]
     best = min(finalists, key=lambda t: t.long_error) if finalists else complete[0] if complete else None
-    pairs = np.array([(t.held_out_otdd, t.error) for t in complete]).reshape(-1, 2)
+    pairs = np.array([(t.proxy, t.error) for t in complete]).reshape(-1, 2)
     return StudyReport(
         name="quickstart",
         budget=35,
@@ -147,7 +147,7 @@ def _trial(number: int, role: str, point: Weights, gram: np.ndarray, rng: np.ran
         concentration=point.concentration,
         pairing=point.pairing,
         closed_form=distance,
-        held_out_otdd=distance * 1.2 + 3 + 1.5 * rng.normal(),
+        proxy=distance * 1.2 + 3 + 1.5 * rng.normal(),
         error=float(error),
         top1_error=float(error) / 4,
         long_error=None,

@@ -16,11 +16,12 @@ from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.fidelity.statistics import CLOSED, PROXY, rungs_of
+from geosearch.search.fidelity.statistics import rungs_of
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.samplers.registry import sampler_for
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
+from geosearch.search.trial import PruneReason
 
 
 def essence(search):
@@ -96,7 +97,7 @@ def test_a_race_that_is_killed_is_the_same_race_when_it_is_run_again(search_in, 
     real = type(cut.store).set_meta
 
     def set_meta(store, key, value):
-        late = key == "notes" if moment == 1 else moment == 2 and key == "raced" and value["over"]
+        late = key == "long_runs" if moment == 1 else moment == 2 and key == "race" and value["over"]
         if late:
             raise KeyboardInterrupt
         real(store, key, value)
@@ -182,8 +183,12 @@ def test_a_proxy_that_agrees_stops_trials_and_one_that_does_not_stops_none(searc
     opposed.run()
     stopped = [t for t in agreeing.store.trials() if t.state == "pruned"]
     assert stopped
-    assert all("rung" in t.reason for t in stopped)
-    assert not [t for t in opposed.store.trials() if t.reason.startswith(PROXY)]
+    assert {t.pruned.reason for t in stopped} <= {PruneReason.CLOSED_FORM, PruneReason.PROXY}
+    assert not stopped_by(PruneReason.PROXY, opposed.store.trials())
+
+
+def stopped_by(reason, trials):
+    return [t for t in trials if t.pruned and t.pruned.reason == reason]
 
 
 def test_a_study_says_what_each_rung_cost_and_saved(search_in, tmp_path):
@@ -191,11 +196,11 @@ def test_a_study_says_what_each_rung_cost_and_saved(search_in, tmp_path):
     search.run()
     trials = search.store.trials()
     closed, proxy, short, long = rungs_of(search.store)
-    by_closed, by_proxy = ([t for t in trials if t.reason.startswith(name)] for name in (CLOSED, PROXY))
+    by_closed, by_proxy = (stopped_by(reason, trials) for reason in (PruneReason.CLOSED_FORM, PruneReason.PROXY))
     lengthened = [t for t in trials if t.long_runs]
     assert (closed.looks, closed.stopped) == (len(trials), len(by_closed))
     assert 0 < closed.seconds == sum(t.closed_seconds for t in trials)
-    assert all(t.held_out_otdd is None for t in by_closed)
+    assert all(t.proxy is None for t in by_closed)
     assert (proxy.looks, proxy.stopped) == (len(trials) - len(by_closed), len(by_proxy))
     assert proxy.saved == pytest.approx(0.01 * len(by_proxy))
     assert (short.looks, short.seconds, short.stopped) == (24, pytest.approx(0.24), 24 - len(lengthened))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
-from geosearch.errors import StorageError, StudyMismatchError
+from geosearch.errors import NewerFormatError, StorageError, StudyMismatchError
 from geosearch.search.crew import WORKER, Crew
+from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import alone
-from geosearch.search.study_store import FORMAT, StudyStore, masked, stored_settings
+from geosearch.search.study_record import FORMAT, StudyRecord
+from geosearch.search.study_store import StudyStore, masked, stored_settings
+from geosearch.search.trial import LongRuns
 
 PRINT = {"study.seed": 0, "domain.target": "digits"}
 
@@ -65,13 +69,12 @@ def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_w
     """So whoever corrects a mistake that a first start complained of may go on."""
     first = opened(url)
     first.verify_datasets({"digits": "print"})
-    first.set_meta("looks", {"values": [1.0], "seconds": 1.0})
+    first.update(proxy_design=ProxyDesign((1.0,), 1.0))
     mended = opened(url, fingerprint=OTHER)
-    assert mended.fingerprint == OTHER
-    assert mended.get_meta("looks", "none") == mended.get_meta("contents", "none") == "none"
+    assert mended.record == StudyRecord(fingerprint=OTHER)
     mended.verify_datasets({"usps": "print"})
     mended.verify_datasets({"usps": "other print"})
-    assert mended.get_meta("contents") == {"usps": "other print"}
+    assert mended.record.contents == {"usps": "other print"}
     mended.study.ask()
     with pytest.raises(StudyMismatchError, match="the data are not those"):
         mended.verify_datasets({"usps": "print"})
@@ -86,7 +89,7 @@ def test_nobody_changes_the_settings_under_those_who_begin(url):
         opened(url).verify_datasets({"digits": "print"})
         with pytest.raises(StudyMismatchError, match="the data are not those"):
             opened(url).verify_datasets({"digits": "other print"})
-    assert opened(url).fingerprint == PRINT
+    assert opened(url).record.fingerprint == PRINT
 
 
 def test_a_database_of_another_study_is_refused(url):
@@ -96,8 +99,21 @@ def test_a_database_of_another_study_is_refused(url):
 
 def test_a_newer_format_is_refused(url):
     opened(url).set_meta("geosearch", {"format": FORMAT + 1, "fingerprint": PRINT})
-    with pytest.raises(StudyMismatchError, match="newer geosearch"):
+    with pytest.raises(NewerFormatError, match="newer geosearch"):
         opened(url)
+
+
+@pytest.mark.parametrize("format", [1, 2])
+def test_a_format_of_the_first_version_is_refused_with_what_to_do(url, format):
+    opened(url).set_meta("geosearch", {"format": format, "fingerprint": PRINT})
+    with pytest.raises(StudyMismatchError, match=r"geosearch 0\.1 .*finish it with version 0\.1.*--force-new"):
+        opened(url)
+
+
+def test_a_field_of_the_wrong_type_is_refused_with_its_name(url):
+    opened(url).set_meta("stage_seconds", {"evaluations": "long"})
+    with pytest.raises(StorageError, match=r"holds something that geosearch did not write.*evaluations"):
+        opened(url).trials()
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7])
@@ -160,14 +176,14 @@ def test_passwords_are_masked():
 
 
 def test_settings_come_back_without_opening_a_search(url, tmp_path):
-    opened(url).set_meta("settings", {"study": {"name": "toy"}})
+    opened(url).update(settings={"study": {"name": "toy"}})
     assert stored_settings(url) == ("toy", {"study": {"name": "toy"}})
     with pytest.raises(StorageError, match="no study database"):
         stored_settings(f"sqlite:///{tmp_path / 'nothing.db'}")
 
 
-def test_notes_on_finished_trials_add_up(url):
-    store = opened(url)
-    store.note({3: {"long_error": 0.5}})
-    store.note({3: {"long_top1_error": 0.1}})
-    assert store.get_meta("notes") == {"3": {"long_error": 0.5, "long_top1_error": 0.1}}
+def test_long_runs_of_finished_trials_add_up(url):
+    store, found = opened(url), LongRuns(runs=2, seconds=1.0, expected_error=0.4, error=0.5)
+    store.add_long_runs({3: found})
+    store.add_long_runs({4: replace(found, runs=3, deviation=0.1)})
+    assert store.record.long_runs == {3: found, 4: replace(found, runs=3, deviation=0.1)}

@@ -42,7 +42,7 @@ def finished(tmp_path_factory):
 
 def essence(study: Study):
     return [
-        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.held_out_otdd, t.error, t.long_error)
+        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.proxy, t.error, t.long_error)
         for t in study.trials
     ]
 

@@ -54,13 +54,13 @@ def proxy(facts: StudyReport) -> Picture:
         "The further the points run from lower left to upper right, the better the cheap distance foretells what "
         f"training says.{sentence}"
     )
-    both = [trial for trial in ended(facts) if trial.held_out_otdd is not None]
+    both = [trial for trial in ended(facts) if trial.proxy is not None]
     if not both:
         return Picture("proxy", title, read, None, "a trial with both a held-out distance and an error")
     figure = style.canvas(3.3)
     axes = figure.add_subplot()
     for group, look in kinds(facts, both):
-        axes.scatter(np.array([trial.held_out_otdd for trial in group], dtype=float), errors_of(group), **look)
+        axes.scatter(np.array([trial.proxy for trial in group], dtype=float), errors_of(group), **look)
     if math.isfinite(agreement.tau):
         tau = f"τ = {agreement.tau:+.2f}  [{agreement.low:+.2f}, {agreement.high:+.2f}]"
         axes.set_title(tau.replace("-", "−"), loc="right", fontsize=10)

@@ -9,9 +9,10 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from geosearch.search.trial import Proposal, Pruned, fact_of
+
 CLOSED_RUNG = -1  # closed form, squared feature units: known with the proposal; Optuna has no step below 0
 PROXY_RUNG = 0  # held-out OTDD, squared feature units
-REPEATS = "repeats trial"  # how the reason begins if a proposal was stopped because there is such a mixture
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class RungPruner(optuna.pruners.BasePruner):
             return False
         ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
         others = [other for other in ended if other.number != trial.number]
-        values = [_value(other, rung) for other in others if not other.user_attrs.get("reason", "").startswith(REPEATS)]
+        values = [_value(other, rung) for other in others if not _is_repeat(other)]
         known = [other for other in values if other is not None]
         return len(known) >= self.warmup and bool(value > np.quantile(known, share))
 
@@ -44,6 +45,11 @@ class RungPruner(optuna.pruners.BasePruner):
 def _value(trial: FrozenTrial, rung: int) -> float | None:
     """What a rung said of a trial, if it was asked."""
     if rung == CLOSED_RUNG:
-        found = trial.user_attrs.get("proposal", {}).get("closed_form")
-        return None if found is None else float(found)
+        proposal = fact_of(trial, Proposal)
+        return None if proposal is None else proposal.closed_form
     return trial.intermediate_values.get(rung)
+
+
+def _is_repeat(trial: FrozenTrial) -> bool:
+    pruned = fact_of(trial, Pruned)
+    return pruned is not None and pruned.reason.is_repeat

@@ -14,10 +14,10 @@ from geosearch.runtime.events import RankAgreementMeasured, TrialPruned
 from geosearch.runtime.progress import Progress
 from geosearch.search.fidelity.promotion import shares_to_go_on
 from geosearch.search.fidelity.proxy import Proxy
-from geosearch.search.fidelity.pruner import CLOSED_RUNG, PROXY_RUNG, REPEATS, RungPruner
+from geosearch.search.fidelity.pruner import CLOSED_RUNG, PROXY_RUNG, RungPruner
 from geosearch.search.fidelity.statistics import CLOSED, PROXY, rank_agreement
 from geosearch.search.samplers.base import alike
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial import ProxyCost, Pruned, PruneReason, TrialRecord, admit, keep_fact
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,27 +61,27 @@ class Screening:
             beside: mixtures of the same round.
             certainly: it is looked at, but passes whatever is seen.
         """
-        reason = "" if certainly else _repeated(point, trials, beside)
-        if not (reason or certainly) and trial.should_prune():
-            reason = f"{CLOSED} in the worse part of its rung"
-        if not reason:
+        pruned = None if certainly else _repeat(point, trials, beside)
+        if pruned is None and not certainly and trial.should_prune():
+            pruned = Pruned(PruneReason.CLOSED_FORM)
+        if pruned is None:
             start = time.perf_counter()
             trial.report(self.held_out.otdd(point), PROXY_RUNG)
-            trial.set_user_attr("proxy_seconds", time.perf_counter() - start)
+            keep_fact(trial, ProxyCost(time.perf_counter() - start))
             if not certainly and trial.should_prune():
-                reason = f"{PROXY} in the worse part of its rung"
-        if not reason:
-            trial.set_user_attr("admitted", True)  # should it be cut off, it need not be judged again
+                pruned = Pruned(PruneReason.PROXY)
+        if pruned is None:
+            admit(trial)
             return True
-        trial.set_user_attr("reason", reason)
+        keep_fact(trial, pruned)
         self.study.tell(trial, state=TrialState.PRUNED)
-        self.progress.event(TrialPruned(trial.number, reason))
+        self.progress.event(TrialPruned(trial.number, str(pruned)))
         return False
 
 
-def _repeated(point: Weights, trials: Sequence[TrialRecord], beside: Sequence[Weights]) -> str:
-    """Which trial a point repeats, in words; empty if it is new."""
+def _repeat(point: Weights, trials: Sequence[TrialRecord], beside: Sequence[Weights]) -> Pruned | None:
+    """Which trial a point repeats; None if it is new."""
     for old in trials:
         if old.state == "complete" and alike(old.point, point):
-            return f"{REPEATS} {old.number}"
-    return f"{REPEATS} of its own round" if any(alike(other, point) for other in beside) else ""
+            return Pruned(PruneReason.REPEATS_TRIAL, old.number)
+    return Pruned(PruneReason.REPEATS_PENDING) if any(alike(other, point) for other in beside) else None

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from geosearch.search.fidelity.rank_agreement import RankAgreement, trust
+from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import TrialRecord, distinct
+from geosearch.search.trial import PruneReason, TrialRecord, distinct
 
 CLOSED, PROXY, SHORT, LONG = "closed form", "held-out OTDD", "short recipe", "long recipe"
 
 Read = Callable[[TrialRecord], float | None]
 _SCORES: dict[str, tuple[Read, Read]] = {  # rung -> what it says of a trial, and what that is judged by
     CLOSED: (lambda trial: trial.closed_form, lambda trial: trial.error),
-    PROXY: (lambda trial: trial.held_out_otdd, lambda trial: trial.error),
+    PROXY: (lambda trial: trial.proxy, lambda trial: trial.error),
     SHORT: (lambda trial: trial.expected_error, lambda trial: trial.long_error),
 }
 
@@ -70,14 +71,14 @@ def rank_agreement(name: str, trials: Iterable[TrialRecord]) -> RankAgreement:
 
 def rungs_of(store: StudyStore) -> tuple[Rung, ...]:
     """The rungs of a study, from the cheap to the dear."""
-    trials, before = store.trials(), store.get_meta("looks", {"values": [], "seconds": 0.0})
-    looked = distinct(trial for trial in trials if trial.held_out_otdd is not None)
+    trials, before = store.trials(), store.record.proxy_design or ProxyDesign((), 0.0)
+    looked = distinct(trial for trial in trials if trial.proxy is not None)
     trained = distinct(trial for trial in trials if trial.error is not None)
     lengthened = [trial for trial in trials if trial.long_runs]
-    looks = len(looked) + len(before["values"])
-    looking = sum(trial.proxy_seconds for trial in looked) + before["seconds"]
+    looks = len(looked) + len(before.values)
+    looking = sum(trial.proxy_seconds for trial in looked) + before.seconds
     short, long = (sum(t.wall_seconds for t in trained), sum(t.long_seconds for t in lengthened))
-    early = [_stopped(trials, name) for name in (CLOSED, PROXY)]
+    early = [_stopped(trials, one) for one in (PruneReason.CLOSED_FORM, PruneReason.PROXY)]
     kept = len(trained) - len(lengthened) if lengthened else 0
     return (
         _rung(CLOSED, trials, len(trials), sum(t.closed_seconds for t in trials), early[0], looking / max(looks, 1)),
@@ -91,5 +92,5 @@ def _rung(name: str, trials: Sequence[TrialRecord], looks: int, seconds: float, 
     return Rung(name, looks, seconds, rank_agreement(name, trials), stopped, stopped * dearer)
 
 
-def _stopped(trials: Sequence[TrialRecord], name: str) -> int:
-    return sum(trial.state == "pruned" and trial.reason.startswith(name) for trial in trials)
+def _stopped(trials: Sequence[TrialRecord], reason: PruneReason) -> int:
+    return sum(trial.pruned is not None and trial.pruned.reason == reason for trial in trials)

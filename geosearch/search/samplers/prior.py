@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -52,13 +51,6 @@ class ProxyDesign:
         """The single sources, then random mixtures."""
         alone = [space.nearest(Weights.of(row)) for row in np.eye(space.m)]
         return alone + random_weights(space, max(LOOKS - space.m, LOOKS // 2), seeds.stream(0, "looks"))
-
-    @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> ProxyDesign:
-        return cls(tuple(kept["values"]), kept["seconds"])
-
-    def to_json(self) -> dict[str, Any]:
-        return {"values": list(self.values), "seconds": self.seconds}
 
 
 @dataclass(frozen=True, eq=False)

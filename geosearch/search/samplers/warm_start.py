@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -59,15 +58,6 @@ class Earlier:
             points.append(Weights.of(values, point.concentration, point.pairing))
             errors.append(error)
         return cls(study, target, tuple(points), tuple(errors))
-
-    @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> Earlier:
-        points = tuple(Weights(tuple(values), float(k), pairing) for values, k, pairing in kept["points"])
-        return cls(kept["study"], kept["target"], points, tuple(kept["errors"]))
-
-    def to_json(self) -> dict[str, Any]:
-        points = [[list(point.values), str(point.concentration), point.pairing] for point in self.points]
-        return {"study": self.study, "target": self.target, "points": points, "errors": list(self.errors)}
 
 
 @dataclass(frozen=True, eq=False)

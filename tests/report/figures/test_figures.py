@@ -193,7 +193,7 @@ def test_proxy_shows_every_pair_and_the_agreement(facts_of):
     picture = figures.proxy(facts)
     axes = picture.figure.axes[0]
     points = np.concatenate([scatter(axes, name) for name in ("searched", "baseline", "best")])
-    pairs = [(t.held_out_otdd, t.error) for t in facts.trials if t.error is not None]
+    pairs = [(t.proxy, t.error) for t in facts.trials if t.error is not None]
     np.testing.assert_allclose(sorted(map(tuple, points)), sorted(pairs))
     agreement = facts.proxy_agreement
     title = f"τ = {agreement.tau:+.2f}  [{agreement.low:+.2f}, {agreement.high:+.2f}]"

@@ -6,13 +6,14 @@ import optuna
 import pytest
 
 from geosearch.search.fidelity.pruner import CLOSED_RUNG, PROXY_RUNG, RungPruner
+from geosearch.search.trial import Proposal, keep_fact
 
 DEARER_RUNG = 1  # of somebody else's study
 
 
 def asked(study: optuna.Study, closed_form: float, otdd: float | None = None) -> optuna.Trial:
     trial = study.ask()
-    trial.set_user_attr("proposal", {"closed_form": closed_form})
+    keep_fact(trial, Proposal(0, 0, "searched", closed_form))
     if otdd is not None:
         trial.report(otdd, PROXY_RUNG)
     return trial

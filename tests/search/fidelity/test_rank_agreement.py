@@ -41,9 +41,9 @@ def test_the_interval_holds_the_true_tau_as_often_as_it_says():
 
 def test_trials_of_one_mixture_count_once():
     """Law: copies are no evidence."""
-    get_or_compute = [facts(number, Weights.of([0.1 * number, 1 - 0.1 * number])) for number in range(1, 8)]
-    assert rank_agreement(PROXY, get_or_compute).trials == 7
-    assert rank_agreement(PROXY, [*get_or_compute, *get_or_compute[:3]]) == rank_agreement(PROXY, get_or_compute)
+    once = [facts(number, Weights.of([0.1 * number, 1 - 0.1 * number])) for number in range(1, 8)]
+    assert rank_agreement(PROXY, once).trials == 7
+    assert rank_agreement(PROXY, [*once, *once[:3]]) == rank_agreement(PROXY, once)
 
 
 def facts(number: int, point: Weights) -> TrialRecord:

@@ -12,6 +12,7 @@ from scipy.stats import kendalltau
 from geosearch.mixture.constraints import Limits
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
+from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.samplers.base import random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
 from geosearch.search.samplers.prior import CORRELATION, LOOKS, Prior, ProxyDesign
@@ -59,7 +60,7 @@ def test_looks_are_the_same_ones_every_time_and_outlive_a_database():
     assert len(first) == LOOKS
     assert [[*one.values, one.concentration] for one in first] == [[*one.values, one.concentration] for one in again]
     looks = ProxyDesign.of(SPACE, far)
-    assert ProxyDesign.from_json(json.loads(json.dumps(looks.to_json()))) == looks
+    assert from_json(ProxyDesign, json.loads(json.dumps(to_json(ProxyDesign, looks)))) == looks
 
 
 def test_looks_keep_to_the_limits():

@@ -15,6 +15,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.report.status import status_text
+from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.samplers.base import random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
 from geosearch.search.samplers.prior import Prior
@@ -82,7 +83,7 @@ def test_sources_find_their_places(hull):
 def test_what_is_kept_in_a_study_is_what_was_read():
     points = (Weights.of([0.25, 0.75], math.inf), Weights.of([0.5, 0.5], 2.0, "random"))
     one = Earlier("before", "t", points, (0.5, 0.25))
-    assert Earlier.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert from_json(Earlier, json.loads(json.dumps(to_json(Earlier, one)))) == one
 
 
 def test_a_study_starts_from_another_whose_sets_lay_elsewhere_and_keeps_what_it_read(tmp_path, monkeypatch):
@@ -93,8 +94,8 @@ def test_a_study_starts_from_another_whose_sets_lay_elsewhere_and_keeps_what_it_
     file = tiny_file(elsewhere, search_sampler="hull", search_evaluations=9, search_earlier=["before.db"])
     study = Study.open(file)
     study.run()
-    kept = study.store.get_meta("earlier")
-    assert [(one["study"], len(one["errors"])) for one in kept] == [("before", 10)]
+    kept = study.store.record.earlier
+    assert [(one.study, len(one.errors)) for one in kept] == [("before", 10)]
     assert "earlier   before (tau" in status_text(study.summary())
     (tmp_path / "before.db").unlink()
     assert Study.open(file).run(evaluations=10)

@@ -1,0 +1,47 @@
+"""ConfirmationRecord: a confirmation as a study database keeps it, together with what it was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from geosearch.confirmation.statistics import Confirmation
+from geosearch.runtime.json_records import from_json, to_json
+from geosearch.search.study_record import StudyRecord
+
+
+@dataclass(frozen=True)
+class ConfirmationRecord:
+    """Which rows were trained, and what came of it.
+
+    Attributes:
+        trial: number of the best trial at that time.
+        seeds: trainings of each row.
+        variants: of the best mixture, by their names in study files.
+        finalists: numbers of the trials whose mixtures a variant uses as well, the best first.
+        result: errors on the test part; None in a request.
+    """
+
+    trial: int
+    seeds: int
+    variants: tuple[str, ...] = ()
+    finalists: tuple[int, ...] = ()
+    result: Confirmation | None = None
+
+    def answers(self, request: ConfirmationRecord) -> bool:
+        """Whether the rows are those of a request, so that nothing has to be trained again."""
+        return self.result is not None and replace(self, result=None) == replace(request, result=None)
+
+    @classmethod
+    def of(cls, study: StudyRecord) -> ConfirmationRecord | None:
+        """The confirmation that a study keeps; None before its first one.
+
+        Raises:
+            ValueError: it holds something else.
+        """
+        return None if study.confirmation is None else from_json(cls, study.confirmation)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `StudyRecord.confirmation` keeps it."""
+        kept: dict[str, Any] = to_json(ConfirmationRecord, self)
+        return kept

@@ -1,0 +1,127 @@
+"""StudyRecord: what a database keeps of a whole study besides its trials, in the attributes of the Optuna study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, get_type_hints
+
+from geosearch.errors import NewerFormatError, StudyMismatchError
+from geosearch.runtime.json_records import from_json, to_json
+from geosearch.search.samplers.prior import ProxyDesign
+from geosearch.search.samplers.warm_start import Earlier
+from geosearch.search.trial import LongRuns
+
+FORMAT = 3  # of the attributes of studies and trials; 1 and 2 were written by geosearch 0.1
+_HEADER = "geosearch"  # where every format keeps its number
+_IN_HEADER = ("format", "fingerprint")  # kept together, in one transaction
+
+
+@dataclass(frozen=True)
+class Race:
+    """How far the race of the finalists is.
+
+    Attributes:
+        ranked: numbers of the trials in the order of their entrance.
+        first: how many of them run from the start.
+        repeats: long trainings per finalist that the budget has.
+        start: places in `ranked` of those that ran from the start.
+        over: whether it has ended.
+    """
+
+    ranked: tuple[int, ...]
+    first: int
+    repeats: int
+    start: tuple[int, ...]
+    over: bool = False
+
+    def is_same(self, other: Race) -> bool:
+        """Whether it is a race of the same trials with the same budget, however far either is."""
+        return (self.ranked, self.first, self.repeats) == (other.ranked, other.first, other.repeats)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRecord:
+    """What a study database keeps of the whole study; every field is one user attribute of the Optuna study.
+
+    Attributes:
+        format: version of this record and of `TrialRecord`.
+        fingerprint: every setting that the numbers depend on, flat: 'section.key' -> value.
+        settings: the study file.
+        evaluations: the budget, where it was raised above that of the study file.
+        contents: data set -> content hash; the target first, then the sources in their order.
+        sources: the sources' names in the order of the weights.
+        proxy_design: the proxy of a few mixtures, prior knowledge of the sampler.
+        source_gradient: (m,) derivative of an error in the weights of the sources.
+        earlier: evaluations of earlier studies, as they were when this study began.
+        task_similarity: earlier study -> Kendall's tau of its predictions with this study's errors.
+        race: of the finalists.
+        long_runs: trial number -> its trainings with the long recipe.
+        stage_seconds: stage -> wall time over all runs.
+        ablation: the best mixture without each of its sources, by `confirmation.ablation.Ablation`.
+        confirmation: errors on the test part, by `confirmation.record.ConfirmationRecord`.
+
+    >>> record = StudyRecord(fingerprint={"study.seed": 0}, sources=("mnist", "usps"))
+    >>> StudyRecord.from_attributes(record.to_attributes()) == record
+    True
+    """
+
+    format: int = FORMAT
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] | None = None
+    evaluations: int = 0
+    contents: Mapping[str, str] | None = None
+    sources: tuple[str, ...] = ()
+    proxy_design: ProxyDesign | None = None
+    source_gradient: tuple[float, ...] | None = None
+    earlier: tuple[Earlier, ...] | None = None
+    task_similarity: Mapping[str, float] = field(default_factory=dict)
+    race: Race | None = None
+    long_runs: Mapping[int, LongRuns] = field(default_factory=dict)
+    stage_seconds: Mapping[str, float] = field(default_factory=dict)
+    ablation: Mapping[str, Any] | None = None
+    confirmation: Mapping[str, Any] | None = None
+
+    def to_attributes(self, *names: str) -> dict[str, Any]:
+        """User attributes of the Optuna study that keep some of the fields, or all that are not empty."""
+        chosen = names or [one.name for one in fields(self) if getattr(self, one.name) not in (None, (), {})]
+        kept = {name: to_json(_types()[name], getattr(self, name)) for name in chosen if name not in _IN_HEADER}
+        if set(chosen) & set(_IN_HEADER):
+            kept[_HEADER] = {"format": self.format, "fingerprint": dict(self.fingerprint)}
+        return kept
+
+    @classmethod
+    def from_attributes(cls, kept: Mapping[str, Any]) -> StudyRecord:
+        """The record that user attributes keep.
+
+        Raises:
+            ValueError: a field has the wrong type.
+        """
+        flat = {**kept.get(_HEADER, {}), **{key: value for key, value in kept.items() if value is not None}}
+        return cls(**{name: from_json(kind, flat[name]) for name, kind in _types().items() if name in flat})
+
+
+def check_format(kept: Mapping[str, Any], where: str) -> bool:
+    """Refuse the user attributes of a study in another format; False if geosearch has not written any yet.
+
+    Raises:
+        NewerFormatError: they were written by a newer version.
+        StudyMismatchError: they were written by version 0.1.
+    """
+    if (header := kept.get(_HEADER)) is None:
+        return False
+    if (found := header["format"]) > FORMAT:
+        raise NewerFormatError.at(where, found=found, known=FORMAT)
+    if found < FORMAT:
+        raise StudyMismatchError(
+            f"{where} was written by geosearch 0.1 (format {found}, this version reads format {FORMAT}); finish it "
+            "with version 0.1, or start anew with --force-new (the old file is kept beside the new one)"
+        )
+    return True
+
+
+@cache
+def _types() -> dict[str, Any]:
+    """Field -> its type."""
+    return get_type_hints(StudyRecord)
