@@ -72,7 +72,7 @@ def test_entries_of_the_first_version_are_computed_again_and_one_sentence_says_s
 def test_a_database_of_the_first_format_is_refused_with_what_to_do(tmp_path, cache):
     """Its parameters are shares, today's what they leave over."""
     shutil.copy(KEPT / "format-1" / "study.db", tmp_path)
-    with pytest.raises(StudyMismatchError, match="the version that began it, or start anew with --force-new"):
+    with pytest.raises(StudyMismatchError, match=r"finish it with version 0\.1, or start anew with --force-new"):
         Study.open(str(tmp_path / "study.db"), cache=cache)
 
 
