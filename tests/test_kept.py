@@ -1,7 +1,7 @@
 """Files that an earlier version left open with the numbers they had, or are refused with what to do.
 
-tests/kept/make.py wrote those of today's format; a new format keeps its files in a folder beside the old one, and either
-migrates the old ones or refuses them in one message. Those of version 0.1 are refused.
+tests/kept/make.py wrote those of today's format; a new format keeps its files in a folder beside the old one, and
+either migrates the old ones or refuses them in one message. Those of version 0.1 are refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Make the kept files of today's format: python tests/kept/make.py, from the root of the repository.
 
-A study of seven evaluations over the sets of tests/generators, its card, one entry of the cache, and one evaluation. Run
-it once for every new format (FORMAT of search/study_record.py, of the cache, of the card), and keep the folder of the
-older format for the test of its refusal.
+A study of seven evaluations over the sets of tests/generators, its card, one entry of the cache, and one evaluation.
+Run it once for every new format (FORMAT of search/study_record.py, of the cache, of the card), and keep the folder of
+the older format for the test of its refusal.
 """
 
 from __future__ import annotations
