@@ -102,7 +102,7 @@ class SelfTraining(FineTuning):
         scores = allocated(scores, class_factors(scores, self.balance))
         rows = top_confident(scores, self.confident_fraction)
         labels = scores[rows].argmax(1).astype(shots.labels.dtype)
-        both = shots.joined(replace(shots, images=self.unlabelled.images[rows], labels=labels))
+        both = shots.concatenate(replace(shots, images=self.unlabelled.images[rows], labels=labels))
         return NetworkPredictor(fine_tune(network, both, self._recipe(), seed, device=self.device))
 
 

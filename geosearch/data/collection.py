@@ -1,4 +1,4 @@
-"""DatasetCollection: a study's target and sources, loaded, harmonized, and labelled where labels are missing."""
+"""DatasetCollection: target and sources of a study, loaded, brought to one shape, and pseudo-labelled if need be."""
 
 from __future__ import annotations
 
@@ -20,10 +20,19 @@ _AnySet = LabelledSet | UnlabelledSet
 
 @dataclass(frozen=True)
 class DatasetCollection:
-    """The target's train part, its own test part if it has one, and the sources, all of one shape.
+    """The target and the sources of a study, all of one image shape.
 
     Attributes:
-        contents: what was loaded -> fingerprint, before anything was drawn or resized.
+        train: training part of the target.
+        test: test part of the target, if it has one of its own.
+        sources: the m sources.
+        contents: specification -> fingerprint of what was loaded, before it was sampled and resized.
+
+    >>> collection = load_collection("digits", ["fonts/sans-digits"], size=12, channels=1, samples=100)
+    >>> collection.sources
+    (LabelledSet('fonts/sans-digits', 100 images (12, 12, 1), 10 classes),)
+    >>> collection.parts(shots=5, reference=1000, held_out=400, test=2000)
+    {'shots': 5, 'reference': 874, 'held_out': 291, 'test_size': 582}
     """
 
     train: LabelledSet
@@ -32,10 +41,10 @@ class DatasetCollection:
     contents: Mapping[str, str] = field(default_factory=dict)
 
     def parts(self, *, shots: int, reference: int, held_out: int, test: int) -> dict[str, int]:
-        """Sizes of the target's parts (arguments of `cut_target`): what is asked, or fair shares of what there is.
+        """Sizes of the target's parts (arguments of `cut_target`), lowered to what the target can give.
 
-        A target without a test part of its own gives at most a third of what the shots leave; the held-out
-        part takes at most a quarter of what is then left, the reference the rest.
+        Of a target without a test part of its own, at most a third of what the shots leave becomes the test part. At
+        most a quarter of the rest is held out.
         """
         spare = len(self.train) - shots * len(self.train.classes)
         test = min(test, len(self.test) if self.test else spare // 3)
@@ -64,24 +73,23 @@ def load_collection(
     cache: Cache | None = None,
     seed: int = 0,
 ) -> DatasetCollection:
-    """Load and harmonise the sets of a study.
+    """Load the target and the sources of a study and bring them to one image shape.
 
     Args:
         target: specification of the target (see `load`).
         sources: specifications of the sources.
         size: height and width that all images are brought to, pixels.
         channels: 1 or 3.
-        samples: images taken from each source, at most, evenly over its classes.
-        margin: "match" pads sets that fill their frame to the target's margin.
+        samples: images drawn from each source, at most, evenly over its classes.
+        margin: "match" pads sources whose ink fills the frame until their margin is the target's.
         polarity: "light-on-dark" inverts sets that are dark on light.
-        root, download: for torchvision's sets.
-        labelling: what labels the sources that have no labels, from those that have.
-        cache: where it keeps what it fits; the default cache if None.
-        seed: of the draw of `samples`, and of the labelling.
+        root, download: of torchvision's sets, see `load`.
+        labelling: gives pseudo-labels to sources without labels.
+        cache: where fitted embeddings are kept; the default cache if None.
+        seed: of the drawn samples and of the labelling.
 
     Raises:
-        UnknownDatasetError, InvalidDataError: a set that cannot be loaded, or that has no labels where no
-            `labelling` is given.
+        UnknownDatasetError, InvalidDataError: a set that cannot be loaded, or a set without labels that nothing labels.
         DomainMismatchError: a source that is the target under another name.
     """
     options: dict[str, Any] = {"root": root, "download": download, "size_hint": size}
@@ -103,7 +111,7 @@ def load_collection(
         contents[spec] = source.fingerprint
         if contents[spec] == own.fingerprint:
             raise DomainMismatchError(f"source '{spec}' is the target '{target}' itself; take it out of the sources")
-        rng = seeds.stream(seed, "sample", contents[spec])  # not the name: where a set lies does not matter
+        rng = seeds.stream(seed, "sample", contents[spec])  # not by name: the path of a set does not matter
         loaded.append(harmonize(source.sample(samples, rng), **common))
     return DatasetCollection(
         harmonize(train, **common),
@@ -114,7 +122,7 @@ def load_collection(
 
 
 def _distinctly_named(sources: list[_AnySet]) -> list[_AnySet]:
-    """Sources that share a name get their place on the shelf behind it, and more behind that while it is taken."""
+    """Append to a name that several sources share the number of the source, once more while the result is taken."""
     names = [source.name for source in sources]
     taken = {name for name in names if names.count(name) == 1}
     found = []
@@ -133,7 +141,7 @@ def _distinctly_named(sources: list[_AnySet]) -> list[_AnySet]:
 def _labelled(
     sources: list[_AnySet], labelling: Labelling | None, seed: int, cache: Cache | None
 ) -> tuple[LabelledSet, ...]:
-    """The sources with labels as they are, those without labelled from them."""
+    """The sources, those without labels with pseudo-labels."""
     known = [source for source in sources if isinstance(source, LabelledSet)]
     found = []
     for source in sources:

@@ -1,4 +1,4 @@
-"""LabelledSet: the currency of the house."""
+"""LabelledSet: images with one class label each, which every room of the package works on."""
 
 from __future__ import annotations
 
@@ -17,8 +17,15 @@ from geosearch.errors import InvalidDataError
 class LabelledSet:
     """Images of one size with one class label each.
 
-    Build one from your own arrays with `LabelledSet.from_arrays`, which checks them; the plain
-    constructor trusts its arguments.
+    Make one of your own arrays with `LabelledSet.from_arrays`, which checks them; the constructor does not.
+
+    >>> import numpy as np
+    >>> images = np.zeros((4, 28, 28), np.uint8)
+    >>> data = LabelledSet.from_arrays(images, np.array([0, 1, 0, 1]), name="mine", classes=["cat", "dog"])
+    >>> data
+    LabelledSet('mine', 4 images (28, 28, 1), 2 classes)
+    >>> len(data.take(data.labels == 1))
+    2
 
     Attributes:
         images: uint8 (n, h, w, ch), ch = 1 (grey) or 3 (RGB); values 0..255.
@@ -26,7 +33,7 @@ class LabelledSet:
         classes: the c class names.
         name: short name, unique within a study.
         license: license of the images as far as known.
-        labelled_by: how the labels were made if they are pseudo-labels; empty if they came with the images.
+        labelled_by: how the labels were made, if they are pseudo-labels; empty if they came with the images.
     """
 
     images: np.ndarray
@@ -46,7 +53,7 @@ class LabelledSet:
         classes: Sequence[str] | None = None,
         license: str = "unknown",
     ) -> LabelledSet:
-        """Check a user's arrays and wrap them.
+        """A set of your own arrays, checked.
 
         Args:
             images: (n, h, w), (n, h, w, 1) or (n, h, w, 3); uint8, or floats in [0, 1].
@@ -59,7 +66,7 @@ class LabelledSet:
             InvalidDataError: empty, NaN or infinite images, mixed shapes, labels that are negative,
                 non-integer or have gaps, fewer than two classes, or a wrong number of class names.
         """
-        pixels = checked_images(images, name)
+        pixels = check_images(images, name)
         numbers = _checked_labels(labels, len(pixels), name)
         count = int(numbers.max()) + 1
         names = tuple(map(_text, classes)) if classes is not None else tuple(map(str, range(count)))
@@ -84,7 +91,7 @@ class LabelledSet:
         classes: Sequence[str],
         license: str = "unknown",
     ) -> LabelledSet:
-        """Check the test part of a set whose classes are known; it may lack a class, but bring no new one.
+        """The test part of a set whose classes are known, checked; classes may be missing, but not new.
 
         Args:
             images: as in `from_arrays`.
@@ -96,7 +103,7 @@ class LabelledSet:
         Raises:
             InvalidDataError: as `from_arrays`, or a label that the training part does not have.
         """
-        pixels = checked_images(images, name)
+        pixels = check_images(images, name)
         numbers = _integers(labels, len(pixels), name)
         if numbers.min() < 0 or numbers.max() >= len(classes):
             raise InvalidDataError(
@@ -120,7 +127,7 @@ class LabelledSet:
     def fingerprint(self) -> str:
         """A hexadecimal digest of images, labels and number of classes; equal content gives equal fingerprints."""
         digest = hashlib.blake2b(digest_size=10)
-        if len(self.classes) > self.labels.max(initial=-1) + 1:  # else the labels tell
+        if len(self.classes) > self.labels.max(initial=-1) + 1:  # a class without images
             digest.update(str(len(self.classes)).encode())
         for array in (self.images, self.labels):
             digest.update(str((array.shape, array.dtype)).encode())
@@ -128,11 +135,11 @@ class LabelledSet:
         return digest.hexdigest()
 
     def take(self, rows: np.ndarray) -> LabelledSet:
-        """The given rows; the classes stay as they are, even those that lose all their rows."""
+        """The images and labels at `rows` (integers or a mask); `classes` stays, even if a class loses all images."""
         return replace(self, images=self.images[rows], labels=self.labels[rows])
 
-    def joined(self, other: LabelledSet) -> LabelledSet:
-        """This set's rows, then those of another with the same classes and image shape."""
+    def concatenate(self, other: LabelledSet) -> LabelledSet:
+        """This set followed by another one of the same classes and image shape."""
         return replace(
             self,
             images=np.concatenate([self.images, other.images]),
@@ -140,7 +147,7 @@ class LabelledSet:
         )
 
     def sample(self, size: int, rng: np.random.Generator) -> LabelledSet:
-        """At most `size` rows, drawn without repetition and spread evenly over the classes."""
+        """At most `size` images, drawn without replacement and evenly over the classes."""
         return self if size >= len(self) else self.take(balanced_rows(self.labels, size, rng))
 
 
@@ -155,8 +162,12 @@ def balanced_rows(labels: np.ndarray, size: int, rng: np.random.Generator) -> np
     return rng.permutation(chosen)
 
 
-def checked_images(images: np.ndarray, name: str) -> np.ndarray:
-    """A user's images as uint8 (n, h, w, ch), ch = 1 or 3, or `InvalidDataError` with the remedy."""
+def check_images(images: np.ndarray, name: str) -> np.ndarray:
+    """Images of a user as uint8 (n, h, w, ch), ch = 1 or 3.
+
+    Raises:
+        InvalidDataError: they are empty, of mixed shapes, of another dtype, or out of range.
+    """
     try:
         array = np.asarray(images)
     except ValueError as error:
@@ -173,7 +184,7 @@ def checked_images(images: np.ndarray, name: str) -> np.ndarray:
         raise InvalidDataError(f"set '{name}' is empty: its images have shape {array.shape}")
     if np.issubdtype(array.dtype, np.floating):
         if not np.isfinite(array).all():
-            raise InvalidDataError(f"set '{name}': images hold NaN or infinite values; clean them first")
+            raise InvalidDataError(f"set '{name}': images hold NaN or infinite values; remove them first")
         if array.min() < 0 or array.max() > 1:
             raise InvalidDataError(
                 f"set '{name}': float images must lie in [0, 1], got [{array.min():.3g}, {array.max():.3g}]; "
@@ -194,7 +205,7 @@ def _integers(labels: np.ndarray, n: int, name: str) -> np.ndarray:
     if array.shape == (n, 1):  # as MedMNIST's files have them
         array = array[:, 0]
     if array.shape != (n,):
-        way = "; one-hot labels become such by numpy.argmax(labels, axis=1)" if array.shape[:1] == (n,) else ""
+        way = "; turn one-hot labels into numbers with numpy.argmax(labels, axis=1)" if array.shape[:1] == (n,) else ""
         raise InvalidDataError(f"set '{name}': expected {n} labels, one per image, got shape {array.shape}{way}")
     if not np.issubdtype(array.dtype, np.integer):
         numeric = np.issubdtype(array.dtype, np.floating) and bool(np.all(array == np.round(array)))
@@ -220,5 +231,5 @@ def _checked_labels(labels: np.ndarray, n: int, name: str) -> np.ndarray:
 
 
 def _text(name: object) -> str:
-    """A class name that every file can hold: what is no Unicode becomes a question mark."""
+    """A class name that can be written to any file: what is not valid Unicode becomes a question mark."""
     return str(name).encode(errors="replace").decode().replace("\0", "?")

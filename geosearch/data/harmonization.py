@@ -1,4 +1,4 @@
-"""Harmonising: one size, one channel count and one grey convention for all sets of a study."""
+"""Harmonization: one image size, one number of channels and one polarity for all sets of a study."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Images = TypeVar("Images", bound="LabelledSet | UnlabelledSet")
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Source: ITU-R BT.601
 _INK = 64  # grey levels that ink must differ from the background
 _FLAT = 32  # grey levels within which a border pixel still counts as background
-_LOOKED_AT = 2000  # images looked at to judge a set
+_INSPECTED = 2000  # images that decide about a set's background and margin
 _CHUNK = 1024  # images resized at a time
 
 
@@ -41,8 +41,15 @@ def harmonize(
             with its background first, one that has more stays as it is. Sets without a flat background
             (photographs) are never padded. `ink_margin` of the target is a good value.
         polarity: "light-on-dark" inverts a set whose background is light.
-        judged_by: the set whose background and margin decide about inverting and padding: for a test part
-            its training part, so that both are treated alike; `data` itself if None.
+        judged_by: the set whose background and margin decide about inverting and padding; `data` itself if None. For
+            a test part give its training part, so that both are treated alike.
+
+    >>> from geosearch.data import load
+    >>> harmonize(load("digits"), size=16, channels=3)
+    LabelledSet('digits', 1797 images (16, 16, 3), 10 classes)
+
+    Raises:
+        InvalidOptionError: an argument out of range.
     """
     if channels not in (1, 3):
         raise InvalidOptionError(f"channels must be 1 (grey) or 3 (RGB), got {channels}")
@@ -53,40 +60,46 @@ def harmonize(
     if polarity not in ("keep", "light-on-dark"):
         raise InvalidOptionError(f"polarity must be 'keep' or 'light-on-dark', got {polarity!r}")
     images = to_channels(data.images, channels)
-    judge = images if judged_by is None else to_channels(_looked_at(judged_by.images), channels)
+    judge = images if judged_by is None else to_channels(_subsample(judged_by.images), channels)
     if polarity == "light-on-dark" and _background(judge).mean() > 127:
         images, judge = 255 - images, 255 - judge
     if margin is not None and has_flat_background(judge):
         images = _padded(images, margin, _margin(judge), _background(judge))
-    return replace(data, images=resized(images, size))
+    return replace(data, images=resize(images, size))
 
 
 def ink_margin(data: LabelledSet, channels: int = 1) -> float:
-    """Empty border around the ink of a typical image, as a fraction of the frame: (1 - extent) / 2.
+    """Width of the empty border around the ink of a typical image, as a fraction of the frame: (1 - extent) / 2.
 
-    The extent is the longer side of the box around all pixels that stand out from the background; the
-    median over the images. MNIST: 4 / 28 = 0.14; USPS, which fills its frame: 0; photographs: 0. It is judged in
-    `channels`, as `harmonise` judges.
+    The extent is the longer side of the bounding box of all pixels that differ from the background; the median over
+    the images. MNIST: 4 / 28 = 0.14; USPS, which fills its frame: 0; photographs: 0.
+
+    Args:
+        channels: 1 or 3, as for `harmonize`.
     """
-    images = to_channels(_looked_at(data.images), channels)
+    images = to_channels(_subsample(data.images), channels)
     return _margin(images) if has_flat_background(images) else 0.0
 
 
 def common_shape(sets: Sequence[LabelledSet]) -> tuple[int, int, int]:
-    """The one image shape (h, w, ch) of all `sets` that are to share one space."""
+    """The image shape (h, w, ch) that all `sets` have.
+
+    Raises:
+        DomainMismatchError: their shapes differ, or there is no set.
+    """
     if not sets:
         raise DomainMismatchError("expected at least one set, got none")
     for data in sets[1:]:
         if data.shape != sets[0].shape:
             raise DomainMismatchError(
                 f"set '{sets[0].name}' has images {sets[0].shape}, set '{data.name}' has {data.shape}; "
-                "harmonise them to one size and channel count first"
+                "bring them to one size and number of channels first (geosearch.data.harmonize)"
             )
     return sets[0].shape
 
 
 def has_flat_background(images: np.ndarray) -> bool:
-    """Whether at least half of the border pixels of (n, h, w, ch) lie close to one common colour."""
+    """Whether at least half of the border pixels of (n, h, w, ch) are close to one color."""
     border = _border(images).astype(np.int16)
     return bool((np.abs(border - _background(images)) <= _FLAT).all(-1).mean() >= 0.5)
 
@@ -103,7 +116,7 @@ def to_channels(images: np.ndarray, channels: int) -> np.ndarray:
     return grey
 
 
-def resized(images: np.ndarray, size: int) -> np.ndarray:
+def resize(images: np.ndarray, size: int) -> np.ndarray:
     """(n, h, w, ch) uint8 -> (n, size, size, ch) uint8; antialiased bicubic, the identity at equal size."""
     if images.shape[1:3] == (size, size):
         return images
@@ -118,26 +131,26 @@ def resized(images: np.ndarray, size: int) -> np.ndarray:
     return result
 
 
-def _looked_at(images: np.ndarray) -> np.ndarray:
-    """Evenly spaced rows: no randomness, the same judgement every time."""
-    return images[:: max(1, len(images) // _LOOKED_AT)]
+def _subsample(images: np.ndarray) -> np.ndarray:
+    """At most about `_INSPECTED` evenly spaced images; nothing random."""
+    return images[:: max(1, len(images) // _INSPECTED)]
 
 
 def _border(images: np.ndarray) -> np.ndarray:
-    """The outermost pixels of the images looked at: (k, ch)."""
-    seen = _looked_at(images)
+    """The outermost pixels of the inspected images: (k, ch)."""
+    seen = _subsample(images)
     sides = (seen[:, 0], seen[:, -1], seen[:, :, 0], seen[:, :, -1])
     return np.concatenate([side.reshape(-1, images.shape[-1]) for side in sides])
 
 
 def _background(images: np.ndarray) -> np.ndarray:
-    """The median colour of the border: int16 (ch,)."""
+    """The median color of the border: int16 (ch,)."""
     return np.median(_border(images), axis=0).astype(np.int16)
 
 
 def _margin(images: np.ndarray) -> float:
     """Median over the images of (1 - longer side of the ink's box / side of the frame) / 2."""
-    seen = _looked_at(images)
+    seen = _subsample(images)
     ink = np.abs(seen.astype(np.int16) - _background(images)).max(-1) >= _INK  # (n, h, w)
     inked = ink.any((1, 2))
     if not inked.any():

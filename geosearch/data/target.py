@@ -1,4 +1,4 @@
-"""Target: a labelled set cut, by seed, into shots, reference, held-out part and test part."""
+"""Target: a set cut into few labelled images (shots), unlabelled images (reference, held-out) and a test part."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Labeller(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class SealedLabels:
-    """True labels of the test part; kept out of every search, opened by the confirmation alone."""
+    """True labels of the test part, which only the confirmation may read."""
 
     _labels: np.ndarray = field(repr=False)
 
@@ -42,22 +42,30 @@ class SealedLabels:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What is known of the target: a few labels, many images, and a sealed test.
+    """The few-shot target of a study, made by `cut_target`.
 
-    The parts are disjoint. `reference` and `held_out` carry pseudo-labels, never true ones; a class may have
-    no pseudo-labelled image there, so whoever groups them by class must cope with empty classes.
+    The parts are disjoint. `reference` and `held_out` have pseudo-labels, never true ones; a class may have no image
+    there.
+
+    >>> import numpy as np
+    >>> from geosearch.data import cut_target, load
+    >>> def fit_labels(shots, images):  # a real one learns from the shots
+    ...     return lambda images: np.zeros(len(images), np.int64)
+    >>> target = cut_target(load("digits"), shots=5, reference=100, held_out=50, fit_labels=fit_labels, seed=0)
+    >>> len(target.shots), len(target.reference), len(target.held_out), len(target.test_images)
+    (50, 100, 50, 359)
 
     Attributes:
         name: the set's name; classes: its c class names.
-        shots: the labelled images, the same number of every class, sorted by class.
+        shots: the labelled images, equally many of every class, sorted by class.
         reference: the base of the geodesics.
-        held_out: unlabelled images for distances, disjoint from the reference they are measured against.
+        held_out: unlabelled images that distances are measured to.
         test_images: uint8 (p, h, w, ch).
-        test_labels: their labels, sealed.
-        rows: part -> its row numbers in the training part; "test" counts in the test part, or in the training
-            part when `test_from_train`. "surplus" are the unlabelled images of the training part in no other.
-        test_from_train: the set has no test part of its own, so the test was cut from the training part.
-        labeller: where the pseudo-labels come from.
+        test_labels: the labels of `test_images`.
+        rows: name of a part -> its row numbers in the training part; for "test" those in the test part, unless
+            `test_from_train`. "surplus" are the images of the training part that no other part uses.
+        test_from_train: whether the test part was cut from the training part, since the set has none of its own.
+        labeller: what gives the pseudo-labels.
     """
 
     name: str
@@ -71,7 +79,7 @@ class Target:
     test_from_train: bool
     labeller: Labeller
 
-    def relabelled(self, labeller: Labeller) -> Target:
+    def relabel(self, labeller: Labeller) -> Target:
         """The same parts with other pseudo-labels; shots and test part stay as they are."""
         reference, held_out = (replace(p, labels=labeller(p.images)) for p in (self.reference, self.held_out))
         return replace(self, reference=reference, held_out=held_out, labeller=labeller)
@@ -83,7 +91,7 @@ class Target:
         return UnlabelledSet(np.concatenate([reference, more]), train.name, train.license)
 
     def with_surplus(self, train: LabelledSet, count: int) -> LabelledSet:
-        """The reference, then images of `train` that no part uses, up to `count` images, all pseudo-labelled.
+        """The reference and images of `train` that no part uses, with pseudo-labels.
 
         Args:
             train: the training part that the target was cut from.
@@ -92,11 +100,11 @@ class Target:
         more = self.unlabelled(train, count).images[len(self.reference) :]
         if not len(more):
             return self.reference.take(np.arange(min(count, len(self.reference))))
-        return self.reference.joined(replace(self.reference, images=more, labels=self.labeller(more)))
+        return self.reference.concatenate(replace(self.reference, images=more, labels=self.labeller(more)))
 
     @cached_property
     def key(self) -> str:
-        """Content key of all parts, the sealed labels included."""
+        """Content key of all parts, the test labels included."""
         parts = (self.shots, self.reference, self.held_out)
         test = replace(self.shots, images=self.test_images, labels=self.test_labels._labels)
         return content_key("target", parts=[part.fingerprint for part in (*parts, test)])
@@ -115,22 +123,23 @@ def cut_target(
 ) -> Target:
     """Cut a set into the parts of a few-shot target; the same seed gives the same cut.
 
-    The cut is nested: asking for more shots keeps the shots there were, asking for a larger reference keeps
-    its images. Everything but the shots is drawn without a look at the labels.
+    The cut is nested: more shots contain the fewer shots, a larger reference contains the smaller one. Labels decide
+    about the shots only.
 
     Args:
-        train: the training part, true labels and all.
+        train: the training part, with true labels.
         test: the test part; cut from `train` if None.
         shots: labelled images per class.
         reference: unlabelled images at the base of the geodesics; all that are left if None.
         held_out: unlabelled images for distances.
-        test_size: images of the test part: of `test` at most so many, all if None; of `train` exactly so
-            many, a fifth of it if None.
-        fit_labels: learns to label the unlabelled images from the shots and from those images (n, h, w, ch).
+        test_size: images of the test part. Of `test` at most so many, all if None; of `train` exactly so many, a
+            fifth of it if None.
+        fit_labels: fits a labeller to the shots and to the unlabelled images (n, h, w, ch).
         seed: seed of the cut.
 
     Raises:
-        DomainMismatchError: a class with fewer images than shots, or too few images for the parts together.
+        DomainMismatchError: a class with fewer images than shots, or too few images for all parts.
+        InvalidOptionError: a size below 1.
     """
     if shots < 1 or held_out < 1 or (reference is not None and reference < 1):
         raise InvalidOptionError(
@@ -205,5 +214,5 @@ def _check_pair(train: LabelledSet, test: LabelledSet) -> None:
     if train.shape != test.shape:
         raise DomainMismatchError(
             f"target '{train.name}' has images {train.shape} in its training part and {test.shape} in its test "
-            "part; harmonise both alike"
+            "part; harmonize both alike"
         )

@@ -1,4 +1,4 @@
-"""UnlabelledSet: images whose classes nobody has named, and what gives them pseudo-labels."""
+"""UnlabelledSet: images without labels, and the contract of what gives them pseudo-labels."""
 
 from __future__ import annotations
 
@@ -10,16 +10,23 @@ from typing import Protocol
 
 import numpy as np
 
-from geosearch.data.dataset import LabelledSet, checked_images
+from geosearch.data.dataset import LabelledSet, check_images
 from geosearch.errors import InvalidDataError
 from geosearch.runtime.cache import Cache
 
 
 @dataclass(frozen=True, eq=False)
 class UnlabelledSet:
-    """Images of one size, without labels. It becomes a source once a `Labelling` has labelled it.
+    """Images of one size, without labels. A `Labelling` turns it into a `LabelledSet`.
 
-    Build one from your own arrays with `UnlabelledSet.from_images`, which checks them.
+    Make one of your own images with `UnlabelledSet.from_images`, which checks them; the constructor does not.
+
+    >>> import numpy as np
+    >>> data = UnlabelledSet.from_images(np.zeros((4, 28, 28), np.uint8), name="mine")
+    >>> data
+    UnlabelledSet('mine', 4 images (28, 28, 1))
+    >>> data.with_labels(np.array([7, 7, 3, 3]), by="hand").labels
+    array([1, 1, 0, 0])
 
     Attributes:
         images: uint8 (n, h, w, ch), ch = 1 (grey) or 3 (RGB).
@@ -33,12 +40,12 @@ class UnlabelledSet:
 
     @classmethod
     def from_images(cls, images: np.ndarray, *, name: str, license: str = "unknown") -> UnlabelledSet:
-        """Check a user's images, as `LabelledSet.from_arrays` does, and wrap them."""
-        return cls(checked_images(images, name), name, license)
+        """A set of your own images, checked as by `LabelledSet.from_arrays`."""
+        return cls(check_images(images, name), name, license)
 
     @classmethod
     def of(cls, data: LabelledSet) -> UnlabelledSet:
-        """A labelled set whose labels are put aside."""
+        """The images of a labelled set."""
         return cls(data.images, data.name, data.license)
 
     def __len__(self) -> int:
@@ -60,21 +67,21 @@ class UnlabelledSet:
         return digest.hexdigest()
 
     def sample(self, size: int, rng: np.random.Generator) -> UnlabelledSet:
-        """At most `size` rows, drawn without repetition."""
+        """At most `size` images, drawn without replacement."""
         if size >= len(self):
             return self
         return UnlabelledSet(self.images[rng.permutation(len(self))[:size]], self.name, self.license)
 
     def as_one_class(self) -> LabelledSet:
-        """A stand-in for what looks at images only, e.g. the fit of an embedding such as PCA."""
+        """A labelled set of one class, for what looks at images only, such as the fit of a PCA."""
         return LabelledSet(self.images, np.zeros(len(self), np.int64), ("unknown",), self.name, self.license)
 
-    def labelled(self, labels: np.ndarray, by: str) -> LabelledSet:
+    def with_labels(self, labels: np.ndarray, by: str) -> LabelledSet:
         """The same images with pseudo-labels.
 
         Args:
-            labels: (n,) numbers, equal for images of one class; they are numbered anew, without gaps.
-            by: how the labels were made; goes into cards and reports.
+            labels: (n,) numbers, equal for images of one class; they are renumbered from 0 without gaps.
+            by: how the labels were made; shown in cards and reports.
 
         Raises:
             InvalidDataError: all images have one and the same label.
@@ -82,33 +89,33 @@ class UnlabelledSet:
         present, numbers = np.unique(labels, return_inverse=True)
         if len(present) < 2:
             raise InvalidDataError(
-                f"all {len(self)} images of set '{self.name}' got one and the same pseudo-label; "
-                "they may be equal, or nothing in the embedding tells them apart: use another one, or give labels"
+                f"all {len(self)} images of set '{self.name}' got the same pseudo-label; "
+                "they may be equal, or look the same in this embedding: choose another embedding, or give labels"
             )
         names = tuple(f"pseudo-{i}" for i in range(len(present)))
         return LabelledSet(self.images, numbers.astype(np.int64), names, self.name, self.license, labelled_by=by)
 
 
 class Labelling(Protocol):
-    """A way of giving pseudo-labels to a set that has none."""
+    """A method that gives pseudo-labels to a set without labels."""
 
     @property
     def how(self) -> str:
-        """In a few words, before any image has been seen, e.g. 'k-means, 10 labels'."""
+        """A short description, e.g. 'k-means, 10 labels'."""
         ...
 
     @property
     def labels(self) -> int:
-        """How many labels are asked for; there may be fewer."""
+        """Number of labels wanted; there may be fewer."""
         ...
 
     def label(self, data: UnlabelledSet, known: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LabelledSet:
         """Label every image.
 
         Args:
-            data: what is to be labelled.
-            known: labelled sets at hand, of the same image shape, their labels true; there may be none.
-            seed: of whatever is random in it.
+            data: the images.
+            known: labelled sets of the same image shape; there may be none.
+            seed: fixes what is random in it.
             cache: where fitted embeddings are kept.
         """
         ...

@@ -134,7 +134,7 @@ def _with_all_classes(reference: LabelledSet, shots: LabelledSet | None) -> Labe
     lacking = np.setdiff1d(np.arange(len(reference.classes)), reference.labels)
     if shots is None or len(lacking) == 0:
         return reference
-    return reference.joined(shots.take(np.flatnonzero(np.isin(shots.labels, lacking))))
+    return reference.concatenate(shots.take(np.flatnonzero(np.isin(shots.labels, lacking))))
 
 
 def _label_vectors(tasks: Sequence[Task], cache: Cache) -> LabelVectors:

@@ -61,4 +61,4 @@ class Clusters:
         encoder = self.embedding.fit(known or [data.as_one_class()], seed=seed, cache=cache)
         start = seeds.integer(seed, "clusters", data.name) % 2**32
         model = KMeans(self.labels, n_init=self.starts, random_state=start)
-        return data.labelled(model.fit_predict(encoder.encode(data.images)), self.how)
+        return data.with_labels(model.fit_predict(encoder.encode(data.images)), self.how)

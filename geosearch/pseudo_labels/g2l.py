@@ -71,7 +71,7 @@ class G2L:
         kept = [f"{one.name}/{one.classes[label]}" for one, label in (classes[i] for i in result.anchors.points)]
         count = int(result.labels.max()) + 1
         by = f"G2L by {self.rule.name}, {count} labels from {len(kept)} anchor classes: {', '.join(kept)}"
-        return data.labelled(result.labels, by)
+        return data.with_labels(result.labels, by)
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,7 +75,7 @@ def label_dataset(
     seen: UnlabelledSet = harmonize(bare, size=size, channels=channels)
     with one_thread():  # as in a study: other sums, other labels
         found = labelling.label(seen, known, seed=seed, cache=Cache.default())
-    whole = bare.labelled(found.labels, found.labelled_by)
+    whole = bare.with_labels(found.labels, found.labelled_by)
     path = write_mixture(
         InOrder(whole), size=len(whole), out=Path(out), writer=writer or ImageFolderWriter(), card=_card(whole)
     )

@@ -1,4 +1,4 @@
-"""Files and folders that are whole or absent: written beside their place, synced, renamed."""
+"""Files and folders that are complete or absent: written under a temporary name, synced, renamed."""
 
 from __future__ import annotations
 
@@ -18,18 +18,25 @@ from geosearch.errors import OutputExistsError, StorageError
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Open a temporary neighbour of `path`; on success sync it and rename it, on failure remove it.
+    """Open a temporary file next to `path` for writing; rename it to `path` on success, remove it on failure.
 
-    What a killed process left of an earlier attempt at the same file is removed.
+    Temporary files that killed processes left of earlier attempts are removed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_write(Path(folder) / "notes.txt", "w") as file:
+    ...         print("complete", file=file)
+    ...     (Path(folder) / "notes.txt").read_text()
+    'complete\\n'
 
     Raises:
         StorageError: the folder cannot be written or the disk is full; `path` is as it was before.
     """
     path = Path(path)
-    temporary = _beside(path)
+    temporary = _temporary_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
+        _remove_leftovers(path)
         with temporary.open(mode.replace("w", "x"), encoding=None if "b" in mode else "utf-8") as file:
             yield file
             file.flush()
@@ -47,7 +54,7 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 
 @contextmanager
 def atomic_dir(out: Path) -> Iterator[Path]:
-    """A temporary neighbour of `out`: synced, it becomes `out` when the block succeeds; it vanishes when it fails.
+    """A temporary folder next to `out`, which is renamed to `out` on success and removed on failure.
 
     Raises:
         OutputExistsError: `out` is a file, or a folder that is not empty.
@@ -58,10 +65,10 @@ def atomic_dir(out: Path) -> Iterator[Path]:
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
             raise OutputExistsError(f"{out} exists and is not an empty folder; choose another folder or remove it")
         missing = [parent for parent in out.parents if not parent.exists()]
-        temporary = _beside(out)
+        temporary = _temporary_name(out)
         try:
             temporary.mkdir(parents=True)
-            _sweep(out)
+            _remove_leftovers(out)
             yield temporary
             for entry in temporary.rglob("*"):
                 _sync(entry)
@@ -84,15 +91,15 @@ def atomic_dir(out: Path) -> Iterator[Path]:
 
 
 def backup_existing(path: Path) -> Path:
-    """Rename a file or folder to the first free NAME.old-K beside it, its suffix kept; returns where it now is."""
+    """Rename a file or folder to the first free NAME.old-K next to it, its suffix kept; return the new path."""
     names = (path.with_name(f"{path.stem}.old-{number}{path.suffix}") for number in count(1))
     free = next(name for name in names if not name.exists())
     path.rename(free)
     return free
 
 
-def _beside(path: Path) -> Path:
-    """A name for the unfinished file that says who writes it: this machine and process."""
+def _temporary_name(path: Path) -> Path:
+    """A temporary name that holds this machine and process."""
     return path.with_name(f"{_prefix(path)}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
@@ -104,19 +111,19 @@ def _machine() -> str:
     return hashlib.blake2b(platform.node().encode(), digest_size=4).hexdigest()
 
 
-def _sweep(path: Path) -> None:
-    """Remove what processes of this machine that are no more left beside `path`."""
+def _remove_leftovers(path: Path) -> None:
+    """Remove temporary files next to `path` whose processes on this machine have ended."""
     for left in path.parent.glob("*.part"):
         if not left.name.startswith(_prefix(path)):
             continue
         machine, _, rest = left.name.removeprefix(_prefix(path)).partition("-")
         number = rest.partition("-")[0]
-        if machine == _machine() and number.isdecimal() and _is_gone(int(number)):
+        if machine == _machine() and number.isdecimal() and _has_ended(int(number)):
             shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def _is_gone(process: int) -> bool:
-    if os.name != "posix":  # elsewhere signal 0 is no question but an end
+def _has_ended(process: int) -> bool:
+    if os.name != "posix":  # on Windows, signal 0 would end the process
         return False
     try:
         os.kill(process, 0)
@@ -128,7 +135,7 @@ def _is_gone(process: int) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """Make sure that a file, or the names in a folder, are on the disk."""
+    """Flush a file, or the list of names in a folder, to the disk."""
     if path.is_dir() and os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""Memory is estimated before it is allocated."""
+"""Memory: a limit that estimates are compared with before anything is allocated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from geosearch.errors import InvalidOptionError, TooLargeError
 
 
 def limit_bytes(device: str = "cpu") -> int:
-    """``$GEOSEARCH_MEMORY_GIB`` if set, else nine tenths of what the machine or the device has free now."""
+    """Bytes that may be allocated: ``$GEOSEARCH_MEMORY_GIB`` if set, else 90 % of what is free now.
+
+    Raises:
+        InvalidOptionError: the variable is not a number.
+    """
     if text := os.environ.get("GEOSEARCH_MEMORY_GIB"):
         try:
             return int(float(text) * 2**30)
@@ -19,7 +23,19 @@ def limit_bytes(device: str = "cpu") -> int:
 
 
 def require(needed_bytes: int, what: str, remedy: str, device: str = "cpu") -> None:
-    """Raise TooLargeError, with the number and the way out, when `needed_bytes` passes the limit."""
+    """Refuse a computation that needs more memory than the limit.
+
+    Args:
+        needed_bytes: estimate of what it needs.
+        what: the computation, for the message.
+        remedy: what to do about it, for the message.
+        device: "cpu", or a torch device.
+
+    >>> require(2**20, "a small plan", "use fewer samples")
+
+    Raises:
+        TooLargeError: `needed_bytes` exceeds the limit.
+    """
     limit = limit_bytes(device)
     if needed_bytes > limit:
         raise TooLargeError(
@@ -33,7 +49,7 @@ def _text(count: int) -> str:
 
 
 def _free_on_machine() -> int:
-    """What /proc/meminfo calls available, within the control group's limit if there is one."""
+    """MemAvailable of /proc/meminfo, or what the control group (e.g. a container) leaves, if that is less."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

@@ -1,4 +1,4 @@
-"""Engine: where trainings, maps and label tables are computed: in processes of this machine, or on a cluster."""
+"""Parallel execution: in processes of this machine, or on a Dask or Ray cluster."""
 
 from __future__ import annotations
 
@@ -20,21 +20,25 @@ from threadpoolctl import threadpool_limits
 from geosearch.errors import GeosearchError, InvalidOptionError
 
 TIMEOUT = 10.0  # seconds to wait for a scheduler
-_ENGINES = ("DaskDistributedBackend", "RayBackend")  # joblib's backends that leave this machine's own processes
+_CLUSTERS = ("DaskDistributedBackend", "RayBackend")  # joblib's backends
 _WATCH = "geosearch-parent-watch"
 
 
 @contextmanager
 def engine(address: str | None) -> Iterator[None]:
-    """Let joblib compute elsewhere within this context; here if the address is None.
+    """Context within which `in_processes` computes on a cluster; on this machine if the address is None.
 
     Args:
-        address: ``dask://HOST:PORT``, the scheduler of a Dask cluster whose workers have geosearch installed and one
-            thread each; or ``ray``, the Ray cluster that this machine is part of (``$RAY_ADDRESS``, or the one that
-            runs here).
+        address: ``dask://HOST:PORT``, the scheduler of a Dask cluster, whose workers must have geosearch installed and
+            one thread each; or ``ray``, the Ray cluster that this machine is part of (``$RAY_ADDRESS``, or the one
+            that runs here).
+
+    >>> with engine(None):
+    ...     list(in_processes([(pow, (2, 3)), (pow, (3, 2))], jobs=1))
+    [8, 9]
 
     Raises:
-        InvalidOptionError: an address of no engine that is known, a missing package, workers with several threads.
+        InvalidOptionError: an unknown kind of address, a missing package, or workers with several threads.
         GeosearchError: the cluster cannot be reached, has no workers, or lost them.
     """
     if address is None:
@@ -53,22 +57,26 @@ def engine(address: str | None) -> Iterator[None]:
         yield
 
 
-def elsewhere() -> bool:
-    """Whether calls of joblib leave this machine's own processes."""
+def is_distributed() -> bool:
+    """Whether joblib computes on a cluster now."""
     backend, _ = get_active_backend()
-    return type(backend).__name__ in _ENGINES
+    return type(backend).__name__ in _CLUSTERS
 
 
 def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jobs: int) -> Iterable[Any]:
-    """Results of the calls in their order, each computed with one thread, so that numbers do not depend on `jobs`.
+    """Compute calls in parallel; yield their results in order.
 
-    Within an `engine`, its workers compute them, as many at a time as there are.
+    Each is computed with one thread, so that results do not depend on `jobs`.
+
+    Args:
+        calls: (function, arguments).
+        jobs: number of processes; within an `engine`, all of its workers are used instead.
 
     Raises:
         GeosearchError: a process was killed.
     """
-    if elsewhere():
-        streams = getattr(get_active_backend()[0], "supports_return_generator", False)  # Ray's gives all at the end
+    if is_distributed():
+        streams = getattr(get_active_backend()[0], "supports_return_generator", False)  # Ray's returns a list only
         workers = Parallel(n_jobs=-1, batch_size=1, return_as="generator" if streams else "list")
         yield from workers(delayed(_single)(function, *arguments) for function, arguments in calls)
     elif jobs == 1 or len(calls) <= 1:
@@ -80,14 +88,14 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
             yield from workers(delayed(_in_child)(os.getpid(), function, arguments) for function, arguments in calls)
         except TerminatedWorkerError as error:
             raise GeosearchError(
-                "a training process was ended from outside, most likely for want of memory; nothing is lost: "
+                "a training process was killed, most likely because memory ran out; nothing is lost: "
                 "lower search.jobs, or free some memory, and run the same command again"
             ) from error
 
 
 def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     if not any(thread.name == _WATCH for thread in threading.enumerate()):
-        end_with(parent)
+        exit_with(parent)
     return _single(function, *arguments)
 
 
@@ -96,12 +104,12 @@ def _single(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
 
-def end_with(parent: int) -> None:
-    """Let this process leave when the search is gone: a killed search must not leave trainings behind."""
-    threading.Thread(target=_leave_with, args=(parent,), name=_WATCH, daemon=True).start()
+def exit_with(parent: int) -> None:
+    """End this process when its parent ends, so that a killed search leaves no training behind."""
+    threading.Thread(target=_exit_with, args=(parent,), name=_WATCH, daemon=True).start()
 
 
-def _leave_with(parent: int) -> None:
+def _exit_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
@@ -109,7 +117,7 @@ def _leave_with(parent: int) -> None:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute with one thread, whatever the machine offers: sums then do not depend on how they were split."""
+    """Context (or decorator) that computes with one thread, so that sums do not depend on how they are split."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -142,7 +150,7 @@ def _dask(scheduler: str) -> Iterator[None]:
                 yield
         except (KilledWorker, CommClosedError) as error:
             raise GeosearchError(
-                f"the Dask cluster lost its workers: {error}; nothing that was told is lost: run the same command again"
+                f"the Dask cluster lost its workers: {error}; nothing completed is lost: run the same command again"
             ) from error
 
 
@@ -162,10 +170,10 @@ def _ray() -> Iterator[None]:
         with parallel_config("ray"):
             yield
     except ray.exceptions.RayTaskError as error:
-        raise error.cause or error from None  # what went wrong itself, not the story of where
+        raise error.cause or error from None  # the error itself, without Ray's traceback of the worker
     except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError, ray.exceptions.ObjectLostError) as error:
         raise GeosearchError(
-            f"the Ray cluster lost its workers: {error}; nothing that was told is lost: run the same command again"
+            f"the Ray cluster lost its workers: {error}; nothing completed is lost: run the same command again"
         ) from error
     finally:
         ray.shutdown()

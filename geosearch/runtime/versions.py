@@ -1,4 +1,4 @@
-"""Versions of everything that numbers depend on."""
+"""Versions of the packages that results depend on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ PACKAGES = ("geosearch", "torch", "torchvision", "optuna", "pot", "numpy", "scip
 
 
 def versions() -> tuple[tuple[str, str], ...]:
-    """(package, version) of Python and of the packages; "unknown" for what is not installed as a package."""
+    """(package, version) of Python and of `PACKAGES`; "unknown" for one without package metadata.
+
+    >>> versions()[0][0]
+    'python'
+    """
     return (("python", platform.python_version()), *((package, _of(package)) for package in PACKAGES))
 
 

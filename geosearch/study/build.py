@@ -40,7 +40,10 @@ def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective
     images: LabelledSet = target.shots
     judge: Scorer = adaptations_of(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
     if file.search.objective == "episodes":
-        images, judge = target.shots.joined(target.reference).joined(target.held_out), Episodes(file.domain.shots)
+        images, judge = (
+            target.shots.concatenate(target.reference).concatenate(target.held_out),
+            Episodes(file.domain.shots),
+        )
     return Objective(
         anchors=prepared.anchors,
         images=images,

@@ -90,7 +90,7 @@ class _Dealt:
     def label(self, data: UnlabelledSet, known: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LabelledSet:
         if not known:  # it may need some: then it says so
             return self.way.label(data, known, seed=seed, cache=cache)
-        return data.labelled(np.arange(len(data)) % self.labels, self.how)
+        return data.with_labels(np.arange(len(data)) % self.labels, self.how)
 
 
 def check(path: str | Path) -> Estimate:

@@ -13,7 +13,7 @@ from typing import Any
 
 from geosearch.errors import GeosearchError
 from geosearch.runtime.events import TrialFailed, TrialFinished, WorkersCrashed
-from geosearch.runtime.parallel import end_with
+from geosearch.runtime.parallel import exit_with
 from geosearch.search.crew import SEARCH, WORKER, Crew, roster
 from geosearch.search.loop import Search
 from geosearch.search.racing import best_of
@@ -142,7 +142,7 @@ def search_among(crew: Crew, search: Search, helpers: Helpers) -> None:
 
 def _help(opens: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """What a worker process on this machine runs."""
-    end_with(os.getppid())
+    exit_with(os.getppid())
     leave_on_termination()
     try:
         opens(**arguments).work()

@@ -90,7 +90,7 @@ def prepare(
             mixtures = _teachers(anchors, singles=refinement.members > 1)
             seen = np.concatenate([target.reference.images, target.held_out.images])
             labeller = refinement.fit(mixtures, target.shots, seen, seed=seed, cache=cache, jobs=file.search.jobs)
-            target = target.relabelled(labeller)
+            target = target.relabel(labeller)
             anchors = build_anchors(target.reference, collection.sources, encoder, **options)
     return Prepared(target, anchors, Hull.of(anchors), collection.train)
 

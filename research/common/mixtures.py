@@ -132,7 +132,7 @@ def refined(target: str, seed: int) -> tuple[LabelledSet, LabelledSet]:
     own = ground(target, seed)
     mixture, shots = Mixture(own.prepared.anchors, candidates(target, seed)[CLOUD]), own.prepared.target.shots
     labeller = EnsembleLabelling(own.recipe).train_member(mixture, shots, seed=seed, cache=Cache.default())
-    fresh = own.prepared.target.relabelled(labeller)
+    fresh = own.prepared.target.relabel(labeller)
     return fresh.reference, fresh.held_out
 
 

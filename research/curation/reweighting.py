@@ -48,8 +48,8 @@ def outcome(name: str, way: str, seed: int) -> dict[str, Any]:
         network, facts = found.network, {"auc": float(roc_auc_score(~wrong, np.nan_to_num(found.weights, nan=1.0)))}
     else:
         data = {
-            "noisy and clean": noisy.joined(clean),
-            "right labels only": noisy.take(np.flatnonzero(~wrong)).joined(clean),
+            "noisy and clean": noisy.concatenate(clean),
+            "right labels only": noisy.take(np.flatnonzero(~wrong)).concatenate(clean),
             "clean only": clean,
         }[way]
         network = pretrain(Pool((data,)), RECIPE, training)

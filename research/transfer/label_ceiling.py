@@ -34,11 +34,11 @@ def agreement(target: str, seed: int) -> dict[str, Any]:
     """Share of right labels, tau of the objective with the final error, and regret in points, for each kind."""
     parts = ground(target, seed).prepared.target
     reference, held_out = refined(target, seed)
-    images = reference.joined(held_out)
+    images = reference.concatenate(held_out)
     networks = [Cell(target, seed, index).network(SHORT) for index in range(MIXTURES)]
 
     def errors(labels: np.ndarray) -> np.ndarray:
-        known = parts.shots.joined(replace(images, labels=labels))
+        known = parts.shots.concatenate(replace(images, labels=labels))
         return np.array([Episodes().score(network, known, 0).squared_error for network in networks])
 
     head = LinearProbe(augmentation=ground(target, seed).recipe.augmentation)

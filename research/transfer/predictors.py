@@ -80,8 +80,10 @@ def refined_scores(cell: Cell) -> dict[str, Any]:
     reference, held_out = refined(cell.target, cell.seed)
     found, seconds = {}, {}
     for name, score in {
-        "episodes, refined labels": lambda: judged(network, Episodes(), shots.joined(reference).joined(held_out)),
-        "leave-one-out, refined labels": lambda: judged(network, RidgeHead(), shots.joined(reference)),
+        "episodes, refined labels": lambda: judged(
+            network, Episodes(), shots.concatenate(reference).concatenate(held_out)
+        ),
+        "leave-one-out, refined labels": lambda: judged(network, RidgeHead(), shots.concatenate(reference)),
         "LogME, refined labels": lambda: -log_me(scaled(features(network, reference.images)), one_hot_of(reference)),
         "shots, judged by refined labels": lambda: across(network, shots, held_out),
     }.items():

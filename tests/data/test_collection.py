@@ -1,4 +1,4 @@
-"""The shelf: target and sources of a study, of one shape, and the sizes of the target's parts."""
+"""DatasetCollection: target and sources of one shape, and the sizes of the target's parts."""
 
 from __future__ import annotations
 

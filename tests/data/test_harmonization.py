@@ -1,4 +1,4 @@
-"""Harmonising: sizes, channels, margins, polarity."""
+"""Harmonization: sizes, channels, margins, polarity."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ def test_growing_does_not_wrap_around() -> None:
 
 
 def test_grey_by_itu_601_and_back() -> None:
-    colours = np.zeros((3, 4, 4, 3), np.uint8)
-    for image, channel in zip(colours, range(3), strict=True):
+    colors = np.zeros((3, 4, 4, 3), np.uint8)
+    for image, channel in zip(colors, range(3), strict=True):
         image[..., channel] = 255
-    data = LabelledSet.from_arrays(colours, np.array([0, 1, 0]), name="rgb")
+    data = LabelledSet.from_arrays(colors, np.array([0, 1, 0]), name="rgb")
     grey = harmonize(data, size=4, channels=1)
     assert grey.images[:, 0, 0, 0].tolist() == [76, 150, 29]
     rgb = harmonize(grey, size=4, channels=3)
@@ -96,7 +96,7 @@ def test_padding_uses_the_background_of_the_set() -> None:
     assert padded.images[:, 0].min() > 250
 
 
-def test_padding_keeps_the_colour_of_the_background() -> None:
+def test_padding_keeps_the_color_of_the_background() -> None:
     red = np.tile(np.array([200, 30, 30], np.uint8), (6, 16, 16, 1))
     red[:, 2:14, 2:14] = (30, 30, 200)
     data = LabelledSet.from_arrays(red, np.arange(6) % 2, name="red")
@@ -104,7 +104,7 @@ def test_padding_keeps_the_colour_of_the_background() -> None:
     assert (padded.images[:, 0] == (200, 30, 30)).all()
 
 
-def test_a_set_has_its_own_margin_in_colour_too() -> None:
+def test_a_set_has_its_own_margin_in_color_too() -> None:
     """Blue ink that grey levels hardly show counts, and so the set itself is never padded."""
     images = np.zeros((6, 20, 20, 3), np.uint8)
     images[:, 8:12, 8:12] = 255
@@ -160,7 +160,7 @@ def test_wrong_options_are_refused(options: dict[str, object]) -> None:
 
 
 def test_sets_of_two_shapes_share_no_space() -> None:
-    with pytest.raises(DomainMismatchError, match="harmonise"):
+    with pytest.raises(DomainMismatchError, match="bring them to one size"):
         common_shape([square_set(8, 4), square_set(16, 4)])
     with pytest.raises(DomainMismatchError, match="got none"):
         common_shape([])

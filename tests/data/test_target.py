@@ -21,7 +21,7 @@ from geosearch.pseudo_labels.nearest import NearestShot, nearest_rows
 
 
 def numbered(n: int, classes: int, *, seed: int = 0, first: int = 0) -> LabelledSet:
-    """Every image spells its own row number, so that rows can be recognised after the cut."""
+    """Every image spells its own row number, so that rows can be recognized after the cut."""
     rng = np.random.default_rng(seed)
     labels = np.concatenate([np.arange(classes), rng.integers(classes, size=n - classes)])
     images = np.zeros((n, 4, 4, 1), np.uint8)
@@ -171,7 +171,7 @@ def test_parts_of_different_sets_do_not_meet() -> None:
     with pytest.raises(DomainMismatchError, match="share one list"):
         cut(numbered(100, 3), numbered(50, 4))
     larger = LabelledSet.from_arrays(np.zeros((9, 6, 6), np.uint8), np.arange(9) % 3, name="larger")
-    with pytest.raises(DomainMismatchError, match="harmonise both"):
+    with pytest.raises(DomainMismatchError, match="harmonize both"):
         cut(numbered(100, 3), larger)
 
 

@@ -1,4 +1,4 @@
-"""Sets without labels: what is read as one, what is refused, and how a study's shelf labels it."""
+"""Sets without labels: what is read as one, what is refused, and how a study labels it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Alternating:
     labels: int = 2
 
     def label(self, data: UnlabelledSet, known: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LabelledSet:
-        return data.labelled(np.arange(len(data)) % 2, f"in turn beside {[one.name for one in known]}")
+        return data.with_labels(np.arange(len(data)) % 2, f"in turn beside {[one.name for one in known]}")
 
 
 def test_a_folder_of_loose_images_and_an_npz_file_of_images_have_no_labels(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_where_labels_are_needed_the_message_names_the_key(tmp_path: Path, kind:
         load_collection("digits", ["fonts/sans-digits", spec], size=12, channels=1, samples=30)
 
 
-def test_the_shelf_labels_what_has_no_labels_from_what_has(tmp_path: Path) -> None:
+def test_sources_without_labels_are_labelled_from_those_with_labels(tmp_path: Path) -> None:
     spec = folder(tmp_path / "loose")
     sources = (spec, "fonts/sans-digits")
     collection = load_collection("digits", sources, size=8, channels=1, samples=20, labelling=Alternating())
@@ -104,12 +104,12 @@ def test_the_target_without_its_labels_is_no_source(tmp_path: Path) -> None:
 
 def test_pseudo_labels_are_numbered_without_gaps_and_say_where_they_come_from() -> None:
     bare = UnlabelledSet.from_images(IMAGES, name="bare", license="CC0")
-    data = bare.labelled(np.where(np.arange(30) < 10, 7, 3), "by hand")
+    data = bare.with_labels(np.where(np.arange(30) < 10, 7, 3), "by hand")
     assert data.labels.tolist() == [1] * 10 + [0] * 20
     assert data.classes == ("pseudo-0", "pseudo-1")
     assert (data.labelled_by, data.license) == ("by hand", "CC0")
     with pytest.raises(InvalidDataError, match="one and the same"):
-        bare.labelled(np.zeros(30, int), "by hand")
+        bare.with_labels(np.zeros(30, int), "by hand")
     with pytest.raises(InvalidDataError, match="NaN"):
         UnlabelledSet.from_images(np.full((2, 4, 4), np.nan), name="bad")
 

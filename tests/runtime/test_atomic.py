@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from geosearch.errors import OutputExistsError, StorageError
-from geosearch.runtime.atomic import _beside, atomic_dir, atomic_write
+from geosearch.runtime.atomic import _temporary_name, atomic_dir, atomic_write
 
 
 def names(folder):
@@ -80,7 +80,7 @@ def test_a_file_that_the_disk_takes_half_of_is_absent(tmp_path):
 def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    mine = _beside(tmp_path / "a")
+    mine = _temporary_name(tmp_path / "a")
     left = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-"))
     foreign = mine.with_name(".a.0000beef-1-aa.part")  # of another machine
     for path in (mine, left, foreign):

@@ -19,7 +19,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.runtime.cache import Cache
-from geosearch.runtime.parallel import elsewhere, engine, in_processes
+from geosearch.runtime.parallel import engine, in_processes, is_distributed
 from geosearch.search.objective import Objective
 
 
@@ -83,10 +83,10 @@ def test_maps_label_tables_and_evaluations_are_the_same_numbers_elsewhere(cluste
     here = objective_in(tmp_path / "here")
     expected = here.many(CALLS, jobs=1)
     with engine(cluster):
-        assert elsewhere()
+        assert is_distributed()
         there = objective_in(tmp_path / "there")
         found = there.many(CALLS, jobs=1)
-    assert not elsewhere()
+    assert not is_distributed()
     for one, other in zip(here.anchors.sources, there.anchors.sources, strict=True):
         assert np.array_equal(one.images, other.images)
         assert np.array_equal(one.z, other.z)
@@ -110,7 +110,7 @@ def test_an_error_there_is_the_same_error_here(cluster):
 
 def test_a_process_that_is_killed_is_one_sentence():
     calls = [(pow, (2, 3)), (signal.raise_signal, (signal.SIGKILL,))]
-    with pytest.raises(GeosearchError, match=r"ended from outside.*lower search\.jobs"):
+    with pytest.raises(GeosearchError, match=r"was killed.*lower search\.jobs"):
         list(in_processes(calls, jobs=2))
 
 
@@ -149,4 +149,4 @@ def test_workers_with_several_threads_are_refused():
 
 def test_no_engine_is_here():
     with engine(None):
-        assert not elsewhere()
+        assert not is_distributed()

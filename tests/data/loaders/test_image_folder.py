@@ -76,7 +76,7 @@ def test_nothing_is_stretched(tmp_path: Path) -> None:
     assert load(spec, size_hint=10).images[0].min() > 200
 
 
-def test_one_coloured_image_makes_the_set_rgb(tmp_path: Path) -> None:
+def test_one_color_image_makes_the_set_rgb(tmp_path: Path) -> None:
     spec = two_classes(tmp_path, mode="RGB", level=(7, 7, 7))
     assert load(spec).shape == (8, 8, 1)  # RGB files whose images are grey
     save(tmp_path / "cat" / "red.png", mode="RGB", level=(200, 0, 0))
