@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from geosearch.data.unlabelled import Labelling
-    from geosearch.data.writers.base import Writer
     from geosearch.embeddings.base import Embedding
     from geosearch.transport.label_distance import LabelDistance
 
 Channels = Literal["1", "3"]
-Format = Literal["imagefolder", "npz"]
 LabelDistanceName = Literal["gaussian", "exact", "means"]
 DistanceEmbedding = Literal["pixels", "pca"]
 Labeller = Literal["g2l", "clusters"]
@@ -19,12 +17,6 @@ LabellerEmbedding = Literal["source-classifier", "pca", "pixels"]
 Rule = Literal["order", "bins"]
 CurationEmbedding = Literal["patches", "pca", "pixels", "backbone"]
 Task = Literal["detect", "reweight", "extend"]
-
-
-def writer(name: Format) -> Writer:
-    from geosearch.data.writers.registry import find_writer
-
-    return find_writer(name)
 
 
 def label_distance(name: LabelDistanceName) -> LabelDistance:

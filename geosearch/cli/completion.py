@@ -19,6 +19,13 @@ def complete_dataset(incomplete: str) -> list[str]:
     return sorted(name for name in _datasets(incomplete) if name.startswith(incomplete))
 
 
+def complete_format(incomplete: str) -> list[str]:
+    """Formats that a data set can be written in."""
+    from geosearch.data.writers.registry import writer_names
+
+    return [name for name in writer_names() if name.startswith(incomplete)]
+
+
 def _datasets(incomplete: str) -> Iterator[str]:
     kind, colon, path = incomplete.partition(":")
     if not colon or kind == "torchvision":

@@ -7,9 +7,18 @@ from typing import Annotated
 
 import typer
 
-from geosearch.cli.choices import CurationEmbedding, Format, Task
+from geosearch.cli.choices import CurationEmbedding, Task
 from geosearch.cli.completion import complete_dataset
-from geosearch.cli.parameters import ChannelsOption, DatasetArgument, ImageSize, Json, OutputFolder, Seed, Verbose
+from geosearch.cli.parameters import (
+    ChannelsOption,
+    DatasetArgument,
+    FormatOption,
+    ImageSize,
+    Json,
+    OutputFolder,
+    Seed,
+    Verbose,
+)
 
 
 def curate(
@@ -50,7 +59,7 @@ def curate(
     ] = None,
     size: ImageSize = 28,
     channels: ChannelsOption = "1",
-    format: Annotated[Format, typer.Option("--format", help="Format of the samples that are kept.")] = "imagefolder",
+    format: FormatOption = "imagefolder",
     seed: Seed = 0,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -58,10 +67,12 @@ def curate(
     """Find harmful samples of a data set, weight its samples, or extend another set from it."""
     from dataclasses import asdict
 
-    from geosearch.cli.choices import curation_embedding, writer
+    from geosearch.cli.choices import curation_embedding
     from geosearch.cli.run import report_progress
+    from geosearch.data.writers.registry import find_writer
     from geosearch.study.curated_dataset import curate_dataset
 
+    writer = find_writer(format)
     with report_progress(as_json=as_json, verbose=verbose) as progress:
         found = curate_dataset(
             dataset,
@@ -72,7 +83,7 @@ def curate(
             channels=int(channels),
             seed=seed,
             out=out,
-            writer=writer(format),
+            writer=writer,
             progress=progress,
         )
     print(json.dumps({"event": "done", **asdict(found)}) if as_json else f"{found.sentence}\n{found.out}")

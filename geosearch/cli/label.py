@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from geosearch.cli.choices import Format, Labeller, LabellerEmbedding, Rule
+from geosearch.cli.choices import Labeller, LabellerEmbedding, Rule
 from geosearch.cli.completion import complete_dataset
-from geosearch.cli.parameters import ChannelsOption, DatasetArgument, ImageSize, OutputFolder, Seed
+from geosearch.cli.parameters import ChannelsOption, DatasetArgument, FormatOption, ImageSize, OutputFolder, Seed
 
 
 def label(
@@ -39,16 +39,18 @@ def label(
     ] = "source-classifier",
     size: ImageSize = 28,
     channels: ChannelsOption = "1",
-    format: Annotated[Format, typer.Option("--format", help="Format of the data set.")] = "imagefolder",
+    format: FormatOption = "imagefolder",
     seed: Seed = 0,
 ) -> None:
     """Give images pseudo-labels, and write them as a labelled data set.
 
     Labels that the set already has are ignored.
     """
-    from geosearch.cli.choices import labelling, writer
+    from geosearch.cli.choices import labelling
+    from geosearch.data.writers.registry import find_writer
     from geosearch.pseudo_labels.labelled_dataset import label_dataset
 
+    writer = find_writer(format)
     result = label_dataset(
         dataset,
         anchors or [],
@@ -56,7 +58,7 @@ def label(
         labelling=labelling(by, labels=labels, rule=rule, embedding=embedding),
         size=size,
         channels=int(channels),
-        writer=writer(format),
+        writer=writer,
         seed=seed,
     )
     print(result.text())

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from geosearch.cli.choices import Channels
-from geosearch.cli.completion import complete_dataset, complete_study
+from geosearch.cli.completion import complete_dataset, complete_format, complete_study
 
 StudyFileArgument = Annotated[
     str,
@@ -50,6 +50,15 @@ Verbose = Annotated[
 OutputFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder.")]
 ImageSize = Annotated[
     int, typer.Option("--size", metavar="PX", min=1, help="Height and width at which images are compared.")
+]
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="Format of the data set, e.g. imagefolder or npz.",
+        autocompletion=complete_format,
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Random seed.")]
 ChannelsOption = Annotated[

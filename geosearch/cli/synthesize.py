@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
-from geosearch.cli.choices import Format
-from geosearch.cli.parameters import OutputFolder, Storage, StudyArgument, Verbose
+from geosearch.cli.parameters import FormatOption, OutputFolder, Storage, StudyArgument, Verbose
 
 
 def synthesize(
     study: StudyArgument,
     out: OutputFolder,
     size: Annotated[int, typer.Option("--size", metavar="N", min=1, help="Number of images.")] = 1000,
-    format: Annotated[Format, typer.Option("--format", help="Format of the data set.")] = "imagefolder",
+    format: FormatOption = "imagefolder",
     condense: Annotated[
         int | None,
         typer.Option(
@@ -27,14 +26,15 @@ def synthesize(
     verbose: Verbose = False,
 ) -> None:
     """Write a mixture as a data set."""
-    from geosearch.cli.choices import writer
     from geosearch.cli.run import report_progress
+    from geosearch.data.writers.registry import find_writer
     from geosearch.errors import InvalidOptionError
     from geosearch.study.study import Study
 
     if best and trial is not None:
         raise InvalidOptionError("--trial and --best cannot be combined; give one of them")
+    writer = find_writer(format)
     with report_progress(as_json=False, verbose=verbose) as progress:
         opened = Study.open(study, storage=storage, begun=True, progress=progress)
-        written = opened.synthesize(out, size=size, trial=trial, condense=condense, writer=writer(format))
+        written = opened.synthesize(out, size=size, trial=trial, condense=condense, writer=writer)
     print(written)

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from geosearch.config.study_config import StudyFile
 from geosearch.errors import InvalidOptionError
-from geosearch.runtime.redact import masked
+from geosearch.runtime.redact import mask
 
 
 def read_study(path: Path) -> StudyFile:
@@ -52,7 +52,7 @@ def expand(text: str) -> str:
     for variable in re.findall(r"\$\{(\w+)\}", text):
         if variable not in os.environ:
             raise InvalidOptionError(
-                f"'{masked(text)}' needs the environment variable {variable}, which is not set; export it"
+                f"'{mask(text)}' needs the environment variable {variable}, which is not set; export it"
             )
     text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text)
     return re.sub(r"^((?:[a-z]+:(?:///)?)?)~(?=/|$)", lambda match: match[1] + str(Path.home()), text)

@@ -1,4 +1,4 @@
-"""Masking: storage addresses without their passwords, fit for messages, cards and pages."""
+"""Redaction: storage addresses without their passwords, for messages, cards and pages."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from urllib.parse import unquote
 _QUERY = re.compile(r"([?&;]\w*(?:pass|pwd|secret|token|key)\w*=)([^&;\s]*)", re.IGNORECASE)
 
 
-def masked(address: str) -> str:
-    """An address, or something like one, with its passwords hidden; too much is hidden before too little.
+def mask(address: str) -> str:
+    """An address, or something similar, with its passwords hidden; in doubt, too much is hidden.
 
-    >>> masked("postgresql://me:secret@host/db?sslpassword=secret")
+    >>> mask("postgresql://me:secret@host/db?sslpassword=secret")
     'postgresql://me:***@host/db?sslpassword=***'
     """
     head, user, secret, tail = _parts(address)
     return _QUERY.sub(r"\1***", f"{head}{user}:***@{tail}" if secret else address)
 
 
-def scrubbed(message: str, address: str) -> str:
-    """A message about an address, e.g. a driver's, without the passwords that the address holds."""
-    message = message.replace(address, masked(address))
+def scrub(message: str, address: str) -> str:
+    """A message about an address, e.g. from a database driver, without the passwords in the address."""
+    message = message.replace(address, mask(address))
     for secret in (_parts(address)[2], *(match[2] for match in _QUERY.finditer(address))):
         for form in {secret, unquote(secret)} - {""}:
             message = message.replace(form, "***")
@@ -28,7 +28,7 @@ def scrubbed(message: str, address: str) -> str:
 
 
 def _parts(address: str) -> tuple[str, str, str, str]:
-    """(scheme with ://, user, password, rest) of an address that may be mangled."""
+    """(scheme with ://, user, password, rest) of an address that may be malformed."""
     scheme, mark, rest = address.partition("://")
     if not mark or "@" in scheme:
         scheme, mark, rest = "", "", address

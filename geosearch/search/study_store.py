@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.errors import StorageError, StudyMismatchError
-from geosearch.runtime.redact import masked
+from geosearch.runtime.redact import mask
 from geosearch.search.crew import busy
 from geosearch.search.fidelity.pruner import PROXY_RUNG, RungPruner
 from geosearch.search.fingerprint import changed, differing, said
@@ -79,7 +79,7 @@ class StudyStore:
             known = optuna.get_all_study_names(storage)
             if known and name not in known:
                 raise StudyMismatchError(
-                    f"{masked(url)} holds the study '{known[0]}', not '{name}'; "
+                    f"{mask(url)} holds the study '{known[0]}', not '{name}'; "
                     "give this study a file of its own with --storage or study.name"
                 )
             study = optuna.create_study(
@@ -90,7 +90,7 @@ class StudyStore:
                 pruner=RungPruner(),
             )
             store = cls(study, space, url)
-            begun = check_format(study.user_attrs, masked(url))
+            begun = check_format(study.user_attrs, mask(url))
             if not begun or store._takes(store.record.fingerprint, fingerprint):
                 store.update(fingerprint=dict(fingerprint))
         return store
@@ -106,7 +106,7 @@ class StudyStore:
             return False
         if self.is_begun:
             raise StudyMismatchError(
-                f"{masked(self.url)} was made with other settings, so its trials cannot be compared with new ones:"
+                f"{mask(self.url)} was made with other settings, so its trials cannot be compared with new ones:"
                 + "".join(f"\n  {key}: {said(kept, key)} in the study, {said(asked, key)} now" for key in keys)
                 + "\nset them back, give the study another name, or start anew with --force-new (the old file is kept "
                 "aside)"
@@ -214,7 +214,7 @@ class StudyStore:
             self.update(proxy_design=None, source_gradient=None, contents=dict(contents))
         elif strange:
             raise StudyMismatchError(
-                f"{', '.join(strange)}: the data are not those that the study in {masked(self.url)} was begun with, so "
+                f"{', '.join(strange)}: the data are not those that the study in {mask(self.url)} was begun with, so "
                 "its trials cannot be compared with new ones; put the old data back, or start anew with --force-new "
                 "(the old study is kept aside)"
             )
@@ -270,11 +270,11 @@ def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
         check_file(url, must_exist=True)
         storage = storage_at(url)
         for summary in optuna.get_all_study_summaries(storage):
-            if check_format(summary.user_attrs, masked(url)):
+            if check_format(summary.user_attrs, mask(url)):
                 record = StudyRecord.from_attributes(summary.user_attrs)
                 if record.settings is not None:
                     return summary.study_name, record.settings
-    raise StorageError(f"{masked(url)} holds no study of geosearch; run 'geosearch search STUDY.toml' first")
+    raise StorageError(f"{mask(url)} holds no study of geosearch; run 'geosearch search STUDY.toml' first")
 
 
 def given_up(trial: FrozenTrial) -> bool:

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from geosearch.errors import InvalidOptionError
-from geosearch.runtime.redact import masked
+from geosearch.runtime.redact import mask
 from geosearch.search.storage.sqlite import sqlite_path
 from geosearch.search.storage.urls import JOURNAL
 
@@ -23,7 +23,7 @@ def copy_database(url: str) -> Iterator[Path]:
     """
     path = sqlite_path(url)
     if path is None:
-        shown = masked(url).removeprefix(JOURNAL)
+        shown = mask(url).removeprefix(JOURNAL)
         raise InvalidOptionError(f"the dashboard copies SQLite files only; run: optuna-dashboard {shown}")
     with tempfile.TemporaryDirectory(prefix="geosearch-dashboard-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / path.name

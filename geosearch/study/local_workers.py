@@ -19,7 +19,7 @@ from geosearch.search.loop import Search
 from geosearch.search.racing import best_of
 from geosearch.search.storage.sqlite import alone, sqlite_path
 from geosearch.search.storage.urls import translate_connection_errors
-from geosearch.search.study_store import StudyStore, masked
+from geosearch.search.study_store import StudyStore, mask
 from geosearch.search.worker import Worker
 
 PATIENCE = 10.0  # seconds that those who sign on at a SQLite file at once wait for each other
@@ -33,7 +33,7 @@ def at_work(store: StudyStore, workers: int) -> Iterator[Crew | None]:
             yield None
             return
         crew = Crew.join(store.study, SEARCH)
-    with translate_connection_errors(masked(store.url)), crew:
+    with translate_connection_errors(mask(store.url)), crew:
         yield crew
 
 
@@ -46,7 +46,7 @@ def joined(store: StudyStore) -> Iterator[Crew]:
     """
     with alone(store.url, patience=PATIENCE):
         crew = Crew.join(store.study, WORKER)
-    with translate_connection_errors(masked(store.url)), crew:
+    with translate_connection_errors(mask(store.url)), crew:
         yield crew
 
 

@@ -11,7 +11,7 @@ from geosearch.config.read import expand, parse_study, read_study
 from geosearch.config.study_config import StudyFile, completed
 from geosearch.errors import GeosearchError, InvalidOptionError, StorageError
 from geosearch.runtime.atomic import backup_existing
-from geosearch.runtime.redact import masked
+from geosearch.runtime.redact import mask
 from geosearch.search.crew import busy
 from geosearch.search.storage.errors import translate_errors
 from geosearch.search.storage.sqlite import alone, check_file, sqlite_path
@@ -50,13 +50,13 @@ def resolve(study: str | Path | StudyFile, storage: str | None, *, begun: bool =
     address = expand(address)
     if missing := _missing(address):
         raise InvalidOptionError(
-            f"no study '{masked(text)}': there is no database {missing}; "
+            f"no study '{mask(text)}': there is no database {missing}; "
             "give a study file (.toml), the name of a study in studies/, or a database address"
         )
     name, settings = stored_settings(address)
     if storage and text not in (name, address, storage):
-        raise InvalidOptionError(f"{masked(address)} holds the study '{masked(name)}', not '{masked(text)}'")
-    return parse_study(completed(settings), masked(address)), address
+        raise InvalidOptionError(f"{mask(address)} holds the study '{mask(name)}', not '{mask(text)}'")
+    return parse_study(completed(settings), mask(address)), address
 
 
 def backup_study(address: str) -> None:
@@ -90,7 +90,7 @@ def remember_places(store: StudyStore, file: StudyFile) -> None:
 
 def shown(name: str, url: str) -> str:
     """What names a study on the command line; passwords are hidden."""
-    return name if url == _usual(name) else masked(url)
+    return name if url == _usual(name) else mask(url)
 
 
 def _filed(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFile, str]:
@@ -103,7 +103,7 @@ def _filed(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFil
 def _missing(address: str) -> str:
     """The file that should be a study's database and is not there; nothing for servers, and where it is."""
     path = sqlite_path(address) or journal_path(address)
-    return masked(str(path)) if path is not None and not os.path.exists(path) else ""  # False for overlong names, too
+    return mask(str(path)) if path is not None and not os.path.exists(path) else ""  # False for overlong names, too
 
 
 def _usual(name: str) -> str:

@@ -17,7 +17,7 @@ from geosearch.data.writers.file_name import safe_name
 from geosearch.data.writers.write import write_mixture
 from geosearch.errors import InvalidOptionError
 from geosearch.report.page import breakable
-from geosearch.runtime.redact import masked, scrubbed
+from geosearch.runtime.redact import mask, scrub
 
 WORDS = st.text(string.ascii_letters + string.digits, min_size=6, max_size=12)
 ODD = ["../../x", ".", "..", "", "CON", "nul.png", "a\0b", "a/b", "\\\\host\\c", "<script>alert(1)</script>", "\ud800"]
@@ -37,10 +37,10 @@ def test_no_name_leaves_its_folder(name):
 def test_no_password_is_ever_shown(kind, secret, noise, user):
     secret = f"{noise}{secret.upper()}0Q"  # longer than anything else, so that it is told from the rest
     address = f"{kind}://{user.lower()}:{secret}@127.0.0.1:5432/study?sslpassword={secret.strip()[-8:]}"
-    for said in (masked(address), scrubbed(f"cannot reach {address}: for user with {secret}", address)):
+    for said in (mask(address), scrub(f"cannot reach {address}: for user with {secret}", address)):
         assert secret not in said
         assert secret[-8:] not in said
-    assert masked("sqlite:///studies/mnist.db") == "sqlite:///studies/mnist.db"
+    assert mask("sqlite:///studies/mnist.db") == "sqlite:///studies/mnist.db"
 
 
 VALUES = st.recursive(

@@ -14,7 +14,7 @@ from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import alone
 from geosearch.search.study_record import FORMAT, StudyRecord
-from geosearch.search.study_store import StudyStore, masked, stored_settings
+from geosearch.search.study_store import StudyStore, mask, stored_settings
 from geosearch.search.trial import LongRuns
 
 PRINT = {"study.seed": 0, "domain.target": "digits"}
@@ -172,7 +172,7 @@ def test_an_address_that_is_none_is_refused():
 
 
 def test_passwords_are_masked():
-    assert masked("postgresql://u:secret@h/db") == "postgresql://u:***@h/db"
+    assert mask("postgresql://u:secret@h/db") == "postgresql://u:***@h/db"
 
 
 def test_settings_come_back_without_opening_a_search(url, tmp_path):

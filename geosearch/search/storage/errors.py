@@ -10,7 +10,7 @@ import optuna
 import sqlalchemy
 
 from geosearch.errors import GeosearchError, StorageError, StudyMismatchError
-from geosearch.runtime.redact import masked, scrubbed
+from geosearch.runtime.redact import mask, scrub
 
 
 @contextmanager
@@ -24,17 +24,17 @@ def translate_errors(url: str) -> Iterator[None]:
             "expected something like sqlite:///studies/mnist.db or postgresql://user:password@host/name"
         ) from error
     except (sqlalchemy.exc.NoSuchModuleError, ImportError) as error:
-        raise StorageError(f"no driver is installed for {masked(url)}: {scrubbed(str(error), url)}") from error
+        raise StorageError(f"no driver is installed for {mask(url)}: {scrub(str(error), url)}") from error
     except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.DBAPIError, sqlite3.Error) as error:
         detail = str(getattr(error, "orig", None) or error.__cause__ or error).strip().splitlines()[0]
         raise StorageError(
-            f"cannot use {masked(url)}: {scrubbed(detail, url)}; check that the address is right, that the database "
+            f"cannot use {mask(url)}: {scrub(detail, url)}; check that the address is right, that the database "
             "can be reached and written, and that the file is whole (restore it from a copy, or move it away)"
         ) from error
     except RuntimeError as error:
         if "optuna" in str(error) and "version" in str(error):
             raise StudyMismatchError(
-                f"{masked(url)} was written by another version of Optuna: {error}; "
+                f"{mask(url)} was written by another version of Optuna: {error}; "
                 "upgrade Optuna, or run 'optuna storage upgrade --storage ADDRESS'"
             ) from error
         raise
@@ -50,6 +50,6 @@ def check_readable(url: str) -> Iterator[None]:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError) as error:
         raise StorageError(
-            f"{masked(url)} holds something that geosearch did not write "
-            f"({type(error).__name__}: {scrubbed(str(error), url)}); restore it from a copy, or move it away"
+            f"{mask(url)} holds something that geosearch did not write "
+            f"({type(error).__name__}: {scrub(str(error), url)}); restore it from a copy, or move it away"
         ) from error

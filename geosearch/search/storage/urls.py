@@ -14,7 +14,7 @@ import sqlalchemy
 from optuna.storages.journal import JournalFileBackend
 
 from geosearch.errors import StorageError
-from geosearch.runtime.redact import masked
+from geosearch.runtime.redact import mask
 from geosearch.search.storage.sqlite import exclusive, sqlite_path
 
 JOURNAL, GRPC = "journal:", "grpc://"
@@ -73,12 +73,12 @@ def make_folder(path: Path) -> None:
     if folder.is_dir():
         return
     if path.is_absolute():
-        raise StorageError(f"there is no folder {masked(str(folder))}; make it, or name another with --storage")
+        raise StorageError(f"there is no folder {mask(str(folder))}; make it, or name another with --storage")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(
-            f"cannot make the folder {masked(str(folder))}: {error.strerror or error}; name another with --storage"
+            f"cannot make the folder {mask(str(folder))}: {error.strerror or error}; name another with --storage"
         ) from error
 
 
@@ -127,7 +127,7 @@ def _journal(path: Path) -> optuna.storages.JournalStorage:
     try:
         return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
     except OSError as error:
-        shown = masked(str(path))
+        shown = mask(str(path))
         raise StorageError(f"cannot use the journal {shown}: {error.strerror or error}; choose another file") from error
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise StorageError(
@@ -140,7 +140,7 @@ def _proxy(url: str) -> optuna.storages.BaseStorage:
         raise StorageError("a gRPC proxy needs grpcio; pip install 'geosearch[grpc]'")
     host, _, port = url.removeprefix(GRPC).rstrip("/").rpartition(":")
     if not host or "@" in host or not port.isdigit() or int(port) > 65535:
-        raise StorageError(f"expected grpc://HOST:PORT, got {masked(url).rpartition('@')[2]}")
+        raise StorageError(f"expected grpc://HOST:PORT, got {mask(url).rpartition('@')[2]}")
     storage = optuna.storages.GrpcStorageProxy(host=host, port=int(port))
     try:
         storage.wait_server_ready(timeout=20)
