@@ -23,7 +23,7 @@ class Episodes:
     """Fit a ridge head to a few images of each class, validate it on all others, and average over many draws.
 
     The true shots are a single draw, whose error has a large variance; pseudo-labels allow many draws. Some
-    pseudo-labels are wrong, which costs less than the draws gain (reports/transfer.md).
+    pseudo-labels are wrong, which costs less than the draws gain (reports/transfer/objective.md).
 
     Source: the episodes of few-shot learning (Vinyals et al. 2016). Pseudo-labels in place of labels, and the use as
     an objective, are our choice.

@@ -34,7 +34,7 @@ NAMES = {
     "reweighted": "best mixture, reweighted",
     "condensed": f"best mixture, condensed to {PER_CLASS} a class",
     "meta-reweighted": "best mixture, reweighted by meta-gradient",
-    "taught": "best mixture, taught by the finalists",
+    "taught": "best mixture, ensemble teacher",
 }
 
 

@@ -37,7 +37,7 @@ class Augmentation:
         recolour: how far black and white may move, channel by channel, each to a value of its own: black to at most
             this, white to at least one minus this. From 1/2 on they may trade places. It lets grey sources train for
             coloured images, light on dark for dark on light: on MNIST-M errors fall from 64-76 % to 34-55 %, on
-            CIFAR-10 they rise by 2 to 10 points (reports/transfer.md).
+            CIFAR-10 they rise by 2 to 10 points (reports/transfer/colour.md).
     """
 
     rotate: float = 10.0

@@ -28,7 +28,7 @@ class EnsembleLabelling:
     """Pretrain networks on mixtures of the current anchors, probe them on the shots, and label by the best of them.
 
     The anchors are then fitted again to the new pseudo-labels, which are more accurate than those of the nearest shot.
-    Measured gains: reports/transfer.md.
+    Measured gains: reports/transfer/pseudo-labels.md.
 
     Attributes:
         recipe: recipe of the pretraining.
@@ -78,7 +78,7 @@ class EnsembleLabelling:
         With 1 member of 2 networks (the Dirichlet mixture at the projection, and the pooled union), on 18 targets
         cut from six sets, 5 to 11 percentage points more pseudo-labels are right on MNIST-M than with the first
         network alone; on the others the difference is at most 0.2 points. For larger ensembles see
-        reports/transfer.md.
+        reports/transfer/pseudo-labels.md.
 
         Args:
             mixtures: what the networks are pretrained on, one each.

@@ -187,7 +187,7 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
         if file.domain.shots >= MANY_SHOTS:
             found.append(
                 f"with {file.domain.shots} shots a class and the whole network trained on them, mixtures differ by "
-                "about their noise (reports/transfer.md): the pooled union will most likely do as well, unsearched"
+                "about their noise (reports/transfer/where-it-pays.md): the pooled union will most likely do as well, unsearched"
             )
         else:
             found.append(
@@ -197,7 +197,7 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
     if file.recolour and file.recipe.recolour is None:
         found.append(
             "images in colour are recoloured in training: right where shape tells the classes apart (digits, signs); "
-            "on photographs set recipe.recolour = 0 (reports/transfer.md)"
+            "on photographs set recipe.recolour = 0 (reports/transfer/colour.md)"
         )
     if parts["test_size"] < 500:
         found.append(f"only {parts['test_size']} test images: small differences will be ties")

@@ -1,4 +1,4 @@
-"""The figures of reports/transfer.md, drawn from reports/data. Each is skipped while its data are missing.
+"""The figures of reports/transfer/, drawn from reports/data. Each is skipped while its data are missing.
 
 python -m research.transfer.figures
 """

@@ -1,4 +1,4 @@
-"""The tables of reports/transfer.md, and the README's of what a search is worth, written between their markers.
+"""The tables of the pages in reports/transfer/, written between their markers.
 
     python -m research.transfer.pages
 
@@ -42,16 +42,16 @@ ASIDES: Mapping[str, Mapping[str, float]] = {  # what else the contest is run wi
 }
 REPOSITORY = Path(__file__).parents[2]
 PAPER = {"mnist": 93.7, "usps": 88.6, "fashion_mnist": 70.1, "kmnist": 52.6, "az_letters": 67.1, "mnist_m": 42.1}
-USED = ("ridge", "linear-probe", "fine-tune", SELF_TRAINED)  # ways to adapt, as the README has them
-RIVALS = {  # rows that the README names
-    PROJECTION: "the paper's weights [2]",
+USED = ("ridge", "linear-probe", "fine-tune", SELF_TRAINED)  # ways to adapt, in this order
+RIVALS = {  # rows that the first page names
+    PROJECTION: "the paper's weights (hull projection)",
     TUNED: "few labels alone, tuned",
     STRONGEST_PLAIN: "the better of few labels alone and the pooled union",
 }
 
 
 def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
-    """Every name that the page may use, with what makes the Markdown of it."""
+    """Every name that the pages may use, with what makes the Markdown of it."""
     lines, targets = Lines(FOLDER / "regimes.jsonl").all(), regimes.TARGETS
     yield "regimes", lambda: regimes.table(lines, targets, (LONG,))
     yield "regimes all lengths", lambda: regimes.table(lines, targets)
@@ -99,7 +99,7 @@ def worth() -> list[str]:
             for own in dict.fromkeys((BEST, searched(adaptation))):
                 found = [one for target in TARGETS for one in standings(lines, target, adaptation, own)]
                 cells = [_counted([one.outcome for one in found if one.row == row]) for row in RIVALS]
-                name = f"{adaptation}, taught by the finalists" if own == TAUGHT else adaptation
+                name = f"{adaptation}, ensemble teacher" if own == TAUGHT else adaptation
                 rows.append(f"| {shots} labels a class, {name} | {' | '.join(cells)} |")
     return rows if len(rows) > 2 else []
 
@@ -143,5 +143,5 @@ def by_target(shots: int, name: str = "") -> list[str]:
 
 
 if __name__ == "__main__":
-    for page in ("reports/transfer.md", "README.md"):
-        fill(REPOSITORY / page, blocks())
+    for page in sorted((REPOSITORY / "reports" / "transfer").glob("*.md")):
+        fill(page, blocks())

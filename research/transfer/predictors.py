@@ -65,7 +65,7 @@ def scores(cell: Cell) -> dict[str, Any]:
     timed("leave-one-out, second layer", lambda: loo(maps(network, shots.images)[1], y))
     timed("leave-one-out, all layers", lambda: loo(np.hstack(maps(network, shots.images)), y))
     timed("leave-one-out, augmented shots", lambda: augmented(network, cell, y))
-    timed("cross-validation, head only", lambda: cross(LinearProbe()))
+    timed("cross-validation, linear probe", lambda: cross(LinearProbe()))
     timed("cross-validation, fine-tuned", lambda: cross(FineTuning()))
     timed("LogME", lambda: -log_me(scaled(features(network, shots.images)), y))
     timed("LogME, pseudo-labels", lambda: -log_me(scaled(features(network, reference.images)), one_hot_of(reference)))

@@ -4,7 +4,7 @@
 
 The reference's labels steer the plans (label distance) and so the anchors. Each way of guessing them from 5 shots a
 class is scored against the true labels; then anchors are made from each, and three mixtures are trained on for 1,000
-steps. "true labels" is the bound that no guess can pass; "committee" is what studies do by default. Results:
+steps. "true labels" is the bound that no guess can pass; "ensemble" is what studies do by default. Results:
 reports/data/pseudo_labels.jsonl. Needs $GEOSEARCH_DATA.
 """
 
@@ -47,11 +47,11 @@ WAYS = (
     "nearest shot, source network",
     "spreading, source network",
     "few-shot network",
-    "refined, head only",
+    "refined, linear probe",
     "refined, fine-tuned",
     "refined, better of two",
-    "committee, not balanced",
-    "committee",
+    "ensemble, not balanced",
+    "ensemble",
     "true labels",
 )
 ROWS = (CLOUD, UNIFORM, POOLED)
@@ -79,17 +79,17 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
         recipe = tune_recipe(shots, own.recipe.scaled(LONG), seed, cache=cache)
         return train_from_scratch(shots, recipe, seed).predict(reference.images).argmax(1)
     cloud, pooled = (Mixture(prepared.anchors, baselines_of(prepared)[row]) for row in (CLOUD, POOLED))
-    if way.startswith("committee") or way == "refined, better of two":
-        refinement = refinement_of(study_file(target, seed, "committee" if way.startswith("committee") else "refined"))
+    if way.startswith("ensemble") or way == "refined, better of two":
+        refinement = refinement_of(study_file(target, seed, "committee" if way.startswith("ensemble") else "refined"))
         assert refinement is not None
-        balance = 0.0 if way != "committee" else refinement.balance
+        balance = 0.0 if way != "ensemble" else refinement.balance
         m = len(prepared.anchors.sources)
         singles = [Mixture(prepared.anchors, Weights.single(i, m)) for i in range(m)] if refinement.members > 1 else []
         seen = np.concatenate([reference.images, prepared.target.held_out.images])
         found = replace(refinement, balance=balance).fit([cloud, pooled, *singles], shots, seen, seed=seed, cache=cache)
         return found(reference.images)
     network = pretrain(cloud, own.recipe.scaled(SHORT), seeds.integer(seed, "refined"))
-    adaptation = {"head only": LinearProbe, "fine-tuned": FineTuning}[way.removeprefix("refined, ")]
+    adaptation = {"linear probe": LinearProbe, "fine-tuned": FineTuning}[way.removeprefix("refined, ")]
     how = adaptation(augmentation=own.recipe.augmentation)
     return how.fit(network, shots, seed).predict(reference.images).argmax(1)
 
@@ -126,7 +126,7 @@ def relabelled(prepared: Prepared, labels: np.ndarray, target: str, seed: int) -
 
 
 def table(lines: list[dict[str, Any]]) -> list[str]:
-    """Markdown: for every way, the right labels and the test error (head only, cloud at the projection), by target."""
+    """Markdown: for every way, the right labels and the test error (linear probe, cloud at the projection), by target."""
     if not lines:
         return []
     targets = list(dict.fromkeys(line["asked"]["target"] for line in lines))

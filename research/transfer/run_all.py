@@ -1,4 +1,4 @@
-"""Everything that reports/transfer.md is made of, by one command; what is there already is not made again.
+"""Everything that reports/transfer/ is made of, by one command; what is there already is not made again.
 
     python -m research.transfer.run_all [--only regimes predictors label_ceiling ...]
     python -m research.transfer.run_all --quick

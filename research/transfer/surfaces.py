@@ -5,7 +5,7 @@
 Shelves of three sources: all 66 mixtures whose weights are tenths, at each concentration; shelves of five: 200 random
 mixtures, at one concentration each in turn. For each the held-out OTDD, the closed form, the validation error that a
 search minimises, and the test error (5 shots, a head trained on them), after 300 steps. The ternary maps of
-reports/transfer.md are drawn from it, and search strategies can be compared on it thousands of times. Results:
+reports/transfer/hulls.md are drawn from it, and search strategies can be compared on it thousands of times. Results:
 reports/data/surfaces.jsonl, grams.jsonl; the same command goes on where it stopped. Needs $GEOSEARCH_DATA.
 """
 
