@@ -187,7 +187,8 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
         if file.domain.shots >= MANY_SHOTS:
             found.append(
                 f"with {file.domain.shots} shots a class and the whole network trained on them, mixtures differ by "
-                "about their noise (reports/transfer/where-it-pays.md): the pooled union will most likely do as well, unsearched"
+                "about their noise (reports/transfer/where-it-pays.md): "
+                "the pooled union will most likely do as well, unsearched"
             )
         else:
             found.append(

@@ -126,7 +126,7 @@ def relabelled(prepared: Prepared, labels: np.ndarray, target: str, seed: int) -
 
 
 def table(lines: list[dict[str, Any]]) -> list[str]:
-    """Markdown: for every way, the right labels and the test error (linear probe, cloud at the projection), by target."""
+    """Markdown: for every way, the right labels and the test error (linear probe; cloud, pooled union), by target."""
     if not lines:
         return []
     targets = list(dict.fromkeys(line["asked"]["target"] for line in lines))
