@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +17,10 @@ from filelock import FileLock
 
 from geosearch.errors import StorageError
 from geosearch.runtime.arrays import Arrays, read_checked_arrays, write_checked_arrays
+from geosearch.runtime.duration import duration
 from geosearch.runtime.shared_cache import Artifacts
+
+LOGGER = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
@@ -91,13 +96,16 @@ class Cache:
         path = self.path(kind, key)
         stored = read_checked_arrays(path)
         if stored is not None:
+            LOGGER.debug("%s %s read from the cache", kind, key)
             return stored
         with _locked(path):
             stored = read_checked_arrays(path)
             if stored is None and self.artifacts and self.artifacts.fetch(f"{kind}-{path.name}", path):
                 stored = read_checked_arrays(path)
             if stored is None:
+                start = time.perf_counter()
                 write_checked_arrays(path, compute())
+                LOGGER.debug("%s %s computed in %s", kind, key, duration(time.perf_counter() - start))
                 stored = read_checked_arrays(path)
                 if self.artifacts:
                     self.artifacts.offer(f"{kind}-{path.name}", path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -85,6 +86,14 @@ def test_a_damaged_entry_is_computed_again_with_a_warning(path, tmp_path, caplog
     assert same(Cache(tmp_path).arrays("kind", "key", lambda: ARRAYS), ARRAYS)
     assert "damaged and will be computed again" in caplog.text
     assert same(Cache(tmp_path).arrays("kind", "key", never), ARRAYS)
+
+
+def test_the_log_says_what_was_computed_and_what_was_read(path, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG, "geosearch")
+    for _ in range(2):
+        Cache(tmp_path).arrays("squares", "key", lambda: ARRAYS)
+    assert caplog.messages[0].startswith("squares key computed in ")
+    assert caplog.messages[1] == "squares key read from the cache"
 
 
 def test_two_that_need_the_same_arrays_compute_them_once(tmp_path):
