@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from geosearch.mixture.anchors import Anchors as Anchors
     from geosearch.mixture.hull import Hull as Hull
     from geosearch.mixture.mixture import Mixture as Mixture
-    from geosearch.mixture.spaces.base import OwnSpace as OwnSpace
+    from geosearch.mixture.spaces.custom import CustomSpace as CustomSpace
     from geosearch.mixture.weights import Weights as Weights
     from geosearch.pseudo_labels.g2l import G2L as G2L
     from geosearch.study.study import Study as Study

@@ -9,8 +9,9 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
-from geosearch.nn.recipe import VERSION, facts_of
-from geosearch.nn.train import Stream
+from geosearch.nn.option_facts import facts_of
+from geosearch.nn.recipe import VERSION
+from geosearch.nn.streams import Stream
 from geosearch.runtime.cache import content_key
 
 

@@ -13,8 +13,8 @@ from geosearch.adaptation.ridge import finite_features, one_hot
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.networks import Network
-from geosearch.nn.recipe import facts_of
-from geosearch.nn.train import Stream
+from geosearch.nn.option_facts import facts_of
+from geosearch.nn.streams import Stream
 from geosearch.runtime.cache import content_key
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
-from geosearch.nn.train import Stream, fine_tune
+from geosearch.nn.streams import Stream
+from geosearch.nn.train import fine_tune
 
 
 @dataclass(frozen=True)

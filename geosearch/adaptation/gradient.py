@@ -9,9 +9,11 @@ from geosearch.adaptation.cross_validation import cross_validate
 from geosearch.adaptation.predictors import NetworkPredictor
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.networks import Network
-from geosearch.nn.recipe import Augmentation, Recipe, added_field
-from geosearch.nn.train import Stream
+from geosearch.nn.option_facts import added_field
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import Stream
 
 
 @dataclass(frozen=True)

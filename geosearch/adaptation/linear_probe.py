@@ -12,7 +12,8 @@ from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.train import Batch, Stream, descend, in_precision, place_of, shot_batches
+from geosearch.nn.streams import Batch, Stream, shot_batches
+from geosearch.nn.train import autocast, minimize, resolve_device
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,19 @@ def train_head(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, 
     Raises:
         TrainingFailedError: the loss became NaN or infinite.
     """
-    place = place_of(device)
+    place = resolve_device(device)
     probed = network.with_head(len(shots.classes), seed).to(place).eval()
     generator = seeds.torch_stream(seed, "linear-probe", "augmentation")
 
     def loss(batch: Batch) -> torch.Tensor:
         images, labels = batch
         x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
-        with torch.no_grad(), in_precision(recipe, place):
+        with torch.no_grad(), autocast(recipe, place):
             z = probed.features(x)  # (b, d)
         y = torch.from_numpy(labels).to(place)
         return F.cross_entropy(probed.head(z.float()), y, label_smoothing=recipe.label_smoothing)
 
-    descend(probed.head, shot_batches(shots, recipe.batch, seeds.stream(seed, "linear-probe", "batches")), loss, recipe)
+    minimize(
+        probed.head, shot_batches(shots, recipe.batch, seeds.stream(seed, "linear-probe", "batches")), loss, recipe
+    )
     return probed.cpu()

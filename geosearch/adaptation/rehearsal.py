@@ -15,8 +15,10 @@ from geosearch.adaptation.replay_selection import ReplaySelection
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.nn.networks import Network
-from geosearch.nn.recipe import Recipe, added_field
-from geosearch.nn.train import Batch, Stream, descend, in_precision, place_of, shot_batches
+from geosearch.nn.option_facts import added_field
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import Batch, Stream, shot_batches
+from geosearch.nn.train import autocast, minimize, resolve_device
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Rehearsal(FineTuning):
 
     Example:
         >>> import geosearch
-        >>> from geosearch.nn.fixed_set import FixedSet
+        >>> from geosearch.nn.streams import FixedSet
         >>> from geosearch.nn.networks import SmallConv
-        >>> from geosearch.nn.train import as_tensor
+        >>> from geosearch.nn.streams import as_tensor
         >>> import numpy as np
         >>> digits = geosearch.load("digits")
         >>> mixture = FixedSet(as_tensor(digits.images).numpy(), np.eye(10, dtype=np.float32)[digits.labels])
@@ -100,7 +102,7 @@ def rehearse(
             f"rehearsal needs the mixture that the network was pretrained on: {network.head.out_features} classes, "
             f"images {shots.shape}; got {mixture.class_count} classes, images {mixture.image_shape}"
         )
-    place = place_of(device)
+    place = resolve_device(device)
     adapted = network.with_head(len(shots.classes), seed).to(place)
     old_head = copy.deepcopy(network.head).to(place)
     generators = [seeds.torch_stream(seed, "rehearsal", "augmentation", part) for part in ("shots", "mixture")]
@@ -116,11 +118,11 @@ def rehearse(
             for (x, _), generator in zip(pair, generators, strict=True)
         ]
         shot_labels, mixture_labels = (torch.from_numpy(y).to(place) for _, y in pair)
-        with in_precision(recipe, place):
+        with autocast(recipe, place):
             z = adapted.features(torch.cat(images)).float()  # (2 b, d)
         shot_scores, mixture_scores = adapted.head(z[: recipe.batch]), old_head(z[recipe.batch :])
         task = F.cross_entropy(shot_scores, shot_labels, label_smoothing=recipe.label_smoothing)
         return (1 - share) * task + share * F.cross_entropy(mixture_scores, mixture_labels)
 
-    descend(nn.ModuleList([adapted, old_head]), batches, loss, recipe)
+    minimize(nn.ModuleList([adapted, old_head]), batches, loss, recipe)
     return adapted

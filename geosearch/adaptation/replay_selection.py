@@ -11,10 +11,10 @@ from scipy.spatial.distance import cdist
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
-from geosearch.nn.fixed_set import FixedSet, drawn
 from geosearch.nn.networks import Network
-from geosearch.nn.recipe import facts_of
-from geosearch.nn.train import Stream, features
+from geosearch.nn.option_facts import facts_of
+from geosearch.nn.streams import FixedSet, Stream, draw_images
+from geosearch.nn.train import features
 from geosearch.transport.solvers.unbalanced import row_masses
 
 
@@ -36,9 +36,9 @@ class ReplaySelection:
 
     Example:
         >>> import geosearch
-        >>> from geosearch.nn.fixed_set import FixedSet
+        >>> from geosearch.nn.streams import FixedSet
         >>> from geosearch.nn.networks import SmallConv
-        >>> from geosearch.nn.train import as_tensor
+        >>> from geosearch.nn.streams import as_tensor
         >>> import numpy as np
         >>> digits = geosearch.load("digits")
         >>> mixture = FixedSet(as_tensor(digits.images).numpy(), np.eye(10, dtype=np.float32)[digits.labels])
@@ -75,7 +75,7 @@ class ReplaySelection:
         Returns:
             The selected images with their soft labels.
         """
-        images, labels = drawn(mixture, self.size, seeds.stream(seed, "keeping"))
+        images, labels = draw_images(mixture, self.size, seeds.stream(seed, "keeping"))
         pixels = np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)
         cost = cdist(features(network, pixels), features(network, shots.images), "sqeuclidean")  # (n, p)
         mean = cost.mean()

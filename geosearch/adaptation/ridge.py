@@ -10,7 +10,8 @@ from geosearch.adaptation.base import AdaptationOptions, Predictor, Score
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.networks import Network
-from geosearch.nn.train import Stream, features
+from geosearch.nn.streams import Stream
+from geosearch.nn.train import features
 
 RIDGE_GRID = np.logspace(-4, 2, 13)  # in units of the mean squared norm of the centred features
 

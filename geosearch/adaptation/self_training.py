@@ -15,9 +15,10 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.nn.networks import Network
-from geosearch.nn.recipe import added_field, facts_of
-from geosearch.nn.train import Stream, fine_tune
-from geosearch.transport.solvers.class_balance import allocated, class_factors
+from geosearch.nn.option_facts import added_field, facts_of
+from geosearch.nn.streams import Stream
+from geosearch.nn.train import fine_tune
+from geosearch.transport.solvers.class_balance import allocate, class_factors
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ class SelfTraining(FineTuning):
                 f"expected unlabelled images of the target, {shots.shape}; got {self.unlabelled.shape}"
             )
         scores = teacher.predict(self.unlabelled.images)
-        scores = allocated(scores, class_factors(scores, self.balance))
+        scores = allocate(scores, class_factors(scores, self.balance))
         rows = top_confident(scores, self.confident_fraction)
         labels = scores[rows].argmax(1).astype(shots.labels.dtype)
         both = shots.concatenate(replace(shots, images=self.unlabelled.images[rows], labels=labels))

@@ -27,7 +27,8 @@ def label_distance(name: LabelDistanceName) -> LabelDistance:
 
 
 def distance_embedding(name: DistanceEmbedding) -> Embedding:
-    from geosearch.embeddings.base import PCA, Pixels
+    from geosearch.embeddings.pca import PCA
+    from geosearch.embeddings.pixels import Pixels
 
     return PCA() if name == "pca" else Pixels()
 
@@ -44,7 +45,8 @@ def curation_embedding(name: CurationEmbedding, backbone: str, weights: str | No
 
 
 def labelling(by: Labeller, *, labels: int, rule: Rule, embedding: LabellerEmbedding) -> Labelling:
-    from geosearch.embeddings.base import PCA, Pixels
+    from geosearch.embeddings.pca import PCA
+    from geosearch.embeddings.pixels import Pixels
     from geosearch.embeddings.source_classifier import SourceClassifier
     from geosearch.pseudo_labels.clusters import Clusters
     from geosearch.pseudo_labels.g2l import G2L

@@ -14,18 +14,24 @@ from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.study_config import StudyFile
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
-from geosearch.embeddings.base import PCA, Embedding, Pixels, TorchvisionBackbone
+from geosearch.embeddings.backbone import TorchvisionBackbone
+from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.patches import RandomPatchFeatures
+from geosearch.embeddings.pca import PCA
+from geosearch.embeddings.pixels import Pixels
 from geosearch.embeddings.source_classifier import SourceClassifier
 from geosearch.errors import InvalidOptionError
-from geosearch.mixture.anchors import Ground
 from geosearch.mixture.constraints import Limits
+from geosearch.mixture.mapped_source import AnchorOptions
 from geosearch.mixture.spaces.autoencoder import Autoencoder
-from geosearch.mixture.spaces.base import MixingSpace, PixelSpace
-from geosearch.nn.early_stopping import EarlyStop
+from geosearch.mixture.spaces.base import MixingSpace
+from geosearch.mixture.spaces.pixels import PixelSpace
+from geosearch.nn.augmentation import Augmentation
+from geosearch.nn.early_stopping import EarlyStopping
 from geosearch.nn.networks import VGG, Architecture, ResNet18, SmallConv
-from geosearch.nn.recipe import Augmentation, Constant, OneCycle, Recipe, Schedule
-from geosearch.nn.train import place_of
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.schedule import Constant, OneCycle, Schedule
+from geosearch.nn.train import resolve_device
 from geosearch.nn.weight_averaging import Averaging, ExponentialAverage, TailAverage
 from geosearch.pseudo_labels.base import TargetLabelling
 from geosearch.pseudo_labels.clusters import Clusters
@@ -39,7 +45,9 @@ from geosearch.transport.maps.barycentric import Barycentric
 from geosearch.transport.maps.base import Map
 from geosearch.transport.maps.entropic import Entropic
 from geosearch.transport.maps.neural.map import Neural
-from geosearch.transport.solve import Exact, Sinkhorn, Solver
+from geosearch.transport.solvers.base import Solver
+from geosearch.transport.solvers.exact import Exact
+from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 COMMITTEE = 4  # networks that label the reference together
 
@@ -72,7 +80,7 @@ def fixed_embedding(name: str, backbone: str = "resnet18", weights: str | None =
     return TorchvisionBackbone(backbone, **place)  # type: ignore[arg-type]
 
 
-def ground_of(file: StudyFile) -> Ground:
+def ground_of(file: StudyFile) -> AnchorOptions:
     transport = file.transport
     labels: dict[str, LabelDistance] = {
         "gaussian": GaussianLabels(),
@@ -85,7 +93,9 @@ def ground_of(file: StudyFile) -> Ground:
         "entropic": Entropic(),
         "neural": Neural(steps=transport.map_steps, device=file.recipe.device),
     }
-    return Ground(labels[transport.labels], maps[transport.map], transport.feature_weight, transport.label_weight)
+    return AnchorOptions(
+        labels[transport.labels], maps[transport.map], transport.feature_weight, transport.label_weight
+    )
 
 
 def pseudo_labels_of(file: StudyFile) -> TargetLabelling:
@@ -166,7 +176,7 @@ def recipe_of(file: StudyFile) -> Recipe:
         augmentation=_augmentation(file),
         schedule=schedules[recipe.schedule],
         averaging=averages[recipe.averaging],
-        early_stop=EarlyStop(patience=recipe.early_stop) if recipe.early_stop else None,
+        early_stop=EarlyStopping(patience=recipe.early_stop) if recipe.early_stop else None,
         precision=recipe.precision,
         compiled=recipe.compiled,
     )
@@ -180,7 +190,7 @@ def adaptations_of(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> 
         unlabelled: images of the target that self-training may use.
     """
     recipe, augmentation = file.recipe, _augmentation(file)
-    steps, device = recipe.fine_tune_steps, str(place_of(recipe.device))
+    steps, device = recipe.fine_tune_steps, str(resolve_device(recipe.device))
     known: dict[str, Adaptation] = {
         "ridge": RidgeHead(),
         "fine-tune": FineTuning(steps=steps, augmentation=augmentation, device=device),

@@ -19,10 +19,10 @@ from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
-from geosearch.nn.fixed_set import FixedSet
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.train import Stream, as_tensor, pretrain
+from geosearch.nn.streams import FixedSet, Stream, as_tensor
+from geosearch.nn.train import pretrain
 from geosearch.pretraining.meta_reweighting import MetaReweighting
 from geosearch.runtime.cache import content_key
 

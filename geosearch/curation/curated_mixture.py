@@ -12,8 +12,9 @@ from geosearch.curation.reweighting import reweight
 from geosearch.curation.weighted_pool import WeightedPool
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.anchors import Anchors
-from geosearch.mixture.mixture import Batch, Mixture, shares_of
+from geosearch.mixture.mixture import Mixture, draw_weights
 from geosearch.mixture.weights import Weights
+from geosearch.nn.streams import Batch
 from geosearch.runtime.cache import content_key
 
 _LEAST = 1e-6  # sum of the remaining shares below which the mixture weights take their place
@@ -34,7 +35,7 @@ class CuratedMixture(Mixture):
 
     Example:
         >>> import geosearch
-        >>> from geosearch.embeddings.base import PixelEncoder
+        >>> from geosearch.embeddings.pixels import PixelEncoder
         >>> from geosearch.mixture.anchors import build_anchors
         >>> from geosearch.runtime.cache import Cache
         >>> digits = geosearch.load("digits")
@@ -58,7 +59,7 @@ class CuratedMixture(Mixture):
         """Draw images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
         chance = sum(a * one.mean(0) for a, one in zip(self.weights.values, self.rows, strict=True))
         reference = rng.choice(len(chance), size=size, p=chance / chance.sum())
-        shares = shares_of(self.weights, size, rng)
+        shares = draw_weights(self.weights, size, rng)
         if self.weights.pairing == "transport":
             shares = self._redistribute(shares, reference)
         return self._mix(shares, self._picks(reference, rng))

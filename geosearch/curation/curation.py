@@ -33,7 +33,7 @@ class Curation:
 
     Example:
         >>> import geosearch
-        >>> from geosearch.embeddings.base import PCA
+        >>> from geosearch.embeddings.pca import PCA
         >>> digits = geosearch.load("digits").take(range(500))
         >>> detection = Curation.of(digits, embedding=PCA(16)).detect()
         >>> detection.ranking.shape  # row numbers, the most harmful sample first

@@ -45,7 +45,7 @@ class RandomPatchFeatures:
                 f"{self.filters}, {self.width}, {self.regions}, {self.threshold}"
             )
 
-    def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> PatchesEncoder:
+    def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> RandomPatchEncoder:
         """Cut patches evenly from the sets.
 
         Raises:
@@ -68,7 +68,7 @@ class RandomPatchFeatures:
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
         facts = {"filters": self.filters, "width": self.width, "regions": self.regions, "threshold": self.threshold}
         key = content_key("patches", **facts, seed=seed, sets=sorted(pool))
-        return PatchesEncoder(key, self, mean, rows @ whiten)
+        return RandomPatchEncoder(key, self, mean, rows @ whiten)
 
     def _cut(self, images: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
         """(count, width * width * ch), from random places of random images."""
@@ -78,7 +78,7 @@ class RandomPatchFeatures:
 
 
 @dataclass(frozen=True, eq=False)
-class PatchesEncoder:
+class RandomPatchEncoder:
     """See `Patches`.  mean (p,), filters (k, p) after whitening, p = width * width * ch."""
 
     key: str

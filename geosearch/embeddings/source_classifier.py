@@ -10,8 +10,9 @@ import torch
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import DomainMismatchError
+from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.networks import Network, SmallConv
-from geosearch.nn.recipe import Augmentation, Recipe
+from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import features, pretrain
 from geosearch.runtime.cache import Cache, content_key

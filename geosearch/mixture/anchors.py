@@ -11,12 +11,11 @@ from joblib import Parallel, delayed
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import Encoder
-from geosearch.mixture.mapped_source import Ground, MappedSource, Task, by_class, push
-from geosearch.mixture.spaces.base import FittedSpace, PixelSpace
+from geosearch.mixture.mapped_source import AnchorOptions, MappedSource, SourceTask, push_forward, split_by_class
+from geosearch.mixture.spaces.base import FittedSpace
+from geosearch.mixture.spaces.pixels import PixelSpace
 from geosearch.runtime.cache import Cache, content_key
-from geosearch.transport.label_distance import LabelVectors, label_vectors
-
-__all__ = ["Anchors", "Ground", "MappedSource", "build_anchors"]
+from geosearch.transport.label_embedding import LabelVectors, label_vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +26,7 @@ class Anchors:
     z: np.ndarray  # float32 (n, d)
     sources: tuple[MappedSource, ...]
     encoder: Encoder
-    ground: Ground
+    ground: AnchorOptions
     space: FittedSpace  # where images are mixed
     target_vectors: np.ndarray  # (c, r) label vectors of the target's classes
     source_vectors: np.ndarray  # (C, r) label vectors of the disjoint union of the sources' classes
@@ -53,7 +52,7 @@ class Anchors:
         empty = np.empty((0, self.z.shape[1]), np.float32)
 
         def moved(source: MappedSource) -> MappedSource:
-            images, labels = push(source.map, target)
+            images, labels = push_forward(source.map, target)
             return replace(source, images=images, codes=self.space.encode(images), labels=labels, z=empty)
 
         key = content_key("anchors-on", anchors=self.key, target=target.fingerprint)
@@ -65,7 +64,7 @@ def build_anchors(
     sources: Sequence[LabelledSet],
     encoder: Encoder,
     *,
-    ground: Ground | None = None,
+    ground: AnchorOptions | None = None,
     space: FittedSpace | None = None,
     shots: LabelledSet | None = None,
     cache: Cache | None = None,
@@ -89,13 +88,13 @@ def build_anchors(
         seed: of everything random in a map, e.g. the order in which a source's images are dealt to replicas.
         jobs: sources mapped side by side.
     """
-    ground = ground or Ground()
+    ground = ground or AnchorOptions()
     space = space or PixelSpace()
     cache = cache or Cache.default()
     features = encoder.encode(reference.images)
     known = _with_all_classes(reference, shots)
     laws = features if known is reference else encoder.encode(known.images)
-    tasks = [Task(reference, known, laws, source, encoder, ground, space, seed) for source in sources]
+    tasks = [SourceTask(reference, known, laws, source, encoder, ground, space, seed) for source in sources]
     done = Parallel(n_jobs=min(jobs, len(sources)), prefer="threads")(delayed(task.run)(cache) for task in tasks)
     vectors = _label_vectors(tasks, cache)
     c = len(reference.classes)
@@ -137,14 +136,14 @@ def _with_all_classes(reference: LabelledSet, shots: LabelledSet | None) -> Labe
     return reference.concatenate(shots.take(np.flatnonzero(np.isin(shots.labels, lacking))))
 
 
-def _label_vectors(tasks: Sequence[Task], cache: Cache) -> LabelVectors:
+def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
     """One vector for each class of the target and of every source, from the joint class-to-class table."""
     first = tasks[0]
 
     def table() -> dict[str, np.ndarray]:
-        groups = by_class(first.features, first.known)
+        groups = split_by_class(first.features, first.known)
         for task in tasks:
-            groups += by_class(task.encoder.encode(task.source.images), task.source)
+            groups += split_by_class(task.encoder.encode(task.source.images), task.source)
         return {"table": first.ground.labels.table(groups)}
 
     key = content_key("labels", sources=[task.key for task in tasks])

@@ -16,7 +16,7 @@ UNIFORM = "uniform"
 SEARCHED = "searched"
 
 
-def within(nearest: Callable[[Weights], Weights], roles: Mapping[str, Weights]) -> dict[str, Weights]:
+def constrain(nearest: Callable[[Weights], Weights], roles: Mapping[str, Weights]) -> dict[str, Weights]:
     """The mixtures themselves, or the nearest that the constraints allow, under a name that says so."""
     near = {role: nearest(weights) for role, weights in roles.items()}
     return {role if near[role] == roles[role] else f"{role}, within limits": weights for role, weights in near.items()}

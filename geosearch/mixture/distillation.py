@@ -12,10 +12,11 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError
-from geosearch.nn.fixed_set import FixedSet, drawn
+from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.networks import Architecture, SmallConv
-from geosearch.nn.recipe import Augmentation, Recipe
-from geosearch.nn.train import Stream, descend, place_of
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import FixedSet, Stream, draw_images
+from geosearch.nn.train import minimize, resolve_device
 
 
 class NamedStream(Stream, Protocol):
@@ -72,10 +73,10 @@ class Condensation:
             seed: of the draw, the start, the networks and the maps.
             device: as for `pretrain`.
         """
-        pool = drawn(mixture, size, seeds.stream(seed, "condense", "draw"))
-        groups = by_top_label(pool[1])
-        start = chosen_at_random(groups, self.per_class, seeds.stream(seed, "condense", "start"))
-        learned = self._descend(pool[0], groups, pool[0][np.concatenate(start)], seed, place_of(device))
+        pool = draw_images(mixture, size, seeds.stream(seed, "condense", "draw"))
+        groups = group_by_top_label(pool[1])
+        start = sample_rows(groups, self.per_class, seeds.stream(seed, "condense", "start"))
+        learned = self._descend(pool[0], groups, pool[0][np.concatenate(start)], seed, resolve_device(device))
         means = np.stack([pool[1][rows].mean(0) for rows in groups])
         return FixedSet(
             learned, np.repeat(means, self.per_class, axis=0).astype(np.float32), tuple(mixture.class_names)
@@ -101,7 +102,7 @@ class Condensation:
             return torch.stack([(gap**2).sum() for gap in gaps]).sum()
 
         recipe = Recipe(steps=self.steps, learning_rate=self.learning_rate, weight_decay=0.0)
-        descend(learned, self._draws(groups, seed), loss, recipe)
+        minimize(learned, self._draws(groups, seed), loss, recipe)
         return learned.pixels.detach().clamp(0, 1).numpy()
 
     def _draws(self, groups: list[np.ndarray], seed: int) -> Iterator[tuple[int, np.ndarray, list[np.ndarray]]]:
@@ -127,12 +128,12 @@ class _Images(nn.Module):
         self.pixels = nn.Parameter(torch.from_numpy(start.copy()))
 
 
-def by_top_label(labels: np.ndarray) -> list[np.ndarray]:
+def group_by_top_label(labels: np.ndarray) -> list[np.ndarray]:
     """Rows of each class that is some row's largest share, in the order of the classes; labels (n, C)."""
     tops = labels.argmax(1)
     return [np.flatnonzero(tops == top) for top in np.unique(tops)]
 
 
-def chosen_at_random(groups: list[np.ndarray], count: int, rng: np.random.Generator) -> list[np.ndarray]:
+def sample_rows(groups: list[np.ndarray], count: int, rng: np.random.Generator) -> list[np.ndarray]:
     """`count` rows of every group; a group that has fewer gives all of them, again and again."""
     return [np.resize(rng.permutation(rows), count) for rows in groups]

@@ -21,7 +21,7 @@ _MAP = "map/"  # of the names under which a map's own arrays are kept beside wha
 
 
 @dataclass(frozen=True)
-class Ground:
+class AnchorOptions:
     """The ground cost and how the target is sent to a source: options of `build_anchors`.
 
     Attributes:
@@ -73,15 +73,15 @@ class MappedSource:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
-    """Fit a source's map and push the reference through it, or read both from the cache."""
+class SourceTask:
+    """Fit a source's map and push the reference forward through it, or read both from the cache."""
 
     reference: LabelledSet
     known: LabelledSet  # what the laws of the target's classes are taken from: the reference, and more if it lacks some
     features: np.ndarray  # (k, d) of `known`
     source: LabelledSet
     encoder: Encoder
-    ground: Ground
+    ground: AnchorOptions
     space: FittedSpace
     seed: int
 
@@ -110,10 +110,10 @@ class Task:
         return self.ground.map.restore(known, state), {"codes": arrays["images"], **arrays}
 
     def _compute(self, cache: Cache) -> dict[str, np.ndarray]:
-        groups = by_class(self.features, self.known)
-        table = self.ground.labels.table(groups, by_class(self.encoder.encode(self.source.images), self.source))
+        groups = split_by_class(self.features, self.known)
+        table = self.ground.labels.table(groups, split_by_class(self.encoder.encode(self.source.images), self.source))
         fit = self.ground.map.fit(self._pair(table), seed=self.seed, cache=cache)
-        images, labels = push(fit, self.reference)
+        images, labels = push_forward(fit, self.reference)
         codes = self.space.encode(images)
         return {
             "images": images,
@@ -129,12 +129,12 @@ class Task:
         return Pair(self.reference, self.source, self.encoder, table, *weights)
 
 
-def push(fit: FittedMap, target: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
+def push_forward(fit: FittedMap, target: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
     """Target images under every replica of a map, below each other: images uint8 (r * n, ...), labels (r * n, c)."""
     replicas = [fit(target.images, target.labels, replica=replica) for replica in range(fit.replicas)]
     return np.concatenate([one.images for one in replicas]), np.concatenate([one.labels for one in replicas])
 
 
-def by_class(features: np.ndarray, data: LabelledSet) -> list[np.ndarray]:
+def split_by_class(features: np.ndarray, data: LabelledSet) -> list[np.ndarray]:
     """Features (n, d) of a set, class by class."""
     return [features[data.labels == label] for label in range(len(data.classes))]

@@ -71,7 +71,7 @@ class Mixture:
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         """Random rows: images float32 (size, ch, h, w) in [0, 1] and soft labels float32 (size, C)."""
-        shares = shares_of(self.weights, size, rng)
+        shares = draw_weights(self.weights, size, rng)
         return self._mix(shares, self._picks(rng.integers(len(self.anchors.reference), size=size), rng))
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
@@ -84,7 +84,7 @@ class Mixture:
 
     def of_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         """The given reference rows (b,), weights drawn as in `draw`."""
-        return self._mix(shares_of(self.weights, len(rows), rng), self._picks(rows, rng))
+        return self._mix(draw_weights(self.weights, len(rows), rng), self._picks(rows, rng))
 
     def on(self, target: LabelledSet) -> Mixture:
         """The same mixture along the maps of other target images (see `Anchors.on`)."""
@@ -127,7 +127,7 @@ class Mixture:
         return images.transpose(0, 3, 1, 2), np.concatenate(labels, axis=1)
 
 
-def shares_of(weights: Weights, size: int, rng: np.random.Generator) -> np.ndarray:
+def draw_weights(weights: Weights, size: int, rng: np.random.Generator) -> np.ndarray:
     """Per-image weights (size, m): fixed, Dirichlet(concentration * values), or one source per image."""
     values, concentration = weights.array, weights.concentration
     used = np.flatnonzero(values)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.mixture.mixture import Batch, Mixture
+from geosearch.mixture.mixture import Mixture
+from geosearch.nn.streams import Batch
 
 
 class Synthesis:

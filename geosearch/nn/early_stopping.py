@@ -13,7 +13,7 @@ CHECK_EVERY = 10  # steps; a look at the loss makes an accelerator wait
 
 
 @dataclass(frozen=True)
-class EarlyStop:
+class EarlyStopping:
     """Stop when the smoothed training loss has not improved by a relative share for some steps.
 
     A falling learning rate (`OneCycle`) lowers the loss last of all, and a run stopped on its plateau before that
@@ -44,7 +44,7 @@ class EarlyStop:
 class Watch:
     """The smoothed loss of one run, and the step at which it was last seen to improve."""
 
-    def __init__(self, option: EarlyStop) -> None:
+    def __init__(self, option: EarlyStopping) -> None:
         self._option = option
         self._smooth: torch.Tensor | None = None
         self._best, self._improved, self._step = math.inf, 0, 0

@@ -1,14 +1,34 @@
-"""Pool: several labelled sets as one stream to train on."""
+"""Streams: endless batches of images and soft labels that a network is trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import numpy as np
+import torch
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.nn.train import Batch, as_tensor
+from geosearch.errors import InvalidOptionError
+
+Batch: TypeAlias = tuple[np.ndarray, np.ndarray]  # images float32 (b, ch, h, w) in [0, 1], soft labels float32 (b, C)
+
+
+class Stream(Protocol):
+    """What training needs of a mixture."""
+
+    @property
+    def class_count(self) -> int: ...
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, ch)"""
+        ...
+
+    def batches(self, size: int, rng: np.random.Generator, /) -> Iterator[Batch]:
+        """Endless: images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -42,3 +62,72 @@ class Pool:
             images = np.stack([self.sets[i].images[row] for i, row in pairs])
             labels = np.array([offsets[i] + self.sets[i].labels[row] for i, row in pairs])
             yield as_tensor(images).numpy(), one_hot[labels]
+
+
+@dataclass(frozen=True, eq=False)
+class FixedSet:
+    """A small fixed set of images with soft labels; a stream that training and writers read like any mixture.
+
+    Attributes:
+        images: float32 (k, ch, h, w) in [0, 1].
+        labels: float32 (k, C), rows that sum to 1.
+        class_names: the C names, where somebody needs them.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def class_count(self) -> int:
+        return self.labels.shape[1]
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(h, w, ch)"""
+        ch, h, w = self.images.shape[1:]
+        return h, w, ch
+
+    def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+        """Endless batches that go through the set in ever new orders; no image twice before all came once."""
+        for rows in shuffled_rows(len(self), size, rng):
+            yield self.images[rows], self.labels[rows]
+
+
+def draw_images(mixture: Stream, size: int, rng: np.random.Generator) -> Batch:
+    """The first `size` images and soft labels of a stream."""
+    if size < 1:
+        raise InvalidOptionError(f"expected at least 1 image, got {size}")
+    parts: list[Batch] = []
+    for batch in mixture.batches(256, rng):
+        parts.append(batch)
+        if 256 * len(parts) >= size:
+            break
+    images, labels = (np.concatenate(arrays)[:size] for arrays in zip(*parts, strict=True))
+    return images, labels
+
+
+def shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Endless batches that go through the shots in ever new orders; no shot twice before all came once."""
+    images = as_tensor(shots.images).numpy()
+    labels = np.eye(len(shots.classes), dtype=np.float32)[shots.labels]
+    for rows in shuffled_rows(len(shots), size, rng):
+        yield images[rows], labels[rows]
+
+
+def shuffled_rows(count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Endless: `size` of the rows 0..count-1, in ever new orders; no row twice before all came once."""
+    queue = np.empty(0, dtype=np.int64)
+    while True:
+        while len(queue) < size:
+            queue = np.concatenate([queue, rng.permutation(count)])
+        rows, queue = queue[:size], queue[size:]
+        yield rows
+
+
+def as_tensor(images: np.ndarray) -> torch.Tensor:
+    """uint8 (n, h, w, ch) -> float32 (n, ch, h, w) in [0, 1]."""
+    return torch.from_numpy(np.require(images, requirements=["C", "W"])).permute(0, 3, 1, 2).float().div_(255.0)

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.train import Batch, place_of, pretrain
+from geosearch.nn.streams import Batch
+from geosearch.nn.train import pretrain, resolve_device
 
 WARM_STEPS, SHORT_STEPS, LONG_STEPS = 2, 3, 23  # steps run before the clock starts, and in the two timed runs
 
@@ -32,26 +33,13 @@ class Pace:
         return self.setup_seconds + steps * self.step_seconds
 
 
-def training_seconds(recipe: Recipe, *, channels: int, size: int, classes: int, device: str = "cpu") -> float:
-    """What `pretrain` with this recipe will take, early stop left out of account.
-
-    Args:
-        recipe: at any length; what is timed is timed once per process for recipes that differ in length only.
-        channels: of the images, 1 or 3.
-        size: height and width of the images, pixels.
-        classes: of the mixture, all sources' classes together.
-        device: as for `pretrain`.
-    """
-    return pace(recipe, channels=channels, size=size, classes=classes, device=device).seconds(recipe.steps)
-
-
-def pace(recipe: Recipe, *, channels: int, size: int, classes: int, device: str = "cpu") -> Pace:
+def measure_pace(recipe: Recipe, *, channels: int, size: int, classes: int, device: str = "cpu") -> Pace:
     """Seconds of a training's set-up and of a step, timed on noise with the threads that torch now has.
 
     Takes about as long as 28 steps; with `recipe.compiled` the compilation comes before the clock starts.
     """
     timed = replace(recipe, steps=0, early_stop=None)
-    return _pace(timed, channels, size, classes, str(place_of(device)), torch.get_num_threads())
+    return _pace(timed, channels, size, classes, str(resolve_device(device)), torch.get_num_threads())
 
 
 @lru_cache

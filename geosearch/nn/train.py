@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -17,27 +17,11 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.weight_averaging import Running, measure_norms, norms
+from geosearch.nn.streams import Batch, Stream, as_tensor, shot_batches
+from geosearch.nn.weight_averaging import RunningAverage, batch_norm_layers, update_batch_norm
 
-Batch = tuple[np.ndarray, np.ndarray]
 AnyBatch = TypeVar("AnyBatch")
 Module = TypeVar("Module", bound=nn.Module)
-
-
-class Stream(Protocol):
-    """What training needs of a mixture."""
-
-    @property
-    def class_count(self) -> int: ...
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(h, w, ch)"""
-        ...
-
-    def batches(self, size: int, rng: np.random.Generator, /) -> Iterator[Batch]:
-        """Endless: images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
-        ...
 
 
 def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
@@ -91,8 +75,8 @@ def reconstruct(
     Raises:
         TrainingFailedError: the loss stopped being a finite number.
     """
-    place = place_of(device)
-    return descend(network.to(place), images, lambda x: loss(torch.from_numpy(x).to(place)), recipe)
+    place = resolve_device(device)
+    return minimize(network.to(place), images, lambda x: loss(torch.from_numpy(x).to(place)), recipe)
 
 
 def features(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
@@ -105,30 +89,25 @@ def predict(network: Network, images: np.ndarray, *, batch: int = 512) -> np.nda
     return _read_out(network, lambda x: network(x).softmax(1), images, batch)
 
 
-def as_tensor(images: np.ndarray) -> torch.Tensor:
-    """uint8 (n, h, w, ch) -> float32 (n, ch, h, w) in [0, 1]."""
-    return torch.from_numpy(np.require(images, requirements=["C", "W"])).permute(0, 3, 1, 2).float().div_(255.0)
-
-
 def _run(
     network: Network, batches: Iterator[Batch], recipe: Recipe, generator: torch.Generator, device: str
 ) -> Network:
-    place = place_of(device)
+    place = resolve_device(device)
     network = network.to(place)
     forward = torch.compile(network) if recipe.compiled else network
 
     def loss(batch: Batch) -> torch.Tensor:
         images, labels = batch
         x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
-        with in_precision(recipe, place):
+        with autocast(recipe, place):
             scores = forward(x)
         y = torch.from_numpy(labels).to(place)
         return F.cross_entropy(scores.float(), y, label_smoothing=recipe.label_smoothing)
 
-    return descend(network, batches, loss, recipe)
+    return minimize(network, batches, loss, recipe)
 
 
-def descend(
+def minimize(
     network: Module, batches: Iterator[AnyBatch], loss_of: Callable[[AnyBatch], torch.Tensor], recipe: Recipe
 ) -> Module:
     """Train `network` itself, where it is, to make a loss small; it comes back to the CPU, ready for use.
@@ -146,7 +125,11 @@ def descend(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
-    mean = Running(recipe.averaging, network.parameters(), recipe.steps) if recipe.averaging and recipe.steps else None
+    mean = (
+        RunningAverage(recipe.averaging, network.parameters(), recipe.steps)
+        if recipe.averaging and recipe.steps
+        else None
+    )
     watch = recipe.early_stop.watch() if recipe.early_stop else None
     for step, batch in zip(range(recipe.steps), batches, strict=False):
         for group in optimizer.param_groups:
@@ -159,16 +142,16 @@ def descend(
             mean.update()
         is_over = step + 1 == recipe.steps or (watch is not None and watch.is_over(loss))
         if (is_over or step % 50 == 0) and not math.isfinite(loss.item()):
-            raise diverged(loss.item(), step, recipe)
+            raise divergence_error(loss.item(), step, recipe)
         if is_over:
             break
     if mean is not None:
         mean.settle()
-        measure_norms(norms(network), loss_of, batches)
+        update_batch_norm(batch_norm_layers(network), loss_of, batches)
     return network.cpu().eval()
 
 
-def diverged(loss: float, step: int, recipe: Recipe) -> TrainingFailedError:
+def divergence_error(loss: float, step: int, recipe: Recipe) -> TrainingFailedError:
     """What is raised when the loss after `step` is no finite number."""
     return TrainingFailedError(
         f"the loss became {loss} at step {step + 1} of {recipe.steps} with learning rate "
@@ -176,36 +159,18 @@ def diverged(loss: float, step: int, recipe: Recipe) -> TrainingFailedError:
     )
 
 
-def in_precision(recipe: Recipe, place: torch.device) -> AbstractContextManager[object]:
+def autocast(recipe: Recipe, place: torch.device) -> AbstractContextManager[object]:
     """Within it, networks multiply in the recipe's precision."""
     return torch.autocast(place.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
-def place_of(device: str) -> torch.device:
+def resolve_device(device: str) -> torch.device:
     """The device of that name; "auto" is a CUDA device if there is one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise InvalidOptionError("recipe.device is 'cuda' but torch finds no CUDA device; set it to 'auto' or 'cpu'")
     return torch.device(device)
-
-
-def shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """Endless batches that go through the shots in ever new orders; no shot twice before all came once."""
-    images = as_tensor(shots.images).numpy()
-    labels = np.eye(len(shots.classes), dtype=np.float32)[shots.labels]
-    for rows in turns(len(shots), size, rng):
-        yield images[rows], labels[rows]
-
-
-def turns(count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless: `size` of the rows 0..count-1, in ever new orders; no row twice before all came once."""
-    queue = np.empty(0, dtype=np.int64)
-    while True:
-        while len(queue) < size:
-            queue = np.concatenate([queue, rng.permutation(count)])
-        rows, queue = queue[:size], queue[size:]
-        yield rows
 
 
 def _read_out(

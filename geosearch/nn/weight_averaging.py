@@ -1,4 +1,4 @@
-"""Averages of the weights over a training run: which average is an option object, keeping it is `Running`."""
+"""Averages of the weights over a training run: which average is an option object, keeping it is `RunningAverage`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class TailAverage:
         return 1.0 if step <= first else 1.0 / (step - first + 1)
 
 
-class Running:
+class RunningAverage:
     """The average of some parameters over the steps so far.
 
     Args:
@@ -96,13 +96,13 @@ class Running:
             parameter.copy_(mean)
 
 
-def norms(network: nn.Module) -> list[_BatchNorm]:
+def batch_norm_layers(network: nn.Module) -> list[_BatchNorm]:
     """The layers whose statistics a forward pass moves."""
     return [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
 
 
 @torch.no_grad()
-def measure_norms(
+def update_batch_norm(
     layers: Sequence[_BatchNorm], forward: Callable[[AnyBatch], object], batches: Iterable[AnyBatch]
 ) -> None:
     """Replace the running statistics by their mean over fresh batches: those kept belong to other weights.
@@ -110,7 +110,7 @@ def measure_norms(
     Source: Izmailov et al. 2018 (SWA), sec. 3.2.
 
     Args:
-        layers: as `norms` finds them.
+        layers: as `batch_norm_layers` finds them.
         forward: runs the network they are in, in training mode, on a batch.
         batches: at most `NORM_BATCHES` are taken.
     """

@@ -16,8 +16,9 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.nn.networks import Network, SmallConv
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.train import as_tensor, descend, place_of, turns
-from geosearch.nn.weight_averaging import norms
+from geosearch.nn.streams import as_tensor, shuffled_rows
+from geosearch.nn.train import minimize, resolve_device
+from geosearch.nn.weight_averaging import batch_norm_layers
 
 Parameters = dict[str, torch.Tensor]
 
@@ -86,7 +87,7 @@ class MetaReweighting:
                 f"clean samples must have the same classes and image shape; set '{data.name}' has {len(data.classes)} "
                 f"classes and images {data.shape}, set '{clean.name}' {len(clean.classes)} and {clean.shape}"
             )
-        place, recipe = place_of(device), self.recipe
+        place, recipe = resolve_device(device), self.recipe
         network = recipe.network.build(data.shape[2], data.shape[0], len(data.classes), seed).to(place)
         sets = [_AugmentedSet(one, recipe, seed, part, place) for one, part in ((data, "data"), (clean, "clean"))]
         total, count = np.zeros(len(data)), np.zeros(len(data))
@@ -99,14 +100,14 @@ class MetaReweighting:
             losses = F.cross_entropy(network(x), y, label_smoothing=recipe.label_smoothing, reduction="none")
             return (weights * losses).mean()
 
-        descend(network, self._rows(len(data), len(clean), seed), loss, recipe)
+        minimize(network, self._rows(len(data), len(clean), seed), loss, recipe)
         with np.errstate(invalid="ignore"):
             return ReweightedTraining(network, total / count)
 
     def _rows(self, n: int, clean: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return zip(
-            turns(n, self.recipe.batch, seeds.stream(seed, "reweight", "data")),
-            turns(clean, min(self.clean_batch, clean), seeds.stream(seed, "reweight", "clean")),
+            shuffled_rows(n, self.recipe.batch, seeds.stream(seed, "reweight", "data")),
+            shuffled_rows(clean, min(self.clean_batch, clean), seeds.stream(seed, "reweight", "clean")),
             strict=True,
         )
 
@@ -130,7 +131,7 @@ def _sample_weights(
 ) -> torch.Tensor:
     """Weights (b,) of the samples of a batch, with mean 1; all 0 if no inner product is positive."""
     stateless = copy.deepcopy(network)  # normalizes by the batch and keeps no running statistics of the look-ahead
-    for norm in norms(stateless):
+    for norm in batch_norm_layers(stateless):
         norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
     parameters = {name: parameter.detach() for name, parameter in network.named_parameters()}
 

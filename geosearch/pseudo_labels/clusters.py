@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
-from geosearch.embeddings.base import PCA, Embedding
+from geosearch.embeddings.base import Embedding
+from geosearch.embeddings.pca import PCA
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache
 

@@ -20,7 +20,7 @@ from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import predict, pretrain
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
-from geosearch.transport.solvers.class_balance import allocated, class_factors
+from geosearch.transport.solvers.class_balance import allocate, class_factors
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class EnsembleLabelling:
 
     Example:
         >>> import geosearch
-        >>> from geosearch.embeddings.base import PixelEncoder
+        >>> from geosearch.embeddings.pixels import PixelEncoder
         >>> from geosearch.mixture.anchors import build_anchors
         >>> from geosearch.nn.networks import SmallConv
         >>> digits = geosearch.load("digits")
@@ -149,7 +149,7 @@ class EnsembleLabeller:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Pseudo-labels of images: uint8 (n, h, w, ch) -> int64 (n,)."""
-        return allocated(_mean_scores(self.networks, images), self.factors).argmax(1)
+        return allocate(_mean_scores(self.networks, images), self.factors).argmax(1)
 
 
 @dataclass(frozen=True, eq=False)

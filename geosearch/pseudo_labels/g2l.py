@@ -9,7 +9,8 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
-from geosearch.embeddings.base import PCA, Embedding
+from geosearch.embeddings.base import Embedding
+from geosearch.embeddings.pca import PCA
 from geosearch.errors import InvalidOptionError
 from geosearch.pseudo_labels.divergence import feature_distributions, jensen_shannon_divergences, mean_distribution
 from geosearch.pseudo_labels.g2l_rules import LabelRule, NearestAnchorRule

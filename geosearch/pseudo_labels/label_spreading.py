@@ -27,7 +27,7 @@ class LabelSpreading:
 
     Example:
         >>> import geosearch
-        >>> from geosearch.embeddings.base import PixelEncoder
+        >>> from geosearch.embeddings.pixels import PixelEncoder
         >>> digits = geosearch.load("digits").take(range(500))
         >>> labeller = LabelSpreading().fit(digits.take(range(100)), digits.images[100:], PixelEncoder())
         >>> bool((labeller(digits.images[100:]) == digits.labels[100:]).mean() > 0.8)

@@ -22,7 +22,7 @@ class NearestShot:
 
     Example:
         >>> import geosearch
-        >>> from geosearch.embeddings.base import PixelEncoder
+        >>> from geosearch.embeddings.pixels import PixelEncoder
         >>> digits = geosearch.load("digits")
         >>> labeller = NearestShot().fit(digits.take(range(100)), digits.images[100:], PixelEncoder())
         >>> bool((labeller(digits.images[100:]) == digits.labels[100:]).mean() > 0.8)

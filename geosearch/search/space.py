@@ -11,7 +11,8 @@ import numpy as np
 import optuna
 
 from geosearch.mixture.constraints import Limits
-from geosearch.mixture.weights import PAIRINGS, SimplexMap, StickBreaking, Weights, concentration_of, spread_of
+from geosearch.mixture.stick_breaking import StickBreaking
+from geosearch.mixture.weights import PAIRINGS, Weights, from_unit_concentration, to_unit_concentration
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Space:
     """
 
     m: int
-    simplex: SimplexMap = StickBreaking()
+    simplex: StickBreaking = StickBreaking()
     limits: Limits | None = None
     prices: tuple[float, ...] | None = None
 
@@ -68,7 +69,7 @@ class Space:
         cube = np.clip(self.simplex.from_simplex(weights.array), 0.0, 1.0)
         return {
             **dict(zip(self.coordinates, map(float, cube), strict=True)),
-            "spread": spread_of(weights.concentration),
+            "spread": to_unit_concentration(weights.concentration),
             "pairing": weights.pairing,
         }
 
@@ -77,7 +78,7 @@ class Space:
 def _weights(space: Space, cube: tuple[float, ...], spread: float, pairing: str) -> Weights:
     """Kept, since a study decodes its trials again for every proposal."""
     values = space.simplex.to_simplex(np.array(cube))
-    weights = Weights.of(values, concentration_of(spread), pairing)
+    weights = Weights.of(values, from_unit_concentration(spread), pairing)
     if space.limits is None or space.limits.allows(weights):
         return weights
-    return Weights.of(space.allowed(values), concentration_of(spread), pairing)
+    return Weights.of(space.allowed(values), from_unit_concentration(spread), pairing)

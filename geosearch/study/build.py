@@ -11,7 +11,7 @@ from geosearch.confirmation.confirm import Confirmer
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
-from geosearch.mixture.baselines import baselines, within
+from geosearch.mixture.baselines import baselines, constrain
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
@@ -73,7 +73,7 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
     points = file.search.proxy_samples
     with one_thread():
         held_out = Proxy.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
-    first = within(store.space.nearest, baselines_of(prepared))
+    first = constrain(store.space.nearest, baselines_of(prepared))
     objective = objective_of(file, prepared, cache)
     experience = experience_of(file, store, prepared.hull)
 

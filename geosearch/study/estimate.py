@@ -21,11 +21,11 @@ from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import cut_target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import TooLargeError
 from geosearch.mixture.spaces.autoencoder import Autoencoder
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.timing import pace
+from geosearch.nn.timing import measure_pace
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
@@ -112,7 +112,7 @@ def check(path: str | Path) -> Estimate:
     try:
         with one_thread():
             shape: dict[str, Any] = {"channels": domain.channels, "size": domain.size, "classes": classes}
-            step = pace(recipe_of(file), **shape, device=recipe.device).step_seconds
+            step = measure_pace(recipe_of(file), **shape, device=recipe.device).step_seconds
     except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
         raise TooLargeError(
             f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "

@@ -18,8 +18,9 @@ from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.errors import InvalidOptionError
-from geosearch.mixture.baselines import within
-from geosearch.mixture.spaces.base import MixingSpace, OwnSpace
+from geosearch.mixture.baselines import constrain
+from geosearch.mixture.spaces.base import MixingSpace
+from geosearch.mixture.spaces.custom import CustomSpace
 from geosearch.report.status import status_of
 from geosearch.report.summary import StudyReport, StudySummary, collect
 from geosearch.runtime.atomic import backup_existing
@@ -67,7 +68,7 @@ class Study:
         storage: str | None = None,
         force_new: bool = False,
         begun: bool = False,
-        space: OwnSpace | None = None,
+        space: CustomSpace | None = None,
         cache: Cache | None = None,
         progress: Progress | None = None,
     ) -> Study:
@@ -147,7 +148,7 @@ class Study:
             if crew is None:
                 job.run()
             else:
-                space = self.space if isinstance(self.space, OwnSpace) else None
+                space = self.space if isinstance(self.space, CustomSpace) else None
                 same = {"study": self.file, "storage": self.store.url, "space": space, "cache": self.cache}
                 search_among(crew, job, Helpers(workers, Study.open, same, job))
             if self.file.confirm.explain:
@@ -277,7 +278,7 @@ class Study:
         start = time.perf_counter()
         confirmation = confirmer_of(file, prepared, self.cache).run(
             best.point,
-            within(self.store.space.nearest, baselines_of(prepared)),
+            constrain(self.store.space.nearest, baselines_of(prepared)),
             adaptation=file.recipe.adaptation,
             count=file.confirm.seeds,
             seed=file.study.seed,

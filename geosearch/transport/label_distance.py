@@ -15,9 +15,6 @@ from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from geosearch.errors import InvalidOptionError
-from geosearch.transport.label_embedding import LabelVectors, label_vectors
-
-__all__ = ["ExactLabels", "GaussianLabels", "LabelDistance", "LabelVectors", "MeanLabels", "label_vectors"]
 
 _BASIS_ROWS = 500  # of each class, that the common directions are found from
 
@@ -123,14 +120,14 @@ class ExactLabels:
             raise InvalidOptionError(f"ExactLabels: max_per_class must be at least 1, got {self.max_per_class}")
 
     def table(self, groups: Groups, others: Groups | None = None) -> np.ndarray:
-        from geosearch.transport.solve import exact_value
+        from geosearch.transport.solve import squared_wasserstein
 
         left = [self._picked(group) for group in groups]
         right = left if others is None else [self._picked(group) for group in others]
         table = np.zeros((len(left), len(right)))
         for i, j in _pairs(len(left), len(right), square=others is None):
             one, other = left[i], right[j]
-            table[i, j] = exact_value(one, other) if len(one) and len(other) else np.nan
+            table[i, j] = squared_wasserstein(one, other) if len(one) and len(other) else np.nan
         return _mirrored(table) if others is None else table
 
     def _picked(self, group: np.ndarray) -> np.ndarray:

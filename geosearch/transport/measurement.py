@@ -11,7 +11,8 @@ from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.registry import load
-from geosearch.embeddings.base import Embedding, Pixels
+from geosearch.embeddings.base import Embedding
+from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import InvalidDataError
 from geosearch.transport.label_distance import GaussianLabels, LabelDistance
 from geosearch.transport.otdd import otdd

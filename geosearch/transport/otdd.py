@@ -10,14 +10,17 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.embeddings.base import Embedding, Pixels
+from geosearch.embeddings.base import Embedding
+from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import DomainMismatchError
 from geosearch.runtime.cache import Cache
 from geosearch.transport.label_distance import GaussianLabels, LabelDistance
 from geosearch.transport.label_embedding import LabelVectors, label_vectors
-from geosearch.transport.plan import Parts, Plan, cost_of
+from geosearch.transport.plan import CostParts, Plan, mean_cost
 from geosearch.transport.problem import ClassVectors, Problem
-from geosearch.transport.solve import Exact, Solver, solve
+from geosearch.transport.solve import solve
+from geosearch.transport.solvers.base import Solver
+from geosearch.transport.solvers.exact import Exact
 
 _GAUSSIAN, _EXACT, _PIXELS = GaussianLabels(), Exact(), Pixels()
 
@@ -40,7 +43,7 @@ class Distance:
     """
 
     value: float
-    parts: Parts
+    parts: CostParts
     converged: bool
     wall_seconds: float
     size: tuple[int, int]
@@ -52,7 +55,7 @@ class Distance:
     @cached_property
     def embedded_value(self) -> float:
         """Mean squared distance of z = (sqrt(lx) x, sqrt(ly) e_y) under the same plan."""
-        parts = cost_of(self._problem.embedded(), self.plan.coupling)
+        parts = mean_cost(self._problem.embedded(), self.plan.coupling)
         return parts.features + parts.labels
 
     @property

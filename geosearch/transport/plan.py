@@ -12,7 +12,7 @@ from geosearch.transport.problem import Problem
 
 
 @dataclass(frozen=True)
-class Parts:
+class CostParts:
     """Where the cost comes from, squared feature units, weights included."""
 
     features: float
@@ -37,7 +37,7 @@ class Plan:
 
     coupling: sparse.csr_array
     value: float
-    parts: Parts
+    parts: CostParts
     converged: bool
     message: str
     potentials: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
@@ -59,7 +59,7 @@ class Plan:
         divergence: float | None = None,
     ) -> Plan:
         """Price a coupling pair by pair in float64, so that no rounding of a solver enters the value."""
-        parts = cost_of(problem, coupling)
+        parts = mean_cost(problem, coupling)
         value = parts.features + parts.labels
         if lower_bound is not None:
             lower_bound = min(lower_bound, value)  # they differ by rounding where the plan is optimal
@@ -69,11 +69,6 @@ class Plan:
     def row_masses(self) -> np.ndarray:
         """(n,)"""
         return np.asarray(self.coupling.sum(axis=1)).ravel()
-
-    @cached_property
-    def column_masses(self) -> np.ndarray:
-        """(p,)"""
-        return np.asarray(self.coupling.sum(axis=0)).ravel()
 
     @cached_property
     def permutation(self) -> np.ndarray | None:
@@ -95,13 +90,9 @@ class Plan:
         rows = (sparse.diags_array(weights) @ self.coupling).astype(np.float32)  # (n, p), rows sum to one
         return (rows @ values.reshape(len(values), -1).astype(np.float32)).reshape(-1, *values.shape[1:])
 
-    def project_labels(self, labels: np.ndarray, classes: int) -> np.ndarray:
-        """Labels (p,) of the columns -> soft labels (n, classes) of the rows."""
-        return self.project(np.eye(classes, dtype=np.float32)[labels])
 
-
-def cost_of(problem: Problem, coupling: sparse.csr_array) -> Parts:
+def mean_cost(problem: Problem, coupling: sparse.csr_array) -> CostParts:
     """The problem's mean ground cost under any coupling (n, p)."""
     entries = coupling.tocoo()
     features, labels = problem.pair_costs(entries.row, entries.col)
-    return Parts(float(entries.data @ features), float(entries.data @ labels))
+    return CostParts(float(entries.data @ features), float(entries.data @ labels))

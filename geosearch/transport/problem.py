@@ -70,11 +70,6 @@ class Problem:
         """Equal sizes and uniform masses: some optimal plan is a permutation."""
         return len(self.x) == len(self.x2) and self.a is None and self.b is None
 
-    def memory_bytes(self, itemsize: int = 8) -> int:
-        """Bytes of the full (n, p) cost matrix."""
-        n, p = self.shape
-        return n * p * itemsize
-
     def cost(self, dtype: type = np.float64) -> np.ndarray:
         """(n, p) ground cost by one matrix product."""
         import torch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,21 +11,10 @@ from scipy import sparse
 from geosearch.errors import InvalidDataError, InvalidOptionError
 from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem, Rows
-from geosearch.transport.solvers.exact import Exact, Tiled
-from geosearch.transport.solvers.minibatch import Minibatch
-from geosearch.transport.solvers.sinkhorn import Sinkhorn
+from geosearch.transport.solvers.base import Solver
+from geosearch.transport.solvers.exact import Exact
 
 _NOTHING = 1e-30  # mass that float32 cannot carry: such points take no part
-
-__all__ = ["Exact", "Minibatch", "Sinkhorn", "Solver", "Tiled", "exact_value", "solve"]
-
-
-class Solver(Protocol):
-    """How a problem is solved."""
-
-    def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
-        """The plan; `solve` has checked the problem. `start`: (p,) column potentials of a similar problem."""
-        ...
 
 
 def solve(problem: Problem, solver: Solver | None = None, *, start: np.ndarray | None = None) -> Plan:
@@ -58,7 +46,7 @@ def solve(problem: Problem, solver: Solver | None = None, *, start: np.ndarray |
     return replace(plan, coupling=coupling, potentials=(f, g))
 
 
-def exact_value(x: Rows, x2: Rows) -> float:
+def squared_wasserstein(x: Rows, x2: Rows) -> float:
     """Unregularised squared W2 between two uniform samples (n, d) and (p, d)."""
     return solve(Problem.plain(x, x2)).value
 

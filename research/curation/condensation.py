@@ -19,8 +19,8 @@ import torch
 from scipy.spatial.distance import cdist
 
 from geosearch import seeds
-from geosearch.mixture.distillation import Condensation, by_top_label, chosen_at_random
-from geosearch.nn.fixed_set import FixedSet, drawn
+from geosearch.mixture.distillation import Condensation, group_by_top_label, sample_rows
+from geosearch.nn.streams import FixedSet, draw_images
 from geosearch.nn.train import pretrain
 from research.common.lines import Lines
 from research.common.mixtures import ground
@@ -42,9 +42,9 @@ def outcome(target: str, way: str, per_class: int, seed: int) -> dict[str, Any]:
     elif way == "learned":
         stream = Condensation(per_class).learn(mixture, SIZE, seed)
     else:
-        images, labels = drawn(mixture, SIZE, seeds.stream(seed, "condense", "draw"))
-        groups = by_top_label(labels)
-        chosen = chosen_at_random(groups, per_class, seeds.stream(seed, "condense", "start"))
+        images, labels = draw_images(mixture, SIZE, seeds.stream(seed, "condense", "draw"))
+        groups = group_by_top_label(labels)
+        chosen = sample_rows(groups, per_class, seeds.stream(seed, "condense", "start"))
         if way == "medoids":
             chosen = [medoids(images, rows, first) for rows, first in zip(groups, chosen, strict=True)]
         rows = np.concatenate(chosen)

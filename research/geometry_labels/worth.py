@@ -34,7 +34,8 @@ from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import Target, cut_target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
-from geosearch.embeddings.base import Embedding, PixelEncoder, Pixels
+from geosearch.embeddings.base import Embedding
+from geosearch.embeddings.pixels import PixelEncoder, Pixels
 from geosearch.embeddings.source_classifier import SourceClassifier
 from geosearch.mixture.baselines import CLOUD
 from geosearch.mixture.mixture import Mixture

@@ -24,15 +24,15 @@ from geosearch import seeds
 from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.digits import digits
 from geosearch.data.loaders.glyphs import glyphs
-from geosearch.embeddings.base import PCA
+from geosearch.embeddings.pca import PCA
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.stack import Run, pretrain_stacked
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
+from research.machine.network_stack import Run, pretrain_stacked
 
 SOURCES = ["sans-digits", "serif-upper", "mono-lower", "computer-modern-greek", "sans-symbols"]
 

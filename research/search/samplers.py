@@ -30,7 +30,7 @@ from scipy.stats import kendalltau, zscore
 
 from geosearch import seeds
 from geosearch.mixture.hull import Hull
-from geosearch.mixture.weights import Weights, concentration_of, spread_of
+from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_concentration
 from geosearch.report.figures import style
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
@@ -112,7 +112,7 @@ class Surface:
     def at(self, weights: Weights) -> tuple[float, float]:
         """Error and held-out OTDD of a mixture; a spread beyond the table's is taken for its end."""
         low, high = self.points[:, -1].min(), self.points[:, -1].max()
-        spread = np.clip(spread_of(weights.concentration), low, high)
+        spread = np.clip(to_unit_concentration(weights.concentration), low, high)
         place = _free(np.append(weights.array, spread)[None])
         return float(self._truth(place)[0]), float(self._distance(place)[0])
 
@@ -134,7 +134,7 @@ def surface(collection: str) -> Surface:
         line for line in Lines(FOLDER / "grams.jsonl").all() if line["asked"] == {"shelf": collection, "seed": 0}
     )
     return Surface(
-        points=np.array([[*found[0]["weights"], spread_of(float(k))] for (_, k), found in whole.items()]),
+        points=np.array([[*found[0]["weights"], to_unit_concentration(float(k))] for (_, k), found in whole.items()]),
         means=np.array([np.mean([line["validation"] for line in found]) for found in whole.values()]),
         tests=np.array([np.mean([line["error"] for line in found]) for found in whole.values()]),
         otdd=np.array([found[0]["otdd"] for found in whole.values()]),
@@ -294,7 +294,7 @@ def scores_table() -> list[str]:
     rows = ["| target/sources | " + " | ".join(names) + " |", "| --- " * (1 + len(names)) + "|"]
     for collection in shelves():
         own = surface(collection)
-        mixtures = [Weights.of(row[:-1] / row[:-1].sum(), concentration_of(row[-1])) for row in own.points]
+        mixtures = [Weights.of(row[:-1] / row[:-1].sum(), from_unit_concentration(row[-1])) for row in own.points]
         closed = np.array([own.hull.distance(one) for one in mixtures])
         slope = own.points[:, :-1] @ np.array(own.gradient)
         both = zscore(own.otdd) + zscore(slope)

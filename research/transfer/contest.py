@@ -29,11 +29,11 @@ from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.statistics import BEST
 from geosearch.confirmation.variants import NAMES, TEACHERS, Candidate, Plain, Taught, variant
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
-from geosearch.nn.recipe import NO_AUGMENTATION
+from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.racing import finalists_of

@@ -27,10 +27,13 @@ from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.ridge import RIDGE_GRID, RidgeHead, leave_one_out, one_hot, ridge_fit
 from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
-from geosearch.embeddings.base import PCA, Embedding, Pixels
+from geosearch.embeddings.base import Embedding
+from geosearch.embeddings.pca import PCA
+from geosearch.embeddings.pixels import Pixels
 from geosearch.embeddings.source_classifier import SourceClassifier
 from geosearch.nn.networks import Network
-from geosearch.nn.train import as_tensor, features
+from geosearch.nn.streams import as_tensor
+from geosearch.nn.train import features
 from geosearch.runtime.cache import Cache
 from geosearch.transport.label_distance import GaussianLabels
 from research.common.lines import Lines

@@ -27,7 +27,7 @@ from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.config.build import refinement_of
 from geosearch.data.collection import load_collection
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.baselines import CLOUD, POOLED, UNIFORM
 from geosearch.mixture.hull import Hull

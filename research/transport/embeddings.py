@@ -25,10 +25,13 @@ from geosearch import seeds
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.target import Target, cut_target
-from geosearch.embeddings.base import PCA, Embedding, Encoder, Pixels, TorchvisionBackbone
+from geosearch.embeddings.backbone import TorchvisionBackbone
+from geosearch.embeddings.base import Embedding, Encoder
+from geosearch.embeddings.pca import PCA
+from geosearch.embeddings.pixels import Pixels
 from geosearch.embeddings.source_classifier import SourceClassifier
 from geosearch.mixture.anchors import Anchors, build_anchors
-from geosearch.mixture.mixture import Mixture, shares_of
+from geosearch.mixture.mixture import Mixture, draw_weights
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
@@ -38,8 +41,9 @@ from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes, one_thread
 from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
 from geosearch.search.fidelity.rank_agreement import trust
-from geosearch.transport.label_distance import ExactLabels, GaussianLabels, LabelDistance, MeanLabels, label_vectors
-from geosearch.transport.solve import exact_value
+from geosearch.transport.label_distance import ExactLabels, GaussianLabels, LabelDistance, MeanLabels
+from geosearch.transport.label_embedding import label_vectors
+from geosearch.transport.solve import squared_wasserstein
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
 GREY = ("mnist", "usps", "fashion_mnist", "kmnist", "az_letters")
@@ -123,14 +127,14 @@ def distances(
             features = in_features(anchors, weights, len(z))
         else:
             features = encoder.encode(np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
-        values.append(exact_value(np.hstack([features, soft @ vectors[c:]]).astype(np.float32), z))
+        values.append(squared_wasserstein(np.hstack([features, soft @ vectors[c:]]).astype(np.float32), z))
     return values
 
 
 def in_features(anchors: Anchors, weights: Weights, size: int) -> np.ndarray:
     """The features of the rows that `Mixture.draw` gives, mixed instead of encoded from mixed images: (size, d)."""
     rng, n = seeds.stream(0, "proxy"), len(anchors.reference)
-    shares = shares_of(weights, size, rng)
+    shares = draw_weights(weights, size, rng)
     rows, mixed = rng.integers(n, size=size), 0.0
     for source, share in zip(anchors.sources, shares.T, strict=True):
         pick = rows + n * rng.integers(len(source.images) // n, size=size)

@@ -18,7 +18,7 @@ import torch
 from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.digits import digits
 from geosearch.data.loaders.glyphs import glyphs
-from geosearch.embeddings.base import PCA
+from geosearch.embeddings.pca import PCA
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture

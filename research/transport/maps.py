@@ -34,7 +34,7 @@ from geosearch.transport.maps.base import Map, Pair, Pushforward
 from geosearch.transport.maps.entropic import Entropic
 from geosearch.transport.maps.neural.map import Neural
 from geosearch.transport.otdd import otdd
-from geosearch.transport.solve import Sinkhorn
+from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
 COLUMNS = 12

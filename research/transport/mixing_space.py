@@ -29,12 +29,13 @@ from geosearch.mixture.anchors import Anchors, build_anchors
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.spaces.autoencoder import Autoencoder
-from geosearch.mixture.spaces.base import MixingSpace, PixelSpace
+from geosearch.mixture.spaces.base import MixingSpace
+from geosearch.mixture.spaces.pixels import PixelSpace
 from geosearch.mixture.weights import Weights
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import in_processes, one_thread
-from geosearch.transport.solve import exact_value
+from geosearch.transport.solve import squared_wasserstein
 from research.transport.embeddings import error
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -74,7 +75,7 @@ def held_out(anchors: Anchors, weights: Weights, target: Target) -> float:
     """OTDD of the mixture's images to held-out target images, squared units of the source network."""
     z = anchors.embed_target(target.held_out.images, target.held_out.labels)
     images, soft = Mixture(anchors, weights).draw(len(z), seeds.stream(0, "proxy"))
-    return exact_value(anchors.embed(np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8), soft), z)
+    return squared_wasserstein(anchors.embed(np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8), soft), z)
 
 
 def draw(name: str, target: Target, anchors: dict[str, Anchors], path: Path) -> None:

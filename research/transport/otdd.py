@@ -60,7 +60,10 @@ def ours(n: int, solver: str) -> dict[str, object]:
     from geosearch.data.dataset import LabelledSet
     from geosearch.transport.label_distance import GaussianLabels
     from geosearch.transport.otdd import otdd
-    from geosearch.transport.solve import Exact, Minibatch, Sinkhorn, Tiled
+    from geosearch.transport.solvers.exact import Exact
+    from geosearch.transport.solvers.minibatch import Minibatch
+    from geosearch.transport.solvers.sinkhorn import Sinkhorn
+    from geosearch.transport.solvers.tiled import Tiled
 
     solvers = {
         "Exact()": Exact(),

@@ -12,7 +12,7 @@ from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError, TrainingFailedError
-from geosearch.nn.recipe import Augmentation
+from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.train import pretrain
 
 SHIFT = Augmentation(0.0, 0.0, 0.05)

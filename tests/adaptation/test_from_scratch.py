@@ -10,7 +10,8 @@ from generators.sets import blobs
 from geosearch.adaptation import from_scratch
 from geosearch.adaptation.from_scratch import CHOICES, FOLDS, fit_ridge_from_scratch, train_from_scratch, tune_recipe
 from geosearch.data.dataset import LabelledSet, balanced_rows
-from geosearch.nn.recipe import Augmentation, Recipe
+from geosearch.nn.augmentation import Augmentation
+from geosearch.nn.recipe import Recipe
 from geosearch.runtime.cache import Cache
 
 

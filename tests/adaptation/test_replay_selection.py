@@ -9,8 +9,9 @@ from generators.sets import blobs
 from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.replay_selection import ReplaySelection
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import SmallConv
-from geosearch.nn.recipe import NO_AUGMENTATION, Recipe
+from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import pretrain
 

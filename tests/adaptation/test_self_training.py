@@ -10,7 +10,7 @@ from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.self_training import SelfTraining, top_confident
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
-from geosearch.nn.recipe import Augmentation
+from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.train import pretrain
 
 STILL = Augmentation(0.0, 0.0, 0.0)

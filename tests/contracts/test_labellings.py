@@ -9,7 +9,7 @@ from generators.sets import blobs
 from sklearn.metrics import adjusted_rand_score
 
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
-from geosearch.embeddings.base import PixelEncoder, Pixels
+from geosearch.embeddings.pixels import PixelEncoder, Pixels
 from geosearch.errors import InvalidOptionError
 from geosearch.pseudo_labels.base import TargetLabelling
 from geosearch.pseudo_labels.clusters import Clusters

@@ -14,7 +14,7 @@ from geosearch.transport.maps.barycentric import Barycentric
 from geosearch.transport.maps.base import FittedMap, Map, Pair
 from geosearch.transport.maps.entropic import Entropic
 from geosearch.transport.maps.neural.map import Neural
-from geosearch.transport.solve import Sinkhorn
+from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 MAPS: dict[str, Map] = {
     "barycentric": Barycentric(),

@@ -16,7 +16,7 @@ from geosearch.curation.curated_mixture import (
     row_weights,
     source_gradient,
 )
-from geosearch.embeddings.base import PCA
+from geosearch.embeddings.pca import PCA
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights

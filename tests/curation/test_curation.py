@@ -9,7 +9,7 @@ import pytest
 from generators.sets import blobs
 
 from geosearch.curation.curation import Curation
-from geosearch.embeddings.base import PCA
+from geosearch.embeddings.pca import PCA
 from geosearch.errors import DomainMismatchError
 
 

@@ -14,7 +14,7 @@ from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import ink_margin
 from geosearch.data.target import cut_target
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import DomainMismatchError
 from geosearch.pseudo_labels.nearest import NearestShot
 

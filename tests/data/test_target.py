@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import geosearch
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import Target, cut_target
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.pseudo_labels.nearest import NearestShot, nearest_rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from generators.sets import blobs
 
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.transport.label_distance import GaussianLabels
 from geosearch.transport.maps.base import Pair
 

@@ -7,8 +7,9 @@ import pytest
 from generators.sets import blobs
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.networks import SmallConv
-from geosearch.nn.recipe import Augmentation, Recipe
+from geosearch.nn.recipe import Recipe
 
 
 class BlobMixture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from generators.sets import blobs
 
-from geosearch.embeddings.base import Pixels
+from geosearch.embeddings.pixels import Pixels
 from geosearch.mixture.anchors import Anchors, build_anchors
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
-from geosearch.embeddings.base import Pixels
-from geosearch.mixture.anchors import Ground, build_anchors
+from geosearch.embeddings.pixels import Pixels
+from geosearch.mixture.anchors import build_anchors
+from geosearch.mixture.mapped_source import AnchorOptions
 from geosearch.transport.maps import barycentric
 from geosearch.transport.maps.entropic import Entropic
 from geosearch.transport.otdd import otdd
@@ -112,7 +113,7 @@ def test_another_map_is_another_anchor(parts, cache):
     reference, sources = parts
     encoder = Pixels().fit(sources, seed=0, cache=cache)
     plan = build_anchors(reference, sources, encoder, cache=cache)
-    smooth = build_anchors(reference, sources, encoder, ground=Ground(map=Entropic()), cache=cache)
+    smooth = build_anchors(reference, sources, encoder, ground=AnchorOptions(map=Entropic()), cache=cache)
     assert plan.key != smooth.key
     assert all(len(source.images) == len(reference) for source in smooth.sources)
     assert smooth.sources[0].otdd_to_target == pytest.approx(plan.sources[0].otdd_to_target, rel=0.3)  # blurred

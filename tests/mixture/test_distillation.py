@@ -8,11 +8,11 @@ import torch
 from generators.sets import blobs
 
 from geosearch.errors import InvalidOptionError
-from geosearch.mixture.distillation import Condensation, by_top_label, chosen_at_random
-from geosearch.nn.fixed_set import drawn
+from geosearch.mixture.distillation import Condensation, group_by_top_label, sample_rows
+from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import SmallConv
-from geosearch.nn.recipe import NO_AUGMENTATION, Recipe
-from geosearch.nn.streams import Pool
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import Pool, draw_images
 from geosearch.nn.train import predict, pretrain
 
 POOL = Pool((blobs("a", 3, 40, size=12), blobs("b", 2, 40, seed=1, size=12, shift=5)))
@@ -35,18 +35,18 @@ def test_every_class_gets_its_images_and_its_mean_label() -> None:
 
 
 def test_a_class_with_fewer_images_than_asked_for_repeats_them() -> None:
-    rows = chosen_at_random([np.array([4, 7]), np.arange(10, 20)], 3, np.random.default_rng(0))
+    rows = sample_rows([np.array([4, 7]), np.arange(10, 20)], 3, np.random.default_rng(0))
     assert set(rows[0].tolist()) == {4, 7}
     assert [len(part) for part in rows] == [3, 3]
     assert len(set(rows[1].tolist())) == 3
 
 
 def test_learned_images_come_nearer_to_the_mixture_in_networks_they_never_met() -> None:
-    """The first images drawn of each class are where it starts; the distance is that of class means of features."""
+    """The first images of each class are where it starts; the distance is that of class means of features."""
     learned = condense(per_class=1, steps=150, augmentation=NO_AUGMENTATION, network=SmallConv(8))
     start = condense(per_class=1, steps=1, learning_rate=1e-9, augmentation=NO_AUGMENTATION)
-    images, labels = drawn(POOL, 400, np.random.default_rng(9))
-    groups = by_top_label(labels)
+    images, labels = draw_images(POOL, 400, np.random.default_rng(9))
+    groups = group_by_top_label(labels)
 
     def gap(condensed: np.ndarray) -> float:
         total = 0.0
@@ -66,14 +66,6 @@ def test_a_network_learns_from_them() -> None:
     network = pretrain(found, Recipe(network=SmallConv(8), steps=60, batch=15, augmentation=NO_AUGMENTATION), 0)
     data = POOL.sets[0]
     assert (predict(network, data.images)[:, :3].argmax(1) == data.labels).mean() > 0.8
-
-
-def test_every_image_comes_once_before_any_comes_again() -> None:
-    found = condense()
-    batches = found.batches(4, np.random.default_rng(0))
-    images = np.concatenate([next(batches)[0] for _ in range(5)])
-    for turn in (images[:10], images[10:]):
-        assert sorted(map(bytes, turn)) == sorted(map(bytes, found.images))
 
 
 @pytest.mark.parametrize("options", [{"per_class": 0}, {"steps": 0}, {"classes": 0}, {"real": 0}])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geosearch.mixture.hull import Hull
-from geosearch.mixture.mixture import shares_of
+from geosearch.mixture.mixture import draw_weights
 from geosearch.mixture.weights import Weights
 
 
@@ -40,7 +40,7 @@ def test_the_closed_form_of_a_cloud_matches_a_simulation(hull, anchors, concentr
     rng = np.random.default_rng(0)
     size, n = 60_000, len(anchors.reference)
     rows = rng.integers(n, size=size)
-    shares = shares_of(weights, size, rng)
+    shares = draw_weights(weights, size, rng)
     mixed = np.zeros((size, anchors.z.shape[1]))
     for share, source in zip(shares.T, anchors.sources, strict=True):
         replica = n * rng.integers(len(source.z) // n, size=size)

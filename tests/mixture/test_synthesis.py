@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
-from geosearch.embeddings.base import Pixels
+from geosearch.embeddings.pixels import Pixels
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.synthesis import Synthesis

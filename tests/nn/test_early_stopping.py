@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from geosearch.errors import InvalidOptionError, TrainingFailedError
-from geosearch.nn.early_stopping import EarlyStop
-from geosearch.nn.recipe import Constant
+from geosearch.nn.early_stopping import EarlyStopping
+from geosearch.nn.schedule import Constant
 from geosearch.nn.train import pretrain
 
 
@@ -21,7 +21,7 @@ def stopped_at(option, losses):
 
 
 def test_a_falling_loss_goes_on_and_a_level_one_stops_after_the_patience():
-    option = EarlyStop(share=0.01, patience=50, window=5)
+    option = EarlyStopping(share=0.01, patience=50, window=5)
     assert stopped_at(option, [0.99**i for i in range(1000)]) is None
     assert stopped_at(option, [1.0] * 1000) == 60
     assert stopped_at(option, [0.99 ** min(i, 300) for i in range(1000)]) in range(350, 400)
@@ -30,8 +30,8 @@ def test_a_falling_loss_goes_on_and_a_level_one_stops_after_the_patience():
 
 def test_improvement_below_the_share_does_not_count():
     slow = [0.9999**i for i in range(1000)]
-    assert stopped_at(EarlyStop(share=0.05, patience=50, window=5), slow) == 60
-    assert stopped_at(EarlyStop(share=0.0005, patience=50, window=5), slow) is None
+    assert stopped_at(EarlyStopping(share=0.05, patience=50, window=5), slow) == 60
+    assert stopped_at(EarlyStopping(share=0.0005, patience=50, window=5), slow) is None
 
 
 def test_training_stops_where_the_watch_says(mixture, recipe):
@@ -43,7 +43,7 @@ def test_training_stops_where_the_watch_says(mixture, recipe):
                 self.drawn += 1
                 yield batch
 
-    level, counted = EarlyStop(share=0.9, patience=10, window=5), Counted()
+    level, counted = EarlyStopping(share=0.9, patience=10, window=5), Counted()
     network = pretrain(counted, replace(recipe.scaled(200), schedule=Constant(), early_stop=level), 0)
     assert counted.drawn < 100
     same = pretrain(mixture, replace(recipe.scaled(counted.drawn), schedule=Constant()), 0)
@@ -52,10 +52,10 @@ def test_training_stops_where_the_watch_says(mixture, recipe):
 
 def test_a_loss_that_is_no_number_is_no_early_stop(mixture, recipe):
     with pytest.raises(TrainingFailedError):
-        pretrain(mixture, replace(recipe, learning_rate=1e30, early_stop=EarlyStop(patience=10)), 0)
+        pretrain(mixture, replace(recipe, learning_rate=1e30, early_stop=EarlyStopping(patience=10)), 0)
 
 
 @pytest.mark.parametrize("fields", [{"share": 0.0}, {"patience": 0}, {"window": 0}])
 def test_impossible_stops_are_refused(fields):
     with pytest.raises(InvalidOptionError, match="EarlyStop needs"):
-        EarlyStop(**fields)
+        EarlyStopping(**fields)

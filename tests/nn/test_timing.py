@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from geosearch.nn import timing
-from geosearch.nn.early_stopping import EarlyStop
-from geosearch.nn.timing import pace, training_seconds
+from geosearch.nn.early_stopping import EarlyStopping
+from geosearch.nn.timing import measure_pace
 from geosearch.nn.train import pretrain
 
 SHAPE = {"channels": 1, "size": 8, "classes": 6}
@@ -23,7 +23,7 @@ def one_thread():
 
 
 def test_the_estimate_is_of_the_size_of_what_training_takes(mixture, recipe):
-    estimate = training_seconds(recipe.scaled(150), **SHAPE)
+    estimate = measure_pace(recipe, **SHAPE).seconds(150)
     start = time.perf_counter()
     pretrain(mixture, recipe.scaled(150), 0)
     assert 1 / 6 < estimate / (time.perf_counter() - start) < 6  # other processes may come and go
@@ -33,16 +33,16 @@ def test_lengths_share_one_measurement_and_other_shapes_do_not(recipe, monkeypat
     calls = []
     monkeypatch.setattr(timing, "pretrain", lambda *args, **kwargs: calls.append(args))
     timing._pace.cache_clear()
-    first = pace(recipe, **SHAPE)
-    assert pace(replace(recipe.scaled(7), early_stop=EarlyStop()), **SHAPE) is first
+    first = measure_pace(recipe, **SHAPE)
+    assert measure_pace(replace(recipe.scaled(7), early_stop=EarlyStopping()), **SHAPE) is first
     assert len(calls) == 3
-    pace(recipe, **{**SHAPE, "size": 16})
+    measure_pace(recipe, **{**SHAPE, "size": 16})
     assert len(calls) == 6
     timing._pace.cache_clear()
 
 
 def test_seconds_are_affine_in_the_steps(recipe):
-    measured = pace(recipe, **SHAPE)
+    measured = measure_pace(recipe, **SHAPE)
     assert measured.step_seconds > 0
     assert measured.setup_seconds >= 0
     assert measured.seconds(300) - measured.seconds(100) == pytest.approx(200 * measured.step_seconds)

@@ -7,10 +7,17 @@ import torch
 from torch import nn
 
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import SmallConv
-from geosearch.nn.recipe import NO_AUGMENTATION, Constant
+from geosearch.nn.schedule import Constant
 from geosearch.nn.train import fine_tune, predict, pretrain
-from geosearch.nn.weight_averaging import ExponentialAverage, Running, TailAverage, measure_norms, norms
+from geosearch.nn.weight_averaging import (
+    ExponentialAverage,
+    RunningAverage,
+    TailAverage,
+    batch_norm_layers,
+    update_batch_norm,
+)
 
 AVERAGES = [ExponentialAverage(0.9), TailAverage(0.4)]
 
@@ -18,7 +25,7 @@ AVERAGES = [ExponentialAverage(0.9), TailAverage(0.4)]
 def average_of(averaging, values):
     """The average after the parameter took these values, one a step."""
     parameter = nn.Parameter(torch.zeros(()))
-    running = Running(averaging, [parameter], len(values))
+    running = RunningAverage(averaging, [parameter], len(values))
     for value in values:
         parameter.data.fill_(value)
         running.update()
@@ -55,11 +62,11 @@ def test_measured_statistics_are_the_mean_over_the_batches_whatever_they_were_be
     layer.running_mean.fill_(9.0)
     layer.running_var.fill_(9.0)
     batches = [torch.randn(8, 2, 3, 3, generator=torch.Generator().manual_seed(i)) + i for i in range(4)]
-    measure_norms(norms(layer), layer, batches)
+    update_batch_norm(batch_norm_layers(layer), layer, batches)
     torch.testing.assert_close(layer.running_mean, torch.stack([b.mean((0, 2, 3)) for b in batches]).mean(0))
     torch.testing.assert_close(layer.running_var, torch.stack([b.var((0, 2, 3)) for b in batches]).mean(0))
     assert layer.momentum == 0.1
-    assert norms(layer.eval()) == []
+    assert batch_norm_layers(layer.eval()) == []
 
 
 @pytest.mark.parametrize("averaging", AVERAGES)

@@ -12,9 +12,11 @@ from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
 from geosearch.errors import DomainMismatchError, InvalidOptionError
+from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import SmallConv
-from geosearch.nn.recipe import NO_AUGMENTATION, Recipe
-from geosearch.nn.train import as_tensor, predict
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import as_tensor
+from geosearch.nn.train import predict
 from geosearch.pretraining.meta_reweighting import MetaReweighting, _sample_weights
 
 DATA = blobs("data", 4, 50, size=12)

@@ -9,7 +9,7 @@ import pytest
 from generators.sets import blobs
 
 from geosearch.adaptation.ridge import RidgeHead
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.anchors import Anchors, build_anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights

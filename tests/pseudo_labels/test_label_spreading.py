@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from generators.arms import two_arms
 
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import InvalidOptionError
 from geosearch.pseudo_labels.label_spreading import LabelSpreading
 from geosearch.pseudo_labels.nearest import NearestShot

@@ -8,7 +8,9 @@ import pytest
 from geosearch.errors import InvalidOptionError, TooLargeError
 from geosearch.runtime import memory
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import Exact, Tiled, solve
+from geosearch.transport.solve import solve
+from geosearch.transport.solvers.exact import Exact
+from geosearch.transport.solvers.tiled import Tiled
 
 
 def test_the_limit_comes_from_the_environment_or_the_machine(monkeypatch: pytest.MonkeyPatch):

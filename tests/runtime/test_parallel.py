@@ -12,7 +12,7 @@ import pytest
 from generators.sets import blobs
 
 from geosearch.adaptation.ridge import RidgeHead
-from geosearch.embeddings.base import Pixels
+from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import GeosearchError, InvalidOptionError
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.weights import Weights

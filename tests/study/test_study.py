@@ -17,7 +17,7 @@ from geosearch.confirmation.variants import NAMES
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.errors import InvalidOptionError, OutputExistsError, StorageError, StudyMismatchError
 from geosearch.mixture.mixture import Mixture
-from geosearch.mixture.spaces.base import OwnSpace
+from geosearch.mixture.spaces.custom import CustomSpace
 from geosearch.mixture.synthesis import Synthesis
 from geosearch.mixture.weights import Weights
 from geosearch.nn.train import pretrain
@@ -174,7 +174,7 @@ class Halved:
 
 
 def test_a_mixing_space_of_ones_own_is_used_and_remembered(tmp_path):
-    file, space = tiny_file(tmp_path), OwnSpace(Halved(), key="halved")
+    file, space = tiny_file(tmp_path), CustomSpace(Halved(), key="halved")
     study = opened(tmp_path, file, space=space)
     images, _ = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])).at(np.arange(8))
     np.testing.assert_allclose(images[..., ::2, ::2], images[..., 1::2, 1::2], atol=1e-6)

@@ -7,11 +7,12 @@ import pytest
 from generators.sets import blobs
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.embeddings.base import PCA
+from geosearch.embeddings.pca import PCA
 from geosearch.errors import DomainMismatchError
 from geosearch.transport.label_distance import ExactLabels, MeanLabels
 from geosearch.transport.otdd import otdd
-from geosearch.transport.solve import Sinkhorn, Tiled
+from geosearch.transport.solvers.sinkhorn import Sinkhorn
+from geosearch.transport.solvers.tiled import Tiled
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from generators.clouds import cloud, labelled
+from generators.clouds import labelled
 
 from geosearch.errors import InvalidDataError
 from geosearch.transport.problem import Problem
@@ -89,9 +89,3 @@ def test_a_full_basis_loses_nothing_and_a_smaller_one_only_inner_products():
         rest = full[:, dims:] @ full[:, dims:].T
         lost = 2 * problem.feature_weight * (problem.x - middle) @ rest @ (problem.x2 - middle).T
         np.testing.assert_allclose((u @ v.T).numpy() - lost, by_hand(problem), rtol=1e-4, atol=1e-4)
-
-
-def test_the_memory_estimate_is_that_of_the_matrix():
-    problem = Problem.plain(cloud(20), cloud(30))
-    assert problem.memory_bytes() == problem.cost().nbytes
-    assert problem.memory_bytes(4) == problem.cost(np.float32).nbytes

@@ -14,8 +14,11 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
-from geosearch.nn.recipe import NO_AUGMENTATION, OneCycle, Recipe
-from geosearch.nn.train import as_tensor, reconstruct
+from geosearch.nn.augmentation import NO_AUGMENTATION
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.schedule import OneCycle
+from geosearch.nn.streams import as_tensor
+from geosearch.nn.train import reconstruct
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import one_thread
 

@@ -14,7 +14,7 @@ from optuna.search_space import intersection_search_space
 from optuna.trial import FrozenTrial, TrialState
 
 from geosearch import seeds
-from geosearch.mixture.weights import PAIRINGS, Weights, concentration_of, spread_of
+from geosearch.mixture.weights import PAIRINGS, Weights, from_unit_concentration, to_unit_concentration
 from geosearch.search.pareto import scalarised
 from geosearch.search.space import Space
 
@@ -92,18 +92,18 @@ def random_weights(space: Space, count: int, rng: np.random.Generator) -> list[W
     spreads = np.where(np.isnan(spreads), rng.random(count), spreads)
     pairings = np.array(PAIRINGS)[(rng.random(count) < 0.2).astype(int)]
     rows = zip(space.allowed(values), spreads, pairings, strict=True)
-    return [Weights.of(row, concentration_of(float(spread)), str(pairing)) for row, spread, pairing in rows]
+    return [Weights.of(row, from_unit_concentration(float(spread)), str(pairing)) for row, spread, pairing in rows]
 
 
 def neighbour(point: Weights, rng: np.random.Generator) -> Weights:
     """A random point of the hull not far from another one, as a cloud of random concentration."""
     share = rng.uniform(0.1, 0.4)
     values = (1 - share) * point.array + share * rng.dirichlet(np.ones(len(point.values)))
-    return Weights.of(values, concentration_of(rng.uniform()), point.pairing)
+    return Weights.of(values, from_unit_concentration(rng.uniform()), point.pairing)
 
 
 def alike(a: Weights, b: Weights, tolerance: float = 1e-3) -> bool:
     """Whether two mixtures are one, for all that a training could tell."""
     near = np.abs(a.array - b.array).max() < tolerance
-    spread = abs(spread_of(a.concentration) - spread_of(b.concentration)) < tolerance
+    spread = abs(to_unit_concentration(a.concentration) - to_unit_concentration(b.concentration)) < tolerance
     return bool(near and spread and a.pairing == b.pairing)

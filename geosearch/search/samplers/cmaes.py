@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from cmaes import CMA
 
-from geosearch.mixture.weights import Weights, concentration_of, spread_of
+from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_concentration
 from geosearch.search.samplers.base import Evaluated, MixtureSampler
 from geosearch.search.space import Space
 
@@ -41,8 +41,8 @@ class CmaSampler(MixtureSampler):
             search.tell(list(zip(rows[generation], done.errors[generation].tolist(), strict=True)))
         found = search.ask()
         values = self.space.allowed(self.space.simplex.to_simplex(np.clip(found[:-1], 0, 1)))
-        return Weights.of(values, concentration_of(float(np.clip(found[-1], 0, 1))))
+        return Weights.of(values, from_unit_concentration(float(np.clip(found[-1], 0, 1))))
 
     def _row(self, weights: Weights) -> np.ndarray:
         """(d,): the coordinates of the simplex, then the spread."""
-        return np.append(self.space.simplex.from_simplex(weights.array), spread_of(weights.concentration))
+        return np.append(self.space.simplex.from_simplex(weights.array), to_unit_concentration(weights.concentration))

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from geosearch.mixture.weights import Weights, concentration_of, spread_of
+from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_concentration
 from geosearch.search.samplers.base import Evaluated, MixtureSampler, random_weights
 from geosearch.search.samplers.prior import CORRELATION, Prior
 from geosearch.search.samplers.surrogate import Surrogate, expected_improvement
@@ -114,5 +114,5 @@ def _moved(weights: Weights, share: float, rng: np.random.Generator) -> Weights:
         values = (1 - share) * values + share * np.eye(m)[rng.integers(m)]
     elif len(weights.support) > 1:
         values[rng.choice(weights.support)] *= rng.choice([0.0, 1 - share])
-    spread = np.clip(spread_of(weights.concentration) + share * rng.normal() * (rng.random() < 0.5), 0, 1)
-    return Weights.of(values / values.sum(), concentration_of(float(spread)), weights.pairing)
+    spread = np.clip(to_unit_concentration(weights.concentration) + share * rng.normal() * (rng.random() < 0.5), 0, 1)
+    return Weights.of(values / values.sum(), from_unit_concentration(float(spread)), weights.pairing)

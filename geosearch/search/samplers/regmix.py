@@ -9,7 +9,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from geosearch.mixture.weights import Weights, spread_of
+from geosearch.mixture.weights import Weights, to_unit_concentration
 from geosearch.search.samplers.base import Evaluated, MixtureSampler, random_weights
 from geosearch.search.space import Space
 
@@ -42,4 +42,6 @@ class RegressionSampler(MixtureSampler):
 
 def _rows(weights: Sequence[Weights]) -> np.ndarray:
     """(k, m + 2): weights, spread, and whether images are paired at random."""
-    return np.array([[*w.values, spread_of(w.concentration), float(w.pairing == "random")] for w in weights])
+    return np.array(
+        [[*w.values, to_unit_concentration(w.concentration), float(w.pairing == "random")] for w in weights]
+    )

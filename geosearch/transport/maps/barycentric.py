@@ -14,10 +14,13 @@ from geosearch import seeds
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache
 from geosearch.transport.maps.base import Pair, Pushforward
-from geosearch.transport.maps.entropic import continued, problem_of
-from geosearch.transport.solve import Exact, Sinkhorn, Solver, solve
+from geosearch.transport.maps.entropic import conditional_plan, make_problem
+from geosearch.transport.solve import solve
+from geosearch.transport.solvers.base import Solver
+from geosearch.transport.solvers.exact import Exact
+from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
-_BLOCK = 512  # images continued at a time
+_BLOCK = 512  # images mapped at a time
 _SMOOTHING = Sinkhorn(regularisation=0.05, tolerance=1e-2)
 
 
@@ -41,7 +44,7 @@ class Barycentric:
         x, x2 = pair.encoder.encode(reference.images), pair.encoder.encode(source.images)
         dealt = deal(len(source), len(reference), seeds.stream(seed, "anchors", source.fingerprint))
         plans = [
-            solve(problem_of(pair, x, reference.labels, x2[rows], source.labels[rows]), self.solver) for rows in dealt
+            solve(make_problem(pair, x, reference.labels, x2[rows], source.labels[rows]), self.solver) for rows in dealt
         ]
         unknown = np.full(len(reference), np.nan)
         return PlanMap(
@@ -168,8 +171,8 @@ class PlanMap:
             )
         rows = self.dealt[replica]
         features, source_labels = self._features[rows], self.pair.source.labels[rows]
-        problem = problem_of(self.pair, self.pair.encoder.encode(images), labels, features, source_labels)
-        return continued(problem, self._potentials(replica), self.epsilon)
+        problem = make_problem(self.pair, self.pair.encoder.encode(images), labels, features, source_labels)
+        return conditional_plan(problem, self._potentials(replica), self.epsilon)
 
     def _potentials(self, replica: int) -> np.ndarray:
         """(n,) potentials that tell where new images go.
@@ -182,7 +185,7 @@ class PlanMap:
         if replica not in self._smoothed:
             rows, reference = self.dealt[replica], self.pair.reference
             x = self.pair.encoder.encode(reference.images)
-            problem = problem_of(self.pair, x, reference.labels, self._features[rows], self.pair.source.labels[rows])
+            problem = make_problem(self.pair, x, reference.labels, self._features[rows], self.pair.source.labels[rows])
             potentials = solve(problem, _SMOOTHING, start=self.g[replica]).potentials
             assert potentials is not None
             self._smoothed[replica] = potentials[1]

@@ -33,7 +33,7 @@ class Entropic:
 
     def fit(self, pair: Pair, *, seed: int, cache: Cache) -> PotentialMap:
         x, x2 = pair.encoder.encode(pair.reference.images), pair.encoder.encode(pair.source.images)
-        plan = solve(problem_of(pair, x, pair.reference.labels, x2, pair.source.labels), self.solver)
+        plan = solve(make_problem(pair, x, pair.reference.labels, x2, pair.source.labels), self.solver)
         if plan.potentials is None:
             raise InvalidOptionError(
                 f"Entropic needs a solver with potentials, {self.solver} gives none; use Sinkhorn()"
@@ -85,8 +85,8 @@ class PotentialMap:
         one_hot = np.eye(classes, dtype=np.float32)[source.labels]
         for start in range(0, len(images), _BLOCK):
             rows = slice(start, start + _BLOCK)
-            problem = problem_of(self.pair, x[rows], labels[rows], self._features, source.labels)
-            shares = continued(problem, self.g, self.epsilon)  # (b, p)
+            problem = make_problem(self.pair, x[rows], labels[rows], self._features, source.labels)
+            shares = conditional_plan(problem, self.g, self.epsilon)  # (b, p)
             pushed[rows] = np.rint(shares @ targets).clip(0, 255).reshape(-1, *source.shape)
             soft[rows] = shares @ one_hot
         return Pushforward(pushed, soft)
@@ -99,12 +99,12 @@ class PotentialMap:
         }
 
 
-def problem_of(pair: Pair, x: np.ndarray, y: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> Problem:
+def make_problem(pair: Pair, x: np.ndarray, y: np.ndarray, x2: np.ndarray, y2: np.ndarray) -> Problem:
     """The ground cost of a pair between rows (x, y) of its target and (x2, y2) of its source."""
     return Problem(x, y, x2, y2, pair.table, feature_weight=pair.feature_weight, label_weight=pair.label_weight)
 
 
-def continued(problem: Problem, g: np.ndarray, epsilon: float) -> np.ndarray:
+def conditional_plan(problem: Problem, g: np.ndarray, epsilon: float) -> np.ndarray:
     """Where new rows go under known column potentials g (p,): shares float32 (b, p), rows sum to one.
 
     softmax_j((g_j - c_ij) / epsilon); at epsilon 0 all goes to the column of least c - g, in whose Laguerre

@@ -36,7 +36,7 @@ def class_factors(scores: np.ndarray, balance: float) -> np.ndarray:
     return np.asarray(factors / factors.mean())
 
 
-def allocated(scores: np.ndarray, factors: np.ndarray) -> np.ndarray:
+def allocate(scores: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Scores (n, c) times factors (c,), each row normalised to sum to one."""
     moved = (scores + _LEAST) * factors
     return np.asarray(moved / moved.sum(1, keepdims=True))

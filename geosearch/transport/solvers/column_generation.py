@@ -9,13 +9,13 @@ from geosearch.transport.problem import Problem
 from geosearch.transport.solvers import network_simplex
 from geosearch.transport.solvers.blocks import Blocks, Pairs
 from geosearch.transport.solvers.network_simplex import Flow
-from geosearch.transport.solvers.pricing import Bound, Prices, corner, price
+from geosearch.transport.solvers.pricing import DualBound, Prices, northwest_corner, price
 
 _PER_ROW = 4  # missing pairs that join per row and pass
 _PATIENCE = 3  # passes before shortest paths must pay
 
 
-class Growth:
+class ColumnGeneration:
     """The state of one column generation: pairs in use, the flow on them, the best lower bound so far.
 
     Attributes:
@@ -25,16 +25,16 @@ class Growth:
     """
 
     flow: Flow
-    bound: Bound
+    bound: DualBound
     noise: float
 
-    def __init__(self, problem: Problem, cost: Blocks, pairs: Pairs, bound: Bound | None) -> None:
+    def __init__(self, problem: Problem, cost: Blocks, pairs: Pairs, bound: DualBound | None) -> None:
         self.problem, self.cost = problem, cost
         self.a, self.b = (cost.like(mass) for mass in problem.masses)
-        rows, columns, _ = corner(*network_simplex.units(problem))  # makes every round feasible
+        rows, columns, _ = northwest_corner(*network_simplex.units(problem))  # makes every round feasible
         self.known = _sorted_once(pairs.keys(cost), rows * cost.shape[1] + columns)
         self.missing: list[np.ndarray] = []
-        self.bound = bound or Bound(torch.zeros_like(self.a), torch.zeros_like(self.b))  # costs are not negative
+        self.bound = bound or DualBound(torch.zeros_like(self.a), torch.zeros_like(self.b))  # costs are not negative
 
     @property
     def gap(self) -> float:
@@ -69,7 +69,7 @@ class Growth:
         """One pass over all pairs: note the missing ones, keep the bound if it is better."""
         priced = price(self.cost, f, g, tolerance=max(allowed / 4, self.noise), count=_PER_ROW)
         self.missing.append(priced.pairs.keys(self.cost))
-        found = Bound(priced.f, g)
+        found = DualBound(priced.f, g)
         if found.value(self.a, self.b) > self.bound.value(self.a, self.b):
             self.bound = found
         return priced
@@ -91,7 +91,7 @@ class Growth:
         for turn in range(20):
             f = torch.full_like(self.a, -torch.inf).scatter_reduce(0, used.rows, costs - g[used.columns], "amax")
             low = self._price(f, g, allowed).f
-            gap = self.flow.value - Bound(low, g).value(self.a, self.b)
+            gap = self.flow.value - DualBound(low, g).value(self.a, self.b)
             if gap <= allowed or (turn >= _PATIENCE and gap > before / 2):
                 break
             g = g.scatter_reduce(0, used.columns, costs - low[used.rows], "amax")

@@ -14,10 +14,10 @@ from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem, linear_bytes
 from geosearch.transport.solvers import network_simplex
 from geosearch.transport.solvers.blocks import Blocks, Pairs
-from geosearch.transport.solvers.column_generation import Growth
+from geosearch.transport.solvers.column_generation import ColumnGeneration
 from geosearch.transport.solvers.network_simplex import Flow
 from geosearch.transport.solvers.potentials import coarse_to_fine
-from geosearch.transport.solvers.pricing import Bound, nearest, tighten
+from geosearch.transport.solvers.pricing import DualBound, double_c_transform, smallest_reduced_costs
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Exact:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        _check_growth("Exact", self.tolerance, self.arcs, self.max_rounds)
+        check_options("Exact", self.tolerance, self.arcs, self.max_rounds)
 
     def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
         n, p = problem.shape
@@ -61,68 +61,28 @@ class Exact:
             gap = 0.0 if flow.finished else flow.value
             return _plan(problem, flow, flow.potentials, gap, flow.finished)
         cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=True)
-        g = _column_potentials(problem, cost, start)
-        growth = Growth(problem, cost, *_first_pairs(cost, g, self.arcs))
-        return _grown(growth, self.tolerance, self.max_rounds)
+        g = column_potentials(problem, cost, start)
+        growth = ColumnGeneration(problem, cost, *first_pairs(cost, g, self.arcs))
+        return grow_plan(growth, self.tolerance, self.max_rounds)
 
 
-@dataclass(frozen=True)
-class Tiled:
-    """A nearly optimal plan of any size: the (n, p) cost is made in tiles, again at every pass, never held.
-
-    As `Exact`, but the potentials that choose the kept pairs come from a cost whose inner products are taken
-    in the `dims` leading principal directions, which is an order of magnitude cheaper; pricing uses the full
-    cost. It stops when the proven gap is small enough for a distance, not at the optimum.
-
-    Attributes:
-        tolerance: it stops when the plan is proven to cost at most this share more than the best one.
-        dims: principal directions of the cheap cost.
-        arcs: pairs kept per row at first.
-        max_rounds: times the pairs may grow before it gives up, saying what is proven.
-        device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
-    """
-
-    tolerance: float = 0.01
-    dims: int = 64
-    arcs: int = 12
-    max_rounds: int = 5
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        _check_growth("Tiled", self.tolerance, self.arcs, self.max_rounds)
-        if self.dims < 1:
-            raise InvalidOptionError(f"Tiled needs dims >= 1, got {self.dims}")
-
-    def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
-        n, p = problem.shape
-        needed = linear_bytes(problem, self.arcs)
-        what = f"a tiled plan between {n} and {p} points"
-        memory.require(needed, what, "use samples=, or the solver Minibatch()", self.device)
-        basis = _basis(problem, self.dims, self.device) if self.dims < problem.x.shape[1] else None
-        cheap = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device, basis=basis), keep=False)
-        pairs, _ = _first_pairs(cheap, _column_potentials(problem, cheap, start), self.arcs)
-        del cheap
-        cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=False)
-        return _grown(Growth(problem, cost, pairs, None), self.tolerance, self.max_rounds)
-
-
-def _column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
+def column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
     """(p,) potentials good enough to choose pairs by."""
     a, b = (cost.like(mass) for mass in problem.masses)
     return coarse_to_fine(cost, a, b, start=None if start is None else cost.like(start)).g
 
 
-def _first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[Pairs, Bound]:
+def first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[Pairs, DualBound]:
     """The pairs of least reduced cost, `count` in every row and one in every column; and a lower bound."""
     n, p = cost.shape
-    bound, best_row = tighten(cost, g)
+    bound, best_row = double_c_transform(cost, g)
     every_row = torch.arange(n, device=g.device).repeat_interleave(min(count, p))
     rows = torch.cat([every_row, best_row])
-    columns = torch.cat([nearest(cost, bound.g, count).ravel(), torch.arange(p, device=g.device)])
+    columns = torch.cat([smallest_reduced_costs(cost, bound.g, count).ravel(), torch.arange(p, device=g.device)])
     return Pairs(rows, columns), bound
 
 
-def _grown(growth: Growth, tolerance: float, max_rounds: int) -> Plan:
+def grow_plan(growth: ColumnGeneration, tolerance: float, max_rounds: int) -> Plan:
     converged = growth.run(tolerance, max_rounds)
     potentials = (growth.bound.f.cpu().double().numpy(), growth.bound.g.cpu().double().numpy())
     return _plan(growth.problem, growth.flow, potentials, growth.gap, converged)
@@ -141,15 +101,7 @@ def _plan(problem: Problem, flow: Flow, potentials: tuple[np.ndarray, np.ndarray
     )
 
 
-def _basis(problem: Problem, dims: int, device: str) -> torch.Tensor:
-    """The leading principal directions of both sets pooled: (d, dims)."""
-    rows = [torch.as_tensor(part, device=device) for part in (problem.x, problem.x2)]
-    pooled = torch.cat([part[:: max(1, len(part) // 4096)].float() for part in rows])
-    pooled = pooled - pooled.mean(0)
-    return torch.linalg.eigh((pooled.T @ pooled).double()).eigenvectors[:, -dims:].float()
-
-
-def _check_growth(name: str, tolerance: float, arcs: int, max_rounds: int) -> None:
+def check_options(name: str, tolerance: float, arcs: int, max_rounds: int) -> None:
     if tolerance < 0 or arcs < 1 or max_rounds < 1:
         raise InvalidOptionError(
             f"{name} needs tolerance >= 0, arcs >= 1 and max_rounds >= 1, got {tolerance}, {arcs}, {max_rounds}"

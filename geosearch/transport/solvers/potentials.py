@@ -9,7 +9,7 @@ import torch
 from geosearch import seeds
 from geosearch.transport.solvers.blocks import Blocks
 
-_COARSE = 0.06  # share of the spread of the cost
+_COARSE = 0.06  # final epsilon, relative to `cost_scale`
 _FLOOR = -60.0  # exponents below count as this: e^-60 vanishes in every sum and is no slow denormal number
 
 
@@ -50,7 +50,7 @@ def sweep(cost: Blocks, a: torch.Tensor, b: torch.Tensor, g: torch.Tensor, epsil
     return Potentials(f, g + epsilon * (b / mass.clamp(min=1e-30)).log(), epsilon, error)
 
 
-def spread(cost: Blocks) -> float:
+def cost_scale(cost: Blocks) -> float:
     """Root mean square of the cost after centring its rows and columns: the part of it that a plan can change.
 
     At least 2e-5 of the root mean square before, which is about what float32 makes of costs that are all equal.
@@ -89,14 +89,14 @@ def coarse_to_fine(
         a: (n,) positive masses.
         b: (p,) positive masses.
         start: (p,) potentials of the columns, which spare the coarse problem.
-        epsilon: final regularisation; a small share of the sample's `spread` if None.
+        epsilon: final regularisation; a small share of the sample's `cost_scale` if None.
         sample: rows and columns of the coarse problem.
         sweeps: full passes at the final epsilon, at least one.
     """
     n, p = cost.shape
     i, j = (_some(size, sample, name).to(a.device) for size, name in ((n, "rows"), (p, "columns")))
     small = Blocks.of(cost.u[i], cost.v[j], keep=True)
-    step = max(spread(small), 1e-30)
+    step = max(cost_scale(small), 1e-30)
     epsilon = max(epsilon or _COARSE * step, 1e-30)
     g = start
     if g is None:
@@ -109,7 +109,7 @@ def coarse_to_fine(
     return now
 
 
-def settle(
+def iterate_to_convergence(
     cost: Blocks,
     a: torch.Tensor,
     b: torch.Tensor,

@@ -11,7 +11,7 @@ from geosearch.transport.solvers.blocks import Blocks, Pairs
 
 
 @dataclass(frozen=True, eq=False)
-class Bound:
+class DualBound:
     """Feasible potentials, f_i + g_j <= c_ij: a lower bound of the transport cost by weak duality."""
 
     f: torch.Tensor  # (n,)
@@ -21,7 +21,7 @@ class Bound:
         return float(a.double() @ self.f.double() + b.double() @ self.g.double())
 
 
-def tighten(cost: Blocks, g: torch.Tensor) -> tuple[Bound, torch.Tensor]:
+def double_c_transform(cost: Blocks, g: torch.Tensor) -> tuple[DualBound, torch.Tensor]:
     """Any g (p,) -> potentials that touch the cost in every row and every column, and where: (p,) rows; one pass.
 
     A double c-transform: first f from g, then the largest g that f allows.
@@ -37,10 +37,10 @@ def tighten(cost: Blocks, g: torch.Tensor) -> tuple[Bound, torch.Tensor]:
     for least, row in cost.each(step):
         better = least < tight
         tight, where = torch.where(better, least, tight), torch.where(better, row, where)
-    return Bound(f, tight), where
+    return DualBound(f, tight), where
 
 
-def nearest(cost: Blocks, g: torch.Tensor, count: int) -> torch.Tensor:
+def smallest_reduced_costs(cost: Blocks, g: torch.Tensor, count: int) -> torch.Tensor:
     """The `count` columns of least reduced cost of each row: (n, count); one pass."""
     count = min(count, len(g))
 
@@ -79,7 +79,7 @@ def price(cost: Blocks, f: torch.Tensor, g: torch.Tensor, *, tolerance: float, c
     return Prices(feasible, Pairs(rows, columns))
 
 
-def corner(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def northwest_corner(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The north-west corner plan: rows, columns and masses of at most n + p - 1 pairs, always feasible."""
     up, across = np.cumsum(a), np.cumsum(b)
     total = min(up[-1], across[-1])

@@ -13,8 +13,8 @@ from geosearch.runtime import memory
 from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem, linear_bytes
 from geosearch.transport.solvers.blocks import Blocks
-from geosearch.transport.solvers.potentials import Potentials, coarse_to_fine, settle, spread
-from geosearch.transport.solvers.pricing import corner, tighten
+from geosearch.transport.solvers.potentials import Potentials, coarse_to_fine, cost_scale, iterate_to_convergence
+from geosearch.transport.solvers.pricing import double_c_transform, northwest_corner
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Sinkhorn:
     """The entropic plan, epsilon lowered coarse to fine; smooth potentials, a blurred map.
 
     Attributes:
-        regularisation: epsilon as a share of the cost's spread (root mean square after centring rows and columns).
+        regularisation: epsilon as a fraction of the root mean square of the cost after centering its rows and columns.
         max_iterations: sweeps over the full cost.
         tolerance: summed marginal error at which it counts as converged.
         debiased: also compute the Sinkhorn divergence, which is zero between equal sets. With labels it
@@ -55,9 +55,9 @@ class Sinkhorn:
             device=self.device,
         )
         cost, a, b = self._setting(problem)
-        epsilon = self.regularisation * spread(cost) or 1e-6  # no cost at all: any will do
+        epsilon = self.regularisation * cost_scale(cost) or 1e-6  # no cost at all: any will do
         found = self._potentials(cost, a, b, epsilon, start)
-        bound = tighten(cost, found.g)[0].value(a, b)
+        bound = double_c_transform(cost, found.g)[0].value(a, b)
         coupling = _rounded(self._entries(cost, a, b, found), *problem.masses)
         del cost
         converged = found.error <= self.tolerance
@@ -86,7 +86,7 @@ class Sinkhorn:
     ) -> Potentials:
         warm = None if start is None else cost.like(start)
         g = coarse_to_fine(cost, a, b, start=warm, epsilon=epsilon, sweeps=1).g
-        return settle(cost, a, b, g, epsilon, tolerance=self.tolerance, max_sweeps=self.max_iterations)
+        return iterate_to_convergence(cost, a, b, g, epsilon, tolerance=self.tolerance, max_sweeps=self.max_iterations)
 
     def _divergence(self, problem: Problem, epsilon: float) -> float:
         """OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2, each by its dual value; in z if there are labels."""
@@ -125,7 +125,8 @@ class Sinkhorn:
 def _rounded(coupling: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> sparse.csr_array:
     """A nearby coupling with exactly the marginals a, b: scale down what is too much, then fill what is missing.
 
-    Source: Altschuler, Weed & Rigollet 2017, alg. 2, with the corner plan as the filling, which stays sparse.
+    Source: Altschuler, Weed & Rigollet 2017, alg. 2; the missing mass is filled by the north-west corner plan, which
+    is sparse.
     """
     for axis, mass in ((1, a), (0, b)):
         have = np.asarray(coupling.sum(axis=axis)).ravel()
@@ -135,5 +136,5 @@ def _rounded(coupling: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> sparse
     lacking = np.maximum(b - np.asarray(coupling.sum(axis=0)).ravel(), 0)
     if missing.sum() < 1e-15:
         return sparse.csr_array(coupling)
-    rows, columns, masses = corner(missing, lacking * (missing.sum() / max(lacking.sum(), 1e-300)))
+    rows, columns, masses = northwest_corner(missing, lacking * (missing.sum() / max(lacking.sum(), 1e-300)))
     return sparse.csr_array(coupling + sparse.csr_array((masses, (rows, columns)), shape=coupling.shape))

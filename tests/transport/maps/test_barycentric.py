@@ -10,7 +10,8 @@ from generators.maps import pair_of
 
 from geosearch.errors import InvalidOptionError
 from geosearch.transport.maps.barycentric import Barycentric, deal
-from geosearch.transport.solve import Minibatch, Sinkhorn
+from geosearch.transport.solvers.minibatch import Minibatch
+from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 
 def test_deal_uses_every_row_as_evenly_as_it_goes():

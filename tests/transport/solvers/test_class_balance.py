@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from geosearch.transport.solvers.class_balance import allocated, class_factors
+from geosearch.transport.solvers.class_balance import allocate, class_factors
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def scores():
 @pytest.mark.parametrize("balance", [0.25, 0.5, 1.0])
 def test_classes_end_with_the_shares_that_were_asked_for(scores, balance):
     asked = scores.astype(float).mean(0) ** (1 - balance)
-    found = allocated(scores, class_factors(scores, balance))
+    found = allocate(scores, class_factors(scores, balance))
     np.testing.assert_allclose(found.mean(0), asked / asked.sum(), atol=1e-5)
     np.testing.assert_allclose(found.sum(1), 1.0)
 
@@ -25,12 +25,12 @@ def test_classes_end_with_the_shares_that_were_asked_for(scores, balance):
 def test_without_balance_scores_stay_as_they_are(scores):
     factors = class_factors(scores, 0.0)
     assert factors.tolist() == [1.0] * 4
-    np.testing.assert_allclose(allocated(scores, factors), scores, atol=1e-6)
+    np.testing.assert_allclose(allocate(scores, factors), scores, atol=1e-6)
 
 
 def test_among_images_the_order_within_a_class_pair_stays(scores):
     """Factors move a border between classes; they do not reorder images along it."""
-    found = allocated(scores, class_factors(scores, 1.0))
+    found = allocate(scores, class_factors(scores, 1.0))
     before, after = scores[:, 0] / scores[:, 1], found[:, 0] / found[:, 1]
     assert (np.argsort(before) == np.argsort(after)).mean() > 0.99
 
@@ -39,7 +39,7 @@ def test_a_class_that_no_image_is_likely_to_be_of_breaks_nothing():
     scores = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.9, 0.1, 0.0]], np.float32)
     factors = class_factors(scores, 1.0)
     assert np.isfinite(factors).all()
-    assert np.isfinite(allocated(scores, factors)).all()
+    assert np.isfinite(allocate(scores, factors)).all()
 
 
 def test_no_images_no_factors():

@@ -10,7 +10,9 @@ from generators.clouds import cloud, labelled, stretched
 
 from geosearch.errors import InvalidOptionError
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import Exact, Tiled, exact_value, solve
+from geosearch.transport.solve import solve, squared_wasserstein
+from geosearch.transport.solvers.exact import Exact
+from geosearch.transport.solvers.tiled import Tiled
 
 WHOLE = Exact(dense_below=10**9)
 GROWN = Exact(dense_below=0)
@@ -71,7 +73,7 @@ def test_exact_value_of_sorted_numbers_is_that_of_the_quantiles():
     rng = np.random.default_rng(0)
     x, x2 = rng.normal(size=500).astype(np.float32), rng.gamma(2, size=500).astype(np.float32)
     expected = np.square(np.sort(x).astype(float) - np.sort(x2)).mean()
-    assert exact_value(x[:, None], x2[:, None]) == pytest.approx(expected, rel=1e-4)
+    assert squared_wasserstein(x[:, None], x2[:, None]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_options_out_of_range_are_refused():

@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional as F
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.embeddings.base import PixelEncoder
+from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.nn.networks import SMALLEST_SIZE
-from geosearch.nn.train import as_tensor
+from geosearch.nn.streams import as_tensor
 from geosearch.transport.label_distance import GaussianLabels
 from geosearch.transport.maps.base import Pair, Pushforward
 
@@ -20,7 +20,7 @@ _LAW_ROWS = 1000  # images of a class that its Gaussian is made of
 
 
 @dataclass(frozen=True, eq=False)
-class Ground:
+class PixelCost:
     """The two sets and their ground cost, on the device of the training; costs in units of the mean random pair.
 
     Attributes:
@@ -63,7 +63,7 @@ def check(pair: Pair) -> None:
         raise InvalidDataError("the pair's label table is NaN for classes that have rows; make it from these very sets")
 
 
-def ground_of(pair: Pair, device: torch.device) -> Ground:
+def pixel_cost(pair: Pair, device: torch.device) -> PixelCost:
     """The pair in pixels, whatever its encoder is."""
     x, x2 = (PixelEncoder().encode(each.images) for each in (pair.reference, pair.source))
     table = np.nan_to_num(GaussianLabels().table(_by_class(x, pair.reference), _by_class(x2, pair.source)))
@@ -73,7 +73,7 @@ def ground_of(pair: Pair, device: torch.device) -> Ground:
     # E|x - x'|^2 of independent draws
     spread = x.var(0).sum() + x2.var(0).sum() + np.square(x.mean(0) - x2.mean(0)).sum()
     unit = float(pair.feature_weight * spread + pair.label_weight * (share @ table @ share2))
-    return Ground(
+    return PixelCost(
         images=as_tensor(pair.reference.images).to(device),
         labels=torch.from_numpy(pair.reference.labels).to(device),
         source_images=as_tensor(pair.source.images).to(device),

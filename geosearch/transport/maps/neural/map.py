@@ -13,21 +13,18 @@ import torch
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import Network, SmallConv
-from geosearch.nn.recipe import NO_AUGMENTATION, Recipe, facts_of
-from geosearch.nn.train import Batch, as_tensor, pretrain
+from geosearch.nn.option_facts import facts_of
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import Batch, as_tensor
+from geosearch.nn.train import pretrain
 from geosearch.runtime.arrays import Arrays, read_checked_arrays
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.transport.maps.base import Pair, Pushforward
-from geosearch.transport.maps.neural.cost import Ground, check, ground_of, mean_cost
+from geosearch.transport.maps.neural.cost import PixelCost, check, mean_cost, pixel_cost
 from geosearch.transport.maps.neural.networks import MapNetwork, PotentialNetwork, build
-from geosearch.transport.maps.neural.training import (
-    CURVES,
-    MapTraining,
-    load_network,
-    network_arrays,
-    soft_labels,
-)
+from geosearch.transport.maps.neural.training import CURVES, MapTraining, load_network, network_arrays, soft_labels
 
 LOGGER = logging.getLogger(__name__)
 
@@ -110,7 +107,7 @@ class Neural:
         """
         check(pair)
         checkpoint = cache.path("neural-map", self._key(pair, seed)).with_suffix(".checkpoint.safetensors")
-        ground = ground_of(pair, _place(self.device))
+        ground = pixel_cost(pair, _place(self.device))
         training = self._resumed(pair, ground, seed, checkpoint)
         if training is None:
             own = seeds.integer(seed, "neural-map", "classifier")
@@ -139,7 +136,7 @@ class Neural:
         weights = [pair.feature_weight, pair.label_weight]
         return content_key("neural-map", version=VERSION, option=facts, sets=sets, weights=weights, seed=seed)
 
-    def _resumed(self, pair: Pair, ground: Ground, seed: int, checkpoint: Path) -> MapTraining | None:
+    def _resumed(self, pair: Pair, ground: PixelCost, seed: int, checkpoint: Path) -> MapTraining | None:
         if (arrays := read_checked_arrays(checkpoint)) is None:
             return None
         training = self._training(pair, ground, seed, self._blank_classifier(pair))
@@ -150,7 +147,7 @@ class Neural:
             return None
         return training
 
-    def _training(self, pair: Pair, ground: Ground, seed: int, classifier: Network) -> MapTraining:
+    def _training(self, pair: Pair, ground: PixelCost, seed: int, classifier: Network) -> MapTraining:
         place = ground.images.device
         mover, potential = self._networks(pair, seed)
         return MapTraining((mover.to(place), potential.to(place)), classifier.to(place), ground, self, seed)

@@ -16,14 +16,14 @@ from geosearch import seeds
 from geosearch.errors import TrainingFailedError
 from geosearch.nn.networks import Network
 from geosearch.runtime.arrays import Arrays, write_checked_arrays
-from geosearch.transport.maps.neural.cost import Ground
+from geosearch.transport.maps.neural.cost import PixelCost
 from geosearch.transport.maps.neural.networks import MapNetwork, PotentialNetwork
 
 EXPLODED = 100.0  # mean costs by which a potential may prefer one side before the training counts as lost
 CURVES = ("step", "map_loss", "potential_gap", "cost")
 
 
-class Knobs(Protocol):
+class TrainingOptions(Protocol):
     """What the training reads of its option object, `Neural`; units and defaults stand there."""
 
     @property
@@ -53,8 +53,8 @@ class MapTraining:
         self,
         networks: tuple[MapNetwork, PotentialNetwork],
         classifier: Network,
-        ground: Ground,
-        knobs: Knobs,
+        ground: PixelCost,
+        knobs: TrainingOptions,
         seed: int,
     ) -> None:
         self.mover, self.potential = networks

@@ -8,15 +8,17 @@ import torch
 from generators.sets import blobs
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.embeddings.base import PCA, PixelEncoder, Pixels
+from geosearch.embeddings.pca import PCA
+from geosearch.embeddings.pixels import PixelEncoder, Pixels
 from geosearch.errors import DomainMismatchError, InvalidDataError, InvalidOptionError, TrainingFailedError
+from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import SmallConv
-from geosearch.nn.recipe import NO_AUGMENTATION, Recipe
+from geosearch.nn.recipe import Recipe
 from geosearch.runtime.arrays import read_checked_arrays, write_checked_arrays
 from geosearch.runtime.cache import Cache
 from geosearch.transport.label_distance import GaussianLabels
 from geosearch.transport.maps.base import Pair
-from geosearch.transport.maps.neural.cost import ground_of
+from geosearch.transport.maps.neural.cost import pixel_cost
 from geosearch.transport.maps.neural.map import Neural
 from geosearch.transport.maps.neural.networks import build
 from geosearch.transport.maps.neural.training import CURVES, MapTraining
@@ -177,7 +179,7 @@ def test_the_reported_cost_is_in_the_units_of_the_encoder(pair, cache):
 
 
 def test_the_unit_is_the_mean_cost_of_a_random_pair(pair):
-    ground = ground_of(replace(pair, feature_weight=2.0, label_weight=0.5), torch.device("cpu"))
+    ground = pixel_cost(replace(pair, feature_weight=2.0, label_weight=0.5), torch.device("cpu"))
     x, x2 = (Pixels().fit([each], seed=0, cache=None).encode(each.images) for each in (pair.reference, pair.source))
     features = np.square(x[:, None] - x2[None]).sum(2).mean()
     labels = pair.table[pair.reference.labels][:, pair.source.labels].mean()

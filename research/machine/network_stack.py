@@ -20,8 +20,9 @@ from geosearch import seeds
 from geosearch.errors import DomainMismatchError, InvalidOptionError, TrainingFailedError
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.train import Batch, Stream, diverged, in_precision, place_of
-from geosearch.nn.weight_averaging import Running, measure_norms, norms
+from geosearch.nn.streams import Batch, Stream
+from geosearch.nn.train import autocast, divergence_error, resolve_device
+from geosearch.nn.weight_averaging import RunningAverage, batch_norm_layers, update_batch_norm
 
 Run = tuple[Stream, int]
 Batches = tuple[torch.Tensor, torch.Tensor]  # images (k, b, ch, h, w), soft labels (k, b, C)
@@ -58,7 +59,7 @@ def pretrain_stacked(
     _check(runs, recipe)
     if not runs:
         return []
-    place = place_of(device)
+    place = resolve_device(device)
     (height, _, channels), classes = runs[0][0].image_shape, runs[0][0].class_count
     networks = [recipe.network.build(channels, height, classes, seed) for _, seed in runs]
     stack = _Stack(networks, recipe, place, unfold)
@@ -82,7 +83,7 @@ class _Stack:
         self.template = copy.deepcopy(networks[0]).to(place).train()
         if unfold:
             _unfold(self.template)
-        for layer in norms(self.template) if recipe.precision != "float32" else ():
+        for layer in batch_norm_layers(self.template) if recipe.precision != "float32" else ():
             layer.register_forward_pre_hook(_in_float32)  # stacked, it takes statistics of its input's type only
         weights, buffers = stack_module_state(list(networks))
         self.weights = {name: w.detach().contiguous().to(place).requires_grad_() for name, w in weights.items()}
@@ -94,7 +95,7 @@ class _Stack:
         optimizer = torch.optim.AdamW(
             list(self.weights.values()), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
-        mean = Running(recipe.averaging, self.weights.values(), recipe.steps) if recipe.averaging else None
+        mean = RunningAverage(recipe.averaging, self.weights.values(), recipe.steps) if recipe.averaging else None
         slopes = vmap(grad_and_value(self._loss))
         for step, (images, labels) in zip(range(recipe.steps), batches, strict=False):
             for group in optimizer.param_groups:
@@ -109,11 +110,13 @@ class _Stack:
             if step + 1 == recipe.steps or step % 50 == 0:
                 for k, loss in enumerate(losses.tolist()):
                     if not math.isfinite(loss):
-                        failures.setdefault(k, diverged(loss, step, recipe))
+                        failures.setdefault(k, divergence_error(loss, step, recipe))
         if mean is not None and recipe.steps:
             mean.settle()
             forward = vmap(self._loss)
-            measure_norms(norms(self.template), lambda xy: forward(self.weights, self.buffers, *xy), batches)
+            update_batch_norm(
+                batch_norm_layers(self.template), lambda xy: forward(self.weights, self.buffers, *xy), batches
+            )
         return failures
 
     def unstack(self, networks: Sequence[Network]) -> None:
@@ -126,7 +129,7 @@ class _Stack:
         self, weights: dict[str, torch.Tensor], buffers: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor
     ) -> torch.Tensor:
         """Of one network: images (b, ch, h, w), soft labels (b, C) -> a scalar."""
-        with in_precision(self.recipe, self.place):
+        with autocast(self.recipe, self.place):
             scores = functional_call(self.template, (weights, buffers), (x,))
         return F.cross_entropy(scores.float(), y, label_smoothing=self.recipe.label_smoothing)
 

@@ -1,19 +1,22 @@
 """Stacked training gives the numbers of training one at a time, and keeps the networks apart."""
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from geosearch.errors import DomainMismatchError, InvalidOptionError, TrainingFailedError
-from geosearch.nn.early_stopping import EarlyStop
+from geosearch.nn.augmentation import NO_AUGMENTATION, Augmentation
+from geosearch.nn.early_stopping import EarlyStopping
 from geosearch.nn.networks import VGG, SmallConv
-from geosearch.nn.recipe import NO_AUGMENTATION, Augmentation
-from geosearch.nn.stack import pretrain_stacked
 from geosearch.nn.train import features, predict, pretrain
 from geosearch.nn.weight_averaging import ExponentialAverage, TailAverage
 
+RESEARCH = Path(__file__).parents[2] / "research"
+pretrain_stacked = runpy.run_path(str(next(RESEARCH.rglob("network_stack.py"))))["pretrain_stacked"]
 SEEDS = (0, 1, 1)
 
 
@@ -113,7 +116,7 @@ def test_what_cannot_be_stacked_is_refused(mixture, recipe):
     other.class_count = 7
     with pytest.raises(DomainMismatchError, match="number of classes"):
         pretrain_stacked([(mixture, 0), (other, 0)], recipe)
-    for fields in ({"early_stop": EarlyStop()}, {"compiled": True}):
+    for fields in ({"early_stop": EarlyStopping()}, {"compiled": True}):
         with pytest.raises(InvalidOptionError, match="one at a time"):
             pretrain_stacked([(mixture, 0)], replace(recipe, **fields))
 
