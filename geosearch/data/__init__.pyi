@@ -1,7 +1,12 @@
+from .card import CardFacts as CardFacts
+from .card import SourceFacts as SourceFacts
+from .card import render_card as render_card
 from .collection import DatasetCollection as DatasetCollection
 from .collection import load_collection as load_collection
 from .dataset import LabelledSet as LabelledSet
 from .harmonization import harmonize as harmonize
+from .license import license_comment as license_comment
+from .license import read_license as read_license
 from .loaders import DatasetInfo as DatasetInfo
 from .loaders import Loader as Loader
 from .loaders import find_loader as find_loader

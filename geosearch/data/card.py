@@ -1,4 +1,4 @@
-"""Card: where a synthesized data set comes from, what one may do with it, and how to build it again."""
+"""Card: the README of a synthesized data set: its sources, their licenses, and how to build it again."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from geosearch.data.license import mark
+from geosearch.data.license import license_comment
 
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """What card and report say of one source of a study."""
+    """What card and report say about one source of a study."""
 
     name: str
     images: int
@@ -24,7 +24,7 @@ class SourceFacts:
 
 @dataclass(frozen=True)
 class CardFacts:
-    """Everything a card says."""
+    """Everything that a card says."""
 
     study: str
     target: str
@@ -50,8 +50,8 @@ class CardFacts:
     learned: bool = False  # condensed from the mixture, not drawn from it
 
 
-def card(facts: CardFacts) -> str:
-    """The card as markdown (GitHub flavour)."""
+def render_card(facts: CardFacts) -> str:
+    """The card as GitHub-flavored markdown, with a comment at its end from which `read_license` reads the licenses."""
     shares = sorted(zip(facts.sources, facts.weights, strict=True), key=lambda share: -share[1])
     used = [source for source, weight in shares if weight > 0]
     unused = [source.name for source, weight in zip(facts.sources, facts.weights, strict=True) if weight <= 0]
@@ -100,13 +100,13 @@ def card(facts: CardFacts) -> str:
         _table(("seed of", "seed"), [(name, str(seed)) for name, seed in facts.seeds]),
         _table(("package", "version"), facts.versions),
         f"Mixture `{_text(facts.mixture_key)}`. The same versions and seeds give the same images and labels.",
-        mark([(source.name, source.license) for source in used]),
+        license_comment([(source.name, source.license) for source in used]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def card_mentions(text: str, mixture_key: str, verdict: str | None) -> bool:
-    """Whether a card's text is that of this mixture and this verdict."""
+    """Whether the text of a card describes this mixture, with this verdict if there is one."""
     return f"Mixture `{_text(mixture_key)}`" in text and (verdict is None or _text(verdict) in text)
 
 
@@ -121,14 +121,14 @@ def _opening(facts: CardFacts, used: int) -> str:
 
 def _made(facts: CardFacts) -> str:
     if facts.learned:
-        return "The images were learned: training on few of them is to do what training on many mixtures does"
+        return "The images were learned, so that training on these few resembles training on many mixed images"
     if facts.pairing == "random":
-        return "The images are mixtures of source images that met at random"
-    return "The images are mixtures of source images; which ones meet was decided by the target's images"
+        return "The images are mixtures of source images that were paired at random"
+    return "The images are mixtures of source images that were paired by way of the target's images"
 
 
 def concentration_meaning(concentration: float) -> str:
-    """One clause for a reader who has not met the Dirichlet distribution."""
+    """The concentration in words, for a reader who does not know the Dirichlet distribution."""
     if math.isinf(concentration):
         return "every image is mixed with exactly these weights (the point on the generalized geodesic)"
     if concentration == 0:
@@ -140,13 +140,18 @@ def concentration_meaning(concentration: float) -> str:
 
 
 def pairing_meaning(pairing: str) -> str:
+    """The pairing in words."""
     if pairing == "random":
         return "images that are mixed were paired at random (Mixup)"
     return "images that are mixed were paired by optimal transport through the target"
 
 
 def license_warnings(licenses: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """What to look at before the mixture of these (source, license) pairs is passed on; no legal advice."""
+    """What to consider before sharing a mixture of sources with these (source, license) pairs; no legal advice.
+
+    >>> license_warnings([("svhn", "non-commercial use")])
+    ('commercial use is forbidden by the license of svhn (non-commercial use).',)
+    """
     pairs = list(licenses)
     distinct = sorted({license for _, license in pairs})
 
@@ -159,11 +164,11 @@ def license_warnings(licenses: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     if names := named(r"no-?\s?deriv|\bND\b"):
         found.append(f"derived works, such as this mixture, are forbidden by the license of {names}.")
     if names := named(r"share-?\s?alike|\bSA\b|\bA?GPL"):
-        found.append(f"what is derived must carry the same license as {names}.")
+        found.append(f"derived works must have the same license as {names}.")
     if names := named(r"^\s*$|unknown|unspecified|not stated"):
-        found.append(f"the license is not known for {names}; ask its owner before you pass the images on.")
+        found.append(f"the license is not known for {names}; ask the owner before you share the images.")
     if len(distinct) > 1:
-        found.append(f"the licenses differ ({'; '.join(distinct)}); the mixture falls under all of them.")
+        found.append(f"the licenses differ ({'; '.join(distinct)}); the mixture is subject to all of them.")
     return tuple(found)
 
 
@@ -180,7 +185,7 @@ def _list(*items: str) -> str:
 
 
 def _text(value: str) -> str:
-    """One line of markdown that renders as it was written: no markup, no table cell, no HTML."""
+    """One line of text, escaped so that markdown shows it as it is."""
     line = " ".join(value.split())
     return re.sub(r"([\\`*_\[\]|<>#~])", r"\\\1", line).replace("&", "&amp;")
 
@@ -191,6 +196,6 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 def _fenced(code: str) -> str:
-    """A code block whose fence is longer than any run of backticks inside it."""
+    """A code block, its fence longer than any run of backticks in it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", code)), default=0))
     return f"{fence}sh\n{code}\n{fence}"

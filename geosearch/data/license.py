@@ -16,10 +16,10 @@ _MOST_BYTES = 2**20  # of a card that is read
 _REMEDY = "write the data set again with 'geosearch synthesize', or delete the line: the licenses are then unknown"
 
 
-def mark(licenses: Sequence[tuple[str, str]]) -> str:
+def license_comment(licenses: Sequence[tuple[str, str]]) -> str:
     """A markdown comment that holds the (source, license) pairs of a mixture, for `read_license`.
 
-    >>> mark([("digits", "CC BY 4.0")])
+    >>> license_comment([("digits", "CC BY 4.0")])
     '<!-- geosearch-card {"format": 2, "licenses": [["digits", "CC BY 4.0"]]} -->'
     """
     text = json.dumps({"format": FORMAT, "licenses": [list(pair) for pair in licenses]})

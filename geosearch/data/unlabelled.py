@@ -84,7 +84,7 @@ class UnlabelledSet:
             by: how the labels were made; shown in cards and reports.
 
         Raises:
-            InvalidDataError: all images have one and the same label.
+            InvalidDataError: all images have the same label.
         """
         present, numbers = np.unique(labels, return_inverse=True)
         if len(present) < 2:

@@ -10,7 +10,7 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize
-from geosearch.data.license import mark
+from geosearch.data.license import license_comment
 from geosearch.data.loaders.registry import load, load_unlabelled
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.data.writers.base import Batch, Writer
@@ -113,5 +113,5 @@ def _card(data: LabelledSet) -> str:
     return (
         f"# {data.name}, with pseudo-labels\n\n{len(data):,} images, {len(data.classes)} labels, written by geosearch. "
         f"The images are those of the set as it was loaded; nobody has looked at the labels: {data.labelled_by}.\n\n"
-        f"License of the images: {data.license}.\n\n{mark([(data.name, data.license)])}\n"
+        f"License of the images: {data.license}.\n\n{license_comment([(data.name, data.license)])}\n"
     )

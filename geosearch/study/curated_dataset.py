@@ -14,7 +14,7 @@ from geosearch.adaptation.ridge import one_hot
 from geosearch.curation.curation import Curation
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize
-from geosearch.data.license import CARD, mark
+from geosearch.data.license import CARD, license_comment
 from geosearch.data.loaders.registry import load
 from geosearch.data.writers.base import Contents, Writer
 from geosearch.data.writers.write import BATCH
@@ -159,5 +159,5 @@ def _card(shown: LabelledSet, task: str, target: str | None, sentence: str, layo
     held = f"{layout} {listed}".lstrip()
     return (
         f"# {shown.name}, {done}{purpose}\n\n{sentence[:1].upper()}{sentence[1:]}.\n\n{held}\n\n"
-        f"License of the images: {shown.license}.\n\n{mark([(shown.name, shown.license)])}\n"
+        f"License of the images: {shown.license}.\n\n{license_comment([(shown.name, shown.license)])}\n"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geosearch import seeds
 from geosearch.config.study_config import StudyFile
-from geosearch.data.card import CardFacts, card, card_mentions
+from geosearch.data.card import CardFacts, card_mentions, render_card
 from geosearch.data.license import CARD
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.write import Streamable, write_mixture
@@ -75,7 +75,7 @@ class Export:
                 device = self.file.recipe.device
                 stream = learned = Condensation(condense).learn(synthesis, size, seed, device=device)
                 facts = _condensed(facts, condense, len(learned))
-            return write_mixture(stream, size=facts.size, out=out, writer=writer, seed=seed, card=card(facts))
+            return write_mixture(stream, size=facts.size, out=out, writer=writer, seed=seed, card=render_card(facts))
 
     def card(self, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
         """What the card of `size` images says."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from geosearch.data.card import CardFacts, SourceFacts, card, license_warnings
+from geosearch.data.card import CardFacts, SourceFacts, license_warnings, render_card
 from geosearch.data.writers.npz import NpzWriter
 
 FACTS = CardFacts(
@@ -40,11 +40,11 @@ FACTS = CardFacts(
 
 
 def test_the_card_says_from_which_target_images_the_set_was_made():
-    assert f"- Made of {FACTS.how}." in card(FACTS)
+    assert f"- Made of {FACTS.how}." in render_card(FACTS)
 
 
 def test_the_card_names_sources_by_weight_seeds_versions_and_the_command():
-    text = card(FACTS)
+    text = render_card(FACTS)
     rows = [line for line in text.splitlines() if line.startswith("| fonts")]
     assert rows == [
         "| fonts/sans-digits | 0.7500 | 4,000 | 10 | 31.8 | DejaVu (free) |",
@@ -59,22 +59,22 @@ def test_the_card_names_sources_by_weight_seeds_versions_and_the_command():
 
 
 def test_concentration_and_pairing_are_explained():
-    assert "Concentration ∞: every image is mixed with exactly these weights" in card(
+    assert "Concentration ∞: every image is mixed with exactly these weights" in render_card(
         replace(FACTS, concentration=math.inf)
     )
-    assert "Concentration 0: every image comes from one source" in card(replace(FACTS, concentration=0.0))
-    assert "Dirichlet distribution around these (concentration 2;" in card(FACTS)
-    assert "at random (Mixup)" in card(replace(FACTS, pairing="random"))
+    assert "Concentration 0: every image comes from one source" in render_card(replace(FACTS, concentration=0.0))
+    assert "Dirichlet distribution around these (concentration 2;" in render_card(FACTS)
+    assert "at random (Mixup)" in render_card(replace(FACTS, pairing="random"))
 
 
 def test_what_was_not_measured_is_said():
-    text = card(replace(FACTS, held_out_otdd=None, top1_error=None, verdict=None))
+    text = render_card(replace(FACTS, held_out_otdd=None, top1_error=None, verdict=None))
     assert text.count("not measured") == 2
     assert "Not confirmed yet" in text
 
 
 def test_sources_without_weight_give_no_warning():
-    assert "Warning" not in card(FACTS)
+    assert "Warning" not in render_card(FACTS)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_free_licenses_are_silent_alone_and_named_when_they_differ(license):
 
 def test_names_cannot_break_out_of_the_markdown():
     nasty = SourceFacts("<script>|alert`1`\n# h", 10, 2, "MIT | *x*", 1.0)
-    text = card(replace(FACTS, sources=(nasty,), weights=(1.0,), command="echo '```'\n"))
+    text = render_card(replace(FACTS, sources=(nasty,), weights=(1.0,), command="echo '```'\n"))
     assert "| \\<script\\>\\|alert\\`1\\` \\# h | 1.0000 | 10 | 2 | 1 | MIT \\| \\*x\\* |" in text
     assert "\n````sh\necho '```'" in text
 
@@ -115,6 +115,6 @@ def test_pseudo_labels_are_named_as_such_for_the_sources_in_the_mixture() -> Non
     used, unused = (
         replace(source, labelled_by="k-means, 10 labels") for source in (FACTS.sources[0], FACTS.sources[2])
     )
-    text = card(replace(FACTS, sources=(used, FACTS.sources[1], unused)))
+    text = render_card(replace(FACTS, sources=(used, FACTS.sources[1], unused)))
     assert text.count("are pseudo-labels: k-means, 10 labels.") == 1
-    assert "pseudo-labels" not in card(FACTS)
+    assert "pseudo-labels" not in render_card(FACTS)

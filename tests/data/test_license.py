@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from geosearch.data.license import FORMAT, mark, read_license
+from geosearch.data.license import FORMAT, license_comment, read_license
 from geosearch.errors import InvalidDataError, NewerFormatError
 
 
 def test_licenses_carry_over(tmp_path: Path) -> None:
-    line = mark([("near", "MIT"), ("far", "CC BY-SA 4.0 -->"), ("third", "MIT")])
+    line = license_comment([("near", "MIT"), ("far", "CC BY-SA 4.0 -->"), ("third", "MIT")])
     (tmp_path / "CARD.md").write_text(f"# Mixture\n\n{line}\n")
     assert line.count("-->") == 1
     assert read_license(tmp_path) == "CC BY-SA 4.0 -->; MIT"

@@ -108,7 +108,7 @@ def test_pseudo_labels_are_numbered_without_gaps_and_say_where_they_come_from() 
     assert data.labels.tolist() == [1] * 10 + [0] * 20
     assert data.classes == ("pseudo-0", "pseudo-1")
     assert (data.labelled_by, data.license) == ("by hand", "CC0")
-    with pytest.raises(InvalidDataError, match="one and the same"):
+    with pytest.raises(InvalidDataError, match="the same pseudo-label"):
         bare.with_labels(np.zeros(30, int), "by hand")
     with pytest.raises(InvalidDataError, match="NaN"):
         UnlabelledSet.from_images(np.full((2, 4, 4), np.nan), name="bad")

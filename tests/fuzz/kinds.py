@@ -17,7 +17,7 @@ from generators.sets import blobs
 from generators.studies import tiny, write_toml
 from PIL import Image
 
-from geosearch.data.license import mark
+from geosearch.data.license import license_comment
 from geosearch.report.figures import style
 from geosearch.search.storage.sqlite import sqlite_path
 from geosearch.search.storage.urls import journal_path
@@ -93,7 +93,7 @@ def card(rng: random.Random, stage: Stage) -> arena.Outcome:
     """The card beside a written data set: any bytes, or a line for programs that says something else."""
     bad = stage.fresh()
     shutil.copytree(stage.good / "pictures", bad / "pictures")
-    path, line = bad / "pictures" / "CARD.md", mark([("near", "CC BY 4.0"), ("far", "<--> MIT")])
+    path, line = bad / "pictures" / "CARD.md", license_comment([("near", "CC BY 4.0"), ("far", "<--> MIT")])
     path.write_bytes(mutations.bytes_(rng, f"# Mixture\n\n{line}\n".encode()))
     if rng.random() < 0.5:
         path.write_text(f"<!-- geosearch-card {mutations.json_(rng, line[20:-4])} -->", errors="replace")

@@ -20,7 +20,7 @@ _RENDERING = 1  # raise it when the drawing below changes: it is part of the cac
 
 @dataclass(frozen=True)
 class Jitter:
-    """How far one rendered glyph may differ from the next; every draw is uniform in plus or minus the bound.
+    """Random distortion of rendered glyphs; each is drawn uniformly from plus or minus the value.
 
     Attributes:
         extent: longer side of the upright glyph, as a fraction of the frame (MNIST: 20 / 28).
@@ -44,14 +44,18 @@ _STROKES = (0.005, 0.02, 0.04)  # extra outline, as a fraction of the glyph's si
 
 
 def glyphs(family: str, charset: str, *, size: int = SIZE, count: int = COUNT, seed: int = 0) -> LabelledSet:
-    """Glyphs of one font family, light on dark, each with its own small affine distortion; cached.
+    """Glyphs of one font family, light on dark, each with its own small affine distortion; kept in the cache.
 
     Args:
         family: sans, serif, mono or computer-modern; all faces (bold, oblique) of the family are used.
         charset: digits, upper, lower, greek or symbols.
         size: side of the square images in pixels.
-        count: number of images; the classes get the same number, give or take one.
+        count: number of images, spread evenly over the classes.
         seed: seed of the distortions.
+
+    Raises:
+        UnknownDatasetError: no such family or charset, or matplotlib lacks its font files.
+        InvalidOptionError: a size or count out of range.
 
     >>> glyphs("serif", "greek", size=12, count=48)
     LabelledSet('fonts/serif-greek', 48 images (12, 12, 1), 24 classes)
@@ -99,7 +103,7 @@ def _font_digests(faces: list[tuple[Glyph, ...]]) -> dict[str, str]:
 
 
 def _render(faces: list[tuple[Glyph, ...]], size: int, count: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw every glyph once, large; then distort one of them per image.  images (n, size, size, 1)."""
+    """Draw each glyph once at a large size, then distort one for each image: images (n, size, size, 1)."""
     canvas = size * _OVERSAMPLING
     extent = round(canvas * _JITTER.extent)
     labels = rng.permutation(np.arange(count) % len(faces))

@@ -8,12 +8,12 @@ from geosearch.errors import InvalidOptionError
 
 
 def most_pixels() -> int:
-    """Of one picture: ``$GEOSEARCH_MAX_PIXELS``, by default 64 Mi."""
+    """Pixels of one picture, at most: ``$GEOSEARCH_MAX_PIXELS``, by default 64 Mi."""
     return int(_number("GEOSEARCH_MAX_PIXELS", 64 * 2**20))
 
 
 def most_bytes() -> int:
-    """Of one set: ``$GEOSEARCH_MAX_GIB``, by default 16 GiB."""
+    """Bytes of one set, at most: ``$GEOSEARCH_MAX_GIB``, by default 16 GiB."""
     return int(_number("GEOSEARCH_MAX_GIB", 16) * 2**30)
 
 

@@ -17,7 +17,7 @@ from geosearch.errors import InvalidDataError, StorageError, UnknownDatasetError
 
 @dataclass(frozen=True)
 class TorchvisionSet:
-    """What is known of a set before it is read.
+    """What is known about a set before it is read.
 
     Attributes:
         classes: number of classes; train, test: number of images; size, channels: of an image.

@@ -1,4 +1,4 @@
-"""Typefaces: which font file, and which code point in it, draws a character of a family."""
+"""Typefaces: the font files of each family, and the code point of each character in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FAMILIES = {
 _DEJAVU = "Bitstream Vera and DejaVu fonts license"
 LICENSES = {"sans": _DEJAVU, "serif": _DEJAVU, "mono": _DEJAVU, "computer-modern": "BaKoMa fonts license"}
 
-# Computer Modern keeps Greek and mathematics in files of their own, under code points of its own.
+# Computer Modern has Greek and mathematical symbols in separate files, under other code points than Unicode.
 _CM_MATH = {
     "cmmi10": {
         "α": 0xAE, "β": 0xAF, "γ": 0xB0, "δ": 0xB1, "ε": 0x22, "ζ": 0xB3, "η": 0xB4, "θ": 0xB5, "ι": 0xB6,

@@ -19,10 +19,10 @@ from geosearch.data.writers.file_name import safe_name
 class ImageFolderWriter(Writer):
     """One PNG per image, in a folder per top label; the soft labels in `labels.csv`.
 
-    A folder has its class's name where all names are safe as they are and sort in label order, so that the set can be
-    merged with the one it came from; else it is called COLUMN_NAME, COLUMN being the class's column in `labels.csv`
-    counted from 0, so no two class names can meet. Classes that are no image's top label get no folder (torchvision's
-    ImageFolder refuses empty ones) but keep their column.
+    A folder has its class's name if all names are safe file names in sorted order, so that the set can be merged with
+    the one it came from. Otherwise it is called COLUMN_NAME, where COLUMN is the class's column in `labels.csv`,
+    counted from 0. Classes that are no image's top label have a column but no folder, since torchvision's ImageFolder
+    refuses empty ones.
 
     Attributes:
         compression: of the PNG files, 0 (fast) to 9 (small).
@@ -63,7 +63,7 @@ class ImageFolderWriter(Writer):
 
 
 def _folders(classes: Sequence[str]) -> list[str]:
-    """A folder for each class, none of which is another's, not even where case does not count."""
+    """A folder name for each class; all differ, also on file systems that ignore case."""
     folded = {name.casefold() for name in classes}
     if list(classes) == sorted(map(safe_name, classes)) and len(folded) == len(classes):
         return list(classes)

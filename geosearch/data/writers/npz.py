@@ -21,9 +21,9 @@ from geosearch.data.writers.file_name import safe_name
 class NpzWriter(Writer):
     """One file `<folder name>.npz`, for `numpy.load(allow_pickle=False)` and for the loader `npz:PATH`.
 
-    Arrays: images uint8 (n, h, w, ch); labels int64 (n,), the top label, numbered without gaps over the
-    classes that occur; class_names, the names of those; soft_labels float32 (n, C); soft_class_names (C,),
-    the names of its columns.
+    Arrays: `images` uint8 (n, h, w, ch); `labels` int64 (n,), the top label, numbered without gaps over the c classes
+    that occur; `class_names` (c,), their names; `soft_labels` float32 (n, C); `soft_class_names` (C,), the names of its
+    columns.
 
     Attributes:
         compression: deflate level, 0 (stored) to 9.
@@ -81,7 +81,7 @@ class NpzWriter(Writer):
 
 
 def _member(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype) -> IO[bytes]:
-    """Open one array of the archive for writing, its header written already."""
+    """Open one array of the archive for writing, after its header."""
     member = archive.open(f"{name}.npy", "w", force_zip64=True)
     npy.write_array_header_1_0(member, {"descr": npy.dtype_to_descr(dtype), "fortran_order": False, "shape": shape})
     return member

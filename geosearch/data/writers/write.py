@@ -20,7 +20,7 @@ BATCH = 256  # images in memory at a time; fixed, so that it never changes what 
 
 
 class Streamable(Protocol):
-    """What an export needs of a mixture."""
+    """A source of images with soft labels, such as a `Mixture`."""
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -45,16 +45,16 @@ def write_mixture(
 ) -> Path:
     """Draw `size` images from a mixture and write them, with their soft labels and a card, into folder `out`.
 
-    The same mixture, seed and writer give the same bytes, and a smaller export is the beginning of a larger
-    one. Memory holds one batch. Everything is written into a neighbouring temporary folder that is renamed
-    at the end, so `out` is complete or absent, whatever happens.
+    The same mixture, seed and writer give the same bytes, and a smaller data set is the beginning of a larger one. One
+    batch is in memory at a time. The files are written to a temporary folder that is renamed at the end, so `out` is
+    complete or absent, whatever happens.
 
     Args:
-        size: number of images n, at least 1; may exceed the reference.
+        size: number of images n, at least 1.
         out: a folder that does not exist yet, or is empty.
         writer: `ImageFolderWriter()` (the default) or `NpzWriter()`.
         seed: of the draw.
-        card: markdown text, kept as CARD.md (see `card.card`).
+        card: markdown text, written to CARD.md (see `geosearch.data.card.render_card`).
 
     Returns:
         The folder.
@@ -62,6 +62,7 @@ def write_mixture(
     Raises:
         OutputExistsError: `out` is a file, or a folder that is not empty.
         StorageError: the folder cannot be written or the disk is full; nothing is left behind.
+        InvalidOptionError: a size below 1.
     """
     if size < 1:
         raise InvalidOptionError(f"expected a size of at least 1 image, got {size}")
