@@ -8,7 +8,15 @@ import typer
 
 from geosearch.cli.choices import Labeller, LabellerEmbedding, Rule
 from geosearch.cli.completion import complete_dataset
-from geosearch.cli.parameters import ChannelsOption, DatasetArgument, FormatOption, ImageSize, OutputFolder, Seed
+from geosearch.cli.parameters import (
+    ChannelsOption,
+    DatasetArgument,
+    FormatOption,
+    ImageSize,
+    OutputFolder,
+    Seed,
+    Verbose,
+)
 
 
 def label(
@@ -41,24 +49,27 @@ def label(
     channels: ChannelsOption = "1",
     format: FormatOption = "imagefolder",
     seed: Seed = 0,
+    verbose: Verbose = False,
 ) -> None:
     """Give images pseudo-labels, and write them as a labelled data set.
 
     Labels that the set already has are ignored.
     """
     from geosearch.cli.choices import labelling
+    from geosearch.cli.run import report_progress
     from geosearch.data.writers.registry import find_writer
     from geosearch.pseudo_labels.labelled_dataset import label_dataset
 
     writer = find_writer(format)
-    result = label_dataset(
-        dataset,
-        anchors or [],
-        out=out,
-        labelling=labelling(by, labels=labels, rule=rule, embedding=embedding),
-        size=size,
-        channels=int(channels),
-        writer=writer,
-        seed=seed,
-    )
+    with report_progress(as_json=False, verbose=verbose):
+        result = label_dataset(
+            dataset,
+            anchors or [],
+            out=out,
+            labelling=labelling(by, labels=labels, rule=rule, embedding=embedding),
+            size=size,
+            channels=int(channels),
+            writer=writer,
+            seed=seed,
+        )
     print(result.text())

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from geosearch.cli.parameters import Storage, StudyArgument
+from geosearch.cli.parameters import Storage, StudyArgument, Verbose
 
 
 def report(
@@ -16,8 +16,12 @@ def report(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder of the page.", show_default="reports/STUDY")
     ] = None,
     storage: Storage = None,
+    verbose: Verbose = False,
 ) -> None:
     """Write the report page and its figures again."""
+    from geosearch.cli.run import report_progress
     from geosearch.study.study import Study
 
-    print(Study.open(study, storage=storage, begun=True).report(out))
+    with report_progress(as_json=False, verbose=verbose) as progress:
+        page = Study.open(study, storage=storage, begun=True, progress=progress).report(out)
+    print(page)

@@ -65,5 +65,8 @@ def test_a_bar_shows_what_is_counted_and_the_log_the_rest(caplog, capfd):
     with Live() as live:
         live.event(STAGE)
         live.event(TRIAL)
+        print("a result")
     assert caplog.messages == ["stage: search"]
-    assert "best squared error 0.2500" in capfd.readouterr().err
+    shown = capfd.readouterr()
+    assert "best squared error 0.2500" in shown.err
+    assert shown.out == "a result\n"
