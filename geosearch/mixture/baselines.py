@@ -22,7 +22,7 @@ def constrain(nearest: Callable[[Weights], Weights], roles: Mapping[str, Weights
     return {role if near[role] == roles[role] else f"{role}, within limits": weights for role, weights in near.items()}
 
 
-def baselines(names: Sequence[str], sizes: Sequence[int], hull: Hull) -> dict[str, Weights]:
+def baseline_weights(names: Sequence[str], sizes: Sequence[int], hull: Hull) -> dict[str, Weights]:
     """Role -> weights, in the order of evaluation.
 
     Each single source; the pooled union in proportion to the sources' sizes; the target's projection on the

@@ -11,7 +11,7 @@ from geosearch.confirmation.confirm import Confirmer
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
-from geosearch.mixture.baselines import baselines, constrain
+from geosearch.mixture.baselines import baseline_weights, constrain
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
@@ -31,7 +31,7 @@ from geosearch.study.prepare import Prepared
 def baselines_of(prepared: Prepared) -> dict[str, Weights]:
     """Role -> weights of the mixtures that the study evaluates first, and confirms."""
     sources = prepared.anchors.sources
-    return baselines([source.name for source in sources], [source.size for source in sources], prepared.hull)
+    return baseline_weights([source.name for source in sources], [source.size for source in sources], prepared.hull)
 
 
 def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:

@@ -120,7 +120,7 @@ class ExactLabels:
             raise InvalidOptionError(f"ExactLabels: max_per_class must be at least 1, got {self.max_per_class}")
 
     def table(self, groups: Groups, others: Groups | None = None) -> np.ndarray:
-        from geosearch.transport.solve import squared_wasserstein
+        from geosearch.transport.solution import squared_wasserstein
 
         left = [self._picked(group) for group in groups]
         right = left if others is None else [self._picked(group) for group in others]

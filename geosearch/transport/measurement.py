@@ -14,8 +14,8 @@ from geosearch.data.loaders.registry import load
 from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import InvalidDataError
+from geosearch.transport.distance import otdd
 from geosearch.transport.label_distance import GaussianLabels, LabelDistance
-from geosearch.transport.otdd import otdd
 
 
 @dataclass(frozen=True)

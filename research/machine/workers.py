@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geosearch.mixture.baselines import baselines
+from geosearch.mixture.baselines import baseline_weights
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.progress import Log
@@ -67,7 +67,7 @@ def search_at(url: str, trials: int, seconds: float) -> Search:
     hull = Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3) * 2 + 1.0)
     store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3))
     options = SearchOptions(evaluations=trials, batch=BATCH, sampler="random", prune=False)
-    roles = baselines(["a", "b", "c"], [100, 200, 300], hull)
+    roles = baseline_weights(["a", "b", "c"], [100, 200, 300], hull)
     return Search(store, Trivial(seconds), hull, Proxy(), roles, options, Log())
 
 

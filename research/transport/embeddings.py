@@ -43,7 +43,7 @@ from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
 from geosearch.search.fidelity.rank_agreement import trust
 from geosearch.transport.label_distance import ExactLabels, GaussianLabels, LabelDistance, MeanLabels
 from geosearch.transport.label_embedding import label_vectors
-from geosearch.transport.solve import squared_wasserstein
+from geosearch.transport.solution import squared_wasserstein
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
 GREY = ("mnist", "usps", "fashion_mnist", "kmnist", "az_letters")

@@ -28,12 +28,12 @@ from geosearch.nn.streams import Pool
 from geosearch.nn.train import predict, pretrain
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
+from geosearch.transport.distance import otdd
 from geosearch.transport.label_distance import GaussianLabels
 from geosearch.transport.maps.barycentric import Barycentric
 from geosearch.transport.maps.base import Map, Pair, Pushforward
 from geosearch.transport.maps.entropic import Entropic
 from geosearch.transport.maps.neural.map import Neural
-from geosearch.transport.otdd import otdd
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[3] / "shared" / "data"))

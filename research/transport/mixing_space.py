@@ -35,7 +35,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import in_processes, one_thread
-from geosearch.transport.solve import squared_wasserstein
+from geosearch.transport.solution import squared_wasserstein
 from research.transport.embeddings import error
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[3] / "shared" / "data"))

@@ -58,8 +58,8 @@ def reference(n: int) -> dict[str, object]:
 def ours(n: int, solver: str) -> dict[str, object]:
     """`geosearch.otdd` from uint8 images to the plan."""
     from geosearch.data.dataset import LabelledSet
+    from geosearch.transport.distance import otdd
     from geosearch.transport.label_distance import GaussianLabels
-    from geosearch.transport.otdd import otdd
     from geosearch.transport.solvers.exact import Exact
     from geosearch.transport.solvers.minibatch import Minibatch
     from geosearch.transport.solvers.sinkhorn import Sinkhorn

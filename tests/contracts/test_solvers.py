@@ -10,7 +10,7 @@ from generators.clouds import brute_force, cloud, labelled, stretched
 
 from geosearch.errors import InvalidDataError, TooLargeError
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.base import Solver
 from geosearch.transport.solvers.exact import Exact
 from geosearch.transport.solvers.minibatch import Minibatch

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 from generators.searches import FakeObjective, FakeProxy
 
-from geosearch.mixture.baselines import baselines
+from geosearch.mixture.baselines import baseline_weights
 from geosearch.mixture.hull import Hull
 from geosearch.runtime.progress import Log
 from geosearch.search.crew import Crew, Pulse
@@ -23,10 +23,10 @@ HURRIED = Pulse(interval=0.2, grace=0.6)
 
 
 def toy_search(url, objective=None, proxy=None, **options) -> Search:
-    """Three sources, a known surface, two baselines first; a new connection at every call."""
+    """Three sources, a known surface, two baseline_weights first; a new connection at every call."""
     hull = Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3) * 2 + 1.0)
     store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3))
-    roles = dict(list(baselines(["a", "b", "c"], [100, 200, 300], hull).items())[:2])
+    roles = dict(list(baseline_weights(["a", "b", "c"], [100, 200, 300], hull).items())[:2])
     chosen = SearchOptions(**{"evaluations": BUDGET, "batch": 3, "sampler": "random", "jobs": 1, **options})
     return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Log())
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from generators.searches import FakeObjective, FakeProxy
 
-from geosearch.mixture.baselines import baselines, constrain
+from geosearch.mixture.baselines import baseline_weights, constrain
 from geosearch.mixture.hull import Hull
 from geosearch.runtime.progress import Log
 from geosearch.search.loop import Search, SearchOptions
@@ -25,7 +25,7 @@ def search_in(hull):
 
     def make(path, objective=None, proxy=None, limits=None, **options):
         store = StudyStore.open(f"sqlite:///{path}", "toy", {"study.seed": 0}, Space(3, limits=limits))
-        roles = constrain(store.space.nearest, baselines(["a", "b", "c"], [100, 200, 300], hull))
+        roles = constrain(store.space.nearest, baseline_weights(["a", "b", "c"], [100, 200, 300], hull))
         chosen = SearchOptions(**{"evaluations": 14, "sampler": "tpe", "long_steps": 50, **options})
         return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Log())
 

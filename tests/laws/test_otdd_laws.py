@@ -10,8 +10,8 @@ import pytest
 from generators.sets import blobs
 from scipy.linalg import sqrtm
 
+from geosearch.transport.distance import otdd
 from geosearch.transport.label_distance import ExactLabels, GaussianLabels, MeanLabels
-from geosearch.transport.otdd import otdd
 
 LABELS = [GaussianLabels(), ExactLabels(), MeanLabels()]
 

@@ -11,9 +11,9 @@ from generators.sets import blobs
 from geosearch.embeddings.pixels import Pixels
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.mapped_source import AnchorOptions
+from geosearch.transport.distance import otdd
 from geosearch.transport.maps import barycentric
 from geosearch.transport.maps.entropic import Entropic
-from geosearch.transport.otdd import otdd
 
 
 def as_rows(images):

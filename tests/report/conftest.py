@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from geosearch.confirmation.ablation import LeftOut
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row
 from geosearch.data.card import SourceFacts
-from geosearch.mixture.baselines import SEARCHED, baselines
+from geosearch.mixture.baselines import SEARCHED, baseline_weights
 from geosearch.mixture.weights import Weights
 from geosearch.report.summary import StudyReport
 from geosearch.search.fidelity.rank_agreement import RankAgreement, trust
@@ -63,7 +63,7 @@ def make_facts(
     hull = _Hull(gram)
     trials: list[TrialRecord] = []
     if state not in ("empty", "prepared"):
-        roles = baselines(names, [row[1] for row in collection], hull)  # type: ignore[arg-type]
+        roles = baseline_weights(names, [row[1] for row in collection], hull)  # type: ignore[arg-type]
         trials = [_trial(i, role, point, gram, rng) for i, (role, point) in enumerate(roles.items())]
     if state in ("searching", "finished"):
         centre = np.array(hull.projection().values)

@@ -8,7 +8,7 @@ import pytest
 from geosearch.errors import InvalidOptionError, TooLargeError
 from geosearch.runtime import memory
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.exact import Exact
 from geosearch.transport.solvers.tiled import Tiled
 

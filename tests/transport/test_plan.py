@@ -7,7 +7,7 @@ from generators.clouds import cloud, labelled, stretched
 
 from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 

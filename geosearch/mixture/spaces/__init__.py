@@ -1,0 +1,5 @@
+"""Mixing spaces: the representation in which images are averaged; one file each."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -13,7 +13,7 @@ from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.exact import Exact
 
 _NEARLY_EXACT = Exact(tolerance=0.02)  # plan and lower bound so close together; half-way lies within a per cent

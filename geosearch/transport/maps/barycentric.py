@@ -15,7 +15,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache
 from geosearch.transport.maps.base import Pair, Pushforward
 from geosearch.transport.maps.entropic import conditional_plan, make_problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.base import Solver
 from geosearch.transport.solvers.exact import Exact
 from geosearch.transport.solvers.sinkhorn import Sinkhorn

@@ -12,7 +12,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache
 from geosearch.transport.maps.base import Pair, Pushforward
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 _BLOCK = 512  # images mapped at a time

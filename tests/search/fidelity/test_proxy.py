@@ -9,7 +9,7 @@ from geosearch.embeddings.pixels import Pixels
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.weights import Weights
 from geosearch.search.fidelity.proxy import Proxy
-from geosearch.transport.solve import squared_wasserstein
+from geosearch.transport.solution import squared_wasserstein
 
 
 @pytest.fixture

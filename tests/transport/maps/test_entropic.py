@@ -9,7 +9,7 @@ from generators.maps import pair_of
 
 from geosearch.transport.maps.entropic import Entropic, conditional_plan
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 

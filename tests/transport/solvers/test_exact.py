@@ -10,7 +10,7 @@ from generators.clouds import cloud, labelled, stretched
 
 from geosearch.errors import InvalidOptionError
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import solve, squared_wasserstein
+from geosearch.transport.solution import solve, squared_wasserstein
 from geosearch.transport.solvers.exact import Exact
 from geosearch.transport.solvers.tiled import Tiled
 

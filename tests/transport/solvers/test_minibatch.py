@@ -9,7 +9,7 @@ import pytest
 from generators.clouds import labelled, stretched
 
 from geosearch.errors import InvalidOptionError
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.exact import Exact
 from geosearch.transport.solvers.minibatch import Minibatch
 

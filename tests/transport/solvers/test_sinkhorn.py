@@ -8,7 +8,7 @@ from generators.clouds import cloud, labelled, stretched
 
 from geosearch.errors import InvalidDataError, InvalidOptionError
 from geosearch.transport.problem import Problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.exact import Exact
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 

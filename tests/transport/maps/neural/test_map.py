@@ -16,13 +16,13 @@ from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.runtime.arrays import read_checked_arrays, write_checked_arrays
 from geosearch.runtime.cache import Cache
+from geosearch.transport.distance import otdd
 from geosearch.transport.label_distance import GaussianLabels
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.cost import pixel_cost
 from geosearch.transport.maps.neural.map import Neural
 from geosearch.transport.maps.neural.networks import build
 from geosearch.transport.maps.neural.training import CURVES, MapTraining
-from geosearch.transport.otdd import otdd
 
 TINY = Neural(
     steps=8,

@@ -9,8 +9,8 @@ from generators.sets import blobs
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.pca import PCA
 from geosearch.errors import DomainMismatchError
+from geosearch.transport.distance import otdd
 from geosearch.transport.label_distance import ExactLabels, MeanLabels
-from geosearch.transport.otdd import otdd
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 from geosearch.transport.solvers.tiled import Tiled
 

@@ -18,7 +18,7 @@ from geosearch.transport.label_distance import GaussianLabels, LabelDistance
 from geosearch.transport.label_embedding import LabelVectors, label_vectors
 from geosearch.transport.plan import CostParts, Plan, mean_cost
 from geosearch.transport.problem import ClassVectors, Problem
-from geosearch.transport.solve import solve
+from geosearch.transport.solution import solve
 from geosearch.transport.solvers.base import Solver
 from geosearch.transport.solvers.exact import Exact
 

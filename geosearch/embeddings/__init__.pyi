@@ -1,0 +1,12 @@
+from .backbone import TorchvisionBackbone as TorchvisionBackbone
+from .backbone import TorchvisionEncoder as TorchvisionEncoder
+from .base import Embedding as Embedding
+from .base import Encoder as Encoder
+from .patches import RandomPatchEncoder as RandomPatchEncoder
+from .patches import RandomPatchFeatures as RandomPatchFeatures
+from .pca import PCA as PCA
+from .pca import PCAEncoder as PCAEncoder
+from .pixels import PixelEncoder as PixelEncoder
+from .pixels import Pixels as Pixels
+from .source_classifier import SourceClassifier as SourceClassifier
+from .source_classifier import SourceEncoder as SourceEncoder

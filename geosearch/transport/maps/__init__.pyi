@@ -1,0 +1,10 @@
+from .barycentric import Barycentric as Barycentric
+from .barycentric import PlanMap as PlanMap
+from .base import FittedMap as FittedMap
+from .base import Map as Map
+from .base import Pair as Pair
+from .base import Pushforward as Pushforward
+from .entropic import Entropic as Entropic
+from .entropic import PotentialMap as PotentialMap
+from .neural import Neural as Neural
+from .neural import NeuralMap as NeuralMap

@@ -1,0 +1,2 @@
+from .map import Neural as Neural
+from .map import NeuralMap as NeuralMap
