@@ -31,7 +31,7 @@ CODES = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 128 + signal.SIGTERM,
 PLACES = {
     "data": "geosearch.data.loaders.base:Loader.read",  # a set is loaded, a glyph rendered
     "plan": "geosearch.transport.maps.barycentric:solve",
-    "training": "geosearch.nn.train:descend",
+    "training": "geosearch.nn.train:minimize",
     "sync": "os:fsync",  # within a write: the temporary file is there, the rename is not
     "rename": "os:replace",
     "tell": "optuna.study:Study.tell",
