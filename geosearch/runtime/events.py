@@ -51,6 +51,9 @@ class StageStarted(Event):
 class TrialFinished(CountedEvent):
     """A trial was evaluated.
 
+    >>> print(TrialFinished(3, "searched", error=0.31, done=10, total=20, best=0.29))
+    trial 3 (searched): squared error 0.3100, best 0.2900 [10 of 20]
+
     Attributes:
         trial: its number.
         role: what it was proposed as.

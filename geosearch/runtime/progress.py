@@ -19,21 +19,41 @@ LOGGER = logging.getLogger("geosearch")
 
 
 class Progress(Protocol):
-    """Anything that listens to a run; see `geosearch.runtime.events` for what it is told."""
+    """Anything that listens to a run; see `geosearch.runtime.events` for the events.
+
+    >>> from geosearch.runtime.events import TrialFinished
+    >>> class Errors:
+    ...     def event(self, event):
+    ...         if isinstance(event, TrialFinished):
+    ...             print(event.error)
+    >>> Errors().event(TrialFinished(3, "searched", error=0.31, done=10, total=20, best=0.29))
+    0.31
+    """
 
     def event(self, event: Event) -> None:
         """Something happened."""
 
 
 class Log:
-    """Writes every event as one sentence to the logger `geosearch`; the default of every run."""
+    """Writes every event as one sentence to the logger `geosearch`; the default of every run.
+
+    A record's attribute `event` is the event itself. A program that wants to see the log asks for it:
+
+    >>> import logging
+    >>> logging.basicConfig(level=logging.INFO)  # doctest: +SKIP
+    """
 
     def event(self, event: Event) -> None:
         LOGGER.log(event.level, "%s", event, extra={"event": event})
 
 
 class JsonLines(Log):
-    """Prints one JSON object per line and event, and logs it."""
+    """Prints one JSON object per line and event, and logs it.
+
+    >>> from geosearch.runtime.events import StageStarted
+    >>> JsonLines().event(StageStarted("transport"))  # doctest: +ELLIPSIS
+    {"event": "stage", "seconds": ..., "name": "transport"}
+    """
 
     def __init__(self, out: IO[str] | None = None) -> None:
         self._out = out or sys.stdout
@@ -41,7 +61,7 @@ class JsonLines(Log):
 
     def event(self, event: Event) -> None:
         super().event(event)
-        line = {"seconds": round(time.monotonic() - self._start, 3), **event.to_json()}
+        line = {"event": event.kind, "seconds": round(time.monotonic() - self._start, 3), **event.to_json()}
         print(json.dumps(_finite(line)), file=self._out, flush=True)
 
 
