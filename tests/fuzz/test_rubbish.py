@@ -52,7 +52,7 @@ def test_a_child_process_says_the_same_as_the_arena(stage):
     assert (outside.returncode, outside.stderr) == (inside.code, inside.said)
 
 
-# What the long runs found, each mended and kept.
+# What the long runs found; each is fixed and kept.
 
 FOUND_ADDRESSES = [
     f"postgresql://me:{SECRET}@127.0.0.1:x/db",  # a port that is no number was a traceback

@@ -77,7 +77,7 @@ def test_missing_font_files_are_named(tmp_path: Path, monkeypatch: pytest.Monkey
         (("sans", "upper"), {"size": 2}, InvalidOptionError, "size = 2"),
     ],
 )
-def test_impossible_wishes_are_refused(
+def test_arguments_out_of_range_are_refused(
     arguments: tuple[str, str], options: dict[str, int], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):

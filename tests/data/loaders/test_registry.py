@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from geosearch.data.collection import load_collection
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.loaders import base, registry
 from geosearch.data.loaders.registry import find_loader, list_datasets, load
 from geosearch.errors import InvalidOptionError, UnknownDatasetError
 
@@ -89,6 +92,35 @@ def test_listing_imports_nothing_heavy() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_new_kind_of_source_is_one_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Registered in any module, it is loaded, listed, suggested and named in messages."""
+    monkeypatch.setattr(base, "LOADERS", registered := dict(base.LOADERS))
+    monkeypatch.setattr(registry, "LOADERS", registered)
+
+    @base.register_loader
+    @dataclass(frozen=True)
+    class Stripes(base.Loader):
+        form = "stripes/NUMBER"
+
+        @classmethod
+        def parse(cls, spec: str, options: base.LoadOptions) -> Stripes | None:
+            return cls(spec, options) if spec.startswith("stripes/") else None
+
+        @classmethod
+        def named(cls, options: base.LoadOptions) -> list[base.DatasetInfo]:
+            return [base.DatasetInfo("stripes/7", 2, 4, 0, 6, 1, "CC0", False)]
+
+        def _read(self, part: str) -> LabelledSet:
+            images = np.zeros((4, 6, 6), np.uint8)
+            return LabelledSet.from_arrays(images, np.array([0, 1, 0, 1]), name=self.spec, license="CC0")
+
+    assert load("stripes/3").name == "stripes/3"
+    assert load_collection("digits", ["stripes/3"], size=8, channels=1, samples=4).sources[0].license == "CC0"
+    assert "stripes/7" in [info.spec for info in list_datasets()]
+    with pytest.raises(UnknownDatasetError, match=r"expected .*stripes/NUMBER.*did you mean 'stripes/7'\?"):
+        load("stripe/7")
 
 
 def test_real_files_load(real_data: Path) -> None:
