@@ -1,4 +1,4 @@
-"""The page of a detection: the samples that do harm, with their images, their labels and the likelier ones."""
+"""The page of a detection: the harmful samples with their images, given labels and predicted labels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,26 @@ from PIL import Image
 from geosearch.curation.detection import Detection
 from geosearch.data.dataset import LabelledSet
 
-SHOWN = 120, 40  # samples with images: those that look mislabelled, and the other harmful ones
+SHOWN = 120, 40  # maximum number of images: of samples that look mislabelled, of other harmful ones
 PAIRS = 8  # most frequent confusions
-_SIDE = 84  # pixels at which an image is shown
+_SIDE = 84  # pixels, side of an image on the page
 
 
 @dataclass(frozen=True)
-class Suspect:
-    """One sample as the page shows it; `image` is a data URI."""
+class HarmfulSample:
+    """One sample on the page.
+
+    Attributes:
+        row: its row in the set.
+        given: name of its class.
+        likely: name of the class that all other samples predict.
+        derivative: its derivative, formatted.
+        image: the image as a data URI.
+
+    Example:
+        >>> HarmfulSample(7, "cat", "dog", "+0.120", "data:image/png;base64,").likely
+        'dog'
+    """
 
     row: int
     given: str
@@ -31,13 +43,13 @@ class Suspect:
     image: str
 
 
-def curation_page(data: LabelledSet, detection: Detection, *, target: str | None) -> str:
-    """One HTML document that refers to nothing outside itself.
+def render_curation_page(data: LabelledSet, detection: Detection, *, target: str | None) -> str:
+    """Render a detection as one self-contained HTML document.
 
     Args:
-        data: the samples as they are to be shown, n images.
-        detection: of the same n samples.
-        target: name of the set that they are to serve, if any.
+        data: the n samples, with the images to show.
+        detection: detection on the same n samples.
+        target: name of the target, if there is one.
     """
     mislabelled, names = detection.mislabelled, data.classes
     others = detection.harmful & ~mislabelled
@@ -45,7 +57,7 @@ def curation_page(data: LabelledSet, detection: Detection, *, target: str | None
     groups = []
     for chosen, most in zip((mislabelled, others), SHOWN, strict=True):
         rows = [int(row) for row in detection.ranking if chosen[row]]
-        groups.append((f"{len(rows):,}", [_suspect(row, data, detection) for row in rows[:most]]))
+        groups.append((f"{len(rows):,}", [_harmful_sample(row, data, detection) for row in rows[:most]]))
     return (
         Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         .from_string(files("geosearch.report").joinpath("curation.html").read_text(encoding="utf-8"))
@@ -63,13 +75,13 @@ def curation_page(data: LabelledSet, detection: Detection, *, target: str | None
     )
 
 
-def _suspect(row: int, data: LabelledSet, detection: Detection) -> Suspect:
+def _harmful_sample(row: int, data: LabelledSet, detection: Detection) -> HarmfulSample:
     given, likely = data.classes[detection.given[row]], data.classes[detection.likely[row]]
-    return Suspect(row, given, likely, f"{detection.derivative[row]:+.3f}", _uri(data.images[row]))
+    return HarmfulSample(row, given, likely, f"{detection.derivative[row]:+.3f}", _uri(data.images[row]))
 
 
 def _uri(image: np.ndarray) -> str:
-    """uint8 (h, w, ch) -> PNG as a data URI, no larger than it is shown."""
+    """Encode an image, uint8 (h, w, ch), as a PNG data URI, reduced to about the size shown."""
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
     picture.thumbnail((2 * _SIDE, 2 * _SIDE))
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""One page per study: the verdict, the confirmation, the figures, and where everything came from."""
+"""The page of a study: the verdict, the confirmation, the figures, the sources and the settings."""
 
 from __future__ import annotations
 
@@ -18,22 +18,29 @@ from geosearch.data.card import SourceFacts, license_warnings
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
-from geosearch.report.figures.all import pictures
-from geosearch.report.figures.figure import Picture
+from geosearch.report.figures.all import draw_figures
+from geosearch.report.figures.figure import ReportFigure
 from geosearch.report.summary import StudyReport
 from geosearch.runtime.atomic import atomic_write
 from geosearch.runtime.duration import duration
 
-_OWN = b"what to pretrain on for"  # every page of ours has it in its title
+_MARK = b"what to pretrain on for"  # in the title of every page, to recognize it
 
 
 @dataclass(frozen=True)
-class Line:
-    """One row of a confirmation table, in words.
+class ConfirmationLine:
+    """One line of a confirmation table, as text.
 
     Attributes:
-        outcome: of the best mixture against this row: "better", "tie" or "worse"; "the same" for the baseline that it
-            is, "" for the best mixture itself.
+        name: name of the row.
+        error: mean test error in %, with its standard deviation over seeds.
+        difference: error of the best mixture minus this one, in percentage points, with its 95 % interval.
+        outcome: of the best mixture compared with this row: "better", "tie" or "worse"; "the same" for the baseline
+            that it equals, "" for the best mixture itself.
+
+    Example:
+        >>> ConfirmationLine("uniform", "8.1 ± 0.3", "−1.2 ± 0.4", "better").outcome
+        'better'
     """
 
     name: str
@@ -43,17 +50,40 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Table:
-    """The confirmation under one adaptation; `own` if the study is about it."""
+class ConfirmationTable:
+    """The confirmation under one adaptation.
+
+    Attributes:
+        adaptation: name of the adaptation.
+        own: whether it is the adaptation that the study optimizes for.
+        lines: the rows, smallest error first.
+
+    Example:
+        >>> ConfirmationTable("ridge", own=True, lines=()).adaptation
+        'ridge'
+    """
 
     adaptation: str
     own: bool
-    lines: tuple[Line, ...]
+    lines: tuple[ConfirmationLine, ...]
 
 
 @dataclass(frozen=True)
-class Share:
-    """One source in the sources table; `share` is its weight in the best mixture, "" before there is one."""
+class SourceLine:
+    """One line of the table of sources, as text.
+
+    Attributes:
+        name: name of the source.
+        share: its weight in the best mixture in %, "" if there is none yet.
+        images: number of images.
+        classes: number of classes.
+        distance: OTDD to the target, squared feature units.
+        license: license of the images.
+
+    Example:
+        >>> SourceLine("usps", "40.0 %", "7,291", "10", "12.3", "unknown").share
+        '40.0 %'
+    """
 
     name: str
     share: str
@@ -64,57 +94,64 @@ class Share:
 
 
 def write_page(facts: StudyReport, out: Path) -> Path:
-    """Write index.html (self-contained) and figures/*.png into folder `out`; returns the path of index.html.
+    """Write index.html (self-contained) and figures/*.png into a folder.
 
-    All files are written beside their places first and renamed together at the end, so a full disk leaves an
-    earlier report as it was. Figures that this state of the study does not have are removed.
+    All files are written under temporary names and renamed together at the end, so that a full disk leaves an earlier
+    report unchanged. Figures of an earlier report that no longer exist are removed.
+
+    Args:
+        facts: the study.
+        out: the folder.
+
+    Returns:
+        The path of index.html.
 
     Raises:
         StorageError: the folder cannot be written.
-        InvalidOptionError: a page lies there that geosearch did not write.
+        InvalidOptionError: the folder has an index.html that geosearch did not write.
     """
     out = Path(out)
-    _require_own(out / "index.html")
-    drawn = pictures(facts)
+    _check_own(out / "index.html")
+    drawn = draw_figures(facts)
     page = render(facts, drawn).encode()
-    images = {f"{picture.name}.png": style.png(picture.figure) for picture in drawn if picture.figure is not None}
+    images = {f"{figure.name}.png": style.png(figure.figure) for figure in drawn if figure.figure is not None}
     with ExitStack() as renames:
         for path, content in ((out / "index.html", page), *((out / "figures" / n, b) for n, b in images.items())):
             file = renames.enter_context(atomic_write(path))
             file.write(content)
             file.flush()
-    for picture in drawn:
-        if picture.figure is None:
-            (out / "figures" / f"{picture.name}.png").unlink(missing_ok=True)
+    for figure in drawn:
+        if figure.figure is None:
+            (out / "figures" / f"{figure.name}.png").unlink(missing_ok=True)
     return out / "index.html"
 
 
-def _require_own(page: Path) -> None:
-    """Refuse to write over somebody else's page."""
-    if page.exists() and _OWN not in page.read_bytes():
+def _check_own(page: Path) -> None:
+    """Refuse to overwrite a page that geosearch did not write."""
+    if page.exists() and _MARK not in page.read_bytes():
         raise InvalidOptionError(f"{page} is not a report of geosearch; name another folder with --out")
 
 
-def render(facts: StudyReport, drawn: tuple[Picture, ...] | None = None) -> str:
-    """The page as one HTML document that refers to nothing outside itself."""
-    drawn = pictures(facts) if drawn is None else drawn
+def render(facts: StudyReport, drawn: tuple[ReportFigure, ...] | None = None) -> str:
+    """Render the page as one self-contained HTML document."""
+    drawn = draw_figures(facts) if drawn is None else drawn
     kept = facts.confirmation
     return _template().render(
         facts=facts,
         verdict=verdict(facts),
         summary=summary(facts),
-        tables=tables(kept) if kept else (),
+        tables=confirmation_tables(kept) if kept else (),
         confirmation=kept,
-        figures=[(picture, Markup(style.svg(picture.figure))) for picture in drawn if picture.figure is not None],
-        missing=[picture for picture in drawn if picture.figure is None],
-        sources=shares(facts),
+        figures=[(figure, Markup(style.svg(figure.figure))) for figure in drawn if figure.figure is not None],
+        missing=[figure for figure in drawn if figure.figure is None],
+        sources=source_table(facts),
         failed=facts.failed,
-        warnings=license_warnings((source.name, source.license) for source in used(facts)),
+        warnings=license_warnings((source.name, source.license) for source in used_sources(facts)),
     )
 
 
 def verdict(facts: StudyReport) -> str:
-    """The study's answer in one sentence, or what can be said before there is one."""
+    """The result of the study in one sentence; before the confirmation, the best mixture so far."""
     if facts.confirmation is not None:
         return facts.confirmation.verdict()
     best = facts.best
@@ -122,11 +159,11 @@ def verdict(facts: StudyReport) -> str:
         return "No trial has finished yet."
     made = f"trial {best.number}" if best.role == SEARCHED else f"a baseline, {best.role}"
     error = "" if best.top1_error is None else f" (validation error {100 * best.top1_error:.1f} %)"
-    return f"Not confirmed yet: so far the best mixture is {made}{error}; nothing was measured on the test part."
+    return f"Not confirmed yet. The best mixture so far is {made}{error}; no test error has been measured."
 
 
 def summary(facts: StudyReport) -> str:
-    """What was searched, in one line."""
+    """Target, sources and number of trials in one line."""
     parts = [
         f"Target {facts.target}: {facts.shots} labelled image{'s' * (facts.shots != 1)} for each of "
         f"{facts.target_classes} classes",
@@ -138,25 +175,25 @@ def summary(facts: StudyReport) -> str:
     return " · ".join(parts)
 
 
-def tables(confirmation: Confirmation) -> tuple[Table, ...]:
-    """One table per adaptation, the study's own first, the least error at the top."""
+def confirmation_tables(confirmation: Confirmation) -> tuple[ConfirmationTable, ...]:
+    """One table per adaptation, the study's own first; rows by increasing error."""
     order = sorted(confirmation.adaptations, key=lambda name: name != confirmation.adaptation)
     return tuple(_table(confirmation, adaptation) for adaptation in order)
 
 
-def used(facts: StudyReport) -> list[SourceFacts]:
-    """The sources with weight in the best mixture; all of them before there is one."""
+def used_sources(facts: StudyReport) -> list[SourceFacts]:
+    """The sources with positive weight in the best mixture; all sources if there is none yet."""
     best = facts.best
     return [source for i, source in enumerate(facts.sources) if best is None or best.weights[i] > 0]
 
 
-def shares(facts: StudyReport) -> tuple[Share, ...]:
-    """The sources table, the greatest share of the best mixture at the top."""
+def source_table(facts: StudyReport) -> tuple[SourceLine, ...]:
+    """The table of sources, by decreasing weight in the best mixture."""
     best = facts.best
     weights = best.weights if best else (0.0,) * len(facts.sources)
     order = sorted(range(len(facts.sources)), key=lambda i: -weights[i])
     return tuple(
-        Share(
+        SourceLine(
             source.name,
             f"{100 * weights[i]:.1f} %" if best else "",
             f"{source.images:,}",
@@ -168,26 +205,26 @@ def shares(facts: StudyReport) -> tuple[Share, ...]:
     )
 
 
-def _table(confirmation: Confirmation, adaptation: str) -> Table:
+def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
     best = confirmation.row(BEST)
     lines = []
     for row in confirmation.ranked(adaptation):
         spread = row.spread(adaptation)
         error = f"{100 * row.mean(adaptation):.1f}" + ("" if math.isnan(spread) else f" ± {100 * spread:.1f}")
         if row.name == BEST:
-            lines.append(Line(row.name, error, "", ""))
+            lines.append(ConfirmationLine(row.name, error, "", ""))
             continue
         if row.name == confirmation.equal:
-            lines.append(Line(row.name, error, "", "the same"))
+            lines.append(ConfirmationLine(row.name, error, "", "the same"))
             continue
         against = compare(best, row, adaptation)
         interval = "" if math.isnan(against.half_width) else f" ± {against.half_width:.1f}"
-        lines.append(Line(row.name, error, signed(against.points) + interval, against.outcome))
-    return Table(adaptation, adaptation == confirmation.adaptation, tuple(lines))
+        lines.append(ConfirmationLine(row.name, error, format_points(against.points) + interval, against.outcome))
+    return ConfirmationTable(adaptation, adaptation == confirmation.adaptation, tuple(lines))
 
 
-def signed(points: float) -> str:
-    """One decimal with a true minus sign, and none on a zero."""
+def format_points(points: float) -> str:
+    """Format with a sign and one decimal: a typographic minus, and no sign on zero."""
     return f"{round(points, 1) + 0.0:+.1f}".replace("-", "−").replace("+0.0", "0.0")
 
 
@@ -195,11 +232,11 @@ def signed(points: float) -> str:
 def _template() -> Template:
     source = files("geosearch.report").joinpath("page.html").read_text(encoding="utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["breakable"] = breakable
+    environment.filters["allow_breaks"] = allow_breaks
     environment.filters["duration"] = duration
     return environment.from_string(source)
 
 
-def breakable(name: str) -> Markup:
-    """The escaped name, with leave to break the line after a slash or an underscore."""
+def allow_breaks(name: str) -> Markup:
+    """Escape a name and allow line breaks after slashes and underscores."""
     return Markup(re.sub("([/_])", r"\1<wbr>", str(escape(name))))

@@ -20,7 +20,7 @@ from geosearch.data.writers.base import Contents, Writer
 from geosearch.data.writers.write import BATCH
 from geosearch.embeddings.base import Embedding
 from geosearch.errors import InvalidOptionError
-from geosearch.report.curation_page import curation_page
+from geosearch.report.curation_page import render_curation_page
 from geosearch.runtime.atomic import atomic_dir
 from geosearch.runtime.progress import Progress
 
@@ -130,7 +130,7 @@ def _detected(curation: Curation, shown: LabelledSet, folder: Path, out: Path) -
         ],
     )
     name = curation.target.name if curation.target else None
-    (folder / PAGE).write_text(curation_page(shown, found, target=name), encoding="utf-8")
+    (folder / PAGE).write_text(render_curation_page(shown, found, target=name), encoding="utf-8")
     harmful, mislabelled = int(found.harmful.sum()), int(found.mislabelled.sum())
     sentence = f"{mislabelled} of {len(shown)} samples look mislabelled; {harmful - mislabelled} others do harm"
     return CuratedDataset(sentence, str(out), len(shown) - mislabelled, len(shown))

@@ -33,7 +33,7 @@ def tables(lines: Sequence[Line]) -> list[str]:
 
 def draw(lines: Sequence[Line], folder: Path) -> None:
     """Error against the samples taken from a polluted pool, a panel a set; a line for each seed."""
-    with style.styled():
+    with style.context():
         figure = extension_figure(lines)
         folder.mkdir(parents=True, exist_ok=True)
         figure.savefig(folder / "curation-extend.png", dpi=160)

@@ -385,7 +385,7 @@ def main() -> None:
             ("seconds", runs.seconds),
         ],
     )
-    with style.styled():
+    with style.context():
         (FIGURES / "search-regret.png").write_bytes(style.png(regrets(runs)))
 
 

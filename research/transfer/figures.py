@@ -149,7 +149,7 @@ def _triangle(axes: Axes, values: np.ndarray, sources: tuple[str, ...], title: s
     axes.set_title(title, fontsize=8.5, pad=14)
     axes.set_aspect("equal")
     axes.margins(0.12)
-    style.bare(axes)
+    style.hide_axes(axes)
     figure.colorbar(drawn, ax=axes, shrink=0.7)
 
 
@@ -184,7 +184,7 @@ def contest(shots: int) -> Figure:
         axes.set_title(target, fontsize=8.5)
         axes.set_yticks(range(len(rows)), [named(row) for row in reversed(rows)], fontsize=7.5)
     for axes in grid.flat[len(targets) :]:
-        style.bare(axes)
+        style.hide_axes(axes)
     figure.supxlabel(f"test error, % ({shots} shots a class, {adaptation})", fontsize=8.5)
     return figure
 
@@ -209,7 +209,7 @@ def main() -> None:
         if not (DATA / data).exists():
             print(f"{name}: no {DATA / data} yet; skipped")
             continue
-        with style.styled():
+        with style.context():
             picture = style.png(draw())
         (FIGURES / f"transfer-{name}.png").write_bytes(picture if len(picture) < LARGE else fewer_colours(picture))
         print(f"{name}: {FIGURES / f'transfer-{name}.png'}")

@@ -16,7 +16,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.writers.file_name import safe_name
 from geosearch.data.writers.write import write_mixture
 from geosearch.errors import InvalidOptionError
-from geosearch.report.page import breakable
+from geosearch.report.page import allow_breaks
 from geosearch.runtime.redact import mask, scrub
 
 WORDS = st.text(string.ascii_letters + string.digits, min_size=6, max_size=12)
@@ -112,5 +112,5 @@ def test_classes_of_odd_names_are_written_within_the_folder(tmp_path, bare):
 
 
 def test_names_are_text_in_pages_and_cards():
-    assert "<script>" not in breakable("<script>alert(1)</script>")
+    assert "<script>" not in allow_breaks("<script>alert(1)</script>")
     assert "<script>" not in _text("<script>alert(1)</script>").replace("\\<", "")

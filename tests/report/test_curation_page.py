@@ -9,7 +9,7 @@ import numpy as np
 from generators.sets import blobs
 
 from geosearch.curation.detection import Detection
-from geosearch.report.curation_page import curation_page
+from geosearch.report.curation_page import render_curation_page
 
 
 def found(n=12):
@@ -20,7 +20,7 @@ def found(n=12):
 
 def test_it_shows_suspects_with_both_labels_and_refers_to_nothing_outside():
     data = replace(blobs("mine", 2, 6), classes=("<b>cat</b>", "dog"))
-    page = curation_page(data, found(), target=None)
+    page = render_curation_page(data, found(), target=None)
     assert "3 of 12 samples (25.0 %) look mislabelled" in page
     assert page.count("<img ") == 6  # three that look mislabelled, three that only do harm
     assert page.count("data:image/png;base64,") == 6
@@ -32,7 +32,7 @@ def test_it_shows_suspects_with_both_labels_and_refers_to_nothing_outside():
 def test_a_set_without_suspects_says_so():
     clean = found()
     clean = replace(clean, derivative=-np.ones(12))
-    page = curation_page(blobs("mine", 2, 6), clean, target="core")
+    page = render_curation_page(blobs("mine", 2, 6), clean, target="core")
     assert "0 of 12 samples (0.0 %) look mislabelled" in page
-    assert "to core" in page
+    assert "on core" in page
     assert "<img " not in page

@@ -14,7 +14,7 @@ import pytest
 from geosearch.confirmation.statistics import BEST, compare
 from geosearch.data.card import license_warnings
 from geosearch.errors import InvalidOptionError, StorageError
-from geosearch.report.page import render, signed, tables, used, verdict, write_page
+from geosearch.report.page import confirmation_tables, format_points, render, used_sources, verdict, write_page
 
 FINISHED = {"m": 3, "searched": 9}
 HOSTILE = {"m": 3, "hostile": True, "searched": 9}
@@ -94,7 +94,7 @@ def test_the_verdict_comes_first_then_the_tables_then_figures_sources_settings_v
         facts.confirmation.verdict(),
         "Test error, ridge",
         "Test error, fine-tune",
-        "How the search went",
+        "Search history",
         "Sources",
         "Settings",
         "Versions",
@@ -114,7 +114,7 @@ def test_a_source_called_script_is_text(page_of):
 
 def test_the_table_says_for_every_row_and_adaptation_what_the_confirmation_says(facts_of):
     kept = facts_of().confirmation
-    both = tables(kept)
+    both = confirmation_tables(kept)
     assert [(table.adaptation, table.own) for table in both] == [("ridge", True), ("fine-tune", False)]
     for table in both:
         assert {line.name for line in table.lines} == {row.name for row in kept.rows}
@@ -129,19 +129,19 @@ def test_the_table_says_for_every_row_and_adaptation_what_the_confirmation_says(
                 assert (line.difference, line.outcome) == ("", "")
             else:
                 assert line.outcome == against.outcome
-                assert line.difference == f"{signed(against.points)} ± {against.half_width:.1f}"
+                assert line.difference == f"{format_points(against.points)} ± {against.half_width:.1f}"
 
 
 def test_one_seed_has_no_interval_and_says_so(page_of):
     facts, page = page_of(MANY)
-    assert {line.outcome for line in tables(facts.confirmation)[0].lines} == {"", "tie"}
-    assert "±" not in "".join(line.error + line.difference for line in tables(facts.confirmation)[0].lines)
-    assert "One seed, 1,000 test images: without an interval" in Reader(page).words
+    assert {line.outcome for line in confirmation_tables(facts.confirmation)[0].lines} == {"", "tie"}
+    assert "±" not in "".join(line.error + line.difference for line in confirmation_tables(facts.confirmation)[0].lines)
+    assert "One seed, 1,000 test images. With one seed there is no confidence interval" in Reader(page).words
 
 
 def test_the_baseline_that_the_best_mixture_is_does_not_tie_with_it(facts_of):
     confirmation = replace(facts_of(3).confirmation, equal="pooled union")
-    for table in tables(confirmation):
+    for table in confirmation_tables(confirmation):
         (line,) = (line for line in table.lines if line.name == "pooled union")
         assert (line.difference, line.outcome) == ("", "the same")
 
@@ -151,8 +151,8 @@ def test_the_baseline_that_the_best_mixture_is_does_not_tie_with_it(facts_of):
     [
         (EMPTY, "No trial has finished yet."),
         (PREPARED, "No trial has finished yet."),
-        (BASELINES, "so far the best mixture is a baseline, "),
-        (SEARCHING, "so far the best mixture is trial "),
+        (BASELINES, "The best mixture so far is a baseline, "),
+        (SEARCHING, "The best mixture so far is trial "),
     ],
 )
 def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, words):
@@ -160,14 +160,14 @@ def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, wor
     assert words in verdict(facts)
     text = Reader(page).words
     assert words in text
-    assert "Confirmed on the test part waits for the end of the search." in text
+    assert "Test errors: available after the end of the search." in text
 
 
 def test_licenses_that_bind_the_best_mixture_are_named_and_those_of_sources_without_weight_are_not(page_of):
     facts, page = page_of(MANY)
     best = facts.best
     inside = [source for source, weight in zip(facts.sources, best.weights, strict=True) if weight > 0]
-    assert used(facts) == inside
+    assert used_sources(facts) == inside
     warnings = license_warnings((source.name, source.license) for source in inside)
     assert warnings
     assert all(f"Best mixture: {warning}" in Reader(page).words for warning in warnings)
@@ -178,7 +178,7 @@ def test_licenses_that_bind_the_best_mixture_are_named_and_those_of_sources_with
     [(1.26, "+1.3"), (-0.7, "−0.7"), (-0.04, "0.0"), (0.0, "0.0"), (-10.0, "−10.0"), (20.0, "+20.0")],
 )
 def test_points_are_written_with_a_true_minus(points, text):
-    assert signed(points) == text
+    assert format_points(points) == text
 
 
 def test_the_page_and_its_figures_are_written(page_of, tmp_path):

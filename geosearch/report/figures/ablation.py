@@ -1,28 +1,28 @@
-"""What each source is worth to the best mixture."""
+"""The ablation: how much each source contributes to the best mixture."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from geosearch.report.figures import style
-from geosearch.report.figures.figure import Picture
+from geosearch.report.figures.figure import ReportFigure
 from geosearch.report.summary import StudyReport
 
 
-@style.styled()
-def worth(facts: StudyReport) -> Picture:
-    """A bar for each source of the best mixture: how much worse it gets without it."""
-    title = "What each source is worth"
+@style.context()
+def plot_ablation(facts: StudyReport) -> ReportFigure:
+    """Draw a bar for each source of the best mixture: the change of the error without it."""
+    title = "Contribution of each source"
     read = (
-        "The best mixture was trained on once more without each of its sources. A bar to the right: the error grew by "
-        "that much, so the source helps; to the left: the mixture did better without it, that once. The line is what "
-        "the search's own model expects, within two standard deviations."
+        "A network was trained on the best mixture without each of its sources, once per source. A bar to the right: "
+        "the error is larger without the source, so the source helps; to the left: the error is smaller without it. "
+        "The thin line is the prediction of the search's surrogate model, ± two standard deviations."
     )
     rows = facts.left_out
     if not rows:
-        waits = "a run with confirm.explain whose best mixture has two sources or more"
-        return Picture("worth", title, read, None, waits)
-    figure = style.canvas(0.75 + 0.4 * len(rows))
+        waits = "a run with confirm.explain whose best mixture has at least two sources"
+        return ReportFigure("worth", title, read, None, waits)
+    figure = style.new_figure(0.75 + 0.4 * len(rows))
     axes = figure.add_subplot()
     for place, row in enumerate(rows):
         if row.added is not None:
@@ -37,6 +37,6 @@ def worth(facts: StudyReport) -> Picture:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axvline(0, color=style.MUTED, linewidth=0.8)
     axes.locator_params(axis="x", nbins=5)
-    axes.set_xlabel("added squared validation error without the source")
+    axes.set_xlabel("increase of squared error without the source")
     axes.spines["left"].set_visible(False)
-    return Picture("worth", title, read, figure)
+    return ReportFigure("worth", title, read, figure)

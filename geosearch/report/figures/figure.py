@@ -1,4 +1,4 @@
-"""Picture: a figure with its title and one line on how to read it; and the trials as figures group them."""
+"""ReportFigure: a figure with its title and a note on how to read it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ from geosearch.search.trial import TrialRecord
 
 
 @dataclass(frozen=True)
-class Picture:
+class ReportFigure:
     """A figure for the page, or why there is none yet.
 
     Attributes:
-        name: of the file, without ending.
-        title: what it shows.
-        how_to_read: one line.
-        figure: None when there is nothing to draw yet.
-        missing: what it waits for, if it is None.
+        name: file name without extension.
+        title: heading on the page.
+        how_to_read: note under the heading, in full sentences.
+        figure: None if there is nothing to draw yet.
+        missing: after what it can be drawn, if `figure` is None.
+
+    Example:
+        >>> ReportFigure("history", "Search history", "A point is a mixture.", None, missing="a trial").missing
+        'a trial'
     """
 
     name: str
@@ -35,31 +39,33 @@ class Picture:
     missing: str = ""
 
 
-def ended(facts: StudyReport) -> list[TrialRecord]:
-    """Trials with an error, in the order of their proposals."""
+def finished_trials(facts: StudyReport) -> list[TrialRecord]:
+    """Trials with a finite error, in the order in which they were proposed."""
     return [trial for trial in facts.trials if trial.error is not None and math.isfinite(trial.error)]
 
 
-def errors_of(trials: Sequence[TrialRecord]) -> np.ndarray:
-    """(k,) squared validation errors of trials that ended."""
+def squared_errors(trials: Sequence[TrialRecord]) -> np.ndarray:
+    """Squared validation errors (k,) of finished trials."""
     return np.array([trial.error for trial in trials], dtype=float)
 
 
-def kinds(facts: StudyReport, trials: Sequence[TrialRecord]) -> Iterator[tuple[list[TrialRecord], dict[str, Any]]]:
-    """The searched trials, the baselines and the best one, as far as there are any, each with its marker."""
+def group_trials(
+    facts: StudyReport, trials: Sequence[TrialRecord]
+) -> Iterator[tuple[list[TrialRecord], dict[str, Any]]]:
+    """Split trials into searched ones, baselines and the best one; each nonempty group with its marker style."""
     others = [trial for trial in trials if trial is not facts.best]
-    look = {"edgecolors": style.PAPER, "linewidths": 0.7, "zorder": 3}
+    shared = {"edgecolors": style.PAPER, "linewidths": 0.7, "zorder": 3}
     for label, group, own in (
         ("searched", [t for t in others if t.role == SEARCHED], {"marker": "o", "color": style.SEARCHED, "s": 28}),
         ("baseline", [t for t in others if t.role != SEARCHED], {"marker": "D", "color": style.BASELINE, "s": 27}),
         ("best", [t for t in trials if t is facts.best], {"marker": "*", "color": style.BEST, "s": 190}),
     ):
         if group:
-            yield group, {**look, **own, "label": label}
+            yield group, {**shared, **own, "label": label}
 
 
-def title_of(trial: TrialRecord, facts: StudyReport) -> str:
-    """What a trial is called beside its mark."""
+def trial_label(trial: TrialRecord, facts: StudyReport) -> str:
+    """The name of a trial in a figure."""
     if trial.role != SEARCHED:
         return trial.role
     return f"best, trial {trial.number}" if trial is facts.best else f"trial {trial.number}"

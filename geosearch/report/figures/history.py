@@ -1,4 +1,4 @@
-"""The history of a search: errors in the order of the proposals."""
+"""The history of a search: validation errors in the order of the trials."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from matplotlib.transforms import offset_copy
 
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
-from geosearch.report.figures.figure import Picture, ended, errors_of, kinds, title_of
+from geosearch.report.figures.figure import ReportFigure, finished_trials, group_trials, squared_errors, trial_label
 from geosearch.report.summary import StudyReport
 from geosearch.search.trial import TrialRecord
 
 
-@style.styled()
-def history(facts: StudyReport) -> Picture:
-    """Errors in the order of the proposals, the best so far as a line, baselines named at the margin."""
-    title = "How the search went"
+@style.context()
+def plot_history(facts: StudyReport) -> ReportFigure:
+    """Draw the errors in the order of the trials, the best so far as a line, and name the baselines."""
+    title = "Search history"
     read = (
-        "Each point is one mixture; the line follows the least error so far. Baselines are named at the right: the "
-        "search has paid, by its own validation error, where the line runs below them."
+        "Each point is one mixture; the line is the smallest error so far. Baselines are named at the right: the "
+        "search has found a better mixture, by validation error, where the line is below all of them."
     )
-    done = ended(facts)
+    done = finished_trials(facts)
     if not done:
-        return Picture("history", title, read, None, "the first finished trial")
+        return ReportFigure("history", title, read, None, "the first finished trial")
     place = {trial.number: i for i, trial in enumerate(facts.trials, 1)}
     named = [trial for trial in done if trial.role != SEARCHED or trial is facts.best]
-    figure = style.canvas(max(3.4, 1.2 + 0.16 * len(named)))
+    figure = style.new_figure(max(3.4, 1.2 + 0.16 * len(named)))
     axes = figure.add_subplot()
-    for group, look in kinds(facts, done):
-        axes.scatter([place[trial.number] for trial in group], errors_of(group), **look)
-    best_so_far = np.minimum.accumulate(errors_of(done))
+    for group, marker_style in group_trials(facts, done):
+        axes.scatter([place[trial.number] for trial in group], squared_errors(group), **marker_style)
+    best_so_far = np.minimum.accumulate(squared_errors(done))
     end = len(facts.trials) + 0.5
     axes.step(
         [*(place[trial.number] for trial in done), end], [*best_so_far, best_so_far[-1]],
@@ -43,8 +43,8 @@ def history(facts: StudyReport) -> Picture:
     if long:
         at = [place[trial.number] for trial in long]
         after = np.array([trial.long_error for trial in long], dtype=float)
-        read += " Squares: after the long recipe, by which the best is chosen."
-        axes.vlines(at, after, errors_of(long), color=style.MUTED, linewidth=0.7, zorder=1)
+        read += " Squares: error after training with the long recipe, which decides the best mixture."
+        axes.vlines(at, after, squared_errors(long), color=style.MUTED, linewidth=0.7, zorder=1)
         axes.scatter(
             at, after, marker="s", s=22, facecolors="none", edgecolors=style.INK,
             linewidths=0.9, zorder=3, label="after the long recipe",
@@ -58,23 +58,23 @@ def history(facts: StudyReport) -> Picture:
     axes.set_xlim(0.5 - 0.02 * end, end)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(y=0.1)
-    axes.set_xlabel("trials, in the order of their proposals")
+    axes.set_xlabel("trial")
     axes.set_ylabel("squared validation error")
     _margin_names(figure, facts, named)
     figure.legend(loc="outside upper left", ncols=3, handletextpad=0.4, columnspacing=1.1, borderpad=0)
-    return Picture("history", title, read, figure)
+    return ReportFigure("history", title, read, figure)
 
 
 def _margin_names(figure: Figure, facts: StudyReport, named: Sequence[TrialRecord]) -> None:
-    """Names to the right of the axes, level with the errors, pushed apart where they would meet."""
-    axes, errors = figure.axes[0], errors_of(named)
+    """Write names to the right of the axes at the height of the errors, moved apart where they would overlap."""
+    axes, errors = figure.axes[0], squared_errors(named)
     low, high = axes.get_ylim()
     gap = (high - low) * 0.165 / max(figure.get_figheight() - 1.0, 1.0)
     margin = offset_copy(axes.get_yaxis_transform(), figure, x=12, units="points")
-    for trial, error, place in zip(named, errors, style.spread(errors, gap, low, high), strict=True):
+    for trial, error, place in zip(named, errors, style.separate(errors, gap, low, high), strict=True):
         best = trial is facts.best
         colour = style.BEST if best else style.BASELINE
-        name = f"best: {title_of(trial, facts).removeprefix('best, ')}" if best else trial.role
+        name = f"best: {trial_label(trial, facts).removeprefix('best, ')}" if best else trial.role
         axes.axhline(error, color=colour, linewidth=0.6, alpha=0.3, zorder=0)
         axes.annotate(
             style.shorten(name, 26), (1, error), (1, place), xycoords=axes.get_yaxis_transform(),

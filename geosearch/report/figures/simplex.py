@@ -1,4 +1,4 @@
-"""The map of the simplex: where the trials lie between the sources, and how far each place is from the target."""
+"""The simplex of mixture weights: the trials, and contours of the distance to the target."""
 
 from __future__ import annotations
 
@@ -17,22 +17,39 @@ from scipy.optimize import nnls
 
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
-from geosearch.report.figures.figure import ended, errors_of, kinds
+from geosearch.report.figures.figure import ReportFigure, finished_trials, group_trials, squared_errors
 from geosearch.report.summary import StudyReport
 from geosearch.search.trial import TrialRecord
 
 
+@style.context()
+def plot_simplex(facts: StudyReport) -> ReportFigure:
+    """Draw the trials on a map of the weights; a line for two sources, a polygon for more."""
+    if len(facts.sources) == 2:
+        read = (
+            "From left to right the weight of the second source grows. Above: the validation error after training; "
+            "below: the closed-form distance to the target. Smaller is better in both."
+        )
+    else:
+        read = (
+            "A corner is one source alone; the closer a point is to it, the larger the weight of that source. Contour "
+            "lines connect mixtures at the same closed-form distance to the target"
+        )
+        read += "." if len(facts.sources) == 3 else " (the smallest one of all mixtures at the same place)."
+    return ReportFigure("simplex", "Map of the mixtures", read, hull_map(facts))
+
+
 def hull_map(facts: StudyReport) -> Figure:
-    """A triangle for three sources, a regular polygon for more, a line for two."""
-    trials = ended(facts)
+    """Draw a line for two sources, a triangle for three, a regular polygon for more."""
+    trials = finished_trials(facts)
     return _line(facts, trials) if len(facts.sources) == 2 else _polygon(facts, trials)
 
 
 def corners(gram: np.ndarray) -> np.ndarray:
-    """(m, 2) corners of a regular polygon, sources that are close to each other next to each other.
+    """Corners (m, 2) of a regular polygon, ordered so that similar sources are neighbours.
 
-    Source 0 is at the top (left); the round trip through all sources is shortened by 2-opt on their distances,
-    squared E|T_i z - T_j z|^2 = G_ii + G_jj - 2 G_ij.
+    Source 0 is at the top (left). The tour through all sources is shortened by 2-opt on their distances, whose squares
+    are E|T_i z - T_j z|^2 = G_ii + G_jj - 2 G_ij.
     """
     m, diagonal = len(gram), np.diag(gram)
     between = np.sqrt(np.maximum(diagonal[:, None] + diagonal[None, :] - 2 * gram, 0))
@@ -52,10 +69,10 @@ def corners(gram: np.ndarray) -> np.ndarray:
 
 
 def least_distances(gram: np.ndarray, places: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(k,) the least closed-form distance a'Ga of any weights a that the map puts at each of the points (k, 2).
+    """The smallest closed-form distance a'Ga (k,) of all weights a that the map places at each of the points (k, 2).
 
-    With three sources a point has one such a; with more it has many, and this is the lower envelope: convex in
-    the point. Solved as non-negative least squares, G = B'B, with the place as heavily weighted equations.
+    With three sources each point has exactly one a; with more there are many, and the result is the lower envelope,
+    convex in the point. Solved as non-negative least squares, G = B'B, with the position as heavily weighted equations.
     """
     m = len(gram)
     values, vectors = np.linalg.eigh(gram / max(np.trace(gram), 1e-300))
@@ -70,7 +87,7 @@ def least_distances(gram: np.ndarray, places: np.ndarray, points: np.ndarray) ->
 
 
 def apart(points: np.ndarray, radius: float) -> np.ndarray:
-    """(k, 2) the same points, those that share a place moved onto a small circle around it."""
+    """The points (k, 2), with those at the same place moved onto a small circle around it."""
     moved = points.astype(float).copy()
     _, group = np.unique(np.round(points / radius).astype(int), axis=0, return_inverse=True)
     for number in np.unique(group):
@@ -86,9 +103,9 @@ def _polygon(facts: StudyReport, trials: list[TrialRecord]) -> Figure:
     m = len(facts.sources)
     places = corners(facts.gram)
     outline = places[np.argsort(np.arctan2(places[:, 1], places[:, 0]))]
-    figure = style.canvas(4)
+    figure = style.new_figure(4)
     axes = figure.add_subplot()
-    style.bare(axes)
+    style.hide_axes(axes)
     axes.set_aspect("equal")
     grid = _fan(outline, max(5, round((1500 / m) ** 0.5)))
     _contours(axes, grid, least_distances(facts.gram, places, grid))
@@ -109,7 +126,7 @@ def _polygon(facts: StudyReport, trials: list[TrialRecord]) -> Figure:
 
 
 def _corner_names(axes: Axes, places: np.ndarray, names: Sequence[str]) -> float:
-    """Write the names around the polygon and set limits that leave room for them; height of the axes, inches."""
+    """Write the names around the polygon and set limits that fit them; returns the height of the axes in inches."""
     half, gap = style.WIDTH / 2 - 0.08, 11 / 72  # inches
     units, above, below = [3.1 / float(np.ptp(places[:, 1]))], 0.22, 0.22  # inches: of radius 1; outside the polygon
     for name, (x, y) in zip(names, places, strict=True):
@@ -136,9 +153,9 @@ def _handle(marker: str, label: str, colour: str, size: float = 6) -> Line2D:
 
 
 def _trials(axes: Axes, facts: StudyReport, trials: list[TrialRecord], points: np.ndarray) -> None:
-    errors = errors_of(trials)
+    errors = squared_errors(trials)
     least, middle = float(errors.min()), float(np.median(errors))
-    most = max(min(float(errors.max()), 2.5 * middle - 1.5 * least), least + 1e-9)  # outliers share the last colour
+    most = max(min(float(errors.max()), 2.5 * middle - 1.5 * least), least + 1e-9)  # outliers share the last color
     norm = Normalize(least, most)
     best = np.array([trial is facts.best for trial in trials])
     searched = np.array([trial.role == SEARCHED for trial in trials])
@@ -148,7 +165,7 @@ def _trials(axes: Axes, facts: StudyReport, trials: list[TrialRecord], points: n
             points[order, 0], points[order, 1], c=errors[order], s=size, marker=marker, norm=norm, cmap=style.ERRORS,
             edgecolors=style.PAPER, linewidths=0.7, zorder=4, clip_on=False,
         )  # fmt: skip
-        style.named(drawn, name)
+        style.set_hidden_label(drawn, name)
     drawn = axes.scatter(
         points[best, 0],
         points[best, 1],
@@ -160,7 +177,7 @@ def _trials(axes: Axes, facts: StudyReport, trials: list[TrialRecord], points: n
         zorder=7,
         clip_on=False,
     )
-    style.named(drawn, "best")
+    style.set_hidden_label(drawn, "best")
     bar = axes.figure.colorbar(
         ScalarMappable(norm, style.ERRORS), ax=axes, orientation="horizontal", aspect=34, shrink=0.72, pad=0.02,
         extend="max" if errors.max() > most else "neither",
@@ -173,7 +190,7 @@ def _contours(axes: Axes, points: np.ndarray, distances: np.ndarray) -> None:
     if np.ptp(distances) <= 1e-9 * max(abs(distances).max(), 1e-300):
         return
     levels = MaxNLocator(8).tick_values(float(distances.min()), float(np.quantile(distances, 0.9)))
-    levels = levels[levels > distances.min() + 0.03 * np.ptp(distances)]  # a speck around the least says nothing
+    levels = levels[levels > distances.min() + 0.03 * np.ptp(distances)]  # no tiny contour at the minimum
     drawn = axes.tricontour(
         Triangulation(points[:, 0], points[:, 1]),
         distances,
@@ -188,7 +205,7 @@ def _contours(axes: Axes, points: np.ndarray, distances: np.ndarray) -> None:
 
 
 def _fan(outline: np.ndarray, steps: int) -> np.ndarray:
-    """(k, 2) points that fill a polygon around the origin, its edges and corners included."""
+    """A grid of points (k, 2) in a polygon around the origin, including its edges and corners."""
     i, j = np.meshgrid(np.arange(steps + 1), np.arange(steps + 1), indexing="ij")
     shares = np.column_stack([i[i + j <= steps], j[i + j <= steps]]) / steps
     sectors = [shares @ np.stack([a, b]) for a, b in zip(outline, np.roll(outline, -1, axis=0), strict=True)]
@@ -197,12 +214,12 @@ def _fan(outline: np.ndarray, steps: int) -> np.ndarray:
 
 def _line(facts: StudyReport, trials: list[TrialRecord]) -> Figure:
     left, right = (style.shorten(source.name, 26) for source in facts.sources)
-    figure = style.canvas(3.9 if trials else 2.4)
+    figure = style.new_figure(3.9 if trials else 2.4)
     lower: Axes
     if trials:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        for group, look in kinds(facts, trials):
-            upper.scatter([trial.weights[1] for trial in group], errors_of(group), **look)
+        for group, marker_style in group_trials(facts, trials):
+            upper.scatter([trial.weights[1] for trial in group], squared_errors(group), **marker_style)
         upper.set_ylabel("squared\nvalidation error")
         upper.margins(y=0.12)
     else:

@@ -1,4 +1,4 @@
-"""The look of all figures, defined once: sizes, inks, colour-blind-safe colours, and how text is kept short."""
+"""The style of all figures: sizes, color-blind-safe colors, and shortened text."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 WIDTH = 4.8  # inches, 346 points: on a page of 400 px a point is about a pixel, so 9 pt text stays readable
 
-# Inks follow the page: in an SVG they become CSS variables, which a dark page sets to other values.
+# In an SVG these colors become CSS variables, which a dark page sets to other values.
 INK, MUTED, GRID, PAPER = "#1b2026", "#5b6571", "#dde1e6", "#fffffe"
-# Okabe & Ito 2008: colours that differ for all common kinds of colour blindness. The inks among them are one digit
-# off, so that the shades of the sources, which are the same on every page, are not taken for them.
+# Okabe & Ito 2008: colors that differ for all common kinds of color blindness. Those that become CSS variables are one
+# digit off, so that the colors of the sources, which are the same on light and dark pages, are not replaced with them.
 BEST, BASELINE, SEARCHED = "#d55e01", "#0072b3", "#8a949e"
 VARIABLES = {
     INK: "--ink", MUTED: "--muted", GRID: "--line", PAPER: "--card", BEST: "--best", BASELINE: "--baseline"
 }  # fmt: skip
 SHADES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
-HATCHES = ("", "////")  # a second round of colours is hatched, so twelve sources stay apart
+HATCHES = ("", "////")  # used with the second round of colors, so that twelve sources differ
 
-# Error: dark is good. Cut at both ends to stay visible on white and on black.
+# Errors: dark is small. Cut at both ends to stay visible on white and on black.
 ERRORS = LinearSegmentedColormap.from_list("errors", matplotlib.colormaps["viridis"](np.linspace(0.08, 0.96, 256)))
 
 RC: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same picture everywhere
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same figure everywhere
     "font.size": 9,
-    "text.parse_math": False,  # names are data: a '$' in one is a dollar
+    "text.parse_math": False,  # names are data: a '$' in a name is a dollar sign
     "text.color": INK,
     "axes.labelsize": 9,
     "axes.labelcolor": INK,
@@ -68,38 +68,38 @@ RC: dict[str, Any] = {
 
 
 @contextmanager
-def styled() -> Iterator[None]:
-    """Inside, figures are made and drawn in this style, whatever the user's matplotlibrc says."""
+def context() -> Iterator[None]:
+    """Draw figures in this style, whatever the user's matplotlibrc contains; a decorator, too."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(RC)  # type: ignore[arg-type]
         yield
 
 
-def canvas(height: float) -> Figure:
-    """An empty figure of the page's width, `height` in inches, laid out so that nothing is clipped."""
+def new_figure(height: float) -> Figure:
+    """An empty figure of the page's width and a height in inches, with constrained layout."""
     return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.05))
 
 
-def bare(axes: Axes) -> None:
-    """No ticks, spines or grid."""
+def hide_axes(axes: Axes) -> None:
+    """Remove ticks, spines and grid."""
     axes.set_axis_off()
     axes.grid(False)
 
 
-def shade(i: int) -> tuple[str, str]:
-    """Colour and hatch of source i."""
+def source_fill(i: int) -> tuple[str, str]:
+    """Color and hatch of source i."""
     return SHADES[i % len(SHADES)], HATCHES[i // len(SHADES) % len(HATCHES)]
 
 
-def ink_on(colour: str) -> str:
-    """Black or white, whichever is easier to read on the colour; fixed, since the colour is."""
+def text_color_on(colour: str) -> str:
+    """Black or white, whichever has more contrast with the color."""
     red, green, blue = to_rgb(colour)
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "#ffffff"
 
 
 def shorten(name: str, limit: int) -> str:
-    """One line of at most `limit` characters; what is cut is cut from the middle."""
+    """Shorten to one line of at most `limit` characters, by an ellipsis in the middle."""
     line = " ".join(name.split())
     if len(line) <= limit:
         return line
@@ -108,7 +108,7 @@ def shorten(name: str, limit: int) -> str:
 
 
 def wrap(name: str, width: int, lines: int = 2) -> str:
-    """At most `lines` lines of `width` characters, broken after a space, slash, hyphen or underscore if possible."""
+    """Wrap to at most `lines` lines of `width` characters, after a space, slash, hyphen or underscore if possible."""
     rows = [""]
     for piece in re.findall(r"[^\s/_-]*[\s/_-]|[^\s/_-]+$", " ".join(name.split())):
         if len(rows) < lines and rows[-1] and len((rows[-1] + piece).rstrip()) > width:
@@ -117,11 +117,20 @@ def wrap(name: str, width: int, lines: int = 2) -> str:
     return "\n".join(shorten(row, width) for row in rows)
 
 
-def spread(wanted: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
-    """Places for labels: as near to the wanted ones as possible, in their order, at least `gap` apart.
+def separate(wanted: Sequence[float] | np.ndarray, gap: float, low: float, high: float) -> np.ndarray:
+    """Positions of labels, as close as possible to the wanted ones, in the same order and at least `gap` apart.
 
-    Places stay within [low, high] as long as all of them fit at that gap. The nearest in the sense of least
-    squares: pool-adjacent-violators on wanted_i - i * gap. Source: Barlow et al. 1972.
+    Positions stay within [low, high] if all fit at that gap. They are closest in the sense of least squares:
+    pool-adjacent-violators on wanted_i - i * gap. Source: Barlow et al. 1972.
+
+    Args:
+        wanted: (n,) wanted positions.
+        gap: minimum distance between neighbours.
+        low: lower limit.
+        high: upper limit.
+
+    Returns:
+        float64 (n,).
     """
     order = np.argsort(wanted, kind="stable")
     blocks: list[list[float]] = []  # [mean, count]
@@ -142,14 +151,14 @@ def spread(wanted: Sequence[float] | np.ndarray, gap: float, low: float, high: f
 
 
 def png(figure: Figure) -> bytes:
-    """Light, three pixels a point."""
+    """Render as a PNG with a light background, three pixels per point."""
     buffer = io.BytesIO()
     _save(figure, buffer, format="png", dpi=220, metadata={"Software": "geosearch"})
     return buffer.getvalue()
 
 
 def svg(figure: Figure) -> str:
-    """For inclusion in a page: no prologue, no metadata, no addresses; inks as CSS variables."""
+    """Render as an SVG to include in a page: no prologue, metadata or URLs; colors as CSS variables."""
     buffer = io.StringIO()
     _save(figure, buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
@@ -164,12 +173,12 @@ def svg(figure: Figure) -> str:
 
 
 def _save(figure: Figure, buffer: io.BytesIO | io.StringIO, **options: Any) -> None:
-    """Draw in this style; the layout that the first drawing found is kept for the next."""
-    with styled():
+    """Save in this style, and keep the layout of the first drawing for the next."""
+    with context():
         figure.savefig(buffer, **options)
     figure.set_layout_engine("none")
 
 
-def named(artist: Artist, name: str) -> None:
-    """A label that never reaches a legend; by it, tests find what was drawn."""
+def set_hidden_label(artist: Artist, name: str) -> None:
+    """Set a label that does not appear in a legend; tests find artists by it."""
     artist.set_label(f"_{name}")

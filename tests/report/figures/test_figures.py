@@ -14,7 +14,7 @@ from matplotlib.text import Text
 
 from geosearch.confirmation.statistics import BEST
 from geosearch.report.figures import all as figures
-from geosearch.report.figures import rows, style
+from geosearch.report.figures import style, weights
 
 STATES = {
     "no trials": {"state": "prepared"},
@@ -33,7 +33,7 @@ STATES = {
 def drawn(request, facts_of):
     """Facts in one state, and all their pictures."""
     facts = facts_of(**STATES[request.param])
-    return facts, {picture.name: picture for picture in figures.pictures(facts)}
+    return facts, {picture.name: picture for picture in figures.draw_figures(facts)}
 
 
 def scatter(axes, name: str) -> np.ndarray:
@@ -63,7 +63,7 @@ def test_no_text_is_clipped_and_no_two_names_cover_each_other(drawn):
     for picture in drawn[1].values():
         if picture.figure is None:
             continue
-        with style.styled():
+        with style.context():
             picture.figure.draw_without_rendering()
         width, height = picture.figure.bbox.size
         boxes = [(text.get_text(), Text.get_window_extent(text)) for text in visible_texts(picture.figure)]
@@ -112,9 +112,9 @@ def test_every_picture_is_drawn_or_says_what_it_waits_for(drawn):
 
 def test_history_draws_each_finished_trial_once_and_names_each_baseline(facts_of):
     facts = facts_of()
-    axes = figures.history(facts).figure.axes[0]
+    axes = figures.plot_history(facts).figure.axes[0]
     assert axes.get_ylabel() == "squared validation error"
-    assert axes.get_xlabel() == "trials, in the order of their proposals"
+    assert axes.get_xlabel() == "trial"
     complete = [trial for trial in facts.trials if trial.state == "complete"]
     points = np.concatenate([scatter(axes, name) for name in ("searched", "baseline", "best")])
     assert sorted(points[:, 1]) == pytest.approx(sorted(trial.error for trial in complete))
@@ -126,7 +126,7 @@ def test_history_draws_each_finished_trial_once_and_names_each_baseline(facts_of
 
 def test_the_best_so_far_only_falls_and_ends_at_the_least_error(facts_of):
     facts = facts_of()
-    axes = figures.history(facts).figure.axes[0]
+    axes = figures.plot_history(facts).figure.axes[0]
     line = next(line for line in axes.lines if line.get_label() == "best so far")
     heights = np.asarray(line.get_ydata())
     assert (np.diff(heights) <= 0).all()
@@ -135,7 +135,7 @@ def test_the_best_so_far_only_falls_and_ends_at_the_least_error(facts_of):
 
 def test_pruned_failed_and_long_trials_are_marked(facts_of):
     facts = facts_of()
-    axes = figures.history(facts).figure.axes[0]
+    axes = figures.plot_history(facts).figure.axes[0]
     marks = {line.get_label(): len(line.get_xdata()) for line in axes.lines}
     assert marks["stopped early"] == 2
     assert marks["failed"] == 1
@@ -145,30 +145,32 @@ def test_pruned_failed_and_long_trials_are_marked(facts_of):
 def test_a_trial_without_a_finite_error_is_left_out(facts_of):
     facts = facts_of(m=2, state="baselines")
     broken = replace(facts, trials=(*facts.trials[:-1], replace(facts.trials[-1], error=math.nan)))
-    axes = figures.history(broken).figure.axes[0]
+    axes = figures.plot_history(broken).figure.axes[0]
     assert len(scatter(axes, "baseline")) + len(scatter(axes, "best")) == len(facts.trials) - 1
-    assert all(picture.figure for picture in figures.pictures(broken) if picture.name not in ("confirmation", "worth"))
+    assert all(
+        picture.figure for picture in figures.draw_figures(broken) if picture.name not in ("confirmation", "worth")
+    )
 
 
 def test_bars_of_a_trial_add_up_to_one_and_show_its_concentration_and_error(facts_of):
     facts = facts_of()
-    axes = figures.weights(facts).figure.axes[0]
+    axes = figures.plot_weights(facts).figure.axes[0]
     ends = {}
     for bar in axes.patches:
         row = round(bar.get_y() + bar.get_height() / 2)
         ends[row] = ends.get(row, 0) + bar.get_width()
-    assert list(ends.values()) == pytest.approx([1] * rows.SHOWN)
+    assert list(ends.values()) == pytest.approx([1] * weights.SHOWN)
     best = facts.best
     assert axes.get_yticklabels()[0].get_text() == f"best, trial {best.number}"
-    assert [bar.get_width() for bar in axes.patches[:: rows.SHOWN]] == pytest.approx(best.weights)
+    assert [bar.get_width() for bar in axes.patches[:: weights.SHOWN]] == pytest.approx(best.weights)
     assert f"{best.error:.3f}" in texts(axes)
     assert "∞" in texts(axes)
 
 
 def test_the_front_joins_the_mixtures_that_none_beats_and_names_their_trials(facts_of):
     facts = facts_of(m=4, priced=True)
-    axes = figures.front(facts).figure.axes[0]
-    line = next(line for line in axes.lines if line.get_label() == "the front")
+    axes = figures.plot_pareto_front(facts).figure.axes[0]
+    line = next(line for line in axes.lines if line.get_label() == "Pareto front")
     prices, errors = line.get_xdata(), line.get_ydata()
     assert (np.diff(prices) > 0).all()
     assert (np.diff(errors) < 0).all()
@@ -181,16 +183,16 @@ def test_the_front_joins_the_mixtures_that_none_beats_and_names_their_trials(fac
 
 
 def test_without_prices_there_is_no_front(facts_of):
-    assert "front" not in {picture.name for picture in figures.pictures(facts_of(m=3))}
+    assert "front" not in {picture.name for picture in figures.draw_figures(facts_of(m=3))}
 
 
 def test_twelve_sources_have_twelve_looks():
-    assert len({style.shade(i) for i in range(12)}) == 12
+    assert len({style.source_fill(i) for i in range(12)}) == 12
 
 
 def test_proxy_shows_every_pair_and_the_agreement(facts_of):
     facts = facts_of()
-    picture = figures.proxy(facts)
+    picture = figures.plot_proxy(facts)
     axes = picture.figure.axes[0]
     points = np.concatenate([scatter(axes, name) for name in ("searched", "baseline", "best")])
     pairs = [(t.proxy, t.error) for t in facts.trials if t.error is not None]
@@ -203,7 +205,7 @@ def test_proxy_shows_every_pair_and_the_agreement(facts_of):
 
 def test_confirmation_shows_every_seed_of_every_row_under_every_adaptation(facts_of):
     facts = facts_of(seeds=4)
-    figure = figures.confirmation(facts).figure
+    figure = figures.plot_confirmation(facts).figure
     assert [axes.get_title() for axes in figure.axes] == ["ridge", "fine-tune"]
     ranked = facts.confirmation.ranked()
     names = [label.get_text().replace("\n", " ") for label in figure.axes[0].get_yticklabels()]
@@ -217,7 +219,7 @@ def test_confirmation_shows_every_seed_of_every_row_under_every_adaptation(facts
 
 def test_walk_shows_the_same_columns_at_every_step_and_frames_the_best(facts_of):
     facts = facts_of(channels=3)
-    figure = figures.walk(facts).figure
+    figure = figures.plot_path(facts).figure
     assert len(figure.axes) == len(facts.walk)
     assert [axes.images[0].get_array().shape for axes in figure.axes] == [(28, 6 * 28, 3)] * len(facts.walk)
     assert [axes.get_label() for axes in figure.axes if axes.patches] == [BEST]
@@ -225,7 +227,7 @@ def test_walk_shows_the_same_columns_at_every_step_and_frames_the_best(facts_of)
 
 def test_drawing_touches_no_global_state(facts_of):
     before = dict(matplotlib.rcParams)
-    for picture in figures.pictures(facts_of(m=2, state="prepared")):
+    for picture in figures.draw_figures(facts_of(m=2, state="prepared")):
         if picture.figure is not None:
             style.svg(picture.figure)
     assert dict(matplotlib.rcParams) == before
@@ -235,4 +237,4 @@ def test_drawing_touches_no_global_state(facts_of):
 
 def test_the_same_facts_give_the_same_drawing(facts_of):
     facts = facts_of(m=3, state="baselines")
-    assert style.svg(figures.simplex(facts).figure) == style.svg(figures.simplex(facts).figure)
+    assert style.svg(figures.plot_simplex(facts).figure) == style.svg(figures.plot_simplex(facts).figure)

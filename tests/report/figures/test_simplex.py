@@ -65,7 +65,7 @@ def test_points_that_share_a_place_are_moved_apart_and_others_stay():
 @pytest.mark.parametrize("m", [3, 6])
 def test_every_trial_is_a_point_near_its_place_coloured_by_its_error(facts_of, m):
     facts = facts_of(m=m)
-    axes = figures.simplex(facts).figure.axes[0]
+    axes = figures.plot_simplex(facts).figure.axes[0]
     groups = {c.get_label(): c for c in axes.collections}
     searched, baseline, best = groups["_searched"], groups["_baseline"], groups["_best"]
     trials = [trial for trial in facts.trials if trial.error is not None]
@@ -79,10 +79,10 @@ def test_every_trial_is_a_point_near_its_place_coloured_by_its_error(facts_of, m
 
 def test_two_sources_give_a_line_with_the_closed_form_below(facts_of):
     facts = facts_of(m=2)
-    upper, lower = figures.simplex(facts).figure.axes
+    upper, lower = figures.plot_simplex(facts).figure.axes
     curve = lower.lines[0]
     np.testing.assert_allclose(curve.get_ydata()[[0, -1]], np.diag(facts.gram))
     assert lower.get_xlabel().startswith(f"weight of {facts.sources[1].name}")
     points = np.concatenate([c.get_offsets() for c in upper.collections])
     assert sorted(points[:, 0]) == pytest.approx(sorted(t.weights[1] for t in facts.trials if t.error is not None))
-    assert len(figures.simplex(facts_of(m=2, state="prepared")).figure.axes) == 1
+    assert len(figures.plot_simplex(facts_of(m=2, state="prepared")).figure.axes) == 1

@@ -36,7 +36,7 @@ def test_names_break_at_their_own_joints():
 
 @given(numbers)
 def test_spread_labels_keep_their_order_and_distance_within_the_limits(wanted):
-    places = style.spread(wanted, 0.4, -10, 10)
+    places = style.separate(wanted, 0.4, -10, 10)
     order = np.argsort(wanted, kind="stable")
     assert (np.diff(places[order]) >= 0.4 - 1e-9).all()
     assert places.min() >= -10
@@ -46,12 +46,12 @@ def test_spread_labels_keep_their_order_and_distance_within_the_limits(wanted):
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=8, unique_by=lambda x: round(x)))
 def test_labels_that_have_room_stay_where_they_belong(wanted):
     gap = min(np.diff(np.sort(wanted)), default=1.0)
-    np.testing.assert_allclose(style.spread(wanted, gap * 0.99, -6, 6), wanted, atol=1e-9)
+    np.testing.assert_allclose(style.separate(wanted, gap * 0.99, -6, 6), wanted, atol=1e-9)
 
 
 def test_an_svg_carries_no_address_no_style_sheet_no_comment_and_its_inks_are_variables():
-    with style.styled():
-        figure = style.canvas(2)
+    with style.context():
+        figure = style.new_figure(2)
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color=style.INK)
         axes.scatter([0.5], [0.5], color=style.BEST)
@@ -66,5 +66,5 @@ def test_an_svg_carries_no_address_no_style_sheet_no_comment_and_its_inks_are_va
 
 
 def test_text_on_colours_is_black_or_white_with_contrast():
-    assert style.ink_on("#f0e442") == "#000000"
-    assert style.ink_on("#0072b2") == "#ffffff"
+    assert style.text_color_on("#f0e442") == "#000000"
+    assert style.text_color_on("#0072b2") == "#ffffff"

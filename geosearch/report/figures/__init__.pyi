@@ -1,0 +1,12 @@
+from .ablation import plot_ablation as plot_ablation
+from .all import draw_figures as draw_figures
+from .confirmation import plot_confirmation as plot_confirmation
+from .figure import ReportFigure as ReportFigure
+from .history import plot_history as plot_history
+from .pareto import plot_pareto_front as plot_pareto_front
+from .path import plot_path as plot_path
+from .proxy import plot_proxy as plot_proxy
+from .simplex import plot_simplex as plot_simplex
+from .stage_times import plot_stage_times as plot_stage_times
+from .training import plot_training as plot_training
+from .weights import plot_weights as plot_weights
