@@ -19,8 +19,10 @@ from geosearch.mixture.weights import Weights
 from geosearch.report.summary import StudyReport
 from geosearch.search.fidelity.rank_agreement import RankAgreement, trust
 from geosearch.search.fidelity.statistics import Rung
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial import Failed, FailureReason, Pruned, PruneReason, TrialRecord
 
+LOSS_IS_NAN = Failed(FailureReason.TRAINING, "loss is NaN")
+FAR_BY_PROXY = Pruned(PruneReason.PROXY)
 FONT = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
 SHELF = (
     ("fonts/sans-digits", 4000, 10, "DejaVu (free)", "7"),
@@ -74,9 +76,9 @@ def make_facts(
             point = Weights.of(weights / weights.sum(), k, "random" if rng.random() < 0.15 else "transport")
             trials.append(_trial(number, SEARCHED, point, gram, rng))
         if searched > 8:
-            trials[-3] = replace(trials[-3], state="failed", error=None, top1_error=None, reason="loss is NaN")
+            trials[-3] = replace(trials[-3], state="failed", error=None, top1_error=None, failed=LOSS_IS_NAN)
             for i in (-5, -8):
-                trials[i] = replace(trials[i], state="pruned", error=None, top1_error=None, reason="held-out OTDD")
+                trials[i] = replace(trials[i], state="pruned", error=None, top1_error=None, pruned=FAR_BY_PROXY)
     complete = sorted((t for t in trials if t.error is not None), key=lambda t: t.error)
     if state in ("searching", "finished"):
         for rank, trial in enumerate(complete[:3]):

@@ -27,9 +27,7 @@ def plot_proxy(facts: StudyReport) -> ReportFigure:
     figure = style.new_figure(3.3)
     axes = figure.add_subplot()
     for group, marker_style in group_trials(facts, both):
-        axes.scatter(
-            np.array([trial.proxy for trial in group], dtype=float), squared_errors(group), **marker_style
-        )
+        axes.scatter(np.array([trial.proxy for trial in group], dtype=float), squared_errors(group), **marker_style)
     if math.isfinite(agreement.tau):
         tau = f"τ = {agreement.tau:+.2f}  [{agreement.low:+.2f}, {agreement.high:+.2f}]"
         axes.set_title(tau.replace("-", "−"), loc="right", fontsize=10)
