@@ -8,7 +8,7 @@ from generators.sets import blobs
 
 from geosearch.data.loaders.registry import load
 from geosearch.data.writers.npz import NpzWriter
-from geosearch.embeddings.base import Pixels
+from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import InvalidOptionError
 from geosearch.pseudo_labels.clusters import Clusters
 from geosearch.pseudo_labels.labelled_dataset import label_dataset

@@ -9,7 +9,7 @@ import pytest
 from generators.sets import blobs
 
 from geosearch.data.writers.npz import NpzWriter
-from geosearch.embeddings.base import Pixels
+from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import InvalidOptionError
 from geosearch.study.curated_dataset import curate_dataset
 

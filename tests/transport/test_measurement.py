@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 
-from geosearch.embeddings.base import PCA
+from geosearch.embeddings.pca import PCA
 from geosearch.errors import InvalidDataError
 from geosearch.transport.label_distance import MeanLabels
 from geosearch.transport.measurement import measure
