@@ -10,7 +10,7 @@ from typing import Any
 from geosearch.confirmation.statistics import Confirmation
 from geosearch.report.summary import StudySummary
 from geosearch.runtime.duration import duration
-from geosearch.search.fidelity.statistics import Rung
+from geosearch.search.fidelity.statistics import FidelityStatistics
 
 
 def status_of(summary: StudySummary) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def status_of(summary: StudySummary) -> dict[str, Any]:
         "sources": list(summary.source_names),
         "proxy": summary.proxy_agreement.sentence(),
         "earlier": dict(summary.task_similarity),
-        "rungs": [_rung_facts(rung) for rung in summary.rungs],
+        "fidelities": [_fidelity_facts(one) for one in summary.fidelities],
         "seconds": dict(summary.stages),
         "verdict": confirmation.verdict() if confirmation else None,
     }
@@ -48,7 +48,7 @@ def status_text(summary: StudySummary) -> str:
         f"best is trial {best.number} ({best.role}){_ties(summary)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
         f"  proxy     {summary.proxy_agreement.sentence()}",
-        *_rungs(summary.rungs),
+        *_fidelities(summary.fidelities),
         *_workers(summary),
         *_failures(summary),
     ]
@@ -65,23 +65,24 @@ def status_text(summary: StudySummary) -> str:
     return "\n".join(lines)
 
 
-def _rung_facts(rung: Rung) -> dict[str, Any]:
+def _fidelity_facts(fidelity: FidelityStatistics) -> dict[str, Any]:
     """JSON-representable; a tau that is not known is null."""
-    facts = asdict(rung)
-    if rung.trust and not math.isfinite(rung.trust.tau):
-        facts["trust"]["tau"] = None
+    facts = asdict(fidelity)
+    if fidelity.agreement and not math.isfinite(fidelity.agreement.tau):
+        facts["agreement"]["tau"] = None
     return facts
 
 
-def _rungs(rungs: Sequence[Rung]) -> list[str]:
-    """What each rung cost, how far it agrees with what came after it, what it stopped and saved: a line each."""
+def _fidelities(fidelities: Sequence[FidelityStatistics]) -> list[str]:
+    """What each fidelity cost, its rank agreement, what it pruned and saved: a line each."""
     lines = [
-        f"  {'rungs':<17}{'looks':>7}{'each':>14}{'in all':>14}  {'agreement, tau':<22}{'stopped':>9}{'saved':>14}"
+        f"  {'fidelity':<15}{'evaluations':>13}{'mean':>14}{'total':>14}  "
+        f"{'rank agreement, tau':<22}{'stopped':>9}{'saved':>14}"
     ]
-    for rung in rungs:
-        looks = f"{rung.looks:>7}{duration(rung.each):>14}{duration(rung.seconds):>14}"
-        stops = f"{rung.stopped:>9}{duration(rung.saved):>14}" if rung.trust else ""
-        lines.append(f"    {rung.name:<15}{looks}  {rung.agreement:<22}{stops}".rstrip())
+    for one in fidelities:
+        cost = f"{one.evaluations:>9}{duration(one.mean_seconds):>14}{duration(one.seconds):>14}"
+        stops = f"{one.stopped:>9}{duration(one.saved_seconds):>14}" if one.agreement else ""
+        lines.append(f"    {one.fidelity:<15}{cost}  {one.agreement_text:<22}{stops}".rstrip())
     return lines
 
 

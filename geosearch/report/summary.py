@@ -22,7 +22,7 @@ from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.search.board import Member, members
 from geosearch.search.fidelity.rank_agreement import RankAgreement
-from geosearch.search.fidelity.statistics import PROXY, Rung, rank_agreement, rungs_of
+from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics, fidelity_statistics, rank_agreement
 from geosearch.search.pareto import front
 from geosearch.search.racing import best_of, ties_of
 from geosearch.search.storage.errors import check_readable
@@ -40,7 +40,7 @@ class StudySummary:
         source_names: (m,) in the order of the weights.
         prices: (m,) of an image of each source; None if they do not matter.
         trials: every trial that ended, in the order of the proposals.
-        rungs: one for each fidelity, from the cheap to the expensive.
+        fidelities: cost and use of each, from the cheapest to the most expensive.
         confirmation: what the test part said of the best trial; None before the end of a run, or if another trial was
             the best then.
         left_out: the best mixture trained without each of its sources; empty before the end of a run.
@@ -54,7 +54,7 @@ class StudySummary:
     source_names: tuple[str, ...]
     prices: tuple[float, ...] | None = None
     trials: tuple[TrialRecord, ...] = ()
-    rungs: tuple[Rung, ...] = ()
+    fidelities: tuple[FidelityStatistics, ...] = ()
     confirmation: Confirmation | None = None
     left_out: tuple[LeftOut, ...] = ()
     stages: tuple[tuple[str, float], ...] = ()
@@ -79,7 +79,7 @@ class StudySummary:
                 source_names=tuple(source_names),
                 prices=store.space.prices,
                 trials=trials,
-                rungs=rungs_of(store),
+                fidelities=fidelity_statistics(store),
                 confirmation=confirmation.result if confirmation and confirmation.trial == number else None,
                 left_out=ablation.sources if ablation and ablation.trial == number else (),
                 stages=tuple(record.stage_seconds.items()),
@@ -105,7 +105,7 @@ class StudySummary:
     @cached_property
     def proxy_agreement(self) -> RankAgreement:
         """How the proxy ranks the mixtures that were evaluated."""
-        return rank_agreement(PROXY, self.trials)
+        return rank_agreement(Fidelity.PROXY, self.trials)
 
     @property
     def front(self) -> tuple[tuple[TrialRecord, float, float], ...]:

@@ -66,9 +66,10 @@ class SearchOptions:
         finalists: trials that go on to the long recipe at once; more follow if they are worth it (`race`).
         repeats: long trainings per finalist that the budget has; a race spends them where they bring most.
         long_steps: its number of steps.
-        prune: whether the cheap rungs have a say: the held-out OTDD as prior knowledge of the sampler "hull", and it
-            and the closed form, once trusted, to stop trials.
-        look: cost of asking the held-out OTDD in units of a short training, estimated, not measured: it fixes numbers.
+        prune: whether cheap fidelities are used: the proxy as prior knowledge of the sampler "hull", and proxy and
+            closed form, while their rank agreement is trusted, to prune trials.
+        proxy_cost_ratio: cost of the proxy in units of a short training; estimated, since measured times would make
+            the results differ from run to run.
         seed: of the study.
         jobs: processes; changes no number.
     """
@@ -80,7 +81,7 @@ class SearchOptions:
     repeats: int = 3
     long_steps: int = 1000
     prune: bool = True
-    look: float = 0.02
+    proxy_cost_ratio: float = 0.02
     seed: int = 0
     jobs: int = 1
 
@@ -92,11 +93,11 @@ class Search:
     store: StudyStore
     objective: Objective
     hull: Hull
-    held_out: Proxy
+    proxy: Proxy
     baselines: Mapping[str, Weights]
     options: SearchOptions
     progress: Progress
-    experience: WarmStart | None = None
+    warm_start: WarmStart | None = None
     gradient: Callable[[], list[float]] | None = None  # of an error in the sources' weights, if it is to be asked
 
     def run(self) -> TrialRecord:
@@ -114,9 +115,9 @@ class Search:
 
     def finish(self) -> TrialRecord:
         """Evaluate the finalists at length, once; returns the best trial."""
-        if self.experience:
+        if self.warm_start:
             done = evaluated(self.store.trials())
-            task_similarity = self.experience.task_similarity(list(done), np.array(list(done.values())))
+            task_similarity = self.warm_start.task_similarity(list(done), np.array(list(done.values())))
             self.store.update(task_similarity=task_similarity)
         with one_thread(), self.timed("finalists"):
             promote(
@@ -150,10 +151,10 @@ class Search:
         """Ask for the missing proposals of the first round that is not full."""
         number, missing = self.missing()
         trials, live = self.store.trials(), self.store.live()
-        beside = [self.store.space.weights_of(trial.params) for trial in live]
+        pending = [self.store.space.weights_of(trial.params) for trial in live]
         taken = [trial.index for trial in trials if trial.round == number] + [place_of(trial)[1] for trial in live]
-        gate = Screening(self.store.study, self.held_out, self.options.look, self.progress)
-        gate.set([trial for trial in trials if trial.round < number], prune=self.options.prune)
+        screening = Screening(self.store.study, self.proxy, self.options.proxy_cost_ratio, self.progress)
+        screening.update([trial for trial in trials if trial.round < number], prune=self.options.prune)
         abandoned = self.store.abandoned()
         asked: list[tuple[optuna.Trial, Weights]] = []
         for index in count():
@@ -163,10 +164,10 @@ class Search:
                 before = abandoned.get((number, index))
                 trial, point = self._ask(number, index, before.params if before else None)
                 given = proposal_of(trial).role != SEARCHED
-                certainly = given or self._impatient(index) or (before is not None and before.admitted)
-                if gate.should_train(trial, point, trials=trials, beside=beside, certainly=certainly):
+                always = given or self._impatient(index) or (before is not None and before.admitted)
+                if screening.should_train(trial, point, trials=trials, pending=pending, always=always):
                     asked.append((trial, point))
-                    beside.append(point)
+                    pending.append(point)
         return asked
 
     def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
@@ -198,17 +199,17 @@ class Search:
     @cached_property
     def _prior(self) -> Prior:
         """What the sampler knows beforehand; what takes time is found out once for the study."""
-        space, looks, gradient = self.store.space, None, None
+        space, design, gradient = self.store.space, None, None
         if self.options.sampler == "hull":
             if self.options.prune:
-                looks = self.store.get_or_compute("proxy_design", self._look)
+                design = self.store.get_or_compute("proxy_design", self._proxy_design)
             if self.gradient is not None:
                 gradient = np.array(self.store.get_or_compute("source_gradient", self.gradient))
-        return Prior(space, self.hull, looks, gradient, self.experience)
+        return Prior(space, self.hull, design, gradient, self.warm_start)
 
-    def _look(self) -> ProxyDesign:
-        self.progress.event(StageStarted("held-out distances of a few mixtures"))
-        return ProxyDesign.of(self.store.space, self.held_out.otdd)
+    def _proxy_design(self) -> ProxyDesign:
+        self.progress.event(StageStarted("proxy of a few mixtures"))
+        return ProxyDesign.of(self.store.space, self.proxy.otdd)
 
     def _repeated(self, number: int, index: int) -> Weights | None:
         """The point of this round and place, if it was stopped because it repeats an older trial.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from geosearch.errors import GeosearchError
-from geosearch.search.fidelity.rank_agreement import trust
+from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.samplers.surrogate import expected_improvement
 from geosearch.search.trial import TrialRecord
 
@@ -141,7 +141,7 @@ class _Track:
             return 0.0
         means = np.array([np.mean(own) for own in self.values if own])
         centre, between = _population(self.values)
-        correlation = trust(self.shorts[ran], means).correlation
+        correlation = RankAgreement.of(self.shorts[ran], means).correlation
         place = (self.shorts[i] - self.shorts[ran].mean()) / (self.shorts[ran].std() or 1.0)
         expected, variance = centre + correlation * np.sqrt(between) * place, between * (1 - correlation**2)
         move = variance / np.sqrt(variance + self.noise / EQUALLY)

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from geosearch.errors import StorageError, StudyMismatchError
 from geosearch.runtime.redact import mask
 from geosearch.search.crew import busy
-from geosearch.search.fidelity.pruner import PROXY_RUNG, RungPruner
+from geosearch.search.fidelity.pruner import PROXY_STEP, FidelityPruner
 from geosearch.search.fingerprint import changed, differing, said
 from geosearch.search.space import Space
 from geosearch.search.storage.errors import check_readable, translate_errors
@@ -87,7 +87,7 @@ class StudyStore:
                 study_name=name,
                 direction="minimize",
                 load_if_exists=True,
-                pruner=RungPruner(),
+                pruner=FidelityPruner(),
             )
             store = cls(study, space, url)
             begun = check_format(study.user_attrs, mask(url))
@@ -235,7 +235,7 @@ class StudyStore:
             concentration=point.concentration,
             pairing=point.pairing,
             closed_form=proposal.closed_form,
-            proxy=trial.intermediate_values.get(PROXY_RUNG),
+            proxy=trial.intermediate_values.get(PROXY_STEP),
             error=trial.value if trial.state == TrialState.COMPLETE else None,
             top1_error=trained.top1_error if trained else None,
             long_error=long.error if long else None,

@@ -66,25 +66,25 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
         repeats=file.search.repeats,
         long_steps=file.recipe.long_steps,
         prune=file.search.prune,
-        look=file.search.proxy_samples / (file.recipe.steps * file.recipe.batch),
+        proxy_cost_ratio=file.search.proxy_samples / (file.recipe.steps * file.recipe.batch),
         seed=seed,
         jobs=file.search.jobs,
     )
     points = file.search.proxy_samples
     with one_thread():
-        held_out = Proxy.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
+        proxy = Proxy.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
     first = constrain(store.space.nearest, baselines_of(prepared))
     objective = objective_of(file, prepared, cache)
-    experience = experience_of(file, store, prepared.hull)
+    warm_start = warm_start_of(file, store, prepared.hull)
 
     def gradient() -> list[float]:
         found: list[float] = source_gradient(prepared.anchors, prepared.target.shots).tolist()
         return found
 
-    return Search(store, objective, prepared.hull, held_out, first, options, progress, experience, gradient)
+    return Search(store, objective, prepared.hull, proxy, first, options, progress, warm_start, gradient)
 
 
-def experience_of(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart | None:
+def warm_start_of(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart | None:
     """What the studies under search.earlier found, as it was when this study began; None if there are none.
 
     Raises:

@@ -34,7 +34,7 @@ from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_
 from geosearch.report.figures import style
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.fidelity.pruner import RungPruner
+from geosearch.search.fidelity.pruner import FidelityPruner
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.samplers.base import Evaluated, random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
@@ -167,7 +167,7 @@ def search(collection: str, sampler: str, rungs: bool, repetition: int, evaluati
     own, space = surface(collection), Space(len(surface(collection).hull.gram))
     seed = seeds.integer(repetition, "search", collection)
     stand_in = Tabulated(own, seeds.stream(seed, "noise"))
-    store = StudyStore(optuna.create_study(pruner=RungPruner()), space, "")
+    store = StudyStore(optuna.create_study(pruner=FidelityPruner()), space, "")
     options = SearchOptions(evaluations=evaluations, sampler=sampler, prune=rungs, seed=seed)
     job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), gradient=lambda: own.gradient)  # type: ignore[arg-type]
     start = time.perf_counter()

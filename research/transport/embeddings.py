@@ -40,7 +40,7 @@ from geosearch.runtime.atomic import atomic_write
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes, one_thread
 from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
-from geosearch.search.fidelity.rank_agreement import trust
+from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.transport.label_distance import ExactLabels, GaussianLabels, LabelDistance, MeanLabels
 from geosearch.transport.label_embedding import label_vectors
 from geosearch.transport.solution import squared_wasserstein
@@ -171,7 +171,7 @@ def main() -> None:
                     seconds = time.perf_counter() - start
                     row = (embedding + (", z mixed" if mixed else ""), labels)
                     tau = float(kendalltau(values, errors.mean(1)).statistic)
-                    interval = trust(np.array(values), errors.mean(1))
+                    interval = RankAgreement.of(np.array(values), errors.mean(1))
                     means.setdefault(row, []).append(tau)
                     taus.setdefault(row, []).append(f"{tau:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]")
                     facts[name]["distances"][" / ".join(row)] = values  # type: ignore[index]

@@ -17,8 +17,8 @@ from geosearch.data.card import SourceFacts
 from geosearch.mixture.baselines import SEARCHED, baseline_weights
 from geosearch.mixture.weights import Weights
 from geosearch.report.summary import StudyReport
-from geosearch.search.fidelity.rank_agreement import RankAgreement, trust
-from geosearch.search.fidelity.statistics import Rung
+from geosearch.search.fidelity.rank_agreement import RankAgreement
+from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics
 from geosearch.search.trial import Failed, FailureReason, Pruned, PruneReason, TrialRecord
 
 LOSS_IS_NAN = Failed(FailureReason.TRAINING, "loss is NaN")
@@ -98,7 +98,7 @@ def make_facts(
         projection=hull.projection().values,
         prices=tuple(map(float, range(m))) if priced else None,
         trials=tuple(trials),
-        rungs=_rungs(len(trials), trust(*pairs.T)) if trials else (),
+        fidelities=_fidelities(len(trials), RankAgreement.of(*pairs.T)) if trials else (),
         confirmation=_confirmation(names, seeds) if state == "finished" else None,
         left_out=_left_out(names) if state == "finished" else (),
         stages=()
@@ -163,12 +163,12 @@ def _left_out(names: list[str]) -> tuple[LeftOut, ...]:
     return (*rows[:-1], replace(rows[-1], added=None, expected=None, deviation=None))
 
 
-def _rungs(trials: int, agreement: RankAgreement) -> tuple[Rung, ...]:
+def _fidelities(trials: int, agreement: RankAgreement) -> tuple[FidelityStatistics, ...]:
     return (
-        Rung("closed form", trials, 1e-5 * trials, agreement, 3, 0.15),
-        Rung("held-out OTDD", 40 + trials, 2.1, agreement, 2, 6.2),
-        Rung("short recipe", trials, 71.0, RankAgreement(float("nan"), -1.0, 1.0, 3), trials - 3, 90.0),
-        Rung("long recipe", 9, 18.5),
+        FidelityStatistics(Fidelity.CLOSED_FORM, trials, 1e-5 * trials, agreement, 3, 0.15),
+        FidelityStatistics(Fidelity.PROXY, 40 + trials, 2.1, agreement, 2, 6.2),
+        FidelityStatistics(Fidelity.SHORT, trials, 71.0, RankAgreement(float("nan"), -1.0, 1.0, 3), trials - 3, 90.0),
+        FidelityStatistics(Fidelity.LONG, 9, 18.5),
     )
 
 

@@ -16,7 +16,7 @@ from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.fidelity.statistics import rungs_of
+from geosearch.search.fidelity.statistics import fidelity_statistics
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.samplers.registry import sampler_for
 from geosearch.search.space import Space
@@ -191,24 +191,24 @@ def stopped_by(reason, trials):
     return [t for t in trials if t.pruned and t.pruned.reason == reason]
 
 
-def test_a_study_says_what_each_rung_cost_and_saved(search_in, tmp_path):
+def test_a_study_says_what_each_fidelity_cost_and_saved(search_in, tmp_path):
     search = search_in(tmp_path / "study.db", sampler="random", evaluations=24)
     search.run()
     trials = search.store.trials()
-    closed, proxy, short, long = rungs_of(search.store)
+    closed, proxy, short, long = fidelity_statistics(search.store)
     by_closed, by_proxy = (stopped_by(reason, trials) for reason in (PruneReason.CLOSED_FORM, PruneReason.PROXY))
     lengthened = [t for t in trials if t.long_runs]
-    assert (closed.looks, closed.stopped) == (len(trials), len(by_closed))
+    assert (closed.evaluations, closed.stopped) == (len(trials), len(by_closed))
     assert 0 < closed.seconds == sum(t.closed_seconds for t in trials)
     assert all(t.proxy is None for t in by_closed)
-    assert (proxy.looks, proxy.stopped) == (len(trials) - len(by_closed), len(by_proxy))
-    assert proxy.saved == pytest.approx(0.01 * len(by_proxy))
-    assert (short.looks, short.seconds, short.stopped) == (24, pytest.approx(0.24), 24 - len(lengthened))
-    assert short.saved == pytest.approx(short.stopped * long.seconds / len(lengthened))
-    assert long.looks == sum(t.long_runs for t in trials) > 0
-    assert long.seconds == pytest.approx(0.01 * long.looks)
-    assert proxy.trust.trials == 24
-    assert short.trust.trials == len(lengthened)
+    assert (proxy.evaluations, proxy.stopped) == (len(trials) - len(by_closed), len(by_proxy))
+    assert proxy.saved_seconds == pytest.approx(0.01 * len(by_proxy))
+    assert (short.evaluations, short.seconds, short.stopped) == (24, pytest.approx(0.24), 24 - len(lengthened))
+    assert short.saved_seconds == pytest.approx(short.stopped * long.seconds / len(lengthened))
+    assert long.evaluations == sum(t.long_runs for t in trials) > 0
+    assert long.seconds == pytest.approx(0.01 * long.evaluations)
+    assert proxy.agreement.trials == 24
+    assert short.agreement.trials == len(lengthened)
 
 
 def test_pruning_can_be_switched_off(search_in, tmp_path):

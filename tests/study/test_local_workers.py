@@ -133,7 +133,7 @@ def run(folder, *arguments):
 def results(folder, storage):
     study = Study.open(tiny_file(folder), storage=storage, cache=Cache(folder / "cache"))
     found = [(t.round, t.index, t.weights, t.concentration, t.state, t.error, t.long_error) for t in study.trials]
-    return found, study.confirmation.to_json()["rows"] if study.confirmation else None
+    return found, [(row.name, row.top1_errors) for row in study.confirmation.rows] if study.confirmation else None
 
 
 @pytest.mark.slow

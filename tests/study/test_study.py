@@ -82,10 +82,7 @@ def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_processes(f
     again = opened(tmp_path, tiny_file(tmp_path, search_jobs=2))
     again.run()
     assert essence(again) == essence(study)
-    assert (
-        again.confirmation.to_json()["rows"][0]["top1_errors"]
-        == (study.confirmation.to_json()["rows"][0]["top1_errors"])
-    )
+    assert again.confirmation.rows[0].top1_errors == study.confirmation.rows[0].top1_errors
 
 
 def test_another_seed_gives_other_numbers(finished, tmp_path):

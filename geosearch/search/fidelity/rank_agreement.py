@@ -1,4 +1,4 @@
-"""Trust: how far a cheap score may be believed, by how it ranked what a dearer look was taken at."""
+"""RankAgreement: how well a cheap score ranks mixtures, by the rank correlation with a more expensive evaluation."""
 
 from __future__ import annotations
 
@@ -7,46 +7,60 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-FEWEST = 6  # pairs that say anything
+FEWEST = 6  # pairs below which no interval is given
 
 
 @dataclass(frozen=True)
 class RankAgreement:
-    """Rank agreement of a score with what came after it: Kendall's tau and its 95 % interval."""
+    """Kendall's tau of a score with the evaluation that it predicts, and its 95 % interval.
+
+    Attributes:
+        tau: Kendall's tau-b; nan with too few pairs.
+        low, high: the 95 % interval.
+        trials: number of pairs.
+
+    >>> scores, errors = np.arange(8.0), np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.7])
+    >>> agreement = RankAgreement.of(scores, errors)
+    >>> agreement.trusted
+    True
+    >>> print(agreement.sentence())
+    tau +0.93 [+0.75, +0.98] over 8 trials: the proxy agrees with the evaluations
+    """
 
     tau: float
     low: float
     high: float
     trials: int
 
+    @classmethod
+    def of(cls, scores: np.ndarray, outcomes: np.ndarray) -> RankAgreement:
+        """Of n scores and n outcomes, (n,) each, with an interval on Fisher's z scale.
+
+        The standard error of atanh(tau) is sqrt(0.437 / (n - 4)). Source: Fieller, Hartley & Pearson 1957.
+        """
+        n = len(scores)
+        tau = float(stats.kendalltau(scores, outcomes).statistic) if n > 1 else float("nan")
+        if n < FEWEST or not np.isfinite(tau):
+            return cls(float("nan"), -1.0, 1.0, n)
+        z, half = np.arctanh(np.clip(tau, -0.999, 0.999)), 1.96 * np.sqrt(0.437 / (n - 4))
+        return cls(tau, float(np.tanh(z - half)), float(np.tanh(z + half)), n)
+
     @property
     def trusted(self) -> bool:
-        """A score may stop trials only while its whole interval lies above zero."""
+        """Whether the whole interval lies above zero; only then may the score prune trials."""
         return self.low > 0
 
     @property
     def correlation(self) -> float:
-        """Of a normal pair with the tau at the interval's lower end, sin(pi tau / 2): a score earns its say.
+        """Correlation of a normal pair whose tau is the lower end of the interval, sin(pi tau / 2); 0 if not trusted.
 
-        Zero while it is not trusted. Source: Kruskal 1958.
+        Source: Kruskal 1958.
         """
         return float(np.sin(np.pi / 2 * self.low)) if self.trusted else 0.0
 
     def sentence(self) -> str:
+        """What the agreement of the proxy means for a search."""
         if not np.isfinite(self.tau):
-            return f"too few evaluations ({self.trials}) to judge the proxy; it stops nothing"
-        verdict = "agrees with the evaluations" if self.trusted else "is not shown to agree, so it stops nothing"
+            return f"too few evaluations ({self.trials}) to judge the proxy; it prunes nothing"
+        verdict = "agrees with the evaluations" if self.trusted else "is not shown to agree, so it prunes nothing"
         return f"tau {self.tau:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.trials} trials: the proxy {verdict}"
-
-
-def trust(scores: np.ndarray, outcomes: np.ndarray) -> RankAgreement:
-    """Kendall's tau-b of n scores and n outcomes with an interval on Fisher's z scale.
-
-    The standard error of atanh(tau) is sqrt(0.437 / (n - 4)). Source: Fieller, Hartley & Pearson 1957.
-    """
-    n = len(scores)
-    tau = float(stats.kendalltau(scores, outcomes).statistic) if n > 1 else float("nan")
-    if n < FEWEST or not np.isfinite(tau):
-        return RankAgreement(float("nan"), -1.0, 1.0, n)
-    z, half = np.arctanh(np.clip(tau, -0.999, 0.999)), 1.96 * np.sqrt(0.437 / (n - 4))
-    return RankAgreement(tau, float(np.tanh(z - half)), float(np.tanh(z + half)), n)

@@ -1,4 +1,4 @@
-"""Gate: what may end a proposal before it is trained."""
+"""Screening: which proposals are trained, and which are pruned by a cheap fidelity first."""
 
 from __future__ import annotations
 
@@ -12,36 +12,42 @@ from optuna.trial import TrialState
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.events import RankAgreementMeasured, TrialPruned
 from geosearch.runtime.progress import Progress
-from geosearch.search.fidelity.promotion import shares_to_go_on
 from geosearch.search.fidelity.proxy import Proxy
-from geosearch.search.fidelity.pruner import CLOSED_RUNG, PROXY_RUNG, RungPruner
-from geosearch.search.fidelity.statistics import CLOSED, PROXY, rank_agreement
+from geosearch.search.fidelity.pruner import CLOSED_FORM_STEP, PROXY_STEP, FidelityPruner
+from geosearch.search.fidelity.shares import shares_to_keep
+from geosearch.search.fidelity.statistics import Fidelity, rank_agreement
 from geosearch.search.samplers.base import alike
 from geosearch.search.trial import ProxyCost, Pruned, PruneReason, TrialRecord, admit, keep_fact
 
 
 @dataclass(frozen=True, eq=False)
 class Screening:
-    """The cheap rungs, one after the other: a proposal passes if it is new and no trusted rung speaks against it.
+    """Evaluates the cheap fidelities of a proposal, and prunes it if it is a repeat or a trusted fidelity says so.
 
     Attributes:
         study: the Optuna study.
-        held_out: the dearer of the two rungs.
-        look: what it costs, in units of a short training.
+        proxy: the more expensive of the two cheap fidelities.
+        proxy_cost_ratio: its cost in units of a short training.
         progress: who is told.
     """
 
     study: optuna.Study
-    held_out: Proxy
-    look: float
+    proxy: Proxy
+    proxy_cost_ratio: float
     progress: Progress
 
-    def set(self, trials: Sequence[TrialRecord], *, prune: bool) -> None:
-        """Decide how much each rung may stop, by how far the trials so far bear it out."""
-        closed, proxy = rank_agreement(CLOSED, trials), rank_agreement(PROXY, trials)
+    def update(self, trials: Sequence[TrialRecord], *, prune: bool) -> None:
+        """Set how much each fidelity may prune from its rank agreement with the errors of the trials so far.
+
+        Args:
+            trials: that ended.
+            prune: False if nothing is to be pruned.
+        """
+        closed_form, proxy = rank_agreement(Fidelity.CLOSED_FORM, trials), rank_agreement(Fidelity.PROXY, trials)
         self.progress.event(RankAgreementMeasured(tau=proxy.tau, trusted=proxy.trusted))
-        shares = shares_to_go_on(closed, proxy, self.look, max(proxy.trials, 1)) if prune else (1.0, 1.0)
-        self.study.pruner = RungPruner(dict(zip((CLOSED_RUNG, PROXY_RUNG), shares, strict=True)))
+        evaluations = max(proxy.trials, 1)
+        shares = shares_to_keep(closed_form, proxy, self.proxy_cost_ratio, evaluations) if prune else (1.0, 1.0)
+        self.study.pruner = FidelityPruner(dict(zip((CLOSED_FORM_STEP, PROXY_STEP), shares, strict=True)))
 
     def should_train(
         self,
@@ -49,26 +55,26 @@ class Screening:
         point: Weights,
         *,
         trials: Sequence[TrialRecord],
-        beside: Sequence[Weights],
-        certainly: bool,
+        pending: Sequence[Weights],
+        always: bool,
     ) -> bool:
-        """Whether a proposal is to be trained; if not, it has ended.
+        """Whether a proposal is to be trained; if not, it has been told as pruned.
 
         Args:
             trial: the proposal.
             point: its mixture.
             trials: that ended before.
-            beside: mixtures of the same round.
-            certainly: it is looked at, but passes whatever is seen.
+            pending: mixtures that are being evaluated, or are about to be.
+            always: compute the proxy, but never prune.
         """
-        pruned = None if certainly else _repeat(point, trials, beside)
-        if pruned is None and not certainly and trial.should_prune():
+        pruned = None if always else _repeat(point, trials, pending)
+        if pruned is None and not always and trial.should_prune():
             pruned = Pruned(PruneReason.CLOSED_FORM)
         if pruned is None:
             start = time.perf_counter()
-            trial.report(self.held_out.otdd(point), PROXY_RUNG)
+            trial.report(self.proxy.otdd(point), PROXY_STEP)
             keep_fact(trial, ProxyCost(time.perf_counter() - start))
-            if not certainly and trial.should_prune():
+            if not always and trial.should_prune():
                 pruned = Pruned(PruneReason.PROXY)
         if pruned is None:
             admit(trial)
@@ -79,9 +85,9 @@ class Screening:
         return False
 
 
-def _repeat(point: Weights, trials: Sequence[TrialRecord], beside: Sequence[Weights]) -> Pruned | None:
-    """Which trial a point repeats; None if it is new."""
+def _repeat(point: Weights, trials: Sequence[TrialRecord], pending: Sequence[Weights]) -> Pruned | None:
+    """Which trial a mixture repeats; None if it is new."""
     for old in trials:
         if old.state == "complete" and alike(old.point, point):
             return Pruned(PruneReason.REPEATS_TRIAL, old.number)
-    return Pruned(PruneReason.REPEATS_PENDING) if any(alike(other, point) for other in beside) else None
+    return Pruned(PruneReason.REPEATS_PENDING) if any(alike(other, point) for other in pending) else None

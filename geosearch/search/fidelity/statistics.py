@@ -1,96 +1,111 @@
-"""Rungs: what each way of looking at a mixture cost, how far it is to be trusted, and what it saved."""
+"""Fidelities: what each way to evaluate a mixture cost, how well it ranks mixtures, and what it saved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
-from geosearch.search.fidelity.rank_agreement import RankAgreement, trust
+from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import PruneReason, TrialRecord, distinct
 
-CLOSED, PROXY, SHORT, LONG = "closed form", "held-out OTDD", "short recipe", "long recipe"
+
+class Fidelity(StrEnum):
+    """The ways to evaluate a mixture, from the cheapest to the most expensive."""
+
+    CLOSED_FORM = "closed form"
+    PROXY = "proxy"
+    SHORT = "short recipe"
+    LONG = "long recipe"
+
 
 Read = Callable[[TrialRecord], float | None]
-_SCORES: dict[str, tuple[Read, Read]] = {  # rung -> what it says of a trial, and what that is judged by
-    CLOSED: (lambda trial: trial.closed_form, lambda trial: trial.error),
-    PROXY: (lambda trial: trial.proxy, lambda trial: trial.error),
-    SHORT: (lambda trial: trial.expected_error, lambda trial: trial.long_error),
+_SCORES: dict[Fidelity, tuple[Read, Read]] = {  # the value of a trial, and the more expensive one that it predicts
+    Fidelity.CLOSED_FORM: (lambda trial: trial.closed_form, lambda trial: trial.error),
+    Fidelity.PROXY: (lambda trial: trial.proxy, lambda trial: trial.error),
+    Fidelity.SHORT: (lambda trial: trial.expected_error, lambda trial: trial.long_error),
 }
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One rung of the ladder.
+class FidelityStatistics:
+    """Cost and use of one fidelity over a study.
 
     Attributes:
-        name: of the rung.
-        looks: mixtures (or trainings) it looked at, each counted once.
-        seconds: what that took, in all.
-        trust: rank agreement with the error of those that were trained, or trained at length; None for the last rung.
-        stopped: mixtures that it kept from the next rung.
-        saved: seconds that the next rung would have taken for these, at the mean of those it looked at.
+        fidelity: which one.
+        evaluations: mixtures (long recipe: trainings) that it evaluated, each counted once.
+        seconds: wall time of all of them.
+        agreement: rank agreement with the more expensive evaluation that it predicts; None for the last fidelity.
+        stopped: mixtures that were not passed on to the next fidelity.
+        saved_seconds: what the next fidelity would have taken for these, at its mean cost.
+
+    >>> print(FidelityStatistics(Fidelity.PROXY, evaluations=40, seconds=2.0).mean_seconds)
+    0.05
     """
 
-    name: str
-    looks: int
+    fidelity: Fidelity
+    evaluations: int
     seconds: float
-    trust: RankAgreement | None = None
+    agreement: RankAgreement | None = None
     stopped: int = 0
-    saved: float = 0.0
+    saved_seconds: float = 0.0
 
     @property
-    def each(self) -> float:
-        """Seconds of one look."""
-        return self.seconds / self.looks if self.looks else 0.0
+    def mean_seconds(self) -> float:
+        """Wall time of one evaluation."""
+        return self.seconds / self.evaluations if self.evaluations else 0.0
 
     @property
-    def agreement(self) -> str:
-        """Its tau with the interval, or why there is none; nothing for the last rung."""
-        if self.trust is None:
+    def agreement_text(self) -> str:
+        """Tau with its interval, or why there is none; empty for the last fidelity."""
+        if self.agreement is None:
             return ""
-        if not np.isfinite(self.trust.tau):
-            return f"too few to judge ({self.trust.trials})"
-        return f"{self.trust.tau:+.2f} [{self.trust.low:+.2f}, {self.trust.high:+.2f}]"
+        if not np.isfinite(self.agreement.tau):
+            return f"too few to judge ({self.agreement.trials})"
+        return f"{self.agreement.tau:+.2f} [{self.agreement.low:+.2f}, {self.agreement.high:+.2f}]"
 
 
-def rank_agreement(name: str, trials: Iterable[TrialRecord]) -> RankAgreement:
-    """Trust in a rung, over the trials that have both its score and the error that it is judged by.
+def rank_agreement(fidelity: Fidelity, trials: Iterable[TrialRecord]) -> RankAgreement:
+    """Rank agreement of a fidelity with the more expensive evaluation, over the trials that have both.
 
-    Closed form and held-out OTDD are both judged by the error of the short recipe, what is expected after that by the
-    error of the long one.
+    Closed form and proxy are compared with the error after the short recipe; the error expected after the short recipe
+    is compared with that after the long one.
     """
-    score, outcome = _SCORES[name]
+    score, outcome = _SCORES[fidelity]
     judged = distinct(trial for trial in trials if None not in (score(trial), outcome(trial)))
     known = np.array([(score(trial), outcome(trial)) for trial in judged], dtype=float).reshape(-1, 2)
-    return trust(*known.T)
+    return RankAgreement.of(*known.T)
 
 
-def rungs_of(store: StudyStore) -> tuple[Rung, ...]:
-    """The rungs of a study, from the cheap to the dear."""
-    trials, before = store.trials(), store.record.proxy_design or ProxyDesign((), 0.0)
-    looked = distinct(trial for trial in trials if trial.proxy is not None)
+def fidelity_statistics(store: StudyStore) -> tuple[FidelityStatistics, ...]:
+    """Every fidelity of a study, from the cheapest to the most expensive."""
+    trials, design = store.trials(), store.record.proxy_design or ProxyDesign((), 0.0)
+    with_proxy = distinct(trial for trial in trials if trial.proxy is not None)
     trained = distinct(trial for trial in trials if trial.error is not None)
-    lengthened = [trial for trial in trials if trial.long_runs]
-    looks = len(looked) + len(before.values)
-    looking = sum(trial.proxy_seconds for trial in looked) + before.seconds
-    short, long = (sum(t.wall_seconds for t in trained), sum(t.long_seconds for t in lengthened))
-    early = [_stopped(trials, one) for one in (PruneReason.CLOSED_FORM, PruneReason.PROXY)]
-    kept = len(trained) - len(lengthened) if lengthened else 0
+    finalists = [trial for trial in trials if trial.long_runs]
+    proxies = len(with_proxy) + len(design.values)
+    proxy_seconds = sum(trial.proxy_seconds for trial in with_proxy) + design.seconds
+    short, long = sum(trial.wall_seconds for trial in trained), sum(trial.long_seconds for trial in finalists)
+    closed_seconds = sum(trial.closed_seconds for trial in trials)
+    by_closed_form, by_proxy = (_pruned(trials, why) for why in (PruneReason.CLOSED_FORM, PruneReason.PROXY))
+    not_raced = len(trained) - len(finalists) if finalists else 0
+    rows = (
+        (Fidelity.CLOSED_FORM, len(trials), closed_seconds, by_closed_form, proxy_seconds / max(proxies, 1)),
+        (Fidelity.PROXY, proxies, proxy_seconds, by_proxy, short / max(len(trained), 1)),
+        (Fidelity.SHORT, len(trained), short, not_raced, long / max(len(finalists), 1)),
+    )
     return (
-        _rung(CLOSED, trials, len(trials), sum(t.closed_seconds for t in trials), early[0], looking / max(looks, 1)),
-        _rung(PROXY, trials, looks, looking, early[1], short / max(len(trained), 1)),
-        _rung(SHORT, trials, len(trained), short, kept, long / max(len(lengthened), 1)),
-        Rung(LONG, sum(trial.long_runs for trial in lengthened), long),
+        *(
+            FidelityStatistics(fidelity, count, seconds, rank_agreement(fidelity, trials), stopped, stopped * next_mean)
+            for fidelity, count, seconds, stopped, next_mean in rows
+        ),
+        FidelityStatistics(Fidelity.LONG, sum(trial.long_runs for trial in finalists), long),
     )
 
 
-def _rung(name: str, trials: Sequence[TrialRecord], looks: int, seconds: float, stopped: int, dearer: float) -> Rung:
-    return Rung(name, looks, seconds, rank_agreement(name, trials), stopped, stopped * dearer)
-
-
-def _stopped(trials: Sequence[TrialRecord], reason: PruneReason) -> int:
+def _pruned(trials: Sequence[TrialRecord], reason: PruneReason) -> int:
     return sum(trial.pruned is not None and trial.pruned.reason == reason for trial in trials)

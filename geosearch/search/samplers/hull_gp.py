@@ -1,4 +1,4 @@
-"""HullSampler: an Optuna sampler that knows the hull it samples from."""
+"""HullSampler: an Optuna sampler for mixtures, by a Gaussian process on the geometry of the hull."""
 
 from __future__ import annotations
 
@@ -13,31 +13,38 @@ from geosearch.search.samplers.base import Evaluated, MixtureSampler, random_wei
 from geosearch.search.samplers.prior import CORRELATION, Prior
 from geosearch.search.samplers.surrogate import Surrogate, expected_improvement
 
-CANDIDATES = 1500  # drawn anew for every proposal
-POLISH = (0.2, 0.05)  # shares by which the best candidates are moved, round after round
-SAME = 0.3  # mixtures nearer than this share of the spread of all, over the root of how many were tried, are one
-LEADERS = 20  # candidates that are moved
+CANDIDATES = 1500  # random mixtures for every proposal
+POLISH = (0.2, 0.05)  # step sizes of the rounds of local search around the best candidates
+SAME = 0.3  # mixtures nearer than this, over the square root of the number of evaluated ones, are not proposed
+LEADERS = 20  # candidates around which is searched
 
 
 class HullSampler(MixtureSampler):
-    """Expected improvement of a Gaussian process on the geometry of the mixtures themselves.
+    """Expected improvement of a Gaussian process on the geometry of the mixtures.
 
     Two parameter vectors that synthesize the same data set are the same point (`Hull.coordinates`), the kernel's
-    distance is the distance between mixtures, and cheap scores are prior knowledge whose weight the evaluations decide.
-    The first proposals rest on that knowledge alone: mixtures of small distance to the target that are unlike each
-    other. Candidates lie on the whole simplex with its faces and corners, exact zeros included. Trials that are still
-    running are taken to end as the process expects, so several workers can ask.
+    distance is the distance between mixtures, and cheap scores enter the prior mean with a weight that is learned.
+    The first proposals use the scores only: mixtures that are close to the target and unlike each other. Candidates lie
+    on the whole simplex with its faces and corners, exact zeros included. Running trials are assumed to end with their
+    posterior means, so that several workers can ask at the same time.
 
     Use it with any study whose objective calls `space.suggest(trial)`:
 
-    >>> study = optuna.create_study(sampler=HullSampler(Prior(space, hull), seed=0))   # doctest: +SKIP
-    >>> study.optimize(lambda trial: error(space.suggest(trial)), n_trials=30)         # doctest: +SKIP
+    >>> import optuna
+    >>> from geosearch.mixture.hull import Hull
+    >>> from geosearch.search.space import Space
+    >>> space, hull = Space(3), Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3))
+    >>> goal = np.array([0.6, 0.3, 0.1])
+    >>> study = optuna.create_study(sampler=HullSampler(Prior(space, hull), seed=0))
+    >>> study.optimize(lambda trial: float(np.square(space.suggest(trial).array - goal).sum()), n_trials=6)
+    >>> study.best_value < 0.1
+    True
 
     Args:
         prior: the space, its geometry, and the cheap scores.
-        seed: of the candidates. They depend on it and on how many trials ended or are running, so a resumed study
-            goes on instead of repeating itself.
-        startup: how many evaluated trials it takes until errors are learned from; four at least.
+        seed: of the candidates. They depend on it and on the number of trials that ended or are running, so a
+            resumed study does not repeat its proposals.
+        startup: number of evaluated trials from which errors are used; at least 4.
     """
 
     def __init__(self, prior: Prior, *, seed: int = 0, startup: int = 4) -> None:
@@ -46,34 +53,36 @@ class HullSampler(MixtureSampler):
         self._first = max(startup, 4)
 
     def propose(self, done: Evaluated, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
-        promise = (
+        acquisition = (
             self._acquisition(done, pending)
             if len(done.weights) >= self._first
             else self._lower_confidence_bound(done, pending)
         )
-        return self._argmax(random_weights(self.space, CANDIDATES, rng), promise, rng)
+        return self._argmax(random_weights(self.space, CANDIDATES, rng), acquisition, rng)
 
     def _lower_confidence_bound(
         self, done: Evaluated, pending: Sequence[Weights]
     ) -> Callable[[Sequence[Weights]], np.ndarray]:
-        """Lower confidence bounds (k,), turned round, before there are errors to learn from: the cheap scores, and the
-        deviation that a process of unit length leaves where nothing was tried."""
+        """Negative lower confidence bounds (k,) while there are too few errors to learn from.
+
+        The mean is that of the cheap scores, the deviation that of a process of unit length scale.
+        """
         tried = self._prior.points([*done.weights, *pending])
         kernel = ConstantKernel(1 - CORRELATION**2, "fixed") * Matern(1.0, "fixed", nu=2.5)
         process = GaussianProcessRegressor(kernel, alpha=0.05, optimizer=None)
         if len(tried):
             process.fit(tried, np.zeros(len(tried)))
 
-        def hope(some: Sequence[Weights]) -> np.ndarray:
+        def negative_bound(some: Sequence[Weights]) -> np.ndarray:
             deviation = process.predict(self._prior.points(some), return_std=True)[1]
             return deviation - self._prior.scores(some, {}) @ self._prior.slopes
 
-        return hope
+        return negative_bound
 
     def _acquisition(self, done: Evaluated, pending: Sequence[Weights]) -> Callable[[Sequence[Weights]], np.ndarray]:
-        """Expected improvement (k,); what was evaluated, or is being evaluated, promises nothing."""
+        """Expected improvement (k,); -inf next to a mixture that was evaluated or is pending."""
         prior = self._prior
-        surrogate, task_similarity = prior.fitted(done.weights, done.errors)
+        surrogate, task_similarity = prior.fit_surrogate(done.weights, done.errors)
         points, cheap = prior.points(done.weights), prior.scores(done.weights, task_similarity)
         best = float(surrogate.predict(points, cheap)[0].min())
         if pending:
@@ -82,28 +91,28 @@ class HullSampler(MixtureSampler):
             points, cheap = np.vstack([points, more]), np.vstack([cheap, more_cheap])
             surrogate = Surrogate.fit(points, cheap, np.concatenate([done.errors, expected]), prior.slopes)
 
-        def promise(some: Sequence[Weights]) -> np.ndarray:
+        def acquisition(some: Sequence[Weights]) -> np.ndarray:
             here = prior.points(some)
             gaps = np.sqrt(((here[:, None] - points[None]) ** 2).sum(2)).min(1)  # (k,)
             expected = expected_improvement(*surrogate.predict(here, prior.scores(some, task_similarity)), best)
             return np.where(gaps > SAME / np.sqrt(len(points)), expected, -np.inf)
 
-        return promise
+        return acquisition
 
     def _argmax(
         self,
         candidates: Sequence[Weights],
-        promise: Callable[[Sequence[Weights]], np.ndarray],
+        acquisition: Callable[[Sequence[Weights]], np.ndarray],
         rng: np.random.Generator,
     ) -> Weights:
-        """The candidate of greatest promise, after the leaders were moved a little, twice."""
+        """The candidate with the highest acquisition, after two rounds of local search around the leaders."""
         pool = list(candidates)
-        values = promise(pool)
+        values = acquisition(pool)
         for share in POLISH:
             leaders = np.argsort(-values, kind="stable")[:LEADERS]
             moved = [self.space.nearest(_moved(pool[i], share, rng)) for i in leaders for _ in range(8)]
             pool += moved
-            values = np.append(values, promise(moved))
+            values = np.append(values, acquisition(moved))
         return pool[int(values.argmax())]
 
 

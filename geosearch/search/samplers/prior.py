@@ -1,4 +1,4 @@
-"""Prior: what is known of any mixture before it is trained, for next to nothing."""
+"""Prior: cheap scores of any mixture, known before it is trained."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from geosearch.search.samplers.surrogate import Surrogate
 from geosearch.search.samplers.warm_start import WarmStart
 from geosearch.search.space import Space
 
-LOOKS = 40  # mixtures whose held-out OTDD is computed, to know it everywhere
-POPULATION = 400  # random mixtures that fix the units
-ROUGHNESS = 1e-3  # share of the looks' variance that lies below the resolution of the interpolation
-CORRELATION = 0.5  # expected of the leading scores together and the error, before anything is trained
+DESIGN_SIZE = 40  # mixtures whose proxy is computed, to interpolate it everywhere
+POPULATION = 400  # random mixtures over which scores are standardized
+ROUGHNESS = 1e-3  # share of the proxy's variance that is below the resolution of the interpolation
+CORRELATION = 0.5  # prior correlation of the leading scores together with the error
 
 Score = Callable[[Sequence[Weights]], np.ndarray]  # mixtures -> (k,)
 
 
 @dataclass(frozen=True)
 class ProxyDesign:
-    """Held-out OTDD of a few mixtures all over the space, the same ones whenever the space is.
+    """The proxy of a few mixtures all over the space: a space-filling design, the same for equal spaces.
 
     Attributes:
         values: (n,) squared feature units, of `ProxyDesign.points(space)`.
-        seconds: that they took.
+        seconds: wall time of all of them.
     """
 
     values: tuple[float, ...]
@@ -50,39 +50,45 @@ class ProxyDesign:
     def points(space: Space) -> list[Weights]:
         """The single sources, then random mixtures."""
         alone = [space.nearest(Weights.of(row)) for row in np.eye(space.m)]
-        return alone + random_weights(space, max(LOOKS - space.m, LOOKS // 2), seeds.stream(0, "looks"))
+        return alone + random_weights(space, max(DESIGN_SIZE - space.m, DESIGN_SIZE // 2), seeds.stream(0, "looks"))
 
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """The geometry of the mixtures, and cheap scores that may foretell their errors.
+    """The geometry of the mixtures, and cheap scores that may predict their errors.
 
-    Scores: the held-out OTDD, computed for a few mixtures and interpolated by a Gaussian process; the derivative of the
-    shots' error in the sources' weights; the closed-form distance; the price, where sources have prices and errors are
-    weighed against them; what earlier studies lead to expect. All but the last are standardised over random mixtures.
-    The error is expected to grow with the first two alike, or with the closed form in place of a held-out OTDD that is
-    missing; the other scores count as far as the evaluations say.
+    Scores: the proxy, computed for a few mixtures and interpolated by a Gaussian process; the derivative of the shots'
+    error in the sources' weights; the closed-form distance; the price, where sources have prices; the error predicted
+    by earlier studies. All but the last are standardized over random mixtures. A priori the error grows equally with
+    the first two (with the closed form if there is no proxy); the weight of the other scores is learned.
 
     Attributes:
         space: the mixtures that may be proposed.
         hull: the Gram matrix of the sources' maps.
-        looks: held-out OTDD of `ProxyDesign.points(space)`; None if it is not to be used.
-        gradient: (m,) derivative of an error in the sources' weights (`source_gradient`), if any.
-        experience: of earlier studies over the same sources, if any.
+        proxy_design: proxy of `ProxyDesign.points(space)`; None if it is not to be used.
+        gradient: (m,) derivative of an error in the sources' weights, if any.
+        warm_start: earlier studies over the same sources, if any.
+
+    >>> hull = Hull(np.diag([1.0, 2.0]), np.eye(2))
+    >>> prior = Prior(Space(2), hull)
+    >>> near, far = Weights.single(0, 2), Weights.single(1, 2)
+    >>> scores = prior.scores([near, far], {})  # the closed form alone
+    >>> scores.shape, bool(scores[0] < scores[1])
+    ((2, 1), True)
     """
 
     space: Space
     hull: Hull
-    looks: ProxyDesign | None = None
+    proxy_design: ProxyDesign | None = None
     gradient: np.ndarray | None = None
-    experience: WarmStart | None = None
+    warm_start: WarmStart | None = None
 
     @cached_property
     def _own(self) -> tuple[tuple[Score, bool], ...]:
-        """The scores that depend on nothing but the mixture, and whether the error is expected to grow with each."""
-        scores: list[tuple[Score, bool]] = [(self._closed_form, self.looks is None)]
-        if self.looks:
-            scores.append((self._otdd, True))
+        """The scores that depend on the mixture only, and whether the error is expected to grow with each."""
+        scores: list[tuple[Score, bool]] = [(self._closed_form, self.proxy_design is None)]
+        if self.proxy_design:
+            scores.append((self._proxy, True))
         if self.gradient is not None:
             scores.append((lambda some: np.array([one.array for one in some]) @ self.gradient, True))
         if self.space.prices is not None:
@@ -92,7 +98,7 @@ class Prior:
     @property
     def slopes(self) -> np.ndarray:
         """(c,) by how many of its standard deviations the error is expected to grow with each score."""
-        leads = np.array([leads for _, leads in self._own] + [False] * (self.experience is not None), dtype=float)
+        leads = np.array([leads for _, leads in self._own] + [False] * (self.warm_start is not None), dtype=float)
         return CORRELATION * leads / np.sqrt(leads.sum())
 
     @cached_property
@@ -105,28 +111,28 @@ class Prior:
         return self.hull.coordinates(weights) / self.unit
 
     def task_similarity(self, weights: Sequence[Weights], errors: np.ndarray) -> dict[str, float]:
-        """How far each earlier study agrees with the evaluations so far; see `WarmStart`."""
-        return self.experience.task_similarity(weights, errors) if self.experience and weights else {}
+        """Agreement of each earlier study with the evaluations so far; see `WarmStart`."""
+        return self.warm_start.task_similarity(weights, errors) if self.warm_start and weights else {}
 
     def scores(self, weights: Sequence[Weights], task_similarity: dict[str, float]) -> np.ndarray:
         """(k, c) cheap scores."""
         own = zip(self._own, self._scales, strict=True)
         columns = [(score(weights) - mean) / width for (score, _), (mean, width) in own]
-        if self.experience:
+        if self.warm_start:
             columns.append(
-                self.experience.expect(weights, task_similarity) if task_similarity else np.zeros(len(weights))
+                self.warm_start.expect(weights, task_similarity) if task_similarity else np.zeros(len(weights))
             )
         return np.column_stack(columns)
 
-    def fitted(self, weights: Sequence[Weights], errors: np.ndarray) -> tuple[Surrogate, dict[str, float]]:
-        """A surrogate of n >= 2 evaluations on points and scores, and the likeness of earlier studies behind these."""
+    def fit_surrogate(self, weights: Sequence[Weights], errors: np.ndarray) -> tuple[Surrogate, dict[str, float]]:
+        """A surrogate of n >= 2 evaluations on points and scores, and the task similarity that the scores used."""
         task_similarity = self.task_similarity(weights, errors)
         scores = self.scores(weights, task_similarity)
         return Surrogate.fit(self.points(weights), scores, errors, self.slopes), task_similarity
 
     def expected(self, weights: Sequence[Weights], errors: np.ndarray) -> np.ndarray:
-        """(n,) what a surrogate of n >= 2 evaluations expects of the evaluated mixtures themselves."""
-        surrogate, task_similarity = self.fitted(weights, errors)
+        """(n,) posterior means of the evaluated mixtures themselves, by a surrogate of n >= 2 evaluations."""
+        surrogate, task_similarity = self.fit_surrogate(weights, errors)
         return surrogate.predict(self.points(weights), self.scores(weights, task_similarity))[0]
 
     @cached_property
@@ -135,21 +141,21 @@ class Prior:
 
     @cached_property
     def _scales(self) -> list[tuple[float, float]]:
-        """Mean and standard deviation of every score of its own over random mixtures."""
+        """Mean and standard deviation of each score over random mixtures."""
         found = [score(self._population) for score, _ in self._own]
         return [(float(values.mean()), float(values.std()) or 1.0) for values in found]
 
     def _closed_form(self, weights: Sequence[Weights]) -> np.ndarray:
         return np.array([self.hull.distance(one) for one in weights])
 
-    def _otdd(self, weights: Sequence[Weights]) -> np.ndarray:
+    def _proxy(self, weights: Sequence[Weights]) -> np.ndarray:
         return self._interpolated.predict(self.points(weights))
 
     @cached_property
     def _interpolated(self) -> GaussianProcessRegressor:
-        assert self.looks is not None
+        assert self.proxy_design is not None
         kernel = ConstantKernel(1.0, (1e-3, 1e3)) * Matern(1.0, (0.1, 50.0), nu=2.5)
         process = GaussianProcessRegressor(kernel, alpha=ROUGHNESS, normalize_y=True)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is an answer too
-            return process.fit(self.points(ProxyDesign.points(self.space)), np.array(self.looks.values))
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is a valid fit
+            return process.fit(self.points(ProxyDesign.points(self.space)), np.array(self.proxy_design.values))

@@ -1,4 +1,4 @@
-"""Earlier: what studies of other targets over the same sources found, carried over to a new one."""
+"""WarmStart: a search that starts from studies of other targets over the same sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.search.samplers.surrogate import Surrogate
 
-FEWEST = 4  # evaluations of a study that say anything
+FEWEST = 4  # evaluations of a study below which it is ignored
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Earlier:
 
     Attributes:
         study: its name.
-        target: what it searched for.
+        target: its target.
         points: its mixtures.
         errors: their validation errors, on that study's own scale.
     """
@@ -62,14 +62,14 @@ class Earlier:
 
 @dataclass(frozen=True, eq=False)
 class WarmStart:
-    """Earlier studies as one cheap score of a mixture: the error that they lead to expect.
+    """Earlier studies as one cheap score of a mixture: the error that they predict.
 
-    Each is a Gaussian process on the geometry of the new target's hull. How much one counts is decided by how alike the
-    targets are, and that by the evaluations: its weight is Kendall's tau between what it expected and what was found,
-    none if that is negative. The search's surrogate decides anew how much the score as a whole is worth.
+    Each is a Gaussian process on the geometry of the new target's hull. Its weight is its task similarity: Kendall's
+    tau between its predictions and the errors of the new study, 0 if that is negative. The search's surrogate learns
+    the weight of the score as a whole.
 
     Attributes:
-        studies: what they found.
+        studies: their evaluations.
         hull: of the new target.
     """
 
@@ -78,7 +78,7 @@ class WarmStart:
 
     @cached_property
     def surrogates(self) -> dict[str, Surrogate]:
-        """Study -> its process, for each study with evaluations enough; the second of one name is NAME (2)."""
+        """Study -> its Gaussian process, for studies with enough evaluations; the second one of a name is NAME (2)."""
         names: Counter[str] = Counter()
         found = {}
         for one in self.studies:
@@ -89,7 +89,7 @@ class WarmStart:
         return found
 
     def task_similarity(self, points: Sequence[Weights], errors: np.ndarray) -> dict[str, float]:
-        """Study -> Kendall's tau of its expectation with the errors (n,) found for n mixtures; 0 if there is none."""
+        """Study -> Kendall's tau of its predictions with the errors (n,) of n mixtures; 0 if it is not defined."""
         features, found = self.hull.features(points), {}
         for study, surrogate in self.surrogates.items():
             tau = float(stats.kendalltau(surrogate.predict(*features)[0], errors).statistic)
@@ -97,10 +97,10 @@ class WarmStart:
         return found
 
     def expect(self, points: Sequence[Weights], task_similarity: dict[str, float]) -> np.ndarray:
-        """(k,) expected errors of mixtures, in standard deviations of each study's errors, averaged by likeness."""
+        """(k,) predicted errors in standard deviations of each study's errors, averaged by task similarity."""
         features, total, weight = self.hull.features(points), np.zeros(len(points)), 0.0
         for study, surrogate in self.surrogates.items():
-            if (counts := task_similarity[study]) > 0:
-                total += counts * (surrogate.predict(*features)[0] - surrogate.level) / surrogate.spread
-                weight += counts
+            if (share := task_similarity[study]) > 0:
+                total += share * (surrogate.predict(*features)[0] - surrogate.level) / surrogate.spread
+                weight += share
         return total / weight if weight else total

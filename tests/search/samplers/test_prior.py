@@ -1,4 +1,4 @@
-"""The prior: distances known everywhere from a few looks, and proposals that rest on them before any error is known."""
+"""The prior: a proxy known everywhere from a few mixtures, and proposals that use it before any error is known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.samplers.base import random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
-from geosearch.search.samplers.prior import CORRELATION, LOOKS, Prior, ProxyDesign
+from geosearch.search.samplers.prior import CORRELATION, DESIGN_SIZE, Prior, ProxyDesign
 from geosearch.search.space import Space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -55,12 +55,12 @@ def test_distance_and_derivative_are_expected_to_tell_alike_and_the_closed_form_
     np.testing.assert_allclose(looked.slopes, [0, CORRELATION / np.sqrt(2), CORRELATION / np.sqrt(2)])
 
 
-def test_looks_are_the_same_ones_every_time_and_outlive_a_database():
+def test_a_design_is_the_same_every_time_and_outlives_a_database():
     first, again = ProxyDesign.points(SPACE), ProxyDesign.points(Space(M))
-    assert len(first) == LOOKS
+    assert len(first) == DESIGN_SIZE
     assert [[*one.values, one.concentration] for one in first] == [[*one.values, one.concentration] for one in again]
-    looks = ProxyDesign.of(SPACE, far)
-    assert from_json(ProxyDesign, json.loads(json.dumps(to_json(ProxyDesign, looks)))) == looks
+    design = ProxyDesign.of(SPACE, far)
+    assert from_json(ProxyDesign, json.loads(json.dumps(to_json(ProxyDesign, design)))) == design
 
 
 def test_looks_keep_to_the_limits():
@@ -79,10 +79,10 @@ def test_the_first_proposal_is_the_nearest_mixture_and_the_next_are_unlike_it(hu
 
 
 def test_a_distance_that_tells_finds_the_goal_sooner_and_one_that_lies_is_overruled(hull):
-    def best(looks: ProxyDesign | None, trials: int) -> float:
+    def best(design: ProxyDesign | None, trials: int) -> float:
         found = []
         for seed in range(3):
-            study = optuna.create_study(sampler=HullSampler(Prior(SPACE, hull, looks), seed=seed))
+            study = optuna.create_study(sampler=HullSampler(Prior(SPACE, hull, design), seed=seed))
             study.optimize(lambda trial: far(SPACE.suggest(trial)), n_trials=trials)
             found.append(study.best_value - 30)
         return float(np.median(found))

@@ -52,7 +52,7 @@ def found(hull: Hull, known: WarmStart | None, trials: int = 12) -> float:
     """Median regret of a short search from six random mixtures."""
     best = []
     for seed in range(3):
-        study = optuna.create_study(sampler=HullSampler(Prior(SPACE, hull, experience=known), seed=seed))
+        study = optuna.create_study(sampler=HullSampler(Prior(SPACE, hull, warm_start=known), seed=seed))
         study.optimize(lambda trial: error(hull, SPACE.suggest(trial), GOAL), n_trials=trials)
         best.append(study.best_value)
     return float(np.median(best))
