@@ -17,16 +17,21 @@ from geosearch.mixture.weights import PAIRINGS, Weights, from_unit_concentration
 
 @dataclass(frozen=True)
 class Space:
-    """The hull of m sources as a cube: the coordinates of a simplex map, a spread in [0, 1], and the pairing.
+    """The mixtures of m sources as Optuna parameters: stick-breaking coordinates, unit concentration, and pairing.
 
-    Under limits a point of the cube stands for the allowed mixture nearest to its own, so whatever a sampler
-    proposes keeps to them.
+    With limits, parameters stand for the nearest allowed mixture, so that every proposal satisfies them.
 
     Attributes:
         m: number of sources.
         simplex: from the cube to the weights and back.
         limits: which mixtures are allowed; None if all are.
         prices: of an image of each source, (m,); None if they do not matter.
+
+    >>> space = Space(3)
+    >>> space.params_of(Weights.of([0.5, 0.25, 0.25], concentration=2.0))
+    {'left_0': 0.25, 'left_1': 0.5, 'unit_concentration': 0.5, 'pairing': 'transport'}
+    >>> space.weights_of({"left_0": 0.25, "left_1": 0.5, "unit_concentration": 0.5, "pairing": "transport"})
+    Weights(values=(0.5, 0.25, 0.25), concentration=2.0, pairing='transport')
     """
 
     m: int
@@ -42,20 +47,22 @@ class Space:
         """Ask the trial's sampler for every coordinate."""
         for name in self.coordinates:
             trial.suggest_float(name, 0.0, 1.0)
-        trial.suggest_float("spread", 0.0, 1.0)
+        trial.suggest_float("unit_concentration", 0.0, 1.0)
         trial.suggest_categorical("pairing", PAIRINGS)
         return self.weights_of(trial.params)
 
     def weights_of(self, params: Mapping[str, Any]) -> Weights:
         """The point of the hull that a trial's parameters stand for."""
-        return _weights(self, tuple(params[name] for name in self.coordinates), params["spread"], params["pairing"])
+        return _weights(
+            self, tuple(params[name] for name in self.coordinates), params["unit_concentration"], params["pairing"]
+        )
 
     def allowed(self, values: np.ndarray) -> np.ndarray:
-        """The weights nearest to given ones that keep to the limits: (..., m) -> (..., m)."""
+        """The nearest weights that satisfy the limits: (..., m) -> (..., m)."""
         return values if self.limits is None else self.limits.nearest(values)
 
     def price(self, weights: Weights) -> float:
-        """Of an image of the mixture: the mean of its sources' prices by their weights; 0 without prices."""
+        """Of an image of the mixture: the mean of its sources' prices, weighted; 0 without prices."""
         return 0.0 if self.prices is None else float(weights.array @ np.array(self.prices))
 
     def nearest(self, weights: Weights) -> Weights:
@@ -69,16 +76,16 @@ class Space:
         cube = np.clip(self.simplex.from_simplex(weights.array), 0.0, 1.0)
         return {
             **dict(zip(self.coordinates, map(float, cube), strict=True)),
-            "spread": to_unit_concentration(weights.concentration),
+            "unit_concentration": to_unit_concentration(weights.concentration),
             "pairing": weights.pairing,
         }
 
 
 @lru_cache(maxsize=4096)
-def _weights(space: Space, cube: tuple[float, ...], spread: float, pairing: str) -> Weights:
-    """Kept, since a study decodes its trials again for every proposal."""
+def _weights(space: Space, cube: tuple[float, ...], unit_concentration: float, pairing: str) -> Weights:
+    """Cached: every proposal decodes all earlier trials of the study."""
     values = space.simplex.to_simplex(np.array(cube))
-    weights = Weights.of(values, from_unit_concentration(spread), pairing)
+    weights = Weights.of(values, from_unit_concentration(unit_concentration), pairing)
     if space.limits is None or space.limits.allows(weights):
         return weights
-    return Weights.of(space.allowed(values), from_unit_concentration(spread), pairing)
+    return Weights.of(space.allowed(values), from_unit_concentration(unit_concentration), pairing)

@@ -1,4 +1,4 @@
-"""MixtureSampler: what samplers that think in mixtures, not in parameters, have in common."""
+"""MixtureSampler: base of the samplers that work on mixtures instead of parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from geosearch.search.space import Space
 class Evaluated:
     """Mixtures that were evaluated, and their errors (n,); smaller is better, whatever the study's direction.
 
-    Where sources have prices, an error is one number for error and price together, weighed anew for every proposal.
+    Where sources have prices, an error combines error and price, with new random weights for every proposal.
     """
 
     weights: Sequence[Weights]
@@ -33,7 +33,7 @@ class Evaluated:
 class MixtureSampler(optuna.samplers.BaseSampler):
     """An Optuna sampler that proposes a mixture from the mixtures that were evaluated.
 
-    Parameters of a trial that are none of the space's are drawn at random.
+    Parameters of a trial that do not belong to the space are drawn at random.
     """
 
     def __init__(self, space: Space, *, seed: int, startup: int) -> None:
@@ -79,7 +79,7 @@ class MixtureSampler(optuna.samplers.BaseSampler):
 
     def _distributions(self) -> dict[str, BaseDistribution]:
         axes: dict[str, BaseDistribution] = {name: FloatDistribution(0, 1) for name in self.space.coordinates}
-        return {**axes, "spread": FloatDistribution(0, 1), "pairing": CategoricalDistribution(PAIRINGS)}
+        return {**axes, "unit_concentration": FloatDistribution(0, 1), "pairing": CategoricalDistribution(PAIRINGS)}
 
 
 def random_weights(space: Space, count: int, rng: np.random.Generator) -> list[Weights]:
@@ -88,22 +88,27 @@ def random_weights(space: Space, count: int, rng: np.random.Generator) -> list[W
     for number, row in enumerate(values):
         members = int(rng.integers(1, space.m + 1)) if number % 2 else space.m
         row[rng.choice(space.m, size=members, replace=False)] = rng.dirichlet(np.ones(members))
-    spreads = rng.choice([0.0, 1.0, np.nan], size=count)
-    spreads = np.where(np.isnan(spreads), rng.random(count), spreads)
+    units = rng.choice([0.0, 1.0, np.nan], size=count)
+    units = np.where(np.isnan(units), rng.random(count), units)
     pairings = np.array(PAIRINGS)[(rng.random(count) < 0.2).astype(int)]
-    rows = zip(space.allowed(values), spreads, pairings, strict=True)
-    return [Weights.of(row, from_unit_concentration(float(spread)), str(pairing)) for row, spread, pairing in rows]
+    rows = zip(space.allowed(values), units, pairings, strict=True)
+    return [
+        Weights.of(row, from_unit_concentration(float(unit_concentration)), str(pairing))
+        for row, unit_concentration, pairing in rows
+    ]
 
 
 def neighbour(point: Weights, rng: np.random.Generator) -> Weights:
-    """A random point of the hull not far from another one, as a cloud of random concentration."""
+    """A random mixture near another one, with a random concentration."""
     share = rng.uniform(0.1, 0.4)
     values = (1 - share) * point.array + share * rng.dirichlet(np.ones(len(point.values)))
     return Weights.of(values, from_unit_concentration(rng.uniform()), point.pairing)
 
 
 def alike(a: Weights, b: Weights, tolerance: float = 1e-3) -> bool:
-    """Whether two mixtures are one, for all that a training could tell."""
+    """Whether two mixtures are equal up to a tolerance that no training could resolve."""
     near = np.abs(a.array - b.array).max() < tolerance
-    spread = abs(to_unit_concentration(a.concentration) - to_unit_concentration(b.concentration)) < tolerance
-    return bool(near and spread and a.pairing == b.pairing)
+    unit_concentration = (
+        abs(to_unit_concentration(a.concentration) - to_unit_concentration(b.concentration)) < tolerance
+    )
+    return bool(near and unit_concentration and a.pairing == b.pairing)

@@ -11,13 +11,13 @@ from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_
 from geosearch.search.samplers.base import Evaluated, MixtureSampler
 from geosearch.search.space import Space
 
-SIGMA = 0.3  # first standard deviation, of coordinates in [0, 1]
+SIGMA = 0.3  # initial standard deviation, of coordinates in [0, 1]
 
 
 class CmaSampler(MixtureSampler):
-    """CMA-ES that lives through the study's history anew for every proposal, so it has no state to lose.
+    """CMA-ES that replays the history of the study for every proposal, so that it has no state to lose.
 
-    Whatever was evaluated counts, baselines included, in generations of the library's own size; images are always
+    All evaluations are used, baselines included, in generations of the library's own size; images are always
     paired by transport. Source: Hansen & Ostermeier 2001, by the cmaes package.
 
     Args:
@@ -44,5 +44,5 @@ class CmaSampler(MixtureSampler):
         return Weights.of(values, from_unit_concentration(float(np.clip(found[-1], 0, 1))))
 
     def _row(self, weights: Weights) -> np.ndarray:
-        """(d,): the coordinates of the simplex, then the spread."""
+        """(d,): the coordinates of the simplex, then the unit_concentration."""
         return np.append(self.space.simplex.from_simplex(weights.array), to_unit_concentration(weights.concentration))

@@ -117,11 +117,13 @@ class HullSampler(MixtureSampler):
 
 
 def _moved(weights: Weights, share: float, rng: np.random.Generator) -> Weights:
-    """A neighbour: some weight moved towards one source or taken from one altogether, and another spread."""
+    """A neighbour: weight moved towards one source or taken from one, and another concentration."""
     values, m = weights.array, len(weights.values)
     if rng.random() < 0.5:
         values = (1 - share) * values + share * np.eye(m)[rng.integers(m)]
     elif len(weights.support) > 1:
         values[rng.choice(weights.support)] *= rng.choice([0.0, 1 - share])
-    spread = np.clip(to_unit_concentration(weights.concentration) + share * rng.normal() * (rng.random() < 0.5), 0, 1)
-    return Weights.of(values / values.sum(), from_unit_concentration(float(spread)), weights.pairing)
+    unit_concentration = np.clip(
+        to_unit_concentration(weights.concentration) + share * rng.normal() * (rng.random() < 0.5), 0, 1
+    )
+    return Weights.of(values / values.sum(), from_unit_concentration(float(unit_concentration)), weights.pairing)

@@ -19,8 +19,8 @@ CANDIDATES = 1500
 class RegressionSampler(MixtureSampler):
     """Proposes the candidate with the least error by a quadratic ridge regression on the weights.
 
-    Source: Liu et al. 2024 (RegMix), who regress on many small runs and then train once; here every proposal
-    refits. It never explores, so it wants as many random mixtures first as the budget allows.
+    Source: Liu et al. 2024 (RegMix), who regress on many small runs and then train once; here the regression is
+    fitted again for every proposal. It never explores, so it needs as many random mixtures first as the budget allows.
 
     Args:
         space: what turns weights into parameters and back.
@@ -41,7 +41,7 @@ class RegressionSampler(MixtureSampler):
 
 
 def _rows(weights: Sequence[Weights]) -> np.ndarray:
-    """(k, m + 2): weights, spread, and whether images are paired at random."""
+    """(k, m + 2): weights, unit_concentration, and whether images are paired at random."""
     return np.array(
         [[*w.values, to_unit_concentration(w.concentration), float(w.pairing == "random")] for w in weights]
     )
