@@ -1,0 +1,5 @@
+"""Study files: read and checked as sections, and the option objects that they stand for."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -74,22 +74,22 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Dealt:
-    """Stands in for a labelling: as many labels as it would give, dealt in turn, with nothing fitted to make them."""
+class _Placeholder:
+    """Takes the place of a labelling: gives as many labels as that would, in turn, without fitting anything."""
 
-    way: Labelling
+    labelling: Labelling
 
     @property
     def how(self) -> str:
-        return self.way.how
+        return self.labelling.how
 
     @property
     def labels(self) -> int:
-        return self.way.labels
+        return self.labelling.labels
 
     def label(self, data: UnlabelledSet, known: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LabelledSet:
-        if not known:  # it may need some: then it says so
-            return self.way.label(data, known, seed=seed, cache=cache)
+        if not known:  # the labelling may need some, and then says so
+            return self.labelling.label(data, known, seed=seed, cache=cache)
         return data.with_labels(np.arange(len(data)) % self.labels, self.how)
 
 
@@ -100,7 +100,7 @@ def check(path: str | Path) -> Estimate:
     file.require_budget()
     domain, search, recipe = file.domain, file.search, file.recipe
     way = labelling_of(file)
-    collection = load_collection(**domain.collection, labelling=_Dealt(way) if way else None, seed=file.study.seed)
+    collection = load_collection(**domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed)
     parts = collection.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
     cut: dict[str, Any] = {
         **parts,
