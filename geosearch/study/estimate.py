@@ -100,7 +100,9 @@ def check(path: str | Path) -> Estimate:
     file.require_budget()
     domain, search, recipe = file.domain, file.search, file.recipe
     way = labelling_of(file)
-    collection = load_collection(**domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed)
+    collection = load_collection(
+        **domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed
+    )
     parts = collection.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
     cut: dict[str, Any] = {
         **parts,
