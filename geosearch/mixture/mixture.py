@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import content_key
 
 Batch = tuple[np.ndarray, np.ndarray]
+if TYPE_CHECKING:
+    from geosearch.nn.torch_dataset import StreamDataset
+
 _CLOUD = 2  # version of what a cloud draws
 _BLOCK_VALUES = 2**19  # pixels drawn at once by `Mixture.batches`: large enough to hide NumPy's call overhead
 
@@ -81,6 +85,19 @@ class Mixture:
             images, labels = self.draw(block, rng)
             for start in range(0, block, size):
                 yield images[start : start + size], labels[start : start + size]
+
+    def to_torch(self, *, seed: int = 0, length: int | None = None) -> StreamDataset:
+        """The mixture as a `torch.utils.data.IterableDataset`, to train any network on it with PyTorch.
+
+        A sample is an image float32 (ch, h, w) in [0, 1] and a soft label float32 (C,) with sum 1.
+
+        Args:
+            seed: seed of the samples; every worker of a `DataLoader` has a random stream of its own.
+            length: samples in an epoch; None for an endless dataset.
+        """
+        from geosearch.nn.torch_dataset import StreamDataset
+
+        return StreamDataset(self, seed=seed, length=length)
 
     def of_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         """The given reference rows (b,), weights drawn as in `draw`."""

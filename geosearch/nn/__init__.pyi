@@ -17,6 +17,7 @@ from .streams import Stream as Stream
 from .streams import draw_images as draw_images
 from .timing import Pace as Pace
 from .timing import measure_pace as measure_pace
+from .torch_dataset import StreamDataset as StreamDataset
 from .train import features as features
 from .train import fine_tune as fine_tune
 from .train import predict as predict

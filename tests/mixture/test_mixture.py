@@ -8,6 +8,8 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import torch
+from torch.utils.data import DataLoader
 
 from geosearch.errors import InvalidWeightsError
 from geosearch.mixture.mixture import Mixture
@@ -122,3 +124,17 @@ def test_the_key_tells_mixtures_apart(anchors):
 def test_a_wrong_number_of_weights_is_refused(anchors):
     with pytest.raises(InvalidWeightsError, match="expected 3 weights"):
         Mixture(anchors, Weights.uniform(2))
+
+
+def test_as_a_dataset_of_pytorch_it_yields_its_images_and_weights_its_labels(anchors):
+    """Labels of a source have the weight of the source in sum, whatever the concentration."""
+    values = [0.2, 0.5, 0.3]
+    dataset = Mixture(anchors, Weights.of(values, concentration=2.0)).to_torch(seed=1, length=1500)
+    images, labels = next(iter(DataLoader(dataset, batch_size=1500)))
+    assert images.shape == (1500, 1, 8, 8)
+    assert 0 <= images.min() <= images.max() <= 1
+    np.testing.assert_allclose(labels.sum(1), 1, atol=1e-5)
+    blocks = labels.split([len(source.classes) for source in anchors.sources], dim=1)
+    np.testing.assert_allclose([float(block.sum(1).mean()) for block in blocks], values, atol=0.04)
+    again = next(iter(DataLoader(dataset, batch_size=1500)))
+    assert torch.equal(again[0], images)
