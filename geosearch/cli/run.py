@@ -50,9 +50,9 @@ def interruptible(*, as_json: bool, verbose: bool, advice: str = "") -> Iterator
             raise
 
 
-def check_one_engine(workers: int | None, parallel: str | None) -> None:
+def check_one_engine(workers: int | None, parallel: str | None, option: str = "--workers") -> None:
     if workers and parallel:
-        raise InvalidOptionError("--workers and --parallel cannot be combined; give one of them")
+        raise InvalidOptionError(f"{option} and --parallel cannot be combined; give one of them")
 
 
 def run_to_end(study: Study, progress: Progress, *, evaluations: int | None, workers: int) -> StudyFinished:

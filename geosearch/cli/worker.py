@@ -12,7 +12,9 @@ from geosearch.cli.parameters import Engine, Json, Storage, StudyArgument, Verbo
 def worker(
     study: StudyArgument,
     storage: Storage = None,
-    jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Evaluations at the same time.")] = 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", metavar="N", min=1, help="Evaluate in N processes on this machine.")
+    ] = 1,
     parallel: Engine = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -22,11 +24,12 @@ def worker(
     All of them need the same study file and a database that they can reach. A worker may be started and stopped at
     any time.
     """
-    from geosearch.cli.run import interruptible
+    from geosearch.cli.run import check_one_engine, interruptible
     from geosearch.runtime.parallel import engine
     from geosearch.study.local_workers import leave_on_termination
     from geosearch.study.study import Study
 
+    check_one_engine(jobs if jobs > 1 else None, parallel, option="--jobs")
     leave_on_termination()
     with interruptible(as_json=as_json, verbose=verbose) as progress:
         opened = Study.open(study, storage=storage, progress=progress)

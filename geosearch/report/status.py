@@ -25,7 +25,7 @@ def status_of(summary: StudySummary) -> dict[str, Any]:
         "failures": [{"trial": trial.number, "reason": trial.reason} for trial in summary.failed],
         "best": best and {**asdict(best), "concentration": str(best.concentration)},
         "front": [{"trial": trial.number, "error": error, "price": price} for trial, error, price in summary.front],
-        "workers": [asdict(member) for member in summary.workers],
+        "running": [asdict(trial) for trial in summary.running],
         "ties": [trial.number for trial in summary.ties],
         "sources": list(summary.source_names),
         "proxy": summary.proxy_agreement.sentence(),
@@ -40,7 +40,7 @@ def status_text(summary: StudySummary) -> str:
     """For a terminal: the best mixture, how far the proxy is trusted, the confirmation and its verdict."""
     best, confirmation = summary.best, summary.confirmation
     if best is None:
-        return "\n".join([f"study {summary.name}: no trial yet", *_workers(summary), *_failures(summary)])
+        return "\n".join([f"study {summary.name}: no trial yet", *_running(summary), *_failures(summary)])
     shares = zip(summary.source_names, best.weights, strict=True)
     weights = ", ".join(f"{name} {share:.2f}" for name, share in shares if share > 0.005)
     lines = [
@@ -49,7 +49,7 @@ def status_text(summary: StudySummary) -> str:
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
         f"  proxy     {summary.proxy_agreement.sentence()}",
         *_fidelities(summary.fidelities),
-        *_workers(summary),
+        *_running(summary),
         *_failures(summary),
     ]
     if found := summary.front:
@@ -86,13 +86,9 @@ def _fidelities(fidelities: Sequence[FidelityStatistics]) -> list[str]:
     return lines
 
 
-def _workers(summary: StudySummary) -> list[str]:
-    """Who is at work, a line each."""
-    return [
-        f"  at work   {member.role} on {member.host}, process {member.pid}"
-        + (f": trial {', '.join(map(str, member.trials))}" if member.trials else "")
-        for member in summary.workers
-    ]
+def _running(summary: StudySummary) -> list[str]:
+    """What is being evaluated, and where, a line each."""
+    return [f"  running   trial {trial.number} on {trial.host}, process {trial.pid}" for trial in summary.running]
 
 
 def _failures(summary: StudySummary, most: int = 3) -> list[str]:

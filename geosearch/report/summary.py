@@ -20,13 +20,12 @@ from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
-from geosearch.search.board import Member, members
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics, fidelity_statistics, rank_agreement
 from geosearch.search.pareto import front
 from geosearch.search.racing import best_of, ties_of
 from geosearch.search.storage.errors import check_readable
-from geosearch.search.study_store import StudyStore
+from geosearch.search.study_store import RunningTrial, StudyStore
 from geosearch.search.trial import TrialRecord
 
 
@@ -46,7 +45,7 @@ class StudySummary:
         left_out: the best mixture trained without each of its sources; empty before the end of a run.
         stages: (stage, wall seconds) of all runs together.
         task_similarity: earlier study -> Kendall's tau of its evaluations with this study's.
-        workers: who is at work on the study.
+        running: trials that are being evaluated, and where.
     """
 
     name: str
@@ -59,7 +58,7 @@ class StudySummary:
     left_out: tuple[LeftOut, ...] = ()
     stages: tuple[tuple[str, float], ...] = ()
     task_similarity: Mapping[str, float] = field(default_factory=dict)
-    workers: tuple[Member, ...] = ()
+    running: tuple[RunningTrial, ...] = ()
 
     @classmethod
     def of(cls, store: StudyStore, *, budget: int, source_names: Sequence[str]) -> StudySummary:
@@ -84,7 +83,7 @@ class StudySummary:
                 left_out=ablation.sources if ablation and ablation.trial == number else (),
                 stages=tuple(record.stage_seconds.items()),
                 task_similarity=record.task_similarity,
-                workers=members(store.study),
+                running=store.running(),
             )
 
     @cached_property

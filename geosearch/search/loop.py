@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
 from optuna.trial import TrialState
 
 from geosearch import seeds
@@ -32,14 +35,16 @@ from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.fidelity.screening import Screening
 from geosearch.search.finalists import promote
 from geosearch.search.objective import Objective
+from geosearch.search.process import ProcessId
 from geosearch.search.racing import best_of
 from geosearch.search.samplers.base import neighbour
 from geosearch.search.samplers.prior import Prior, ProxyDesign
-from geosearch.search.samplers.registry import Given, sampler_for
+from geosearch.search.samplers.registry import sampler_for
 from geosearch.search.samplers.surrogate import FEWEST
 from geosearch.search.samplers.warm_start import WarmStart
-from geosearch.search.study_store import StudyStore, place_of
+from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import (
+    Claim,
     Failed,
     FailureReason,
     Proposal,
@@ -106,12 +111,21 @@ class Search:
         Raises:
             GeosearchError: several trainings in a row failed.
         """
-        self.store.reap()
+        self.spend()
+        return self.finish()
+
+    def spend(self) -> None:
+        """Run rounds until the budget is spent, or the study is shared with other processes.
+
+        Raises:
+            GeosearchError: several trainings in a row failed.
+        """
+        if not self.store.is_shared:
+            self.store.reap()
         with one_thread():
-            while self.left() > 0:
+            while self.left() > 0 and not self.store.is_shared:
                 with self.timed("evaluations"):
                     self.evaluate(self.propose())
-        return self.finish()
 
     def finish(self) -> TrialRecord:
         """Evaluate the finalists at length, once; returns the best trial."""
@@ -138,24 +152,19 @@ class Search:
         return self.options.evaluations - len(complete)
 
     def missing(self) -> tuple[int, int]:
-        """The first round that is not full, and how many proposals it lacks; none while an earlier one is at work."""
-        live = {place_of(trial) for trial in self.store.live()}
+        """The first round that is not full, and how many proposals it lacks."""
         filled = Counter(trial.round for trial in self.store.trials() if trial.state != "pruned")
-        filled.update(number for number, _ in live)
         number = next(r for r in count() if filled[r] < self.options.batch)
-        if any(earlier < number for earlier, _ in live):
-            return number, 0
-        return number, min(self.options.batch - filled[number], self.left() - len(live))
+        return number, min(self.options.batch - filled[number], self.left())
 
     def propose(self) -> list[tuple[optuna.Trial, Weights]]:
         """Ask for the missing proposals of the first round that is not full."""
         number, missing = self.missing()
-        trials, live = self.store.trials(), self.store.live()
-        pending = [self.store.space.weights_of(trial.params) for trial in live]
-        taken = [trial.index for trial in trials if trial.round == number] + [place_of(trial)[1] for trial in live]
-        screening = Screening(self.store.study, self.proxy, self.options.proxy_cost_ratio, self.progress)
-        screening.update([trial for trial in trials if trial.round < number], prune=self.options.prune)
+        trials = self.store.trials()
+        taken = [trial.index for trial in trials if trial.round == number]
+        screening = self.screening([trial for trial in trials if trial.round < number])
         abandoned = self.store.abandoned()
+        pending: list[Weights] = []
         asked: list[tuple[optuna.Trial, Weights]] = []
         for index in count():
             if len(asked) == missing:
@@ -168,7 +177,32 @@ class Search:
                 if screening.should_train(trial, point, trials=trials, pending=pending, always=always):
                     asked.append((trial, point))
                     pending.append(point)
+                else:
+                    self.store.study.tell(trial, state=TrialState.PRUNED)
         return asked
+
+    def screening(self, trials: Sequence[TrialRecord]) -> Screening:
+        """What may stop a proposal, by the trials that ended."""
+        screening = Screening(self.store.study, self.proxy, self.options.proxy_cost_ratio, self.progress)
+        screening.update(trials, prune=self.options.prune)
+        return screening
+
+    def proposal(self, place: tuple[int, int], role: str, point: Weights) -> Proposal:
+        """The facts of a proposal that a trial keeps.
+
+        Args:
+            place: its round, and its place in it.
+            role: the baseline that it is, or "searched".
+            point: its mixture.
+        """
+        start = time.perf_counter()
+        distance = self.hull.distance(point)
+        cost = time.perf_counter() - start
+        return Proposal(*place, role, distance, cost)
+
+    def fresh_sampler(self, seed: int, *, random: bool) -> BaseSampler:
+        """A sampler for one proposal: the study's, or one that draws at random."""
+        return sampler_for("random" if random else self.options.sampler, seed, self._prior)
 
     def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
         """The proposal of this round and place: a baseline, `params` asked before a crash, or the sampler's."""
@@ -181,15 +215,12 @@ class Search:
             near = neighbour(twin, seeds.stream(self.options.seed, "neighbour", number, index))
             params = self.store.space.params_of(near)
         seed = seeds.integer(self.options.seed, "sampler", number, index)
-        name = "random" if self._impatient(index) else self.options.sampler
         study = self.store.study
-        study.sampler = Given(params) if params else sampler_for(name, seed, self._prior)
+        study.sampler = _fixed(params) if params else self.fresh_sampler(seed, random=self._impatient(index))
         trial = study.ask()
+        keep_fact(trial, Claim(ProcessId.here()))
         point = self.store.space.suggest(trial)
-        start = time.perf_counter()
-        distance = self.hull.distance(point)
-        cost = time.perf_counter() - start
-        keep_fact(trial, Proposal(number, index, role, distance, cost))
+        keep_fact(trial, self.proposal((number, index), role, point))
         return trial, point
 
     def _impatient(self, index: int) -> bool:
@@ -232,20 +263,30 @@ class Search:
             if isinstance(result, TrainingFailedError):
                 keep_fact(trial, Failed(FailureReason.TRAINING, str(result)))
                 self.store.study.tell(trial, state=TrialState.FAIL)
-                self.progress.event(TrialFailed(trial.number, str(result)))
-                continue
-            keep_fact(trial, Trained(result.top1_error, result.wall_seconds, result.note))
-            self.store.study.tell(trial, result.squared_error)
-            self.progress.event(
-                TrialFinished(
-                    trial=trial.number,
-                    role=proposal_of(trial).role,
-                    error=result.squared_error,
-                    done=self.options.evaluations - self.left(),
-                    total=self.options.evaluations,
-                    best=best_of(self.store.trials()).error,  # type: ignore[arg-type]
-                )
-            )
+            else:
+                keep_fact(trial, Trained(result.top1_error, result.wall_seconds, result.note))
+                self.store.study.tell(trial, result.squared_error)
+            self.report(trial.number)
+        self.check_failures()
+
+    def report(self, number: int) -> None:
+        """Tell the progress how a trial ended, if it was evaluated."""
+        trials = self.store.trials()
+        trial = next((one for one in trials if one.number == number), None)
+        if trial is not None and trial.state == "failed":
+            self.progress.event(TrialFailed(number, trial.reason))
+        elif trial is not None and trial.error is not None:
+            best: float = best_of(trials).error  # type: ignore[assignment]
+            total = self.options.evaluations
+            done = total - self.left()
+            self.progress.event(TrialFinished(number, trial.role, trial.error, done=done, total=total, best=best))
+
+    def check_failures(self) -> None:
+        """Stop where training after training fails.
+
+        Raises:
+            GeosearchError: several trainings in a row failed.
+        """
         last = [trial.state for trial in self.store.trials() if trial.state != "pruned"][-FAILURES:]
         if last == ["failed"] * FAILURES:
             raise GeosearchError(
@@ -278,3 +319,13 @@ class Search:
             self.store.add_seconds(stage, time.perf_counter() - start)
             raise
         self.store.add_seconds(stage, time.perf_counter() - start)
+
+
+def _fixed(params: Mapping[str, Any]) -> BaseSampler:
+    """Proposes the parameters that it is given.
+
+    Not `Study.enqueue_trial`: if the process were killed before `ask`, another proposal would get the parameters.
+    """
+    with catch_warnings():
+        simplefilter("ignore", ExperimentalWarning)
+        return PartialFixedSampler(dict(params), RandomSampler(seed=0))

@@ -14,6 +14,8 @@ from geosearch.mixture.constraints import Limits
 from geosearch.mixture.stick_breaking import StickBreaking
 from geosearch.mixture.weights import PAIRINGS, Weights, from_unit_concentration, to_unit_concentration
 
+LAST_PARAMETER = "pairing"  # in the order in which `Space.suggest` asks for them
+
 
 @dataclass(frozen=True)
 class Space:
@@ -48,7 +50,7 @@ class Space:
         for name in self.coordinates:
             trial.suggest_float(name, 0.0, 1.0)
         trial.suggest_float("unit_concentration", 0.0, 1.0)
-        trial.suggest_categorical("pairing", PAIRINGS)
+        trial.suggest_categorical(LAST_PARAMETER, PAIRINGS)
         return self.weights_of(trial.params)
 
     def weights_of(self, params: Mapping[str, Any]) -> Weights:

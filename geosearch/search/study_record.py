@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from geosearch.errors import NewerFormatError, StudyMismatchError
 from geosearch.runtime.json_records import from_json, to_json
+from geosearch.search.process import ProcessId
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.samplers.warm_start import Earlier
 from geosearch.search.trial import LongRuns
@@ -60,6 +61,8 @@ class StudyRecord:
         long_runs: trial number -> its trainings with the long recipe.
         stage_seconds: stage -> wall time over all runs.
         ablation: the best mixture without each of its sources, by `confirmation.ablation.Ablation`.
+        shared: whether several processes have worked on the study, or are about to.
+        searching: the process of a search that runs, in a database that no file lock keeps others out of.
         confirmation: errors on the test part, by `confirmation.record.ConfirmationRecord`.
 
     >>> record = StudyRecord(fingerprint={"study.seed": 0}, sources=("mnist", "usps"))
@@ -82,10 +85,12 @@ class StudyRecord:
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     ablation: Mapping[str, Any] | None = None
     confirmation: Mapping[str, Any] | None = None
+    shared: bool = False
+    searching: ProcessId | None = None
 
     def to_attributes(self, *names: str) -> dict[str, Any]:
         """User attributes of the Optuna study that keep some of the fields, or all that are not empty."""
-        chosen = names or [one.name for one in fields(self) if getattr(self, one.name) not in (None, (), {})]
+        chosen = names or [one.name for one in fields(self) if getattr(self, one.name) not in (None, (), {}, False)]
         kept = {name: to_json(_types()[name], getattr(self, name)) for name in chosen if name not in _IN_HEADER}
         if set(chosen) & set(_IN_HEADER):
             kept[_HEADER] = {"format": self.format, "fingerprint": dict(self.fingerprint)}

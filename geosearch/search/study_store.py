@@ -11,15 +11,16 @@ from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.errors import StorageError, StudyMismatchError
 from geosearch.runtime.redact import mask
-from geosearch.search.crew import busy
 from geosearch.search.fidelity.pruner import PROXY_STEP, FidelityPruner
 from geosearch.search.fingerprint import changed, differing, said
-from geosearch.search.space import Space
+from geosearch.search.process import ProcessId
+from geosearch.search.space import LAST_PARAMETER, Space
 from geosearch.search.storage.errors import check_readable, translate_errors
 from geosearch.search.storage.sqlite import alone, check_file
 from geosearch.search.storage.urls import storage_at
 from geosearch.search.study_record import StudyRecord, check_format
 from geosearch.search.trial import (
+    Claim,
     Failed,
     LongRuns,
     Proposal,
@@ -32,9 +33,7 @@ from geosearch.search.trial import (
     proposal_of,
 )
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-UNFINISHED = (TrialState.RUNNING, TrialState.WAITING)
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # that a trial failed is an event, with its reason
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,15 @@ class Abandoned:
     admitted: bool
 
 
+@dataclass(frozen=True)
+class RunningTrial:
+    """A trial that is being evaluated, and where."""
+
+    number: int
+    host: str
+    pid: int
+
+
 @dataclass(frozen=True, eq=False)
 class StudyStore:
     """An open study database.
@@ -53,11 +61,13 @@ class StudyStore:
         study: the Optuna study; its trials' user attributes hold what Optuna has no place for.
         space: how parameters and weights correspond.
         url: the database's address.
+        storage: the connection that `study` uses.
     """
 
     study: optuna.Study
     space: Space
     url: str
+    storage: optuna.storages.BaseStorage
 
     @classmethod
     def open(cls, url: str, name: str, fingerprint: Mapping[str, Any], space: Space) -> StudyStore:
@@ -89,7 +99,7 @@ class StudyStore:
                 load_if_exists=True,
                 pruner=FidelityPruner(),
             )
-            store = cls(study, space, url)
+            store = cls(study, space, url, storage)
             begun = check_format(study.user_attrs, mask(url))
             if not begun or store._takes(store.record.fingerprint, fingerprint):
                 store.update(fingerprint=dict(fingerprint))
@@ -118,8 +128,18 @@ class StudyStore:
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything hangs on settings and data: a trial, or somebody who may be about to make one."""
-        return bool(self.study.get_trials(deepcopy=False)) or busy(self.study._storage)
+        """Whether anything depends on settings and data: a trial, or workers that are about to make one."""
+        return bool(self.study.get_trials(deepcopy=False)) or self.is_shared
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes have worked on the study, or are about to; it stays so."""
+        return self.record.shared
+
+    def share(self) -> None:
+        """Let every process that works on the study know that it is not the only one."""
+        if not self.is_shared:
+            self.update(shared=True)
 
     @property
     def name(self) -> str:
@@ -155,27 +175,33 @@ class StudyStore:
             found = [
                 self._record_of(trial, long_runs.get(trial.number))
                 for trial in self.study.get_trials(deepcopy=False)
-                if trial.state.is_finished() and not given_up(trial)
+                if trial.state.is_finished() and not is_cut_off(trial)
             ]
             return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
 
-    def live(self) -> list[FrozenTrial]:
-        """Proposals that are being evaluated, or wait for a worker; none between the rounds of a lone search."""
-        found = self.study.get_trials(deepcopy=False, states=UNFINISHED)
-        return [trial for trial in found if fact_of(trial, Proposal)]
+    def running(self) -> tuple[RunningTrial, ...]:
+        """Trials that are being evaluated, but for those of processes that have certainly ended."""
+        with check_readable(self.url):
+            found = _running_trials(self.study)
+        return tuple(RunningTrial(trial.number, process.host, process.pid) for trial, process in found)
 
-    def reap(self) -> int:
-        """Fail the trials that killed processes left unfinished; their proposals will be made again."""
-        for trial in (stale := self.study.get_trials(deepcopy=False, states=UNFINISHED)):
-            self.study._storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
-        return len(stale)
+    def reap(self, process: ProcessId | None = None) -> None:
+        """Fail the trials that killed processes left running; their proposals will be made again.
+
+        Args:
+            process: only those that it left; all if None.
+        """
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            claim = fact_of(trial, Claim)
+            if process is None or (claim and claim.process == process):
+                self.study.tell(trial.number, state=TrialState.FAIL)
 
     def abandoned(self) -> dict[tuple[int, int], Abandoned]:
         """(round, index) -> the reaped proposal of that place that had been asked for in full."""
         return {
             place_of(trial): Abandoned(trial.params, is_admitted(trial))
             for trial in self.study.get_trials(deepcopy=False)
-            if given_up(trial) and fact_of(trial, Proposal)
+            if is_cut_off(trial) and is_proposed(trial)
         }
 
     def add_long_runs(self, found: Mapping[int, LongRuns]) -> None:
@@ -254,7 +280,13 @@ class StudyStore:
         )
 
 
-def place_of(trial: FrozenTrial) -> tuple[int, int]:
+def is_in_use(storage: optuna.storages.BaseStorage) -> bool:
+    """Whether a trial in a database is being evaluated, as far as is known."""
+    names = optuna.get_all_study_names(storage)
+    return any(_running_trials(optuna.load_study(study_name=name, storage=storage)) for name in names)
+
+
+def place_of(trial: FrozenTrial | optuna.Trial) -> tuple[int, int]:
     """Round of a proposal, and its place in it."""
     proposal = proposal_of(trial)
     return proposal.round, proposal.index
@@ -277,6 +309,18 @@ def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
     raise StorageError(f"{mask(url)} holds no study of geosearch; run 'geosearch search STUDY.toml' first")
 
 
-def given_up(trial: FrozenTrial) -> bool:
+def is_proposed(trial: FrozenTrial) -> bool:
+    """Whether a trial has all of its parameters and the facts of its proposal."""
+    return fact_of(trial, Proposal) is not None and LAST_PARAMETER in trial.params
+
+
+def is_cut_off(trial: FrozenTrial) -> bool:
     """Whether a trial was cut off: one that failed by itself keeps a reason."""
     return trial.state == TrialState.FAIL and fact_of(trial, Failed) is None
+
+
+def _running_trials(study: optuna.Study) -> list[tuple[FrozenTrial, ProcessId]]:
+    """Trials that are being evaluated, and by which process, but for processes that have certainly ended."""
+    found = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    claims = [(trial, fact_of(trial, Claim)) for trial in found]
+    return [(trial, claim.process) for trial, claim in claims if claim and not claim.process.has_ended]

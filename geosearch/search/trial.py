@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.json_records import from_json, to_json
+from geosearch.search.process import ProcessId
 
 
 class PruneReason(StrEnum):
@@ -52,6 +53,30 @@ class Proposal:
     role: str
     closed_form: float
     closed_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Which process evaluates a trial.
+
+    Attributes:
+        process: the process.
+        has_heartbeat: whether the storage notices its death; set once there was a heartbeat.
+    """
+
+    process: ProcessId
+    has_heartbeat: bool = False
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Workers that died while they evaluated the same proposal in earlier trials.
+
+    Attributes:
+        count: how many.
+    """
+
+    count: int
 
 
 @dataclass(frozen=True)
@@ -202,9 +227,11 @@ class TrialRecord:
         return str(self.failed or self.pruned or self.note)
 
 
-Fact = TypeVar("Fact", Proposal, ProxyCost, Pruned, Failed, Trained)
+Fact = TypeVar("Fact", Proposal, Claim, Losses, ProxyCost, Pruned, Failed, Trained)
 _KEYS: dict[type, str] = {  # user attribute of an Optuna trial under which each kind of fact is kept
     Proposal: "proposal",
+    Claim: "claim",
+    Losses: "losses",
     ProxyCost: "proxy",
     Pruned: "pruned",
     Failed: "failed",
@@ -216,6 +243,11 @@ _ADMITTED = "admitted"
 def keep_fact(trial: optuna.Trial, fact: Fact) -> None:
     """Keep a fact with a trial that is running; one attribute, one transaction."""
     trial.set_user_attr(_KEYS[type(fact)], to_json(type(fact), fact))
+
+
+def forget_fact(trial: optuna.Trial, kind: type[Fact]) -> None:
+    """Take back what `keep_fact` kept."""
+    trial.set_user_attr(_KEYS[kind], None)
 
 
 def attributes_of(fact: Fact) -> dict[str, Any]:
@@ -245,7 +277,12 @@ def admit(trial: optuna.Trial) -> None:
     trial.set_user_attr(_ADMITTED, True)
 
 
-def is_admitted(trial: FrozenTrial) -> bool:
+def admission_of(trial: FrozenTrial) -> dict[str, Any]:
+    """The user attributes that let another trial of the same proposal through, if this one passed the screening."""
+    return {_ADMITTED: True} if is_admitted(trial) else {}
+
+
+def is_admitted(trial: optuna.Trial | FrozenTrial) -> bool:
     """Whether the trial passed the screening."""
     return bool(trial.user_attrs.get(_ADMITTED, False))
 

@@ -1,98 +1,241 @@
-"""Worker: one of many processes at a study. It claims what is pinned up, evaluates it, tells, until all is spent."""
+"""Worker: one of several processes at a study. It asks for one proposal when it is free, evaluates it and tells."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
 
+from geosearch import seeds
+from geosearch.errors import TrainingFailedError
+from geosearch.mixture.baselines import SEARCHED
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.events import TrialsLost
 from geosearch.runtime.parallel import one_thread
-from geosearch.search.board import Board
-from geosearch.search.crew import SEARCH, Crew
-from geosearch.search.loop import Search
+from geosearch.search.fidelity.pruner import FidelityPruner
+from geosearch.search.loop import PATIENCE, Search
+from geosearch.search.process import ProcessId
+from geosearch.search.queue import MAX_LOSSES, TrialQueue, fail, losses_of, retry
 from geosearch.search.storage.sqlite import roll_back
+from geosearch.search.storage.urls import Heartbeat, has_heartbeat, storage_at
+from geosearch.search.study_store import StudyStore, is_cut_off, is_proposed
+from geosearch.search.trial import (
+    Claim,
+    Failed,
+    FailureReason,
+    Proposal,
+    Trained,
+    fact_of,
+    forget_fact,
+    is_admitted,
+    keep_fact,
+    proposal_of,
+)
 
-SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a board with nothing on it
+SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a study in which there is nothing to do
 
 
-@dataclass(frozen=True, eq=False)
-class Worker:
-    """Spends a study's budget together with others; the first to have signed on also proposes.
+class _DuplicateError(Exception):
+    """The proposal of a trial is that of an older one."""
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """How the death of a worker is noticed in a relational database, by Optuna's heartbeats.
 
     Attributes:
-        search: what a lone process would run; `search.options.jobs` proposals are claimed at a time.
-        crew: where it is signed on.
-        rest: called before every pause; raises if there is no use in waiting on.
+        interval: seconds between two heartbeats.
+        grace: seconds without one after which a trial is failed, and enqueued again.
     """
 
-    search: Search
-    crew: Crew
-    rest: Callable[[], None] = lambda: None
+    interval: int = 10
+    grace: int = 60
 
-    def run(self, *, evaluate: bool = True) -> None:
+
+class Worker:
+    """Spends a study's budget together with others; any number of them may come and go.
+
+    Baselines are enqueued and claimed first; then every worker asks the study's sampler, to which the trials that are
+    running count as pending, for a proposal of its own. Nobody waits for anybody else while there is budget that no
+    trial in flight will spend.
+
+    Args:
+        search: what a single process would run.
+        rest: called before every pause; raises if there is no use in waiting on.
+        pulse: of its trials.
+    """
+
+    def __init__(self, search: Search, rest: Callable[[], None] = lambda: None, pulse: Pulse | None = None) -> None:
+        self.search = replace(search, store=_with_heartbeat(search.store, pulse or Pulse()))
+        self._queue = TrialQueue(self.search.store)
+        self._rest = rest
+        self._number: int | None = None  # of the trial in hand
+        self._is_late = False  # whether it can only fail now for having been closed by somebody else
+        self._stopped = 0  # proposals in a row that were not trained
+
+    def run(self) -> None:
         """Work until the budget is spent.
-
-        Args:
-            evaluate: False for a process that only leads, while others of its own evaluate.
 
         Raises:
             GeosearchError: several trainings in a row failed.
         """
-        board = Board(self.search, self.crew)
-        pause, seen = SHORTEST, None
+        pause = SHORTEST
+        self.search.store.share()
         try:
             with one_thread():
-                while True:
-                    news = board.announced()
-                    if news != seen or self.crew.due() or self.crew.leads():
-                        if self.search.left() <= 0:
-                            break
-                        if self._step(board, evaluate):
-                            pause, seen = SHORTEST, None
-                            continue
-                        seen = news
-                    self.rest()
-                    time.sleep(pause)
-                    pause = min(1.5 * pause, LONGEST)
-            board.close()
+                while (left := self.search.left()) > 0:
+                    if lost := self._queue.retry_lost():
+                        self.search.progress.event(TrialsLost(lost))
+                    if self._queue.in_flight() < left:
+                        self._queue.enqueue(self._baselines)
+                        self._step()
+                        pause = SHORTEST
+                    else:
+                        pause = self._pause(pause)
         except BaseException:
-            roll_back(self.search.store.study._storage)
+            roll_back(self.search.store.storage)
+            self._hand_back()
             raise
-        finally:
-            board.hand_back()
 
-    def wait_for_turn(self) -> None:
-        """Return as soon as no earlier process is there that searches: only one evaluates finalists and confirms."""
-        while not self.crew.leads(SEARCH):
-            time.sleep(LONGEST)
+    def wait(self) -> None:
+        """Return when the budget is spent and nobody is evaluating any more, as far as is known."""
+        pause = SHORTEST
+        while self.search.left() > 0 or self._queue.in_flight():
+            self._queue.retry_lost()
+            pause = self._pause(pause)
 
-    def _step(self, board: Board, evaluate: bool) -> bool:
-        """Look at the board once; whether there was anything to do."""
-        if evaluate and (claimed := board.claim(self.search.options.jobs)):
-            self._evaluate(claimed)
-            return True
-        if self.crew.due() and (lost := board.reap()):
-            self.search.progress.event(TrialsLost(tuple(lost)))
-        return bool(self.crew.leads() and board.publish())
+    def _pause(self, seconds: float) -> float:
+        """Rest for so long; how long to rest the next time."""
+        self._rest()
+        time.sleep(seconds)
+        return min(1.5 * seconds, LONGEST)
 
-    def _evaluate(self, claimed: list[tuple[optuna.Trial, Weights]]) -> None:
-        """Evaluate and tell; what was given to somebody else in the meantime, because this worker was silent, is left.
-
-        An evaluation that was done and could not be told is in the cache, and free the second time.
-        """
+    def _step(self) -> None:
+        """One trial: asked for, evaluated, told."""
+        study = self.search.store.study
+        study.sampler = _ByNumber(self._sampler)
+        self._number, self._is_late = None, False
         try:
-            self.search.evaluate(claimed)
-        except (UpdateFinishedTrialError, ValueError):
-            mine = [one for one in claimed if not self._told(one[0])]
-            if len(mine) == len(claimed):
+            study.optimize(self._evaluate, n_trials=1, catch=(TrainingFailedError, _DuplicateError))
+        except (UpdateFinishedTrialError, ValueError, AssertionError):  # how Optuna refuses a result
+            if not self._is_late:
                 raise
-            if mine:
-                self._evaluate(mine)
+            # This worker had been taken for dead: what it evaluated is in the ledger, and costs the next one nothing.
+        if self._number is not None:
+            self.search.report(self._number)
+            self._number = None
+        self.search.check_failures()
 
-    def _told(self, trial: optuna.Trial) -> bool:
-        return self.search.store.study._storage.get_trial(trial._trial_id).state.is_finished()
+    def _evaluate(self, trial: optuna.Trial) -> float:
+        """What Optuna minimizes; it calls this between ask and tell, under its heartbeat."""
+        self._number = trial.number
+        try:
+            error = self._error(trial)
+        except UpdateFinishedTrialError:
+            self._is_late = True
+            raise
+        self._is_late = True
+        return error
+
+    def _error(self, trial: optuna.Trial) -> float:
+        store = self.search.store
+        keep_fact(trial, Claim(ProcessId.here()))
+        if fact_of(trial, Proposal) and self._queue.is_duplicate(trial):
+            raise _DuplicateError
+        is_last_chance = losses_of(trial) == MAX_LOSSES - 1
+        if is_last_chance:  # nobody can write to the trial of a dead process
+            reason = f"{MAX_LOSSES} workers died of it; did the machine run out of memory?"
+            keep_fact(trial, Failed(FailureReason.WORKERS_CRASHED, reason))
+        try:
+            point = store.space.suggest(trial)
+            keep_fact(trial, Claim(ProcessId.here(), has_heartbeat(store.storage)))
+            if not fact_of(trial, Proposal):
+                place = divmod(trial.number, self.search.options.batch)
+                keep_fact(trial, self.search.proposal(place, SEARCHED, point))
+            if not self._should_train(trial, point):
+                raise optuna.TrialPruned
+            (result,) = self.search.objective.many([(point, None, 0)], jobs=1)
+        finally:
+            if is_last_chance:
+                forget_fact(trial, Failed)
+        if isinstance(result, TrainingFailedError):
+            keep_fact(trial, Failed(FailureReason.TRAINING, str(result)))
+            raise result
+        keep_fact(trial, Trained(result.top1_error, result.wall_seconds, result.note))
+        return result.squared_error
+
+    def _should_train(self, trial: optuna.Trial, point: Weights) -> bool:
+        """Screen a proposal by the trials that ended and those that are running."""
+        trials = self.search.store.trials()
+        running = self.search.store.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        pending = [
+            self.search.store.space.weights_of(other.params)
+            for other in running
+            if other.number != trial.number and is_proposed(other)
+        ]
+        given = proposal_of(trial).role != SEARCHED or is_admitted(trial)
+        always = given or self._stopped >= self.search.options.batch + PATIENCE
+        passes = self.search.screening(trials).should_train(trial, point, trials=trials, pending=pending, always=always)
+        self._stopped = 0 if passes else self._stopped + 1
+        return passes
+
+    def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        seed = seeds.integer(self.search.options.seed, "sampler", number)
+        is_impatient = self._stopped >= self.search.options.batch + PATIENCE
+        return self.search.fresh_sampler(seed, random=is_impatient)
+
+    @cached_property
+    def _baselines(self) -> dict[Proposal, dict[str, Any]]:
+        """Proposal -> its parameters."""
+        search = self.search
+        return {
+            search.proposal(divmod(number, search.options.batch), role, point): search.store.space.params_of(point)
+            for number, (role, point) in enumerate(search.baselines.items())
+        }
+
+    def _hand_back(self) -> None:
+        """Let others evaluate what this worker leaves."""
+        study = self.search.store.study
+        if self._number is not None:
+            fail(study, self._number)
+            trial = study.get_trials(deepcopy=False)[self._number]
+            if is_cut_off(trial):
+                retry(study, trial, is_loss=False)
+
+
+class _ByNumber(optuna.samplers.BaseSampler):
+    """A sampler that is made when the number of its trial is known, and only for a trial without a proposal."""
+
+    def __init__(self, make: Callable[[int], optuna.samplers.BaseSampler]) -> None:
+        self._make = make
+        self._made: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=0)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        if fact_of(trial, Proposal):
+            return {}
+        self._made = self._make(trial.number)
+        return self._made.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._made.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._made.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _with_heartbeat(store: StudyStore, pulse: Pulse) -> StudyStore:
+    """The same study over a connection of its own, whose trials have heartbeats where the database keeps them."""
+    storage = storage_at(store.url, Heartbeat(pulse.interval, pulse.grace, retry))
+    study = optuna.load_study(study_name=store.name, storage=storage, pruner=FidelityPruner())
+    return replace(store, study=study, storage=storage)

@@ -1,4 +1,4 @@
-"""Together: one study by several processes. Who may be alone, who joins, and the workers of this machine."""
+"""LocalWorkers: worker processes of this machine; and whether a search has its study to itself."""
 
 from __future__ import annotations
 
@@ -14,44 +14,84 @@ from typing import Any
 from geosearch.errors import GeosearchError
 from geosearch.runtime.events import TrialFailed, TrialFinished, WorkersCrashed
 from geosearch.runtime.parallel import exit_with
-from geosearch.search.crew import SEARCH, WORKER, Crew, roster
 from geosearch.search.loop import Search
+from geosearch.search.process import ProcessId
 from geosearch.search.racing import best_of
 from geosearch.search.storage.sqlite import alone, sqlite_path
 from geosearch.search.storage.urls import translate_connection_errors
 from geosearch.search.study_store import StudyStore, mask
 from geosearch.search.worker import Worker
 
-PATIENCE = 10.0  # seconds that those who sign on at a SQLite file at once wait for each other
+PATIENCE = 10.0  # seconds that workers which start at a SQLite file at once wait for each other
 
 
 @contextmanager
-def at_work(store: StudyStore, workers: int) -> Iterator[Crew | None]:
-    """A search's place: alone in a SQLite file that nobody else works at (None), else among others."""
-    with alone(store.url):
-        if sqlite_path(store.url) and not workers and not roster(store.study):
-            yield None
-            return
-        crew = Crew.join(store.study, SEARCH)
-    with translate_connection_errors(mask(store.url)), crew:
-        yield crew
+def searching(store: StudyStore, *, workers: int) -> Iterator[None]:
+    """A search's place: it has the study to itself, unless the study is shared (`StudyStore.is_shared`).
+
+    Args:
+        store: the study; it becomes a shared one if this search has workers, or another process is at it.
+        workers: processes on this machine that shall evaluate.
+
+    Raises:
+        StorageError: another search has the SQLite file to itself.
+    """
+    if workers:
+        _share(store, patience=0.0)
+    with translate_connection_errors(mask(store.url)):
+        if not sqlite_path(store.url):
+            with _announced(store):
+                yield
+        elif store.is_shared:
+            yield
+        else:
+            with alone(store.url):
+                yield
 
 
 @contextmanager
-def joined(store: StudyStore) -> Iterator[Crew]:
+def _announced(store: StudyStore) -> Iterator[None]:
+    """Let other searches of the study know of this one, where no lock on a file keeps them out."""
+    if _searched_by_another(store) or store.running():
+        store.share()
+    store.update(searching=ProcessId.here())
+    try:
+        yield
+    finally:
+        if not _searched_by_another(store):
+            store.update(searching=None)
+
+
+def share_if_joined(store: StudyStore) -> None:
+    """Share the study if another search has begun since this one did."""
+    if not store.is_shared and _searched_by_another(store):
+        store.share()
+
+
+@contextmanager
+def helping(store: StudyStore) -> Iterator[None]:
     """A worker's place among others.
 
     Raises:
-        StorageError: a search has the SQLite file for itself.
+        StorageError: a search has the SQLite file to itself.
     """
-    with alone(store.url, patience=PATIENCE):
-        crew = Crew.join(store.study, WORKER)
-    with translate_connection_errors(mask(store.url)), crew:
-        yield crew
+    _share(store, patience=PATIENCE)
+    with translate_connection_errors(mask(store.url)):
+        yield
+
+
+def _share(store: StudyStore, patience: float) -> None:
+    with alone(store.url, patience=patience):
+        store.share()
+
+
+def _searched_by_another(store: StudyStore) -> bool:
+    other = store.record.searching
+    return other is not None and other != ProcessId.here() and not other.has_ended
 
 
 def leave_on_termination() -> None:
-    """Let SIGTERM (a cluster that wants its machine back) end a process as Ctrl-C does: its claims are handed back."""
+    """Let SIGTERM (a cluster that wants its machine back) end a process as Ctrl-C does: its trial is handed back."""
 
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
@@ -59,7 +99,7 @@ def leave_on_termination() -> None:
     signal.signal(signal.SIGTERM, leave)
 
 
-class Helpers:
+class LocalWorkers:
     """Worker processes on this machine; they end with this one.
 
     Args:
@@ -80,7 +120,7 @@ class Helpers:
     def __len__(self) -> int:
         return len(self._processes)
 
-    def __enter__(self) -> Helpers:
+    def __enter__(self) -> LocalWorkers:
         for process in self._processes:
             process.start()
         return self
@@ -125,19 +165,19 @@ class Helpers:
                 self._search.progress.event(TrialFailed(trial.number, trial.reason))
 
 
-def search_among(crew: Crew, search: Search, helpers: Helpers) -> None:
-    """Spend the budget with others, then finish as soon as nobody else is at it.
+def search_shared(search: Search, helpers: LocalWorkers) -> None:
+    """Spend the budget together with other processes, and wait until nobody is evaluating any more.
 
     Args:
-        crew: where this process is signed on.
         search: the study's search.
         helpers: its workers on this machine, not started yet; if there are none, this process evaluates.
     """
-    worker = Worker(search, crew, rest=helpers.look)
+    search.store.reap(ProcessId.here())  # what an earlier search of this process left when it was interrupted
+    worker = Worker(search, rest=helpers.look)
     with search.timed("evaluations"), helpers:
-        worker.run(evaluate=not len(helpers))
-    worker.wait_for_turn()
-    search.finish()
+        if not len(helpers):
+            worker.run()
+        worker.wait()
 
 
 def _help(opens: Callable[..., Any], arguments: Mapping[str, Any]) -> None:

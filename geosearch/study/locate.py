@@ -12,11 +12,10 @@ from geosearch.config.study_config import StudyFile, completed
 from geosearch.errors import GeosearchError, InvalidOptionError, StorageError
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.redact import mask
-from geosearch.search.crew import busy
 from geosearch.search.storage.errors import translate_errors
 from geosearch.search.storage.sqlite import alone, check_file, sqlite_path
 from geosearch.search.storage.urls import JOURNAL, journal_path, storage_at
-from geosearch.search.study_store import StudyStore, stored_settings
+from geosearch.search.study_store import StudyStore, is_in_use, stored_settings
 
 
 def resolve(study: str | Path | StudyFile, storage: str | None, *, begun: bool = False) -> tuple[StudyFile, str]:
@@ -74,7 +73,7 @@ def backup_study(address: str) -> None:
         others = False
         with suppress(GeosearchError, sqlite3.Error), translate_errors(address):  # a damaged file is put aside as it is
             check_file(address)  # SQLite finishes or undoes what a killed process had begun
-            others = busy(storage_at(address))
+            others = is_in_use(storage_at(address))
         if others:
             raise StorageError(f"other processes are at work on {path}; stop them first, or wait for their end")
         with translate_errors(address):

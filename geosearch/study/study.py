@@ -37,7 +37,7 @@ from geosearch.search.trial import TrialRecord
 from geosearch.search.worker import Worker
 from geosearch.study.build import baselines_of, confirmer_of, search_of
 from geosearch.study.export import Export
-from geosearch.study.local_workers import Helpers, at_work, joined, search_among
+from geosearch.study.local_workers import LocalWorkers, helping, search_shared, searching, share_if_joined
 from geosearch.study.locate import backup_study, remember_places, resolve, shown
 from geosearch.study.prepare import Prepared, prepare
 
@@ -141,16 +141,15 @@ class Study:
         settings = self.store.record.settings
         if settings is not None and self.file.search.evaluations > settings["search"]["evaluations"]:
             self.store.update(evaluations=self.file.search.evaluations)  # for those who open the study by its name
-        with at_work(self.store, workers) as crew, translate_errors(self.store.url):
+        with searching(self.store, workers=workers), translate_errors(self.store.url):
             self.file.require_budget()
             self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
             job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)
-            if crew is None:
-                job.run()
-            else:
-                space = self.space if isinstance(self.space, CustomSpace) else None
-                same = {"study": self.file, "storage": self.store.url, "space": space, "cache": self.cache}
-                search_among(crew, job, Helpers(workers, Study.open, same, job))
+            share_if_joined(self.store)
+            job.spend()
+            if self.store.is_shared:
+                search_shared(job, self._local_workers(workers, job))
+            job.finish()
             if self.file.confirm.explain:
                 self._explain(job)
             return self._confirm()
@@ -159,14 +158,21 @@ class Study:
         """Help to spend the budget; any number of processes that reach the database may, and leave at any time.
 
         Args:
-            jobs: proposals evaluated side by side in this process.
+            jobs: processes on this machine that evaluate.
         """
-        self.file = self.file.with_search(jobs=jobs)
         self._keeps_time = False  # the times of a study's stages are those of its search
         self.file.require_budget()
         job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)  # slow: nobody waits for it
-        with joined(self.store) as crew:
-            Worker(job, crew).run()
+        with helping(self.store):
+            if jobs == 1:
+                Worker(job).run()
+            else:
+                search_shared(job, self._local_workers(jobs, job))
+
+    def _local_workers(self, count: int, job: Search) -> LocalWorkers:
+        space = self.space if isinstance(self.space, CustomSpace) else None
+        same = {"study": self.file, "storage": self.store.url, "space": space, "cache": self.cache}
+        return LocalWorkers(count, Study.open, same, job)
 
     def synthesize(
         self,

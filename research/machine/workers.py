@@ -1,13 +1,11 @@
 """What do many workers at one study cost, and is anything lost or done twice, when half of them are killed?
 
-    python -m research.machine.workers [--trials 64] [--seconds 0 1]
+    python research/machine/workers.py [--trials 64] [--seconds 0 1]
 
 Evaluations are trivial (a known function, after a sleep of so many seconds), so what is measured is the storage and
-the board. PostgreSQL needs the extra `dev`; the server is started in a temporary folder.
+the coordination. PostgreSQL needs the extra `dev`; the server is started in a temporary folder.
 
-Answer (reports/scaling.md): nothing is lost or done twice, and the study is that of a lone search, with half of the
-workers killed too. A relational storage costs about a second a trial on a starved machine, a journal a tenth of it; so
-several workers pay from evaluations of seconds on.
+Answer: reports/scaling.md.
 """
 
 from __future__ import annotations
@@ -29,16 +27,15 @@ from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.crew import Crew, Pulse
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
-from geosearch.search.worker import Worker
+from geosearch.search.worker import Pulse, Worker
 
 BATCH = 8
 GOAL = np.array([0.6, 0.3, 0.1])
-PULSE = Pulse(interval=1.0, grace=10.0)
-HEAD = f"{'storage':<12}{'workers':>8}{'killed':>8}{'sleep':>8}{'trials/s':>10}{'lost':>6}{'twice':>7}  as alone"
+PULSE = Pulse(interval=1, grace=10)
+HEAD = f"{'storage':<12}{'workers':>8}{'killed':>8}{'sleep':>8}{'trials/s':>10}{'lost':>6}{'twice':>7}{'over':>6}"
 
 
 @dataclass
@@ -75,8 +72,7 @@ def work(url: str, trials: int, seconds: float, ready, go) -> None:
     search = search_at(url, trials, seconds)
     ready.release()
     go.wait()
-    with Crew.join(search.store.study, pulse=PULSE) as crew:
-        Worker(search, crew).run()
+    Worker(search, pulse=PULSE).run()
 
 
 def measure(url: str, workers: int, killed: int, trials: int, seconds: float) -> tuple[float, Search]:
@@ -94,24 +90,21 @@ def measure(url: str, workers: int, killed: int, trials: int, seconds: float) ->
     if killed:
         while search.left() > trials / 2:
             time.sleep(0.05)
-        for process in processes[:killed]:  # the leader is among them
+        for process in processes[:killed]:
             os.kill(process.pid, signal.SIGKILL)
     for process in processes:
         process.join()
-    return trials / (time.perf_counter() - start), search
+    done = sum(trial.state == "complete" for trial in search.store.trials())
+    return done / (time.perf_counter() - start), search
 
 
-def points(search: Search) -> list[tuple[object, ...]]:
-    return [(t.round, t.index, t.weights, t.concentration, t.error) for t in search.store.trials()]
-
-
-def row(name: str, url: str, workers: int, killed: int, options, alone: list[tuple[object, ...]]) -> str:
-    trials, seconds = options
+def row(name: str, url: str, workers: int, killed: int, trials: int, seconds: float) -> str:
     pace, search = measure(url, workers, killed, trials, seconds)
     done = Counter((t.round, t.index) for t in search.store.trials() if t.state == "complete")
-    lost, twice = trials - len(done), done.total() - len(done)
-    same = "yes" if points(search) == alone else "NO"
-    return f"{name:<12}{workers:>8}{killed:>8}{seconds:>7.0f}s{pace:>10.2f}{lost:>6}{twice:>7}  {same}"
+    roles = Counter(t.role for t in search.store.trials() if t.state == "complete" and t.role in search.baselines)
+    lost = max(trials - len(done), 0) + len(search.baselines) - len(roles)
+    twice, over = done.total() - len(done) + roles.total() - len(roles), max(done.total() - trials, 0)
+    return f"{name:<12}{workers:>8}{killed:>8}{seconds:>7.0f}s{pace:>10.2f}{lost:>6}{twice:>7}{over:>6}"
 
 
 def main() -> None:
@@ -124,13 +117,7 @@ def main() -> None:
 
     folder = Path(tempfile.mkdtemp(prefix="geosearch-workers-"))
     server = pgserver.get_server(folder / "postgres", cleanup_mode="delete")
-    reference = search_at(f"sqlite:///{folder}/alone.db", chosen.trials, 0)
-    while reference.left():
-        reference.evaluate(reference.propose())
-    alone = points(reference)
-    print(
-        f"{chosen.trials} trials in rounds of {BATCH}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at start"
-    )
+    print(f"{chosen.trials} trials, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at start")
     print(HEAD, flush=True)
     for number, (name, workers, killed, seconds) in enumerate(
         (name, workers, killed, seconds)
@@ -145,7 +132,7 @@ def main() -> None:
             "sqlite": f"sqlite:///{folder}/{number}.db",
             "journal": f"journal:{folder}/{number}.journal",
         }[name]
-        print(row(name, url, workers, killed, (chosen.trials, seconds), alone), flush=True)
+        print(row(name, url, workers, killed, chosen.trials, seconds), flush=True)
     print(f"load {os.getloadavg()[0]:.1f} at the end")
     server.cleanup()
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import socket
-import threading
 import time
-from itertools import count
+from collections import Counter
+from dataclasses import dataclass, replace
 
 import optuna
 import pytest
-from generators.crews import BUDGET, ELSEWHERE, beside, essence, silent_member, toy_search, work
 from generators.searches import FakeObjective
+from generators.workers import BUDGET, ELSEWHERE, essence, side_by_side, toy_search, work
 from optuna.trial import TrialState
 
-from geosearch.search.board import LOSSES, Board, members
-from geosearch.search.storage.urls import storage_at
+from geosearch.mixture.baselines import SEARCHED
+from geosearch.search.process import ProcessId
+from geosearch.search.queue import MAX_LOSSES
+from geosearch.search.storage.urls import Heartbeat, storage_at
+from geosearch.search.trial import Claim, attributes_of, keep_fact
 
 STORAGES = ("sqlite", "journal", "postgresql", "grpc")
 
@@ -52,115 +58,177 @@ def proxy(tmp_path):
     server.stop(None)
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """The study as a lone search makes it."""
-    search = toy_search(f"sqlite:///{tmp_path_factory.mktemp('alone') / 'study.db'}")
-    search.run()
-    return essence(search)
+def complete(search):
+    return [trial for trial in search.store.trials() if trial.state == "complete"]
 
 
-def places(search, *states):
-    trials = search.store.study.get_trials(states=states or None)
-    return [tuple(trial.user_attrs["proposal"][key] for key in ("round", "index")) for trial in trials]
+def check_promises(search, in_flight):
+    """Baselines first and once; the budget spent, and overshot by no more than the workers in flight."""
+    done = complete(search)
+    assert BUDGET <= len(done) <= BUDGET + in_flight
+    places = Counter((trial.round, trial.index) for trial in done)
+    assert set(places.values()) == {1}
+    assert Counter(trial.role for trial in done if trial.role != SEARCHED) == Counter(list(search.baselines))
+    assert {trial.role: trial.point for trial in done if trial.role != SEARCHED} == search.baselines
 
 
-def test_two_workers_make_the_study_of_one(url, alone):
-    objectives = [FakeObjective() for _ in range(2)]
-    with beside(url, objectives):
+def test_workers_spend_the_budget_together(url):
+    objectives = [FakeObjective() for _ in range(3)]
+    with side_by_side(url, objectives):
         pass
     search = toy_search(url)
-    assert essence(search) == alone
-    assert sum(len(objective.asked) for objective in objectives) == BUDGET
-    assert len(set(places(search))) == len(places(search)) == len(alone)
+    check_promises(search, in_flight=2)
+    asked = [point for objective in objectives for point, _ in objective.asked]
+    assert len(set(asked)) == len(asked) == len(complete(search))  # no evaluation was paid twice
+    assert not search.store.study.get_trials(states=(TrialState.RUNNING,))
 
 
-def test_who_leaves_hands_back_and_who_joins_goes_on(url, alone):
+def test_one_worker_makes_the_same_study_in_every_storage(url, tmp_path):
+    assert essence(work(url)) == essence(work(f"journal:{tmp_path / 'other.journal'}"))
+
+
+def test_who_leaves_hands_back_and_who_joins_goes_on(url):
     with pytest.raises(KeyboardInterrupt):
         work(url, FakeObjective(die_after=4))
-    assert not toy_search(url).store.study.get_trials(states=(TrialState.RUNNING,))
+    left = toy_search(url)
+    assert not left.store.study.get_trials(states=(TrialState.RUNNING,))
+    before = essence(left)
     late = FakeObjective()
     search = work(url, late)
-    assert essence(search) == alone
     assert len(late.asked) == BUDGET - 4
+    check_promises(search, in_flight=0)
+    assert set(before) < set(essence(search))
 
 
-def test_a_silent_workers_trial_is_retried_and_its_late_result_refused(url, alone):
-    dead = toy_search(url)
-    crew = silent_member(dead)
-    board = Board(dead, crew)
-    assert board.publish() == 3
-    claimed = board.claim(2)
-    assert len(claimed) == 2
-    search = work(url)
-    assert essence(search) == alone
-    assert len(places(search, TrialState.FAIL)) == 2
-    with pytest.raises((optuna.exceptions.UpdateFinishedTrialError, ValueError)):
-        dead.evaluate(claimed)
-    assert essence(toy_search(url)) == alone
+@dataclass
+class Deadly(FakeObjective):
+    """Kills its process at the mixture that it is asked for after so many others."""
+
+    def many(self, calls, *, jobs=1):
+        if len(self.asked) == self.die_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().many(calls, jobs=jobs)
 
 
-def test_one_proposal_is_claimed_by_one_worker(url):
-    first = toy_search(url)
-    Board(first, silent_member(first)).publish()
-    claims, start = [], threading.Barrier(3)
-
-    def claim():
-        search = toy_search(url)
-        board = Board(search, silent_member(search))
-        start.wait()
-        claims.append([trial.number for trial, _ in board.claim(2)])
-
-    threads = [threading.Thread(target=claim) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(number for numbers in claims for number in numbers) == [0, 1, 2]
+def die(url, after):
+    process = multiprocessing.get_context("fork").Process(target=work, args=(url, Deadly(die_after=after)))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
-def test_who_is_at_work_and_on_what(url):
-    search = toy_search(url)
-    assert members(search.store.study) == ()
-    first, second = silent_member(search), silent_member(search)
-    Board(search, first).publish()
-    claimed = Board(search, second).claim(2)
-    idle, busy = members(search.store.study)
-    assert (idle.role, idle.host, idle.pid, idle.trials) == ("worker", ELSEWHERE["host"], ELSEWHERE["pid"], ())
-    assert busy.trials == tuple(trial.number for trial, _ in claimed)
+@pytest.mark.parametrize("after", [0, 3])
+def test_the_trial_of_a_killed_worker_is_evaluated_by_another(url, after):
+    if url.startswith("grpc"):
+        pytest.skip("the server's threads do not survive a fork")
+    die(url, after)
+    (running,) = toy_search(url).store.study.get_trials(states=(TrialState.RUNNING,))
+    late = FakeObjective()
+    search = work(url, late)
+    check_promises(search, in_flight=0)
+    assert len(late.asked) == BUDGET - after
+    again = search.store.space.weights_of(running.params)
+    assert again in [point for point, _ in late.asked]
 
 
-def test_a_leader_that_dies_between_two_pins_changes_nothing(journal, alone, monkeypatch):
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_silent_workers_trial_is_retried_and_its_late_result_refused(kind, tmp_path, postgres, monkeypatch):
+    """It is on another machine, as far as the others can see: only Optuna's heartbeats tell of it."""
+    url = postgres() if kind == "postgresql" else f"sqlite:///{tmp_path / 'study.db'}"
+    other = []
+
+    class Silent(FakeObjective):
+        def many(self, calls, *, jobs=1):
+            if not self.asked:
+                _make_silent(url, monkeypatch)
+                other.append(work(url))  # meanwhile somebody else spends the budget
+            return super().many(calls, jobs=jobs)
+
+    silent = Silent()
+    search = work(url, silent)
+    check_promises(search, in_flight=0)
+    assert len(search.store.study.get_trials(states=(TrialState.FAIL,))) == 1
+    assert essence(search) == essence(other[0])
+
+
+def _make_silent(url, monkeypatch):
+    """Let the trial that is running look as if its worker, elsewhere, had stopped long ago."""
+    from sqlalchemy import create_engine, text
+
+    deadline = time.monotonic() + 20
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
+    while True:
+        with engine.begin() as connection:
+            if connection.execute(text("select count(*) from trial_heartbeats")).scalar():
+                monkeypatch.setattr(optuna.storages.RDBStorage, "record_heartbeat", lambda *_: None)
+                connection.execute(text("update trial_heartbeats set heartbeat = '2020-01-01 00:00:00'"))
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_journal_counts_nobody_of_another_machine_as_being_in_flight(journal):
     search = toy_search(journal)
-    pinned, real = count(1), optuna.Study.add_trial
+    search.store.study.enqueue_trial({})
+    trial = search.store.study.ask()
+    keep_fact(trial, Claim(ELSEWHERE))
+    assert [one.number for one in search.store.running()] == [trial.number]
+    check_promises(work(journal), in_flight=0)
 
-    def add_trial(study, trial):
-        if study._storage is search.store.study._storage and next(pinned) == 2:
-            raise KeyboardInterrupt
-        real(study, trial)
 
-    crew = silent_member(search)
-    monkeypatch.setattr(optuna.Study, "add_trial", add_trial)
-    with pytest.raises(KeyboardInterrupt):
-        Board(search, crew).publish()
-    monkeypatch.undo()
-    assert len(search.store.live()) == 1
-    assert Board(search, crew).claim(4) == []  # the round is not whole
-    assert essence(work(journal)) == alone
+def test_what_is_running_and_where(url):
+    search = toy_search(url)
+    assert search.store.running() == ()
+    trial = search.store.study.ask()
+    keep_fact(trial, Claim(ELSEWHERE))
+    (running,) = toy_search(url).store.running()
+    assert (running.number, running.host, running.pid) == (trial.number, "elsewhere", 1)
+    keep_fact(trial, Claim(replace(ProcessId.here(), started="0")))  # it has ended
+    assert toy_search(url).store.running() == ()
+
+
+def test_baselines_that_two_workers_enqueue_at_once_are_evaluated_once(journal):
+    search = toy_search(journal)
+    for _ in range(2):
+        for number, (role, point) in enumerate(search.baselines.items()):
+            place = divmod(number, search.options.batch)
+            facts = attributes_of(search.proposal(place, role, point))
+            search.store.study.enqueue_trial(search.store.space.params_of(point), user_attrs=facts)
+    objective = FakeObjective()
+    check_promises(work(journal, objective), in_flight=0)
+    assert len(objective.asked) == BUDGET
 
 
 def test_what_kills_its_workers_again_and_again_counts_as_failed(journal):
-    search = toy_search(journal)
-    for _ in range(LOSSES):
-        crew = silent_member(search)
-        board = Board(search, crew)
-        board.publish()
-        assert board.claim(1)[0][0].user_attrs["proposal"]["index"] == 0
-        observer = Board(search, silent_member(search))
-        while not observer.reap():
-            time.sleep(0.05)
+    for _ in range(2 * MAX_LOSSES - 1):  # two baselines take turns
+        die(journal, 0)
+    search = work(journal)
     first = search.store.trials()[0]
-    assert (first.state, first.reason) == ("failed", "3 workers crashed (out of memory?)")
+    assert (first.state, first.reason) == ("failed", "3 workers died of it; did the machine run out of memory?")
+    assert len(complete(search)) == BUDGET
+
+
+def test_a_lone_search_shares_what_it_has_left_with_workers(journal):
+    lone = toy_search(journal, FakeObjective(die_after=3))
+    with pytest.raises(KeyboardInterrupt):
+        lone.run()
+    lone.store.reap(ProcessId.here())  # its process has ended
+    late = FakeObjective()
+    search = work(journal, late)
+    check_promises(search, in_flight=0)
+    assert len(complete(search)) + len(late.asked) >= BUDGET
+
+
+def test_a_search_does_not_go_on_in_rounds_in_a_shared_study(journal):
+    search = toy_search(journal)
+    search.store.share()
+    search.spend()
+    assert search.store.trials() == ()
+
+
+def test_relational_databases_keep_heartbeats(tmp_path):
+    storage = storage_at(f"sqlite:///{tmp_path / 'study.db'}", Heartbeat(1, 2, lambda *_: None))
+    assert storage.get_heartbeat_interval() == 1
 
 
 def test_an_address_without_anything_behind_it_says_so(url):

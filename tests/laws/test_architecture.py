@@ -140,3 +140,14 @@ def test_no_global_seed_is_set():
         text = (PACKAGE / file).read_text()
         assert "np.random.seed" not in text, file
         assert "manual_seed(" not in text or "fork_rng(" in text or file == "seeds.py", file
+
+
+PRIVATE = re.compile(r"\.(_storage|_trial_id|_study_id|_backend)\b|\boptuna(\.\w+)*\._\w+")
+
+
+def test_nothing_private_of_optuna_is_used():
+    """What it promises to keep has no leading underscore; no name of ours in the room is one of its private ones."""
+    used = [
+        f"{path.name}: {found[0]}" for path in PACKAGE.rglob("*.py") for found in PRIVATE.finditer(path.read_text())
+    ]
+    assert not used

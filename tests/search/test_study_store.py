@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 
 from geosearch.errors import NewerFormatError, StorageError, StudyMismatchError
-from geosearch.search.crew import WORKER, Crew
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import alone
@@ -83,12 +82,12 @@ def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_w
 def test_nobody_changes_the_settings_under_those_who_begin(url):
     with alone(url), pytest.raises(StorageError, match="another process is searching"):
         opened(url, fingerprint=OTHER)
-    with Crew.join(opened(url).study, WORKER):
-        with pytest.raises(StudyMismatchError, match="other settings"):
-            opened(url, fingerprint=OTHER)
-        opened(url).verify_datasets({"digits": "print"})
-        with pytest.raises(StudyMismatchError, match="the data are not those"):
-            opened(url).verify_datasets({"digits": "other print"})
+    opened(url).share()
+    with pytest.raises(StudyMismatchError, match="other settings"):
+        opened(url, fingerprint=OTHER)
+    opened(url).verify_datasets({"digits": "print"})
+    with pytest.raises(StudyMismatchError, match="the data are not those"):
+        opened(url).verify_datasets({"digits": "other print"})
     assert opened(url).record.fingerprint == PRINT
 
 

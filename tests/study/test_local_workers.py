@@ -1,4 +1,4 @@
-"""One study by several processes: who may be alone, who joins, and the same numbers either way."""
+"""One study by several processes: who may be alone, who joins, and what each of them does."""
 
 from __future__ import annotations
 
@@ -7,64 +7,120 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 
 import pytest
 import sqlalchemy
-from generators.crews import BUDGET, essence, toy_search
+from generators.searches import FakeObjective
 from generators.studies import tiny, tiny_file, write_toml
+from generators.workers import BUDGET, ELSEWHERE, essence, toy_search
 from optuna.trial import TrialState
 
 from geosearch.cli.main import main
 from geosearch.errors import GeosearchError, StorageError
 from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
-from geosearch.search.board import Board
-from geosearch.search.crew import SEARCH, roster
+from geosearch.search.process import ProcessId
 from geosearch.search.storage.sqlite import alone
+from geosearch.search.trial import Claim, keep_fact
 from geosearch.search.worker import Worker
-from geosearch.study.local_workers import Helpers, at_work, joined, search_among
+from geosearch.study.local_workers import LocalWorkers, helping, search_shared, searching, share_if_joined
 from geosearch.study.study import Study
 
 
 def test_a_search_is_alone_in_a_sqlite_file_until_somebody_joins(tmp_path, monkeypatch):
     monkeypatch.setattr("geosearch.study.local_workers.PATIENCE", 0.05)
     store = toy_search(f"sqlite:///{tmp_path / 'study.db'}").store
-    with at_work(store, workers=0) as crew:
-        assert crew is None
-        with pytest.raises(StorageError, match="by itself"), joined(store):
+    with searching(store, workers=0):
+        assert not store.is_shared
+        with pytest.raises(StorageError, match="by itself"), helping(store):
             pass
-    with joined(store), at_work(store, workers=0) as crew:
-        assert crew is not None
-    with at_work(store, workers=2) as crew, joined(store):
-        assert crew.leads(SEARCH)
+        with pytest.raises(StorageError, match="by itself"), searching(store, workers=2):
+            pass
+    with helping(store), searching(store, workers=0):
+        assert store.is_shared
 
 
-def test_status_tells_who_is_at_work(tmp_path, monkeypatch):
+def test_a_search_with_workers_lets_others_join(tmp_path):
+    store = toy_search(f"sqlite:///{tmp_path / 'study.db'}").store
+    with searching(store, workers=2), helping(store):
+        assert store.is_shared
+
+
+def test_where_no_file_lock_keeps_others_out_a_search_shares_once_there_is_another(tmp_path):
+    url = f"journal:{tmp_path / 'study.journal'}"
+    store = toy_search(url).store
+    with alone(store.url), searching(store, workers=0):
+        share_if_joined(store)
+        assert not store.is_shared
+    store.update(searching=replace(ProcessId.here(), started="0"))  # it was killed
+    with searching(store, workers=0):
+        assert not store.is_shared
+        store.update(searching=ELSEWHERE)  # another one begins
+        share_if_joined(store)
+        assert store.is_shared
+    other = toy_search(f"journal:{tmp_path / 'other.journal'}").store
+    trial = other.study.ask()
+    keep_fact(trial, Claim(ELSEWHERE))
+    with searching(other, workers=0):
+        assert other.is_shared
+
+
+def test_status_tells_what_is_running_and_where(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = Study.open(tiny_file(tmp_path), storage=f"journal:{tmp_path / 'study.journal'}")
-    with joined(study.store):
-        assert f"at work   worker on {socket.gethostname()}, process {os.getpid()}" in status_text(study.summary())
-        assert [member["trials"] for member in study.status()["workers"]] == [()]
-    assert "at work" not in status_text(study.summary())
+    trial = study.store.study.ask()
+    keep_fact(trial, Claim(ProcessId.here()))
+    assert f"running   trial 0 on {socket.gethostname()}, process {os.getpid()}" in status_text(study.summary())
+    assert study.status()["running"] == [{"number": 0, "host": socket.gethostname(), "pid": os.getpid()}]
+    study.store.study.tell(trial, state=TrialState.FAIL)
+    assert "running" not in status_text(study.summary())
 
 
-def test_in_a_journal_nobody_is_alone(tmp_path):
-    store = toy_search(f"journal:{tmp_path / 'study.journal'}").store
-    with alone(store.url), at_work(store, workers=0) as crew:
-        assert crew is not None
-
-
-def test_a_search_among_others_ends_as_a_lone_one(tmp_path):
+def test_a_lone_search_in_a_journal_is_that_in_a_sqlite_file(tmp_path):
     lone = toy_search(f"sqlite:///{tmp_path / 'lone.db'}")
     lone.run()
     search = toy_search(f"journal:{tmp_path / 'study.journal'}")
-    with at_work(search.store, workers=0) as crew:
-        search_among(crew, search, Helpers(0, Study.open, {}, search))
+    with searching(search.store, workers=0):
+        search.run()
     assert essence(search) == essence(lone)
     assert [t.long_error for t in search.store.trials()] == [t.long_error for t in lone.store.trials()]
+
+
+def test_a_search_that_is_joined_goes_on_as_one_of_several(tmp_path):
+    url = f"journal:{tmp_path / 'study.journal'}"
+
+    class Joined(FakeObjective):
+        def many(self, calls, *, jobs=1):
+            if len(self.asked) == 3:
+                toy_search(url).store.share()  # as a worker does that starts
+            return super().many(calls, jobs=jobs)
+
+    search = toy_search(url, Joined())
+    with searching(search.store, workers=0):
+        search.spend()
+        assert 0 < search.left() < BUDGET
+        search_shared(search, LocalWorkers(0, Study.open, {}, search))
+        search.finish()
     assert search.left() == 0
     assert len(essence(search)) == BUDGET
+    assert any(trial.long_error is not None for trial in search.store.trials())
+
+
+def test_a_search_waits_for_the_trials_in_flight_before_it_finishes(tmp_path):
+    search = toy_search(f"journal:{tmp_path / 'study.journal'}")
+    Worker(search).run()
+    trial = search.store.study.ask()
+    keep_fact(trial, Claim(ProcessId.here()))
+    waiting = threading.Thread(target=Worker(toy_search(search.store.url)).wait, daemon=True)
+    waiting.start()
+    waiting.join(0.5)
+    assert waiting.is_alive()
+    search.store.study.tell(trial, state=TrialState.FAIL)
+    waiting.join(10)
+    assert not waiting.is_alive()
 
 
 def test_a_database_that_goes_away_in_mid_work_ends_it_with_a_sentence(tmp_path):
@@ -72,35 +128,28 @@ def test_a_database_that_goes_away_in_mid_work_ends_it_with_a_sentence(tmp_path)
     gone = sqlalchemy.exc.OperationalError("select 1", {}, Exception("server closed the connection"))
     with (
         pytest.raises(StorageError, match=r"lost journal:.*: server closed the connection; what was told"),
-        joined(store),
+        helping(store),
     ):
         raise gone
 
 
 def test_a_worker_that_is_interrupted_within_a_transaction_does_not_wait_for_its_own_lock(tmp_path):
-    search = toy_search(f"sqlite:///{tmp_path / 'study.db'}")
-    engine = search.store.study._storage._backend.engine
-    left_open = engine.connect()  # as an interrupt leaves it that comes while a session closes
+    class Interrupted(FakeObjective):
+        def many(self, calls, *, jobs=1):
+            left_open = worker.search.store.storage.engine.connect()  # as an interrupt leaves it while a session closes
+            left_open.exec_driver_sql("DELETE FROM study_user_attributes")
+            raise KeyboardInterrupt
 
-    def rest() -> None:
-        left_open.exec_driver_sql("DELETE FROM study_user_attributes")
-        raise KeyboardInterrupt
-
-    def work() -> None:
-        with joined(search.store) as crew:
-            board = Board(search, crew)
-            assert board.publish()
-            assert board.claim(1)
-            Worker(search, crew, rest).run(evaluate=False)
-
+    search = toy_search(f"sqlite:///{tmp_path / 'study.db'}", Interrupted())
+    worker = Worker(search)
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        work()
+    with pytest.raises(KeyboardInterrupt), helping(search.store):
+        worker.run()
     assert time.monotonic() - start < 60  # SQLite's patience with a lock is 300 seconds
     again = toy_search(search.store.url)
-    assert again.store.get_meta("geosearch")
+    assert again.store.record.fingerprint
     assert not again.store.study.get_trials(states=(TrialState.RUNNING,))
-    assert not roster(again.store.study)
+    assert len(again.store.study.get_trials(states=(TrialState.WAITING,))) == len(search.baselines)
 
 
 def never(**_: object) -> Study:
@@ -112,9 +161,9 @@ def test_workers_that_all_end_early_end_the_search_with_their_codes(tmp_path):
     search = toy_search(f"journal:{tmp_path / 'study.journal'}")
     with (
         pytest.raises(GeosearchError, match=r"all 1 workers ended .*exit codes \{1: 1\}"),
-        at_work(search.store, workers=1) as crew,
+        searching(search.store, workers=1),
     ):
-        search_among(crew, search, Helpers(1, never, {}, search))
+        search_shared(search, LocalWorkers(1, never, {}, search))
 
 
 def test_a_worker_needs_a_study_that_was_begun(tmp_path, capsys):
@@ -137,23 +186,32 @@ def results(folder, storage):
 
 
 @pytest.mark.slow
-def test_workers_of_this_machine_and_others_make_the_study_of_one_process(tmp_path):
-    """A lone search; a search with two workers; a search that a third joins and another leaves by SIGTERM."""
+def test_workers_of_this_machine_and_others_spend_the_budget_of_a_real_study(tmp_path):
+    """A lone search, twice; a search with two workers; one that a third joins and another leaves by SIGTERM."""
     write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
     urls = [
         f"sqlite:///{tmp_path / 'lone.db'}",
+        f"journal:{tmp_path / 'lone.journal'}",
         f"sqlite:///{tmp_path / 'two.db'}",
         f"journal:{tmp_path / 'any.journal'}",
     ]
-    for url, extra in zip(urls[:2], ([], ["--workers", "2"]), strict=True):
+    for url, extra in zip(urls[:3], ([], [], ["--workers", "2"]), strict=True):
         child = run(tmp_path, "search", "tiny.toml", "--storage", url, "--json", *extra)
         assert child.wait() == 0, child.stderr.read()
-    helpers = [run(tmp_path, "worker", "tiny.toml", "--storage", urls[2]) for _ in range(2)]
-    search = run(tmp_path, "search", "tiny.toml", "--storage", urls[2], "--json")
+    helpers = [run(tmp_path, "worker", "tiny.toml", "--storage", urls[3]) for _ in range(2)]
+    search = run(tmp_path, "search", "tiny.toml", "--storage", urls[3], "--json")
     time.sleep(8)
     helpers[0].send_signal(signal.SIGTERM)
     assert search.wait() == 0, search.stderr.read()
     assert helpers[1].wait() == 0, helpers[1].stderr.read()
-    assert helpers[0].wait() in (0, 130, -signal.SIGTERM)
-    lone, two, many = (results(tmp_path, url) for url in urls)
-    assert lone == two == many
+    assert helpers[0].wait() in (0, 130, 143, -signal.SIGTERM)
+    lone, journal, *shared = (results(tmp_path, url) for url in urls)
+    assert lone == journal
+    budget = tiny_file(tmp_path).search.evaluations
+    baselines = {row[2:6] for row in lone[0] if row[0] < 4}
+    for trials, confirmation in shared:
+        done = [row for row in trials if row[5] is not None]
+        assert budget <= len(done) <= budget + 2
+        assert len({row[:2] for row in done}) == len(done)
+        assert baselines <= {row[2:6] for row in done}
+        assert confirmation

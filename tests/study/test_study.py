@@ -22,8 +22,9 @@ from geosearch.mixture.synthesis import Synthesis
 from geosearch.mixture.weights import Weights
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
+from geosearch.search.process import ProcessId
 from geosearch.search.storage.sqlite import alone
-from geosearch.study.local_workers import joined
+from geosearch.search.trial import Claim, keep_fact
 from geosearch.study.study import Study
 
 
@@ -223,7 +224,8 @@ def test_a_study_that_somebody_works_at_is_not_put_aside(tmp_path, monkeypatch):
     study = opened(tmp_path, tiny_file(tmp_path))
     with alone(study.store.url), pytest.raises(StorageError, match="another process is searching"):
         opened(tmp_path, study.file, force_new=True)
-    with joined(study.store), pytest.raises(StorageError, match="other processes are at work"):
+    keep_fact(study.store.study.ask(), Claim(ProcessId.here()))
+    with pytest.raises(StorageError, match="other processes are at work"):
         opened(tmp_path, study.file, force_new=True)
     assert [path.name for path in tmp_path.glob("*.db")] == ["tiny.db"]
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import optuna
-from optuna.trial import TrialState
 
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.events import RankAgreementMeasured, TrialPruned
@@ -58,7 +57,7 @@ class Screening:
         pending: Sequence[Weights],
         always: bool,
     ) -> bool:
-        """Whether a proposal is to be trained; if not, it has been told as pruned.
+        """Whether a proposal is to be trained; if not, the reason is kept, and the caller ends the trial.
 
         Args:
             trial: the proposal.
@@ -80,7 +79,6 @@ class Screening:
             admit(trial)
             return True
         keep_fact(trial, pruned)
-        self.study.tell(trial, state=TrialState.PRUNED)
         self.progress.event(TrialPruned(trial.number, str(pruned)))
         return False
 

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import optuna
-from optuna.distributions import BaseDistribution
-from optuna.trial import FrozenTrial
 
 from geosearch.search.samplers.cmaes import CmaSampler
 from geosearch.search.samplers.hull_gp import HullSampler
@@ -36,23 +31,3 @@ def sampler_for(name: str, seed: int, prior: Prior) -> optuna.samplers.BaseSampl
     if name == "tpe":
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=6, multivariate=True)
     return optuna.samplers.RandomSampler(seed=seed)
-
-
-class Given(optuna.samplers.BaseSampler):
-    """A sampler that proposes exactly the parameters it was given: for baselines, and for what was asked before."""
-
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self._params = dict(params)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return {}
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return {}
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._params[param_name]

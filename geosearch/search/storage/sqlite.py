@@ -111,9 +111,8 @@ def roll_back(storage: optuna.storages.BaseStorage) -> None:
     An interrupt between two steps of Optuna's session may leave a SQLite transaction to the garbage collector, while
     the interrupt itself keeps it alive. Other storages take no lock on the whole database: nothing happens there.
     """
-    relational = getattr(storage, "_backend", storage)
-    if isinstance(relational, optuna.storages.RDBStorage) and relational.engine in _OPENED:
-        for connection in _OPENED[relational.engine]:
+    if isinstance(storage, optuna.storages.RDBStorage) and storage.engine in _OPENED:
+        for connection in _OPENED[storage.engine]:
             with suppress(sqlite3.Error):  # closed behind SQLAlchemy's back
                 connection.rollback()
-        relational.scoped_session.registry.clear()  # this thread's session may be half closed
+        storage.scoped_session.registry.clear()  # this thread's session may be half closed

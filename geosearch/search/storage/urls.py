@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import optuna
 import sqlalchemy
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
 
 from geosearch.errors import StorageError
 from geosearch.runtime.redact import mask
@@ -20,6 +25,8 @@ from geosearch.search.storage.sqlite import exclusive, sqlite_path
 JOURNAL, GRPC = "journal:", "grpc://"
 _POSTGRES = ("postgresql://", "postgres://")
 _TRIES = 5
+_NAMES = inspect.signature(optuna.storages.RDBStorage).parameters  # Optuna 4.9 gave the callback another name
+_STALE = next(name for name in ("heartbeat_stale_trial_callback", "failed_trial_callback") if name in _NAMES)
 _HALF_MADE = (
     "already exists",
     "duplicate key",
@@ -28,12 +35,28 @@ _HALF_MADE = (
 )  # signs of tables that others are making
 
 
-def storage_at(url: str) -> optuna.storages.BaseStorage:
+@dataclass(frozen=True)
+class Heartbeat:
+    """Signs of life of trials that `optuna.Study.optimize` evaluates; relational databases keep them.
+
+    Attributes:
+        interval: seconds between two of them.
+        grace: seconds without one after which a trial's process is taken for dead, and the trial failed.
+        stale: called for every trial that is failed so.
+    """
+
+    interval: int
+    grace: int
+    stale: Callable[[optuna.Study, FrozenTrial], None]
+
+
+def storage_at(url: str, heartbeat: Heartbeat | None = None) -> optuna.storages.BaseStorage:
     """Connect to a study database.
 
     Args:
         url: ``journal:PATH``, a file that every process appends to; ``grpc://HOST:PORT``, Optuna's proxy in front of
             a database; else an SQLAlchemy address, e.g. ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+        heartbeat: of the trials that are evaluated over this connection; journals and proxies have none.
 
     Raises:
         StorageError: a driver is missing, or the address or its file cannot be read.
@@ -50,12 +73,12 @@ def storage_at(url: str) -> optuna.storages.BaseStorage:
     if path := sqlite_path(url):
         make_folder(path)
     if url.startswith("sqlite"):
-        return exclusive(_relational(url, {"connect_args": {"timeout": 300}}))
+        return exclusive(_relational(url, {"connect_args": {"timeout": 300}}, heartbeat))
     if url.startswith(_POSTGRES):
         if find_spec("psycopg2") is None:
             raise StorageError("PostgreSQL needs its driver; pip install 'geosearch[postgres]'")
         url = f"postgresql+psycopg2://{url.partition('://')[2]}"  # SQLAlchemy's default differs between its versions
-    return _relational(url, {"pool_pre_ping": True})
+    return _relational(url, {"pool_pre_ping": True}, heartbeat)
 
 
 def journal_path(url: str) -> Path | None:
@@ -109,11 +132,21 @@ def _lost(where: str, error: object) -> StorageError:
     )
 
 
-def _relational(url: str, options: dict[str, object]) -> optuna.storages.RDBStorage:
+def has_heartbeat(storage: optuna.storages.BaseStorage) -> bool:
+    """Whether the storage notices when a process dies that evaluates a trial over this connection."""
+    return isinstance(storage, optuna.storages.RDBStorage) and storage.get_heartbeat_interval() is not None
+
+
+def _relational(url: str, engine: dict[str, object], heartbeat: Heartbeat | None) -> optuna.storages.RDBStorage:
     """Tables are made by whoever comes first; the others, who found them half made, look again."""
+    options: dict[str, Any] = {"engine_kwargs": engine}
+    if heartbeat:
+        options |= {"heartbeat_interval": heartbeat.interval, "grace_period": heartbeat.grace, _STALE: heartbeat.stale}
     for attempt in range(_TRIES):
         try:
-            return optuna.storages.RDBStorage(url, engine_kwargs=options)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                return optuna.storages.RDBStorage(url, **options)
         except (sqlalchemy.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
             text = f"{error} {error.__cause__}"
             if not any(sign in text for sign in _HALF_MADE) or attempt == _TRIES - 1:

@@ -11,15 +11,15 @@ from generators.searches import FakeObjective, FakeProxy
 from geosearch.mixture.baselines import baseline_weights
 from geosearch.mixture.hull import Hull
 from geosearch.runtime.progress import Log
-from geosearch.search.crew import Crew, Pulse
 from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.process import ProcessId
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
-from geosearch.search.worker import Worker
+from geosearch.search.worker import Pulse, Worker
 
-ELSEWHERE = {"host": "elsewhere", "pid": 1, "space": "", "started": "1"}
 BUDGET = 6
-HURRIED = Pulse(interval=0.2, grace=0.6)
+HURRIED = Pulse(interval=1, grace=2)
+ELSEWHERE = ProcessId("elsewhere", 1, started="1")
 
 
 def toy_search(url, objective=None, proxy=None, **options) -> Search:
@@ -32,7 +32,7 @@ def toy_search(url, objective=None, proxy=None, **options) -> Search:
 
 
 def essence(search):
-    """What must not depend on who evaluated it."""
+    """What must not depend on interruptions."""
     return [
         (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.state, t.error)
         for t in search.store.trials()
@@ -40,15 +40,14 @@ def essence(search):
 
 
 def work(url, objective=None, pulse=HURRIED, **options) -> Search:
-    """One worker, from signing on to the end."""
+    """One worker, from its start to the end."""
     search = toy_search(url, objective, **options)
-    with Crew.join(search.store.study, pulse=pulse) as crew:
-        Worker(search, crew).run()
+    Worker(search, pulse=pulse).run()
     return search
 
 
 @contextmanager
-def beside(url, objectives, **options):
+def side_by_side(url, objectives, **options):
     """A worker in a thread for each objective; what any of them raised is raised at the end."""
     raised = []
 
@@ -66,11 +65,3 @@ def beside(url, objectives, **options):
         thread.join()
     if raised:
         raise raised[0]
-
-
-def silent_member(search) -> Crew:
-    """Someone on another machine who has signed on and whose heart does not beat."""
-    crew = Crew.join(search.store.study, pulse=HURRIED)
-    identity = crew._study._storage.get_trial_id_from_study_id_trial_number(crew._study._study_id, crew.number)
-    crew._study._storage.set_trial_user_attr(identity, "at", ELSEWHERE)
-    return crew
