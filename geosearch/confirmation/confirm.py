@@ -13,8 +13,8 @@ from geosearch.adaptation.base import Adaptation
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row
-from geosearch.confirmation.variants import NAMES, Candidate, Plain, Taught, variant
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
+from geosearch.confirmation.variants import LABELS, NAMES, Candidate, Plain, Taught, variant
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
@@ -52,6 +52,7 @@ class Confirmer:
         best: Weights,
         baselines: Mapping[str, Weights],
         *,
+        singles: Mapping[str, str] | None = None,
         adaptation: str,
         count: int,
         seed: int,
@@ -60,11 +61,26 @@ class Confirmer:
         variants: Sequence[str] = (),
         finalists: Sequence[Weights] = (),
     ) -> Confirmation:
-        """Train every row with the same `count` seeds, so that differences are paired; `variants` of the best mixture
-        are rows if asked for (`variants.NAMES`), one of which looks at the race's `finalists`, the best first."""
-        mixtures = {BEST: best, **baselines}
+        """Train every row with the same seeds, so that differences are paired.
+
+        Args:
+            best: the best mixture.
+            baselines: row -> mixture.
+            singles: row -> source, for the baselines that are single sources.
+            adaptation: the one that the study is about.
+            count: seeds.
+            seed: of the study.
+            jobs: processes; changes no number.
+            progress: who is told.
+            variants: of the best mixture that are rows too, by their names in study files.
+            finalists: mixtures of the race, the best first; the variant "taught" uses them.
+        """
+        mixtures, singles = {BEST: best, **baselines}, singles or {}
         candidates: dict[str, Candidate | None] = {row: Plain(Mixture(self.anchors, a)) for row, a in mixtures.items()}
         candidates[NO_PRETRAINING] = None
+        kinds = {BEST: (RowKind.BEST, ""), NO_PRETRAINING: (RowKind.NO_PRETRAINING, "")}
+        kinds |= {row: (RowKind.SINGLE_SOURCE, source) for row, source in singles.items()}
+        kinds |= {NAMES[name]: (RowKind.VARIANT, LABELS[name]) for name in variants}
         with one_thread():
             for name in variants:
                 candidates[NAMES[name]] = variant(name, self.anchors, best, self.target.shots, finalists)
@@ -84,7 +100,13 @@ class Confirmer:
             cost[row] += seconds
             progress.event(RowConfirmed(row, done=done, total=len(calls)))
         rows = [
-            Row(row, {name: tuple(values) for name, values in errors[row].items()}, cost[row]) for row in candidates
+            Row(
+                row,
+                {name: tuple(values) for name, values in errors[row].items()},
+                cost[row],
+                *kinds.get(row, (RowKind.BASELINE, "")),
+            )
+            for row in candidates
         ]
         equal = next((row for row, weights in baselines.items() if weights == best), None)
         return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal)

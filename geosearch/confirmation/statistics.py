@@ -1,18 +1,26 @@
-"""Confirmation: what the test part said, with its noise. Pure statistics, no training."""
+"""Confirmation: errors on the test part with their intervals, and the verdict. Pure statistics, no training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum, auto
 
 import numpy as np
 from scipy import stats
 
-from geosearch.mixture.baselines import SINGLE
-
 BEST = "best mixture"
-VARIANT = f"{BEST}, "  # how the names of its variants begin
 NO_PRETRAINING = "no pretraining"
+
+
+class RowKind(StrEnum):
+    """What a row of the confirmation is."""
+
+    BEST = auto()
+    BASELINE = auto()
+    SINGLE_SOURCE = auto()
+    NO_PRETRAINING = auto()
+    VARIANT = auto()
 
 
 @dataclass(frozen=True)
@@ -23,11 +31,18 @@ class Row:
         name: "best mixture", "single: usps", "pooled union", "no pretraining", ...
         top1_errors: adaptation name -> one test error in [0, 1] per seed, aligned over rows.
         wall_seconds: training and scoring, summed over the seeds.
+        kind: what it is.
+        label: what tells it from others of its kind: the source, or the variant; empty if its name does.
+
+    >>> Row("pooled union", {"ridge": (0.1, 0.2)}, wall_seconds=3.0).mean("ridge")
+    0.15000000000000002
     """
 
     name: str
     top1_errors: Mapping[str, tuple[float, ...]]
     wall_seconds: float
+    kind: RowKind = RowKind.BASELINE
+    label: str = ""
 
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))
@@ -40,12 +55,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Best mixture minus another row, paired by seed, in points of test error (negative is better)."""
+    """Best mixture minus another row, paired by seed, in points of test error (negative is better).
+
+    Attributes:
+        against: name of the other row.
+        adaptation: under which both were scored.
+        points: mean difference.
+        half_width: of the 95 % t interval; nan with a single seed.
+
+    >>> Comparison("mixup", "ridge", points=-2.1, half_width=0.6).clause()
+    'lowers the test error by 2.1 ± 0.6 points against mixup'
+    >>> Comparison("mixup", "ridge", points=0.2, half_width=0.6).outcome
+    'tie'
+    """
 
     against: str
     adaptation: str
     points: float
-    half_width: float  # of the 95 % t interval; nan with a single seed
+    half_width: float
 
     @property
     def outcome(self) -> str:
@@ -68,9 +95,19 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """All rows, for every adaptation; `adaptation` is the one the study is about.
+    """All rows, for every adaptation.
 
-    `equal` is the row of the baseline that the best mixture is, if it is one.
+    Attributes:
+        rows: in the order of their training.
+        adaptation: the one that the study is about.
+        seeds: (k,) one training of each row per seed.
+        test_size: test images.
+        equal: name of the baseline that the best mixture is, if it is one.
+
+    >>> best = Row("best mixture", {"ridge": (0.10, 0.11, 0.09)}, 3.0, RowKind.BEST)
+    >>> without = Row("no pretraining", {"ridge": (0.20, 0.22, 0.21)}, 1.0, RowKind.NO_PRETRAINING)
+    >>> print(Confirmation((best, without), "ridge", seeds=(1, 2, 3), test_size=1000).verdict())
+    Pretraining on the best mixture lowers the test error by 11.0 ± 2.5 points against no pretraining.
     """
 
     rows: tuple[Row, ...]
@@ -98,19 +135,20 @@ class Confirmation:
 
     def verdict(self) -> str:
         """One sentence: against no pretraining, the best single source, and the strongest of the other rows."""
-        variants = [row.name for row in self.rows if row.name.startswith(VARIANT)]
-        ranked = [row.name for row in self.ranked() if row.name not in (BEST, self.equal, NO_PRETRAINING, *variants)]
+        kinds = (RowKind.BASELINE, RowKind.SINGLE_SOURCE)
+        ranked = [row for row in self.ranked() if row.kind in kinds and row.name != self.equal]
         against, subject, another = {NO_PRETRAINING: NO_PRETRAINING}, "Pretraining on the best mixture", ""
-        if self.equal and self.equal.startswith(SINGLE):
-            subject = f"The best mixture is a single source, {self.equal.removeprefix(SINGLE)}; pretraining on it"
+        equal = self.row(self.equal) if self.equal else None
+        if equal and equal.kind == RowKind.SINGLE_SOURCE:
+            subject = f"The best mixture is a single source, {equal.label}; pretraining on it"
             another = "other "
-        elif self.equal:
-            subject = f"The best mixture is a baseline, {self.equal}; pretraining on it"
-        if single := next((name for name in ranked if name.startswith(SINGLE)), None):
-            against[single] = f"the best {another}single source, {single.removeprefix(SINGLE)}"
-        if other := next((name for name in ranked if not name.startswith(SINGLE)), None):
-            against[other] = f"the strongest other baseline, {other}"
-        against |= {name: f"the same mixture, {name.removeprefix(VARIANT)}" for name in variants}
+        elif equal:
+            subject = f"The best mixture is a baseline, {equal.name}; pretraining on it"
+        if single := next((row for row in ranked if row.kind == RowKind.SINGLE_SOURCE), None):
+            against[single.name] = f"the best {another}single source, {single.label}"
+        if other := next((row for row in ranked if row.kind == RowKind.BASELINE), None):
+            against[other.name] = f"the strongest other baseline, {other.name}"
+        against |= {row.name: f"the same mixture, {row.label}" for row in self.rows if row.kind == RowKind.VARIANT}
         clauses = [
             compare(self.row(BEST), self.row(name), self.adaptation).clause(label) for name, label in against.items()
         ]

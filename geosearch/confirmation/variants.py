@@ -13,6 +13,7 @@ from geosearch.adaptation.base import Predictor
 from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.ridge import one_hot
 from geosearch.adaptation.self_training import SelfTraining
+from geosearch.confirmation.statistics import BEST
 from geosearch.curation.curated_mixture import curate_mixture, reweight_mixture, row_weights
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.anchors import Anchors
@@ -29,13 +30,14 @@ from geosearch.runtime.cache import content_key
 ROWS = 4000  # images that are condensed, or reweighted
 PER_CLASS = 50  # learned images
 TEACHERS = 4  # networks that label together, the best mixture's among them
-NAMES = {
-    "curated": "best mixture, curated",
-    "reweighted": "best mixture, reweighted",
-    "condensed": f"best mixture, condensed to {PER_CLASS} a class",
-    "meta-reweighted": "best mixture, reweighted by meta-gradient",
-    "taught": "best mixture, ensemble teacher",
+LABELS = {  # name in study files -> what tells its row from those of the other variants
+    "curated": "curated",
+    "reweighted": "reweighted",
+    "condensed": f"condensed to {PER_CLASS} a class",
+    "meta-reweighted": "reweighted by meta-gradient",
+    "taught": "ensemble teacher",
 }
+NAMES = {name: f"{BEST}, {label}" for name, label in LABELS.items()}  # name in study files -> name of the row
 
 
 class Candidate(Protocol):

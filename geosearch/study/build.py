@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
 from geosearch.adaptation.from_scratch import tune_recipe
@@ -11,7 +13,7 @@ from geosearch.confirmation.confirm import Confirmer
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
-from geosearch.mixture.baselines import baseline_weights, constrain
+from geosearch.mixture.baselines import SINGLE, baseline_weights, constrain
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
@@ -32,6 +34,11 @@ def baselines_of(prepared: Prepared) -> dict[str, Weights]:
     """Role -> weights of the mixtures that the study evaluates first, and confirms."""
     sources = prepared.anchors.sources
     return baseline_weights([source.name for source in sources], [source.size for source in sources], prepared.hull)
+
+
+def singles_of(prepared: Prepared, roles: Iterable[str]) -> dict[str, str]:
+    """Role -> source, for the baselines that are single sources: the first ones, in the order of the sources."""
+    return {role: role.removeprefix(SINGLE) for role, _ in zip(roles, prepared.anchors.sources, strict=False)}
 
 
 def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:

@@ -35,7 +35,7 @@ from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import TrialRecord
 from geosearch.search.worker import Worker
-from geosearch.study.build import baselines_of, confirmer_of, search_of
+from geosearch.study.build import baselines_of, confirmer_of, search_of, singles_of
 from geosearch.study.export import Export
 from geosearch.study.local_workers import LocalWorkers, helping, search_shared, searching, share_if_joined
 from geosearch.study.locate import backup_study, remember_places, resolve, shown
@@ -282,9 +282,11 @@ class Study:
             return known.result
         self.progress.event(StageStarted("confirmation on the test part"))
         start = time.perf_counter()
+        baselines = constrain(self.store.space.nearest, baselines_of(prepared))
         confirmation = confirmer_of(file, prepared, self.cache).run(
             best.point,
-            constrain(self.store.space.nearest, baselines_of(prepared)),
+            baselines,
+            singles=singles_of(prepared, baselines),
             adaptation=file.recipe.adaptation,
             count=file.confirm.seeds,
             seed=file.study.seed,

@@ -21,8 +21,8 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.config.build import space_of
-from geosearch.confirmation.statistics import NO_PRETRAINING, SINGLE
-from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
+from geosearch.confirmation.statistics import NO_PRETRAINING
+from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, SINGLE
 from geosearch.runtime.cache import Cache
 from geosearch.study.build import baselines_of, confirmer_of
 from geosearch.study.prepare import prepare

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import ttest_1samp
 
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, SINGLE, t_half_width
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, t_half_width
 from geosearch.confirmation.variants import NAMES
-from geosearch.mixture.baselines import POOLED, PROJECTION
+from geosearch.mixture.baselines import POOLED, PROJECTION, SINGLE
 from research.common.lines import Lines
 from research.transfer.contest import FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 

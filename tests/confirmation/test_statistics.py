@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, VARIANT, Confirmation, Row, compare, t_half_width
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind, compare, t_half_width
 from geosearch.runtime.json_records import from_json, to_json
 
 
-def row(name, errors):
-    return Row(name, {"ridge": tuple(errors)}, 1.0)
+def row(name, errors, kind=RowKind.BASELINE, label=""):
+    return Row(name, {"ridge": tuple(errors)}, 1.0, kind, label)
 
 
 @pytest.fixture
 def confirmation():
     noise = np.array([0.0, 0.01, 0.02, 0.005, 0.015])
     rows = (
-        row(BEST, 0.10 + noise),
-        row("single: usps", 0.101 + noise[::-1]),
-        row("single: fashion", 0.30 + noise),
+        row(BEST, 0.10 + noise, RowKind.BEST),
+        row("single: usps", 0.101 + noise[::-1], RowKind.SINGLE_SOURCE, "usps"),
+        row("single: fashion", 0.30 + noise, RowKind.SINGLE_SOURCE, "fashion"),
         row("pooled union", 0.08 + noise),
-        row(NO_PRETRAINING, 0.15 + noise + np.array([0, 0.001, 0, 0.001, 0])),
+        row(NO_PRETRAINING, 0.15 + noise + np.array([0, 0.001, 0, 0.001, 0]), RowKind.NO_PRETRAINING),
     )
     return Confirmation(rows, "ridge", (1, 2, 3, 4, 5), 1000)
 
@@ -82,7 +82,8 @@ def test_it_survives_json(confirmation):
 
 
 def test_a_variant_is_a_candidate_of_its_own_and_no_baseline(confirmation):
-    curated = row(VARIANT + "curated", np.array(confirmation.row(BEST).top1_errors["ridge"]) - 0.03)
+    errors = np.array(confirmation.row(BEST).top1_errors["ridge"]) - 0.03
+    curated = row("best mixture, curated", errors, RowKind.VARIANT, "curated")
     found = Confirmation((*confirmation.rows, curated), "ridge", confirmation.seeds, 1000)
     assert "strongest other baseline, pooled union" in found.verdict()
     assert "raises the test error by 3.0 ± 0.0 points against the same mixture, curated" in found.verdict()

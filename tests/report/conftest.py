@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from geosearch.confirmation.ablation import LeftOut
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
 from geosearch.data.card import SourceFacts
 from geosearch.mixture.baselines import SEARCHED, baseline_weights
 from geosearch.mixture.weights import Weights
@@ -193,10 +193,18 @@ def _confirmation(names: list[str], seeds: int) -> Confirmation:
                 "fine-tune": tuple(map(float, 0.06 + level / 4 + common / 2 + 0.004 * rng.normal(size=seeds))),
             },
             12.0,
+            *_kind(name),
         )
         for name, level in levels.items()
     ]
     return Confirmation(tuple(rows), "ridge", tuple(range(seeds)), 1000)
+
+
+def _kind(name: str) -> tuple[RowKind, str]:
+    if name in (BEST, NO_PRETRAINING):
+        return (RowKind.BEST if name == BEST else RowKind.NO_PRETRAINING), ""
+    _, single, source = name.partition("single: ")
+    return (RowKind.SINGLE_SOURCE, source) if single else (RowKind.BASELINE, "")
 
 
 def _walk(letters: list[str], names: list[str], best: bool, channels: int) -> tuple[tuple[str, np.ndarray], ...]:

@@ -1,0 +1,5 @@
+"""Samplers of mixtures for Optuna, and what they know before the first evaluation."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,15 @@
+from .ablation import Ablation as Ablation
+from .ablation import LeftOut as LeftOut
+from .ablation import explain as explain
+from .confirm import Confirmer as Confirmer
+from .record import ConfirmationRecord as ConfirmationRecord
+from .statistics import Comparison as Comparison
+from .statistics import Confirmation as Confirmation
+from .statistics import Row as Row
+from .statistics import RowKind as RowKind
+from .statistics import compare as compare
+from .variants import Candidate as Candidate
+from .variants import Condensed as Condensed
+from .variants import MetaReweighted as MetaReweighted
+from .variants import Plain as Plain
+from .variants import Taught as Taught

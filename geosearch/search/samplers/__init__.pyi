@@ -1,0 +1,11 @@
+from .base import Evaluated as Evaluated
+from .base import MixtureSampler as MixtureSampler
+from .cmaes import CmaSampler as CmaSampler
+from .hull_gp import HullSampler as HullSampler
+from .prior import Prior as Prior
+from .prior import ProxyDesign as ProxyDesign
+from .regmix import RegressionSampler as RegressionSampler
+from .surrogate import Surrogate as Surrogate
+from .surrogate import expected_improvement as expected_improvement
+from .warm_start import Earlier as Earlier
+from .warm_start import WarmStart as WarmStart
