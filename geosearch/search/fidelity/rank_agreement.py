@@ -24,7 +24,7 @@ class RankAgreement:
     >>> agreement.trusted
     True
     >>> print(agreement.sentence())
-    tau +0.93 [+0.75, +0.98] over 8 trials: the proxy agrees with the evaluations
+    tau +0.93 [+0.76, +0.98] over 8 trials: the proxy agrees with the evaluations
     """
 
     tau: float
