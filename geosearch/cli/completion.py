@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from geosearch.config.examples import example_names
+
 
 def complete_study(incomplete: str) -> list[str]:
-    """Study files in the folder that was typed so far and in studies/, and names of studies that were started."""
+    """Study files in the folder that was typed so far and in studies/, begun studies by name, and examples."""
     typed = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     files = {str(path) for folder in (typed, Path("studies")) for path in folder.glob("*.toml")}
     names = {path.stem for path in Path("studies").glob("*.db")}
-    return sorted(name for name in files | names if name.startswith(incomplete))
+    return sorted(name for name in {*files, *names, *example_names()} if name.startswith(incomplete))
 
 
 def complete_dataset(incomplete: str) -> list[str]:

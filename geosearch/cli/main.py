@@ -36,7 +36,7 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
 
 app = typer.Typer(
     name="geosearch",
-    epilog="Start with: geosearch search studies/quickstart.toml",
+    epilog="Start with: geosearch search quickstart",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )

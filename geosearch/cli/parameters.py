@@ -12,13 +12,13 @@ from geosearch.cli.completion import complete_dataset, complete_format, complete
 
 StudyFileArgument = Annotated[
     str,
-    typer.Argument(metavar="STUDY", help="A study file, e.g. studies/quickstart.toml.", autocompletion=complete_study),
+    typer.Argument(metavar="STUDY", help="A study file (.toml), a study in studies/, or an example, e.g. quickstart.", autocompletion=complete_study),
 ]
 StudyArgument = Annotated[
     str,
     typer.Argument(
         metavar="STUDY",
-        help="A study file (.toml), the name of a study in studies/, or a database address.",
+        help="A study file (.toml), the name of a study in studies/, an example, or a database address.",
         autocompletion=complete_study,
     ),
 ]

@@ -129,5 +129,5 @@ def _no_such_file(path: Path) -> str:
     folder = path.parent if path.parent.is_dir() else Path(".")
     names = [str(file) for file in sorted(folder.glob("*.toml"))]
     close = difflib.get_close_matches(str(path), names, n=1, cutoff=0.4)
-    hint = f"did you mean {close[0]}?" if close else "give the path of a study file, e.g. studies/quickstart.toml"
+    hint = f"did you mean {close[0]}?" if close else "give the path of a study file, or quickstart for the example"
     return f"no such study file: {path}; {hint}"

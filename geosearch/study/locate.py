@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from geosearch.config.examples import example_file, example_names
 from geosearch.config.read import expand, parse_study, read_study
 from geosearch.config.study_config import StudyFile, completed
 from geosearch.errors import GeosearchError, InvalidOptionError, StorageError
@@ -21,6 +22,8 @@ from geosearch.search.study_store import StudyStore, is_in_use, stored_settings
 def resolve(study: str | Path | StudyFile, storage: str | None, *, begun: bool = False) -> tuple[StudyFile, str]:
     """The study's settings and the address of its database.
 
+    A name is that of a begun study (studies/NAME.db), else of a study file (studies/NAME.toml), else of an example.
+
     Args:
         study: as for `Study.open`.
         storage: an address that overrides the study file's.
@@ -30,6 +33,8 @@ def resolve(study: str | Path | StudyFile, storage: str | None, *, begun: bool =
         InvalidOptionError: a study file that is wrong, or no study of that name.
     """
     text = str(study)
+    if (path := _study_file_of(text)) is not None and (not begun if storage else _missing(_usual(text))):
+        study, text = path, str(path)
     if isinstance(study, StudyFile) or text.endswith(".toml"):
         file, address = _filed(study, storage)
         if begun and (missing := _missing(address)):
@@ -49,8 +54,8 @@ def resolve(study: str | Path | StudyFile, storage: str | None, *, begun: bool =
     address = expand(address)
     if missing := _missing(address):
         raise InvalidOptionError(
-            f"no study '{mask(text)}': there is no database {missing}; "
-            "give a study file (.toml), the name of a study in studies/, or a database address"
+            f"no study '{mask(text)}': there is no database {missing}; give a study file (.toml), the name of a study "
+            f"in studies/, an example ({', '.join(example_names())}), or a database address"
         )
     name, settings = stored_settings(address)
     if storage and text not in (name, address, storage):
@@ -97,6 +102,12 @@ def _filed(study: str | Path | StudyFile, storage: str | None) -> tuple[StudyFil
         return study, storage or study.storage
     file = read_study(Path(study))
     return file, expand(storage) if storage else file.storage
+
+
+def _study_file_of(name: str) -> Path | None:
+    """studies/NAME.toml, or the example of that name; None if there is neither."""
+    path = Path("studies", f"{name}.toml")
+    return path if os.path.exists(path) else example_file(name)
 
 
 def _missing(address: str) -> str:

@@ -45,7 +45,7 @@ from geosearch.study.prepare import Prepared, prepare
 class Study:
     """A search for the best data set to pretrain on, in a database that it can be resumed from.
 
-    >>> study = Study.open("studies/quickstart.toml")      # doctest: +SKIP
+    >>> study = Study.open("quickstart")                   # doctest: +SKIP
     >>> study.run()                                        # doctest: +SKIP
     >>> study.best.weights, study.confirmation.verdict()   # doctest: +SKIP
     """
@@ -75,8 +75,9 @@ class Study:
         """Open a study, new or begun.
 
         Args:
-            study: a study file, the name of a study that was begun (studies/<name>.db), a database
-                file, or an address of one; or a `StudyFile` in memory.
+            study: a study file, the name of a study that was begun (studies/<name>.db), of a study file
+                in studies/ or of an example ("quickstart"), a database file, or an address of one; or a
+                `StudyFile` in memory.
             storage: database address; overrides the study file's.
             force_new: put an existing SQLite file of the same name aside and start anew.
             begun: look at a study only if its database is there; otherwise it is created.
