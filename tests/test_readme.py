@@ -1,4 +1,4 @@
-"""What the README promises: its Python lines run, its commands parse, its links and pictures exist."""
+"""What the README and the documentation promise: Python lines run, commands parse, links and pictures exist."""
 
 from __future__ import annotations
 
@@ -13,26 +13,43 @@ from generators.studies import tiny, write_toml
 from geosearch.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-README, SCALING = ((ROOT / name).read_text() for name in ("README.md", "SCALING.md"))
+README = ROOT / "README.md"
+PAGES = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+REPORTS = sorted((ROOT / "reports").rglob("*.md"))
+INCLUDE = re.compile(r"<!-- include (\S+) -->")
 
 
-def blocks(language: str, text: str = README) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.S | re.M)
+def blocks(language: str, page: Path) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.S | re.M)
 
 
-def test_the_python_lines_run(tmp_path, monkeypatch, capsys):
+def test_the_readme_is_short():
+    assert len(README.read_text().splitlines()) <= 130
+
+
+def test_the_python_lines_of_the_readme_run(tmp_path, monkeypatch, capsys):
     """On a study that is over in seconds, in place of the quickstart."""
     monkeypatch.chdir(tmp_path)
     write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
-    (code,) = blocks("python")
+    (code,) = blocks("python", README)
     exec(compile(code.replace("studies/quickstart.toml", "tiny.toml"), "README.md", "exec"), {})
     assert "retraining on" in capsys.readouterr().out
     assert (tmp_path / "my-mixture" / "CARD.md").exists()
     assert (tmp_path / "reports" / "tiny" / "index.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("page", "code"),
+    [(page.name, code) for page in PAGES[1:] for code in blocks("python", page)],
+    ids=lambda text: text if text.endswith(".md") else "",
+)
+def test_the_python_lines_of_a_page_run(page, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, page, "exec"), {})
+
+
 def commands() -> list[str]:
-    lines = [line.split("#")[0] for block in blocks("sh") + blocks("sh", SCALING) for line in block.splitlines()]
+    lines = [line.split("#")[0] for page in PAGES for block in blocks("sh", page) for line in block.splitlines()]
     parts = [part.strip() for line in lines for part in re.split("&+", line)]
     return sorted({part for part in parts if part.startswith("geosearch")})
 
@@ -44,6 +61,8 @@ def test_every_command_parses(command):
     whole.get_command(whole.make_context("geosearch", [name]), name).make_context(name, arguments)
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README))))
-def test_every_link_leads_somewhere(link):
-    assert (ROOT / link).exists()
+@pytest.mark.parametrize("page", [*PAGES, *REPORTS], ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page):
+    text = re.sub(r"`[^`\n]*`", "", page.read_text())
+    links = {*re.findall(r"\]\((?!http)([^)#\s]+)", text), *(f"{ROOT}/{file}" for file in INCLUDE.findall(text))}
+    assert [link for link in sorted(links) if not (page.parent / link).exists()] == []

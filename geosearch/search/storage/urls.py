@@ -178,5 +178,5 @@ def _proxy(url: str) -> optuna.storages.BaseStorage:
     try:
         storage.wait_server_ready(timeout=20)
     except Exception as error:  # grpc.FutureTimeoutError, which cannot be named where grpc is absent
-        raise StorageError(f"no gRPC proxy answers at {host}:{port}; start it, see SCALING.md") from error
+        raise StorageError(f"no gRPC proxy answers at {host}:{port}; start it, see docs/scaling.md") from error
     return storage
