@@ -12,7 +12,11 @@ from geosearch.cli.completion import complete_dataset, complete_format, complete
 
 StudyFileArgument = Annotated[
     str,
-    typer.Argument(metavar="STUDY", help="A study file (.toml), a study in studies/, or an example, e.g. quickstart.", autocompletion=complete_study),
+    typer.Argument(
+        metavar="STUDY",
+        help="A study file (.toml), a study in studies/, or an example, e.g. quickstart.",
+        autocompletion=complete_study,
+    ),
 ]
 StudyArgument = Annotated[
     str,
