@@ -1,4 +1,4 @@
-"""Explain: what each source is worth to the best mixture, by leaving it out."""
+"""Ablation: how much each source contributes to the best mixture, by training without it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.objective import Objective
 from geosearch.search.samplers.surrogate import FEWEST, Surrogate
 from geosearch.search.study_record import StudyRecord
-from geosearch.search.trial import TrialRecord, evaluated
+from geosearch.search.trial import TrialRecord, errors_by_mixture
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """The best mixture without one of its sources, the others' shares scaled up; larger is dearer.
+    """The best mixture without one of its sources, the other weights scaled up; larger is worse.
 
     Attributes:
         source: its name.
         share: its weight in the best mixture.
-        expected: what leaving it out adds to the squared validation error, by the surrogate; None with few trials.
+        expected: increase of the squared validation error by the surrogate; None with few trials.
         deviation: posterior standard deviation of that.
-        added: what it added in one real training with the long recipe, the seed that of the best mixture's first;
-            None if a training failed.
+        added: increase in one training with the long recipe, with the first seed of the best mixture; None if a
+            training failed.
     """
 
     source: str
@@ -80,9 +80,9 @@ def explain(
     Args:
         best: the mixture.
         names: of all sources.
-        trials: what the surrogate learns from.
+        trials: evaluations that the surrogate is fitted to.
         hull: the geometry of the mixtures.
-        objective: evaluates; what it knows costs nothing.
+        objective: evaluates mixtures; known ones cost nothing.
         steps: of the long recipe.
         jobs: processes.
     """
@@ -112,8 +112,8 @@ def without_source(weights: Weights, i: int) -> Weights:
 def _expected(
     best: Weights, without: Sequence[Weights], trials: Sequence[TrialRecord], hull: Hull
 ) -> list[tuple[float, float] | tuple[None, None]]:
-    """(added error, its deviation) of each by the surrogate of the short recipe; blanks with too few trials."""
-    done = evaluated(trials)
+    """(added error, its deviation) of each by the surrogate of the short recipe; None with too few trials."""
+    done = errors_by_mixture(trials)
     if len(done) < FEWEST:
         return [(None, None)] * len(without)
 
@@ -121,5 +121,5 @@ def _expected(
     asked = hull.features([best, *without])
     added = surrogate.predict(*asked)[0][1:] - surrogate.predict(*asked)[0][0]
     covariance = surrogate.covariance(asked[0])
-    variances = np.diag(covariance)[1:] + covariance[0, 0] - 2 * covariance[0, 1:]  # near mixtures err alike
+    variances = np.diag(covariance)[1:] + covariance[0, 0] - 2 * covariance[0, 1:]  # similar ones correlate
     return list(zip(added.tolist(), np.sqrt(np.maximum(variances, 0)).tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Variants: other ways to train on the best mixture. Each is a row that has to win the same confirmation."""
+"""Variants: other ways to train on the best mixture, each a row of the confirmation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from geosearch.runtime.cache import content_key
 
 ROWS = 4000  # images that are condensed, or reweighted
 PER_CLASS = 50  # learned images
-TEACHERS = 4  # networks that label together, the best mixture's among them
+TEACHERS = 4  # networks whose mean prediction labels, that of the best mixture included
 LABELS = {  # name in study files -> what tells its row from those of the other variants
     "curated": "curated",
     "reweighted": "reweighted",

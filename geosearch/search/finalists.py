@@ -1,4 +1,4 @@
-"""Finalists: who goes on from the short recipe to the long one, and what comes of it."""
+"""Finalists: the best few trials after the short recipe are trained with the long one."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def promote(
     jobs: int,
     progress: Progress,
 ) -> None:
-    """Race the best few with the long recipe and note where they stand; nothing if these were raced already.
+    """Race the best few with the long recipe and keep their errors; does nothing if they were raced already.
 
-    Whoever ran before runs from the start again, on the runs it had.
+    Trials that were raced before run from the start; their earlier trainings are read from the cache.
 
     Args:
         store: the study.
         objective: what is minimised.
-        ranked: evaluated trials with the errors expected of them after the short recipe, the least first.
-        first: trials that run from the start.
-        repeats: long trainings that the budget has for each of them.
+        ranked: evaluated trials with the errors expected after the short recipe, the smallest first.
+        first: number of trials that run from the start.
+        repeats: long trainings per trial that the budget allows.
         steps: of the long recipe.
         jobs: processes; changes no number.
         progress: who is told.

@@ -50,8 +50,8 @@ from geosearch.search.trial import (
     Proposal,
     Trained,
     TrialRecord,
-    distinct,
-    evaluated,
+    drop_repeats,
+    errors_by_mixture,
     keep_fact,
     proposal_of,
 )
@@ -130,7 +130,7 @@ class Search:
     def finish(self) -> TrialRecord:
         """Evaluate the finalists at length, once; returns the best trial."""
         if self.warm_start:
-            done = evaluated(self.store.trials())
+            done = errors_by_mixture(self.store.trials())
             task_similarity = self.warm_start.task_similarity(list(done), np.array(list(done.values())))
             self.store.update(task_similarity=task_similarity)
         with one_thread(), self.timed("finalists"):
@@ -300,7 +300,7 @@ class Search:
         What a surrogate of all evaluations expects of each is less a matter of luck than what was observed of it.
         Trials of one mixture, e.g. baselines that fall together, are one: the first.
         """
-        trials = distinct(trials)
+        trials = drop_repeats(trials)
         errors = np.array([trial.error for trial in trials], dtype=float)
         if len(trials) >= FEWEST:
             errors = self._prior.expected([trial.point for trial in trials], errors)

@@ -1,4 +1,4 @@
-"""The expensive opinion of a mixture: pretrain on it, read the error on labelled or pseudo-labelled target images."""
+"""Objective: pretrain on a mixture and measure the error on labelled or pseudo-labelled images of the target."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ class Objective:
 def _attempt(
     objective: Objective, weights: Weights, steps: int | None, repeat: int
 ) -> Evaluation | TrainingFailedError:
-    """Whatever ends a training ends one trial, not the search; a setting that cannot work ends the search."""
+    """A training that fails ends one trial; an invalid option ends the search."""
     try:
         return objective(weights, steps, repeat)
     except TrainingFailedError as failure:
@@ -130,7 +130,7 @@ def _attempt(
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, and where, on one line."""
+    """What failed, and where, on one line."""
     place = extract_tb(error.__traceback__)[-1]
     said = str(error).strip().splitlines()
     return f"{type(error).__name__}: {said[0] if said else 'no message'} ({Path(place.filename).name}:{place.lineno})"

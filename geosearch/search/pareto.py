@@ -1,4 +1,4 @@
-"""Front: when sources have a price, the mixtures that no other beats in both error and price."""
+"""Pareto front of error and price, for studies whose sources have prices."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from typing import TypeVar
 
 import numpy as np
 
-AUGMENTED = 0.05  # weight of the sum beside the maximum, so that no weakly dominated point is preferred
-ERROR_ALONE = 0.5  # share of the proposals that look at the error only
+AUGMENTED = 0.05  # weight of the sum added to the maximum, so that no weakly dominated point is preferred
+ERROR_ALONE = 0.5  # share of the proposals that use the error only
 
 Item = TypeVar("Item")
 
 
 def front(items: Sequence[Item], errors: Sequence[float], prices: Sequence[float]) -> tuple[Item, ...]:
-    """The items that none of the others beats: less error at no higher price. Cheapest first; of equals, the first."""
+    """The items that no other one dominates: less error at no higher price. Cheapest first; of equals, the first.
+
+    >>> front("abc", errors=[0.3, 0.2, 0.25], prices=[1.0, 2.0, 3.0])
+    ('a', 'b')
+    """
     kept: list[Item] = []
     least = np.inf
     for i in sorted(range(len(items)), key=lambda i: (prices[i], errors[i], i)):
@@ -24,10 +28,10 @@ def front(items: Sequence[Item], errors: Sequence[float], prices: Sequence[float
     return tuple(kept)
 
 
-def scalarised(errors: np.ndarray, prices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One number for each mixture, errors and prices weighed against each other as drawn: (n,), (n,) -> (n,).
+def scalarize(errors: np.ndarray, prices: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One number for each mixture, errors and prices combined with random weights: (n,), (n,) -> (n,).
 
-    Every second draw, on average, looks at the error alone; the others walk along the front.
+    Half of the draws use the error alone; the others explore the front.
 
     Source: Knowles 2006 (ParEGO), the augmented Tchebycheff function of both on a scale from 0 to 1.
     """

@@ -1,4 +1,4 @@
-"""Race: long runs go where they are expected to bring most, and who is expected to be best wins, not the luckiest."""
+"""Race: trainings with the long recipe are given to the finalists for which they improve the result most."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.samplers.surrogate import expected_improvement
 from geosearch.search.trial import TrialRecord
 
-EQUALLY = 2  # runs of everyone who enters; with one each there is no noise to speak of
-APART = 2.0  # standard errors of a difference beyond which a finalist is out
-MOST = 3  # times the budget's runs per finalist that one of them may get
-WORTH = 0.01  # of the noise of one run: less is no improvement to run for
+EQUALLY = 2  # runs of each candidate that enters; with one each the noise cannot be estimated
+APART = 2.0  # standard errors behind the leader beyond which a finalist is eliminated
+MOST = 3  # most runs of one finalist, as a multiple of the budget's runs per finalist
+WORTH = 0.01  # smallest expected improvement that is worth a run, in standard deviations of one run
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a candidate stands after its runs.
+    """The error of a candidate after its runs.
 
     Attributes:
         error: posterior mean of its expected error.
         deviation: posterior standard deviation.
-        runs: how many it had; 0 if it never entered, or all of them failed.
+        runs: number of runs; 0 if it never entered, or all of them failed.
     """
 
     error: float
@@ -39,20 +39,19 @@ Runner = Callable[[Sequence[Run]], Sequence[float | None]]  # None: the training
 
 
 def race(run: Runner, shorts: Sequence[float], first: Sequence[int], repeats: int) -> list[Standing]:
-    """Spend at most `len(first) * repeats` long runs on finding the candidate of least expected error.
+    """Spend at most `len(first) * repeats` long runs on finding the candidate with the smallest expected error.
 
-    The first run twice; who then lies more than two standard errors behind the leader is out. From there on, round by
-    round, either the others run once more, or the next candidate in line enters, whichever brings the greater expected
-    improvement on the leader per run. What is expected of one that never ran rests on its short error, as far as
-    short errors are trusted to rank long ones (`trust`, on those that ran, six at least): a trusted short recipe keeps
-    out whom it likes less; before, everybody is expected to be like those that ran. Depends on the outcomes only, so a
-    race that is run again is the same race.
+    The first candidates run twice; those more than two standard errors behind the leader are eliminated. Then, round by
+    round, either the remaining ones run once more, or the next candidate enters, whichever has the greater expected
+    improvement on the leader per run. The error of a candidate that has not run is predicted from its short error, with
+    the correlation of their rank agreement over those that ran (at least six); until then all are expected to be like
+    those that ran. The race depends on the outcomes only, so repeating it gives the same result.
 
     Args:
         run: does the runs of one round.
-        shorts: (n,) expected error after the short recipe of every candidate, in the order of their entrance.
-        first: those that run from the start.
-        repeats: runs per candidate that the budget has for these.
+        shorts: (n,) expected error of every candidate after the short recipe, in the order in which they enter.
+        first: candidates that run from the start.
+        repeats: runs per first candidate that the budget allows.
 
     Returns:
         n standings.
@@ -77,7 +76,7 @@ def race(run: Runner, shorts: Sequence[float], first: Sequence[int], repeats: in
 
 @dataclass
 class _Track:
-    """What has been run, and what further runs are worth."""
+    """Runs so far, and the expected improvement by further ones."""
 
     shorts: np.ndarray
     most: int
@@ -90,17 +89,17 @@ class _Track:
 
     @property
     def noise(self) -> float:
-        """Variance of one run; 0 while nothing is known of it."""
+        """Variance of one run; 0 while it cannot be estimated."""
         found = _noise(self.values)
         return found if math.isfinite(found) else 0.0
 
     @property
     def entrance(self) -> int:
-        """Runs of one that enters."""
+        """Runs of a candidate that enters."""
         return min(EQUALLY, self.most)
 
     def wants(self, i: int) -> bool:
-        """Whether i, who never ran, promises more per run than another run of those in the race; or all have failed."""
+        """Whether candidate i, which has not run, is expected to improve more per run than those in the race."""
         if not any(self.values):
             return True
         return self.worth_of(i) > max(self.worth_of_repeats(), WORTH * math.sqrt(self.noise))
@@ -117,11 +116,11 @@ class _Track:
         self.alive = [i for i in self.alive if not _behind(self.values, i)]
 
     def repeats(self) -> list[Run]:
-        """Another run of everyone still in the race that may have one."""
+        """One more run of each candidate that is still in the race and below its limit."""
         return [(i, self.tried[i]) for i in self.alive if self.tried[i] < MOST * self.most and self.most > 1]
 
     def worth_of_repeats(self) -> float:
-        """Improvement on the leader expected of one more run of each, mean over those in the race."""
+        """Expected improvement on the leader by one more run, mean over the candidates in the race."""
         standings = posterior(self.values)
         among = [i for i in self.alive if standings[i].runs]
         if len(among) < 2 or not self.noise:
@@ -130,12 +129,12 @@ class _Track:
         variances = np.array([standings[i].deviation for i in among]) ** 2
         leader = int(means.argmin())
         rivals = means.copy()
-        rivals[leader] = np.delete(means, leader).min()  # a leader that turns out worse makes room for the second
-        moves = variances / np.sqrt(variances + self.noise)  # by how much one run moves a posterior mean
+        rivals[leader] = np.delete(means, leader).min()  # a leader that turns out worse is replaced by the second
+        moves = variances / np.sqrt(variances + self.noise)  # deviation of a posterior mean
         return float(expected_improvement(rivals, moves, float(means[leader])).mean())
 
     def worth_of(self, i: int) -> float:
-        """Improvement on the leader expected of each of the runs that i, who never ran, would have."""
+        """Expected improvement on the leader per run of candidate i, which has not run."""
         ran = np.array([bool(own) for own in self.values])
         if ran.sum() < 2 or not self.noise:
             return 0.0
@@ -150,12 +149,12 @@ class _Track:
 
 
 def posterior(values: Sequence[Sequence[float]]) -> list[Standing]:
-    """Normal means with a common noise, shrunk towards their average by what the noise leaves of their spread.
+    """Posterior means of a normal model with common noise: empirical means, shrunk towards their average.
 
-    Few runs are shrunk more than many, so a single lucky run does not win. Source: Efron & Morris 1975.
+    Candidates with fewer runs are shrunk more, so a single lucky run does not win. Source: Efron & Morris 1975.
     """
     noise = _noise(values)
-    if not np.isfinite(noise):  # one run each: nothing is known of the noise
+    if not np.isfinite(noise):  # one run each: the noise cannot be estimated
         return [Standing(float(np.mean(own)) if own else float("nan"), float("nan"), len(own)) for own in values]
     centre, between = _population(values)
     standings = []
@@ -167,14 +166,14 @@ def posterior(values: Sequence[Sequence[float]]) -> list[Standing]:
 
 
 def _noise(values: Sequence[Sequence[float]]) -> float:
-    """Pooled variance of one run; nan if nobody ran twice."""
+    """Pooled variance of one run; nan if no candidate ran twice."""
     squares = sum(float(np.square(np.array(own) - np.mean(own)).sum()) for own in values if own)
     freedom = sum(max(len(own) - 1, 0) for own in values)
     return squares / freedom if freedom else float("nan")
 
 
 def _population(values: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Mean and variance of the expected errors of those that ran, what noise adds to it left out."""
+    """Mean and variance of the expected errors of those that ran, without the variance due to noise."""
     noise, ran = _noise(values), [own for own in values if own]
     means, counts = np.array([np.mean(own) for own in ran]), np.array([len(own) for own in ran])
     between = float(means.var(ddof=1) - (noise / counts).mean()) if len(ran) > 1 else 0.0
@@ -182,7 +181,7 @@ def _population(values: Sequence[Sequence[float]]) -> tuple[float, float]:
 
 
 def _behind(values: Sequence[Sequence[float]], i: int) -> bool:
-    """Whether candidate i is more than the noise behind the leader."""
+    """Whether candidate i is behind the leader by more than `APART` standard errors."""
     if not values[i]:
         return True
     means = [float(np.mean(own)) if own else np.inf for own in values]
@@ -193,7 +192,7 @@ def _behind(values: Sequence[Sequence[float]], i: int) -> bool:
 
 
 def best_of(trials: Iterable[TrialRecord]) -> TrialRecord:
-    """The trial with the least error after the long recipe; before there is one, after the short recipe.
+    """The trial with the smallest error after the long recipe or, before there are any, after the short recipe.
 
     Raises:
         GeosearchError: no trial is complete.
@@ -207,13 +206,13 @@ def best_of(trials: Iterable[TrialRecord]) -> TrialRecord:
 
 
 def finalists_of(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Those that were trained with the long recipe, the least error first."""
+    """Trials that were trained with the long recipe, the smallest error first."""
     raced = [trial for trial in trials if trial.long_error is not None]
     return sorted(raced, key=lambda trial: (trial.long_error, trial.number))
 
 
 def ties_of(trials: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
-    """Finalists that the race could not tell from the best: the difference lies within two standard deviations."""
+    """Finalists that tie with the best one: the difference is within two standard deviations."""
     if not (raced := finalists_of(trials)):
         return ()
     return tuple(sorted((trial for trial in raced[1:] if _overlap(trial, raced[0])), key=lambda trial: trial.number))

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from geosearch.errors import StorageError, StudyMismatchError
 from geosearch.runtime.redact import mask
 from geosearch.search.fidelity.pruner import PROXY_STEP, FidelityPruner
-from geosearch.search.fingerprint import changed, differing, said
+from geosearch.search.fingerprint import find_changed, find_differences, format_setting
 from geosearch.search.process import ProcessId
 from geosearch.search.space import LAST_PARAMETER, Space
 from geosearch.search.storage.errors import check_readable, translate_errors
@@ -111,13 +111,16 @@ class StudyStore:
         Raises:
             StudyMismatchError: it has trials, or somebody at work, and other settings.
         """
-        keys = differing(kept, asked)
+        keys = find_differences(kept, asked)
         if not keys:
             return False
         if self.is_begun:
             raise StudyMismatchError(
                 f"{mask(self.url)} was made with other settings, so its trials cannot be compared with new ones:"
-                + "".join(f"\n  {key}: {said(kept, key)} in the study, {said(asked, key)} now" for key in keys)
+                + "".join(
+                    f"\n  {key}: {format_setting(kept, key)} in the study, {format_setting(asked, key)} now"
+                    for key in keys
+                )
                 + "\nset them back, give the study another name, or start anew with --force-new (the old file is kept "
                 "aside)"
             )
@@ -235,7 +238,7 @@ class StudyStore:
             StudyMismatchError: something is not what it was.
         """
         known = self.get_or_compute("contents", lambda: dict(contents))
-        strange = changed(known, contents)
+        strange = find_changed(known, contents)
         if strange and not self.is_begun:
             self.update(proxy_design=None, source_gradient=None, contents=dict(contents))
         elif strange:

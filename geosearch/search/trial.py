@@ -287,7 +287,7 @@ def is_admitted(trial: optuna.Trial | FrozenTrial) -> bool:
     return bool(trial.user_attrs.get(_ADMITTED, False))
 
 
-def distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+def drop_repeats(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """The first trial of each mixture: a copy costs nothing and is no further evidence."""
     found: dict[Weights, TrialRecord] = {}
     for trial in trials:
@@ -295,7 +295,7 @@ def distinct(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     return list(found.values())
 
 
-def evaluated(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
+def errors_by_mixture(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
     """Every mixture that was evaluated, once, with its error."""
     found: dict[Weights, float] = {}
     for trial in trials:

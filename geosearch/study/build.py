@@ -20,12 +20,12 @@ from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.search.fidelity.proxy import Proxy
-from geosearch.search.fingerprint import found_on
+from geosearch.search.fingerprint import match_specs
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.objective import Objective
 from geosearch.search.samplers.warm_start import Earlier, WarmStart
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import evaluated
+from geosearch.search.trial import errors_by_mixture
 from geosearch.study.locate import resolve
 from geosearch.study.prepare import Prepared
 
@@ -106,14 +106,14 @@ def warm_start_of(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart |
 def _earlier(study: str, file: StudyFile) -> Earlier:
     other, address = resolve(study, None, begun=True)
     sources = other.domain.sources
-    places = found_on(file.domain.sources, sources)
+    places = match_specs(file.domain.sources, sources)
     if unknown := [source for source in sources if source not in places]:
         raise InvalidOptionError(
             f"search.earlier: '{study}' was searched over {unknown} too, which domain.sources does not list; "
             "add them, or leave that study out"
         )
     trials = StudyStore.open(address, other.study.name, other.fingerprint, search_space_of(other)).trials()
-    found = evaluated(trials)
+    found = errors_by_mixture(trials)
     if not found:
         raise InvalidOptionError(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")
     here = [places[source] for source in sources]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from geosearch.search.fingerprint import changed, differing, found_on, said
+from geosearch.search.fingerprint import find_changed, find_differences, format_setting, match_specs
 
 
 def settings(folder: str, *names: str, cap: float = 0.5) -> dict:
@@ -19,9 +19,9 @@ def settings(folder: str, *names: str, cap: float = 0.5) -> dict:
 
 
 def test_where_sets_lie_does_not_matter():
-    assert differing(settings("/here", "t", "a", "b"), settings("~/there", "t", "a", "b")) == []
+    assert find_differences(settings("/here", "t", "a", "b"), settings("~/there", "t", "a", "b")) == []
     folder, same = {"domain.target": "imagefolder:/a/parts"}, {"domain.target": "imagefolder:/b/parts/"}
-    assert differing(folder, same) == []
+    assert find_differences(folder, same) == []
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_where_sets_lie_does_not_matter():
 )
 def test_what_sets_and_what_else_does(asked, keys):
     kept = settings("/here", "t", "a", "b")
-    assert differing(kept, asked) == keys
-    assert said(kept, "transport.weights") == "not set (as 0 or empty)"
+    assert find_differences(kept, asked) == keys
+    assert format_setting(kept, "transport.weights") == "not set (as 0 or empty)"
 
 
 def test_caps_of_sets_that_share_a_name_are_told_apart():
@@ -49,26 +49,26 @@ def test_caps_of_sets_that_share_a_name_are_told_apart():
             "limits.caps": {f"npz:/{first}/train.npz": 0.3, f"npz:/{second}/train.npz": 0.6},
         }
 
-    assert differing(one("a", "b"), one("a", "b")) == []
-    assert differing(one("a", "b"), one("b", "a")) == ["limits.caps"]
+    assert find_differences(one("a", "b"), one("a", "b")) == []
+    assert find_differences(one("a", "b"), one("b", "a")) == ["limits.caps"]
 
 
 def test_sets_are_known_by_their_contents_and_their_order():
     known = {"npz:/a/t.npz": "1", "npz:/a/t.npz, test part": "2", "npz:/a/train.npz": "3", "npz:/b/train.npz": "4"}
     moved = {"npz:/c/t.npz": "1", "npz:/c/t.npz, test part": "2", "npz:/c/train.npz": "3", "npz:/d/train.npz": "4"}
-    assert changed(known, moved) == []
-    assert changed(known, {**moved, "npz:/c/train.npz": "4", "npz:/d/train.npz": "3"}) == list(known)[2:]
-    assert changed(known, {**moved, "npz:/c/t.npz": "5"}) == list(known)[:1]
+    assert find_changed(known, moved) == []
+    assert find_changed(known, {**moved, "npz:/c/train.npz": "4", "npz:/d/train.npz": "3"}) == list(known)[2:]
+    assert find_changed(known, {**moved, "npz:/c/t.npz": "5"}) == list(known)[:1]
     without = {spec: print_ for spec, print_ in moved.items() if "test part" not in spec}
-    assert set(changed(known, without)) == set(list(known)[1:])
+    assert set(find_changed(known, without)) == set(list(known)[1:])
 
 
 def test_sets_are_found_on_another_shelf_by_their_name_if_only_one_has_it():
-    assert found_on(["npz:/b/a.npz", "digits"], ["digits", "npz:/c/a.npz", "npz:/c/e.npz"]) == {
+    assert match_specs(["npz:/b/a.npz", "digits"], ["digits", "npz:/c/a.npz", "npz:/c/e.npz"]) == {
         "digits": "digits",
         "npz:/c/a.npz": "npz:/b/a.npz",
     }
-    assert found_on(["npz:/b/a.npz", "npz:/c/a.npz"], ["npz:/c/a.npz", "npz:/d/a.npz"]) == {
+    assert match_specs(["npz:/b/a.npz", "npz:/c/a.npz"], ["npz:/c/a.npz", "npz:/d/a.npz"]) == {
         "npz:/c/a.npz": "npz:/c/a.npz"
     }
-    assert found_on(["npz:/b/a.npz"], ["npz:/c/a.npz", "npz:/d/a.npz"]) == {}
+    assert match_specs(["npz:/b/a.npz"], ["npz:/c/a.npz", "npz:/d/a.npz"]) == {}

@@ -13,7 +13,7 @@ from geosearch.config.read import parse_study
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.hull import Hull
 from geosearch.report.status import status_text
-from geosearch.search.pareto import front, scalarised
+from geosearch.search.pareto import front, scalarize
 from geosearch.search.samplers.prior import Prior
 from geosearch.search.samplers.registry import sampler_for
 from geosearch.search.space import Space
@@ -41,14 +41,14 @@ def test_a_scalarised_error_never_prefers_what_is_beaten():
     rng = np.random.default_rng(0)
     errors, prices = np.array([1.0, 2.0, 3.0]), np.array([3.0, 1.0, 1.0])
     for _ in range(50):
-        found = scalarised(errors, prices, rng)
+        found = scalarize(errors, prices, rng)
         assert found[1] < found[2]
 
 
 def test_half_of_the_draws_look_at_the_error_alone():
     rng = np.random.default_rng(1)
     errors, prices = np.array([1.0, 2.0]), np.array([2.0, 1.0])
-    alone = sum(scalarised(errors, prices, rng) is errors for _ in range(400))
+    alone = sum(scalarize(errors, prices, rng) is errors for _ in range(400))
     assert 160 < alone < 240
 
 

@@ -1,4 +1,4 @@
-"""Proxy: the cheap opinion of a mixture, its distance to target points that no map was built from."""
+"""Proxy: the OTDD between a mixture and held-out target points, a cheap evaluation of the mixture."""
 
 from __future__ import annotations
 
@@ -16,16 +16,24 @@ from geosearch.transport.problem import Problem
 from geosearch.transport.solution import solve
 from geosearch.transport.solvers.exact import Exact
 
-_NEARLY_EXACT = Exact(tolerance=0.02)  # plan and lower bound so close together; half-way lies within a per cent
+_NEARLY_EXACT = Exact(tolerance=0.02)  # gap of plan and lower bound; their mean is exact to one percent
 
 
 @dataclass(frozen=True, eq=False)
 class Proxy:
-    """OTDD between a mixture and target points that no map was built from, solved for real in z."""
+    """OTDD between a mixture and target points that no map was fitted to.
+
+    Attributes:
+        anchors: what mixtures are made of.
+        z: (n, d) features of held-out target points with pseudo-labels.
+        start: (n,) their potentials for the uniform mixture: a warm start for the solver that does not depend on the
+            order of evaluations.
+        seed: of the study.
+    """
 
     anchors: Anchors
-    z: np.ndarray  # (n, d) held-out target points with pseudo-labels
-    start: np.ndarray | None  # (n,) their potentials for the uniform mixture: a warm start that no order changes
+    z: np.ndarray
+    start: np.ndarray | None
     seed: int
 
     @classmethod
@@ -38,7 +46,7 @@ class Proxy:
         return replace(bare, start=None if potentials is None else potentials[1])
 
     def otdd(self, weights: Weights) -> float:
-        """Squared feature units, smaller is better, within a per cent: between the plan's cost and its lower bound.
+        """Squared feature units, smaller is better; exact to one percent: the mean of the plan's cost and lower bound.
 
         All mixtures are drawn with the same random numbers.
         """
@@ -46,8 +54,10 @@ class Proxy:
         return plan.value if plan.lower_bound is None else (plan.value + plan.lower_bound) / 2
 
     def points(self, weights: Weights) -> np.ndarray:
-        """(n, d) images of the mixture in z. They are made and encoded: mixing z instead would spare that, but
-        would not see that mixed images look like none of their parts, and agrees less (reports/transport.md)."""
+        """(n, d) features of images of the mixture.
+
+        The images are made and encoded: mixing features is cheaper, but ranks mixtures worse (reports/transport.md).
+        """
         images, labels = Mixture(self.anchors, weights).draw(len(self.z), seeds.stream(self.seed, "proxy"))
         return self.anchors.embed(np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8), labels)
 

@@ -11,7 +11,7 @@ import numpy as np
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import PruneReason, TrialRecord, distinct
+from geosearch.search.trial import PruneReason, TrialRecord, drop_repeats
 
 
 class Fidelity(StrEnum):
@@ -76,7 +76,7 @@ def rank_agreement(fidelity: Fidelity, trials: Iterable[TrialRecord]) -> RankAgr
     is compared with that after the long one.
     """
     score, outcome = _SCORES[fidelity]
-    judged = distinct(trial for trial in trials if None not in (score(trial), outcome(trial)))
+    judged = drop_repeats(trial for trial in trials if None not in (score(trial), outcome(trial)))
     known = np.array([(score(trial), outcome(trial)) for trial in judged], dtype=float).reshape(-1, 2)
     return RankAgreement.of(*known.T)
 
@@ -84,8 +84,8 @@ def rank_agreement(fidelity: Fidelity, trials: Iterable[TrialRecord]) -> RankAgr
 def fidelity_statistics(store: StudyStore) -> tuple[FidelityStatistics, ...]:
     """Every fidelity of a study, from the cheapest to the most expensive."""
     trials, design = store.trials(), store.record.proxy_design or ProxyDesign((), 0.0)
-    with_proxy = distinct(trial for trial in trials if trial.proxy is not None)
-    trained = distinct(trial for trial in trials if trial.error is not None)
+    with_proxy = drop_repeats(trial for trial in trials if trial.proxy is not None)
+    trained = drop_repeats(trial for trial in trials if trial.error is not None)
     finalists = [trial for trial in trials if trial.long_runs]
     proxies = len(with_proxy) + len(design.values)
     proxy_seconds = sum(trial.proxy_seconds for trial in with_proxy) + design.seconds

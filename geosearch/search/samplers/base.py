@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from geosearch import seeds
 from geosearch.mixture.weights import PAIRINGS, Weights, from_unit_concentration, to_unit_concentration
-from geosearch.search.pareto import scalarised
+from geosearch.search.pareto import scalarize
 from geosearch.search.space import Space
 
 
@@ -61,7 +61,7 @@ class MixtureSampler(optuna.samplers.BaseSampler):
             return self.space.params_of(random_weights(self.space, 1, rng)[0])
         mixtures, errors = [mixture for mixture, _ in found], np.array([error for _, error in found])
         if mixtures and self.space.prices is not None:
-            errors = scalarised(errors, np.array([self.space.price(one) for one in mixtures]), rng)
+            errors = scalarize(errors, np.array([self.space.price(one) for one in mixtures]), rng)
         pending = [self.space.weights_of(old.params) for old in trials if old.state == TrialState.RUNNING]
         return self.space.params_of(self.propose(Evaluated(mixtures, errors), pending, rng))
 

@@ -1,4 +1,4 @@
-"""Surrogate: what the error of any mixture is expected to be, and how surely, from those that were evaluated."""
+"""Surrogate: posterior mean and deviation of the error of any mixture, from those that were evaluated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from geosearch.adaptation.ridge import RidgeFit, leave_one_out, ridge_fit
 
-FEWEST = 6  # evaluations from which one is worth fitting to judge them by
+FEWEST = 6  # evaluations below which a surrogate is not used to judge them
 _CENTRES = np.log([1.0, 1.0, 0.1])  # of the priors of amplitude, lengthscale and noise (variances; units of the data)
 _WIDTHS = np.array([1.0, 0.5, 1.0])
 
@@ -24,18 +24,23 @@ _WIDTHS = np.array([1.0, 0.5, 1.0])
 class Surrogate:
     """A Gaussian process on the residuals of a regression on cheap scores.
 
-    The regression shrinks towards what was expected of the scores; its ridge penalty is the one with the least
-    leave-one-out error, so evaluations that contradict the expectation undo it. Lengthscale, amplitude and noise of
-    the process are those of the greatest posterior density under wide log-normal priors, which matter while there are
-    few evaluations.
+    The regression shrinks towards prior slopes; its ridge penalty minimizes the leave-one-out error, so evaluations
+    that contradict the prior override it. Length scale, amplitude and noise of the process maximize the posterior
+    density under wide log-normal priors, which matter while there are few evaluations.
 
     Attributes:
-        process: on standardised points and residuals.
-        trend: cheap scores, standardised -> what standardised errors have beyond the expectation.
-        slopes: the expectation, in standardised errors per unit of each cheap score, (c,).
-        unit: length of the points that counts as 1.
-        centre, scale: of the cheap scores, (c,) each.
-        level, spread: of the errors.
+        process: on standardized points and residuals.
+        trend: standardized cheap scores -> standardized errors minus their prior mean.
+        slopes: (c,) prior slopes, in standardized errors per unit of each cheap score.
+        unit: length by which points are divided.
+        centre, scale: mean and standard deviation of the cheap scores, (c,) each.
+        level, spread: mean and standard deviation of the errors.
+
+    >>> points, rng = np.linspace(0, 1, 12)[:, None], np.random.default_rng(0)
+    >>> errors = (points[:, 0] - 0.3) ** 2 + 0.001 * rng.normal(size=12)
+    >>> mean, deviation = Surrogate.fit(points, points, errors).predict(points, points)
+    >>> mean.shape, deviation.shape, int(mean.argmin())
+    ((12,), (12,), 3)
     """
 
     process: GaussianProcessRegressor
@@ -55,10 +60,9 @@ class Surrogate:
 
         Args:
             points: (n, d) coordinates in which a Euclidean distance is one between mixtures.
-            cheap: (n, c) scores of the same mixtures that cost next to nothing.
+            cheap: (n, c) cheap scores of the same mixtures.
             errors: (n,) evaluations.
-            slopes: (c,) standard deviations of the error by which it is expected to grow with a unit of each score;
-                none unless told.
+            slopes: (c,) prior increase of the error, in its standard deviations, per unit of each score; 0 by default.
         """
         slopes = np.zeros(cheap.shape[1]) if slopes is None else slopes
         unit = float(np.sqrt(points.var(axis=0).sum())) or 1.0
@@ -68,9 +72,9 @@ class Surrogate:
         beyond = y[:, None] - ((cheap - centre) @ slopes)[:, None]
         trend = ridge_fit(z, beyond, leave_one_out(z, beyond).ridge)
         kernel = ConstantKernel(1.0, (1e-3, 1e2)) * Matern(1.0, (0.1, 20.0), nu=2.5) + WhiteKernel(0.1, (1e-4, 2.0))
-        process = GaussianProcessRegressor(kernel, optimizer=_most_probable)
+        process = GaussianProcessRegressor(kernel, optimizer=_maximize_posterior)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is an answer too
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is a valid fit
             process.fit(x, (beyond - trend.predict(z))[:, 0])
         return cls(process, trend, slopes, unit, centre, scale, level, spread)
 
@@ -93,10 +97,10 @@ class Surrogate:
         return self.spread**2 * (covariance - self.process.kernel_.k2.noise_level * np.eye(len(points)))
 
 
-def _most_probable(
+def _maximize_posterior(
     negative: Callable[..., tuple[float, np.ndarray]], start: np.ndarray, bounds: np.ndarray
 ) -> tuple[np.ndarray, float]:
-    """The optimizer of the process: adds the priors' part to the negative log marginal likelihood, and minimises."""
+    """The optimizer of the process: minimizes the negative log marginal likelihood plus that of the priors."""
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = negative(theta)
@@ -108,7 +112,7 @@ def _most_probable(
 
 
 def expected_improvement(mean: np.ndarray, deviation: np.ndarray, best: float) -> np.ndarray:
-    """How far an error is expected to fall below `best`: (k,) -> (k,). Source: Jones, Schonlau & Welch 1998, eq. 15."""
+    """Expected improvement of an error on `best`: (k,) -> (k,). Source: Jones, Schonlau & Welch 1998, eq. 15."""
     gap = best - mean
     z = gap / deviation
     return np.asarray(gap * stats.norm.cdf(z) + deviation * stats.norm.pdf(z))

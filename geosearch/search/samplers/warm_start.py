@@ -26,6 +26,11 @@ class Earlier:
         target: its target.
         points: its mixtures.
         errors: their validation errors, on that study's own scale.
+
+    >>> weights = Weights.of([0.5, 0.5])
+    >>> earlier = Earlier.of("before", "usps", ["mnist", "svhn"], [(weights, 0.2)], among=["mnist", "kmnist", "svhn"])
+    >>> earlier.points[0].values
+    (0.5, 0.0, 0.5)
     """
 
     study: str
@@ -42,13 +47,13 @@ class Earlier:
         found: Iterable[tuple[Weights, float]],
         among: Sequence[str],
     ) -> Earlier:
-        """From a study's evaluations; a source that only the new study has gets weight 0.
+        """From a study's evaluations; sources that only the new study has get weight 0.
 
         Args:
             study: its name.
             target: its target.
             sources: its sources, each one of `among`.
-            found: its mixtures with their errors.
+            found: (mixture, error) of its evaluations.
             among: the sources of the new study, in their order.
         """
         places, points, errors = [among.index(source) for source in sources], [], []
