@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import typer
 from generators.studies import tiny, write_toml
 
 from geosearch.cli.main import app
+from geosearch.config.reference import options_table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -59,6 +61,24 @@ def test_every_command_parses(command):
     name, *arguments = shlex.split(command)[1:]
     whole = typer.main.get_command(app)
     whole.get_command(whole.make_context("geosearch", [name]), name).make_context(name, arguments)
+
+
+def known_keys() -> dict[str, set[str]]:
+    """Section -> keys, as in the reference of study files."""
+    sections = re.split(r"^### `\[(\w+)\]`$", options_table(), flags=re.M)[1:]
+    return {
+        name: set(re.findall(r"^\| `(\w+)` \|", text, re.M))
+        for name, text in zip(sections[::2], sections[1::2], strict=True)
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_key_of_a_study_file_is_one(page):
+    known, named = known_keys(), []
+    for block in blocks("toml", page):
+        named += [f"{section}.{key}" for section, keys in tomllib.loads(block).items() for key in keys]
+    named += re.findall(rf"`((?:{'|'.join(known)})\.[a-z_]+)(?:`| = )", page.read_text())
+    assert [name for name in named if name.split(".")[1] not in known[name.split(".")[0]]] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, *REPORTS], ids=lambda page: str(page.relative_to(ROOT)))
