@@ -26,7 +26,7 @@ class Anchors:
     z: np.ndarray  # float32 (n, d)
     sources: tuple[MappedSource, ...]
     encoder: Encoder
-    ground: AnchorOptions
+    options: AnchorOptions
     space: FittedSpace  # where images are mixed
     target_vectors: np.ndarray  # (c, r) label vectors of the target's classes
     source_vectors: np.ndarray  # (C, r) label vectors of the disjoint union of the sources' classes
@@ -35,13 +35,13 @@ class Anchors:
 
     def embed(self, images: np.ndarray, soft_labels: np.ndarray) -> np.ndarray:
         """z of mixed images: uint8 (n, h, w, ch) and soft labels (n, C) -> float32 (n, d)."""
-        return self.ground.joined(self.encoder.encode(images), soft_labels @ self.source_vectors)
+        return self.options.embed(self.encoder.encode(images), soft_labels @ self.source_vectors)
 
     def embed_target(self, images: np.ndarray, labels: np.ndarray) -> np.ndarray:
         """z of target images with (pseudo-)labels (n,) -> float32 (n, d)."""
-        return self.ground.joined(self.encoder.encode(images), self.target_vectors[labels])
+        return self.options.embed(self.encoder.encode(images), self.target_vectors[labels])
 
-    def on(self, target: LabelledSet) -> Anchors:
+    def map_target(self, target: LabelledSet) -> Anchors:
         """The same maps applied to other target images, for making images: z is left empty.
 
         Rows of the reference go where the maps were fitted to send them, others where the maps continue.
@@ -64,7 +64,7 @@ def build_anchors(
     sources: Sequence[LabelledSet],
     encoder: Encoder,
     *,
-    ground: AnchorOptions | None = None,
+    options: AnchorOptions | None = None,
     space: FittedSpace | None = None,
     shots: LabelledSet | None = None,
     cache: Cache | None = None,
@@ -80,7 +80,7 @@ def build_anchors(
         reference: the target's n unlabelled images with pseudo-labels.
         sources: m harmonised sources, of the reference's image shape.
         encoder: where the cost is measured; images are pushed in image space.
-        ground: ground cost and map.
+        options: ground cost and map.
         space: where images are mixed; pixels if None.
         shots: labelled target images, from which a class that no image of the reference is guessed to be of has its
             law; without them such a class has label cost 0 to every other.
@@ -88,13 +88,13 @@ def build_anchors(
         seed: of everything random in a map, e.g. the order in which a source's images are dealt to replicas.
         jobs: sources mapped side by side.
     """
-    ground = ground or AnchorOptions()
+    options = options or AnchorOptions()
     space = space or PixelSpace()
     cache = cache or Cache.default()
     features = encoder.encode(reference.images)
     known = _with_all_classes(reference, shots)
     laws = features if known is reference else encoder.encode(known.images)
-    tasks = [SourceTask(reference, known, laws, source, encoder, ground, space, seed) for source in sources]
+    tasks = [SourceTask(reference, known, laws, source, encoder, options, space, seed) for source in sources]
     done = Parallel(n_jobs=min(jobs, len(sources)), prefer="threads")(delayed(task.run)(cache) for task in tasks)
     vectors = _label_vectors(tasks, cache)
     c = len(reference.classes)
@@ -102,7 +102,7 @@ def build_anchors(
     blocks = [vectors.vectors[start:end] for start, end in pairwise(ends)]
     return Anchors(
         reference=reference,
-        z=ground.joined(features, vectors.vectors[reference.labels]),
+        z=options.embed(features, vectors.vectors[reference.labels]),
         sources=tuple(
             MappedSource(
                 name=source.name,
@@ -112,14 +112,14 @@ def build_anchors(
                 images=arrays["images"],
                 codes=arrays["codes"],
                 labels=arrays["labels"],
-                z=ground.joined(arrays["features"], arrays["labels"] @ block),
+                z=options.embed(arrays["features"], arrays["labels"] @ block),
                 map=fitted,
                 labelled_by=source.labelled_by,
             )
             for source, (fitted, arrays), block in zip(sources, done, blocks, strict=True)
         ),
         encoder=encoder,
-        ground=ground,
+        options=options,
         space=space,
         target_vectors=vectors.vectors[:c],
         source_vectors=vectors.vectors[c:],
@@ -144,7 +144,7 @@ def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
         groups = split_by_class(first.features, first.known)
         for task in tasks:
             groups += split_by_class(task.encoder.encode(task.source.images), task.source)
-        return {"table": first.ground.labels.table(groups)}
+        return {"table": first.options.labels.table(groups)}
 
     key = content_key("labels", sources=[task.key for task in tasks])
     made = cache.arrays("labels", key, lambda: Parallel(n_jobs=1)([delayed(table)()])[0])

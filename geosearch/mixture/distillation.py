@@ -117,7 +117,7 @@ class Condensation:
         """All images under one and the same random map."""
         if self.augmentation.is_identity:
             return images
-        return self.augmentation.apply(images, self.augmentation.draws(1, generator).expand(-1, len(images)))
+        return self.augmentation.apply(images, self.augmentation.draw_parameters(1, generator).expand(-1, len(images)))
 
 
 class _Images(nn.Module):

@@ -85,11 +85,6 @@ class Hull:
         """What a regression on mixtures is given: their coordinates (k, m + 2) and closed-form distances (k, 1)."""
         return self.coordinates(weights), np.array([[self.distance(one)] for one in weights]).reshape(-1, 1)
 
-    def between(self) -> np.ndarray:
-        """(m, m) squared W_{2,Q} between sources: E|T_i z - T_j z|^2. Source: Prop. 1."""
-        diagonal = np.diag(self.gram)
-        return np.maximum(diagonal[:, None] + diagonal[None, :] - 2 * self.gram, 0) * (1 - np.eye(len(self.gram)))
-
     def projection(self) -> Weights:
         """Weights of the target's projection on the hull: argmin a'Ga over the simplex, exact zeros included.
 

@@ -35,7 +35,7 @@ class AnchorOptions:
     feature_weight: float = 1.0
     label_weight: float = 1.0
 
-    def joined(self, features: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    def embed(self, features: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         """z = (sqrt(lx) x, sqrt(ly) e_y), float32 (n, d + r)."""
         scaled = (np.sqrt(self.feature_weight) * features, np.sqrt(self.label_weight) * vectors)
         return np.concatenate(scaled, axis=1).astype(np.float32)
@@ -81,7 +81,7 @@ class SourceTask:
     features: np.ndarray  # (k, d) of `known`
     source: LabelledSet
     encoder: Encoder
-    ground: AnchorOptions
+    options: AnchorOptions
     space: FittedSpace
     seed: int
 
@@ -97,7 +97,7 @@ class SourceTask:
             **({} if self.known is self.reference else {"known": self.known.fingerprint}),
             source=self.source.fingerprint,
             encoder=self.encoder.key,
-            ground=repr(self.ground),
+            options=repr(self.options),
             space=self.space.key,
             seed=self.seed,
         )
@@ -107,12 +107,12 @@ class SourceTask:
         arrays = cache.arrays("anchors", self.key, lambda: self._compute(cache))
         state = {name.removeprefix(_MAP): array for name, array in arrays.items() if name.startswith(_MAP)}
         known = self._pair(np.array(arrays["table"]))
-        return self.ground.map.restore(known, state), {"codes": arrays["images"], **arrays}
+        return self.options.map.restore(known, state), {"codes": arrays["images"], **arrays}
 
     def _compute(self, cache: Cache) -> dict[str, np.ndarray]:
         groups = split_by_class(self.features, self.known)
-        table = self.ground.labels.table(groups, split_by_class(self.encoder.encode(self.source.images), self.source))
-        fit = self.ground.map.fit(self._pair(table), seed=self.seed, cache=cache)
+        table = self.options.labels.table(groups, split_by_class(self.encoder.encode(self.source.images), self.source))
+        fit = self.options.map.fit(self._pair(table), seed=self.seed, cache=cache)
         images, labels = push_forward(fit, self.reference)
         codes = self.space.encode(images)
         return {
@@ -125,7 +125,7 @@ class SourceTask:
         }
 
     def _pair(self, table: np.ndarray) -> Pair:
-        weights = self.ground.feature_weight, self.ground.label_weight
+        weights = self.options.feature_weight, self.options.label_weight
         return Pair(self.reference, self.source, self.encoder, table, *weights)
 
 

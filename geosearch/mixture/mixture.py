@@ -99,15 +99,15 @@ class Mixture:
 
         return StreamDataset(self, seed=seed, length=length)
 
-    def of_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
+    def mix_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         """The given reference rows (b,), weights drawn as in `draw`."""
         return self._mix(draw_weights(self.weights, len(rows), rng), self._picks(rows, rng))
 
-    def on(self, target: LabelledSet) -> Mixture:
-        """The same mixture along the maps of other target images (see `Anchors.on`)."""
-        return Mixture(self.anchors.on(target), self.weights)
+    def map_target(self, target: LabelledSet) -> Mixture:
+        """The same mixture along the maps of other target images (see `Anchors.map_target`)."""
+        return Mixture(self.anchors.map_target(target), self.weights)
 
-    def at(self, rows: np.ndarray) -> Batch:
+    def mix_mean(self, rows: np.ndarray) -> Batch:
         """The given reference rows mixed with the weights themselves, whatever the concentration: for pictures."""
         return self._mix(np.tile(self.weights.array, (len(rows), 1)), [rows] * len(self.names))
 

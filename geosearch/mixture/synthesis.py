@@ -34,7 +34,7 @@ class Synthesis:
     def image_shape(self) -> tuple[int, int, int]:
         return self.mixture.image_shape
 
-    def how(self, size: int) -> str:
+    def describe(self, size: int) -> str:
         """A sentence: from which target images `size` images are made, and by which rule."""
         known, used = len(self.mixture.anchors.reference), min(size, len(self.target))
         turns = "" if size <= used else f", {size / used:.1f} times each with fresh weights"
@@ -55,9 +55,9 @@ class Synthesis:
         begin, n, known = 0, len(self.target), len(self.mixture.anchors.reference)
         while True:
             rows = np.arange(begin, begin + size) % n
-            images, labels = self.mixture.of_rows(np.where(rows < known, rows, 0), rng)
+            images, labels = self.mixture.mix_rows(np.where(rows < known, rows, 0), rng)
             if len(beyond := np.flatnonzero(rows >= known)):
-                further = self.mixture.on(self.target.take(rows[beyond]))
-                images[beyond], labels[beyond] = further.of_rows(np.arange(len(beyond)), rng)
+                further = self.mixture.map_target(self.target.take(rows[beyond]))
+                images[beyond], labels[beyond] = further.mix_rows(np.arange(len(beyond)), rng)
             yield images, labels
             begin = (begin + size) % n

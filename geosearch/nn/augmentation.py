@@ -54,9 +54,9 @@ class Augmentation:
 
     def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """(b, ch, h, w) -> (b, ch, h, w); draws from a CPU `generator` whatever the images' device."""
-        return images if self.is_identity else self.apply(images, self.draws(len(images), generator))
+        return images if self.is_identity else self.apply(images, self.draw_parameters(len(images), generator))
 
-    def draws(self, count: int, generator: torch.Generator) -> torch.Tensor:
+    def draw_parameters(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """The random numbers for `count` images, float32 (k, count) in [-1, 1): 5 of the affine map, 3 of a crop if
         there is one, 6 of new colours if there are any."""
         counts = (5, 3 if self.crop else 0, 6 if self.recolour else 0)

@@ -36,12 +36,12 @@ class EarlyStopping:
                 f"{self.share}, {self.patience} and {self.window}"
             )
 
-    def watch(self) -> Watch:
-        """A watch for one run."""
-        return Watch(self)
+    def monitor(self) -> EarlyStoppingMonitor:
+        """A monitor for one run."""
+        return EarlyStoppingMonitor(self)
 
 
-class Watch:
+class EarlyStoppingMonitor:
     """The smoothed loss of one run, and the step at which it was last seen to improve."""
 
     def __init__(self, option: EarlyStopping) -> None:
@@ -49,7 +49,7 @@ class Watch:
         self._smooth: torch.Tensor | None = None
         self._best, self._improved, self._step = math.inf, 0, 0
 
-    def is_over(self, loss: torch.Tensor) -> bool:
+    def should_stop(self, loss: torch.Tensor) -> bool:
         """Take in the loss of one more step (a scalar); True if training should stop."""
         loss = loss.detach()
         self._smooth = loss.clone() if self._smooth is None else self._smooth.lerp_(loss, 1.0 / self._option.window)

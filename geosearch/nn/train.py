@@ -130,7 +130,7 @@ def minimize(
         if recipe.averaging and recipe.steps
         else None
     )
-    watch = recipe.early_stop.watch() if recipe.early_stop else None
+    monitor = recipe.early_stop.monitor() if recipe.early_stop else None
     for step, batch in zip(range(recipe.steps), batches, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * recipe.schedule.factor(step, recipe.steps)
@@ -140,13 +140,13 @@ def minimize(
         optimizer.step()
         if mean is not None:
             mean.update()
-        is_over = step + 1 == recipe.steps or (watch is not None and watch.is_over(loss))
+        is_over = step + 1 == recipe.steps or (monitor is not None and monitor.should_stop(loss))
         if (is_over or step % 50 == 0) and not math.isfinite(loss.item()):
             raise divergence_error(loss.item(), step, recipe)
         if is_over:
             break
     if mean is not None:
-        mean.settle()
+        mean.apply()
         update_batch_norm(batch_norm_layers(network), loss_of, batches)
     return network.cpu().eval()
 

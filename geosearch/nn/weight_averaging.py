@@ -21,7 +21,7 @@ NORM_BATCHES = 20  # batches that the statistics of batch normalisation are meas
 class Averaging(Protocol):
     """Which average of the weights a training ends with."""
 
-    def newest(self, step: int, steps: int) -> float:
+    def newest_weight(self, step: int, steps: int) -> float:
         """Share in (0, 1] of the weights after `step` of `steps` in the average; 1 starts it afresh."""
         ...
 
@@ -42,7 +42,7 @@ class ExponentialAverage:
         if not 0 < self.decay < 1:
             raise InvalidOptionError(f"ExponentialAverage needs decay in (0, 1), got {self.decay}; 0.98 is usual")
 
-    def newest(self, step: int, steps: int) -> float:
+    def newest_weight(self, step: int, steps: int) -> float:
         return max(1.0 - self.decay, 1.0 / (step + 1))
 
 
@@ -62,7 +62,7 @@ class TailAverage:
         if not 0 < self.share <= 1:
             raise InvalidOptionError(f"TailAverage needs share in (0, 1], got {self.share}; 0.25 is usual")
 
-    def newest(self, step: int, steps: int) -> float:
+    def newest_weight(self, step: int, steps: int) -> float:
         first = steps - max(1, round(self.share * steps))
         return 1.0 if step <= first else 1.0 / (step - first + 1)
 
@@ -84,13 +84,13 @@ class RunningAverage:
     @torch.no_grad()
     def update(self) -> None:
         """Take in the parameters as they are after one more step."""
-        share = self._averaging.newest(self._step, self._steps)
+        share = self._averaging.newest_weight(self._step, self._steps)
         for mean, parameter in zip(self._mean, self._parameters, strict=True):
             mean.lerp_(parameter, share)
         self._step += 1
 
     @torch.no_grad()
-    def settle(self) -> None:
+    def apply(self) -> None:
         """Give the parameters their average."""
         for mean, parameter in zip(self._mean, self._parameters, strict=True):
             parameter.copy_(mean)

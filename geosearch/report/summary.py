@@ -189,6 +189,6 @@ def walk(anchors: Anchors, best: Weights | None, rows: int = 6) -> tuple[tuple[s
             steps.append(("half-way", Weights.of(halves)))
     pictures = [("target", reference.images[chosen])]
     for caption, weights in steps:
-        images, _ = Mixture(anchors, weights).at(chosen)  # (k, ch, h, w)
+        images, _ = Mixture(anchors, weights).mix_mean(chosen)  # (k, ch, h, w)
         pictures.append((caption, np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)))
     return tuple(pictures)

@@ -68,7 +68,7 @@ class Export:
         seed = seeds.integer(self.file.study.seed, "synthesize")
         with one_thread():
             synthesis = Synthesis(self.mixture, self.prepared.target_images(size))
-            progress.event(SynthesisStarted(synthesis.how(size)))
+            progress.event(SynthesisStarted(synthesis.describe(size)))
             stream: Streamable = synthesis
             facts = self.card(synthesis, size, writer)
             if condense is not None:
@@ -88,7 +88,7 @@ class Export:
             weights=trial.weights,
             concentration=trial.concentration,
             pairing=trial.pairing,
-            how=synthesis.how(size),
+            how=synthesis.describe(size),
             size=size,
             image_shape=synthesis.image_shape,
             class_count=synthesis.mixture.class_count,

@@ -76,7 +76,7 @@ def prepare(
         fit_labels = partial(pseudo_labels_of(file).fit, encoder=encoder)
         target = cut_target(collection.train, collection.test, **parts, fit_labels=fit_labels, seed=seed)
         options: dict[str, Any] = {
-            "ground": ground_of(file),
+            "options": ground_of(file),
             "shots": target.shots,
             "space": space.fit([*collection.sources, target.reference], seed=seed, cache=cache),
             "cache": cache,

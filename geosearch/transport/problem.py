@@ -140,7 +140,7 @@ class Problem:
         z, z2 = _joined(lx, self.x, ly * e[self.y]), _joined(lx, self.x2, ly * e2[self.y2])
         return replace(Problem.plain(z, z2), a=self.a, b=self.b)
 
-    def taking(
+    def restrict(
         self, rows: np.ndarray, columns: np.ndarray, a: np.ndarray | None = None, b: np.ndarray | None = None
     ) -> Problem:
         """The same cost between some rows and some columns, with masses of their own."""

@@ -36,7 +36,7 @@ def solve(problem: Problem, solver: Solver | None = None, *, start: np.ndarray |
     rows, columns = np.flatnonzero(a > _NOTHING), np.flatnonzero(b > _NOTHING)
     if len(rows) == len(a) and len(columns) == len(b):
         return solver.run(problem, start)
-    plan = solver.run(problem.taking(rows, columns, a[rows], b[columns]), None if start is None else start[columns])
+    plan = solver.run(problem.restrict(rows, columns, a[rows], b[columns]), None if start is None else start[columns])
     small = plan.coupling.tocoo()
     coupling = sparse.csr_array((small.data, (rows[small.row], columns[small.col])), shape=problem.shape)
     if plan.potentials is None:

@@ -112,7 +112,7 @@ class _Stack:
                     if not math.isfinite(loss):
                         failures.setdefault(k, divergence_error(loss, step, recipe))
         if mean is not None and recipe.steps:
-            mean.settle()
+            mean.apply()
             forward = vmap(self._loss)
             update_batch_norm(
                 batch_norm_layers(self.template), lambda xy: forward(self.weights, self.buffers, *xy), batches
@@ -169,7 +169,7 @@ def _draw(
 ) -> torch.Tensor | None:
     """Put a run's next batch into its room; the random numbers of its augmentation, if there is any."""
     room[0][...], room[1][...] = next(stream)
-    return None if recipe.augmentation.is_identity else recipe.augmentation.draws(recipe.batch, generator)
+    return None if recipe.augmentation.is_identity else recipe.augmentation.draw_parameters(recipe.batch, generator)
 
 
 def _in_float32(layer: nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:

@@ -89,7 +89,7 @@ def draw(name: str, target: Target, anchors: dict[str, Anchors], path: Path) -> 
     half[[0, -1]] = 0.5
     for what, weights in (("half and half", half), ("uniform", np.full(m, 1 / m))):
         for space, made in anchors.items():
-            images = Mixture(made, Weights.of(weights)).at(rows)[0].transpose(0, 2, 3, 1)
+            images = Mixture(made, Weights.of(weights)).mix_mean(rows)[0].transpose(0, 2, 3, 1)
             strips.append((f"{what}, {space}", np.rint(images.clip(0, 1) * 255).astype(np.uint8)))
     figure = Figure(figsize=(8, 0.56 * len(strips) + 0.4), layout="constrained")
     axes = figure.subplots()

@@ -108,7 +108,7 @@ def test_is_symmetric(case: Case):
 def test_the_order_of_the_rows_does_not_matter(case: Case):
     problem, rng = labelled(60, 60), np.random.default_rng(0)
     i, j = rng.permutation(60), rng.permutation(60)
-    one, other = solve(problem, case.solver).value, solve(problem.taking(i, j), case.solver).value
+    one, other = solve(problem, case.solver).value, solve(problem.restrict(i, j), case.solver).value
     assert one == pytest.approx(other, rel=max(case.slack, 1e-6))
 
 
@@ -149,7 +149,7 @@ def test_points_without_mass_take_no_part(case: Case):
     kept = np.flatnonzero(b)
     plan = solve(replace(problem, b=b), case.solver)
     assert not plan.coupling.sum(axis=0)[::5].any()
-    fewer = solve(problem.taking(np.arange(40), kept, None, b[kept]), case.solver)
+    fewer = solve(problem.restrict(np.arange(40), kept, None, b[kept]), case.solver)
     assert plan.value == pytest.approx(fewer.value, rel=1e-9)
 
 

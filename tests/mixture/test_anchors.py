@@ -80,7 +80,7 @@ def test_jobs_change_no_number(parts, cache, tmp_path):
 
 
 def test_on_the_reference_the_maps_give_the_anchors_again(anchors):
-    again = anchors.on(anchors.reference)
+    again = anchors.map_target(anchors.reference)
     for one, other in zip(anchors.sources, again.sources, strict=True):
         np.testing.assert_array_equal(one.images, other.images)
         np.testing.assert_allclose(one.labels, other.labels, atol=1e-6)
@@ -88,7 +88,7 @@ def test_on_the_reference_the_maps_give_the_anchors_again(anchors):
 
 def test_on_new_target_images_the_maps_go_on(anchors, parts):
     new = blobs("target", 4, 5, seed=99)
-    moved = anchors.on(new)
+    moved = anchors.map_target(new)
     for anchored, source in zip(moved.sources, parts[1], strict=True):
         assert len(anchored.images) % len(new) == 0
         assert as_rows(anchored.images) <= as_rows(source.images)  # an unregularised plan continues without blur
@@ -113,7 +113,7 @@ def test_another_map_is_another_anchor(parts, cache):
     reference, sources = parts
     encoder = Pixels().fit(sources, seed=0, cache=cache)
     plan = build_anchors(reference, sources, encoder, cache=cache)
-    smooth = build_anchors(reference, sources, encoder, ground=AnchorOptions(map=Entropic()), cache=cache)
+    smooth = build_anchors(reference, sources, encoder, options=AnchorOptions(map=Entropic()), cache=cache)
     assert plan.key != smooth.key
     assert all(len(source.images) == len(reference) for source in smooth.sources)
     assert smooth.sources[0].otdd_to_target == pytest.approx(plan.sources[0].otdd_to_target, rel=0.3)  # blurred

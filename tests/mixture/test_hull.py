@@ -82,7 +82,10 @@ def test_permuting_sources_permutes_the_projection(hull):
 def test_distances_between_sources_obey_the_identity_of_proposition_two(hull):
     """W2Q(rho_a, Q) = sum a_i W(P_i, Q) - 1/2 sum a_i a_j W(P_i, P_j)."""
     a = np.array([0.3, 0.3, 0.4])
-    linear = a @ np.diag(hull.gram) - a @ hull.between() @ a / 2
+    diagonal = np.diag(hull.gram)
+    between = diagonal[:, None] + diagonal[None, :] - 2 * hull.gram  # squared W_{2,Q} between sources
+    np.fill_diagonal(between, 0)  # replicas of one source are one source
+    linear = a @ np.diag(hull.gram) - a @ between @ a / 2
     assert hull.distances(a[None])[0] == pytest.approx(linear)
 
 

@@ -54,7 +54,7 @@ def test_at_a_corner_the_mixture_is_that_source(anchors, parts, i):
 
 def test_the_point_on_the_geodesic_is_the_weighted_sum_of_the_anchors(anchors):
     a = np.array([0.5, 0.2, 0.3])
-    images, labels = Mixture(anchors, Weights.of(a)).at(np.arange(7))
+    images, labels = Mixture(anchors, Weights.of(a)).mix_mean(np.arange(7))
     expected = sum(w * s.images[:7].astype(float) / 255 for w, s in zip(a, anchors.sources, strict=True))
     np.testing.assert_allclose(images, expected.transpose(0, 3, 1, 2), atol=1e-6)
     np.testing.assert_allclose(labels[:, :4], 0.5 * anchors.sources[0].labels[:7], atol=1e-6)

@@ -37,7 +37,7 @@ def rows(synthesis: Synthesis, size: int, seed: int = 0):
 def test_the_first_rows_are_the_reference_in_its_order(anchors, more):
     weights = Weights.of([0.5, 0.0, 0.5])  # two sources with one replica each: nothing is drawn
     images, soft = rows(Synthesis(Mixture(anchors, weights), more), 60)
-    expected, labels = Mixture(anchors, weights).at(np.arange(60))
+    expected, labels = Mixture(anchors, weights).mix_mean(np.arange(60))
     np.testing.assert_allclose(images, expected, atol=1e-6)
     np.testing.assert_allclose(soft, labels, atol=1e-6)
 
@@ -70,14 +70,14 @@ def test_it_begins_again_when_the_target_is_used_up(anchors, more):
     synthesis = Synthesis(Mixture(anchors, Weights.of([0.4, 0.3, 0.3], 2.0)), more)
     images, _ = rows(synthesis, 170)
     assert len(images) == 170
-    assert "2.1 times" in synthesis.how(170)
+    assert "2.1 times" in synthesis.describe(170)
 
 
 def test_it_says_how(anchors, more):
     mixture = Mixture(anchors, Weights.of([0.4, 0.3, 0.3]))
-    assert "50 of the 60 reference images" in Synthesis(mixture, more).how(50)
-    assert "20 further ones" in Synthesis(mixture, more).how(80)
-    assert "dual potentials" in Synthesis(mixture, more).how(80)
+    assert "50 of the 60 reference images" in Synthesis(mixture, more).describe(50)
+    assert "20 further ones" in Synthesis(mixture, more).describe(80)
+    assert "dual potentials" in Synthesis(mixture, more).describe(80)
     mixup = Mixture(anchors, Weights.of([0.4, 0.3, 0.3], pairing="random"))
-    assert "randomly paired" in Synthesis(mixup, more).how(80)
+    assert "randomly paired" in Synthesis(mixup, more).describe(80)
     assert rows(Synthesis(mixup, more), 20)[0].shape == (20, 1, 8, 8)

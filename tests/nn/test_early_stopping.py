@@ -13,9 +13,9 @@ from geosearch.nn.train import pretrain
 
 def stopped_at(option, losses):
     """The step at which a run with these losses stops; None if it does not."""
-    watch = option.watch()
+    monitor = option.monitor()
     for step, loss in enumerate(losses, 1):
-        if watch.is_over(torch.tensor(float(loss))):
+        if monitor.should_stop(torch.tensor(float(loss))):
             return step
     return None
 

@@ -29,7 +29,7 @@ def average_of(averaging, values):
     for value in values:
         parameter.data.fill_(value)
         running.update()
-    running.settle()
+    running.apply()
     return parameter.item()
 
 

@@ -174,7 +174,7 @@ class Halved:
 def test_a_mixing_space_of_ones_own_is_used_and_remembered(tmp_path):
     file, space = tiny_file(tmp_path), CustomSpace(Halved(), key="halved")
     study = opened(tmp_path, file, space=space)
-    images, _ = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])).at(np.arange(8))
+    images, _ = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])).mix_mean(np.arange(8))
     np.testing.assert_allclose(images[..., ::2, ::2], images[..., 1::2, 1::2], atol=1e-6)
     opened(tmp_path, file, space=space).store.study.ask()
     with pytest.raises(StudyMismatchError, match=r"transport.space: 'halved' in the study, 'pixels' now"):

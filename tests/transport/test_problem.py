@@ -61,7 +61,7 @@ def test_blocks_cover_the_cost_row_by_row(keep: bool, monkeypatch: pytest.Monkey
     monkeypatch.setattr("geosearch.transport.solvers.blocks._FRESH_ROWS", 1)
     problem = labelled(20, 30)
     cost = Blocks.of(*problem.factors(dtype=torch.float32), keep=keep)
-    parts = list(cost.each(lambda rows, block, _: (rows, block.clone())))
+    parts = list(cost.map(lambda rows, block, _: (rows, block.clone())))
     assert [rows.start for rows, _ in parts] == [0, 7, 14]
     np.testing.assert_allclose(torch.cat([block for _, block in parts]), by_hand(problem), rtol=1e-5, atol=1e-5)
     entries = cost.entries(Pairs(torch.tensor([0, 5]), torch.tensor([29, 2])))
@@ -71,7 +71,7 @@ def test_blocks_cover_the_cost_row_by_row(keep: bool, monkeypatch: pytest.Monkey
 def test_a_pass_gives_its_results_one_by_one():
     """To be folded as they come: a list of what 5,000 blocks found would be as large as the cost itself."""
     cost = Blocks.of(*labelled(300, 200).factors(dtype=torch.float32), keep=True)
-    found = cost.each(lambda rows, block, _: block.amin(0))
+    found = cost.map(lambda rows, block, _: block.amin(0))
     assert iter(found) is found
     least = next(found)
     for other in found:

@@ -28,7 +28,7 @@ _SMOOTHING = Sinkhorn(regularisation=0.05, tolerance=1e-2)
 class Barycentric:
     """Each reference image goes to the plan-weighted mean of the source images it is coupled with.
 
-    A plan between equal sizes and uniform masses is one-to-one and blurs nothing, so the source is dealt to
+    A plan between equal sizes and uniform masses is one-to-one and blurs nothing, so the source is split over
     several plans of the reference's size, its replicas. Other target images go where dual potentials send
     them: to one image of the replica under an unregularised plan (semi-discrete transport), to a softmax mean
     under an entropic one. Source: Alvarez-Melis & Fusi 2020.
@@ -42,33 +42,34 @@ class Barycentric:
     def fit(self, pair: Pair, *, seed: int, cache: Cache) -> PlanMap:
         reference, source = pair.reference, pair.source
         x, x2 = pair.encoder.encode(reference.images), pair.encoder.encode(source.images)
-        dealt = deal(len(source), len(reference), seeds.stream(seed, "anchors", source.fingerprint))
+        replica_rows = assign_replicas(len(source), len(reference), seeds.stream(seed, "anchors", source.fingerprint))
         plans = [
-            solve(make_problem(pair, x, reference.labels, x2[rows], source.labels[rows]), self.solver) for rows in dealt
+            solve(make_problem(pair, x, reference.labels, x2[rows], source.labels[rows]), self.solver)
+            for rows in replica_rows
         ]
         unknown = np.full(len(reference), np.nan)
         return PlanMap(
             pair,
-            dealt=np.stack(dealt),
+            replica_rows=np.stack(replica_rows),
             coupling=sparse.csr_array(sparse.vstack([plan.coupling for plan in plans])),
             g=np.stack([unknown if plan.potentials is None else plan.potentials[1] for plan in plans]),
             epsilon=plans[0].epsilon,
             otdd=float(np.mean([plan.value for plan in plans])),
-            ending=plans[0].message,
+            solver_message=plans[0].message,
         )
 
     def restore(self, pair: Pair, state: Mapping[str, np.ndarray]) -> PlanMap:
-        dealt, (epsilon, otdd) = np.array(state["dealt"]), map(float, state["scalars"])
-        r, n = dealt.shape
+        replica_rows, (epsilon, otdd) = np.array(state["replica_rows"]), map(float, state["scalars"])
+        r, n = replica_rows.shape
         parts = (np.array(state[name]) for name in ("masses", "columns", "starts"))
         return PlanMap(
             pair,
-            dealt=dealt,
+            replica_rows=replica_rows,
             coupling=sparse.csr_array(tuple(parts), shape=(r * n, n)),
             g=np.array(state["g"]),
             epsilon=epsilon,
             otdd=otdd,
-            ending=bytes(state["message"]).decode(),
+            solver_message=bytes(state["message"]).decode(),
         )
 
 
@@ -78,33 +79,33 @@ class PlanMap:
 
     Attributes:
         pair: what it was fitted to; n reference images.
-        dealt: (r, n) rows of the source that each replica is a plan onto.
+        replica_rows: (r, n) rows of the source that each replica is a plan onto.
         coupling: (r n, n) the plans below each other.
         g: (r, n) dual potentials of those rows; NaN if the solver has none.
         epsilon: of the potentials; 0 for an unregularised plan.
         otdd: mean value of the plans, squared feature units.
-        ending: how the first solve ended.
+        solver_message: how the first solve ended.
     """
 
     pair: Pair
-    dealt: np.ndarray
+    replica_rows: np.ndarray
     coupling: sparse.csr_array
     g: np.ndarray
     epsilon: float
     otdd: float
-    ending: str
+    solver_message: str
     _smoothed: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def replicas(self) -> int:
-        return len(self.dealt)
+        return len(self.replica_rows)
 
     @property
     def message(self) -> str:
         rule = "one source image each, by dual potentials" if self.epsilon == 0 else "a softmax mean"
         if np.isnan(self.g).all():
-            return f"{self.ending}; it maps reference images only, since the solver has no potentials"
-        return f"{self.ending}; target images beyond the reference go to {rule}"
+            return f"{self.solver_message}; it maps reference images only, since the solver has no potentials"
+        return f"{self.solver_message}; target images beyond the reference go to {rule}"
 
     @property
     def curves(self) -> Mapping[str, np.ndarray]:
@@ -135,10 +136,10 @@ class PlanMap:
         return self.pair.encoder.encode(self.pair.source.images)
 
     def __call__(self, images: np.ndarray, labels: np.ndarray, *, replica: int = 0) -> Pushforward:
-        dealt = self.dealt[replica]
+        replica_rows = self.replica_rows[replica]
         source, classes = self.pair.source, len(self.pair.source.classes)
-        targets = source.images[dealt].reshape(len(dealt), -1).astype(np.float32)
-        one_hot = np.eye(classes, dtype=np.float32)[source.labels[dealt]]
+        targets = source.images[replica_rows].reshape(len(replica_rows), -1).astype(np.float32)
+        one_hot = np.eye(classes, dtype=np.float32)[source.labels[replica_rows]]
         rows = self._rows(images, labels)
         pushed = np.empty((len(images), *source.shape), np.uint8)
         soft = np.empty((len(images), classes), np.float32)
@@ -152,7 +153,7 @@ class PlanMap:
     def _shares(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, replica: int) -> sparse.csr_array:
         """What each image takes of the replica's source images: (b, n), rows sum to one; `rows` as `_rows` has them."""
         new = rows < 0
-        n = self.dealt.shape[1]
+        n = self.replica_rows.shape[1]
         plan = self.coupling[replica * n + np.maximum(rows, 0)]
         masses = np.where(new, np.inf, plan.sum(axis=1))  # a row without mass cannot be: reference masses are uniform
         shares = sparse.diags_array(1 / masses) @ plan
@@ -169,7 +170,7 @@ class PlanMap:
                 "the plan's solver has no dual potentials, so its map ends at the reference; use Exact(), Tiled() "
                 "or Sinkhorn(), or map reference images only"
             )
-        rows = self.dealt[replica]
+        rows = self.replica_rows[replica]
         features, source_labels = self._features[rows], self.pair.source.labels[rows]
         problem = make_problem(self.pair, self.pair.encoder.encode(images), labels, features, source_labels)
         return conditional_plan(problem, self._potentials(replica), self.epsilon)
@@ -183,7 +184,7 @@ class PlanMap:
         if self.epsilon > 0:
             return self.g[replica]
         if replica not in self._smoothed:
-            rows, reference = self.dealt[replica], self.pair.reference
+            rows, reference = self.replica_rows[replica], self.pair.reference
             x = self.pair.encoder.encode(reference.images)
             problem = make_problem(self.pair, x, reference.labels, self._features[rows], self.pair.source.labels[rows])
             potentials = solve(problem, _SMOOTHING, start=self.g[replica]).potentials
@@ -193,18 +194,18 @@ class PlanMap:
 
     def state(self) -> dict[str, np.ndarray]:
         return {
-            "dealt": self.dealt,
+            "replica_rows": self.replica_rows,
             "masses": self.coupling.data,
             "columns": self.coupling.indices.astype(np.int64),
             "starts": self.coupling.indptr.astype(np.int64),
             "g": self.g,
             "scalars": np.array([self.epsilon, self.otdd]),
-            "message": np.frombuffer(self.ending.encode(), np.uint8),
+            "message": np.frombuffer(self.solver_message.encode(), np.uint8),
         }
 
 
-def deal(size: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Row numbers of a source of `size` images, dealt to ceil(size / n) replicas of n rows, as evenly as they go."""
+def assign_replicas(size: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Split the rows of a source of `size` images into ceil(size / n) replicas of n rows, each row as often as any."""
     replicas = -(-size // n)
     turns = -(-replicas * n // size)
     rows = np.concatenate([rng.permutation(size) for _ in range(turns)])[: replicas * n]

@@ -54,19 +54,19 @@ class PotentialMap:
         g: (p,) dual potentials of the source's images.
         epsilon: temperature of the softmax, squared feature units; at 0 the one image of least c - g.
         otdd: mean ground cost of the plan.
-        ending: how the solver ended.
+        solver_message: how the solver ended.
     """
 
     pair: Pair
     g: np.ndarray
     epsilon: float
     otdd: float
-    ending: str
+    solver_message: str
     replicas: int = 1
 
     @property
     def message(self) -> str:
-        return f"{self.ending}; every target image goes through the same potentials"
+        return f"{self.solver_message}; every target image goes through the same potentials"
 
     @property
     def curves(self) -> Mapping[str, np.ndarray]:
@@ -95,7 +95,7 @@ class PotentialMap:
         return {
             "g": self.g,
             "scalars": np.array([self.epsilon, self.otdd]),
-            "message": np.frombuffer(self.ending.encode(), np.uint8),
+            "message": np.frombuffer(self.solver_message.encode(), np.uint8),
         }
 
 

@@ -65,7 +65,7 @@ class Blocks:
     def shape(self) -> tuple[int, int]:
         return len(self.u), len(self.v)
 
-    def each(self, step: Step[Result]) -> Iterator[Result]:
+    def map(self, step: Step[Result]) -> Iterator[Result]:
         """One pass: `step` of every block, results in the order of the rows, to be folded as they come.
 
         A step may write its scratch only; what it returns must not grow with n x p.
@@ -92,7 +92,7 @@ class Blocks:
         parts = zip(pairs.rows.split(65536), pairs.columns.split(65536), strict=True)
         return torch.cat([torch.einsum("kd,kd->k", self.u[i], self.v[j]) for i, j in parts])
 
-    def like(self, array: np.ndarray) -> torch.Tensor:
+    def to_tensor(self, array: np.ndarray) -> torch.Tensor:
         """An array in the precision and on the device of the cost."""
         return torch.as_tensor(array, dtype=self.u.dtype, device=self.u.device)
 

@@ -30,7 +30,7 @@ class ColumnGeneration:
 
     def __init__(self, problem: Problem, cost: Blocks, pairs: Pairs, bound: DualBound | None) -> None:
         self.problem, self.cost = problem, cost
-        self.a, self.b = (cost.like(mass) for mass in problem.masses)
+        self.a, self.b = (cost.to_tensor(mass) for mass in problem.masses)
         rows, columns, _ = northwest_corner(*network_simplex.units(problem))  # makes every round feasible
         self.known = _sorted_once(pairs.keys(cost), rows * cost.shape[1] + columns)
         self.missing: list[np.ndarray] = []
@@ -75,7 +75,7 @@ class ColumnGeneration:
         return priced
 
     def _price_at_the_simplex(self, allowed: float) -> None:
-        f, g = (self.cost.like(potential) for potential in self.flow.potentials)
+        f, g = (self.cost.to_tensor(potential) for potential in self.flow.potentials)
         self._price(f, g, allowed)
 
     def _follow_shortest_paths(self, allowed: float) -> None:

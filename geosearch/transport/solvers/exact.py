@@ -68,8 +68,8 @@ class Exact:
 
 def column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
     """(p,) potentials good enough to choose pairs by."""
-    a, b = (cost.like(mass) for mass in problem.masses)
-    return coarse_to_fine(cost, a, b, start=None if start is None else cost.like(start)).g
+    a, b = (cost.to_tensor(mass) for mass in problem.masses)
+    return coarse_to_fine(cost, a, b, start=None if start is None else cost.to_tensor(start)).g
 
 
 def first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[Pairs, DualBound]:

@@ -43,7 +43,7 @@ class Minibatch:
             rng = seeds.stream(self.seed, "minibatch", repeat)
             cuts = (_cut(mass, count, rng) for mass in problem.masses)
             for (i, a), (j, b) in zip(*cuts, strict=True):
-                small = Exact().run(problem.taking(i, j, _unless_uniform(a), _unless_uniform(b))).coupling.tocoo()
+                small = Exact().run(problem.restrict(i, j, _unless_uniform(a), _unless_uniform(b))).coupling.tocoo()
                 rows.append(i[small.row])
                 columns.append(j[small.col])
                 masses.append(small.data / (count * self.repeats))

@@ -43,7 +43,7 @@ def sweep(cost: Blocks, a: torch.Tensor, b: torch.Tensor, g: torch.Tensor, epsil
         return (a[rows] / total) @ work  # (b,) @ (b, p)
 
     mass = torch.zeros_like(g, dtype=torch.float64)
-    for part in cost.each(step):
+    for part in cost.map(step):
         mass += part
     mass = mass.to(g.dtype)
     error = float((mass - b).abs().sum())
@@ -62,7 +62,7 @@ def cost_scale(cost: Blocks) -> float:
         return square, block.sum(1).double().square().sum(), block.sum(0).double()
 
     square, across, down = (cost.u.new_zeros(size, dtype=torch.float64) for size in ((), (), p))
-    for of_squares, of_rows, of_columns in cost.each(step):
+    for of_squares, of_rows, of_columns in cost.map(step):
         square, across, down = square + of_squares, across + of_rows, down + of_columns
     mean = down.sum() / (n * p)
     centred = square / (n * p) - across / (n * p * p) - down.square().sum() / (n * n * p) + mean * mean
@@ -102,7 +102,7 @@ def coarse_to_fine(
     if g is None:
         f = _lowered(small, a[i] / a[i].sum(), b[j] / b[j].sum(), step, epsilon)
         across = Blocks.of(cost.v, cost.u[i], keep=False)  # g_j = softmin_i(c_ij - f_i) over the sampled rows
-        g = torch.cat(list(across.each(lambda _, block, work: _softmin(torch.sub(block, f, out=work), epsilon))))
+        g = torch.cat(list(across.map(lambda _, block, work: _softmin(torch.sub(block, f, out=work), epsilon))))
     for _ in range(max(sweeps, 1)):
         now = sweep(cost, a, b, g, epsilon)
         g = now.g

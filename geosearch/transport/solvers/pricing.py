@@ -34,7 +34,7 @@ def double_c_transform(cost: Blocks, g: torch.Tensor) -> tuple[DualBound, torch.
         return least, row + rows.start
 
     tight, where = torch.full_like(g, torch.inf), torch.zeros_like(g, dtype=torch.int64)
-    for least, row in cost.each(step):
+    for least, row in cost.map(step):
         better = least < tight
         tight, where = torch.where(better, least, tight), torch.where(better, row, where)
     return DualBound(f, tight), where
@@ -47,7 +47,7 @@ def smallest_reduced_costs(cost: Blocks, g: torch.Tensor, count: int) -> torch.T
     def step(_: slice, block: torch.Tensor, work: torch.Tensor) -> torch.Tensor:
         return torch.sub(block, g, out=work).topk(count, dim=1, largest=False, sorted=False).indices
 
-    return torch.cat(list(cost.each(step)))
+    return torch.cat(list(cost.map(step)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def price(cost: Blocks, f: torch.Tensor, g: torch.Tensor, *, tolerance: float, c
         i, k = (values < limit[wrong][:, None]).nonzero(as_tuple=True)
         return wrong[i] + rows.start, columns[i, k]
 
-    rows, columns = (torch.cat(part) for part in zip(*cost.each(step), strict=True))
+    rows, columns = (torch.cat(part) for part in zip(*cost.map(step), strict=True))
     return Prices(feasible, Pairs(rows, columns))
 
 

@@ -78,13 +78,13 @@ class Sinkhorn:
     def _setting(self, problem: Problem) -> tuple[Blocks, torch.Tensor, torch.Tensor]:
         u, v = problem.factors(dtype=torch.float32, device=self.device)
         cost = Blocks.of(u, v, keep=True)
-        a, b = (cost.like(mass) for mass in problem.masses)
+        a, b = (cost.to_tensor(mass) for mass in problem.masses)
         return cost, a, b
 
     def _potentials(
         self, cost: Blocks, a: torch.Tensor, b: torch.Tensor, epsilon: float, start: np.ndarray | None = None
     ) -> Potentials:
-        warm = None if start is None else cost.like(start)
+        warm = None if start is None else cost.to_tensor(start)
         g = coarse_to_fine(cost, a, b, start=warm, epsilon=epsilon, sweeps=1).g
         return iterate_to_convergence(cost, a, b, g, epsilon, tolerance=self.tolerance, max_sweeps=self.max_iterations)
 
@@ -116,9 +116,9 @@ class Sinkhorn:
             total = torch.zeros(len(share), dtype=mass.dtype, device=mass.device).index_add_(0, i, mass)
             return i + rows.start, j, mass / total[i] * a[rows][i]
 
-        count = sum(cost.each(lambda _, block, work: int((density(block, work) > self.cutoff).sum())))
+        count = sum(cost.map(lambda _, block, work: int((density(block, work) > self.cutoff).sum())))
         memory.require(100 * count, f"a coupling of {count} pairs", "raise cutoff or lower regularisation")
-        i, j, mass = (torch.cat(part).cpu() for part in zip(*cost.each(step), strict=True))
+        i, j, mass = (torch.cat(part).cpu() for part in zip(*cost.map(step), strict=True))
         return sparse.csr_array((mass.double().numpy(), (i.numpy(), j.numpy())), shape=cost.shape)
 
 

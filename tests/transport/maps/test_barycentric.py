@@ -1,4 +1,4 @@
-"""Barycentric maps: dealt fairly, exact on the reference, continued by Laguerre cells beyond it."""
+"""Barycentric maps: source rows used evenly, exact on the reference, continued by Laguerre cells beyond it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from generators.maps import pair_of
 
 from geosearch.errors import InvalidOptionError
-from geosearch.transport.maps.barycentric import Barycentric, deal
+from geosearch.transport.maps.barycentric import Barycentric, assign_replicas
 from geosearch.transport.solvers.minibatch import Minibatch
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 
-def test_deal_uses_every_row_as_evenly_as_it_goes():
+def test_replicas_use_every_row_as_evenly_as_possible():
     for size, n in [(10, 4), (4, 10), (8, 4), (1, 3), (7, 7)]:
-        rows = deal(size, n, np.random.default_rng(0))
+        rows = assign_replicas(size, n, np.random.default_rng(0))
         assert all(len(part) == n for part in rows)
         counts = np.bincount(np.concatenate(rows), minlength=size)
         assert counts.max() - counts.min() <= 1

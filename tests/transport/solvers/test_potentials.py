@@ -15,14 +15,14 @@ from geosearch.transport.solvers.pricing import double_c_transform, northwest_co
 
 def blocks(problem: Problem) -> tuple[Blocks, torch.Tensor, torch.Tensor]:
     cost = Blocks.of(*problem.factors(dtype=torch.float32), keep=True)
-    return cost, *(cost.like(mass) for mass in problem.masses)
+    return cost, *(cost.to_tensor(mass) for mass in problem.masses)
 
 
 def test_one_sweep_is_one_sinkhorn_iteration():
     problem = labelled(20, 30)
     cost, a, b = blocks(problem)
     g = np.random.default_rng(0).normal(size=30)
-    found, c = sweep(cost, a, b, cost.like(g), 0.7), problem.cost()
+    found, c = sweep(cost, a, b, cost.to_tensor(g), 0.7), problem.cost()
     f = -0.7 * np.log((np.exp((g - c) / 0.7) / 30).sum(1))
     after = -0.7 * np.log((np.exp((f[:, None] - c) / 0.7) / 20).sum(0))
     np.testing.assert_allclose(found.f, f, rtol=1e-4, atol=1e-4)

@@ -63,7 +63,7 @@ def check(pair: Pair) -> None:
         raise InvalidDataError("the pair's label table is NaN for classes that have rows; make it from these very sets")
 
 
-def pixel_cost(pair: Pair, device: torch.device) -> PixelCost:
+def make_pixel_cost(pair: Pair, device: torch.device) -> PixelCost:
     """The pair in pixels, whatever its encoder is."""
     x, x2 = (PixelEncoder().encode(each.images) for each in (pair.reference, pair.source))
     table = np.nan_to_num(GaussianLabels().table(_by_class(x, pair.reference), _by_class(x2, pair.source)))

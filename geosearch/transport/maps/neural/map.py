@@ -22,7 +22,7 @@ from geosearch.nn.train import pretrain
 from geosearch.runtime.arrays import Arrays, read_checked_arrays
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.transport.maps.base import Pair, Pushforward
-from geosearch.transport.maps.neural.cost import PixelCost, check, mean_cost, pixel_cost
+from geosearch.transport.maps.neural.cost import PixelCost, check, make_pixel_cost, mean_cost
 from geosearch.transport.maps.neural.networks import MapNetwork, PotentialNetwork, build
 from geosearch.transport.maps.neural.training import CURVES, MapTraining, load_network, network_arrays, soft_labels
 
@@ -107,12 +107,12 @@ class Neural:
         """
         check(pair)
         checkpoint = cache.path("neural-map", self._key(pair, seed)).with_suffix(".checkpoint.safetensors")
-        ground = pixel_cost(pair, _place(self.device))
-        training = self._resumed(pair, ground, seed, checkpoint)
+        pixel_cost = make_pixel_cost(pair, _place(self.device))
+        training = self._resumed(pair, pixel_cost, seed, checkpoint)
         if training is None:
             own = seeds.integer(seed, "neural-map", "classifier")
             classifier = pretrain(_Alone(pair.source), self.classifier, own, device=self.device)
-            training = self._training(pair, ground, seed, classifier)
+            training = self._training(pair, pixel_cost, seed, classifier)
         training.run(checkpoint)
         curves = dict(zip(CURVES, np.array(training.curves).T.copy(), strict=True))
         unrated = NeuralMap(training.averaged, training.classifier, training.absent, float("nan"), self.steps, curves)
@@ -120,14 +120,14 @@ class Neural:
 
     def restore(self, pair: Pair, state: Mapping[str, np.ndarray]) -> NeuralMap:
         """The fitted map whose `state()` this was."""
-        mover, classifier = self._networks(pair, 0)[0], self._blank_classifier(pair)
-        load_network(mover, state, "map")
+        map_network, classifier = self._networks(pair, 0)[0], self._blank_classifier(pair)
+        load_network(map_network, state, "map")
         load_network(classifier, state, "classifier")
         absent = torch.from_numpy(np.bincount(pair.source.labels, minlength=len(pair.source.classes)) == 0)
         place = _place(self.device)
         curves = {name: np.array(state[f"curve.{name}"]) for name in CURVES}
         otdd, steps = float(state["otdd"].item()), int(state["steps"].item())
-        return NeuralMap(mover.to(place), classifier.to(place), absent.to(place), otdd, steps, curves)
+        return NeuralMap(map_network.to(place), classifier.to(place), absent.to(place), otdd, steps, curves)
 
     def _key(self, pair: Pair, seed: int) -> str:
         """What the trained weights depend on; how often they are saved, and where they are trained, do not count."""
@@ -136,10 +136,10 @@ class Neural:
         weights = [pair.feature_weight, pair.label_weight]
         return content_key("neural-map", version=VERSION, option=facts, sets=sets, weights=weights, seed=seed)
 
-    def _resumed(self, pair: Pair, ground: PixelCost, seed: int, checkpoint: Path) -> MapTraining | None:
+    def _resumed(self, pair: Pair, pixel_cost: PixelCost, seed: int, checkpoint: Path) -> MapTraining | None:
         if (arrays := read_checked_arrays(checkpoint)) is None:
             return None
-        training = self._training(pair, ground, seed, self._blank_classifier(pair))
+        training = self._training(pair, pixel_cost, seed, self._blank_classifier(pair))
         try:
             training.load({name: np.array(array) for name, array in arrays.items()})
         except (KeyError, RuntimeError, ValueError) as error:
@@ -147,10 +147,10 @@ class Neural:
             return None
         return training
 
-    def _training(self, pair: Pair, ground: PixelCost, seed: int, classifier: Network) -> MapTraining:
-        place = ground.images.device
-        mover, potential = self._networks(pair, seed)
-        return MapTraining((mover.to(place), potential.to(place)), classifier.to(place), ground, self, seed)
+    def _training(self, pair: Pair, pixel_cost: PixelCost, seed: int, classifier: Network) -> MapTraining:
+        place = pixel_cost.images.device
+        map_network, potential = self._networks(pair, seed)
+        return MapTraining((map_network.to(place), potential.to(place)), classifier.to(place), pixel_cost, self, seed)
 
     def _networks(self, pair: Pair, seed: int) -> tuple[MapNetwork, PotentialNetwork]:
         counts = len(pair.reference.classes), len(pair.source.classes)
@@ -166,7 +166,7 @@ class NeuralMap:
     """See `Neural` and `FittedMap`.
 
     Attributes:
-        mover: the averaged map network.
+        map_network: the averaged map network.
         classifier: trained on the source.
         absent: bool (c2,), classes of the source without a row.
         otdd: mean ground cost of the reference under the map, squared feature units of the pair's encoder; above
@@ -176,7 +176,7 @@ class NeuralMap:
             full cost of a batch in squared pixels.
     """
 
-    mover: MapNetwork
+    map_network: MapNetwork
     classifier: Network
     absent: torch.Tensor
     otdd: float
@@ -206,7 +206,7 @@ class NeuralMap:
             for start in range(0, len(images), _CHUNK):
                 rows = slice(start, start + _CHUNK)
                 classes = torch.from_numpy(np.asarray(labels[rows], dtype=np.int64)).to(place)
-                pixels = self.mover(as_tensor(images[rows]).to(place), classes).mul_(255).round_().to(torch.uint8)
+                pixels = self.map_network(as_tensor(images[rows]).to(place), classes).mul_(255).round_().to(torch.uint8)
                 moved[rows] = pixels.permute(0, 2, 3, 1).cpu().numpy()
                 seen = as_tensor(moved[rows]).to(place)
                 soft[rows] = soft_labels(self.classifier, seen, self.absent).cpu().numpy()
@@ -215,7 +215,7 @@ class NeuralMap:
     def state(self) -> Arrays:
         """Weights of both networks, curves, `otdd`: what `Neural.restore` reads."""
         return {
-            **network_arrays(self.mover, "map"),
+            **network_arrays(self.map_network, "map"),
             **network_arrays(self.classifier, "classifier"),
             **{f"curve.{name}": np.array(curve) for name, curve in self.curves.items()},
             "steps": np.array([self.steps]),

@@ -106,16 +106,16 @@ def build(
         widths: of the map and of the potential.
         seed: fixes the weights.
     """
-    mover, potential = MapNetwork(shape, classes[0], widths[0]), PotentialNetwork(shape, classes[1], widths[1])
+    map_network, potential = MapNetwork(shape, classes[0], widths[0]), PotentialNetwork(shape, classes[1], widths[1])
     generator = seeds.torch_stream(seed, "neural-map", "weights")
-    for module in (*mover.modules(), *potential.modules()):
+    for module in (*map_network.modules(), *potential.modules()):
         _initialise(module, generator)
     with torch.no_grad():
-        for weight in (*mover.last.parameters(), potential.alone.weight):
+        for weight in (*map_network.last.parameters(), potential.alone.weight):
             weight.zero_()
         potential.by_class.weight.mul_(0.1)
     form = {"memory_format": torch.channels_last}  # half the time of a step on a processor
-    return mover.to(**form), potential.to(**form)  # type: ignore[call-overload]
+    return map_network.to(**form), potential.to(**form)  # type: ignore[call-overload]
 
 
 class _Block(nn.Module):

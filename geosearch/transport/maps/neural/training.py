@@ -53,17 +53,22 @@ class MapTraining:
         self,
         networks: tuple[MapNetwork, PotentialNetwork],
         classifier: Network,
-        ground: PixelCost,
-        knobs: TrainingOptions,
+        pixel_cost: PixelCost,
+        options: TrainingOptions,
         seed: int,
     ) -> None:
-        self.mover, self.potential = networks
-        self.averaged = copy.deepcopy(self.mover).requires_grad_(False)
-        self.classifier, self.ground, self.knobs, self.seed = classifier.requires_grad_(False), ground, knobs, seed
-        self.absent = ground.source_labels.sum(0) == 0  # classes of the source without a row get no probability
+        self.map_network, self.potential = networks
+        self.averaged = copy.deepcopy(self.map_network).requires_grad_(False)
+        self.classifier, self.cost, self.options, self.seed = (
+            classifier.requires_grad_(False),
+            pixel_cost,
+            options,
+            seed,
+        )
+        self.absent = pixel_cost.source_labels.sum(0) == 0  # classes of the source without a row get no probability
         self.optimizers = {
             name: torch.optim.Adam(network.parameters(), betas=(0.5, 0.99), fused=True)
-            for name, network in (("map", self.mover), ("potential", self.potential))
+            for name, network in (("map", self.map_network), ("potential", self.potential))
         }
         self.step = 0
         self.curves: list[tuple[float, ...]] = []
@@ -74,13 +79,13 @@ class MapTraining:
         Raises:
             TrainingFailedError: a loss that is no finite number, or potentials that ran away.
         """
-        while self.step < self.knobs.steps:
+        while self.step < self.options.steps:
             try:
                 self._advance()
             except TrainingFailedError:
                 checkpoint.unlink(missing_ok=True)
                 raise
-            if self.step % self.knobs.checkpoint_every == 0 and self.step < self.knobs.steps:
+            if self.step % self.options.checkpoint_every == 0 and self.step < self.options.steps:
                 write_checked_arrays(checkpoint, self.arrays())
         checkpoint.unlink(missing_ok=True)
 
@@ -120,44 +125,46 @@ class MapTraining:
 
     def _modules(self) -> dict[str, nn.Module]:
         return {
-            "map": self.mover,
+            "map": self.map_network,
             "potential": self.potential,
             "averaged": self.averaged,
             "classifier": self.classifier,
         }
 
     def _advance(self) -> None:
-        knobs, ground = self.knobs, self.ground
+        options, pixel_cost = self.options, self.cost
         rng = seeds.stream(self.seed, "neural-map", "step", self.step)
-        rows = torch.from_numpy(rng.integers(len(ground.images), size=(knobs.map_steps + 1, knobs.batch)))
-        real = torch.from_numpy(rng.integers(len(ground.source_images), size=knobs.batch)).to(ground.images.device)
-        left = 1 - self.step / knobs.steps
+        rows = torch.from_numpy(rng.integers(len(pixel_cost.images), size=(options.map_steps + 1, options.batch)))
+        real = torch.from_numpy(rng.integers(len(pixel_cost.source_images), size=options.batch)).to(
+            pixel_cost.images.device
+        )
+        left = 1 - self.step / options.steps
         for optimizer in self.optimizers.values():
-            optimizer.param_groups[0]["lr"] = knobs.learning_rate * min(1.0, 2 * left)
-        rows = rows.to(ground.images.device)
-        for update in range(knobs.map_steps):
+            optimizer.param_groups[0]["lr"] = options.learning_rate * min(1.0, 2 * left)
+        rows = rows.to(pixel_cost.images.device)
+        for update in range(options.map_steps):
             loss, cost = self._update_map(rows[update])
         gap = self._update_potential(rows[-1], real)
-        values = torch.stack([loss, gap, cost * ground.unit]).tolist()
+        values = torch.stack([loss, gap, cost * pixel_cost.unit]).tolist()
         if not all(map(math.isfinite, values)) or abs(values[1]) > EXPLODED:
-            raise TrainingFailedError(self._obituary(values[0], values[1]))
-        if self.step % max(1, knobs.steps // 200) == 0 or self.step + 1 == knobs.steps:
+            raise TrainingFailedError(self._divergence_message(values[0], values[1]))
+        if self.step % max(1, options.steps // 200) == 0 or self.step + 1 == options.steps:
             self.curves.append((float(self.step), *values))
         self.step += 1
 
     def _update_map(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """One step down; the loss (half costs less potential) and the mean full cost, both in units of `unit`."""
-        images, labels = self.ground.images[rows], self.ground.labels[rows]
+        images, labels = self.cost.images[rows], self.cost.labels[rows]
         self.potential.requires_grad_(False)
-        moved = self.mover(images, labels)
+        moved = self.map_network(images, labels)
         soft = self.soft(moved)
-        cost = self.ground.cost(images, labels, moved, soft).mean()
+        cost = self.cost.cost(images, labels, moved, soft).mean()
         loss = cost / 2 - self.potential(moved, soft).mean()
         self._descend("map", loss)
         with torch.no_grad():
-            done = self.step * self.knobs.map_steps
-            keep = min(self.knobs.average, (1 + done) / (10 + done))  # the first steps are forgotten fast
-            for mean, weight in zip(self.averaged.parameters(), self.mover.parameters(), strict=True):
+            done = self.step * self.options.map_steps
+            keep = min(self.options.average, (1 + done) / (10 + done))  # the first steps are forgotten fast
+            for mean, weight in zip(self.averaged.parameters(), self.map_network.parameters(), strict=True):
                 mean.lerp_(weight, 1 - keep)
         return loss.detach(), cost.detach()
 
@@ -165,15 +172,15 @@ class MapTraining:
         """One step up; how far the potential prefers the source to the pushed target, in units of `unit`."""
         self.potential.requires_grad_(True)
         with torch.no_grad():
-            moved = self.mover(self.ground.images[rows], self.ground.labels[rows])
-            soft = torch.cat([self.soft(moved), self.ground.source_labels[real]])
-        both = torch.cat([moved, self.ground.source_images[real]]).requires_grad_(True)
+            moved = self.map_network(self.cost.images[rows], self.cost.labels[rows])
+            soft = torch.cat([self.soft(moved), self.cost.source_labels[real]])
+        both = torch.cat([moved, self.cost.source_images[real]]).requires_grad_(True)
         values = self.potential(both, soft)
         pushed, source = values.chunk(2)
         gap = source.mean() - pushed.mean()
         (slope,) = torch.autograd.grad(values.sum(), both, create_graph=True)
-        steepness = self.ground.unit * slope.square().sum((1, 2, 3)).mean()
-        self._descend("potential", self.knobs.gradient_penalty * steepness - gap)
+        steepness = self.cost.unit * slope.square().sum((1, 2, 3)).mean()
+        self._descend("potential", self.options.gradient_penalty * steepness - gap)
         return gap.detach()
 
     def _descend(self, name: str, loss: torch.Tensor) -> None:
@@ -181,13 +188,13 @@ class MapTraining:
         loss.backward()
         self.optimizers[name].step()
 
-    def _obituary(self, loss: float, gap: float) -> str:
+    def _divergence_message(self, loss: float, gap: float) -> str:
         what = f"the potential's gap grew to {gap:.3g} mean costs" if math.isfinite(gap) else f"the gap became {gap}"
         what = what if math.isfinite(loss) else f"the map's loss became {loss}"
         return (
-            f"the neural map diverged at step {self.step + 1} of {self.knobs.steps}: {what}; lower learning_rate "
-            f"(now {self.knobs.learning_rate:g}), or raise gradient_penalty (now {self.knobs.gradient_penalty:g}) "
-            f"or map_steps (now {self.knobs.map_steps})"
+            f"the neural map diverged at step {self.step + 1} of {self.options.steps}: {what}; lower learning_rate "
+            f"(now {self.options.learning_rate:g}), or raise gradient_penalty (now {self.options.gradient_penalty:g}) "
+            f"or map_steps (now {self.options.map_steps})"
         )
 
 

@@ -19,7 +19,7 @@ from geosearch.runtime.cache import Cache
 from geosearch.transport.distance import otdd
 from geosearch.transport.label_distance import GaussianLabels
 from geosearch.transport.maps.base import Pair
-from geosearch.transport.maps.neural.cost import pixel_cost
+from geosearch.transport.maps.neural.cost import make_pixel_cost
 from geosearch.transport.maps.neural.map import Neural
 from geosearch.transport.maps.neural.networks import build
 from geosearch.transport.maps.neural.training import CURVES, MapTraining
@@ -179,11 +179,11 @@ def test_the_reported_cost_is_in_the_units_of_the_encoder(pair, cache):
 
 
 def test_the_unit_is_the_mean_cost_of_a_random_pair(pair):
-    ground = pixel_cost(replace(pair, feature_weight=2.0, label_weight=0.5), torch.device("cpu"))
+    pixel_cost = make_pixel_cost(replace(pair, feature_weight=2.0, label_weight=0.5), torch.device("cpu"))
     x, x2 = (Pixels().fit([each], seed=0, cache=None).encode(each.images) for each in (pair.reference, pair.source))
     features = np.square(x[:, None] - x2[None]).sum(2).mean()
     labels = pair.table[pair.reference.labels][:, pair.source.labels].mean()
-    assert ground.unit == pytest.approx(2 * features + 0.5 * labels, rel=1e-4)
+    assert pixel_cost.unit == pytest.approx(2 * features + 0.5 * labels, rel=1e-4)
 
 
 def test_classes_without_rows_are_no_hindrance(pair, cache):
@@ -214,16 +214,16 @@ def test_divergence_is_told_with_the_remedy(pair, cache):
 
 @pytest.mark.parametrize(("shape", "classes"), [((8, 8, 1), (2, 3)), ((9, 13, 3), (4, 2)), ((28, 28, 1), (10, 47))])
 def test_networks_of_any_size_start_at_the_identity(shape, classes):
-    mover, potential = build(shape, classes, (4, 6), seed=0)
+    map_network, potential = build(shape, classes, (4, 6), seed=0)
     images, labels = torch.rand(5, shape[2], *shape[:2]), torch.arange(5) % classes[0]
-    assert torch.equal(mover(images, labels), images)
+    assert torch.equal(map_network(images, labels), images)
     soft = torch.full((5, classes[1]), 1 / classes[1])
     assert potential(images, soft).shape == (5,)
-    mover.last.weight.data.normal_(generator=torch.Generator().manual_seed(0))
-    moved = mover(images, labels).detach()
+    map_network.last.weight.data.normal_(generator=torch.Generator().manual_seed(0))
+    moved = map_network(images, labels).detach()
     assert moved.shape == images.shape
     assert 0 <= moved.min() < moved.max() <= 1
-    assert not torch.equal(mover(images, (labels + 1) % classes[0]), moved)
+    assert not torch.equal(map_network(images, (labels + 1) % classes[0]), moved)
 
 
 @pytest.mark.parametrize(
