@@ -14,19 +14,29 @@ from geosearch.nn.option_facts import added_field
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A random affine map, a random crop brought back to size, and random colours, per image and per step.
+    """A random affine map, a random crop brought back to size, and random colors, independently for each image and step.
 
     Attributes:
-        rotate: largest rotation, degrees either way.
+        rotate: largest rotation in degrees, in either direction.
         scale: largest relative change of size (0.1: from 0.9 to 1.1).
         translate: largest shift, as a fraction of the frame.
-        flip: mirror half of the images left to right; never for digits or letters.
-        crop: largest share of the sides that a crop leaves out (0.2: squares of 80 to 100 % of the side, anywhere
-            in the frame); it magnifies, so scale can be less. Needless for objects that are centred, as digits are.
-        recolour: how far black and white may move, channel by channel, each to a value of its own: black to at most
-            this, white to at least one minus this. From 1/2 on they may trade places. It lets grey sources train for
-            coloured images, light on dark for dark on light: on MNIST-M errors fall from 64-76 % to 34-55 %, on
+        flip: mirror half of the images left to right; unsuitable for digits and letters.
+        crop: largest fraction of the sides that a crop removes (0.2: squares of 80 to 100 % of the side, anywhere
+            in the frame). A crop magnifies, so `scale` can be smaller. Not needed for centered objects such as digits.
+        recolour: how far black and white move, independently in each channel: black to at most this value, white to at
+            least one minus this value. Above 1/2 they may be swapped. It prepares a network trained on gray sources
+            for colored targets, and on light strokes for dark ones: on MNIST-M errors fall from 64-76 % to 34-55 %, on
             CIFAR-10 they rise by 2 to 10 points (reports/transfer/colour.md).
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import torch
+        >>> from geosearch.nn import Augmentation
+        >>> augmentation = Augmentation(rotate=15, flip=True)
+        >>> augmentation(torch.rand(4, 1, 8, 8), torch.Generator().manual_seed(0)).shape
+        torch.Size([4, 1, 8, 8])
     """
 
     rotate: float = 10.0
@@ -53,17 +63,17 @@ class Augmentation:
         return bool(self.rotate or self.scale or self.translate or self.flip or self.crop)
 
     def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """(b, ch, h, w) -> (b, ch, h, w); draws from a CPU `generator` whatever the images' device."""
+        """Augment (b, ch, h, w) images on any device; the generator is one of the CPU."""
         return images if self.is_identity else self.apply(images, self.draw_parameters(len(images), generator))
 
     def draw_parameters(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """The random numbers for `count` images, float32 (k, count) in [-1, 1): 5 of the affine map, 3 of a crop if
-        there is one, 6 of new colours if there are any."""
+        """Random parameters for `count` images, float32 (k, count) in [-1, 1): 5 for the affine map, 3 for the crop
+        and 6 for the colors, the latter two only if they are in use."""
         counts = (5, 3 if self.crop else 0, 6 if self.recolour else 0)
         return torch.cat([torch.rand(k, count, generator=generator) * 2 - 1 for k in counts if k])
 
     def apply(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-        """(b, ch, h, w) -> (b, ch, h, w), by draws for b images."""
+        """Augment (b, ch, h, w) images with parameters (k, b) from `draw_parameters`."""
         if self._moves:
             theta = self._maps(draws).to(images.device)
             grid = F.affine_grid(theta, list(images.shape), align_corners=False)
@@ -71,15 +81,15 @@ class Augmentation:
         return self._recoloured(images, draws[-6:].to(images.device)) if self.recolour else images
 
     def _recoloured(self, images: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-        """(b, ch, h, w) in [0, 1] -> the same, with values moved linearly between a new black and a new white."""
+        """Map the values of (b, ch, h, w) images in [0, 1] linearly to a new black and a new white."""
         room = self.recolour * (draws.T.reshape(len(images), 2, 3, 1, 1)[:, :, : images.shape[1]] + 1) / 2
         black, white = room[:, 0], 1 - room[:, 1]  # (b, ch, 1, 1)
         return black + (white - black) * images
 
     def _maps(self, draws: torch.Tensor) -> torch.Tensor:
-        """Maps (b, 2, 3) from places in the new images to places in the given ones, the frame being [-1, 1]^2."""
+        """Affine maps (b, 2, 3) from output to input coordinates, the frame being [-1, 1]^2."""
         angle = draws[0] * math.radians(self.rotate)
-        zoom = torch.exp(draws[1] * -math.log1p(-self.scale))  # as often smaller as larger
+        zoom = torch.exp(draws[1] * -math.log1p(-self.scale))  # log-uniform: shrinks as often as it magnifies
         side = torch.where(draws[4] < 0, -1.0, 1.0) if self.flip else torch.ones(draws.shape[1])
         rows = [
             torch.stack([side * zoom * angle.cos(), -zoom * angle.sin(), 2 * self.translate * draws[2]], 1),

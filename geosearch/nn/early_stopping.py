@@ -1,4 +1,4 @@
-"""EarlyStop: when a training has stopped getting better, as an option object."""
+"""EarlyStopping: when to stop a training whose loss no longer improves."""
 
 from __future__ import annotations
 
@@ -9,20 +9,30 @@ import torch
 
 from geosearch.errors import InvalidOptionError
 
-CHECK_EVERY = 10  # steps; a look at the loss makes an accelerator wait
+CHECK_EVERY = 10  # steps; reading the loss synchronizes with the accelerator
 
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Stop when the smoothed training loss has not improved by a relative share for some steps.
+    """Stop when the smoothed training loss has not improved by a relative amount for some steps.
 
-    A falling learning rate (`OneCycle`) lowers the loss last of all, and a run stopped on its plateau before that
-    is worse than a shorter whole run; use it with `Constant`, and an average of the weights.
+    With `OneCycle` the loss falls most at the end of the run, and a run stopped before that is worse than a complete
+    shorter run; combine early stopping with `Constant` and an average of the weights.
 
     Attributes:
-        share: relative improvement in (0, 1) that counts.
-        patience: steps without one that are waited for; looked at every 10 steps.
-        window: steps that the loss is smoothed over (time constant of an exponential mean).
+        share: smallest relative improvement that counts, in (0, 1).
+        patience: steps without such an improvement before training stops; checked every 10 steps.
+        window: time constant in steps of the exponential moving average of the loss.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import torch
+        >>> from geosearch.nn import EarlyStopping
+        >>> monitor = EarlyStopping(patience=20).monitor()
+        >>> [monitor.should_stop(torch.tensor(1.0)) for _ in range(40)].index(True)
+        29
     """
 
     share: float = 0.01
@@ -37,12 +47,12 @@ class EarlyStopping:
             )
 
     def monitor(self) -> EarlyStoppingMonitor:
-        """A monitor for one run."""
+        """The state of early stopping for one run."""
         return EarlyStoppingMonitor(self)
 
 
 class EarlyStoppingMonitor:
-    """The smoothed loss of one run, and the step at which it was last seen to improve."""
+    """The smoothed loss of one run, and the step of its last improvement."""
 
     def __init__(self, option: EarlyStopping) -> None:
         self._option = option
@@ -50,7 +60,7 @@ class EarlyStoppingMonitor:
         self._best, self._improved, self._step = math.inf, 0, 0
 
     def should_stop(self, loss: torch.Tensor) -> bool:
-        """Take in the loss of one more step (a scalar); True if training should stop."""
+        """Record the loss of one more step (a scalar tensor); True if training should stop."""
         loss = loss.detach()
         self._smooth = loss.clone() if self._smooth is None else self._smooth.lerp_(loss, 1.0 / self._option.window)
         self._step += 1

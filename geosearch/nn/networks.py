@@ -1,4 +1,4 @@
-"""Networks as option objects: what is built is a frozen dataclass, what it builds is a `Network`."""
+"""Networks, and the option objects that build them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from torch import nn
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError
 
-SMALLEST_SIZE = 8  # pixels; below it nothing is left after three poolings
+SMALLEST_SIZE = 8  # pixels; three poolings need that many
 
 
 class Network(nn.Module):
-    """A body that turns images into features, and a linear head that turns features into class scores.
+    """A body that maps images to features, and a linear head that maps features to logits.
 
     Attributes:
         body: images float32 (b, ch, h, w) in [0, 1] -> features (b, d).
-        head: features (b, d) -> scores (b, c).
+        head: features (b, d) -> logits (b, c).
+
+    Example:
+        >>> import torch
+        >>> from geosearch.nn import SmallConv
+        >>> network = SmallConv(4).build(channels=1, size=8, classes=10, seed=0)
+        >>> network(torch.rand(2, 1, 8, 8)).shape
+        torch.Size([2, 10])
     """
 
     def __init__(self, body: nn.Module, head: nn.Linear) -> None:
@@ -34,11 +41,11 @@ class Network(nn.Module):
         return self.body((images - 0.5) * 2.0)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Class scores (logits): (b, ch, h, w) -> (b, c)."""
+        """Logits: (b, ch, h, w) -> (b, c)."""
         return self.head(self.features(images))
 
     def with_head(self, classes: int, seed: int) -> Network:
-        """A copy with the same body and a new head for `classes` classes; this network stays as it is."""
+        """A copy with the same body and a new head for `classes` classes; this network is not changed."""
         twin = copy.deepcopy(self)
         twin.head = nn.utils.skip_init(nn.Linear, self.head.in_features, classes)
         _initialise(twin.head, seeds.torch_stream(seed, "head"))
@@ -46,15 +53,19 @@ class Network(nn.Module):
 
 
 class Architecture(Protocol):
-    """What every network option object offers."""
+    """The contract of network options."""
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Everything that the built network depends on, JSON-representable."""
+        """All options, JSON-representable."""
         ...
 
     def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
-        """A fresh network for `channels` x `size` x `size` images; equal seeds give equal weights."""
+        """A new network for `channels` x `size` x `size` images; equal seeds give equal weights.
+
+        Raises:
+            InvalidOptionError: images of less than 8 pixels, or an option out of range.
+        """
         ...
 
 
@@ -67,13 +78,19 @@ class _Option:
 
 @dataclass(frozen=True)
 class SmallConv(_Option):
-    """Three convolutions with batch normalisation and pooling: the default, milliseconds a step on one core.
+    """Three convolutions with batch normalization and pooling; the default, milliseconds per step on one core.
 
-    The features are the last maps averaged over the four quarters of the frame: measured on five targets,
-    where a stroke lies helps a frozen head more than a deeper network of the same cost.
+    The features are the last maps, averaged over the four quarters of the frame: on five targets, coarse positions
+    helped a frozen head more than a deeper network of the same cost.
 
     Attributes:
-        width: channels of the second convolution; half as many in the first, 4 times in the last; d = 16 width.
+        width: channels of the second convolution; the first has half as many, the last 4 times; d = 16 width.
+
+    Example:
+        >>> import torch
+        >>> from geosearch.nn import SmallConv
+        >>> SmallConv(4).build(channels=1, size=8, classes=10, seed=0).features(torch.rand(2, 1, 8, 8)).shape
+        torch.Size([2, 64])
     """
 
     width: int = 32
@@ -84,7 +101,7 @@ class SmallConv(_Option):
         inputs = channels
         for outputs in (max(1, self.width // 2), self.width, 4 * self.width):
             convolution, *rest = _convolution(inputs, outputs)
-            # pooled before it is normalised: a quarter of the elementwise work, almost the same maxima
+            # pooling before normalization: a quarter of the elementwise work, almost the same maxima
             layers += [convolution, nn.MaxPool2d(2), *rest]
             inputs = outputs
         if size // 8 != 2:  # at 16 px the maps are four quarters already
@@ -94,9 +111,14 @@ class SmallConv(_Option):
 
 @dataclass(frozen=True)
 class VGG(_Option):
-    """The VGG-like network of the paper's size: two convolutions before each pooling, 64 to 512 channels.
+    """A VGG-like network with 64 to 512 channels.
 
     Source: Fan & Alvarez-Melis 2023, app. C (VGG-5-like; the exact widths are ours).
+
+    Example:
+        >>> from geosearch.nn import VGG
+        >>> VGG(width=4).build(channels=3, size=16, classes=10, seed=0).head
+        Linear(in_features=32, out_features=10, bias=True)
     """
 
     width: int = 64
@@ -115,7 +137,13 @@ class VGG(_Option):
 
 @dataclass(frozen=True)
 class ResNet18(_Option):
-    """torchvision's ResNet-18 from scratch; below 65 px its stem is a 3x3 convolution without pooling."""
+    """torchvision's ResNet-18, randomly initialized; up to 64 px its stem is a 3x3 convolution without pooling.
+
+    Example:
+        >>> from geosearch.nn import ResNet18
+        >>> ResNet18().build(channels=1, size=32, classes=10, seed=0).head
+        Linear(in_features=512, out_features=10, bias=True)
+    """
 
     def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
         from torchvision.models import resnet18
@@ -149,7 +177,7 @@ def _seeded(body: nn.Module, dims: int, classes: int, seed: int) -> Network:
 
 
 def _initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """He initialisation from a stream of our own, so that the global generator is not touched."""
+    """He initialization from a given generator; the global one is not touched."""
     with torch.no_grad():
         if isinstance(module, nn.Conv2d):
             fan_in = module.weight[0].numel()

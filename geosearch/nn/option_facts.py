@@ -1,4 +1,4 @@
-"""What an option object says, as JSON-representable facts from which content keys are made."""
+"""The fields of an option object as JSON-representable facts, from which content keys are made."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def added_field(default: Any) -> Any:
-    """A field younger than kept results: at its default it is left out of the facts, and old keys stay."""
+    """A field added after results were stored: at its default it is left out of the facts, so old keys stay valid."""
     return field(default=default, metadata={"later": True})
 
 
 def facts_of(option: Any) -> dict[str, Any]:
     """The fields of an option object, nested option objects as dictionaries with their class name.
 
-    Fields that came later (`later`) are left out at their default.
+    Fields made by `added_field` are left out at their default.
     """
     facts: dict[str, Any] = {"type": type(option).__name__}
     for entry in fields(option):

@@ -19,27 +19,38 @@ VERSION = 2  # raise when networks or training change, so that evaluations of th
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is pretrained on a mixture (AdamW on soft-label cross-entropy).
+    """How a network is pretrained on a mixture: AdamW on the cross-entropy with soft labels.
 
     Attributes:
-        network: what is built.
+        network: the architecture.
         steps: optimizer steps; 0 leaves the network as initialised.
-        batch: images a step.
+        batch: images per step.
         learning_rate: peak learning rate; 1e-2 suits `SmallConv`, `VGG` and `ResNet18` want about 2e-3.
         weight_decay: decoupled weight decay.
         label_smoothing: share of each soft label spread evenly over all classes.
         augmentation: random affine map and crop per image and step.
         schedule: learning rate over the run.
-        averaging: which average of the weights the training ends with, with the statistics of batch normalisation
-            measured anew for it; None: the weights of the last step. Measured on KMNIST and Fashion-MNIST, 120 steps,
-            3 seeds: `OneCycle` comes to rest by itself and gains nothing (30 % error on held-out images, 32 % with a
-            tail average, 35 % with an exponential one); `Constant` with a tail average has 28 %.
-        early_stop: when to end before the last step; None: never.
+        averaging: how the weights are averaged over the run; the batch normalization statistics are recomputed for the
+            average. None keeps the weights of the last step. Measured on KMNIST and Fashion-MNIST, 120 steps, 3
+            seeds: with `OneCycle` averaging gains nothing (30 % error on held-out images, 32 % with a tail average,
+            35 % with an exponential one); with `Constant` a tail average reaches 28 %.
+        early_stop: when to stop before the last step; None: never.
         precision: "float32", or "bfloat16" for the products inside the network (autocast). Measured at 28 px, one
             core with avx512_bf16: `VGG` 1.5 times as fast (245 -> 158 ms a step), `SmallConv` 1.3 to 1.6 times
-            (20 -> 13 ms), `SmallConv(8)` no faster; expect nothing of a processor without such instructions.
-        compiled: let torch.compile make one program of the network. Measured on one core, `SmallConv` at 28 px: no
+            (20 -> 13 ms), `SmallConv(8)` no faster; processors without such instructions gain nothing.
+        compiled: run the network through torch.compile. Measured on one core, `SmallConv` at 28 px: no
             faster (17 ms a step either way), after half a minute of compilation per process; meant for GPUs.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> from geosearch.nn import Augmentation, Constant, Recipe, SmallConv, TailAverage
+        >>> recipe = Recipe(network=SmallConv(8), steps=120, schedule=Constant(), averaging=TailAverage())
+        >>> recipe.scaled(5).steps
+        5
+        >>> recipe.key == Recipe().key
+        False
     """
 
     network: Architecture = field(default_factory=SmallConv)
@@ -67,12 +78,12 @@ class Recipe:
             raise InvalidOptionError(f"recipe needs precision 'float32' or 'bfloat16', got {self.precision!r}")
 
     def scaled(self, steps: int) -> Recipe:
-        """The same recipe at another length."""
+        """A copy of the recipe with another number of steps."""
         return replace(self, steps=steps)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Everything the recipe says, JSON-representable; see `facts_of` for what goes without saying."""
+        """All options, JSON-representable; see `facts_of` for the defaults that are left out."""
         return facts_of(self)
 
     @property

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Schedule(Protocol):
-    """Learning rate over a run, as a factor of the recipe's learning rate."""
+    """The learning rate over a run, as a factor of the learning rate of the recipe."""
 
     def factor(self, step: int, steps: int) -> float:
         """The factor in (0, 1] at `step` of `steps`."""
@@ -17,7 +17,13 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class OneCycle:
-    """Linear rise over the first `warmup` of the run, then half a cosine down to almost nothing."""
+    """Linear warmup over the fraction `warmup` of the run, then cosine annealing to almost zero.
+
+    Example:
+        >>> from geosearch.nn import OneCycle
+        >>> [round(OneCycle().factor(step, 5), 2) for step in range(5)]
+        [0.83, 0.93, 0.69, 0.37, 0.1]
+    """
 
     warmup: float = 0.2
 
@@ -30,7 +36,13 @@ class OneCycle:
 
 @dataclass(frozen=True)
 class Constant:
-    """The same learning rate at every step."""
+    """The same learning rate at every step.
+
+    Example:
+        >>> from geosearch.nn import Constant
+        >>> Constant().factor(step=3, steps=10)
+        1.0
+    """
 
     def factor(self, step: int, steps: int) -> float:
         return 1.0

@@ -16,7 +16,7 @@ Batch: TypeAlias = tuple[np.ndarray, np.ndarray]  # images float32 (b, ch, h, w)
 
 
 class Stream(Protocol):
-    """What training needs of a mixture."""
+    """Anything that yields endless batches of images and soft labels, e.g. a mixture."""
 
     @property
     def class_count(self) -> int: ...
@@ -27,13 +27,23 @@ class Stream(Protocol):
         ...
 
     def batches(self, size: int, rng: np.random.Generator, /) -> Iterator[Batch]:
-        """Endless: images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
+        """Endless batches: images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
         ...
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The union of sets with disjoint labels, images as they are; every set comes equally often."""
+    """The union of data sets with disjoint classes; every set is drawn equally often.
+
+    Example:
+        >>> import geosearch
+        >>> import numpy as np
+        >>> from geosearch.nn import Pool
+        >>> pool = Pool((geosearch.load("digits"), geosearch.load("digits")))
+        >>> images, labels = next(pool.batches(32, np.random.default_rng(0)))
+        >>> images.shape, labels.shape
+        ((32, 1, 8, 8), (32, 20))
+    """
 
     sets: tuple[LabelledSet, ...]
 
@@ -66,12 +76,20 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class FixedSet:
-    """A small fixed set of images with soft labels; a stream that training and writers read like any mixture.
+    """A small fixed set of images with soft labels, as a stream.
 
     Attributes:
         images: float32 (k, ch, h, w) in [0, 1].
         labels: float32 (k, C), rows that sum to 1.
-        class_names: the C names, where somebody needs them.
+        class_names: the C names; empty if unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.nn import FixedSet
+        >>> fixed = FixedSet(np.zeros((6, 1, 8, 8), np.float32), np.eye(6, dtype=np.float32))
+        >>> images, labels = next(fixed.batches(6, np.random.default_rng(0)))
+        >>> sorted(labels.argmax(1).tolist())
+        [0, 1, 2, 3, 4, 5]
     """
 
     images: np.ndarray
@@ -92,13 +110,17 @@ class FixedSet:
         return h, w, ch
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """Endless batches that go through the set in ever new orders; no image twice before all came once."""
+        """Endless batches; every pass over the set is shuffled anew."""
         for rows in shuffled_rows(len(self), size, rng):
             yield self.images[rows], self.labels[rows]
 
 
 def draw_images(mixture: Stream, size: int, rng: np.random.Generator) -> Batch:
-    """The first `size` images and soft labels of a stream."""
+    """The first `size` images and soft labels of a stream: (size, ch, h, w) and (size, C).
+
+    Raises:
+        InvalidOptionError: `size` is less than 1.
+    """
     if size < 1:
         raise InvalidOptionError(f"expected at least 1 image, got {size}")
     parts: list[Batch] = []
@@ -111,7 +133,7 @@ def draw_images(mixture: Stream, size: int, rng: np.random.Generator) -> Batch:
 
 
 def shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """Endless batches that go through the shots in ever new orders; no shot twice before all came once."""
+    """Endless batches of the shots with one-hot labels; every pass is shuffled anew."""
     images = as_tensor(shots.images).numpy()
     labels = np.eye(len(shots.classes), dtype=np.float32)[shots.labels]
     for rows in shuffled_rows(len(shots), size, rng):
@@ -119,7 +141,7 @@ def shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Ite
 
 
 def shuffled_rows(count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless: `size` of the rows 0..count-1, in ever new orders; no row twice before all came once."""
+    """Endless arrays (size,) of the rows 0..count-1; every pass over the rows is shuffled anew."""
     queue = np.empty(0, dtype=np.int64)
     while True:
         while len(queue) < size:

@@ -1,4 +1,4 @@
-"""Pace: what a training costs on this machine, in seconds, measured on a few steps."""
+"""Pace: how long a training takes on this machine, measured on a few steps."""
 
 from __future__ import annotations
 
@@ -14,29 +14,36 @@ from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Batch
 from geosearch.nn.train import pretrain, resolve_device
 
-WARM_STEPS, SHORT_STEPS, LONG_STEPS = 2, 3, 23  # steps run before the clock starts, and in the two timed runs
+WARM_STEPS, SHORT_STEPS, LONG_STEPS = 2, 3, 23  # steps of the warm-up and of the two timed runs
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What a training of any length costs.
+    """The time that trainings of any length take.
 
     Attributes:
-        setup_seconds: once per training: building the network, measuring batch normalisation for an average.
-        step_seconds: per optimizer step; drawing the mixture comes on top, a few per cent on a CPU.
+        setup_seconds: per training: building the network, recomputing batch normalization statistics.
+        step_seconds: per optimizer step, without drawing the mixture (a few percent on a CPU).
+
+    Example:
+        >>> from geosearch.nn import Pace
+        >>> Pace(setup_seconds=1.0, step_seconds=0.25).seconds(steps=100)
+        26.0
     """
 
     setup_seconds: float
     step_seconds: float
 
     def seconds(self, steps: int) -> float:
+        """The time of a training of `steps` optimizer steps."""
         return self.setup_seconds + steps * self.step_seconds
 
 
 def measure_pace(recipe: Recipe, *, channels: int, size: int, classes: int, device: str = "cpu") -> Pace:
-    """Seconds of a training's set-up and of a step, timed on noise with the threads that torch now has.
+    """Time `pretrain` on random images, with the current number of threads of torch.
 
-    Takes about as long as 28 steps; with `recipe.compiled` the compilation comes before the clock starts.
+    Takes about as long as 28 steps; compilation (`recipe.compiled`) is not counted. Measured once per process for
+    recipes that differ in their length only.
     """
     timed = replace(recipe, steps=0, early_stop=None)
     return _pace(timed, channels, size, classes, str(resolve_device(device)), torch.get_num_threads())
@@ -53,13 +60,13 @@ def _pace(recipe: Recipe, channels: int, size: int, classes: int, device: str, t
 
     seconds(WARM_STEPS)
     short, long = seconds(SHORT_STEPS), seconds(LONG_STEPS)
-    step = max(long - short, long / 2) / (LONG_STEPS - SHORT_STEPS)  # a hiccup in the short run is no speed
+    step = max(long - short, long / 2) / (LONG_STEPS - SHORT_STEPS)  # robust against an interruption of the short run
     return Pace(max(short - SHORT_STEPS * step, 0.0), step)
 
 
 @dataclass(frozen=True)
 class _Noise:
-    """A mixture that costs nothing to draw: one batch of noise for ever."""
+    """A stream that repeats one batch of noise."""
 
     class_count: int
     image_shape: tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""The only loop over batches: pretraining on a mixture, fine-tuning on shots, reconstructing, reading a network out."""
+"""The training loop: pretraining on a mixture, fine-tuning on shots, reconstruction; and inference."""
 
 from __future__ import annotations
 
@@ -25,16 +25,25 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
-    """Train a fresh network on a mixture; equal arguments give equal weights on the same machine.
+    """Train a new network on a mixture; equal arguments give equal weights on the same machine.
 
     Args:
-        mixture: source of images and soft labels; the head gets one output per class of its union.
+        mixture: a stream of images and soft labels; the head gets one output per class.
         recipe: how to train.
-        seed: fixes initial weights, batches and augmentation.
-        device: "cpu", "cuda", or "auto" (cuda if there is one).
+        seed: seed of the initial weights, the batches and the augmentation.
+        device: "cpu", "cuda", or "auto" (CUDA if available).
 
     Raises:
-        TrainingFailedError: the loss stopped being a finite number.
+        TrainingFailedError: the loss became NaN or infinite.
+        InvalidOptionError: `device` is "cuda" and there is none.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.nn import Pool, Recipe, SmallConv, predict, pretrain
+        >>> digits = geosearch.load("digits")
+        >>> network = pretrain(Pool((digits,)), Recipe(SmallConv(4), steps=5), seed=0)
+        >>> predict(network, digits.images[:3]).shape
+        (3, 10)
     """
     height, _, channels = mixture.image_shape
     network = recipe.network.build(channels, height, mixture.class_count, seed)
@@ -45,7 +54,7 @@ def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu")
 def fine_tune(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
     """Train every layer of a copy of `network`, with a new head, on the augmented shots.
 
-    Of `recipe` everything counts but its network.
+    The network of `recipe` is ignored; the rest is as in `pretrain`.
     """
     classes = len(shots.classes)
     fresh = network.with_head(classes, seed)
@@ -63,17 +72,17 @@ def reconstruct(
 ) -> Module:
     """Train `network` itself on images without labels, e.g. to reconstruct them.
 
-    Of `recipe` the steps, the learning rate, its schedule, the weight decay, averaging and early stop count.
+    Of `recipe`, only steps, learning rate, schedule, weight decay, averaging and early stopping are used.
 
     Args:
         network: holds the parameters.
         images: endless batches float32 (b, ch, h, w) in [0, 1].
-        loss: images -> what is made small, a scalar that depends on the parameters.
+        loss: images -> a scalar that depends on the parameters.
         recipe: how to train.
         device: as for `pretrain`.
 
     Raises:
-        TrainingFailedError: the loss stopped being a finite number.
+        TrainingFailedError: the loss became NaN or infinite.
     """
     place = resolve_device(device)
     return minimize(network.to(place), images, lambda x: loss(torch.from_numpy(x).to(place)), recipe)
@@ -110,16 +119,16 @@ def _run(
 def minimize(
     network: Module, batches: Iterator[AnyBatch], loss_of: Callable[[AnyBatch], torch.Tensor], recipe: Recipe
 ) -> Module:
-    """Train `network` itself, where it is, to make a loss small; it comes back to the CPU, ready for use.
+    """Minimize a loss over the parameters of `network`, in place; it is returned on the CPU in evaluation mode.
 
     Args:
         network: holds the parameters that are trained.
         batches: endless.
         loss_of: batch -> a scalar that depends on the parameters.
-        recipe: its steps, learning rate, schedule, weight decay, averaging and early stop count.
+        recipe: only steps, learning rate, schedule, weight decay, averaging and early stopping are used.
 
     Raises:
-        TrainingFailedError: the loss stopped being a finite number.
+        TrainingFailedError: the loss became NaN or infinite.
     """
     network.train()
     optimizer = torch.optim.AdamW(
@@ -152,7 +161,7 @@ def minimize(
 
 
 def divergence_error(loss: float, step: int, recipe: Recipe) -> TrainingFailedError:
-    """What is raised when the loss after `step` is no finite number."""
+    """The error for a loss after `step` that is NaN or infinite."""
     return TrainingFailedError(
         f"the loss became {loss} at step {step + 1} of {recipe.steps} with learning rate "
         f"{recipe.learning_rate:g}; lower recipe.learning_rate"
@@ -160,12 +169,16 @@ def divergence_error(loss: float, step: int, recipe: Recipe) -> TrainingFailedEr
 
 
 def autocast(recipe: Recipe, place: torch.device) -> AbstractContextManager[object]:
-    """Within it, networks multiply in the recipe's precision."""
+    """A context in which networks compute in the precision of the recipe."""
     return torch.autocast(place.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
 def resolve_device(device: str) -> torch.device:
-    """The device of that name; "auto" is a CUDA device if there is one."""
+    """The device of that name; "auto" is CUDA if available.
+
+    Raises:
+        InvalidOptionError: `device` is "cuda" and there is none.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device == "cuda" and not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Averages of the weights over a training run: which average is an option object, keeping it is `RunningAverage`."""
+"""Averages of the weights over a training run."""
 
 from __future__ import annotations
 
@@ -15,25 +15,30 @@ from geosearch.errors import InvalidOptionError
 
 AnyBatch = TypeVar("AnyBatch")
 
-NORM_BATCHES = 20  # batches that the statistics of batch normalisation are measured on anew
+NORM_BATCHES = 20  # batches from which batch normalization statistics are recomputed
 
 
 class Averaging(Protocol):
-    """Which average of the weights a training ends with."""
+    """How the weights are averaged over a run."""
 
     def newest_weight(self, step: int, steps: int) -> float:
-        """Share in (0, 1] of the weights after `step` of `steps` in the average; 1 starts it afresh."""
+        """The weight in (0, 1] of the parameters after `step` of `steps` in the average; 1 restarts it."""
         ...
 
 
 @dataclass(frozen=True)
 class ExponentialAverage:
-    """An exponential moving average; until it has a memory to lose, the plain mean of all steps.
+    """An exponential moving average; over the first 1 / (1 - decay) steps the plain mean.
 
     Source: Polyak & Juditsky 1992; as used on networks, Tarvainen & Valpola 2017, sec. 2.
 
     Attributes:
-        decay: share in (0, 1) that an older average keeps at a step; 0.98 remembers about 50 steps.
+        decay: weight in (0, 1) of the previous average at each step; 0.98 averages over about 50 steps.
+
+    Example:
+        >>> from geosearch.nn import ExponentialAverage
+        >>> ExponentialAverage(decay=0.9).newest_weight(step=1, steps=100)
+        0.5
     """
 
     decay: float = 0.98
@@ -48,12 +53,17 @@ class ExponentialAverage:
 
 @dataclass(frozen=True)
 class TailAverage:
-    """The plain mean over the last steps of a run; a run that is stopped before them ends with its last weights.
+    """The plain mean over the last steps of a run; a run that stops before them keeps its last weights.
 
     Source: Izmailov et al. 2018 (SWA), with the mean over steps instead of epochs.
 
     Attributes:
-        share: share in (0, 1] of the run that is averaged.
+        share: fraction in (0, 1] of the run that is averaged.
+
+    Example:
+        >>> from geosearch.nn import TailAverage
+        >>> [TailAverage(share=0.5).newest_weight(step, steps=4) for step in range(4)]
+        [1.0, 1.0, 1.0, 0.5]
     """
 
     share: float = 0.25
@@ -68,11 +78,11 @@ class TailAverage:
 
 
 class RunningAverage:
-    """The average of some parameters over the steps so far.
+    """The average of parameters over the steps so far.
 
     Args:
-        averaging: which average.
-        parameters: what is averaged; tensors of any shapes.
+        averaging: how the steps are weighted.
+        parameters: tensors of any shapes.
         steps: length of the run.
     """
 
@@ -83,7 +93,7 @@ class RunningAverage:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the parameters as they are after one more step."""
+        """Add the parameters after one more step to the average."""
         share = self._averaging.newest_weight(self._step, self._steps)
         for mean, parameter in zip(self._mean, self._parameters, strict=True):
             mean.lerp_(parameter, share)
@@ -91,13 +101,13 @@ class RunningAverage:
 
     @torch.no_grad()
     def apply(self) -> None:
-        """Give the parameters their average."""
+        """Copy the average into the parameters."""
         for mean, parameter in zip(self._mean, self._parameters, strict=True):
             parameter.copy_(mean)
 
 
 def batch_norm_layers(network: nn.Module) -> list[_BatchNorm]:
-    """The layers whose statistics a forward pass moves."""
+    """The batch normalization layers that update their statistics in a forward pass."""
     return [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.training]
 
 
@@ -105,19 +115,19 @@ def batch_norm_layers(network: nn.Module) -> list[_BatchNorm]:
 def update_batch_norm(
     layers: Sequence[_BatchNorm], forward: Callable[[AnyBatch], object], batches: Iterable[AnyBatch]
 ) -> None:
-    """Replace the running statistics by their mean over fresh batches: those kept belong to other weights.
+    """Recompute the running statistics over new batches, since the present ones belong to other weights.
 
     Source: Izmailov et al. 2018 (SWA), sec. 3.2.
 
     Args:
-        layers: as `batch_norm_layers` finds them.
-        forward: runs the network they are in, in training mode, on a batch.
+        layers: from `batch_norm_layers`.
+        forward: runs their network in training mode on a batch.
         batches: at most `NORM_BATCHES` are taken.
     """
     momenta = [layer.momentum for layer in layers]
     for done, batch in enumerate(islice(batches, NORM_BATCHES if layers else 0)):
         for layer in layers:
-            layer.momentum = 1.0 / (done + 1)  # the first batch replaces, the next ones join the mean
+            layer.momentum = 1.0 / (done + 1)  # cumulative mean over the batches
         forward(batch)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
