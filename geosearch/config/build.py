@@ -128,7 +128,7 @@ def limits_of(file: StudyFile) -> Limits | None:
     """Which mixtures are allowed; None if all are.
 
     Raises:
-        InvalidOptionError: no mixture keeps to the limits.
+        InvalidOptionError: no mixture satisfies the limits.
     """
     limits, sources = file.limits, file.domain.sources
     if limits == type(limits)():
@@ -145,7 +145,7 @@ def search_space_of(file: StudyFile) -> Space:
     """What a study's samplers see: its sources, with their limits and prices.
 
     Raises:
-        InvalidOptionError: no mixture keeps to the limits.
+        InvalidOptionError: no mixture satisfies the limits.
     """
     sources, prices = file.domain.sources, file.price.sources
     asked = tuple(prices.get(source, 0.0) for source in sources) if prices else None

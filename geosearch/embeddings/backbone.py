@@ -1,4 +1,4 @@
-"""TorchvisionBackbone: the embedding that is somebody else's trained network."""
+"""TorchvisionBackbone: the features of a pretrained torchvision network."""
 
 from __future__ import annotations
 
@@ -24,17 +24,29 @@ if TYPE_CHECKING:
 class TorchvisionBackbone:
     """The penultimate features of a torchvision classification network.
 
-    Exactly one of `weights_path`, `weights` and `random_weights` says where its weights come from.
+    Exactly one of `weights_path`, `weights` and `random_weights` is given.
 
     Attributes:
         name: torchvision's name of the network, e.g. "resnet18".
         weights_path: file with a state dict of that network (`torch.save(model.state_dict(), path)`).
-        weights: torchvision's own name of published weights, e.g. "IMAGENET1K_V1"; torchvision downloads
-            them if it has not yet.
-        random_weights: start from random numbers: a baseline, not a recommendation.
-        size: side to which images are resized before they enter the network.
-        batch: images per pass.
-        device: where the network runs.
+        weights: torchvision's name of published weights, e.g. "IMAGENET1K_V1"; downloaded by torchvision at first use.
+        random_weights: random initialization, as a baseline.
+        size: side to which images are resized, pixels.
+        batch: images per forward pass.
+        device: device of the network.
+
+    Raises:
+        InvalidOptionError: not exactly one origin of the weights.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.embeddings import TorchvisionBackbone
+        >>> from geosearch.runtime.cache import Cache
+        >>> digits = geosearch.load("digits").take(range(100))
+        >>> backbone = TorchvisionBackbone("resnet18", random_weights=True, size=32)
+        >>> encoder = backbone.fit([digits], seed=0, cache=Cache.default())
+        >>> encoder.encode(digits.images).shape
+        (100, 512)
     """
 
     name: str = "resnet18"
@@ -117,7 +129,7 @@ class TorchvisionBackbone:
         return state
 
     def _headless(self, network: torch.nn.Module) -> torch.nn.Module:
-        """Replace the last linear layer, the one that knows ImageNet's classes, by the identity."""
+        """Replace the last linear layer, the classifier, by the identity."""
         import torch
 
         linear = [name for name, module in network.named_modules() if isinstance(module, torch.nn.Linear)]

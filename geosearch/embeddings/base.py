@@ -25,8 +25,12 @@ class Encoder(Protocol):
 
 
 class Embedding(Protocol):
-    """The choice of an embedding, before it has seen data."""
+    """The contract of embeddings: option objects that are fitted to data sets."""
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> Encoder:
-        """Learn what there is to learn from the pooled `sets`; labels are not looked at."""
+        """Fit the embedding to the images of all `sets`.
+
+        Raises:
+            DomainMismatchError: the sets differ in image shape.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Patches: features that images teach without labels, by how they answer to patches cut from them."""
+"""RandomPatchFeatures: unsupervised convolutional features with random patches of the images as filters."""
 
 from __future__ import annotations
 
@@ -13,24 +13,36 @@ from geosearch.data.harmonization import common_shape
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache, content_key
 
-_PATCHES = 20_000  # cut to learn the whitening from
-_FLAT = 10 / 255**2  # added to a patch's variance, so that empty ones are not blown up
-_SMOOTH = 0.1  # added to the eigenvalues, as a share of their mean
+_PATCHES = 20_000  # from which the whitening is estimated
+_FLAT = 10 / 255**2  # added to the variance of a patch, so that flat ones stay small
+_SMOOTH = 0.1  # added to the eigenvalues, as a fraction of their mean
 _CHUNK = 256  # images convolved at a time
 
 
 @dataclass(frozen=True)
 class RandomPatchFeatures:
-    """Answers of every place of an image to whitened patches of the pooled sets, averaged over a grid of regions.
+    """Convolutions with whitened random patches of the pooled sets, rectified and averaged over a grid of regions.
 
-    No label is looked at and nothing is trained, yet a linear head on these features does far better than on pixels.
-    Source: Coates, Lee & Ng 2011, with random patches for the dictionary and the soft threshold as the encoder.
+    No label is used and nothing is trained, yet a linear head on these features is far better than one on pixels.
+    Source: Coates, Lee & Ng 2011, with random patches as the dictionary and the soft threshold as the encoder.
 
     Attributes:
         filters: patches in the dictionary.
-        width: their side, pixels.
-        regions: side of the grid; d = 2 filters regions^2, as positive and negative answers count apart.
-        threshold: answers below it count as none.
+        width: side of a patch, pixels.
+        regions: side of the grid; d = 2 filters regions^2, since positive and negative parts are separate features.
+        threshold: responses below it become zero.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.embeddings import RandomPatchFeatures
+        >>> from geosearch.runtime.cache import Cache
+        >>> digits = geosearch.load("digits").take(range(100))
+        >>> encoder = RandomPatchFeatures(filters=4, width=3, regions=2).fit([digits], seed=0, cache=Cache.default())
+        >>> encoder.encode(digits.images).shape
+        (100, 32)
     """
 
     filters: int = 64
@@ -41,12 +53,12 @@ class RandomPatchFeatures:
     def __post_init__(self) -> None:
         if self.filters < 1 or self.width < 2 or self.regions < 1 or self.threshold < 0:
             raise InvalidOptionError(
-                "Patches needs filters >= 1, width >= 2, regions >= 1 and threshold >= 0, got "
+                "RandomPatchFeatures needs filters >= 1, width >= 2, regions >= 1 and threshold >= 0, got "
                 f"{self.filters}, {self.width}, {self.regions}, {self.threshold}"
             )
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> RandomPatchEncoder:
-        """Cut patches evenly from the sets.
+        """Sample patches equally often from every set.
 
         Raises:
             InvalidOptionError: images too small for the patches and the grid.
@@ -79,7 +91,7 @@ class RandomPatchFeatures:
 
 @dataclass(frozen=True, eq=False)
 class RandomPatchEncoder:
-    """See `Patches`.  mean (p,), filters (k, p) after whitening, p = width * width * ch."""
+    """See `RandomPatchFeatures`.  mean (p,), filters (k, p) after whitening, p = width * width * ch."""
 
     key: str
     options: RandomPatchFeatures

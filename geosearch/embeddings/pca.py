@@ -19,11 +19,23 @@ _CHUNK = 4096  # images encoded at a time
 
 @dataclass(frozen=True)
 class PCA:
-    """The first principal components of the pooled sets; distances approximate those of `Pixels`.
+    """Projection on the first principal components of the pooled sets; distances approximate those of `Pixels`.
 
     Attributes:
-        dims: number of components; fewer when the pool's rank is lower.
-        samples: images drawn from each set to fit on, so that a large set does not outvote a small one.
+        dims: number of components; fewer if the rank of the pool is lower.
+        samples: largest number of images drawn from each set, so that a large set does not dominate.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.embeddings import PCA
+        >>> from geosearch.runtime.cache import Cache
+        >>> digits = geosearch.load("digits").take(range(100))
+        >>> encoder = PCA(dims=8).fit([digits], seed=0, cache=Cache.default())
+        >>> encoder.encode(digits.images).shape
+        (100, 8)
     """
 
     dims: int = 64
@@ -63,7 +75,7 @@ class PCA:
             values, duals = eigh(rows @ rows.T, subset_by_index=(n - kept, n - 1))
             vectors = rows.T @ duals
         sound = values > max(values[-1], 0) * 1e-10
-        sound[-1] = True  # a pool of equal images still gets its one (zero) component
+        sound[-1] = True  # a pool of equal images keeps one (zero) component
         vectors = vectors[:, sound][:, ::-1]
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=0), 1e-300)
         largest = np.abs(vectors).argmax(0)

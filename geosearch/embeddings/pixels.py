@@ -14,7 +14,17 @@ from geosearch.runtime.cache import Cache
 
 @dataclass(frozen=True)
 class Pixels:
-    """Grey levels in [0, 1], flattened: d = h w ch."""
+    """Pixel values in [0, 1], flattened: d = h w ch.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.embeddings import Pixels
+        >>> from geosearch.runtime.cache import Cache
+        >>> digits = geosearch.load("digits").take(range(100))
+        >>> encoder = Pixels().fit([digits], seed=0, cache=Cache.default())
+        >>> encoder.encode(digits.images).shape
+        (100, 64)
+    """
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> PixelEncoder:
         common_shape(sets)

@@ -1,4 +1,4 @@
-"""SourceClassifier: an embedding learned from the sources themselves, the features of a small network."""
+"""SourceClassifier: the features of a small network trained to classify the sources."""
 
 from __future__ import annotations
 
@@ -18,17 +18,26 @@ from geosearch.nn.train import features, pretrain
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import one_thread
 
-SCALE_IMAGES = 2000  # images that fix the unit of length
+SCALE_IMAGES = 2000  # images from which the scale of the features is estimated
 
 
 @dataclass(frozen=True)
 class SourceClassifier:
-    """Penultimate features of a small network that tells all classes of all sources apart.
+    """Penultimate features of a small network trained to distinguish all classes of all sources.
 
     Attributes:
         steps: training steps.
         width: width of the `SmallConv`; d = 16 width.
-        augmentation: of its training.
+        augmentation: augmentation of the training images.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.embeddings import SourceClassifier
+        >>> from geosearch.runtime.cache import Cache
+        >>> digits = geosearch.load("digits").take(range(100))
+        >>> encoder = SourceClassifier(steps=3, width=2).fit([digits], seed=0, cache=Cache.default())
+        >>> encoder.encode(digits.images).shape
+        (100, 32)
     """
 
     steps: int = 400
@@ -36,15 +45,15 @@ class SourceClassifier:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> SourceEncoder:
-        """Train on the sets, or read the weights of an earlier equal training from the cache.
+        """Train on the sets, or read the weights of an equal training from the cache.
 
         Raises:
-            DomainMismatchError: the sets differ in image shape (harmonise them first), or have one class in all.
+            DomainMismatchError: the sets differ in image shape (harmonize them first), or have a single class in total.
         """
         shapes = {each.shape for each in sets}
         if len(shapes) != 1:
             raise DomainMismatchError(
-                f"SourceClassifier needs images of one shape, got {sorted(shapes)}; harmonise them first"
+                f"SourceClassifier needs images of one shape, got {sorted(shapes)}; harmonize them first"
             )
         recipe = Recipe(network=SmallConv(self.width), steps=self.steps, augmentation=self.augmentation)
         union = Pool(tuple(sets))
@@ -82,7 +91,7 @@ class SourceEncoder:
         return (features(self.network, images) - self.centre) * np.float32(self.scale)
 
 
-@one_thread()  # whoever asks: equal keys, equal weights
+@one_thread()  # equal keys give equal weights, whatever the number of threads of the caller
 def _train(union: Pool, recipe: Recipe, seed: int) -> dict[str, np.ndarray]:
     """Weights of the trained network, and the centre and scale of its features on a sample of the sources."""
     network = pretrain(union, recipe, seed)

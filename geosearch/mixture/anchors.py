@@ -1,4 +1,4 @@
-"""Anchors: the target's reference pushed onto every source, once, kept on disk, aligned row by row."""
+"""Anchors: the images of the target reference under the transport map to every source, aligned row by row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,17 @@ from geosearch.transport.label_embedding import LabelVectors, label_vectors
 
 @dataclass(frozen=True, eq=False)
 class Anchors:
-    """The reference and every source aligned with it, in images, in codes and in z = (sqrt(lx) x, sqrt(ly) e_y)."""
+    """The reference, and its pushforward to every source: as images, as codes and in z = (sqrt(lx) x, sqrt(ly) e_y).
+
+    Example:
+        >>> import geosearch
+        >>> digits = geosearch.load("digits")
+        >>> target, one, other = (digits.take(range(i, i + 50)) for i in (0, 50, 100))
+        >>> encoder = geosearch.Pixels().fit([one, other], seed=0, cache=None)
+        >>> anchors = geosearch.build_anchors(target, [one, other], encoder)
+        >>> [source.name for source in anchors.sources], anchors.z.shape[0]
+        (['digits', 'digits'], 50)
+    """
 
     reference: LabelledSet  # n rows, pseudo-labelled
     z: np.ndarray  # float32 (n, d)
@@ -42,12 +52,12 @@ class Anchors:
         return self.options.embed(self.encoder.encode(images), self.target_vectors[labels])
 
     def map_target(self, target: LabelledSet) -> Anchors:
-        """The same maps applied to other target images, for making images: z is left empty.
+        """The same maps applied to other target images, to synthesize images: `z` is empty.
 
-        Rows of the reference go where the maps were fitted to send them, others where the maps continue.
+        Reference images have the values of the fitted plan, other images those of the extended map.
 
         Args:
-            target: k target images with pseudo-labels, classes and shape as the reference's.
+            target: k target images with pseudo-labels; classes and shape are those of the reference.
         """
         empty = np.empty((0, self.z.shape[1]), np.float32)
 
@@ -71,30 +81,32 @@ def build_anchors(
     seed: int = 0,
     jobs: int = 1,
 ) -> Anchors:
-    """Fit one map per source, or read it from the cache, and align everything in z.
+    """Fit one map per source, or read it from the cache, and embed everything in z.
 
-    A source's map depends on the reference, on that source, on the encoder and on the ground cost only,
-    so adding a source to a study fits that source's alone.
+    The map of a source depends only on the reference, that source, the encoder and the options, so a new source
+    requires one new map.
 
     Args:
         reference: the target's n unlabelled images with pseudo-labels.
-        sources: m harmonised sources, of the reference's image shape.
-        encoder: where the cost is measured; images are pushed in image space.
+        sources: m harmonized sources with the image shape of the reference.
+        encoder: the embedding in which the cost is measured.
         options: ground cost and map.
-        space: where images are mixed; pixels if None.
-        shots: labelled target images, from which a class that no image of the reference is guessed to be of has its
-            law; without them such a class has label cost 0 to every other.
-        cache: where anchors are kept; the default cache if None.
-        seed: of everything random in a map, e.g. the order in which a source's images are dealt to replicas.
-        jobs: sources mapped side by side.
+        space: the mixing space; pixels if None.
+        shots: labelled target images; they represent the classes that no image of the reference is labelled with.
+            Without them such a class has label cost 0 to every other.
+        cache: where anchors are stored; the default cache if None.
+        seed: seed of the maps, e.g. of the split of a source into replicas.
+        jobs: number of sources mapped in parallel.
     """
     options = options or AnchorOptions()
     space = space or PixelSpace()
     cache = cache or Cache.default()
     features = encoder.encode(reference.images)
-    known = _with_all_classes(reference, shots)
-    laws = features if known is reference else encoder.encode(known.images)
-    tasks = [SourceTask(reference, known, laws, source, encoder, options, space, seed) for source in sources]
+    completed = _with_all_classes(reference, shots)
+    class_features = features if completed is reference else encoder.encode(completed.images)
+    tasks = [
+        SourceTask(reference, completed, class_features, source, encoder, options, space, seed) for source in sources
+    ]
     done = Parallel(n_jobs=min(jobs, len(sources)), prefer="threads")(delayed(task.run)(cache) for task in tasks)
     vectors = _label_vectors(tasks, cache)
     c = len(reference.classes)
@@ -129,19 +141,19 @@ def build_anchors(
 
 
 def _with_all_classes(reference: LabelledSet, shots: LabelledSet | None) -> LabelledSet:
-    """The reference, and behind it the shots of the classes that it lacks; itself if it lacks none."""
-    lacking = np.setdiff1d(np.arange(len(reference.classes)), reference.labels)
-    if shots is None or len(lacking) == 0:
+    """The reference, with the shots of its missing classes appended; the reference itself if none is missing."""
+    missing = np.setdiff1d(np.arange(len(reference.classes)), reference.labels)
+    if shots is None or len(missing) == 0:
         return reference
-    return reference.concatenate(shots.take(np.flatnonzero(np.isin(shots.labels, lacking))))
+    return reference.concatenate(shots.take(np.flatnonzero(np.isin(shots.labels, missing))))
 
 
 def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
-    """One vector for each class of the target and of every source, from the joint class-to-class table."""
+    """One vector for every class of the target and the sources, from the joint label distance table."""
     first = tasks[0]
 
     def table() -> dict[str, np.ndarray]:
-        groups = split_by_class(first.features, first.known)
+        groups = split_by_class(first.features, first.completed)
         for task in tasks:
             groups += split_by_class(task.encoder.encode(task.source.images), task.source)
         return {"table": first.options.labels.table(groups)}

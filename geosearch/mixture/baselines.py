@@ -1,4 +1,4 @@
-"""The mixtures that every study evaluates first, whatever its sampler proposes later."""
+"""The baseline mixtures that every study evaluates before its sampler proposes any."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SEARCHED = "searched"
 
 
 def constrain(nearest: Callable[[Weights], Weights], roles: Mapping[str, Weights]) -> dict[str, Weights]:
-    """The mixtures themselves, or the nearest that the constraints allow, under a name that says so."""
+    """The baselines, each replaced by the nearest mixture that the constraints allow and renamed accordingly."""
     near = {role: nearest(weights) for role, weights in roles.items()}
     return {role if near[role] == roles[role] else f"{role}, within limits": weights for role, weights in near.items()}
 
@@ -25,8 +25,9 @@ def constrain(nearest: Callable[[Weights], Weights], roles: Mapping[str, Weights
 def baseline_weights(names: Sequence[str], sizes: Sequence[int], hull: Hull) -> dict[str, Weights]:
     """Role -> weights, in the order of evaluation.
 
-    Each single source; the pooled union in proportion to the sources' sizes; the target's projection on the
-    hull (the paper's choice) and the same as a cloud; Mixup at the same weights; equal weights on the geodesic.
+    Each single source; the pooled union in proportion to the sizes of the sources; the projection of the target on
+    the hull (the choice of Fan & Alvarez-Melis 2023), at infinite and at finite concentration; Mixup with the same
+    weights; equal weights on the geodesic.
     """
     m = len(names)
     projected = hull.projection().values

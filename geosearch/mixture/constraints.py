@@ -1,4 +1,4 @@
-"""Limits: floors and caps on sources and groups of sources, and how many a mixture may have. Pure NumPy."""
+"""Limits: bounds on the weights of sources and groups of sources, and on the number of sources."""
 
 from __future__ import annotations
 
@@ -10,19 +10,29 @@ import numpy as np
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.weights import Weights
 
-_HALVINGS = 48  # of the bisection: an interval of length 4 ends near 1e-14
-_SLACK = 1e-8  # what rounding may cost
+_HALVINGS = 48  # bisection steps: an interval of length 4 shrinks to about 1e-14
+_SLACK = 1e-8  # tolerance for rounding
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Which mixtures are allowed. A cap leaves a source free to be left out, a floor does not.
+    """Linear constraints on mixtures. A source with a cap may be left out, one with a positive floor may not.
 
     Attributes:
         floors: (m,) least weight of each source.
         caps: (m,) largest weight of each source.
         groups: sources (numbers, each in one group at most) and the largest weight of all of them together.
-        most: largest number of sources in a mixture; m if there is no limit.
+        most: largest number of sources in a mixture; None for no limit.
+
+    Raises:
+        InvalidOptionError: bounds out of range, a source in two groups, or no mixture satisfies all limits.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.mixture import Limits
+        >>> limits = Limits(floors=(0.1, 0.0, 0.0), caps=(1.0, 0.5, 0.5))
+        >>> limits.nearest(np.array([0.0, 0.8, 0.2])).round(2).tolist()
+        [0.15, 0.5, 0.35]
     """
 
     floors: tuple[float, ...]
@@ -42,10 +52,10 @@ class Limits:
             raise InvalidOptionError(
                 f"limits ask for floors of more sources than the {self.most} that a mixture may have"
             )
-        if not self._supports(np.ones(len(self.floors))):
+        if not self._feasible_support(np.ones(len(self.floors))):
             raise InvalidOptionError(
-                "no mixture keeps to the limits: the floors sum to more than 1 or more than a group's cap, or the caps "
-                "to less than 1; widen them"
+                "no mixture satisfies the limits: the floors sum to more than 1 or more than a group's cap, or the "
+                "caps to less than 1; widen them"
             )
 
     @property
@@ -53,7 +63,7 @@ class Limits:
         return len(self.floors)
 
     def allows(self, weights: Weights) -> bool:
-        """Whether a mixture keeps to all limits, within rounding."""
+        """Whether a mixture satisfies all limits, up to rounding."""
         a = weights.array
         return bool(
             (a >= np.array(self.floors) - _SLACK).all()
@@ -63,12 +73,12 @@ class Limits:
         )
 
     def nearest(self, values: np.ndarray) -> np.ndarray:
-        """The allowed weights nearest to given ones, exact zeros included: (..., m) on the simplex -> (..., m).
+        """The nearest allowed weights, with exact zeros: (..., m) on the simplex -> (..., m).
 
-        The sources that stay are those of greatest weight that can carry a mixture; on them the Euclidean
-        projection. By its conditions of optimality a_i = clip(v_i - t, floor_i, cap_i) with a common t, but for the
-        groups that reach their cap, each of which has a t of its own. A group that reached its cap stays there, for
-        what it gives up raises the others; so groups join one pass after the other.
+        If the number of sources is limited, those of greatest weight that admit a mixture remain; on them this is the
+        Euclidean projection. By its optimality conditions a_i = clip(v_i - t, floor_i, cap_i) with a common t, except
+        in groups at their cap, each of which has its own t. A group at its cap stays there, since the weight it gives
+        up only raises the others; so active groups are found one pass after the other.
         """
         values = np.asarray(values, dtype=float)
         rows = values.reshape(-1, self.m)  # (k, m)
@@ -76,46 +86,46 @@ class Limits:
         if self.most is not None and self.most < self.m:
             stays[:] = False
             for row, kept in zip(rows, stays, strict=True):
-                kept[list(self._supports(row)[0])] = True
+                kept[list(self._feasible_support(row)[0])] = True
         low, high = np.broadcast_to(self.floors, rows.shape), np.where(stays, self.caps, 0.0)
         full = np.zeros((len(rows), len(self.groups)), dtype=bool)  # groups at their cap
-        found = self._filled(rows, low, high, full)
+        found = self._project(rows, low, high, full)
         for _ in self.groups:
             sums = np.stack([found[:, list(members)].sum(1) for members, _ in self.groups], axis=1)  # (k, g)
             over = sums > np.array([cap for _, cap in self.groups]) + _SLACK / 10
             if not (over & ~full).any():
                 break
             full |= over
-            found = self._filled(rows, low, high, full)
+            found = self._project(rows, low, high, full)
         return np.asarray(found / found.sum(1, keepdims=True)).reshape(values.shape)
 
-    def _filled(self, values: np.ndarray, low: np.ndarray, high: np.ndarray, full: np.ndarray) -> np.ndarray:
-        """Projections in which the groups marked `full` (k, g) weigh their caps, and all others what is left."""
+    def _project(self, values: np.ndarray, low: np.ndarray, high: np.ndarray, full: np.ndarray) -> np.ndarray:
+        """Projections in which the groups marked `full` (k, g) have their caps as weights, and the others the rest."""
         found = np.zeros_like(values)
         free, left = np.ones(values.shape, dtype=bool), np.ones(len(values))
         for (members, cap), marked in zip(self.groups, full.T, strict=True):
             if marked.any():
                 place = np.ix_(np.flatnonzero(marked), np.array(members))
-                found[place] = _poured(values[place], low[place], high[place], np.full(int(marked.sum()), cap))
+                found[place] = _clip_to_total(values[place], low[place], high[place], np.full(int(marked.sum()), cap))
                 free[place] = False
                 left[marked] -= cap
-        rest = _poured(values, np.where(free, low, 0.0), np.where(free, high, 0.0), left)
+        rest = _clip_to_total(values, np.where(free, low, 0.0), np.where(free, high, 0.0), left)
         return found + rest
 
-    def _supports(self, values: np.ndarray) -> list[tuple[int, ...]]:
-        """The first set of sources that can carry a mixture, those of greatest total weight first; empty if none."""
+    def _feasible_support(self, values: np.ndarray) -> list[tuple[int, ...]]:
+        """The feasible set of sources with the greatest total weight, in a list; an empty list if there is none."""
         every = range(self.m)
         if self.most is None or self.most >= self.m:
-            return [tuple(every)] if self._carries(every) else []
+            return [tuple(every)] if self._is_feasible(every) else []
         needed = {i for i in every if self.floors[i] > 0}
         sets = [chosen for chosen in combinations(every, self.most) if needed <= set(chosen)]
         for chosen in sorted(sets, key=lambda one: -float(values[list(one)].sum())):
-            if self._carries(chosen):
+            if self._is_feasible(chosen):
                 return [chosen]
         return []
 
-    def _carries(self, chosen: range | tuple[int, ...]) -> bool:
-        """Whether weights on these sources alone can keep to floors and caps and sum to 1."""
+    def _is_feasible(self, chosen: range | tuple[int, ...]) -> bool:
+        """Whether weights on these sources alone can satisfy the bounds and sum to 1."""
         least, room = sum(self.floors), 0.0
         free = set(chosen)
         for members, cap in self.groups:
@@ -127,7 +137,7 @@ class Limits:
         return least <= 1 + _SLACK and room + sum(self.caps[i] for i in free) >= 1 - _SLACK
 
 
-def _poured(values: np.ndarray, low: np.ndarray, high: np.ndarray, totals: np.ndarray) -> np.ndarray:
+def _clip_to_total(values: np.ndarray, low: np.ndarray, high: np.ndarray, totals: np.ndarray) -> np.ndarray:
     """clip(values - t, low, high) with the t of each row at which it sums to its total: (k, d), (k,) -> (k, d)."""
     below, above = np.full((len(values), 1), -2.0), np.full((len(values), 1), 2.0)
     for _ in range(_HALVINGS):

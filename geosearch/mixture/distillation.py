@@ -1,4 +1,4 @@
-"""Condensation: a few learned images per class that train almost as well as many of a mixture."""
+"""Condensation: a mixture distilled into a few learned images per class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from geosearch.nn.train import minimize, resolve_device
 
 
 class NamedStream(Stream, Protocol):
-    """A stream that knows the names of its classes."""
+    """A stream with class names."""
 
     @property
     def class_names(self) -> Sequence[str]:
@@ -30,23 +30,35 @@ class NamedStream(Stream, Protocol):
 
 @dataclass(frozen=True)
 class Condensation:
-    """Learn images whose mean features agree, class by class, with those of the mixture, in ever new random networks.
+    """Learn images whose mean features agree, class by class, with those of the mixture in random networks.
 
-    At each step a network with fresh random weights looks at mixture images and learned images of a few classes, all
-    moved by one and the same random map; the squared distance between the two means of each class is made smaller.
+    Each step minimizes, for a few classes, the squared distance between the mean features of mixture images and of
+    learned images in a newly initialized network, after the same random augmentation of all images.
 
-    Source: Zhao & Bilen 2023 (distribution matching; the siamese map is Zhao & Bilen 2021). Ours: AdamW, a few classes
-    a step, both halves normalised together as one batch, and soft labels: an image belongs to the class of its largest
-    share, and learned images carry the mean label of their class.
+    Source: Zhao & Bilen 2023 (distribution matching), with the siamese augmentation of Zhao & Bilen 2021. Different
+    here: AdamW, a few classes per step, a common batch normalization, and soft labels: an image belongs to the class
+    of its largest entry, and learned images have the mean label of their class.
 
     Attributes:
-        per_class: learned images of each class that occurs.
+        per_class: learned images per class that occurs.
         steps: optimizer steps.
-        classes: classes a step, at most.
-        real: mixture images of each of them a step, at most.
-        learning_rate: peak learning rate, in grey levels of [0, 1].
-        network: what is built afresh at every step.
-        augmentation: the siamese map.
+        classes: classes per step, at most.
+        real: mixture images per class and step, at most.
+        learning_rate: peak learning rate; pixel values lie in [0, 1].
+        network: the network that is newly initialized at every step.
+        augmentation: the siamese augmentation.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.mixture import Condensation
+        >>> from geosearch.nn import Pool, SmallConv
+        >>> pool = Pool((geosearch.load("digits"),))
+        >>> fixed = Condensation(per_class=2, steps=2, network=SmallConv(4)).learn(pool, size=200, seed=0)
+        >>> fixed.images.shape, fixed.labels.shape
+        ((20, 1, 8, 8), (20, 10))
     """
 
     per_class: int = 10
@@ -68,9 +80,9 @@ class Condensation:
         """Condense the first `size` images of a mixture; equal arguments give equal images on the same machine.
 
         Args:
-            mixture: what is condensed.
-            size: mixture images drawn; all are in memory.
-            seed: of the draw, the start, the networks and the maps.
+            mixture: the stream to distill.
+            size: number of images drawn from the mixture, all held in memory.
+            seed: seed of the drawn images, the initial images, the networks and the augmentation.
             device: as for `pretrain`.
         """
         pool = draw_images(mixture, size, seeds.stream(seed, "condense", "draw"))
@@ -106,7 +118,7 @@ class Condensation:
         return learned.pixels.detach().clamp(0, 1).numpy()
 
     def _draws(self, groups: list[np.ndarray], seed: int) -> Iterator[tuple[int, np.ndarray, list[np.ndarray]]]:
-        """Endless: the step, the classes looked at, and of each some rows of the mixture."""
+        """Endless: the step, its classes, and rows of the mixture for each of them."""
         rng, step = seeds.stream(seed, "condense", "steps"), 0
         while True:
             classes = rng.permutation(len(groups))[: self.classes]
@@ -114,7 +126,7 @@ class Condensation:
             step += 1
 
     def _moved(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """All images under one and the same random map."""
+        """All images under the same random augmentation."""
         if self.augmentation.is_identity:
             return images
         return self.augmentation.apply(images, self.augmentation.draw_parameters(1, generator).expand(-1, len(images)))
@@ -129,11 +141,11 @@ class _Images(nn.Module):
 
 
 def group_by_top_label(labels: np.ndarray) -> list[np.ndarray]:
-    """Rows of each class that is some row's largest share, in the order of the classes; labels (n, C)."""
+    """Group the rows of soft labels (n, C) by their largest entry, in the order of the classes; no empty groups."""
     tops = labels.argmax(1)
     return [np.flatnonzero(tops == top) for top in np.unique(tops)]
 
 
 def sample_rows(groups: list[np.ndarray], count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """`count` rows of every group; a group that has fewer gives all of them, again and again."""
+    """Draw `count` rows of every group; smaller groups are repeated."""
     return [np.resize(rng.permutation(rows), count) for rows in groups]

@@ -1,4 +1,4 @@
-"""The hull in closed form: a Gram matrix answers every distance to the target, and its projection on the hull."""
+"""Hull: closed-form distances of all mixtures to the target, and the projection of the target on their hull."""
 
 from __future__ import annotations
 
@@ -15,11 +15,20 @@ from geosearch.mixture.weights import Weights
 
 @dataclass(frozen=True, eq=False)
 class Hull:
-    """Mean cost of moving the target to a mixture along its own maps, for any weights.
+    """Distances between the target and mixtures along the transport maps, from a Gram matrix.
 
     Attributes:
         gram: (m, m) G_ij = E<z - T_i z, z - T_j z>, squared feature units.
         gram_random: (m, m) the same for images paired at random (Mixup).
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch import Hull, Weights
+        >>> hull = Hull(gram=np.diag([1.0, 3.0]), gram_random=np.eye(2))
+        >>> hull.projection().values
+        (0.75, 0.25)
+        >>> hull.distance(Weights.of([0.5, 0.5]))
+        1.0
     """
 
     gram: np.ndarray
@@ -27,8 +36,11 @@ class Hull:
 
     @classmethod
     def of(cls, anchors: Anchors) -> Hull:
-        """Source: Fan & Alvarez-Melis 2023, Prop. 1-2. A source with several maps (replicas) counts as
-        their mixture: the mean map off the diagonal, the mean cost on it, so G stays positive semidefinite."""
+        """The hull of some anchors. Source: Fan & Alvarez-Melis 2023, Prop. 1-2.
+
+        A source with several maps (replicas) counts as their mixture: off the diagonal with the mean map, on it
+        with the mean cost, so G is positive semidefinite.
+        """
         z = anchors.z.astype(np.float64)  # (n, d)
         gaps, costs, means, powers = [], [], [], []
         for source in anchors.sources:
@@ -64,13 +76,13 @@ class Hull:
         return float(self.distances(weights.array[None], weights.concentration, weights.pairing)[0])
 
     def coordinates(self, weights: Sequence[Weights]) -> np.ndarray:
-        """Points (k, m + 2) whose Euclidean distances are distances between mixtures: equal mixtures, equal points.
+        """Points (k, m + 2) whose Euclidean distances are distances between mixtures.
 
-        With G = L'L the first m are La: |La - Lb|^2 = (a - b)'G(a - b) is W_{2,Q}^2 of two points on geodesics. A
-        cloud with concentration c spreads around its point by (sum_i a_i G_ii - a'Ga) / (c + 1), squared: the next
-        coordinate is the root of that. What the spread leaves of sum_i a_i G_ii - a'Ga is how much is mixed within
-        an image; its root, for images paired at random, is the last. So spread and pairing vanish where they mean
-        nothing, at a single source.
+        With G = L'L the first m are La: |La - Lb|^2 = (a - b)'G(a - b) is W_{2,Q}^2 of two points on geodesics. At
+        concentration c, images have the variance (sum_i a_i G_ii - a'Ga) / (c + 1) around that point; its square
+        root is the next coordinate. The rest of sum_i a_i G_ii - a'Ga is mixed within images; for random pairing,
+        its square root is the last coordinate, otherwise 0. Both vanish at single sources, where concentration and
+        pairing have no effect.
         """
         values, vectors = np.linalg.eigh(self.gram)
         root = np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T  # (m, m)
@@ -82,11 +94,11 @@ class Hull:
         return np.column_stack([a @ root.T, np.sqrt(apart * share), np.sqrt(apart * (1 - share)) * at_random])
 
     def features(self, weights: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
-        """What a regression on mixtures is given: their coordinates (k, m + 2) and closed-form distances (k, 1)."""
+        """Inputs of a regression on mixtures: coordinates (k, m + 2) and closed-form distances (k, 1)."""
         return self.coordinates(weights), np.array([[self.distance(one)] for one in weights]).reshape(-1, 1)
 
     def projection(self) -> Weights:
-        """Weights of the target's projection on the hull: argmin a'Ga over the simplex, exact zeros included.
+        """The projection of the target on the hull: argmin a'Ga over the simplex, with exact zeros.
 
         With G = B'B the minimiser is b / sum(b), b = argmin |Bb|^2 + (sum(b) - 1)^2 over b >= 0: along each ray
         ta the least value is q / (1 + q) with q = a'Ga, which grows with q. So the quadratic programme is one

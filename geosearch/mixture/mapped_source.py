@@ -1,4 +1,4 @@
-"""MappedSource: one source as the image of the target's reference under its map."""
+"""MappedSource: the pushforward of the target reference to one source."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from geosearch.transport.label_distance import GaussianLabels, LabelDistance
 from geosearch.transport.maps.barycentric import Barycentric
 from geosearch.transport.maps.base import FittedMap, Map, Pair
 
-_MAP = "map/"  # of the names under which a map's own arrays are kept beside what it pushed
+_MAP = "map/"  # prefix of the names of the arrays of a map in the cache
 
 
 @dataclass(frozen=True)
 class AnchorOptions:
-    """The ground cost and how the target is sent to a source: options of `build_anchors`.
+    """Options of `build_anchors`: the ground cost and the kind of transport map.
 
     Attributes:
-        labels: the label distance between classes.
-        map: how the target is sent to a source.
-        feature_weight, label_weight: lx and ly of the ground cost, c = lx |x - x'|^2 + ly W2^2.
+        labels: the distance between classes.
+        map: the transport map from the target to a source.
+        feature_weight, label_weight: lx and ly of the ground cost c = lx |x - x'|^2 + ly W2^2.
+
+    Example:
+        >>> from geosearch import AnchorOptions, Entropic, MeanLabels
+        >>> options = AnchorOptions(labels=MeanLabels(), map=Entropic(), label_weight=0.5)
     """
 
     labels: LabelDistance = GaussianLabels()
@@ -43,16 +47,16 @@ class AnchorOptions:
 
 @dataclass(frozen=True, eq=False)
 class MappedSource:
-    """One source as the image of the reference under its maps.
+    """The pushforward of the reference to one source.
 
-    Rows r * n .. (r + 1) * n - 1 are replica r: a full map of the n reference rows onto another part of the
-    source, so that every image of the source is used although a plan between equal sizes is one-to-one.
+    Rows r * n .. (r + 1) * n - 1 are replica r: a map of the n reference rows onto another part of the source, so
+    that all images of the source are used although a plan between equal sizes is one-to-one.
     """
 
     name: str
     license: str
     classes: tuple[str, ...]
-    size: int  # images of the source that take part
+    size: int  # number of images of the source
     images: np.ndarray  # uint8 (r * n, h, w, ch), memory-mapped
     codes: np.ndarray  # (r * n, ...) the images in the mixing space; the images themselves when that is pixels
     labels: np.ndarray  # float32 (r * n, c), soft, memory-mapped
@@ -62,12 +66,12 @@ class MappedSource:
 
     @property
     def otdd_to_target(self) -> float:
-        """Squared feature units: mean ground cost under the map."""
+        """Mean ground cost under the map, squared feature units."""
         return self.map.otdd
 
     @property
     def facts(self) -> SourceFacts:
-        """What card and report say of it."""
+        """The facts for card and report."""
         labelled_by, distance = self.labelled_by, self.otdd_to_target
         return SourceFacts(self.name, self.size, len(self.classes), self.license, distance, labelled_by)
 
@@ -77,8 +81,8 @@ class SourceTask:
     """Fit a source's map and push the reference forward through it, or read both from the cache."""
 
     reference: LabelledSet
-    known: LabelledSet  # what the laws of the target's classes are taken from: the reference, and more if it lacks some
-    features: np.ndarray  # (k, d) of `known`
+    completed: LabelledSet  # the reference, completed to all classes of the target by shots
+    features: np.ndarray  # (k, d) of `completed`
     source: LabelledSet
     encoder: Encoder
     options: AnchorOptions
@@ -87,14 +91,14 @@ class SourceTask:
 
     @cached_property
     def key(self) -> str:
-        """Content key of everything that the source's anchors depend on."""
+        """Content key of everything that the mapped source depends on."""
         reference = zip(self.reference.images, self.reference.labels, strict=True)
         equals = len(self.reference) > len({(image.tobytes(), int(label)) for image, label in reference})
         return content_key(
             "anchored-source",
-            version=3 if equals else 2,  # since 3 equal images no longer share one row of a plan
+            version=3 if equals else 2,  # since version 3 equal images have separate rows in a plan
             reference=self.reference.fingerprint,
-            **({} if self.known is self.reference else {"known": self.known.fingerprint}),
+            **({} if self.completed is self.reference else {"known": self.completed.fingerprint}),
             source=self.source.fingerprint,
             encoder=self.encoder.key,
             options=repr(self.options),
@@ -103,14 +107,14 @@ class SourceTask:
         )
 
     def run(self, cache: Cache) -> tuple[FittedMap, Mapping[str, np.ndarray]]:
-        """The map, and under "images", "labels", "features" and "codes" (r * n, ...) what it makes of the reference."""
+        """The map, and the pushforward of the reference: "images", "labels", "features", "codes", each (r * n, ...)."""
         arrays = cache.arrays("anchors", self.key, lambda: self._compute(cache))
         state = {name.removeprefix(_MAP): array for name, array in arrays.items() if name.startswith(_MAP)}
-        known = self._pair(np.array(arrays["table"]))
-        return self.options.map.restore(known, state), {"codes": arrays["images"], **arrays}
+        pair = self._pair(np.array(arrays["table"]))
+        return self.options.map.restore(pair, state), {"codes": arrays["images"], **arrays}
 
     def _compute(self, cache: Cache) -> dict[str, np.ndarray]:
-        groups = split_by_class(self.features, self.known)
+        groups = split_by_class(self.features, self.completed)
         table = self.options.labels.table(groups, split_by_class(self.encoder.encode(self.source.images), self.source))
         fit = self.options.map.fit(self._pair(table), seed=self.seed, cache=cache)
         images, labels = push_forward(fit, self.reference)
@@ -130,11 +134,11 @@ class SourceTask:
 
 
 def push_forward(fit: FittedMap, target: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
-    """Target images under every replica of a map, below each other: images uint8 (r * n, ...), labels (r * n, c)."""
+    """Target images under all replicas of a map, concatenated: images uint8 (r * n, ...), labels (r * n, c)."""
     replicas = [fit(target.images, target.labels, replica=replica) for replica in range(fit.replicas)]
     return np.concatenate([one.images for one in replicas]), np.concatenate([one.labels for one in replicas])
 
 
 def split_by_class(features: np.ndarray, data: LabelledSet) -> list[np.ndarray]:
-    """Features (n, d) of a set, class by class."""
+    """Split the features (n, d) of a set by class."""
     return [features[data.labels == label] for label in range(len(data.classes))]

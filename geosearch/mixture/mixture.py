@@ -1,4 +1,4 @@
-"""Mixture: a point of the hull as an endless stream of images and soft labels."""
+"""Mixture: an endless stream of images and soft labels, at a point of the hull."""
 
 from __future__ import annotations
 
@@ -19,17 +19,36 @@ Batch = tuple[np.ndarray, np.ndarray]
 if TYPE_CHECKING:
     from geosearch.nn.torch_dataset import StreamDataset
 
-_CLOUD = 2  # version of what a cloud draws
+_CLOUD = 2  # version of the random numbers at finite concentrations
 _BLOCK_VALUES = 2**19  # pixels drawn at once by `Mixture.batches`: large enough to hide NumPy's call overhead
 
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """rho_a = (sum_i a_i T_i)# Q, or a cloud around it (see `Weights`). Never wholly in memory.
+    """The mixture rho_a = (sum_i a_i T_i)# Q of sources along their transport maps T_i from the target Q.
 
-    Row k: image sum_i w_i T_i(x_k); label = the blocks w_i * softlabel_i(x_k) side by side over the disjoint
-    union of the sources' classes. Source: Fan & Alvarez-Melis 2023, sec. 4; pooling, Mixup and the single
-    sources are members of the same family.
+    Row k has the image sum_i w_i T_i(x_k) and, as its label, the blocks w_i * softlabel_i(x_k) over the disjoint union
+    of the classes of the sources; w is a, or drawn for each image (see `Weights`). Pooling, Mixup and single sources
+    belong to the same family. Images are made when they are drawn. Source: Fan & Alvarez-Melis 2023, sec. 4.
+
+    Example:
+        >>> import geosearch
+        >>> digits = geosearch.load("digits")
+        >>> target, one, other = (digits.take(range(i, i + 50)) for i in (0, 50, 100))
+        >>> encoder = geosearch.Pixels().fit([one, other], seed=0, cache=None)
+        >>> anchors = geosearch.build_anchors(target, [one, other], encoder)
+        >>> mixture = geosearch.Mixture(anchors, geosearch.Weights.of([0.5, 0.5]))
+
+        Train any network on it:
+
+        >>> import torch
+        >>> loader = torch.utils.data.DataLoader(mixture.to_torch(length=64), batch_size=32)
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, mixture.class_count))
+        >>> for images, soft_labels in loader:
+        ...     torch.nn.functional.cross_entropy(network(images), soft_labels).backward()
+
+    Raises:
+        InvalidWeightsError: not one weight per source.
     """
 
     anchors: Anchors
@@ -74,12 +93,12 @@ class Mixture:
         )
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
-        """Random rows: images float32 (size, ch, h, w) in [0, 1] and soft labels float32 (size, C)."""
+        """Draw images float32 (size, ch, h, w) in [0, 1] with soft labels float32 (size, C)."""
         shares = draw_weights(self.weights, size, rng)
         return self._mix(shares, self._picks(rng.integers(len(self.anchors.reference), size=size), rng))
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """Endless random batches, cut from blocks of at most a few MiB that are drawn at once."""
+        """Endless random batches: images float32 (size, ch, h, w) in [0, 1], soft labels float32 (size, C)."""
         block = max(_BLOCK_VALUES // (size * math.prod(self.image_shape)), 1) * size
         while True:
             images, labels = self.draw(block, rng)
@@ -100,19 +119,19 @@ class Mixture:
         return StreamDataset(self, seed=seed, length=length)
 
     def mix_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
-        """The given reference rows (b,), weights drawn as in `draw`."""
+        """Mix the given reference rows (b,), with weights drawn as in `draw`."""
         return self._mix(draw_weights(self.weights, len(rows), rng), self._picks(rows, rng))
 
     def map_target(self, target: LabelledSet) -> Mixture:
-        """The same mixture along the maps of other target images (see `Anchors.map_target`)."""
+        """The same mixture of other target images (see `Anchors.map_target`)."""
         return Mixture(self.anchors.map_target(target), self.weights)
 
     def mix_mean(self, rows: np.ndarray) -> Batch:
-        """The given reference rows mixed with the weights themselves, whatever the concentration: for pictures."""
+        """Mix the given reference rows (b,) with the mean weights, whatever the concentration."""
         return self._mix(np.tile(self.weights.array, (len(rows), 1)), [rows] * len(self.names))
 
     def _picks(self, rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-        """For each source one of its replicas of the reference rows, or any row at all if pairing is random."""
+        """For each source a random replica of the reference rows, or random rows if the pairing is random."""
         n, size = len(self.anchors.reference), len(rows)
         if self.weights.pairing == "transport":
             return [rows + n * rng.integers(len(source.images) // n, size=size) for source in self.anchors.sources]
@@ -121,14 +140,14 @@ class Mixture:
     def _mix(self, shares: np.ndarray, picks: list[np.ndarray]) -> Batch:
         """shares (b, m), one (b,) array of anchor rows per source -> images (b, ch, h, w), labels (b, C).
 
-        Images are mixed as codes and decoded; a row of one source alone is that source's image itself. A row is one
-        source's alone too if it leaves the others less than float32 can tell from nothing.
+        Images are mixed as codes and decoded. A row of a single source (up to float32 precision) is the image of that
+        source itself.
         """
         images = np.empty((len(shares), *self.image_shape), dtype=np.float32)
         shares = shares.astype(np.float32)
         mixed = shares.max(axis=1) < 1
         shares[~mixed] = shares[~mixed] == 1
-        place = np.cumsum(mixed) - 1  # of a mixed row among the mixed
+        place = np.cumsum(mixed) - 1  # index of a mixed row among the mixed ones
         codes = np.zeros((int(mixed.sum()), *self.anchors.sources[0].codes.shape[1:]), dtype=np.float32)
         labels = []
         for source, share, pick in zip(self.anchors.sources, shares.T, picks, strict=True):
@@ -145,7 +164,7 @@ class Mixture:
 
 
 def draw_weights(weights: Weights, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Per-image weights (size, m): fixed, Dirichlet(concentration * values), or one source per image."""
+    """Weights per image (size, m): fixed, drawn from Dirichlet(concentration * values), or one source per image."""
     values, concentration = weights.array, weights.concentration
     used = np.flatnonzero(values)
     if math.isinf(concentration) or len(used) == 1:

@@ -9,18 +9,29 @@ import numpy as np
 
 @dataclass(frozen=True)
 class StickBreaking:
-    """Stick-breaking: coordinate i says how much the first i + 1 weights leave of what the first i left.
+    """Stick-breaking: weight i takes the fraction 1 - u_i^(1 / (m - 1 - i)) of the rest left by weights 0..i-1.
 
-    One-to-one inside the simplex, and uniform on the cube gives uniform on the simplex: they leave
-    u_i^(1 / (m - 1 - i)) of it, since the shares of Dirichlet(1, ..., 1) are Beta(1, m - 1 - i). It is what is left
-    that is raised to a power, not the share: among many sources a share near one would be a coordinate too near
-    one for a float. Source: Betancourt 2012 (the stick), Devroye 1986, ch. XI.4 (its law).
+    It is one-to-one inside the simplex and maps the uniform distribution on the cube to the uniform distribution
+    Dirichlet(1, ..., 1) on the simplex, whose fractions are Beta(1, m - 1 - i). The rest is raised to a power instead
+    of the fraction: with many sources, fractions near one could not be told apart in floating point.
+    Source: Betancourt 2012 (the bijection), Devroye 1986, ch. XI.4 (the distribution).
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.mixture import StickBreaking
+        >>> weights = StickBreaking().to_simplex(np.array([0.49, 0.5]))
+        >>> weights.round(2).tolist()
+        [0.3, 0.35, 0.35]
+        >>> StickBreaking().from_simplex(weights).round(2).tolist()
+        [0.49, 0.5]
     """
 
     def dimensions(self, m: int) -> int:
+        """The number of cube coordinates of m weights."""
         return m - 1
 
     def to_simplex(self, cube: np.ndarray) -> np.ndarray:
+        """(..., m - 1) in [0, 1] -> (..., m) on the simplex."""
         cube = np.asarray(cube, dtype=float)
         powers = 1 / np.arange(cube.shape[-1], 0, -1)
         left = np.cumprod(cube**powers, axis=-1)  # (..., m-1): what is left after each break
@@ -28,6 +39,7 @@ class StickBreaking:
         return edges[..., :-1] - edges[..., 1:]
 
     def from_simplex(self, weights: np.ndarray) -> np.ndarray:
+        """(..., m) on the simplex -> (..., m - 1), a right inverse of `to_simplex`."""
         weights = np.asarray(weights, dtype=float)
         tails = np.cumsum(weights[..., ::-1], axis=-1)[..., ::-1]  # (..., m): weight from i onwards
         rest = np.divide(tails[..., 1:], tails[..., :-1], out=np.ones_like(tails[..., 1:]), where=tails[..., :-1] > 0)

@@ -1,4 +1,4 @@
-"""Synthesis: a mixture written out image by image, from as many target images as there are."""
+"""Synthesis: the images of a mixture made from given target images, in order."""
 
 from __future__ import annotations
 
@@ -12,10 +12,24 @@ from geosearch.nn.streams import Batch
 
 
 class Synthesis:
-    """Each target image in turn is sent to every source by the maps, and mixed there.
+    """A stream that maps each target image to every source and mixes the results.
 
-    The reference comes first and goes where its plans send it; images beyond it are sent on by the maps' own
-    rule (`FittedMap.message`). When the target is used up it begins again, with fresh weights and replicas.
+    The reference comes first, mapped by its plans; other target images are mapped by the extended maps (see
+    `FittedMap.message`). After the last image it starts again, with new random weights and replicas.
+
+    Args:
+        mixture: the mixture.
+        target: target images with pseudo-labels, starting with the reference of the mixture.
+
+    Example:
+        >>> import geosearch
+        >>> digits = geosearch.load("digits")
+        >>> target, one, other = (digits.take(range(i, i + 50)) for i in (0, 50, 100))
+        >>> encoder = geosearch.Pixels().fit([one, other], seed=0, cache=None)
+        >>> anchors = geosearch.build_anchors(target, [one, other], encoder)
+        >>> mixture = geosearch.Mixture(anchors, geosearch.Weights.of([0.5, 0.5]))
+        >>> Synthesis(mixture, target).describe(100)
+        '100 images from 50 of the 50 reference images of the target, 2.0 times each with fresh weights'
     """
 
     def __init__(self, mixture: Mixture, target: LabelledSet) -> None:
@@ -35,7 +49,7 @@ class Synthesis:
         return self.mixture.image_shape
 
     def describe(self, size: int) -> str:
-        """A sentence: from which target images `size` images are made, and by which rule."""
+        """A sentence: from which target images `size` images are made, and how these are mapped."""
         known, used = len(self.mixture.anchors.reference), min(size, len(self.target))
         turns = "" if size <= used else f", {size / used:.1f} times each with fresh weights"
         if self.mixture.weights.pairing == "random":
@@ -49,7 +63,7 @@ class Synthesis:
         )
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """Endless batches of `size` rows, in the order of the target's images; only one batch is in memory."""
+        """Endless batches of `size` rows in the order of the target images; one batch at a time is in memory."""
         if self.mixture.weights.pairing == "random":
             yield from self.mixture.batches(size, rng)
         begin, n, known = 0, len(self.target), len(self.mixture.anchors.reference)

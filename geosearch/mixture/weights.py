@@ -11,19 +11,26 @@ import numpy as np
 from geosearch.errors import InvalidWeightsError
 
 PAIRINGS = ("transport", "random")
-_UNITS = 1e9  # weights are whole numbers of these parts, so that equal mixtures are named alike
+_UNITS = 1e9  # weights are multiples of 1 / _UNITS, so that equal mixtures have equal weights
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A point of the search space: how much of each source, how widely spread, how paired.
+    """A point of the search space: the weight of each source, the concentration and the pairing.
 
     Attributes:
         values: m numbers >= 0 with sum 1.
-        concentration: k of the Dirichlet(k * values) drawn per image. inf: every image is mixed with
-            `values` itself (the point on the generalized geodesic); 0: every image comes from one
-            source (the pooled union in these proportions); between: a cloud in the hull.
-        pairing: "transport" mixes the images that the plans pair; "random" mixes random images (Mixup).
+        concentration: k of the distribution Dirichlet(k * values) of the weights of an image. At inf every image is
+            mixed with `values` (the point on the generalized geodesic), at 0 it comes from a single source (the
+            pooled union in these proportions); in between images are spread over the hull.
+        pairing: "transport" mixes images that the transport maps pair; "random" mixes random images (Mixup).
+
+    Example:
+        >>> from geosearch import Weights
+        >>> Weights.of([0.5, 0.5, 0.0], concentration=2.0).support
+        (0, 1)
+        >>> Weights.pooled([3000, 1000]).values
+        (0.75, 0.25)
     """
 
     values: tuple[float, ...]
@@ -37,7 +44,7 @@ class Weights:
         concentration: float = math.inf,
         pairing: str = "transport",
     ) -> Weights:
-        """Check, normalise to exactly one, and name equal mixtures alike.
+        """Check and normalize weights; equal mixtures become equal objects.
 
         Raises:
             InvalidWeightsError: negative or non-finite entries, a sum that is not one (tolerance 1e-6),
@@ -57,9 +64,9 @@ class Weights:
         units = np.rint(array / array.sum() * _UNITS)
         units[units.argmax()] += _UNITS - units.sum()
         array = units / _UNITS
-        if array.max() == 1:  # one source alone: neither the spread nor the pairing means anything
+        if array.max() == 1:  # a single source: concentration and pairing have no effect
             concentration, pairing = math.inf, "transport"
-        if concentration == 0:  # one source per image: nothing is paired
+        if concentration == 0:  # one source per image: pairing has no effect
             pairing = "transport"
         return cls(tuple(map(float, array)), float(concentration), pairing)
 
@@ -70,11 +77,12 @@ class Weights:
 
     @classmethod
     def uniform(cls, m: int) -> Weights:
+        """Equal weights on m sources."""
         return cls.of((1 / m,) * m)
 
     @classmethod
     def pooled(cls, sizes: Sequence[int]) -> Weights:
-        """The union of the sources: each in proportion to its size, unmixed."""
+        """The pooled union of sources, in proportion to their sizes."""
         return cls.of(np.asarray(sizes, dtype=float) / np.sum(sizes), concentration=0.0)
 
     @property
@@ -84,7 +92,7 @@ class Weights:
 
     @property
     def support(self) -> tuple[int, ...]:
-        """The sources with weight above zero."""
+        """The indices of the sources with positive weight."""
         return tuple(i for i, value in enumerate(self.values) if value > 0)
 
 

@@ -14,7 +14,7 @@ from geosearch.nn.option_facts import added_field
 
 @dataclass(frozen=True)
 class Augmentation:
-    """A random affine map, a random crop brought back to size, and random colors, independently for each image and step.
+    """A random affine map, crop and change of colors, independently for each image and step.
 
     Attributes:
         rotate: largest rotation in degrees, in either direction.

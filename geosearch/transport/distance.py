@@ -107,7 +107,7 @@ def otdd(
     start = time.perf_counter()
     if a.shape != b.shape:
         raise DomainMismatchError(
-            f"set '{a.name}' has images {a.shape}, set '{b.name}' {b.shape}; harmonise them to one size first"
+            f"set '{a.name}' has images {a.shape}, set '{b.name}' {b.shape}; harmonize them to one size first"
         )
     if samples is not None:
         a, b = (one.sample(samples, seeds.stream(seed, "otdd", one.fingerprint)) for one in (a, b))

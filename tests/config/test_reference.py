@@ -54,7 +54,7 @@ def test_limits_on_an_unknown_source_are_refused(tmp_path):
 def test_limits_that_nothing_keeps_are_refused_before_a_database_is_made(tmp_path):
     study = tiny(tmp_path)
     study["limits"] = {"caps": dict.fromkeys(study["domain"]["sources"], 0.2)}
-    with pytest.raises(InvalidOptionError, match="no mixture keeps to the limits"):
+    with pytest.raises(InvalidOptionError, match="no mixture satisfies the limits"):
         Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'none.db'}")
     assert not (tmp_path / "none.db").exists()
 

@@ -45,5 +45,5 @@ def test_sets_that_cannot_meet_are_refused(cache):
     other = replace(blobs("core", 4, 6, size=10), classes=("0", "1", "2", "x"))
     with pytest.raises(DomainMismatchError, match="classes that the target 'core' does not have"):
         Curation.of(data, other, cache=cache)
-    with pytest.raises(DomainMismatchError, match="harmonise"):
+    with pytest.raises(DomainMismatchError, match="harmonize"):
         Curation.of(data, blobs("core", 4, 6, size=12), cache=cache)

@@ -43,5 +43,5 @@ def test_contract(embedding: Embedding, cache: Cache) -> None:
 
 def test_sets_of_two_shapes_are_refused(cache: Cache) -> None:
     for embedding in (Pixels(), PCA(), TorchvisionBackbone(random_weights=True)):
-        with pytest.raises(DomainMismatchError, match="harmonise"):
+        with pytest.raises(DomainMismatchError, match="harmonize"):
             embedding.fit([digits(), glyphs("sans", "digits", count=20)], seed=0, cache=cache)

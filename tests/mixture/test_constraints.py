@@ -72,14 +72,14 @@ def test_of_more_sources_than_allowed_the_heaviest_stay_and_the_others_are_exact
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (((0.6, 0.6), (1.0, 1.0)), "no mixture keeps to the limits"),
-        (((0.0, 0.0), (0.3, 0.3)), "no mixture keeps to the limits"),
+        (((0.6, 0.6), (1.0, 1.0)), "no mixture satisfies the limits"),
+        (((0.0, 0.0), (0.3, 0.3)), "no mixture satisfies the limits"),
         (((0.5, 0.0), (0.4, 1.0)), "floor <= cap"),
         (((0.0, -0.1), (1.0, 1.0)), "floor <= cap"),
         (((0.1, 0.1), (1.0, 1.0), (), 1), "floors of more sources"),
-        (((0.0, 0.0), (1.0, 1.0), (((0, 1), 0.5),)), "no mixture keeps to the limits"),
+        (((0.0, 0.0), (1.0, 1.0), (((0, 1), 0.5),)), "no mixture satisfies the limits"),
         (((0.0, 0.0), (1.0, 1.0), (((0,), 0.5), ((0, 1), 0.9))), "one group"),
-        (((0.3, 0.0), (1.0, 1.0), (((0,), 0.2),)), "no mixture keeps to the limits"),
+        (((0.3, 0.0), (1.0, 1.0), (((0,), 0.2),)), "no mixture satisfies the limits"),
     ],
 )
 def test_limits_that_nothing_can_keep_are_refused(arguments: tuple, message: str) -> None:

@@ -87,7 +87,7 @@ def test_sampling_is_even_over_classes_and_fixed_by_the_seed(pair):
 
 
 def test_images_of_two_sizes_cannot_meet(pair):
-    with pytest.raises(DomainMismatchError, match="harmonise them to one size"):
+    with pytest.raises(DomainMismatchError, match="harmonize them to one size"):
         otdd(pair[0], blobs("large", 3, 5, size=9))
 
 

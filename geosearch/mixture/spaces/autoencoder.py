@@ -1,4 +1,4 @@
-"""Autoencoder: a mixing space learned from the images themselves, for mixtures that are no double exposures."""
+"""Autoencoder: the latent space of a small autoencoder, trained on the images of the sources."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from geosearch.nn.train import reconstruct
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import one_thread
 
-VERSION = 1  # raise when the networks or their loss change, so that the cache forgets the old ones
-PATCH = 4  # pixels a side that one place of the code stands for: two halvings, and cheap to decode
+VERSION = 1  # raise when networks or loss change, so that cached weights of the old ones are not found
+PATCH = 4  # side in pixels of the patch that one position of the code represents
 _CHUNK = 512  # images encoded or decoded at a time
 
 
@@ -31,19 +31,30 @@ _CHUNK = 512  # images encoded or decoded at a time
 class Autoencoder:
     """The codes of a small convolutional autoencoder: a short vector for each patch of 4 x 4 pixels.
 
-    A code has c = `channels` x ch numbers at each place of a grid, each of unit variance over the sets. Noise
-    on them in training makes the decoder answer smoothly between codes, and the cross-entropy of grey levels
-    makes it choose between ink and ground, where a mean of images would show both at half strength.
+    A code has c = `channels` x ch numbers at each position of a grid, each of unit variance over the sets. Noise on
+    the codes in training makes the decoder smooth between codes, and the cross-entropy of pixel values favors black
+    or white where a mean of images would be gray.
 
-    Measured on five grey sets of 28 px: a code of 7 x 7 places (196 numbers) decodes as fast as a flat vector of
-    128 numbers, and its images have about half the squared error; half-and-half mixtures have sharper edges. Of
-    colour photographs mixtures remain double exposures, and softer than those of pixels.
+    Measured on five gray sets of 28 px: a code of 7 x 7 positions (196 numbers) decodes as fast as a flat vector of
+    128 numbers, with about half the squared error, and equal mixtures have sharper edges. Mixtures of color
+    photographs still look like double exposures, and are blurrier than those of pixels.
 
     Attributes:
-        channels: numbers per patch and image channel; 4 keep a quarter of the numbers of the image.
-        width: channels inside the networks; the time of a decoding grows with its square.
+        channels: numbers per patch and image channel; with 4, a code is a quarter of the size of the image.
+        width: channels of the hidden layers; decoding time grows with its square.
         steps: training steps of 64 images.
-        noise: standard deviation of the noise on codes, in units of theirs.
+        noise: standard deviation of the noise on codes, in units of the standard deviation of the codes.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.runtime.cache import Cache
+        >>> digits = geosearch.load("digits").take(range(100))
+        >>> space = geosearch.Autoencoder(width=4, steps=2).fit([digits], seed=0, cache=Cache.default())
+        >>> space.decode(space.encode(digits.images)).shape
+        (100, 8, 8, 1)
     """
 
     channels: int = 4
@@ -66,19 +77,19 @@ class Autoencoder:
             )
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> LatentSpace:
-        """Train on the images of the sets, or read the weights of an earlier equal training from the cache.
+        """Train on the images of the sets, or read the weights of an equal training from the cache.
 
-        Every set comes equally often, whatever its size; labels are not looked at. Sums depend on how threads
-        split them, so equal weights on two machines take one thread on both.
+        Every set is drawn equally often, whatever its size; labels are not used. Training runs on one thread, so
+        that weights do not depend on the number of threads.
 
         Raises:
-            DomainMismatchError: there is no set, or the sets differ in image shape; harmonise them first.
-            TrainingFailedError: the loss stopped being a finite number.
+            DomainMismatchError: there is no set, or the sets differ in image shape; harmonize them first.
+            TrainingFailedError: the loss became NaN or infinite.
         """
         shapes = {each.shape for each in sets}
         if len(shapes) != 1:
             raise DomainMismatchError(
-                f"Autoencoder needs images of one shape, got {sorted(shapes)}; harmonise them first"
+                f"Autoencoder needs images of one shape, got {sorted(shapes)}; harmonize them first"
             )
         shape = shapes.pop()
         recipe = Recipe(
@@ -110,7 +121,7 @@ class LatentSpace:
 
     Attributes:
         key: content key of everything the codes and the decoded images depend on.
-        network: the pair.
+        network: encoder and decoder.
     """
 
     key: str
@@ -125,12 +136,12 @@ class LatentSpace:
         if images.shape[1:] != self.network.shape:
             raise DomainMismatchError(
                 f"this latent space was trained on images {self.network.shape}, got {images.shape[1:]}; "
-                "harmonise them first"
+                "harmonize them first"
             )
         return _in_chunks(lambda rows: self.network.codes(as_tensor(rows)).flatten(1), images)
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Codes, floating (n, k), also mixed ones -> images float32 (n, h, w, ch) in [0, 1]."""
+        """Codes or means of codes, floating (n, k) -> images float32 (n, h, w, ch) in [0, 1]."""
 
         def images(rows: np.ndarray) -> torch.Tensor:
             z = torch.from_numpy(np.ascontiguousarray(rows, np.float32)).unflatten(1, self.network.grid)
@@ -140,9 +151,9 @@ class LatentSpace:
 
 
 class _Network(nn.Module):
-    """Images (b, ch, h, w) in [0, 1] -> codes (b, c, ceil(h / 4), ceil(w / 4)) -> scores of grey levels (logits).
+    """Images (b, ch, h, w) in [0, 1] -> codes (b, c, ceil(h / 4), ceil(w / 4)) -> logits of pixel values.
 
-    A size that 4 does not divide is filled up by repeating the last row and column; the decoder cuts them off.
+    Sizes that are not multiples of 4 are padded by repeating the last row and column; the decoder crops them.
     """
 
     def __init__(self, shape: tuple[int, int, int], depth: int, width: int, seed: int) -> None:
@@ -156,9 +167,9 @@ class _Network(nn.Module):
             *_convolution(half, width, stride=2),
             *_convolution(width, width),
             nn.utils.skip_init(nn.Conv2d, width, depth, 1, bias=False),
-            nn.BatchNorm2d(depth, affine=False),  # unit variance gives the noise a unit, and hides no code from it
+            nn.BatchNorm2d(depth, affine=False),  # unit variance, the unit of the noise
         )
-        # all convolutions at the coarse grid: there one costs a sixteenth of what it costs among the pixels
+        # all convolutions on the coarse grid, at a sixteenth of the cost
         self.decoder = nn.Sequential(
             *_convolution(depth, width),
             *_convolution(width, width),
@@ -177,7 +188,7 @@ class _Network(nn.Module):
         return self.encoder(F.pad(images, fill, mode="replicate") * 2 - 1)
 
     def scores(self, codes: torch.Tensor) -> torch.Tensor:
-        """(b, c, gh, gw) -> (b, ch, h, w); their sigmoid is the image."""
+        """(b, c, gh, gw) -> logits (b, ch, h, w)."""
         height, breadth, _ = self.shape
         return self.decoder(codes)[..., :height, :breadth]
 
@@ -191,7 +202,7 @@ def _convolution(inputs: int, outputs: int, *, stride: int = 1) -> list[nn.Modul
 
 
 def _initialise(module: nn.Conv2d, generator: torch.Generator) -> None:
-    """He initialisation from a stream of our own, so that the global generator is not touched."""
+    """He initialization from a given generator; the global one is not touched."""
     with torch.no_grad():
         fan_in = module.weight[0].numel()
         module.weight.normal_(0.0, math.sqrt(2.0 / fan_in), generator=generator)
@@ -199,7 +210,7 @@ def _initialise(module: nn.Conv2d, generator: torch.Generator) -> None:
             module.bias.zero_()
 
 
-@one_thread()  # whoever asks: equal keys, equal weights
+@one_thread()  # equal keys give equal weights, whatever the number of threads of the caller
 def _train(
     network: _Network, sets: Sequence[LabelledSet], recipe: Recipe, noise: float, seed: int
 ) -> dict[str, np.ndarray]:
@@ -216,7 +227,7 @@ def _train(
 
 
 def _batches(sets: Sequence[LabelledSet], size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Endless: float32 (size, ch, h, w) in [0, 1]; every set comes equally often."""
+    """Endless batches float32 (size, ch, h, w) in [0, 1]; every set is drawn equally often."""
     counts = np.array([len(each) for each in sets])
     while True:
         which = rng.integers(len(sets), size=size)
@@ -226,7 +237,7 @@ def _batches(sets: Sequence[LabelledSet], size: int, rng: np.random.Generator) -
 
 
 def _in_chunks(function: Callable[[np.ndarray], torch.Tensor], rows: np.ndarray) -> np.ndarray:
-    """The function's results over chunks of rows, as one contiguous array."""
+    """Apply a function to chunks of rows, into one contiguous array."""
     with torch.inference_mode():
         parts = [function(rows[i : i + _CHUNK]).numpy() for i in range(0, max(len(rows), 1), _CHUNK)]
     return np.ascontiguousarray(np.concatenate(parts))

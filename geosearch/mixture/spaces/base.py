@@ -1,4 +1,4 @@
-"""Mixing spaces: where images are mixed. Anchors are encoded once, mixed there, and decoded."""
+"""The contracts of mixing spaces: anchors are encoded once, averaged there, and decoded."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from geosearch.runtime.cache import Cache
 
 
 class Codec(Protocol):
-    """An encoder and a decoder: all that a mixing space of one's own needs (see `OwnSpace`)."""
+    """An encoder and a decoder (see `CustomSpace`)."""
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (n, h, w, ch) -> codes, floating (n, ...); a weighted mean of codes must make sense."""
+        """uint8 (n, h, w, ch) -> codes, floating (n, ...); weighted means of codes must be decodable."""
         ...
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
@@ -24,7 +24,7 @@ class Codec(Protocol):
 
 
 class FittedSpace(Codec, Protocol):
-    """A mixing space that is ready."""
+    """A fitted mixing space."""
 
     @property
     def key(self) -> str:
@@ -33,8 +33,8 @@ class FittedSpace(Codec, Protocol):
 
 
 class MixingSpace(Protocol):
-    """The choice of a mixing space, before it has seen data: an option object."""
+    """The contract of mixing spaces: option objects that are fitted to data sets."""
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> FittedSpace:
-        """Learn what there is to learn from the images of `sets`; labels are not looked at."""
+        """Fit the space to the images of `sets`."""
         ...

@@ -1,4 +1,4 @@
-"""CustomSpace: images are mixed in the latent space of an encoder and decoder that the caller brings."""
+"""CustomSpace: images are mixed in the latent space of an encoder and decoder given by the caller."""
 
 from __future__ import annotations
 
@@ -19,14 +19,27 @@ class CustomSpace:
 
     Attributes:
         codec: the pair.
-        key: names the pair and its weights; anchors and evaluations are remembered under it.
+        key: identifies the pair and its weights; results are cached under it.
+
+    Example:
+        >>> import geosearch
+        >>> import numpy as np
+        >>> class Flat:
+        ...     def encode(self, images):
+        ...         return images.reshape(len(images), -1) / 255.0
+        ...     def decode(self, codes):
+        ...         return codes.reshape(-1, 8, 8, 1)
+        >>> digits = geosearch.load("digits")
+        >>> space = geosearch.CustomSpace(Flat(), key="flat").fit([digits], seed=0, cache=None)
+        >>> space.encode(digits.images[:3]).shape
+        (3, 64)
     """
 
     codec: Codec
     key: str
 
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> CustomSpace:
-        """Try the pair on a few images.
+        """Check the pair on two images.
 
         Raises:
             DomainMismatchError: the decoder does not return images of the shape that went in.

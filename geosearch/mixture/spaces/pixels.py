@@ -13,7 +13,16 @@ from geosearch.runtime.cache import Cache
 
 @dataclass(frozen=True)
 class PixelSpace:
-    """Images are mixed as they are: a code is the image itself."""
+    """Images are averaged pixel by pixel: the code of an image is the image.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.runtime.cache import Cache
+        >>> digits = geosearch.load("digits").take(range(100))
+        >>> space = geosearch.PixelSpace().fit([digits], seed=0, cache=Cache.default())
+        >>> space.decode(space.encode(digits.images)).shape
+        (100, 8, 8, 1)
+    """
 
     key: str = "pixels"
 
@@ -21,9 +30,9 @@ class PixelSpace:
         return self
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (n, h, w, ch), kept as it is: a quarter of the memory of floats."""
+        """uint8 (n, h, w, ch), unchanged: a quarter of the memory of floats."""
         return images
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Mixed grey levels, float (n, h, w, ch) in [0, 255] -> float32 in [0, 1]."""
+        """float (n, h, w, ch) in [0, 255] -> float32 in [0, 1]."""
         return codes.astype(np.float32, copy=False) * np.float32(1 / 255)

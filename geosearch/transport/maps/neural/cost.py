@@ -53,7 +53,7 @@ def check(pair: Pair) -> None:
     if shape != other:
         raise DomainMismatchError(
             f"target '{pair.reference.name}' has images {shape}, source '{pair.source.name}' {other}; "
-            "harmonise them to one size first"
+            "harmonize them to one size first"
         )
     if min(shape[:2]) < SMALLEST_SIZE:
         raise DomainMismatchError(

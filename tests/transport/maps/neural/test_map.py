@@ -246,7 +246,7 @@ def test_options_out_of_range_are_refused(options, message):
 
 
 def test_pairs_that_cannot_be_mapped_are_refused(pair, cache):
-    with pytest.raises(DomainMismatchError, match="harmonise"):
+    with pytest.raises(DomainMismatchError, match="harmonize"):
         TINY.fit(replace(pair, source=blobs("source", 4, 5, size=9)), seed=0, cache=cache)
     small = LabelledSet(pair.reference.images[:, :6, :6], pair.reference.labels, pair.reference.classes, "small")
     with pytest.raises(DomainMismatchError, match="at least 8 px"):
