@@ -35,7 +35,7 @@ class Augmentation:
         >>> import torch
         >>> from geosearch.nn import Augmentation
         >>> augmentation = Augmentation(rotate=15, flip=True)
-        >>> augmentation(torch.rand(4, 1, 8, 8), torch.Generator().manual_seed(0)).shape
+        >>> augmentation(torch.rand(4, 1, 8, 8), torch.Generator()).shape
         torch.Size([4, 1, 8, 8])
     """
 
