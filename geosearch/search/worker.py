@@ -141,6 +141,9 @@ class Worker:
         except UpdateFinishedTrialError:
             self._is_late = True
             raise
+        except BaseException:
+            roll_back(self.search.store.storage)  # or the heartbeat, for whose end Optuna waits, waits for the lock
+            raise
         self._is_late = True
         return error
 

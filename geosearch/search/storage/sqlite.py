@@ -114,5 +114,6 @@ def roll_back(storage: optuna.storages.BaseStorage) -> None:
     if isinstance(storage, optuna.storages.RDBStorage) and storage.engine in _OPENED:
         for connection in _OPENED[storage.engine]:
             with suppress(sqlite3.Error):  # closed behind SQLAlchemy's back
-                connection.rollback()
+                if connection.in_transaction:  # another thread's that waits for the lock cannot be rolled back
+                    connection.rollback()
         storage.scoped_session.registry.clear()  # this thread's session may be half closed
