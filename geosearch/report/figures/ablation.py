@@ -32,7 +32,7 @@ def plot_ablation(facts: StudyReport) -> ReportFigure:
             ends = row.expected + 2 * row.deviation * np.array([-1.0, 1.0])
             axes.plot(ends, [place, place], color=style.INK, linewidth=1.1)
             axes.plot([row.expected], [place], "|", color=style.INK, markersize=9)
-    names = [style.wrap(f"{style.shorten(row.source, 26)} ({100 * row.share:.0f} %)", 19) for row in rows]
+    names = [f"{style.wrap(row.source, 15)} ({100 * row.share:.0f} %)" for row in rows]
     axes.set_yticks(range(len(rows)), names, linespacing=1)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.axvline(0, color=style.MUTED, linewidth=0.8)
