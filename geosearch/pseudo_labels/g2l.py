@@ -83,6 +83,11 @@ class G2LLabels:
         labels: int64 (n,), 0..c-1 without gaps.
         anchors: the simplex of the anchors kept; its points number the anchors that were given.
         distances: float64 (n, k) in [0, 1], from each image to each anchor kept.
+
+    Example:
+        >>> features = np.array([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]])
+        >>> g2l_labels(features, [features[:1], features[1:2]], labels=2).labels
+        array([0, 1, 0])
     """
 
     labels: np.ndarray

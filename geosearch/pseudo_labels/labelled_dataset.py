@@ -1,4 +1,4 @@
-"""Labelled data set: images without labels, written out with pseudo-labels."""
+"""LabelledDataset: a data set without labels, written to a folder with pseudo-labels."""
 
 from __future__ import annotations
 
@@ -23,13 +23,19 @@ from geosearch.runtime.parallel import one_thread
 
 @dataclass(frozen=True)
 class LabelledDataset:
-    """What was written, and where.
+    """A data set that was written with pseudo-labels.
 
     Attributes:
         out: the folder.
-        name: of the set.
+        name: name of the set.
         labelled_by: how the labels were made.
-        sizes: number of images of each pseudo-label.
+        sizes: number of images with each pseudo-label.
+
+    Example:
+        >>> print(LabelledDataset(Path("out"), "mine", "k-means, 2 labels", (30, 12)).text())
+        mine: 42 images, k-means, 2 labels
+        images per label: [30, 12]
+        out
     """
 
     out: Path
@@ -38,6 +44,7 @@ class LabelledDataset:
     sizes: tuple[int, ...]
 
     def text(self) -> str:
+        """A summary in three lines."""
         head = f"{self.name}: {sum(self.sizes):,} images, {self.labelled_by}"
         return f"{head}\nimages per label: {list(self.sizes)}\n{self.out}"
 
@@ -53,17 +60,19 @@ def label_dataset(
     writer: Writer | None = None,
     seed: int = 0,
 ) -> LabelledDataset:
-    """Give the images of a data set pseudo-labels and write them out; labels that they already have are ignored.
+    """Label a data set with pseudo-labels and write it; labels that it already has are ignored.
 
-    Images are compared at `size` and `channels`, and written as they are; files of several sizes at the median size.
+    Images are compared at `size` and `channels`, and written unchanged; files of several sizes at their median size.
 
     Args:
-        spec: the set (see `geosearch.load`); a folder of images, or an npz file with images only, will do.
-        anchors: labelled sets whose classes are the anchors; for clusters, what the embedding is fitted on.
+        spec: specification of the set (see `geosearch.load`), e.g. a folder of images or an npz file of images only.
+        anchors: labelled sets whose classes are the anchors; for clusters, the sets that the embedding is fitted to.
         out: a folder that does not exist yet, or is empty.
-        labelling: how labels are made; `G2L()` if None.
+        size: side in pixels at which images are compared.
+        channels: channels with which images are compared, 1 or 3.
+        labelling: the labelling; `G2L()` if None.
         writer: the format; an image folder if None.
-        seed: of the embedding and of k-means.
+        seed: seed of the embedding and of k-means.
 
     Raises:
         InvalidOptionError: no anchors where they are needed, or more labels than images.
@@ -73,7 +82,7 @@ def label_dataset(
     known = [harmonize(load(anchor, size_hint=size), size=size, channels=channels) for anchor in anchors]
     labelling = labelling or G2L()
     seen: UnlabelledSet = harmonize(bare, size=size, channels=channels)
-    with one_thread():  # as in a study: other sums, other labels
+    with one_thread():  # as in a study; sums, and so labels, depend on the number of threads
         found = labelling.label(seen, known, seed=seed, cache=Cache.default())
     whole = bare.with_labels(found.labels, found.labelled_by)
     path = write_mixture(
@@ -84,7 +93,7 @@ def label_dataset(
 
 @dataclass(frozen=True, eq=False)
 class InOrder:
-    """A labelled set as a stream to be written: every image as it is, in its order."""
+    """A labelled set as a stream of batches for a writer: all images in their order."""
 
     data: LabelledSet
 

@@ -42,6 +42,13 @@ class NearestLabeller:
         labels: int64 (k,), labels of the neighbours.
         codes: float32 (k, d), their embedding.
         encoder: encodes the images to label.
+
+    Example:
+        >>> from geosearch.embeddings import PixelEncoder
+        >>> codes = np.array([[0.0], [1.0]], np.float32)  # a black and a white pixel
+        >>> labeller = NearestLabeller(np.array([0, 1]), codes, PixelEncoder())
+        >>> labeller(np.array([30, 200], np.uint8).reshape(2, 1, 1, 1))
+        array([0, 1])
     """
 
     labels: np.ndarray

@@ -21,6 +21,7 @@ from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import Any
 
+from generators.outcomes import outcome
 from generators.studies import tiny, write_toml
 from joblib.externals.loky import get_reusable_executor
 from sqlalchemy import event
@@ -131,15 +132,11 @@ def left(folder: Path) -> Left:
     trials, running, best = (), 0, None
     if _begun(database):
         study = Study.open(str(database), cache=cache)
-        trials = tuple(_essence(trial) for trial in study.trials if trial.state == "complete")
+        trials = tuple(outcome(trial) for trial in study.trials if trial.state == "complete")
         running = sum(not trial.state.is_finished() for trial in study.store.study.get_trials(deepcopy=False))
-        best = _essence(study.best) if trials else None
+        best = outcome(study.best) if trials else None
     damaged = tuple(record.getMessage() for record in handler.buffer)
     return Left(trials, running, tuple(sorted(exports)), best, damaged, len(list(folder.rglob("*.part"))))
-
-
-def _essence(t: Any) -> tuple[Any, ...]:
-    return (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.error, t.long_error)
 
 
 def check_dead(found: Left, whole: Left) -> None:

@@ -9,6 +9,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from generators.outcomes import outcomes
 from generators.studies import tiny_file
 
 from geosearch.config.build import recipe_of
@@ -41,13 +42,6 @@ def finished(tmp_path_factory):
     return folder, study
 
 
-def essence(study: Study):
-    return [
-        (t.round, t.index, t.role, t.weights, t.concentration, t.pairing, t.proxy, t.error, t.long_error)
-        for t in study.trials
-    ]
-
-
 def test_a_run_spends_its_budget_and_confirms_every_row(finished):
     _, study = finished
     assert sum(trial.state == "complete" for trial in study.trials) == 10
@@ -75,14 +69,14 @@ def test_no_search_depends_on_the_test_labels(finished, tmp_path, monkeypatch):
     blind = opened(tmp_path, study.file)
     with pytest.raises(RuntimeError, match="sealed"):
         blind.run()
-    assert essence(blind) == essence(study)
+    assert outcomes(blind.trials) == outcomes(study.trials)
 
 
 def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_processes(finished, tmp_path):
     _, study = finished
     again = opened(tmp_path, tiny_file(tmp_path, search_jobs=2))
     again.run()
-    assert essence(again) == essence(study)
+    assert outcomes(again.trials) == outcomes(study.trials)
     assert again.confirmation.rows[0].top1_errors == study.confirmation.rows[0].top1_errors
 
 
@@ -90,7 +84,7 @@ def test_another_seed_gives_other_numbers(finished, tmp_path):
     _, study = finished
     other = opened(tmp_path, tiny_file(tmp_path, study_seed=4))
     other.run()
-    assert essence(other) != essence(study)
+    assert outcomes(other.trials) != outcomes(study.trials)
 
 
 def test_nothing_is_trained_twice(finished, monkeypatch):
@@ -100,16 +94,16 @@ def test_nothing_is_trained_twice(finished, monkeypatch):
     )
     fresh = Study.open(study.file, storage=f"sqlite:///{folder / 'other.db'}", cache=study.cache)
     fresh.run()
-    assert essence(fresh) == essence(study)
+    assert outcomes(fresh.trials) == outcomes(study.trials)
 
 
 def test_more_evaluations_are_added_to_what_exists(finished):
     folder, study = finished
-    before = essence(study)
+    before = outcomes(study.trials)
     more = opened(folder, study.file)
     more.run(evaluations=12)
     assert sum(trial.state == "complete" for trial in more.trials) == 12
-    kept = [trial[:-1] for trial in essence(more)]  # the long recipe may reach other finalists
+    kept = [trial[:-1] for trial in outcomes(more.trials)]  # the long recipe may reach other finalists
     assert [trial[:-1] for trial in before] == kept[: len(before)]
     assert opened(folder, study.file).file.search.evaluations == 12
 

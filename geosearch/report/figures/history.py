@@ -49,7 +49,7 @@ def plot_history(facts: StudyReport) -> ReportFigure:
             at, after, marker="s", s=22, facecolors="none", edgecolors=style.INK,
             linewidths=0.9, zorder=3, label="after the long recipe",
         )  # fmt: skip
-    for state, label, marker in (("pruned", "stopped early", "|"), ("failed", "failed", "x")):
+    for state, label, marker in (("pruned", "pruned", "|"), ("failed", "failed", "x")):
         at = [place[trial.number] for trial in facts.trials if trial.state == state]
         if at:
             axes.plot(

@@ -137,7 +137,7 @@ def test_pruned_failed_and_long_trials_are_marked(facts_of):
     facts = facts_of()
     axes = figures.plot_history(facts).figure.axes[0]
     marks = {line.get_label(): len(line.get_xdata()) for line in axes.lines}
-    assert marks["stopped early"] == 2
+    assert marks["pruned"] == 2
     assert marks["failed"] == 1
     assert len(scatter(axes, "after the long recipe")) == 3
 
