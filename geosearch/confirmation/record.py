@@ -20,6 +20,11 @@ class ConfirmationRecord:
         variants: of the best mixture, by their names in study files.
         finalists: numbers of the trials whose mixtures a variant uses as well, the best first.
         result: errors on the test part; None in a request.
+
+    >>> request = ConfirmationRecord(trial=7, seeds=3)
+    >>> result = Confirmation((), "ridge", seeds=(1, 2, 3), test_size=1000)
+    >>> replace(request, result=result).answers(request)
+    True
     """
 
     trial: int

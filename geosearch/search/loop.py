@@ -1,4 +1,4 @@
-"""The search itself: rounds of proposals, cheap rungs, evaluations side by side, and the finalists.
+"""The search itself: rounds of proposals, cheap fidelities, evaluations side by side, and the finalists.
 
 A study is the same whether or not it was interrupted. The proposals of a round are all asked for before any of
 them is evaluated; each has a seed made from its round and its place in it; so a killed round is simply asked for

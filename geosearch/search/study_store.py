@@ -62,6 +62,13 @@ class StudyStore:
         space: how parameters and weights correspond.
         url: the database's address.
         storage: the connection that `study` uses.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = StudyStore.open(f"sqlite:///{folder}/study.db", "toy", {"study.seed": 0}, Space(3))
+    ...     store.add_seconds("evaluations", 1.5)
+    ...     store.record.stage_seconds["evaluations"], store.trials()
+    (1.5, ())
     """
 
     study: optuna.Study

@@ -191,6 +191,14 @@ class TrialRecord:
         pruned: why it was pruned.
         failed: why it failed.
         note: what was unusual about its training.
+
+    >>> values = {"closed_form": 3.1, "proxy": 3.3, "error": None, "top1_error": None, "long_error": None}
+    >>> place = {"number": 7, "role": "searched", "wall_seconds": 0.0}
+    >>> pruned = Pruned(PruneReason.REPEATS_TRIAL, repeats=3)
+    >>> trial = TrialRecord(**place, **values, state="pruned", weights=(0.5, 0.5), concentration=2.0,
+    ...                     pairing="transport", pruned=pruned)
+    >>> trial.reason
+    'repeats trial 3'
     """
 
     number: int

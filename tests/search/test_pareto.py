@@ -81,7 +81,7 @@ def test_a_study_shows_its_front(tmp_path, monkeypatch):
     assert [one["price"] for one in found] == sorted(one["price"] for one in found)
     assert found[-1]["error"] == min(trial.error for trial in study.trials if trial.error is not None)
     assert f"front     trial {found[0]['trial']} (error" in status_text(study.summary())
-    assert "What a lower price costs" in study.report().read_text()
+    assert "Error and price" in study.report().read_text()
 
 
 def test_wrong_prices_are_refused(tmp_path):

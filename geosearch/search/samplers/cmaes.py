@@ -24,6 +24,13 @@ class CmaSampler(MixtureSampler):
         space: what turns weights into parameters and back.
         seed: of the proposals; see `HullSampler`.
         startup: evaluated trials below which proposals are drawn at random.
+
+    >>> import optuna
+    >>> space = Space(3)
+    >>> study = optuna.create_study(sampler=CmaSampler(space, startup=2))
+    >>> study.optimize(lambda trial: 1 - space.suggest(trial).values[0], n_trials=4)
+    >>> len(study.trials)
+    4
     """
 
     def __init__(self, space: Space, *, seed: int = 0, startup: int = 6) -> None:

@@ -26,6 +26,13 @@ class RegressionSampler(MixtureSampler):
         space: what turns weights into parameters and back.
         seed: of the candidates; see `HullSampler`.
         startup: evaluated trials below which proposals are drawn at random.
+
+    >>> import optuna
+    >>> space = Space(3)
+    >>> study = optuna.create_study(sampler=RegressionSampler(space, startup=6))
+    >>> study.optimize(lambda trial: 1 - space.suggest(trial).values[0], n_trials=8)
+    >>> study.best_value < 0.2
+    True
     """
 
     def __init__(self, space: Space, *, seed: int = 0, startup: int = 12) -> None:
