@@ -1,4 +1,4 @@
-"""OTDD: the distance between two labelled data sets."""
+"""Distance: the optimal transport data set distance (OTDD) of two labelled data sets."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ _GAUSSIAN, _EXACT, _PIXELS = GaussianLabels(), Exact(), Pixels()
 
 @dataclass(frozen=True, eq=False)
 class Distance:
-    """How far two labelled sets are apart, and by which plan.
+    """The OTDD of two labelled data sets, with its plan.
 
-    `value` is the true ground cost. What needs the distances between classes of the same set, the embedded
-    value and the distortion of the label vectors, is worked out when first asked for.
+    `embedded_value` and the label vectors need the distances between classes of the same set; they are computed when
+    first accessed.
 
     Attributes:
         value: mean ground cost under the plan, squared feature units; the OTDD when the plan is optimal.
         parts: the value split into features and labels.
-        converged: whether the solver reached what it promises; `plan.message` says more.
-        wall_seconds: time of encoding, label table and plan.
+        converged: whether the solver reached its tolerance; see `plan.message`.
+        wall_seconds: time for encoding, label distances and plan.
         size: rows used of each set.
         label_table: (c, c2) squared W2 between the classes of the two sets; NaN for classes without rows.
-        plan: who went where.
+        plan: the transport plan.
     """
 
     value: float
@@ -85,20 +85,26 @@ def otdd(
     """Optimal transport distance between two labelled sets. Source: Alvarez-Melis & Fusi 2020.
 
     Example:
-        >>> digits = geosearch.load("digits")  # doctest: +SKIP
-        >>> geosearch.otdd(digits, geosearch.load("fonts/sans-digits"), samples=1000).value  # doctest: +SKIP
+        >>> import geosearch
+        >>> digits = geosearch.load("digits")
+        >>> one, other = digits.take(range(100)), digits.take(range(100, 200))
+        >>> distance = geosearch.otdd(one, other, labels=geosearch.MeanLabels())
+        >>> round(distance.value, 1) == round(distance.parts.features + distance.parts.labels, 1)
+        True
+        >>> geosearch.otdd(one, one).value < 1e-3
+        True
 
     Args:
         a: first set, images (n, h, w, ch).
         b: second set, images (p, h, w, ch).
         labels: distance between classes.
-        solver: how the plan is found.
-        embedding: where the cost is measured.
+        solver: solver of the transport problem.
+        embedding: feature space of the cost.
         samples: at most this many rows of each set, drawn evenly over the classes; all if None.
-        seed: of that draw.
+        seed: seed of the sample.
         feature_weight: lx in the ground cost  lx |x - x'|^2 + ly W2^2(y, y').
         label_weight: ly.
-        cache: where fitted embeddings are kept; the default cache if None.
+        cache: where fitted embeddings are stored; the default cache if None.
 
     Raises:
         DomainMismatchError: image shapes differ.
@@ -132,7 +138,7 @@ def otdd(
 
 @dataclass(frozen=True, eq=False)
 class _JointLabels:
-    """The label tables of two sets, each worked out when first asked for."""
+    """The label distances of two sets, computed when first accessed."""
 
     labels: LabelDistance
     first: tuple[np.ndarray, LabelledSet]  # features (n, d) of the set

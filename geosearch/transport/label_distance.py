@@ -1,4 +1,4 @@
-"""Class-to-class distances: squared W2 between the feature laws of classes."""
+"""Label distances: squared W2 between the feature distributions of classes."""
 
 from __future__ import annotations
 
@@ -16,39 +16,50 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from geosearch.errors import InvalidOptionError
 
-_BASIS_ROWS = 500  # of each class, that the common directions are found from
+_BASIS_ROWS = 500  # rows per class from which the principal directions are computed
 
 Groups: TypeAlias = Sequence[np.ndarray]  # one (n_c, d) array of features per class
 
 
 class LabelDistance(Protocol):
-    """How far apart two classes are, judged by their features."""
+    """The contract of distances between classes."""
 
     def table(self, groups: Groups, others: Groups | None = None) -> np.ndarray:
         """Squared W2 between classes, float64: (C, C) of `groups`, or (C, C2) of `groups` against `others`.
 
-        The square table is symmetric with a zero diagonal. Rows and columns of empty groups are NaN: a class
-        without images has no law.
+        The square table is symmetric with a zero diagonal. Rows and columns of empty groups are NaN.
         """
         ...
 
 
 @dataclass(frozen=True)
 class MeanLabels:
-    """Squared distance of the class means only: the cheapest, blind to spread."""
+    """Squared distance of the class means; the cheapest, ignores the spread of the classes.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import MeanLabels
+        >>> groups = [np.zeros((5, 2)), np.ones((4, 2))]  # features of two classes
+        >>> MeanLabels().table(groups).round(6).tolist()
+        [[0.0, 2.0], [2.0, 0.0]]
+    """
 
     def table(self, groups: Groups, others: Groups | None = None) -> np.ndarray:
         means = _means(groups)
-        return _mirrored(_between(means, means)) if others is None else _between(means, _means(others))
+        return (
+            _symmetrize(_squared_distances(means, means))
+            if others is None
+            else _squared_distances(means, _means(others))
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class BoundedTable:
-    """A label table and how far each entry may lie from the untruncated one.
+    """A table of label distances, with bounds of the error from truncating the rank.
 
     Attributes:
         table: squared W2, (C, C) or (C, C2).
-        error_bound: same shape; the untruncated entry lies within it, above or below.
+        error_bound: same shape; largest distance of each entry from the one without truncation.
     """
 
     table: np.ndarray
@@ -57,17 +68,26 @@ class BoundedTable:
 
 @dataclass(frozen=True)
 class GaussianLabels:
-    """Squared W2 between the Gaussians of two classes, without one matrix square root.
+    """Squared W2 between Gaussians fitted to the classes, computed without matrix square roots.
 
     W2^2 = |mu - mu'|^2 + tr S + tr S' - 2 ||L^T L'||_* for any factors S = L L^T, S' = L' L'^T: the nuclear
-    norm of a small cross matrix. Works on classes of one image. The precision follows the features: float64
-    ones get singular values, float32 ones the roots of the cross matrix's Gram eigenvalues, six times faster
-    and within 1e-6. Source: Alvarez-Melis & Fusi 2020.
+    norm of a small cross matrix. Also for classes of one image. The precision follows that of the features: in
+    float64 by singular values, in float32 by the eigenvalues of the Gram matrix of the cross matrix, six times faster
+    and accurate to 1e-6. Source: Alvarez-Melis & Fusi 2020.
 
     Attributes:
-        rank: look for the overlap of two classes in this many directions only, the principal ones of all classes
-            together; None looks in all. The overlap outside them is then left out of account, which
-            `bounded_table` bounds. Means and spreads are never truncated.
+        rank: number of principal directions of all classes in which the cross term is computed; None for all.
+            `bounded_table` bounds the error. Means and traces are never truncated.
+
+    Raises:
+        InvalidOptionError: `rank` is less than 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import GaussianLabels
+        >>> groups = [np.zeros((5, 2)), np.ones((4, 2))]  # features of two classes
+        >>> GaussianLabels().table(groups).round(6).tolist()
+        [[0.0, 2.0], [2.0, 0.0]]
     """
 
     rank: int | None = None
@@ -80,20 +100,20 @@ class GaussianLabels:
         return self.bounded_table(groups, others).table
 
     def bounded_table(self, groups: Groups, others: Groups | None = None) -> BoundedTable:
-        """The table with the error bound of the rank truncation; zero when nothing is dropped."""
+        """The table with bounds of the error from truncating the rank; zero without truncation."""
         basis = self._basis([*groups, *(others or ())])
-        with _one_thread_each() as run:
-            laws = list(run(lambda group: _Gaussian.of(group, basis), groups))
-            laws2 = laws if others is None else list(run(lambda group: _Gaussian.of(group, basis), others))
-            pairs = _pairs(len(laws), len(laws2), square=others is None)
-            found = list(run(lambda pair: laws[pair[0]].to(laws2[pair[1]]), pairs))
-        table, bound = (np.zeros((len(laws), len(laws2))) for _ in range(2))
+        with _parallel_map() as run:
+            gaussians = list(run(lambda group: _Gaussian.of(group, basis), groups))
+            gaussians2 = gaussians if others is None else list(run(lambda group: _Gaussian.of(group, basis), others))
+            pairs = _pairs(len(gaussians), len(gaussians2), square=others is None)
+            found = list(run(lambda pair: gaussians[pair[0]].to(gaussians2[pair[1]]), pairs))
+        table, bound = (np.zeros((len(gaussians), len(gaussians2))) for _ in range(2))
         for (i, j), entry in zip(pairs, found, strict=True):
             table[i, j], bound[i, j] = entry
-        return BoundedTable(_mirrored(table), _mirrored(bound)) if others is None else BoundedTable(table, bound)
+        return BoundedTable(_symmetrize(table), _symmetrize(bound)) if others is None else BoundedTable(table, bound)
 
     def _basis(self, groups: Groups) -> np.ndarray | None:
-        """(d, rank) principal directions of the spread within classes, or None when nothing is to be dropped."""
+        """(d, rank) principal directions of the spread within classes, or None without truncation."""
         d = groups[0].shape[1]
         if self.rank is None or self.rank >= d:
             return None
@@ -107,10 +127,20 @@ class GaussianLabels:
 
 @dataclass(frozen=True)
 class ExactLabels:
-    """Unregularised squared W2 between the samples of two classes.
+    """Exact squared W2 between the samples of two classes.
 
     Attributes:
-        max_per_class: use at most this many evenly spaced rows of each class.
+        max_per_class: largest number of (evenly spaced) rows per class.
+
+    Raises:
+        InvalidOptionError: `max_per_class` is less than 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import ExactLabels
+        >>> groups = [np.zeros((5, 2)), np.ones((4, 2))]  # features of two classes
+        >>> ExactLabels().table(groups).round(6).tolist()
+        [[0.0, 2.0], [2.0, 0.0]]
     """
 
     max_per_class: int = 500
@@ -122,22 +152,22 @@ class ExactLabels:
     def table(self, groups: Groups, others: Groups | None = None) -> np.ndarray:
         from geosearch.transport.solution import squared_wasserstein
 
-        left = [self._picked(group) for group in groups]
-        right = left if others is None else [self._picked(group) for group in others]
+        left = [self._subsample(group) for group in groups]
+        right = left if others is None else [self._subsample(group) for group in others]
         table = np.zeros((len(left), len(right)))
         for i, j in _pairs(len(left), len(right), square=others is None):
             one, other = left[i], right[j]
             table[i, j] = squared_wasserstein(one, other) if len(one) and len(other) else np.nan
-        return _mirrored(table) if others is None else table
+        return _symmetrize(table) if others is None else table
 
-    def _picked(self, group: np.ndarray) -> np.ndarray:
+    def _subsample(self, group: np.ndarray) -> np.ndarray:
         count = min(len(group), self.max_per_class)
         return group[np.linspace(0, len(group) - 1, count).astype(int)]
 
 
 @dataclass(frozen=True, eq=False)
 class _Gaussian:
-    """Mean and factor of a class: factor.T @ factor is its covariance, within the basis if there is one."""
+    """Mean and covariance factor of a class: factor.T @ factor is its covariance, projected on the basis if any."""
 
     rows: np.ndarray  # (n, d) as given
     mean: np.ndarray  # (d,)
@@ -152,10 +182,10 @@ class _Gaussian:
             return cls(group, np.full(group.shape[1], np.nan), group, np.nan, 0.0)
         mean = group.mean(axis=0, dtype=np.float64)
         rows = (group - mean.astype(group.dtype)) / group.dtype.type(np.sqrt(len(group)))
-        trace, dropped = _power(rows), 0.0
+        trace, dropped = _sum_of_squares(rows), 0.0
         if basis is not None:
             rows = rows @ basis.astype(rows.dtype)  # (n, d) @ (d, r)
-            dropped = max(trace - _power(rows), 0.0)
+            dropped = max(trace - _sum_of_squares(rows), 0.0)
         n, r = rows.shape
         factor = np.asarray(np.linalg.qr(rows, mode="r")) if n > r else rows
         return cls(group, mean, factor, trace, dropped)
@@ -169,12 +199,12 @@ class _Gaussian:
         gap = self.mean - other.mean
         traces = self.trace + other.trace
         value = float(gap @ gap) + traces - 2 * _nuclear_norm(self.factor @ other.factor.T)
-        lost = np.sqrt(self.dropped * other.dropped)  # Cauchy-Schwarz, outside directions that both have in common
-        noise = 8 * np.finfo(self.factor.dtype).eps * traces  # of the two sides that cancel
+        lost = np.sqrt(self.dropped * other.dropped)  # Cauchy-Schwarz in the truncated directions
+        noise = 8 * np.finfo(self.factor.dtype).eps * traces  # rounding of the two terms that cancel
         return (value if value > noise else 0.0), float(2 * lost)
 
 
-def _power(rows: np.ndarray) -> float:
+def _sum_of_squares(rows: np.ndarray) -> float:
     """Sum of squares."""
     return float(np.einsum("nd,nd->", rows, rows, dtype=np.float64))
 
@@ -193,8 +223,8 @@ def _pairs(count: int, count2: int, *, square: bool) -> list[tuple[int, int]]:
     return [(i, j) for i in range(count) for j in range(i + 1 if square else count2) if not square or i >= j]
 
 
-def _mirrored(table: np.ndarray) -> np.ndarray:
-    """The lower triangle on both sides; a zero diagonal, NaN where a class has no law."""
+def _symmetrize(table: np.ndarray) -> np.ndarray:
+    """Symmetrize from the lower triangle; the diagonal is zero, or NaN for empty classes."""
     lower = np.tril(table, -1)
     return lower + lower.T + np.diag(np.where(np.isnan(np.diag(table)), np.nan, 0.0))
 
@@ -205,17 +235,17 @@ def _means(groups: Groups) -> np.ndarray:
     return np.stack([group.mean(axis=0, dtype=np.float64) if len(group) else empty for group in groups])
 
 
-def _between(means: np.ndarray, means2: np.ndarray) -> np.ndarray:
+def _squared_distances(means: np.ndarray, means2: np.ndarray) -> np.ndarray:
     return cdist(means, means2, "sqeuclidean")
 
 
-_ONE_TABLE_AT_A_TIME = threading.Lock()  # the limit below belongs to the whole process
+_TABLE_LOCK = threading.Lock()  # the thread limit below is global to the process
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[Callable[..., Iterator[Any]]]:
-    """A map that runs small decompositions side by side, each on one thread: LAPACK gains little from more."""
-    with _ONE_TABLE_AT_A_TIME:
+def _parallel_map() -> Iterator[Callable[..., Iterator[Any]]]:
+    """A parallel map for small decompositions, each on one thread, since LAPACK gains little from more."""
+    with _TABLE_LOCK:
         workers = max((library["num_threads"] for library in threadpool_info()), default=1)
         with ThreadPoolExecutor(workers) as pool, threadpool_limits(1):
             yield pool.map

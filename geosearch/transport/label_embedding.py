@@ -1,4 +1,4 @@
-"""Label vectors: points whose squared distances stand for a label table."""
+"""Label vectors: an embedding of classes whose squared distances approximate a table of label distances."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from scipy.spatial.distance import cdist
 
 @dataclass(frozen=True, eq=False)
 class LabelVectors:
-    """One vector per class whose squared distances stand for the label table.
+    """One vector per class; their squared distances approximate the table of label distances.
 
     Attributes:
-        vectors: (C, r) float64; classes without a law have the zero vector.
-        distortion: Frobenius norm of the error over that of the table; 0 when the table is Euclidean.
+        vectors: (C, r) float64; empty classes have the zero vector.
+        distortion: relative error of the squared distances in the Frobenius norm; 0 if the table is Euclidean.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import label_vectors
+        >>> label_vectors(np.array([[0.0, 4.0], [4.0, 0.0]])).vectors.shape
+        (2, 1)
     """
 
     vectors: np.ndarray
@@ -24,7 +30,7 @@ class LabelVectors:
 def label_vectors(table: np.ndarray) -> LabelVectors:
     """Classical multidimensional scaling of a (C, C) table of squared distances.
 
-    Classes without a law (NaN rows) have no say and no weight. Source: Torgerson 1952.
+    Empty classes (NaN rows) are ignored. Source: Torgerson 1952.
     """
     present = np.isfinite(table).any(axis=1)
     known = table[np.ix_(present, present)]

@@ -74,7 +74,7 @@ def measure(
         labels: distance between classes; `GaussianLabels()` if None.
         embedding: features in which images are compared; `Pixels()` if None.
         size, channels: images are brought to this size and number of channels first.
-        seed: of the samples.
+        seed: seed of the samples.
 
     Raises:
         InvalidDataError: a set with fewer images in a half than classes.

@@ -1,4 +1,4 @@
-"""Plan: what came out of a solver, and what can be pushed through it."""
+"""Plan: the output of a solver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from geosearch.transport.problem import Problem
 
 @dataclass(frozen=True)
 class CostParts:
-    """Where the cost comes from, squared feature units, weights included."""
+    """The cost split into features and labels, squared feature units, weights included."""
 
     features: float
     labels: float
@@ -21,18 +21,27 @@ class CostParts:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Who goes where, and at what mean cost.
+    """A transport plan and its mean cost.
 
     Attributes:
         coupling: (n, p) masses, sparse; its rows sum to a and its columns to b.
         value: true mean ground cost under this coupling, squared feature units.
         parts: the value split into features and labels.
-        converged: whether the solver reached what it promises.
-        message: how it ended, and what to do if that is not good enough.
+        converged: whether the solver reached its tolerance.
+        message: how the solver ended, with a remedy if it did not converge.
         potentials: (n,) and (p,) dual potentials, NaN for points without mass; None if the solver has none.
         epsilon: entropic regularisation of the potentials, squared feature units; 0 for unregularised ones.
-        lower_bound: no plan costs less; None if the solver proves nothing.
-        divergence: debiased entropic value, zero between equal sets; None for other solvers.
+        lower_bound: proven lower bound of the cost of any plan; None if the solver proves none.
+        divergence: Sinkhorn divergence, zero between equal sets; None for other solvers.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import Problem, solve
+        >>> rng = np.random.default_rng(0)
+        >>> problem = Problem.plain(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
+        >>> plan = solve(problem)
+        >>> plan.coupling.shape, plan.converged
+        ((50, 50), True)
     """
 
     coupling: sparse.csr_array
@@ -58,11 +67,11 @@ class Plan:
         lower_bound: float | None = None,
         divergence: float | None = None,
     ) -> Plan:
-        """Price a coupling pair by pair in float64, so that no rounding of a solver enters the value."""
+        """A plan from a coupling; its value is computed pair by pair in float64."""
         parts = mean_cost(problem, coupling)
         value = parts.features + parts.labels
         if lower_bound is not None:
-            lower_bound = min(lower_bound, value)  # they differ by rounding where the plan is optimal
+            lower_bound = min(lower_bound, value)  # an optimal plan may lie below it by rounding
         return cls(coupling, value, parts, converged, message, potentials, epsilon, lower_bound, divergence)
 
     @cached_property
@@ -72,7 +81,7 @@ class Plan:
 
     @cached_property
     def permutation(self) -> np.ndarray | None:
-        """(n,) the one column of each row when the plan is one-to-one, else None."""
+        """(n,) the column of each row if the plan is one-to-one, else None."""
         n, p = self.coupling.shape
         if n != p or self.coupling.nnz != n or np.any(np.diff(self.coupling.indptr) != 1):
             return None
@@ -80,9 +89,9 @@ class Plan:
         return columns if len(np.unique(columns)) == n else None
 
     def project(self, values: np.ndarray) -> np.ndarray:
-        """Barycentric map: values of the columns (p, ...) -> their plan-weighted mean in each row, float32 (n, ...).
+        """Barycentric projection: values of the columns (p, ...) -> their weighted means, float32 (n, ...).
 
-        A one-to-one plan only reorders, so nothing is blurred. Rows without mass become zero.
+        A one-to-one plan only reorders the values. Rows without mass become zero.
         """
         if self.permutation is not None:
             return values[self.permutation].astype(np.float32)
@@ -92,7 +101,7 @@ class Plan:
 
 
 def mean_cost(problem: Problem, coupling: sparse.csr_array) -> CostParts:
-    """The problem's mean ground cost under any coupling (n, p)."""
+    """The mean ground cost of a coupling (n, p)."""
     entries = coupling.tocoo()
     features, labels = problem.pair_costs(entries.row, entries.col)
     return CostParts(float(entries.data @ features), float(entries.data @ labels))

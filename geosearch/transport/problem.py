@@ -1,4 +1,4 @@
-"""Problem: what is asked of a solver. Two labelled measures and the ground cost between them."""
+"""Problem: two labelled measures and the ground cost between them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,27 @@ ClassVectors: TypeAlias = tuple[np.ndarray, np.ndarray]  # (c, r) and (c2, r)
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Move (x, y) onto (x2, y2) at the least mean cost  lx |x - x'|^2 + ly table[y, y'].
+    """The optimal transport problem from (x, y) to (x2, y2) with ground cost lx |x - x'|^2 + ly table[y, y'].
 
     Attributes:
         x: (n, d) features, NumPy or torch; torch features stay on their device.
         y: (n,) labels 0..c-1.
         x2: (p, d) features of the other set.
         y2: (p,) labels 0..c2-1.
-        table: (c, c2) squared distances between classes; None when labels cost nothing.
+        table: (c, c2) squared distances between classes; None for a label cost of 0.
         feature_weight: lx.
         label_weight: ly.
         a: (n,) masses summing to one; uniform if None.
         b: (p,) masses summing to one; uniform if None.
-        vectors: label vectors (c, r) and (c2, r), or a function that makes them when `embedded` first asks.
+        vectors: label vectors (c, r) and (c2, r), or a function that computes them when `embedded` needs them.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import Problem
+        >>> rng = np.random.default_rng(0)
+        >>> problem = Problem.plain(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
+        >>> problem.shape, problem.cost().shape
+        ((50, 50), (50, 50))
     """
 
     x: Rows
@@ -48,7 +56,7 @@ class Problem:
 
     @classmethod
     def plain(cls, x: Rows, x2: Rows, *, a: np.ndarray | None = None, b: np.ndarray | None = None) -> Problem:
-        """Squared-Euclidean transport of (n, d) onto (p, d), without labels: z is given."""
+        """Squared-Euclidean transport of (n, d) to (p, d), without labels."""
         return cls(x, np.zeros(len(x), np.int64), x2, np.zeros(len(x2), np.int64), a=a, b=b)
 
     @property
@@ -67,11 +75,11 @@ class Problem:
 
     @property
     def one_to_one(self) -> bool:
-        """Equal sizes and uniform masses: some optimal plan is a permutation."""
+        """Whether sizes are equal and masses uniform, so that some optimal plan is a permutation."""
         return len(self.x) == len(self.x2) and self.a is None and self.b is None
 
     def cost(self, dtype: type = np.float64) -> np.ndarray:
-        """(n, p) ground cost by one matrix product."""
+        """The (n, p) ground cost, computed by one matrix product."""
         import torch
 
         u, v = self.factors(dtype=torch.float64 if dtype is np.float64 else torch.float32)
@@ -80,14 +88,14 @@ class Problem:
     def factors(
         self, *, dtype: torch.dtype, device: str = "cpu", basis: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """u (n, k) and v (p, k), so that the whole cost is the one product u @ v.T.
+        """Factors u (n, k) and v (p, k) of the cost matrix u @ v.T.
 
-        u = (-2 lx x, lx |x|^2, 1, ly table[y]),  v = (x', 1, lx |x'|^2, onehot(y')), both centred at their
-        common mean so that float32 keeps its digits.
+        u = (-2 lx x, lx |x|^2, 1, ly table[y]),  v = (x', 1, lx |x'|^2, onehot(y')), both centered at their
+        common mean, for the precision of float32.
 
         Args:
-            dtype: of the factors.
-            device: where they live.
+            dtype: dtype of the factors.
+            device: device of the factors.
             basis: (d, r) orthonormal; the inner products x.x' are taken of the projections, the norms stay
                 exact, so the cost is off by 2 lx <x, x'> of what the basis leaves out.
         """
@@ -115,7 +123,7 @@ class Problem:
         return u, v
 
     def pair_costs(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Feature and label cost of k pairs, by differences in float64: ((k,), (k,))."""
+        """Feature and label costs of k pairs, computed in float64: ((k,), (k,))."""
         import torch
 
         x, x2 = torch.as_tensor(self.x), torch.as_tensor(self.x2)
@@ -130,7 +138,11 @@ class Problem:
         return self.feature_weight * features.cpu().numpy(), labels
 
     def embedded(self) -> Problem:
-        """The same question in z = (sqrt(lx) x, sqrt(ly) e_y): ordinary squared-Euclidean transport."""
+        """The same problem in z = (sqrt(lx) x, sqrt(ly) e_y): squared-Euclidean transport.
+
+        Raises:
+            InvalidDataError: the problem has no label vectors.
+        """
         if self.vectors is None:
             raise InvalidDataError(
                 "this problem has no label vectors; give vectors=(first set's, second's) to embed it"
@@ -143,12 +155,12 @@ class Problem:
     def restrict(
         self, rows: np.ndarray, columns: np.ndarray, a: np.ndarray | None = None, b: np.ndarray | None = None
     ) -> Problem:
-        """The same cost between some rows and some columns, with masses of their own."""
+        """The same cost between some rows and some columns, with masses (k,) and (l,); uniform if None."""
         return replace(self, x=self.x[rows], y=self.y[rows], x2=self.x2[columns], y2=self.y2[columns], a=a, b=b)
 
 
 def linear_bytes(problem: Problem, arcs: int) -> int:
-    """What grows with n + p only: float32 factors and their making, the kept pairs, a few blocks."""
+    """Memory estimate of what grows with n + p: float32 factors, the pairs in use, a few blocks."""
     n, p = problem.shape
     return (n + p) * (12 * problem.x.shape[1] + 200 * (arcs + 10)) + 2**26
 

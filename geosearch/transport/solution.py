@@ -1,4 +1,4 @@
-"""solve: the one door through which a Problem meets a Solver."""
+"""Solution of a transport problem by a solver."""
 
 from __future__ import annotations
 
@@ -14,21 +14,30 @@ from geosearch.transport.problem import Problem, Rows
 from geosearch.transport.solvers.base import Solver
 from geosearch.transport.solvers.exact import Exact
 
-_NOTHING = 1e-30  # mass that float32 cannot carry: such points take no part
+_NOTHING = 1e-30  # masses below it vanish in float32; such points are left out
 
 
 def solve(problem: Problem, solver: Solver | None = None, *, start: np.ndarray | None = None) -> Plan:
-    """Check the problem once and solve it.
+    """Check a problem and solve it.
 
     Args:
         problem: two labelled measures and the ground cost.
-        solver: how; Exact() if None.
-        start: (p,) column potentials of a similar problem with the same columns, `plan.potentials[1]`: a warm
-            start. They change the time, not what the solver promises.
+        solver: the solver; `Exact()` if None.
+        start: (p,) column potentials of a similar problem with the same columns (`plan.potentials[1]`), as a warm
+            start. They affect the time, not the guarantees of the solver.
 
     Raises:
-        InvalidDataError: shapes that do not meet, NaN or infinite features, masses that are not a distribution.
-        TooLargeError: the estimated memory passes the limit; refused before anything is allocated.
+        InvalidDataError: incompatible shapes, NaN or infinite features, masses that are not a distribution.
+        TooLargeError: the estimated memory exceeds the limit; raised before anything is allocated.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import Problem, solve
+        >>> rng = np.random.default_rng(0)
+        >>> problem = Problem.plain(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
+        >>> plan = solve(problem)
+        >>> 0 < plan.lower_bound <= plan.value
+        True
     """
     _check(problem, start)
     solver = solver or Exact()
@@ -47,7 +56,7 @@ def solve(problem: Problem, solver: Solver | None = None, *, start: np.ndarray |
 
 
 def squared_wasserstein(x: Rows, x2: Rows) -> float:
-    """Unregularised squared W2 between two uniform samples (n, d) and (p, d)."""
+    """Exact squared W2 between two uniform samples (n, d) and (p, d)."""
     return solve(Problem.plain(x, x2)).value
 
 

@@ -1,4 +1,4 @@
-"""Barycentric: the map that a plan is, replica by replica, continued beyond the reference by its potentials."""
+"""Barycentric: barycentric projection of transport plans, extended beyond the reference by dual potentials."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SMOOTHING = Sinkhorn(regularisation=0.05, tolerance=1e-2)
 
 @dataclass(frozen=True)
 class Barycentric:
-    """Each reference image goes to the plan-weighted mean of the source images it is coupled with.
+    """Map each reference image to the weighted mean of the source images that the plan couples it with.
 
     A plan between equal sizes and uniform masses is one-to-one and blurs nothing, so the source is split over
     several plans of the reference's size, its replicas. Other target images go where dual potentials send
@@ -34,7 +34,16 @@ class Barycentric:
     under an entropic one. Source: Alvarez-Melis & Fusi 2020.
 
     Attributes:
-        solver: how each plan is found.
+        solver: solver of each plan.
+
+    Example:
+        >>> import geosearch
+        >>> digits = geosearch.load("digits")
+        >>> target, source = digits.take(range(50)), digits.take(range(50, 100))
+        >>> encoder = geosearch.Pixels().fit([source], seed=0, cache=None)
+        >>> options = geosearch.AnchorOptions(map=geosearch.Barycentric())
+        >>> geosearch.build_anchors(target, [source], encoder, options=options).sources[0].images.shape
+        (50, 8, 8, 1)
     """
 
     solver: Solver = field(default_factory=Exact)
@@ -84,7 +93,7 @@ class PlanMap:
         g: (r, n) dual potentials of those rows; NaN if the solver has none.
         epsilon: of the potentials; 0 for an unregularised plan.
         otdd: mean value of the plans, squared feature units.
-        solver_message: how the first solve ended.
+        solver_message: how the solver of the first plan ended.
     """
 
     pair: Pair
@@ -151,7 +160,7 @@ class PlanMap:
         return Pushforward(pushed, soft)
 
     def _shares(self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray, replica: int) -> sparse.csr_array:
-        """What each image takes of the replica's source images: (b, n), rows sum to one; `rows` as `_rows` has them."""
+        """The weights (b, n) of the source images of a replica in each image; rows sum to one; `rows` from `_rows`."""
         new = rows < 0
         n = self.replica_rows.shape[1]
         plan = self.coupling[replica * n + np.maximum(rows, 0)]

@@ -1,4 +1,4 @@
-"""Maps: from the target's images onto a source, behind one contract."""
+"""The contracts of transport maps from the target to a source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from geosearch.runtime.cache import Cache
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """What a map is fitted to: the target's reference, a source, and where their cost is measured.
+    """The input of a fit: the target reference, a source, and their ground cost.
 
     Attributes:
         reference: n target images with pseudo-labels.
@@ -35,7 +35,7 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Pushforward:
-    """Target images as a map sends them to the source.
+    """The pushforward of target images under a map.
 
     Attributes:
         images: uint8 (n, h, w, ch).
@@ -47,11 +47,11 @@ class Pushforward:
 
 
 class FittedMap(Protocol):
-    """A map that is ready to push images. Every kind passes tests/contracts/test_maps.py."""
+    """A fitted transport map. Every kind passes tests/contracts/test_maps.py."""
 
     @property
     def replicas(self) -> int:
-        """How many maps these are: each sends the whole target to another part of the source."""
+        """The number of maps; each maps the whole target onto another part of the source."""
         ...
 
     @property
@@ -66,28 +66,28 @@ class FittedMap(Protocol):
 
     @property
     def curves(self) -> Mapping[str, np.ndarray]:
-        """What training looked like: name -> (k,) values; "step" is the common axis. Empty if nothing is trained."""
+        """Training curves: name -> (k,) values; "step" is the common axis. Empty if nothing is trained."""
         ...
 
     def __call__(self, images: np.ndarray, labels: np.ndarray, *, replica: int = 0) -> Pushforward:
-        """Target images uint8 (n, h, w, ch) with (pseudo-)labels (n,) -> their images in the source.
+        """Target images uint8 (n, h, w, ch) with (pseudo-)labels (n,) -> their pushforward.
 
-        Images of the reference are sent where the fit sent them; others where the map's rule continues it.
+        Reference images are mapped as fitted, other images by the extension of the map.
         """
         ...
 
     def state(self) -> dict[str, np.ndarray]:
-        """Arrays from which `Map.restore` makes an equal map."""
+        """Arrays from which `Map.restore` restores the map."""
         ...
 
 
 class Map(Protocol):
-    """The choice of a map, before it has seen data: an option object."""
+    """The contract of maps: option objects that are fitted to a pair."""
 
     def fit(self, pair: Pair, *, seed: int, cache: Cache) -> FittedMap:
-        """Fit the map; what takes minutes is written to the cache on the way and resumed from there."""
+        """Fit the map; long fits write checkpoints to the cache and resume from them."""
         ...
 
     def restore(self, pair: Pair, state: Mapping[str, np.ndarray]) -> FittedMap:
-        """The fitted map whose `state()` this was, for an equal pair."""
+        """Restore a fitted map from its `state()`, for an equal pair."""
         ...

@@ -22,11 +22,20 @@ _BLOCK = 512  # images mapped at a time
 class Entropic:
     """T(x) = softmax_j((g_j - c(x, x'_j)) / epsilon) x'_j, from the potentials g of one plan onto the whole source.
 
-    Every image, in the reference or not, goes through the same formula; images blur as epsilon grows.
+    The same formula holds for images inside and outside the reference; images blur as epsilon grows.
     Source: Pooladian & Niles-Weed 2021.
 
     Attributes:
-        solver: how the potentials are found.
+        solver: solver of the potentials.
+
+    Example:
+        >>> import geosearch
+        >>> digits = geosearch.load("digits")
+        >>> target, source = digits.take(range(50)), digits.take(range(50, 100))
+        >>> encoder = geosearch.Pixels().fit([source], seed=0, cache=None)
+        >>> options = geosearch.AnchorOptions(map=geosearch.Entropic())
+        >>> geosearch.build_anchors(target, [source], encoder, options=options).sources[0].images.shape
+        (50, 8, 8, 1)
     """
 
     solver: Sinkhorn = field(default_factory=Sinkhorn)
@@ -105,10 +114,10 @@ def make_problem(pair: Pair, x: np.ndarray, y: np.ndarray, x2: np.ndarray, y2: n
 
 
 def conditional_plan(problem: Problem, g: np.ndarray, epsilon: float) -> np.ndarray:
-    """Where new rows go under known column potentials g (p,): shares float32 (b, p), rows sum to one.
+    """The plan of new rows given column potentials g (p,): weights float32 (b, p), rows sum to one.
 
-    softmax_j((g_j - c_ij) / epsilon); at epsilon 0 all goes to the column of least c - g, in whose Laguerre
-    cell the row lies: the semi-discrete map of the unregularised plan. Columns with NaN take no part.
+    softmax_j((g_j - c_ij) / epsilon); at epsilon 0 the column of least c - g, in whose Laguerre cell the row lies:
+    the semi-discrete map of the unregularized plan. Columns with NaN potentials are ignored.
     """
     known = np.flatnonzero(np.isfinite(g))
     cost = problem.cost(np.float32)[:, known]  # type: ignore[arg-type]

@@ -11,8 +11,13 @@ from geosearch.transport.problem import Problem
 
 
 class Solver(Protocol):
-    """How a problem is solved."""
+    """The contract of solvers: option objects."""
 
     def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
-        """The plan; `solve` has checked the problem. `start`: (p,) column potentials of a similar problem."""
+        """Solve a problem that `solve` has checked.
+
+        Args:
+            problem: the problem.
+            start: (p,) column potentials of a similar problem, as a warm start.
+        """
         ...

@@ -1,4 +1,4 @@
-"""Blocks: the (n, p) cost matrix as row blocks on a device, kept whole or made anew at every pass."""
+"""Blocks: the (n, p) cost matrix as row blocks on a device, stored or recomputed at every pass."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ Step = Callable[[slice, torch.Tensor, torch.Tensor], Result]  # rows, cost block
 class Blocks:
     """Row blocks of the product u @ v.T.
 
-    On a processor each thread takes block after block for itself, so that nobody waits inside a pass for a
-    core that is busy elsewhere. Work buffers are reused, since fresh memory is dear.
+    On a CPU each thread takes the next block when it is free, so that a busy core does not delay the others. Work
+    buffers are reused, since allocation is expensive.
 
     Attributes:
         u, v: (n, k) and (p, k) factors of the cost.

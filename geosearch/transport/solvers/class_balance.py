@@ -1,16 +1,16 @@
-"""Allocation: class scores moved until the classes have the shares that are expected of them."""
+"""Class balance: class scores rescaled so that the classes have given frequencies."""
 
 from __future__ import annotations
 
 import numpy as np
 
-_LEAST = 1e-9  # of a score, so that no class is ruled out for ever
+_LEAST = 1e-9  # smallest score, so that no class is excluded
 
 
 def class_factors(scores: np.ndarray, balance: float) -> np.ndarray:
-    """What to multiply each class's score by, so that over all images the classes have even enough shares.
+    """Factors for the scores of the classes that balance the class frequencies over all images.
 
-    A classifier trained on few labels gives some classes too many images. The factors are the column scaling of the
+    A classifier trained on few labels predicts some classes too often. The factors are the column scaling of the
     plan between images and classes whose cost is minus the log score: entropic transport, regularisation 1. Source:
     Tai, Bailis & Valiant 2021 (Sinkhorn label allocation), by POT.
 

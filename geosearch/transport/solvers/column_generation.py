@@ -1,4 +1,4 @@
-"""Growth: a plan solved on few pairs, which join until it is proven against all pairs."""
+"""Growth: a plan on a growing subset of pairs, until it is proven optimal among all."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from geosearch.transport.solvers.blocks import Blocks, Pairs
 from geosearch.transport.solvers.network_simplex import Flow
 from geosearch.transport.solvers.pricing import DualBound, Prices, northwest_corner, price
 
-_PER_ROW = 4  # missing pairs that join per row and pass
-_PATIENCE = 3  # passes before shortest paths must pay
+_PER_ROW = 4  # pairs added per row and pass
+_PATIENCE = 3  # passes before a lack of progress stops the search
 
 
 class ColumnGeneration:
@@ -38,7 +38,7 @@ class ColumnGeneration:
 
     @property
     def gap(self) -> float:
-        """What the flow may cost more than the best plan."""
+        """Upper bound of the excess cost of the flow over the optimum."""
         return self.flow.value - self.bound.value(self.a, self.b)
 
     def run(self, tolerance: float, max_rounds: int) -> bool:

@@ -1,4 +1,4 @@
-"""Exact and Tiled: unregularised plans, grown from the few pairs that can matter."""
+"""Exact: the unregularized plan, by column generation."""
 
 from __future__ import annotations
 
@@ -22,20 +22,30 @@ from geosearch.transport.solvers.pricing import DualBound, double_c_transform, s
 
 @dataclass(frozen=True)
 class Exact:
-    """The unregularised plan; a permutation when sizes are equal and masses uniform.
+    """The unregularized plan; a permutation if sizes are equal and masses uniform.
 
-    Small problems go to the network simplex whole. Larger ones are solved on the few pairs whose reduced
-    cost, under coarse entropic potentials, is small; one pass over all pairs then either proves the plan
-    optimal or names pairs that were missing, which join (column generation). The cost is one float32
-    matrix product; the value of the plan is taken in float64.
+    Small problems are solved by the network simplex on all pairs. Larger ones are solved by column generation: on the
+    pairs of small reduced cost under coarse entropic potentials; then a pass over all pairs either proves the plan
+    optimal or finds pairs to add. The cost matrix is one float32 matrix product; the value is computed in float64.
 
     Attributes:
-        tolerance: it stops when the plan is proven to cost at most this share more than the best one, or when
-            float32 can tell no more.
-        arcs: pairs kept per row at first.
-        max_rounds: times the pairs may grow before it gives up, saying what is proven.
-        dense_below: problems with fewer pairs than this go to the simplex whole, in float64.
-        device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
+        tolerance: largest relative gap between the plan and the proven lower bound, up to float32 precision.
+        arcs: initial number of pairs per row.
+        max_rounds: largest number of rounds of column generation.
+        dense_below: problems with fewer pairs are solved by the network simplex on all pairs, in float64.
+        device: device of the passes over all pairs; the network simplex runs on the CPU.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import Exact, Problem, solve
+        >>> rng = np.random.default_rng(0)
+        >>> problem = Problem.plain(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
+        >>> plan = solve(problem, Exact())
+        >>> plan.converged
+        True
     """
 
     tolerance: float = 1e-5
@@ -67,7 +77,7 @@ class Exact:
 
 
 def column_potentials(problem: Problem, cost: Blocks, start: np.ndarray | None) -> torch.Tensor:
-    """(p,) potentials good enough to choose pairs by."""
+    """(p,) approximate potentials, from which pairs are selected."""
     a, b = (cost.to_tensor(mass) for mass in problem.masses)
     return coarse_to_fine(cost, a, b, start=None if start is None else cost.to_tensor(start)).g
 

@@ -18,13 +18,25 @@ from geosearch.transport.solvers.exact import Exact
 class Minibatch:
     """Random batches of rows against random batches of columns, each solved exactly, the plans averaged.
 
-    Memory and time are linear in n. The value is that of a true plan, hence at or above the optimum, by a few
-    per cent for batches of a thousand in pixels; the map is blurred by `repeats`. Source: Fatras et al. 2020.
+    Memory and time are linear in n. The value is that of a feasible plan, hence at least the optimum, by a few
+    percent for batches of a thousand in pixels; `repeats` above 1 blur the map. Source: Fatras et al. 2020.
 
     Attributes:
-        size: rows and columns in a batch.
-        repeats: independent ways of cutting into batches.
-        seed: of the cuts.
+        size: rows and columns per batch.
+        repeats: number of independent partitions into batches.
+        seed: seed of the partitions.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import Minibatch, Problem, solve
+        >>> rng = np.random.default_rng(0)
+        >>> problem = Problem.plain(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
+        >>> plan = solve(problem, Minibatch(size=25))
+        >>> plan.converged
+        True
     """
 
     size: int = 1000

@@ -1,4 +1,4 @@
-"""Arcs: the few pairs that an optimal plan can use, found by reduced cost, and the proof that they suffice."""
+"""Pricing: pairs of small reduced cost, and lower bounds by weak duality."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def smallest_reduced_costs(cost: Blocks, g: torch.Tensor, count: int) -> torch.T
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """What one pricing pass found.
+    """The result of a pricing pass.
 
     Attributes:
         f: (n,) the largest potentials that are feasible with the g that was priced.
-        pairs: those that would lower the cost.
+        pairs: pairs of negative reduced cost, which would lower the cost.
     """
 
     f: torch.Tensor

@@ -19,16 +19,28 @@ from geosearch.transport.solvers.pricing import double_c_transform, northwest_co
 
 @dataclass(frozen=True)
 class Sinkhorn:
-    """The entropic plan, epsilon lowered coarse to fine; smooth potentials, a blurred map.
+    """The entropic plan, with epsilon scaling; smooth potentials, a blurred map.
 
     Attributes:
         regularisation: epsilon as a fraction of the root mean square of the cost after centering its rows and columns.
         max_iterations: sweeps over the full cost.
-        tolerance: summed marginal error at which it counts as converged.
+        tolerance: total marginal error at convergence.
         debiased: also compute the Sinkhorn divergence, which is zero between equal sets. With labels it
             needs label vectors. Source: Feydy et al. 2019.
-        cutoff: entries below this share of a row's largest are left out of the coupling.
-        device: where it runs; on "cuda" only the finished coupling comes back.
+        cutoff: entries below this fraction of the largest of their row are dropped from the coupling.
+        device: device of the computation.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import Sinkhorn, Problem, solve
+        >>> rng = np.random.default_rng(0)
+        >>> problem = Problem.plain(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
+        >>> plan = solve(problem, Sinkhorn(regularisation=0.2))
+        >>> plan.converged
+        True
     """
 
     regularisation: float = 0.05
@@ -55,7 +67,7 @@ class Sinkhorn:
             device=self.device,
         )
         cost, a, b = self._setting(problem)
-        epsilon = self.regularisation * cost_scale(cost) or 1e-6  # no cost at all: any will do
+        epsilon = self.regularisation * cost_scale(cost) or 1e-6  # for a cost of zero
         found = self._potentials(cost, a, b, epsilon, start)
         bound = double_c_transform(cost, found.g)[0].value(a, b)
         coupling = _rounded(self._entries(cost, a, b, found), *problem.masses)

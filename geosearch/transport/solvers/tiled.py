@@ -18,18 +18,29 @@ from geosearch.transport.solvers.exact import check_options, column_potentials, 
 
 @dataclass(frozen=True)
 class Tiled:
-    """A nearly optimal plan of any size: the (n, p) cost is made in tiles, again at every pass, never held.
+    """A nearly optimal plan of any size: the (n, p) cost is recomputed in tiles at every pass and never stored.
 
-    As `Exact`, but the potentials that choose the kept pairs come from a cost whose inner products are taken
-    in the `dims` leading principal directions, which is an order of magnitude cheaper; pricing uses the full
-    cost. It stops when the proven gap is small enough for a distance, not at the optimum.
+    As `Exact`, but the initial pairs are selected with a cost in the `dims` leading principal directions, which is an
+    order of magnitude cheaper; pricing uses the full cost. It stops at a gap that is small enough for a distance.
 
     Attributes:
-        tolerance: it stops when the plan is proven to cost at most this share more than the best one.
-        dims: principal directions of the cheap cost.
-        arcs: pairs kept per row at first.
-        max_rounds: times the pairs may grow before it gives up, saying what is proven.
-        device: where the passes over all pairs run; the simplex on the kept pairs runs on the host.
+        tolerance: largest relative gap between the plan and the proven lower bound.
+        dims: number of principal directions of the cheap cost.
+        arcs: initial number of pairs per row.
+        max_rounds: largest number of rounds of column generation.
+        device: device of the passes over all pairs; the network simplex runs on the CPU.
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> from geosearch.transport import Tiled, Problem, solve
+        >>> rng = np.random.default_rng(0)
+        >>> problem = Problem.plain(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
+        >>> plan = solve(problem, Tiled())
+        >>> plan.converged
+        True
     """
 
     tolerance: float = 0.01

@@ -1,4 +1,4 @@
-"""Neural: a map from the target onto a source that is a trained network, and so holds for images never seen."""
+"""Neural: a transport map that is a trained network, defined for all images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from geosearch.transport.maps.neural.training import CURVES, MapTraining, load_n
 LOGGER = logging.getLogger(__name__)
 
 VERSION = 1  # raise when training changes, so that older checkpoints are not continued
-_CHUNK = 256  # images pushed at a time
+_CHUNK = 256  # images mapped at a time
 _BEHIND = 0.5  # gap of the potential, in mean costs, above which a finished map is called unfinished
 
 
@@ -41,7 +41,7 @@ class Neural:
 
     with a potential network f, the class-to-class squared W2 table M, and l(.) the soft labels of a classifier
     trained on the source. Source: Fan & Alvarez-Melis 2023, app. B; Fan et al. 2021. Ours: a gradient penalty on f
-    where its values are compared (Mescheder et al. 2018), without which f ran ahead of G and the pushed images
+    where its values are compared (Mescheder et al. 2018), without which f outran G and the mapped images
     were noise (measured on MNIST to USPS).
 
     The cost that is trained on is measured in pixels, with a Gaussian label table in pixels, whatever the encoder
@@ -51,8 +51,8 @@ class Neural:
 
     Attributes:
         steps: updates of the potential.
-        map_steps: updates of the map before each of them.
-        batch: images a step.
+        map_steps: updates of the map per update of the potential.
+        batch: images per step.
         width: channels of the map's finest layers.
         potential_width: channels of the potential's finest layers.
         learning_rate: of both networks (Adam); constant for half of the run, then falling to zero in a line.
@@ -60,7 +60,15 @@ class Neural:
         average: decay of the moving average of G's weights, which is what pushes images.
         classifier: how the classifier of the source is trained.
         checkpoint_every: steps between two checkpoints in the cache.
-        device: "cpu", "cuda", or "auto" (cuda if there is one).
+        device: "cpu", "cuda", or "auto" (CUDA if available).
+
+    Raises:
+        InvalidOptionError: an option out of range.
+
+    Example:
+        >>> import geosearch
+        >>> geosearch.AnchorOptions(map=geosearch.Neural(steps=1000, width=32)).map.steps
+        1000
     """
 
     steps: int = 600
