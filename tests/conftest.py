@@ -37,11 +37,17 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """One cache for the whole run, of all its processes: what one test computed serves the next."""
+    base = tmp_path_factory.getbasetemp()
+    return Cache((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache")
+
+
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's cache; glyphs rendered by one test serve the next."""
-    base = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("GEOSEARCH_CACHE", str(base))
+def _own_cache(shared_cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the user's cache."""
+    monkeypatch.setenv("GEOSEARCH_CACHE", str(shared_cache.folder))
 
 
 @event.listens_for(Engine, "connect")

@@ -176,7 +176,7 @@ def _nursery() -> Any:
     context = multiprocessing.get_context("forkserver")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     context.set_forkserver_preload(
-        ["chaos.kills", "geosearch.study.study", "geosearch.cli.main", "geosearch.report.page"]
+        ["chaos.kills", "geosearch.study.study", "geosearch.cli.main", "geosearch.report.page", "torch._dynamo"]
     )
     return context
 

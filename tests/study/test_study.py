@@ -6,6 +6,7 @@ import logging
 import shutil
 import sqlite3
 from contextlib import closing
+from functools import partialmethod
 
 import numpy as np
 import pytest
@@ -18,28 +19,43 @@ from geosearch.confirmation.variants import NAMES
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.errors import InvalidOptionError, OutputExistsError, StorageError, StudyMismatchError
 from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.spaces.autoencoder import Autoencoder
 from geosearch.mixture.spaces.custom import CustomSpace
 from geosearch.mixture.synthesis import Synthesis
 from geosearch.mixture.weights import Weights
+from geosearch.nn.augmentation import NO_AUGMENTATION
+from geosearch.nn.networks import SmallConv
+from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
 from geosearch.search.storage.sqlite import alone
 from geosearch.search.trial import Claim, keep_fact
 from geosearch.study.study import Study
+from geosearch.transport.maps.neural.map import Neural
 
 
 def opened(folder, file: StudyFile, **options) -> Study:
-    return Study.open(file, storage=f"sqlite:///{folder / 'tiny.db'}", cache=Cache(folder / "cache"), **options)
+    """A study in a folder; it reads what other tests computed, unless given a cache of its own."""
+    cache = options.pop("cache", Cache.default())
+    return Study.open(file, storage=f"sqlite:///{folder / 'tiny.db'}", cache=cache, **options)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, shared_cache):
     """A study run to its end, in a folder of its own."""
     folder = tmp_path_factory.mktemp("finished")
-    study = opened(folder, tiny_file(folder))
+    study = opened(folder, tiny_file(folder), cache=shared_cache)
     study.run()
     return folder, study
+
+
+@pytest.fixture
+def begun(finished, tmp_path):
+    """A copy of the finished study that a test may change."""
+    folder, _ = finished
+    shutil.copy(folder / "tiny.db", tmp_path)
+    return opened(tmp_path, tiny_file(tmp_path))
 
 
 def test_a_run_spends_its_budget_and_confirms_every_row(finished):
@@ -60,21 +76,21 @@ def test_the_parts_of_the_target_are_disjoint(finished):
     assert len(np.unique(everything)) == len(everything)
 
 
-def test_no_search_depends_on_the_test_labels(finished, tmp_path, monkeypatch):
+def test_no_search_depends_on_the_test_labels(finished, tmp_path, cache, monkeypatch):
     """With the test labels gone, the search makes the very same trials; only the confirmation fails."""
     _, study = finished
     monkeypatch.setattr(
         "geosearch.data.target.SealedLabels.reveal", lambda self: (_ for _ in ()).throw(RuntimeError("sealed"))
     )
-    blind = opened(tmp_path, study.file)
+    blind = opened(tmp_path, study.file, cache=cache)
     with pytest.raises(RuntimeError, match="sealed"):
         blind.run()
     assert outcomes(blind.trials) == outcomes(study.trials)
 
 
-def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_processes(finished, tmp_path):
+def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_processes(finished, tmp_path, cache):
     _, study = finished
-    again = opened(tmp_path, tiny_file(tmp_path, search_jobs=2))
+    again = opened(tmp_path, tiny_file(tmp_path, search_jobs=2), cache=cache)
     again.run()
     assert outcomes(again.trials) == outcomes(study.trials)
     assert again.confirmation.rows[0].top1_errors == study.confirmation.rows[0].top1_errors
@@ -97,15 +113,14 @@ def test_nothing_is_trained_twice(finished, monkeypatch):
     assert outcomes(fresh.trials) == outcomes(study.trials)
 
 
-def test_more_evaluations_are_added_to_what_exists(finished):
-    folder, study = finished
-    before = outcomes(study.trials)
-    more = opened(folder, study.file)
+def test_more_evaluations_are_added_to_what_exists(begun, tmp_path):
+    before = outcomes(begun.trials)
+    more = opened(tmp_path, begun.file)
     more.run(evaluations=12)
     assert sum(trial.state == "complete" for trial in more.trials) == 12
     kept = [trial[:-1] for trial in outcomes(more.trials)]  # the long recipe may reach other finalists
     assert [trial[:-1] for trial in before] == kept[: len(before)]
-    assert opened(folder, study.file).file.search.evaluations == 12
+    assert opened(tmp_path, begun.file).file.search.evaluations == 12
 
 
 def test_the_best_mixture_is_written_with_its_card(finished, tmp_path):
@@ -145,7 +160,9 @@ def test_more_images_than_the_reference_come_from_further_target_images(finished
     ],
     ids=lambda choice: " ".join(map(str, choice.values())),
 )
-def test_every_map_and_mixing_space_of_a_study_file_synthesizes(tmp_path, choice):
+def test_every_map_and_mixing_space_of_a_study_file_synthesizes(tmp_path, monkeypatch, choice):
+    _train_briefly(monkeypatch, Autoencoder, steps=20)
+    _train_briefly(monkeypatch, Neural, classifier=Recipe(SmallConv(4), 10, augmentation=NO_AUGMENTATION))
     study = opened(tmp_path, tiny_file(tmp_path, **choice))
     mixture = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5], 2.0))
     images, labels = next(Synthesis(mixture, study.prepared.target_images(60)).batches(16, np.random.default_rng(0)))
@@ -153,6 +170,11 @@ def test_every_map_and_mixing_space_of_a_study_file_synthesizes(tmp_path, choice
     assert 0 <= images.min() <= images.max() <= 1 + 1e-6
     np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-4)
     assert bool(study.facts().curves) == (choice.get("transport_map") == "neural")
+
+
+def _train_briefly(monkeypatch, option, **defaults):
+    """What a study file leaves at its default is trained for a moment: any network has the shapes of a good one."""
+    monkeypatch.setattr(option, "__init__", partialmethod(option.__init__, **defaults))
 
 
 class Halved:
@@ -245,10 +267,9 @@ def test_what_is_put_aside_is_whole(tmp_path):
         assert not connection.execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall()
 
 
-def test_an_export_of_another_mixture_is_put_aside(tmp_path, monkeypatch):
+def test_an_export_of_another_mixture_is_put_aside(begun, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    study = opened(tmp_path, tiny_file(tmp_path))
-    study.run()
+    study = begun
     out = study.export_best()
     card = (out / "CARD.md").read_text()
     assert study.confirmation.verdict() in card
@@ -270,19 +291,15 @@ def test_what_was_confirmed_of_another_trial_is_not_said_of_the_best(finished, m
     assert study.status()["verdict"] is None
 
 
-def test_a_budget_raised_in_the_study_file_is_known_by_the_studys_name(tmp_path):
-    study = opened(tmp_path, tiny_file(tmp_path))
-    study.run()
+def test_a_budget_raised_in_the_study_file_is_known_by_the_studys_name(begun, tmp_path):
     opened(tmp_path, tiny_file(tmp_path, search_evaluations=11)).run()
-    again = Study.open(str(tmp_path / "tiny.db"), cache=study.cache)
+    again = Study.open(str(tmp_path / "tiny.db"))
     assert again.file.search.evaluations == 11
 
 
 @pytest.mark.parametrize("changed", ["target", "near"])
-def test_a_study_does_not_go_on_with_other_data(tmp_path, changed):
-    study = opened(tmp_path, tiny_file(tmp_path))
-    study.run()
-    file = study.file.with_search(evaluations=12)
+def test_a_study_does_not_go_on_with_other_data(begun, tmp_path, changed):
+    file = begun.file.with_search(evaluations=12)
     with np.load(tmp_path / f"{changed}.npz") as arrays:
         images, labels = arrays["images"], arrays["labels"]
     np.savez(tmp_path / f"{changed}.npz", images=255 - images, labels=labels)
@@ -292,16 +309,14 @@ def test_a_study_does_not_go_on_with_other_data(tmp_path, changed):
     opened(tmp_path, file).run()
 
 
-def test_a_study_goes_on_where_its_sets_were_moved_to(tmp_path):
-    study = opened(tmp_path, tiny_file(tmp_path))
-    study.run()
+def test_a_study_goes_on_where_its_sets_were_moved_to(begun, tmp_path):
     (elsewhere := tmp_path / "elsewhere").mkdir()
     for name in ("target", "near", "far"):
         (tmp_path / f"{name}.npz").rename(elsewhere / f"{name}.npz")
     moved = opened(tmp_path, tiny_file(elsewhere))
     moved.run(evaluations=11)
     assert moved.status()["complete"] == 11
-    by_name = Study.open(str(tmp_path / "tiny.db"), cache=study.cache)
+    by_name = Study.open(str(tmp_path / "tiny.db"))
     assert by_name.file.domain.target == f"npz:{elsewhere / 'target.npz'}"
     by_name.run(evaluations=12)
 

@@ -11,7 +11,6 @@ from generators.studies import tiny, write_toml
 
 from geosearch.config.read import parse_study
 from geosearch.errors import InvalidDataError, InvalidOptionError
-from geosearch.runtime.cache import Cache
 from geosearch.study.estimate import check
 from geosearch.study.study import Study
 
@@ -66,7 +65,7 @@ def test_it_joins_the_hull_and_the_card_and_the_report_say_where_its_labels_come
         tmp_path, domain_labels="g2l", domain_label_count=4, domain_pseudo_labels="nearest", search_evaluations=7,
         confirm_seeds=1,
     )  # fmt: skip
-    run = Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'a.db'}", cache=Cache(tmp_path / "cache"))
+    run = Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'a.db'}")
     run.run()
     near, far = run.prepared.anchors.sources
     assert len(near.classes) == 4
