@@ -13,6 +13,7 @@ from geosearch.nn.option_facts import facts_of
 from geosearch.nn.recipe import VERSION
 from geosearch.nn.streams import Stream
 from geosearch.runtime.cache import content_key
+from geosearch.runtime.registry import Choice
 
 
 @dataclass(frozen=True)
@@ -98,3 +99,11 @@ class AdaptationOptions:
     def key(self) -> str:
         """Content key of all options; equal options give equal keys."""
         return content_key("adaptation", version=VERSION, **self.facts)
+
+
+ADAPTATIONS: Choice[Adaptation] = Choice(
+    "recipe.adaptation",
+    default="ridge",
+    meaning="How the network will be used.",
+    room="geosearch.adaptation",
+)

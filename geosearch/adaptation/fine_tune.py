@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
@@ -11,6 +12,7 @@ from geosearch.nn.streams import Stream
 from geosearch.nn.train import fine_tune
 
 
+@ADAPTATIONS.register("fine-tune", "every layer trained on augmented shots")
 @dataclass(frozen=True)
 class FineTuning(GradientAdaptation):
     """Train every layer, under a new head, on the augmented shots.

@@ -14,6 +14,7 @@ from geosearch.nn.networks import Network
 from geosearch.nn.option_facts import added_field
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Stream
+from geosearch.runtime.registry import setting
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,12 @@ class GradientAdaptation(AdaptationOptions):
         device: where to train, as for `pretrain`.
     """
 
-    steps: int = 200
+    steps: int = setting(
+        200,
+        "fine_tune_steps",
+        "Steps of training on the augmented shots; three times as many with unlabelled images.",
+        ge=1,
+    )
     batch: int = 50
     learning_rate: float = 5e-3
     weight_decay: float = 0.1

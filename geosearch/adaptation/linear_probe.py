@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from geosearch import seeds
+from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
@@ -16,6 +17,7 @@ from geosearch.nn.streams import Batch, Stream, shot_batches
 from geosearch.nn.train import autocast, minimize, resolve_device
 
 
+@ADAPTATIONS.register("linear-probe", "a linear head trained on augmented shots")
 @dataclass(frozen=True)
 class LinearProbe(GradientAdaptation):
     """Train a linear head on the augmented shots; the body stays frozen.

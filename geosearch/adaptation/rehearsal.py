@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from geosearch import seeds
+from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.replay_selection import ReplaySelection
 from geosearch.data.dataset import LabelledSet
@@ -19,8 +22,10 @@ from geosearch.nn.option_facts import added_field
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Batch, Stream, shot_batches
 from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.runtime.registry import Setting, setting
 
 
+@ADAPTATIONS.register("rehearse", "fine-tuned while the mixture is rehearsed")
 @dataclass(frozen=True)
 class Rehearsal(FineTuning):
     """Fine-tune on the shots and, with the old head, go on training on the mixture (experience replay).
@@ -45,8 +50,29 @@ class Rehearsal(FineTuning):
         (5, 10)
     """
 
-    share: float = 0.3
+    share: float = setting(0.3, "rehearsal", "Weight of the mixture in the loss (rehearse).", gt=0, lt=1)
     selection: ReplaySelection | None = added_field(None)
+
+    @classmethod
+    def settings(cls) -> tuple[Setting, ...]:
+        """Keys of a study file that stand for no field of their own."""
+        meaning = (
+            "Share of the mixture's images that is rehearsed, those that unbalanced transport brings to the shots; all "
+            "if left out."
+        )
+        return (Setting("rehearse_nearest", float | None, None, meaning, {"gt": 0, "le": 1}),)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], **context: Any) -> Rehearsal:
+        """With the selection that `rehearse_nearest` stands for."""
+        nearest = settings["rehearse_nearest"]
+        known = {name: value for name, value in context.items() if name in ("augmentation", "device")}
+        return cls(
+            steps=settings["fine_tune_steps"],
+            share=settings["rehearsal"],
+            selection=ReplaySelection(share=nearest) if nearest else None,
+            **known,
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geosearch.adaptation.base import AdaptationOptions, Predictor, Score
+from geosearch.adaptation.base import ADAPTATIONS, AdaptationOptions, Predictor, Score
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.networks import Network
@@ -16,6 +16,7 @@ from geosearch.nn.train import features
 RIDGE_GRID = np.logspace(-4, 2, 13)  # in units of the mean squared norm of the centred features
 
 
+@ADAPTATIONS.register("ridge", "frozen features with a ridge head")
 @dataclass(frozen=True)
 class RidgeHead(AdaptationOptions):
     """Fit a ridge regression to the features of the frozen network; its score is the leave-one-out error.

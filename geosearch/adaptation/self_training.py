@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from geosearch.adaptation.base import Predictor
+from geosearch.adaptation.base import ADAPTATIONS, Predictor
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.predictors import NetworkPredictor
@@ -18,9 +19,11 @@ from geosearch.nn.networks import Network
 from geosearch.nn.option_facts import added_field, facts_of
 from geosearch.nn.streams import Stream
 from geosearch.nn.train import fine_tune
+from geosearch.runtime.registry import setting
 from geosearch.transport.solvers.class_balance import allocate, class_factors
 
 
+@ADAPTATIONS.register("self-train", "fine-tuned on unlabelled images too, under pseudo-labels of the network itself")
 @dataclass(frozen=True, eq=False)
 class SelfTraining(FineTuning):
     """Fine-tune on the augmented shots and on the unlabelled images that a teacher labels with confidence.
@@ -53,9 +56,27 @@ class SelfTraining(FineTuning):
 
     steps: int = 600
     unlabelled: UnlabelledSet | None = None
-    confident_fraction: float = 0.7
+    confident_fraction: float = setting(
+        0.7,
+        "confident_fraction",
+        "Fraction of the unlabelled images of each predicted class that is used, the most confident first "
+        "(self-train).",
+        gt=0,
+        le=1,
+    )
     head_steps: int = added_field(200)
     balance: float = added_field(0.0)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], **context: Any) -> SelfTraining:
+        """Three times the steps of the other adaptations, half as many where no further images are used."""
+        steps = settings["fine_tune_steps"]
+        return cls(
+            steps=3 * steps if settings["unlabelled"] else 3 * steps // 2,
+            head_steps=steps,
+            confident_fraction=settings["confident_fraction"],
+            **context,
+        )
 
     def __post_init__(self) -> None:
         super().__post_init__()

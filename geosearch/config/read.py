@@ -107,6 +107,8 @@ def _explain(entry: Any) -> str:
         return f"unknown key '{location}'{_nearest(entry['loc'])}"
     if entry["type"] == "missing":
         return f"'{location}' is missing"
+    if entry["type"] == "option":
+        return f"'{location}': {entry['msg']}"
     message = entry["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     expected = message if entry["type"] == "value_error" else f"expected {message}, got {entry['input']!r}"
     return f"'{location}': {expected}" if location else expected
@@ -117,7 +119,7 @@ def _nearest(location: tuple[Any, ...]) -> str:
     for part in (part for part in location[:-1] if not isinstance(part, int)):
         annotation = model.model_fields[part].annotation
         model = next((one for one in (annotation, *get_args(annotation)) if hasattr(one, "model_fields")), model)
-    known = list(model.model_fields)
+    known = [*model.model_fields, *model.option_settings()]
     close = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
     if close:
         place = [str(part) for part in location[:-1] if not isinstance(part, int)]

@@ -4,9 +4,34 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from geosearch.adaptation.base import ADAPTATIONS
+from geosearch.confirmation.variants import VARIANTS
+from geosearch.embeddings.base import EMBEDDINGS
+from geosearch.mixture.spaces.base import SPACES
+from geosearch.nn.networks import NETWORKS
+from geosearch.nn.schedule import SCHEDULES
+from geosearch.nn.weight_averaging import AVERAGINGS
+from geosearch.pseudo_labels.base import PSEUDO_LABELLERS, TARGET_LABELLINGS
+from geosearch.runtime.registry import Choice, Setting
+from geosearch.search.samplers.registry import SAMPLERS
+from geosearch.transport.label_distance import LABEL_DISTANCES
+from geosearch.transport.maps.base import MAPS
+from geosearch.transport.solvers.base import SOLVERS
 
 One = TypeVar("One")
 Listed = Annotated[tuple[One, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
@@ -14,9 +39,59 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class Section(BaseModel):
-    """A section of a study file: frozen, strict, no unknown keys."""
+    """A section of a study file: frozen and strict.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    Its keys are the fields below and the settings of the options that its choices offer, read from the registry
+    whenever a section is checked; any other key is refused.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, allow_inf_nan=False)
+    choices: ClassVar[tuple[Choice[Any], ...]] = ()
+
+    @classmethod
+    def option_settings(cls) -> dict[str, Setting]:
+        """Key -> setting, of all options of all choices of the section."""
+        return {key: entry for choice in cls.choices for key, entry in choice.settings().items()}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Key -> value, those of options included."""
+        return {key: getattr(self, key) for key in (*type(self).model_fields, *(self.model_extra or {}))}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_options(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        for choice in cls.choices:
+            _check_choice(choice, data)
+        known = cls.option_settings()
+        keys: dict[str, Any] = {
+            key: (one.kind, Field(one.default, **dict[str, Any](one.bounds))) for key, one in known.items()
+        }
+        strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+        found = create_model(cls.__name__, __config__=strict, **keys).model_validate(
+            {key: value for key, value in data.items() if key not in cls.model_fields}
+        )
+        return {**{key: value for key, value in data.items() if key in cls.model_fields}, **found.model_dump()}
+
+
+def _check_choice(choice: Choice[Any], data: Mapping[str, Any]) -> None:
+    """Refuse a name that no option has, and settings of an optional choice that is not made."""
+    key = choice.key.partition(".")[2]
+    value = data.get(key, choice.default)
+    if value is None and not choice.many:
+        given = [one for one in choice.settings().values() if data.get(one.key, one.default) != one.default]
+        if choice.default is None and given:
+            names = " or ".join(f'"{name}"' for name in choice.names())
+            raise ValueError(f"{given[0].key} is a setting of {key}; set {key} = {names} with it")
+        if choice.default is None:
+            return
+    names = value or () if choice.many else (value,)
+    for name in names if isinstance(names, list | tuple) else (names,):
+        if not isinstance(name, str) or name not in choice.names():
+            error = PydanticCustomError("option", "{text}", {"text": f"{choice.expected()}, got {name!r}"})
+            raise ValidationError.from_exception_data(choice.section, [{"type": error, "loc": (key,), "input": name}])
 
 
 class StudySection(Section):
@@ -36,6 +111,8 @@ class StudySection(Section):
 class DomainSection(Section):
     """[domain]"""
 
+    choices: ClassVar[tuple[Choice[Any], ...]] = (TARGET_LABELLINGS, PSEUDO_LABELLERS)
+
     target: str = Field(description="The set to do well on, e.g. 'digits', 'npz:PATH', 'torchvision:MNIST'.")
     sources: Listed[str] = Field(
         min_length=2, description="The shelf: sets to pretrain on, at least two, none of them the target."
@@ -47,11 +124,7 @@ class DomainSection(Section):
     held_out: int = Field(400, ge=20, description="Unlabelled target images kept for distances, at most.")
     test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
     samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
-    pseudo_labels: Literal["nearest", "spreading", "refined", "committee"] = Field(
-        "committee",
-        description="Labels of the reference: of the nearest shot; spread among near images; by a network that is "
-        "pretrained on the hull of a first round; or by several, pretrained at length on mixtures and single sources.",
-    )
+    pseudo_labels: str = TARGET_LABELLINGS.default
     balance: float = Field(
         0.5,
         ge=0,
@@ -59,12 +132,7 @@ class DomainSection(Section):
         description="How far guessed labels are drawn to equally frequent classes, by networks that label the "
         "reference and in self-training: 1 where classes are known to be, 0 where some are rare.",
     )
-    labels: Literal["g2l", "clusters"] | None = Field(
-        None,
-        description="How sources without labels get pseudo-labels: by geometry between the classes of the others, or "
-        "by k-means, in the study's embedding. Left out: a source without labels is refused.",
-    )
-    label_count: int | None = Field(None, ge=2, description="Pseudo-labels of each such source; 10 if left out.")
+    pseudo_labeller: str | None = None
     margin: Literal["keep", "match"] = Field(
         "keep", description="'match' pads sets that fill their frame to the target's margin."
     )
@@ -76,9 +144,9 @@ class DomainSection(Section):
 
     @property
     def collection(self) -> dict[str, Any]:
-        """What `load_shelf` asks for, but the seed and the labelling."""
-        others = {"shots", "reference", "held_out", "test", "pseudo_labels", "balance", "labels", "label_count"}
-        return self.model_dump(exclude=others)
+        """What `load_collection` asks for, but the seed and the labelling."""
+        keys = {"target", "sources", "size", "channels", "samples", "margin", "polarity", "root", "download"}
+        return self.model_dump(include=keys)
 
     @model_validator(mode="after")
     def _apart(self) -> DomainSection:
@@ -87,41 +155,25 @@ class DomainSection(Section):
         twice = sorted({source for source in self.sources if self.sources.count(source) > 1})
         if twice:
             raise ValueError(f"sources {twice} are listed twice; list each once")
-        if self.label_count is not None and self.labels is None:
-            raise ValueError('label_count is the number of pseudo-labels; set labels = "g2l" or "clusters" with it')
         return self
 
 
 class TransportSection(Section):
     """[transport]"""
 
-    embedding: Literal["source-classifier", "pca", "pixels", "backbone"] = Field(
-        "source-classifier",
-        description="Where costs are measured: a small network trained on the sources, PCA, raw pixels, or the "
-        "features of a torchvision network.",
-    )
-    backbone: str = Field("resnet18", description="torchvision's name of the network (embedding = backbone).")
-    weights: str | None = Field(
-        None, description="Its weights: a file with a state dict, or torchvision's name of published ones."
-    )
-    labels: Literal["gaussian", "exact", "means"] = Field("gaussian", description="Distance between classes.")
-    map: Literal["barycentric", "entropic", "neural"] = Field(
-        "barycentric",
-        description="How the target is sent to a source: along a plan; by smooth potentials; by a trained network.",
-    )
-    solver: Literal["exact", "sinkhorn"] = Field(
-        "exact", description="Of barycentric maps. 'exact': one-to-one, no blur; 'sinkhorn': entropic, blurs."
-    )
-    map_steps: int = Field(600, ge=1, description="Training steps of each neural map.")
-    space: Literal["pixels", "autoencoder"] = Field(
-        "pixels", description="Where images are mixed: as they are, or in the latent space of a small autoencoder."
-    )
+    choices: ClassVar[tuple[Choice[Any], ...]] = (EMBEDDINGS, LABEL_DISTANCES, MAPS, SOLVERS, SPACES)
+
+    embedding: str = EMBEDDINGS.default
+    label_distance: str = LABEL_DISTANCES.default
+    map: str = MAPS.default
+    solver: str = SOLVERS.default
+    space: str = SPACES.default
     feature_weight: float = Field(1.0, ge=0, description="Weight of the features in the ground cost.")
     label_weight: float = Field(1.0, ge=0, description="Weight of the label distance in the ground cost.")
 
     @model_validator(mode="after")
-    def _weighted(self) -> TransportSection:
-        if self.embedding == "backbone" and self.weights is None:
+    def _with_weights(self) -> TransportSection:
+        if self.embedding == "backbone" and self.settings["weights"] is None:
             raise ValueError(
                 'embedding = "backbone" needs transport.weights: a file with a state dict, or e.g. "IMAGENET1K_V1"'
             )
@@ -131,17 +183,15 @@ class TransportSection(Section):
 class SearchSection(Section):
     """[search]"""
 
+    choices: ClassVar[tuple[Choice[Any], ...]] = (SAMPLERS,)
+
     evaluations: int = Field(24, ge=1, description="Mixtures that are trained, baselines included.")
     objective: Literal["episodes", "shots"] = Field(
         "episodes",
         description="What judges a mixture. 'episodes': the error of a ridge head, over many draws of as many shots "
         "among all pseudo-labelled images; 'shots': the adaptation's own cross-validated error on the true shots.",
     )
-    sampler: Literal["hull", "gp", "tpe", "cmaes", "regression", "random"] = Field(
-        "hull",
-        description="Who proposes mixtures: 'hull' is a Gaussian process on their geometry, 'regression' "
-        "works as RegMix does, 'cmaes' is CMA-ES by the package cmaes, the others are Optuna's.",
-    )
+    sampler: str = SAMPLERS.default
     earlier: Listed[str] = Field(
         (),
         description="Studies of other targets over the same sources (names, databases, addresses), whose evaluations "
@@ -216,13 +266,9 @@ class PriceSection(Section):
 class RecipeSection(Section):
     """[recipe]"""
 
-    network: Literal["small-conv", "vgg", "resnet18"] = Field("small-conv", description="What is trained.")
-    width: int = Field(
-        32,
-        ge=4,
-        le=4096,
-        description="Channels of the middle convolution (small-conv): half as many first, four times last.",
-    )
+    choices: ClassVar[tuple[Choice[Any], ...]] = (NETWORKS, SCHEDULES, AVERAGINGS, ADAPTATIONS)
+
+    network: str = NETWORKS.default
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
     long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists, confirmation and committee.")
     batch: int = Field(64, ge=2, le=65536, description="Images per pretraining step.")
@@ -231,10 +277,8 @@ class RecipeSection(Section):
     )
     weight_decay: float = Field(0.1, ge=0, description="Decoupled weight decay.")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="Share of each soft label spread over all classes.")
-    schedule: Literal["one-cycle", "constant"] = Field("one-cycle", description="Learning rate over a training.")
-    averaging: Literal["none", "exponential", "tail"] = Field(
-        "none", description="Average of the weights over a training; it pays with a constant learning rate only."
-    )
+    schedule: str = SCHEDULES.default
+    averaging: str = AVERAGINGS.default
     early_stop: int = Field(
         0, ge=0, description="End a training after so many steps without a lower loss; 0 never. For constant rates."
     )
@@ -242,28 +286,9 @@ class RecipeSection(Section):
         "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors know it."
     )
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
-    adaptation: Literal["ridge", "linear-probe", "fine-tune", "rehearse", "self-train"] = Field(
-        "ridge",
-        description="How the network will be used: frozen features with a ridge head; a head trained on augmented "
-        "shots; fine-tuned whole; fine-tuned while the mixture is rehearsed; fine-tuned on unlabelled images too, "
-        "under labels that the network gives them.",
-    )
-    fine_tune_steps: int = Field(
-        200, ge=1, description="Steps of training on the augmented shots; three times as many with unlabelled images."
-    )
+    adaptation: str = ADAPTATIONS.default
     unlabelled: int = Field(
         5000, ge=0, description="Unlabelled target images of self-training, at most; never less than the reference."
-    )
-    confident_fraction: float | None = Field(
-        None, gt=0, le=1, description="Share of the unlabelled images whose labels are believed (self-train); else 0.7."
-    )
-    rehearsal: float = Field(0.3, gt=0, lt=1, description="Weight of the mixture in the loss (rehearse).")
-    rehearse_nearest: float | None = Field(
-        None,
-        gt=0,
-        le=1,
-        description="Share of the mixture's images that is rehearsed, those that unbalanced transport brings to the "
-        "shots; all if left out.",
     )
     rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")
     scale: float = Field(0.15, ge=0, lt=1, description="Augmentation: largest relative change of size.")
@@ -286,13 +311,9 @@ class RecipeSection(Section):
 class ConfirmSection(Section):
     """[confirm]"""
 
+    choices: ClassVar[tuple[Choice[Any], ...]] = (VARIANTS,)
+
     seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
     explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
-    variants: Listed[Literal["curated", "reweighted", "condensed", "meta-reweighted", "taught"]] = Field(
-        (),
-        description="Further rows, other ways to train on the best mixture: without the source images that harm "
-        "the shots ('curated'), with all of them weighed by the derivative ('reweighted') or by meta-gradient "
-        "('meta-reweighted'), on 50 learned images a class ('condensed'); or self-trained under labels that the "
-        "networks of the finalists give together ('taught', where the adaptation is self-train).",
-    )
+    variants: Listed[str] = ()

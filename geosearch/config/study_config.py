@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from geosearch.config.schema import (
     ConfirmSection,
@@ -33,12 +33,12 @@ class StudyFile(Section):
 
     study: StudySection
     domain: DomainSection
-    transport: TransportSection = TransportSection()
-    search: SearchSection = SearchSection()
-    limits: LimitsSection = LimitsSection()
-    price: PriceSection = PriceSection()
-    recipe: RecipeSection = RecipeSection()
-    confirm: ConfirmSection = ConfirmSection()
+    transport: TransportSection = Field(default_factory=TransportSection)
+    search: SearchSection = Field(default_factory=SearchSection)
+    limits: LimitsSection = Field(default_factory=LimitsSection)
+    price: PriceSection = Field(default_factory=PriceSection)
+    recipe: RecipeSection = Field(default_factory=RecipeSection)
+    confirm: ConfirmSection = Field(default_factory=ConfirmSection)
 
     @model_validator(mode="after")
     def _of_known_sources(self) -> StudyFile:
@@ -66,9 +66,10 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _with_somebody_to_teach(self) -> StudyFile:
-        if "taught" in self.confirm.variants and self.recipe.adaptation != "self-train":
+        if "ensemble-teacher" in self.confirm.variants and self.recipe.adaptation != "self-train":
             raise ValueError(
-                "confirm.variants 'taught' needs recipe.adaptation = \"self-train\"; set it, or drop 'taught'"
+                "confirm.variants 'ensemble-teacher' needs recipe.adaptation = \"self-train\"; set it, or drop "
+                "the variant"
             )
         return self
 

@@ -14,7 +14,7 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
-from geosearch.confirmation.variants import LABELS, NAMES, Candidate, Plain, Taught, variant
+from geosearch.confirmation.variants import VARIANTS, Candidate, Plain, Taught
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
@@ -73,17 +73,19 @@ class Confirmer:
             jobs: processes; changes no number.
             progress: who is told.
             variants: of the best mixture that are rows too, by their names in study files.
-            finalists: mixtures of the race, the best first; the variant "taught" uses them.
+            finalists: mixtures of the race, the best first; the variant "ensemble-teacher" uses them.
         """
         mixtures, singles = {BEST: best, **baselines}, singles or {}
         candidates: dict[str, Candidate | None] = {row: Plain(Mixture(self.anchors, a)) for row, a in mixtures.items()}
         candidates[NO_PRETRAINING] = None
         kinds = {BEST: (RowKind.BEST, ""), NO_PRETRAINING: (RowKind.NO_PRETRAINING, "")}
         kinds |= {row: (RowKind.SINGLE_SOURCE, source) for row, source in singles.items()}
-        kinds |= {NAMES[name]: (RowKind.VARIANT, LABELS[name]) for name in variants}
         with one_thread():
             for name in variants:
-                candidates[NAMES[name]] = variant(name, self.anchors, best, self.target.shots, finalists)
+                variant = VARIANTS.build(name, {})
+                row = f"{BEST}, {variant.title}"
+                kinds[row] = (RowKind.VARIANT, variant.title)
+                candidates[row] = variant.candidate(self.anchors, best, self.target.shots, finalists)
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
         calls = [
             (Confirmer.predictions, (self, candidate, number))

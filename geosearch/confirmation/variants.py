@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -26,18 +26,11 @@ from geosearch.nn.streams import FixedSet, Stream, as_tensor
 from geosearch.nn.train import pretrain
 from geosearch.pretraining.meta_reweighting import MetaReweighting
 from geosearch.runtime.cache import content_key
+from geosearch.runtime.registry import Choice
 
 ROWS = 4000  # images that are condensed, or reweighted
 PER_CLASS = 50  # learned images
 TEACHERS = 4  # networks whose mean prediction labels, that of the best mixture included
-LABELS = {  # name in study files -> what tells its row from those of the other variants
-    "curated": "curated",
-    "reweighted": "reweighted",
-    "condensed": f"condensed to {PER_CLASS} a class",
-    "meta-reweighted": "reweighted by meta-gradient",
-    "taught": "ensemble teacher",
-}
-NAMES = {name: f"{BEST}, {label}" for name, label in LABELS.items()}  # name in study files -> name of the row
 
 
 class Candidate(Protocol):
@@ -152,25 +145,99 @@ class Taught:
         )
 
 
-def variant(
-    name: str, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights] = ()
-) -> Candidate:
-    """One of `NAMES`, of the best mixture.
+class Variant(Protocol):
+    """A way to train on the best mixture, by its name in study files.
 
-    Args:
-        name: of the variant.
-        anchors: what mixtures are made of.
-        weights: of the best mixture.
-        shots: labelled images of the target.
-        finalists: the race's mixtures, the best first.
+    Attributes:
+        title: the rest of its row's name, behind "best mixture, ".
     """
-    if name == "taught":
+
+    title: ClassVar[str]
+
+    def candidate(
+        self, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights]
+    ) -> Candidate:
+        """What is trained on.
+
+        Args:
+            anchors: what mixtures are made of.
+            weights: of the best mixture.
+            shots: labelled images of the target.
+            finalists: the race's mixtures, the best first.
+        """
+        ...
+
+
+VARIANTS: Choice[Variant] = Choice(
+    "confirm.variants",
+    default=None,
+    meaning="Further rows, other ways to train on the best mixture.",
+    room=__name__,
+    many=True,
+)
+
+
+@VARIANTS.register("curated", "without the source images that harm the shots")
+@dataclass(frozen=True)
+class CuratedVariant:
+    """See `curate_mixture`."""
+
+    title: ClassVar[str] = "curated"
+
+    def candidate(
+        self, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights]
+    ) -> Candidate:
+        return Plain(curate_mixture(anchors, weights, shots))
+
+
+@VARIANTS.register("reweighted", "with all of them weighted by the derivative")
+@dataclass(frozen=True)
+class ReweightedVariant:
+    """See `reweight_mixture`."""
+
+    title: ClassVar[str] = "reweighted"
+
+    def candidate(
+        self, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights]
+    ) -> Candidate:
+        return Plain(reweight_mixture(anchors, weights, shots))
+
+
+@VARIANTS.register("condensed", f"on {PER_CLASS} learned images a class")
+@dataclass(frozen=True)
+class CondensedVariant:
+    """See `Condensation`."""
+
+    title: ClassVar[str] = f"condensed to {PER_CLASS} a class"
+
+    def candidate(
+        self, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights]
+    ) -> Candidate:
+        return Condensed(Mixture(anchors, weights), Condensation(per_class=PER_CLASS))
+
+
+@VARIANTS.register("meta-reweighted", "with all of them weighted by meta-gradient")
+@dataclass(frozen=True)
+class MetaReweightedVariant:
+    """See `MetaReweighting`."""
+
+    title: ClassVar[str] = "reweighted by meta-gradient"
+
+    def candidate(
+        self, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights]
+    ) -> Candidate:
+        return MetaReweighted(anchors, weights, shots)
+
+
+@VARIANTS.register("ensemble-teacher", "self-trained under labels that the finalists' networks give together")
+@dataclass(frozen=True)
+class EnsembleTeacherVariant:
+    """See `Taught`; needs the adaptation "self-train"."""
+
+    title: ClassVar[str] = "ensemble teacher"
+
+    def candidate(
+        self, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights]
+    ) -> Candidate:
         others = [Mixture(anchors, one) for one in dict.fromkeys(finalists) if one != weights]
         return Taught(Mixture(anchors, weights), others[: TEACHERS - 1])
-    if name == "curated":
-        return Plain(curate_mixture(anchors, weights, shots))
-    if name == "reweighted":
-        return Plain(reweight_mixture(anchors, weights, shots))
-    if name == "condensed":
-        return Condensed(Mixture(anchors, weights), Condensation(per_class=PER_CLASS))
-    return MetaReweighted(anchors, weights, shots)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +13,16 @@ import numpy as np
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import common_shape
+from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.errors import InvalidOptionError, StorageError, UnknownDatasetError
 from geosearch.runtime.cache import Cache, content_key
+from geosearch.runtime.registry import setting
 
 if TYPE_CHECKING:
     import torch
 
 
+@EMBEDDINGS.register("backbone", "the features of a torchvision network")
 @dataclass(frozen=True)
 class TorchvisionBackbone:
     """The penultimate features of a torchvision classification network.
@@ -49,13 +52,31 @@ class TorchvisionBackbone:
         (100, 512)
     """
 
-    name: str = "resnet18"
+    name: str = setting("resnet18", "backbone", "torchvision's name of the network (embedding = backbone).")
     weights_path: Path | str | None = None
-    weights: str | None = None
+    weights: str | None = setting(
+        None,
+        "weights",
+        "Its weights: a file with a state dict, or torchvision's name of published ones.",
+        kind=str | None,
+    )
     random_weights: bool = False
     size: int = 64
     batch: int = 256
     device: str = "cpu"
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], **context: object) -> TorchvisionBackbone:
+        """With the weights of a study file, which are a path if they look like one.
+
+        Raises:
+            InvalidOptionError: no weights.
+        """
+        weights = settings.get("weights")
+        if weights is None:
+            raise InvalidOptionError('the backbone needs weights: a file with a state dict, or e.g. "IMAGENET1K_V1"')
+        place = {"weights_path": weights} if "/" in weights or Path(weights).suffix else {"weights": weights}
+        return cls(settings.get("backbone", "resnet18"), **place)
 
     def __post_init__(self) -> None:
         given = [self.weights_path is not None, self.weights is not None, self.random_weights]

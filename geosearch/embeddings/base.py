@@ -9,6 +9,7 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.registry import Choice
 
 
 class Encoder(Protocol):
@@ -34,3 +35,11 @@ class Embedding(Protocol):
             DomainMismatchError: the sets differ in image shape.
         """
         ...
+
+
+EMBEDDINGS: Choice[Embedding] = Choice(
+    "transport.embedding",
+    default="source-classifier",
+    meaning="Where costs are measured.",
+    room="geosearch.embeddings",
+)

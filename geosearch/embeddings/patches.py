@@ -10,6 +10,7 @@ import numpy as np
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import common_shape
+from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache, content_key
 
@@ -19,6 +20,7 @@ _SMOOTH = 0.1  # added to the eigenvalues, as a fraction of their mean
 _CHUNK = 256  # images convolved at a time
 
 
+@EMBEDDINGS.register("patches", "responses to random patches of the sources")
 @dataclass(frozen=True)
 class RandomPatchFeatures:
     """Convolutions with whitened random patches of the pooled sets, rectified and averaged over a grid of regions.

@@ -10,6 +10,7 @@ import numpy as np
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import common_shape
+from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache, content_key
@@ -17,6 +18,7 @@ from geosearch.runtime.cache import Cache, content_key
 _CHUNK = 4096  # images encoded at a time
 
 
+@EMBEDDINGS.register("pca", "principal components of the sources' pixels")
 @dataclass(frozen=True)
 class PCA:
     """Projection on the first principal components of the pooled sets; distances approximate those of `Pixels`.

@@ -9,9 +9,11 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import common_shape
+from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.runtime.cache import Cache
 
 
+@EMBEDDINGS.register("pixels", "grey levels")
 @dataclass(frozen=True)
 class Pixels:
     """Pixel values in [0, 1], flattened: d = h w ch.

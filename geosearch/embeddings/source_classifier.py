@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.errors import DomainMismatchError
 from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.networks import Network, SmallConv
@@ -21,6 +22,7 @@ from geosearch.runtime.parallel import one_thread
 SCALE_IMAGES = 2000  # images from which the scale of the features is estimated
 
 
+@EMBEDDINGS.register("source-classifier", "a small network trained to classify the sources")
 @dataclass(frozen=True)
 class SourceClassifier:
     """Penultimate features of a small network trained to distinguish all classes of all sources.

@@ -12,6 +12,7 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError
+from geosearch.runtime.registry import Choice, setting
 
 SMALLEST_SIZE = 8  # pixels; three poolings need that many
 
@@ -69,6 +70,11 @@ class Architecture(Protocol):
         ...
 
 
+NETWORKS: Choice[Architecture] = Choice(
+    "recipe.network", default="small-conv", meaning="The network that is trained.", room=__name__
+)
+
+
 @dataclass(frozen=True)
 class _Option:
     @property
@@ -76,6 +82,7 @@ class _Option:
         return {"architecture": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
 
 
+@NETWORKS.register("small-conv", "three small convolutions")
 @dataclass(frozen=True)
 class SmallConv(_Option):
     """Three convolutions with batch normalization and pooling; the default, milliseconds per step on one core.
@@ -93,7 +100,13 @@ class SmallConv(_Option):
         torch.Size([2, 64])
     """
 
-    width: int = 32
+    width: int = setting(
+        32,
+        "width",
+        "Channels of the middle convolution (small-conv): half as many first, four times last.",
+        ge=4,
+        le=4096,
+    )
 
     def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
         _check(size, self.width)
@@ -109,6 +122,7 @@ class SmallConv(_Option):
         return _seeded(nn.Sequential(*layers, nn.Flatten()), 4 * inputs, classes, seed)
 
 
+@NETWORKS.register("vgg", "a small VGG")
 @dataclass(frozen=True)
 class VGG(_Option):
     """A VGG-like network with 64 to 512 channels.
@@ -135,6 +149,7 @@ class VGG(_Option):
         return _seeded(nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten()), inputs, classes, seed)
 
 
+@NETWORKS.register("resnet18", "ResNet-18 for small images")
 @dataclass(frozen=True)
 class ResNet18(_Option):
     """torchvision's ResNet-18, randomly initialized; up to 64 px its stem is a 3x3 convolution without pooling.

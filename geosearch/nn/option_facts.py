@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import field, fields
 from typing import Any
 
+from geosearch.runtime.registry import name_of
+
 
 def added_field(default: Any) -> Any:
     """A field added after results were stored: at its default it is left out of the facts, so old keys stay valid."""
@@ -16,7 +18,7 @@ def facts_of(option: Any) -> dict[str, Any]:
 
     Fields made by `added_field` are left out at their default.
     """
-    facts: dict[str, Any] = {"type": type(option).__name__}
+    facts: dict[str, Any] = {"type": name_of(type(option))}
     for entry in fields(option):
         value = getattr(option, entry.name)
         if "later" in entry.metadata and value == entry.default:

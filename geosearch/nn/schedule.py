@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from geosearch.runtime.registry import Choice
+
 
 class Schedule(Protocol):
     """The learning rate over a run, as a factor of the learning rate of the recipe."""
@@ -15,6 +17,12 @@ class Schedule(Protocol):
         ...
 
 
+SCHEDULES: Choice[Schedule] = Choice(
+    "recipe.schedule", default="one-cycle", meaning="Learning rate over a training.", room=__name__
+)
+
+
+@SCHEDULES.register("one-cycle", "rises, then falls to zero")
 @dataclass(frozen=True)
 class OneCycle:
     """Linear warmup over the fraction `warmup` of the run, then cosine annealing to almost zero.
@@ -34,6 +42,7 @@ class OneCycle:
         return max(0.5 * (1 + math.cos(math.pi * (position - self.warmup) / (1 - self.warmup))), 1e-3)
 
 
+@SCHEDULES.register("constant", "stays the same")
 @dataclass(frozen=True)
 class Constant:
     """The same learning rate at every step.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from geosearch.errors import InvalidOptionError
+from geosearch.runtime.registry import Choice
 
 AnyBatch = TypeVar("AnyBatch")
 
@@ -26,6 +27,24 @@ class Averaging(Protocol):
         ...
 
 
+AVERAGINGS: Choice[Averaging | None] = Choice(
+    "recipe.averaging",
+    default="none",
+    meaning="Average of the weights over a training; it pays with a constant learning rate only.",
+    room=__name__,
+)
+
+
+@AVERAGINGS.register("none", "the weights of the last step")
+class NoAveraging:
+    """Stands for no average; a recipe then has None."""
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], **context: object) -> None:
+        return None
+
+
+@AVERAGINGS.register("exponential", "an exponential moving average")
 @dataclass(frozen=True)
 class ExponentialAverage:
     """An exponential moving average; over the first 1 / (1 - decay) steps the plain mean.
@@ -51,6 +70,7 @@ class ExponentialAverage:
         return max(1.0 - self.decay, 1.0 / (step + 1))
 
 
+@AVERAGINGS.register("tail", "the mean over the last quarter")
 @dataclass(frozen=True)
 class TailAverage:
     """The plain mean over the last steps of a run; a run that stops before them keeps its last weights.

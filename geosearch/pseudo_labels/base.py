@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import Labeller
+from geosearch.data.unlabelled import Labelling
 from geosearch.embeddings.base import Encoder
+from geosearch.runtime.registry import Choice
 
 
 class TargetLabelling(Protocol):
@@ -23,3 +25,18 @@ class TargetLabelling(Protocol):
             encoder: the embedding in which images are compared.
         """
         ...
+
+
+TARGET_LABELLINGS: Choice[Any] = Choice(
+    "domain.pseudo_labels",
+    default="ensemble",
+    meaning="Labels of the reference.",
+    room="geosearch.pseudo_labels",
+)
+PSEUDO_LABELLERS: Choice[Labelling] = Choice(
+    "domain.pseudo_labeller",
+    default=None,
+    meaning="How sources without labels get pseudo-labels, in the study's embedding; if left out, a source without "
+    "labels is refused.",
+    room="geosearch.pseudo_labels",
+)

@@ -11,9 +11,12 @@ from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.pca import PCA
 from geosearch.errors import InvalidOptionError
+from geosearch.pseudo_labels.base import PSEUDO_LABELLERS
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.registry import setting
 
 
+@PSEUDO_LABELLERS.register("clusters", "by k-means")
 @dataclass(frozen=True)
 class Clusters:
     """Label a data set by k-means clusters in an embedding, by scikit-learn.
@@ -31,7 +34,7 @@ class Clusters:
         ('pseudo-0', 'pseudo-1', 'pseudo-2')
     """
 
-    labels: int = 10
+    labels: int = setting(10, "label_count", "Pseudo-labels of each such source.", ge=2)
     starts: int = 4
     embedding: Embedding = field(default_factory=PCA)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +19,16 @@ from geosearch.mixture.mixture import Mixture
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import predict, pretrain
+from geosearch.pseudo_labels.base import TARGET_LABELLINGS
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
 from geosearch.transport.solvers.class_balance import allocate, class_factors
 
 
+@TARGET_LABELLINGS.register(
+    "ensemble", "by several networks, pretrained at length on mixtures and single sources", members=4
+)
+@TARGET_LABELLINGS.register("refined", "by one network, pretrained on the hull of a first round", members=1)
 @dataclass(frozen=True)
 class EnsembleLabelling:
     """Pretrain networks on mixtures of the current anchors, probe them on the shots, and label by the best of them.
@@ -58,6 +64,14 @@ class EnsembleLabelling:
     members: int = 1
     device: str = "cpu"
     balance: float = 0.0
+
+    @classmethod
+    def from_settings(
+        cls, settings: Mapping[str, Any], *, members: int, short: Recipe, long: Recipe, device: str, balance: float
+    ) -> EnsembleLabelling:
+        """With the short recipe of a study for one network, and its long recipe for several."""
+        head = replace(cls().head, augmentation=short.augmentation)
+        return cls(long if members > 1 else short, head, members, device=device, balance=balance)
 
     def fit(
         self,

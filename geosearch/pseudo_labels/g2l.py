@@ -12,12 +12,15 @@ from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.pca import PCA
 from geosearch.errors import InvalidOptionError
+from geosearch.pseudo_labels.base import PSEUDO_LABELLERS
 from geosearch.pseudo_labels.divergence import feature_distributions, jensen_shannon_divergences, mean_distribution
 from geosearch.pseudo_labels.g2l_rules import LabelRule, NearestAnchorRule
 from geosearch.pseudo_labels.hypervolume import Simplex, greedy_simplex
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.registry import setting
 
 
+@PSEUDO_LABELLERS.register("g2l", "by geometry between the classes of the other sources")
 @dataclass(frozen=True)
 class G2L:
     """Label a data set by the distances of its images to classes of labelled sets; see `g2l_labels`.
@@ -38,7 +41,7 @@ class G2L:
         ('pseudo-0', 'pseudo-1', 'pseudo-2', 'pseudo-3', 'pseudo-4')
     """
 
-    labels: int = 10
+    labels: int = setting(10, "label_count", "Pseudo-labels of each such source.", ge=2)
     rule: LabelRule = field(default_factory=NearestAnchorRule)
     keep: int | None = None
     embedding: Embedding = field(default_factory=PCA)

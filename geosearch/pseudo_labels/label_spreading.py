@@ -10,9 +10,11 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import Labeller
 from geosearch.embeddings.base import Encoder
 from geosearch.errors import InvalidOptionError
+from geosearch.pseudo_labels.base import TARGET_LABELLINGS
 from geosearch.pseudo_labels.nearest import NearestLabeller, chunks, nearest_rows
 
 
+@TARGET_LABELLINGS.register("spreading", "spread among near images")
 @dataclass(frozen=True)
 class LabelSpreading:
     """Spread the shots' labels over the nearest-neighbour graph of shots and unlabelled images.

@@ -10,10 +10,12 @@ import numpy as np
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import Labeller
 from geosearch.embeddings.base import Encoder
+from geosearch.pseudo_labels.base import TARGET_LABELLINGS
 
 _CHUNK = 4096  # images encoded at a time
 
 
+@TARGET_LABELLINGS.register("nearest", "of the nearest shot")
 @dataclass(frozen=True)
 class NearestShot:
     """Label each image as its nearest shot in the embedding (1-nearest-neighbour classification).

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
+from inspect import signature
 from pkgutil import walk_packages
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -52,8 +53,14 @@ def setting(default: Any, key: str, meaning: str, *, kind: Any = None, **bounds:
 
 
 def settings_of(option: type) -> dict[str, Setting]:
-    """Field of an option class -> its setting, for the fields that a study file may set."""
-    return {entry.name: entry.metadata[_SETTING] for entry in fields(option) if _SETTING in entry.metadata}
+    """Field of an option class -> its setting, for the fields that a study file may set.
+
+    A class whose ``from_settings`` reads further keys names them in a classmethod ``settings()``.
+    """
+    known = fields(option) if is_dataclass(option) else ()
+    further = option.settings() if hasattr(option, "settings") else ()
+    declared = {entry.name: entry.metadata[_SETTING] for entry in known if _SETTING in entry.metadata}
+    return declared | {entry.key: entry for entry in further}
 
 
 def name_of(option: type) -> str:
@@ -104,9 +111,7 @@ class Choice(Generic[Option]):
         many: the key takes a list of names.
     """
 
-    def __init__(
-        self, key: str, *, default: str | None, meaning: str, room: str | None = None, many: bool = False
-    ) -> None:
+    def __init__(self, key: str, *, default: Any, meaning: str, room: str | None = None, many: bool = False) -> None:
         self.key = key
         self.default = default
         self.meaning = meaning
@@ -182,8 +187,8 @@ class Choice(Generic[Option]):
     def build(self, name: str, settings: Mapping[str, Any], **context: Any) -> Option:
         """The option of a name.
 
-        A class with a classmethod ``from_settings(settings, **context)`` makes itself; of any other the fields with a
-        `setting` are taken from `settings`, and those of the name of something in `context` from there.
+        A class with a classmethod ``from_settings(settings, **context)`` makes itself. Of any other, fields with a
+        `setting` are taken from `settings`, and parameters of the name of something in `context` from there.
 
         Args:
             name: of the option.
@@ -194,14 +199,15 @@ class Choice(Generic[Option]):
             InvalidOptionError: there is no such option, or a value that it refuses.
         """
         entry = self.entry(name)
-        if hasattr(entry.option, "from_settings"):
-            made: Option = entry.option.from_settings(settings, **entry.preset, **context)
+        make = getattr(entry.option, "from_settings", None)
+        if make is not None:
+            made: Option = make(settings, **entry.preset, **context)
             return made
-        known = {one.name for one in fields(entry.option)}  # type: ignore[arg-type]
+        known = signature(entry.option).parameters
         values = {name: value for name, value in context.items() if name in known}
         own = settings_of(entry.option)
         values |= {name: settings[one.key] for name, one in own.items() if one.key in settings}
-        return entry.option(**(values | entry.preset))
+        return entry.option(**{**values, **entry.preset})
 
     @property
     def _declared(self) -> dict[str, Setting]:

@@ -38,6 +38,7 @@ from geosearch.search.objective import Objective
 from geosearch.search.process import ProcessId
 from geosearch.search.racing import best_of
 from geosearch.search.samplers.base import neighbour
+from geosearch.search.samplers.given import Given
 from geosearch.search.samplers.prior import Prior, ProxyDesign
 from geosearch.search.samplers.registry import sampler_for
 from geosearch.search.samplers.surrogate import FEWEST

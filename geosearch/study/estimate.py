@@ -120,15 +120,15 @@ def check(path: str | Path) -> Estimate:
             f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
             "lower recipe.width, recipe.batch or domain.size"
         ) from error
-    rows = len(collection.sources) + BASELINES + 2 + len({*file.confirm.variants} - {"taught"})
+    rows = len(collection.sources) + BASELINES + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
-    steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.fine_tune_steps)
+    steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.settings["fine_tune_steps"])
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
     if refinement := refinement_of(file):  # two mixtures, and for a committee every single source
         steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps
     if isinstance(how := adaptations_of(file)[recipe.adaptation], SelfTraining):
         steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
-    if "taught" in file.confirm.variants:
+    if "ensemble-teacher" in file.confirm.variants:
         steps += file.confirm.seeds * TEACHERS * recipe.long_steps
     pixels = domain.size**2 * domain.channels
     images = len(collection.train) + sum(len(source) for source in collection.sources)
@@ -172,7 +172,7 @@ def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
                 option = Neural(steps=steps, classifier=Recipe(steps=1), device=file.recipe.device)
                 option.fit(Pair(few[0], few[1], PixelEncoder(), table), seed=0, cache=cache)
                 done = time.perf_counter() - start
-                seconds += sign * done / 6 * file.transport.map_steps * len(collection.sources)
+                seconds += sign * done / 6 * file.transport.settings["map_steps"] * len(collection.sources)
             if file.transport.space == "autoencoder":
                 start = time.perf_counter()
                 Autoencoder(steps=steps).fit(few, seed=0, cache=cache)

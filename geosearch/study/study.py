@@ -276,7 +276,7 @@ class Study:
             best.number,
             file.confirm.seeds,
             tuple(file.confirm.variants),
-            tuple(trial.number for trial in finalists) if "taught" in file.confirm.variants else (),
+            tuple(trial.number for trial in finalists) if "ensemble-teacher" in file.confirm.variants else (),
         )
         known = ConfirmationRecord.of(self.store.record)
         if known and known.result and known.answers(request):

@@ -15,6 +15,7 @@ from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from geosearch.errors import InvalidOptionError
+from geosearch.runtime.registry import Choice
 
 _BASIS_ROWS = 500  # rows per class from which the principal directions are computed
 
@@ -32,6 +33,12 @@ class LabelDistance(Protocol):
         ...
 
 
+LABEL_DISTANCES: Choice[LabelDistance] = Choice(
+    "transport.label_distance", default="gaussian", meaning="Distance between two classes.", room=__name__
+)
+
+
+@LABEL_DISTANCES.register("means", "distance of the means")
 @dataclass(frozen=True)
 class MeanLabels:
     """Squared distance of the class means; the cheapest, ignores the spread of the classes.
@@ -66,6 +73,7 @@ class BoundedTable:
     error_bound: np.ndarray
 
 
+@LABEL_DISTANCES.register("gaussian", "W2 of normal distributions with the classes' means and covariances")
 @dataclass(frozen=True)
 class GaussianLabels:
     """Squared W2 between Gaussians fitted to the classes, computed without matrix square roots.
@@ -125,6 +133,7 @@ class GaussianLabels:
         return eigh(scatter, subset_by_index=(d - self.rank, d - 1))[1]
 
 
+@LABEL_DISTANCES.register("exact", "W2 of the samples")
 @dataclass(frozen=True)
 class ExactLabels:
     """Exact squared W2 between the samples of two classes.

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
+from geosearch.mixture.spaces.base import SPACES
 from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.schedule import OneCycle
@@ -27,6 +28,7 @@ PATCH = 4  # side in pixels of the patch that one position of the code represent
 _CHUNK = 512  # images encoded or decoded at a time
 
 
+@SPACES.register("autoencoder", "in the latent space of a small autoencoder")
 @dataclass(frozen=True)
 class Autoencoder:
     """The codes of a small convolutional autoencoder: a short vector for each patch of 4 x 4 pixels.

@@ -9,6 +9,7 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.registry import Choice
 
 
 class Codec(Protocol):
@@ -38,3 +39,8 @@ class MixingSpace(Protocol):
     def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> FittedSpace:
         """Fit the space to the images of `sets`."""
         ...
+
+
+SPACES: Choice[MixingSpace] = Choice(
+    "transport.space", default="pixels", meaning="Where images are mixed.", room="geosearch.mixture.spaces"
+)

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.mixture.spaces.base import SPACES
 from geosearch.runtime.cache import Cache
 
 
+@SPACES.register("pixels", "as they are")
 @dataclass(frozen=True)
 class PixelSpace:
     """Images are averaged pixel by pixel: the code of an image is the image.

@@ -9,11 +9,13 @@ from cmaes import CMA
 
 from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_concentration
 from geosearch.search.samplers.base import Evaluated, MixtureSampler
+from geosearch.search.samplers.registry import SAMPLERS
 from geosearch.search.space import Space
 
 SIGMA = 0.3  # initial standard deviation, of coordinates in [0, 1]
 
 
+@SAMPLERS.register("cmaes", "CMA-ES, by the package cmaes")
 class CmaSampler(MixtureSampler):
     """CMA-ES that replays the history of the study for every proposal, so that it has no state to lose.
 

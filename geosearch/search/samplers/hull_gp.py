@@ -11,6 +11,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_concentration
 from geosearch.search.samplers.base import Evaluated, MixtureSampler, random_weights
 from geosearch.search.samplers.prior import CORRELATION, Prior
+from geosearch.search.samplers.registry import SAMPLERS
 from geosearch.search.samplers.surrogate import Surrogate, expected_improvement
 
 CANDIDATES = 1500  # random mixtures for every proposal
@@ -19,6 +20,7 @@ SAME = 0.3  # mixtures nearer than this, over the square root of the number of e
 LEADERS = 20  # candidates around which is searched
 
 
+@SAMPLERS.register("hull", "a Gaussian process on the geometry of the mixtures")
 class HullSampler(MixtureSampler):
     """Expected improvement of a Gaussian process on the geometry of the mixtures.
 

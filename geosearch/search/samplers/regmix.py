@@ -11,11 +11,13 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from geosearch.mixture.weights import Weights, to_unit_concentration
 from geosearch.search.samplers.base import Evaluated, MixtureSampler, random_weights
+from geosearch.search.samplers.registry import SAMPLERS
 from geosearch.search.space import Space
 
 CANDIDATES = 1500
 
 
+@SAMPLERS.register("regression", "least error by a regression on all evaluations, as RegMix")
 class RegressionSampler(MixtureSampler):
     """Proposes the candidate with the least error by a quadratic ridge regression on the weights.
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -13,7 +14,7 @@ from scipy import sparse
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache
-from geosearch.transport.maps.base import Pair, Pushforward
+from geosearch.transport.maps.base import MAPS, Pair, Pushforward
 from geosearch.transport.maps.entropic import conditional_plan, make_problem
 from geosearch.transport.solution import solve
 from geosearch.transport.solvers.base import Solver
@@ -24,6 +25,7 @@ _BLOCK = 512  # images mapped at a time
 _SMOOTHING = Sinkhorn(regularisation=0.05, tolerance=1e-2)
 
 
+@MAPS.register("barycentric", "along a plan")
 @dataclass(frozen=True)
 class Barycentric:
     """Map each reference image to the weighted mean of the source images that the plan couples it with.
@@ -47,6 +49,11 @@ class Barycentric:
     """
 
     solver: Solver = field(default_factory=Exact)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], *, plan_solver: Solver, **context: object) -> Barycentric:
+        """With the study's solver."""
+        return cls(plan_solver)
 
     def fit(self, pair: Pair, *, seed: int, cache: Cache) -> PlanMap:
         reference, source = pair.reference, pair.source

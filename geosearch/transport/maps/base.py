@@ -11,6 +11,7 @@ import numpy as np
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import Encoder
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.registry import Choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,3 +92,11 @@ class Map(Protocol):
     def restore(self, pair: Pair, state: Mapping[str, np.ndarray]) -> FittedMap:
         """Restore a fitted map from its `state()`, for an equal pair."""
         ...
+
+
+MAPS: Choice[Map] = Choice(
+    "transport.map",
+    default="barycentric",
+    meaning="How the target is mapped to a source.",
+    room="geosearch.transport.maps",
+)

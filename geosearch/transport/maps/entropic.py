@@ -10,7 +10,7 @@ import numpy as np
 
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.cache import Cache
-from geosearch.transport.maps.base import Pair, Pushforward
+from geosearch.transport.maps.base import MAPS, Pair, Pushforward
 from geosearch.transport.problem import Problem
 from geosearch.transport.solution import solve
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
@@ -18,6 +18,7 @@ from geosearch.transport.solvers.sinkhorn import Sinkhorn
 _BLOCK = 512  # images mapped at a time
 
 
+@MAPS.register("entropic", "by smooth potentials")
 @dataclass(frozen=True)
 class Entropic:
     """T(x) = softmax_j((g_j - c(x, x'_j)) / epsilon) x'_j, from the potentials g of one plan onto the whole source.

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from geosearch.runtime.registry import Choice
 from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem
 
@@ -21,3 +22,11 @@ class Solver(Protocol):
             start: (p,) column potentials of a similar problem, as a warm start.
         """
         ...
+
+
+SOLVERS: Choice[Solver] = Choice(
+    "transport.solver",
+    default="exact",
+    meaning="Solver of barycentric maps.",
+    room="geosearch.transport.solvers",
+)

@@ -13,6 +13,7 @@ from geosearch.runtime import memory
 from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem, linear_bytes
 from geosearch.transport.solvers import network_simplex
+from geosearch.transport.solvers.base import SOLVERS
 from geosearch.transport.solvers.blocks import Blocks, Pairs
 from geosearch.transport.solvers.column_generation import ColumnGeneration
 from geosearch.transport.solvers.network_simplex import Flow
@@ -20,6 +21,7 @@ from geosearch.transport.solvers.potentials import coarse_to_fine
 from geosearch.transport.solvers.pricing import DualBound, double_c_transform, smallest_reduced_costs
 
 
+@SOLVERS.register("exact", "one-to-one, without blur")
 @dataclass(frozen=True)
 class Exact:
     """The unregularized plan; a permutation if sizes are equal and masses uniform.

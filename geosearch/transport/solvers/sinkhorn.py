@@ -12,11 +12,13 @@ from geosearch.errors import InvalidOptionError
 from geosearch.runtime import memory
 from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem, linear_bytes
+from geosearch.transport.solvers.base import SOLVERS
 from geosearch.transport.solvers.blocks import Blocks
 from geosearch.transport.solvers.potentials import Potentials, coarse_to_fine, cost_scale, iterate_to_convergence
 from geosearch.transport.solvers.pricing import double_c_transform, northwest_corner
 
 
+@SOLVERS.register("sinkhorn", "entropic, blurs")
 @dataclass(frozen=True)
 class Sinkhorn:
     """The entropic plan, with epsilon scaling; smooth potentials, a blurred map.

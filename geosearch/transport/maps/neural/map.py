@@ -21,7 +21,8 @@ from geosearch.nn.streams import Batch, as_tensor
 from geosearch.nn.train import pretrain
 from geosearch.runtime.arrays import Arrays, read_checked_arrays
 from geosearch.runtime.cache import Cache, content_key
-from geosearch.transport.maps.base import Pair, Pushforward
+from geosearch.runtime.registry import setting
+from geosearch.transport.maps.base import MAPS, Pair, Pushforward
 from geosearch.transport.maps.neural.cost import PixelCost, check, make_pixel_cost, mean_cost
 from geosearch.transport.maps.neural.networks import MapNetwork, PotentialNetwork, build
 from geosearch.transport.maps.neural.training import CURVES, MapTraining, load_network, network_arrays, soft_labels
@@ -33,6 +34,7 @@ _CHUNK = 256  # images mapped at a time
 _BEHIND = 0.5  # gap of the potential, in mean costs, above which a finished map is called unfinished
 
 
+@MAPS.register("neural", "by a trained network")
 @dataclass(frozen=True)
 class Neural:
     """A trained map G from the target to the source, the saddle point of
@@ -71,7 +73,7 @@ class Neural:
         1000
     """
 
-    steps: int = 600
+    steps: int = setting(600, "map_steps", "Training steps of each neural map.", ge=1)
     map_steps: int = 4
     batch: int = 64
     width: int = 16
