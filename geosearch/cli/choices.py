@@ -2,57 +2,127 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
 
 if TYPE_CHECKING:
     from geosearch.data.unlabelled import Labelling
     from geosearch.embeddings.base import Embedding
+    from geosearch.runtime.registry import Choice
     from geosearch.transport.label_distance import LabelDistance
 
 Channels = Literal["1", "3"]
-LabelDistanceName = Literal["gaussian", "exact", "means"]
-DistanceEmbedding = Literal["pixels", "pca"]
-Labeller = Literal["g2l", "clusters"]
-LabellerEmbedding = Literal["source-classifier", "pca", "pixels"]
 Rule = Literal["order", "bins"]
-CurationEmbedding = Literal["patches", "pca", "pixels", "backbone"]
 Task = Literal["detect", "reweight", "extend"]
 
 
-def label_distance(name: LabelDistanceName) -> LabelDistance:
-    from geosearch.transport.label_distance import ExactLabels, GaussianLabels, MeanLabels
+@dataclass(frozen=True)
+class OptionNames:
+    """The registered options that a command takes, looked up when it is run or completed: that imports them.
 
-    known: dict[str, LabelDistance] = {"gaussian": GaussianLabels(), "exact": ExactLabels(), "means": MeanLabels()}
-    return known[name]
+    Attributes:
+        load: gives the choice.
+        suits: whether the command takes the option of a name.
+    """
+
+    load: Callable[[], Choice[Any]]
+    suits: Callable[[Choice[Any], str], bool] = lambda choice, name: True
+
+    def names(self) -> tuple[str, ...]:
+        """What may be given."""
+        choice = self.load()
+        return tuple(name for name in choice.names() if self.suits(choice, name))
+
+    def complete(self, incomplete: str) -> list[str]:
+        """What begins so, for the shell."""
+        return [name for name in self.names() if name.startswith(incomplete)]
+
+    def check(self, name: str) -> str:
+        """Refuse a name that no option has.
+
+        Raises:
+            typer.BadParameter: with the names that there are.
+        """
+        if name not in (names := self.names()):
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}.")
+        return name
+
+    def option(self, flag: str, *, help: str, key: str) -> Any:
+        """The option of the command.
+
+        Args:
+            flag: e.g. "--embedding".
+            help: what it decides.
+            key: of study files, under which `geosearch options` lists the names.
+        """
+        text = f"{help} Names: '{key}' in 'geosearch options'."
+        return typer.Option(flag, metavar="NAME", help=text, callback=self.check, autocompletion=self.complete)
 
 
-def distance_embedding(name: DistanceEmbedding) -> Embedding:
-    from geosearch.embeddings.pca import PCA
-    from geosearch.embeddings.pixels import Pixels
+def _label_distances() -> Choice[Any]:
+    from geosearch.transport.label_distance import LABEL_DISTANCES
 
-    return PCA() if name == "pca" else Pixels()
+    return LABEL_DISTANCES
 
 
-def curation_embedding(name: CurationEmbedding, backbone: str, weights: str | None) -> Embedding:
-    """An embedding that needs no training on labels.
+def _embeddings() -> Choice[Any]:
+    from geosearch.embeddings.base import EMBEDDINGS
+
+    return EMBEDDINGS
+
+
+def _labellers() -> Choice[Any]:
+    from geosearch.pseudo_labels.base import PSEUDO_LABELLERS
+
+    return PSEUDO_LABELLERS
+
+
+def _without_labels(choice: Choice[Any], name: str) -> bool:
+    return not getattr(choice.entry(name).option, "uses_labels", False)
+
+
+def _without_settings(choice: Choice[Any], name: str) -> bool:
+    """Whether the option needs nothing that has no default."""
+    from geosearch.errors import InvalidOptionError
+
+    try:
+        choice.build(name, {})
+    except InvalidOptionError:
+        return False
+    return True
+
+
+LABEL_DISTANCES = OptionNames(_label_distances)
+LABELLERS = OptionNames(_labellers)
+DISTANCE_EMBEDDINGS = OptionNames(_embeddings, lambda *of: _without_labels(*of) and _without_settings(*of))
+LABELLER_EMBEDDINGS = OptionNames(_embeddings, _without_settings)
+CURATION_EMBEDDINGS = OptionNames(_embeddings, _without_labels)
+
+
+def label_distance(name: str) -> LabelDistance:
+    """The label distance of a name."""
+    found: LabelDistance = _label_distances().build(name, {})
+    return found
+
+
+def embedding_named(name: str, **settings: Any) -> Embedding:
+    """The embedding of a name.
 
     Raises:
         InvalidOptionError: a backbone without weights.
     """
-    from geosearch.config.build import fixed_embedding
+    found: Embedding = _embeddings().build(name, settings)
+    return found
 
-    return fixed_embedding(name, backbone, weights)
 
-
-def labelling(by: Labeller, *, labels: int, rule: Rule, embedding: LabellerEmbedding) -> Labelling:
-    from geosearch.embeddings.pca import PCA
-    from geosearch.embeddings.pixels import Pixels
-    from geosearch.embeddings.source_classifier import SourceClassifier
-    from geosearch.pseudo_labels.clusters import Clusters
-    from geosearch.pseudo_labels.g2l import G2L
+def labelling(by: str, *, labels: int, rule: Rule, embedding: str) -> Labelling:
+    """What gives labels to a set without any."""
     from geosearch.pseudo_labels.g2l_rules import RULES
 
-    embeddings: dict[str, Embedding] = {"source-classifier": SourceClassifier(), "pca": PCA(), "pixels": Pixels()}
-    if by == "g2l":
-        return G2L(labels, RULES[rule], embedding=embeddings[embedding])
-    return Clusters(labels, embedding=embeddings[embedding])
+    found: Labelling = _labellers().build(
+        by, {"label_count": labels}, rule=RULES[rule], embedding=embedding_named(embedding)
+    )
+    return found

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from geosearch.cli.choices import CurationEmbedding, Task
+from geosearch.cli.choices import CURATION_EMBEDDINGS, Task
 from geosearch.cli.completion import complete_dataset
 from geosearch.cli.parameters import (
     ChannelsOption,
@@ -43,11 +43,9 @@ def curate(
         ),
     ] = None,
     embedding: Annotated[
-        CurationEmbedding,
-        typer.Option(
-            "--embedding",
-            metavar="NAME",
-            help="Features in which samples are judged: patches, pca, pixels or backbone.",
+        str,
+        CURATION_EMBEDDINGS.option(
+            "--embedding", help="Features in which samples are judged.", key="transport.embedding"
         ),
     ] = "patches",
     backbone: Annotated[
@@ -67,7 +65,7 @@ def curate(
     """Find harmful samples of a data set, weight its samples, or extend another set from it."""
     from dataclasses import asdict
 
-    from geosearch.cli.choices import curation_embedding
+    from geosearch.cli.choices import embedding_named
     from geosearch.cli.run import report_progress
     from geosearch.data.writers.registry import find_writer
     from geosearch.study.curated_dataset import curate_dataset
@@ -78,7 +76,7 @@ def curate(
             dataset,
             task=task,
             target=target,
-            embedding=curation_embedding(embedding, backbone, weights),
+            embedding=embedding_named(embedding, backbone=backbone, weights=weights),
             size=size,
             channels=int(channels),
             seed=seed,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from geosearch.cli.choices import DistanceEmbedding, LabelDistanceName
+from geosearch.cli.choices import DISTANCE_EMBEDDINGS, LABEL_DISTANCES
 from geosearch.cli.completion import complete_dataset
 from geosearch.cli.parameters import ChannelsOption, ImageSize, Json, Seed
 
@@ -25,9 +25,14 @@ def distance(
         str, typer.Argument(metavar="B", help="Another one, e.g. fonts/sans-digits.", autocompletion=complete_dataset)
     ],
     samples: Annotated[int, typer.Option("--samples", metavar="N", min=1, help="At most N images of each.")] = 1000,
-    labels: Annotated[LabelDistanceName, typer.Option("--labels", help="Distance between classes.")] = "gaussian",
+    labels: Annotated[
+        str, LABEL_DISTANCES.option("--labels", help="Distance between two classes.", key="transport.label_distance")
+    ] = "gaussian",
     embedding: Annotated[
-        DistanceEmbedding, typer.Option("--embedding", help="Features in which images are compared.")
+        str,
+        DISTANCE_EMBEDDINGS.option(
+            "--embedding", help="Features in which images are compared.", key="transport.embedding"
+        ),
     ] = "pixels",
     size: ImageSize = 28,
     channels: ChannelsOption = "1",
@@ -35,7 +40,7 @@ def distance(
     as_json: Json = False,
 ) -> None:
     """Measure the optimal transport distance (OTDD) between two data sets, and the noise floor of each."""
-    from geosearch.cli.choices import distance_embedding, label_distance
+    from geosearch.cli.choices import embedding_named, label_distance
     from geosearch.transport.measurement import measure
 
     result = measure(
@@ -43,7 +48,7 @@ def distance(
         b,
         samples=samples,
         labels=label_distance(labels),
-        embedding=distance_embedding(embedding),
+        embedding=embedding_named(embedding),
         size=size,
         channels=int(channels),
         seed=seed,

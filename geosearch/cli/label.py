@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from geosearch.cli.choices import Labeller, LabellerEmbedding, Rule
+from geosearch.cli.choices import LABELLER_EMBEDDINGS, LABELLERS, Rule
 from geosearch.cli.completion import complete_dataset
 from geosearch.cli.parameters import (
     ChannelsOption,
@@ -32,17 +32,12 @@ def label(
         ),
     ] = None,
     labels: Annotated[int, typer.Option("--labels", metavar="K", min=1, help="Number of labels.")] = 10,
-    by: Annotated[
-        Labeller,
-        typer.Option("--by", help="By the geometry between the anchors' classes (G2L), or by k-means clusters."),
-    ] = "g2l",
+    by: Annotated[str, LABELLERS.option("--by", help="What gives the labels.", key="domain.pseudo_labeller")] = "g2l",
     rule: Annotated[Rule, typer.Option("--rule", help="How distances become labels (G2L).")] = "order",
     embedding: Annotated[
-        LabellerEmbedding,
-        typer.Option(
-            "--embedding",
-            metavar="NAME",
-            help="Features in which images are compared: source-classifier (trained on the anchors), pca or pixels.",
+        str,
+        LABELLER_EMBEDDINGS.option(
+            "--embedding", help="Features in which images are compared.", key="transport.embedding"
         ),
     ] = "source-classifier",
     size: ImageSize = 28,

@@ -1,4 +1,4 @@
-"""From a study file to the rooms' option objects: the only place where names become objects."""
+"""From a study file to the rooms' option objects, by the names under which options registered."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from geosearch.config.study_config import StudyFile
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.base import EMBEDDINGS, Embedding
 from geosearch.mixture.constraints import Limits
+from geosearch.mixture.mapped_source import AnchorOptions
 from geosearch.mixture.spaces.base import SPACES, MixingSpace
 from geosearch.nn.augmentation import Augmentation
+from geosearch.nn.early_stopping import EarlyStopping
 from geosearch.nn.networks import NETWORKS
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.schedule import SCHEDULES
+from geosearch.nn.train import resolve_device
 from geosearch.nn.weight_averaging import AVERAGINGS
 from geosearch.pseudo_labels.base import PSEUDO_LABELLERS, TARGET_LABELLINGS, TargetLabelling
 from geosearch.pseudo_labels.ensemble import EnsembleLabelling
@@ -21,20 +24,20 @@ from geosearch.transport.label_distance import LABEL_DISTANCES
 from geosearch.transport.maps.base import MAPS
 from geosearch.transport.solvers.base import SOLVERS
 
-CONFIRMED = ("ridge", "fine-tune")  # adaptations that every confirmation scores
-
 
 def embedding_of(file: StudyFile) -> Embedding:
-    settings = file.transport.settings
-    return EMBEDDINGS.build(file.transport.embedding, settings, augmentation=Augmentation(recolour=file.recolour))
+    """The space in which costs are measured."""
+    augmentation = Augmentation(recolour=file.recolour)
+    return EMBEDDINGS.build(file.transport.embedding, file.transport.settings, augmentation=augmentation)
 
 
-def ground_of(file: StudyFile) -> Ground:
-    transport, settings = file.transport, file.transport.settings
-    solver = SOLVERS.build(transport.solver, settings)
-    return Ground(
-        LABEL_DISTANCES.build(transport.label_distance, settings),
-        MAPS.build(transport.map, settings, plan_solver=solver, device=file.recipe.device),
+def ground_of(file: StudyFile) -> AnchorOptions:
+    """How the target is mapped to every source."""
+    transport = file.transport
+    solver = SOLVERS.build(transport.solver, transport.settings)
+    return AnchorOptions(
+        LABEL_DISTANCES.build(transport.label_distance, transport.settings),
+        MAPS.build(transport.map, transport.settings, solver=solver, device=file.recipe.device),
         transport.feature_weight,
         transport.label_weight,
     )
@@ -47,14 +50,14 @@ def pseudo_labels_of(file: StudyFile) -> TargetLabelling:
 
 
 def refinement_of(file: StudyFile) -> EnsembleLabelling | None:
-    """How the reference is labelled anew once there is a hull; None if the first labels stay."""
+    """How the reference is labelled anew once there is a hull, if it is."""
     labelling = _target_labelling(file)
     return labelling if isinstance(labelling, EnsembleLabelling) else None
 
 
 def _target_labelling(file: StudyFile) -> TargetLabelling | EnsembleLabelling:
     short = recipe_of(file)
-    made: TargetLabelling | EnsembleLabelling = TARGET_LABELLINGS.build(
+    return TARGET_LABELLINGS.build(
         file.domain.pseudo_labels,
         file.domain.settings,
         short=short,
@@ -62,14 +65,14 @@ def _target_labelling(file: StudyFile) -> TargetLabelling | EnsembleLabelling:
         device=file.recipe.device,
         balance=file.domain.balance,
     )
-    return made
 
 
 def labelling_of(file: StudyFile) -> Labelling | None:
     """What labels the sources that have no labels; None if the study does not say."""
-    if file.domain.pseudo_labeller is None:
+    domain = file.domain
+    if domain.pseudo_labeller is None:
         return None
-    return PSEUDO_LABELLERS.build(file.domain.pseudo_labeller, file.domain.settings, embedding=embedding_of(file))
+    return PSEUDO_LABELLERS.build(domain.pseudo_labeller, domain.settings, embedding=embedding_of(file))
 
 
 def limits_of(file: StudyFile) -> Limits | None:
@@ -101,6 +104,7 @@ def search_space_of(file: StudyFile) -> Space:
 
 
 def space_of(file: StudyFile) -> MixingSpace:
+    """Where images are mixed."""
     return SPACES.build(file.transport.space, file.transport.settings)
 
 
@@ -117,7 +121,7 @@ def recipe_of(file: StudyFile) -> Recipe:
         augmentation=_augmentation(file),
         schedule=SCHEDULES.build(recipe.schedule, settings),
         averaging=AVERAGINGS.build(recipe.averaging, settings),
-        early_stop=EarlyStop(patience=recipe.early_stop) if recipe.early_stop else None,
+        early_stop=EarlyStopping(patience=recipe.early_stop) if recipe.early_stop else None,
         precision=recipe.precision,
         compiled=recipe.compiled,
     )
@@ -130,14 +134,17 @@ def adaptations_of(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> 
         file: the study's settings.
         unlabelled: images of the target that self-training may use.
     """
-    context = {
-        "augmentation": _augmentation(file),
-        "device": str(place_of(file.recipe.device)),
-        "unlabelled": unlabelled,
-        "balance": file.domain.balance,
+    return {
+        name: ADAPTATIONS.build(
+            name,
+            file.recipe.settings,
+            augmentation=_augmentation(file),
+            device=str(resolve_device(file.recipe.device)),
+            unlabelled=unlabelled,
+            balance=file.domain.balance,
+        )
+        for name in dict.fromkeys((ADAPTATIONS.default, "fine-tune", file.recipe.adaptation))
     }
-    names = dict.fromkeys((*CONFIRMED, file.recipe.adaptation))
-    return {name: ADAPTATIONS.build(name, file.recipe.settings, **context) for name in names}
 
 
 def _augmentation(file: StudyFile) -> Augmentation:

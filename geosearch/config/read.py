@@ -110,7 +110,7 @@ def _explain(entry: Any) -> str:
     if entry["type"] == "option":
         return f"'{location}': {entry['msg']}"
     message = entry["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    expected = message if entry["type"] == "value_error" else f"expected {message}, got {entry['input']!r}"
+    expected = message if entry["type"] in ("value_error", "option") else f"expected {message}, got {entry['input']!r}"
     return f"'{location}': {expected}" if location else expected
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     ValidationError,
     create_model,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.confirmation.variants import VARIANTS
@@ -58,40 +59,73 @@ class Section(BaseModel):
         """Key -> value, those of options included."""
         return {key: getattr(self, key) for key in (*type(self).model_fields, *(self.model_extra or {}))}
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _check_options(cls, data: Any) -> Any:
+    def _check_options(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(data, Mapping):
-            return data
+            return handler(data)
+        own = {key: value for key, value in data.items() if key in cls.model_fields}
+        errors = [error for choice in cls.choices for error in _choice_errors(choice, data)]
+        try:
+            given = {key: value for key, value in data.items() if key not in own}
+            own |= cls._settings_model(data).model_validate(given).model_dump()
+        except ValidationError as error:
+            errors += _details(error)
+        try:
+            section = handler(own)
+        except ValidationError as error:
+            errors += [one for one in _details(error) if one.get("loc") not in [known.get("loc") for known in errors]]
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return section
+
+    @classmethod
+    def _settings_model(cls, data: Mapping[str, Any]) -> type[BaseModel]:
+        """A model of the settings of all options; those of a choice that may be left out, and is, are None."""
+        keys: dict[str, Any] = {}
         for choice in cls.choices:
-            _check_choice(choice, data)
-        known = cls.option_settings()
-        keys: dict[str, Any] = {
-            key: (one.kind, Field(one.default, **dict[str, Any](one.bounds))) for key, one in known.items()
-        }
-        strict = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-        found = create_model(cls.__name__, __config__=strict, **keys).model_validate(
-            {key: value for key, value in data.items() if key not in cls.model_fields}
+            left_out = choice.default is None and not choice.many and data.get(choice.name) is None
+            for key, one in choice.settings().items():
+                bounds: dict[str, Any] = {**one.bounds}
+                keys[key] = (Any, None) if left_out else (one.kind, Field(one.default, **bounds))
+        return create_model(
+            cls.__name__, __config__=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False), **keys
         )
-        return {**{key: value for key, value in data.items() if key in cls.model_fields}, **found.model_dump()}
 
 
-def _check_choice(choice: Choice[Any], data: Mapping[str, Any]) -> None:
-    """Refuse a name that no option has, and settings of an optional choice that is not made."""
-    key = choice.key.partition(".")[2]
-    value = data.get(key, choice.default)
-    if value is None and not choice.many:
-        given = [one for one in choice.settings().values() if data.get(one.key, one.default) != one.default]
-        if choice.default is None and given:
-            names = " or ".join(f'"{name}"' for name in choice.names())
-            raise ValueError(f"{given[0].key} is a setting of {key}; set {key} = {names} with it")
-        if choice.default is None:
-            return
-    names = value or () if choice.many else (value,)
-    for name in names if isinstance(names, list | tuple) else (names,):
+def _choice_errors(choice: Choice[Any], data: Mapping[str, Any]) -> Iterator[InitErrorDetails]:
+    """Names that no option has, and settings of an optional choice that is not made."""
+    value = data.get(choice.name, choice.default)
+    if value is None and not choice.many and choice.default is None:
+        names = " or ".join(f'"{name}"' for name in choice.names())
+        for key in choice.settings():
+            if data.get(key) is not None:
+                yield _error(f"needs {choice.name} = {names}; set it too, or leave {key} out", key, data[key])
+        return
+    many = choice.many and isinstance(value, list | tuple)
+    for name in value if many else () if choice.many and value is None else (value,):
         if not isinstance(name, str) or name not in choice.names():
-            error = PydanticCustomError("option", "{text}", {"text": f"{choice.expected()}, got {name!r}"})
-            raise ValidationError.from_exception_data(choice.section, [{"type": error, "loc": (key,), "input": name}])
+            yield _error(f"{choice.expected()}, got {name!r}", choice.name, name)
+
+
+def _error(message: str, key: str, value: Any) -> InitErrorDetails:
+    # a message of its own may hold braces, which pydantic would fill in
+    return {"type": PydanticCustomError("option", "{text}", {"text": message}), "loc": (key,), "input": value}
+
+
+def _details(error: ValidationError) -> list[InitErrorDetails]:
+    """What a raised error says, to be raised again together with others."""
+    return [
+        {
+            "type": PydanticCustomError("option", "{text}", {"text": one["msg"]})
+            if one["type"] == "option"
+            else one["type"],
+            "loc": one["loc"],
+            "input": one["input"],
+            "ctx": one.get("ctx", {}),
+        }
+        for one in error.errors(include_url=False)
+    ]
 
 
 class StudySection(Section):
@@ -115,7 +149,7 @@ class DomainSection(Section):
 
     target: str = Field(description="The set to do well on, e.g. 'digits', 'npz:PATH', 'torchvision:MNIST'.")
     sources: Listed[str] = Field(
-        min_length=2, description="The shelf: sets to pretrain on, at least two, none of them the target."
+        min_length=2, description="Data sets to pretrain on, at least two, none of them the target."
     )
     shots: int = Field(5, ge=1, description="Labelled target images per class.")
     size: int = Field(28, ge=8, le=256, description="Height and width that all sets are brought to, pixels.")
@@ -173,7 +207,7 @@ class TransportSection(Section):
 
     @model_validator(mode="after")
     def _with_weights(self) -> TransportSection:
-        if self.embedding == "backbone" and self.settings["weights"] is None:
+        if self.embedding == "backbone" and self.settings.get("weights", "") is None:
             raise ValueError(
                 'embedding = "backbone" needs transport.weights: a file with a state dict, or e.g. "IMAGENET1K_V1"'
             )
@@ -270,7 +304,7 @@ class RecipeSection(Section):
 
     network: str = NETWORKS.default
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
-    long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists, confirmation and committee.")
+    long_steps: int = Field(1000, ge=1, description="Pretraining steps of finalists, confirmation and ensemble.")
     batch: int = Field(64, ge=2, le=65536, description="Images per pretraining step.")
     learning_rate: float = Field(
         1e-2, gt=0, description="Peak learning rate of pretraining; 2e-3 suits vgg and resnet18."
@@ -304,7 +338,8 @@ class RecipeSection(Section):
     )
     device: Literal["cpu", "cuda", "auto"] = Field(
         "auto",
-        description="Where networks are trained; those of source-net and autoencoder are small, and always on the CPU.",
+        description="Where networks are trained; those of source-classifier and autoencoder are small, and always on "
+        "the CPU.",
     )
 
 

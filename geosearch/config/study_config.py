@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -20,11 +19,6 @@ from geosearch.config.schema import (
 )
 from geosearch.errors import InvalidOptionError
 
-# What studies were begun with that have no such key.
-_BEFORE: dict[str, dict[str, Any]] = {
-    "domain": {"balance": 0.0},
-    "recipe": {"unlabelled": 0},
-}
 BASELINES = 5  # rows of every study besides the single sources
 
 
@@ -123,8 +117,3 @@ _FREE = {
     "confirm.export",
     "confirm.variants",
 }  # settings that may change between two runs of one study
-
-
-def completed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings from a study's database, with keys that came after it as what they were when it was begun."""
-    return {**settings, **{name: keys | settings.get(name, {}) for name, keys in _BEFORE.items()}}

@@ -14,7 +14,7 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
-from geosearch.confirmation.variants import VARIANTS, Candidate, Plain, Taught
+from geosearch.confirmation.variants import VARIANTS, Candidate, Plain, Taught, row_name
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
@@ -83,7 +83,7 @@ class Confirmer:
         with one_thread():
             for name in variants:
                 variant = VARIANTS.build(name, {})
-                row = f"{BEST}, {variant.title}"
+                row = row_name(variant)
                 kinds[row] = (RowKind.VARIANT, variant.title)
                 candidates[row] = variant.candidate(self.anchors, best, self.target.shots, finalists)
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))

@@ -177,6 +177,11 @@ VARIANTS: Choice[Variant] = Choice(
 )
 
 
+def row_name(variant: type[Variant] | Variant) -> str:
+    """Name of the variant's row in a confirmation."""
+    return f"{BEST}, {variant.title}"
+
+
 @VARIANTS.register("curated", "without the source images that harm the shots")
 @dataclass(frozen=True)
 class CuratedVariant:

@@ -149,8 +149,9 @@ def _labelled(
             found.append(source)
         elif labelling is None:
             raise InvalidDataError(
-                f"source '{source.name}' has no labels, and the study does not say how to label it; set domain.labels "
-                'to "g2l" (by geometry, from the other sources) or "clusters" (k-means), or give it labels'
+                f"source '{source.name}' has no labels, and the study does not say how to label it; set "
+                'domain.pseudo_labeller to "g2l" (by geometry, from the other sources) or "clusters" (k-means), or '
+                "give it labels"
             )
         else:
             found.append(labelling.label(source, known, seed=seed, cache=cache or Cache.default()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -41,6 +42,8 @@ class SourceClassifier:
         >>> encoder.encode(digits.images).shape
         (100, 32)
     """
+
+    uses_labels: ClassVar[bool] = True
 
     steps: int = 400
     width: int = 16

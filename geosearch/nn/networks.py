@@ -12,7 +12,7 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError
-from geosearch.runtime.registry import Choice, setting
+from geosearch.runtime.registry import Choice, name_of, setting
 
 SMALLEST_SIZE = 8  # pixels; three poolings need that many
 
@@ -79,7 +79,7 @@ NETWORKS: Choice[Architecture] = Choice(
 class _Option:
     @property
     def facts(self) -> dict[str, Any]:
-        return {"architecture": type(self).__name__, **asdict(self)}  # type: ignore[call-overload]
+        return {"architecture": name_of(type(self)), **asdict(self)}  # type: ignore[call-overload]
 
 
 @NETWORKS.register("small-conv", "three small convolutions")

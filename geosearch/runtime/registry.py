@@ -122,7 +122,13 @@ class Choice(Generic[Option]):
 
     @property
     def section(self) -> str:
+        """Section of the key."""
         return self.key.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The key within its section."""
+        return self.key.partition(".")[2]
 
     def register(self, name: str, meaning: str, **preset: Any) -> Callable[[type[Any]], type[Any]]:
         """Class decorator: the frozen dataclass below is the option of this name.
@@ -140,8 +146,9 @@ class Choice(Generic[Option]):
         def decorate(option: type[Any]) -> type[Any]:
             if (known := self._entries.get(name)) and known.option.__qualname__ != option.__qualname__:
                 raise InvalidOptionError(f"{self.key} = '{name}' is {known.option.__name__} already; take another name")
+            declared = {one.key: one for other in self._entries.values() for one in settings_of(other.option).values()}
             for entry in settings_of(option).values():
-                if (twin := self._declared.get(entry.key, entry)) != entry:
+                if (twin := declared.get(entry.key, entry)) != entry and not known:
                     raise InvalidOptionError(
                         f"{option.__name__} declares {self.section}.{entry.key} as {entry}, another option of "
                         f"{self.key} as {twin}; declare it alike, or take another key"
@@ -154,9 +161,9 @@ class Choice(Generic[Option]):
         return decorate
 
     def names(self) -> tuple[str, ...]:
-        """Names of all registered options, the default first."""
+        """Names of all registered options: the default, then the others by the alphabet."""
         self._import_options()
-        return tuple(sorted(self._entries, key=lambda name: (name != self.default, list(self._entries).index(name))))
+        return tuple(sorted(self._entries, key=lambda name: (name != self.default, name)))
 
     def entries(self) -> Iterator[Entry[Option]]:
         """All registered options, the default first."""
@@ -181,8 +188,7 @@ class Choice(Generic[Option]):
 
     def settings(self) -> dict[str, Setting]:
         """Key -> setting, of all options together."""
-        self._import_options()
-        return self._declared
+        return {one.key: one for entry in self.entries() for one in settings_of(entry.option).values()}
 
     def build(self, name: str, settings: Mapping[str, Any], **context: Any) -> Option:
         """The option of a name.
@@ -192,7 +198,7 @@ class Choice(Generic[Option]):
 
         Args:
             name: of the option.
-            settings: key -> value, as in a section of a study file; what is missing keeps its default.
+            settings: key -> value, as in a section of a study file; what is missing or None keeps its default.
             context: what a study as a whole decides, e.g. the device.
 
         Raises:
@@ -206,12 +212,8 @@ class Choice(Generic[Option]):
         known = signature(entry.option).parameters
         values = {name: value for name, value in context.items() if name in known}
         own = settings_of(entry.option)
-        values |= {name: settings[one.key] for name, one in own.items() if one.key in settings}
+        values |= {name: settings[one.key] for name, one in own.items() if settings.get(one.key) is not None}
         return entry.option(**{**values, **entry.preset})
-
-    @property
-    def _declared(self) -> dict[str, Setting]:
-        return {one.key: one for entry in self._entries.values() for one in settings_of(entry.option).values()}
 
     def _import_options(self) -> None:
         """Import every module that may register an option here, the first time."""

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -38,7 +38,6 @@ from geosearch.search.objective import Objective
 from geosearch.search.process import ProcessId
 from geosearch.search.racing import best_of
 from geosearch.search.samplers.base import neighbour
-from geosearch.search.samplers.given import Given
 from geosearch.search.samplers.prior import Prior, ProxyDesign
 from geosearch.search.samplers.registry import sampler_for
 from geosearch.search.samplers.surrogate import FEWEST
@@ -68,6 +67,7 @@ class SearchOptions:
     Attributes:
         evaluations: trials that are trained, baselines included.
         sampler: who proposes: one of `SAMPLERS`.
+        sampler_settings: keys of [search] that samplers declare.
         batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
         finalists: trials that go on to the long recipe at once; more follow if they are worth it (`race`).
         repeats: long trainings per finalist that the budget has; a race spends them where they bring most.
@@ -90,6 +90,7 @@ class SearchOptions:
     proxy_cost_ratio: float = 0.02
     seed: int = 0
     jobs: int = 1
+    sampler_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +204,8 @@ class Search:
 
     def fresh_sampler(self, seed: int, *, random: bool) -> BaseSampler:
         """A sampler for one proposal: the study's, or one that draws at random."""
-        return sampler_for("random" if random else self.options.sampler, seed, self._prior)
+        name = "random" if random else self.options.sampler
+        return sampler_for(name, seed, self._prior, self.options.sampler_settings)
 
     def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
         """The proposal of this round and place: a baseline, `params` asked before a crash, or the sampler's."""

@@ -68,6 +68,7 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
     options = SearchOptions(
         evaluations=file.search.evaluations,
         sampler=file.search.sampler,
+        sampler_settings=file.search.settings,
         batch=file.search.batch,
         finalists=file.search.finalists,
         repeats=file.search.repeats,

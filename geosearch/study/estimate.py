@@ -124,7 +124,7 @@ def check(path: str | Path) -> Estimate:
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.settings["fine_tune_steps"])
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
-    if refinement := refinement_of(file):  # two mixtures, and for a committee every single source
+    if refinement := refinement_of(file):  # two mixtures, and for an ensemble every single source
         steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps
     if isinstance(how := adaptations_of(file)[recipe.adaptation], SelfTraining):
         steps += rows * file.confirm.seeds * (how.head_steps + how.steps)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from geosearch.config.examples import example_file, example_names
 from geosearch.config.read import expand, parse_study, read_study
-from geosearch.config.study_config import StudyFile, completed
+from geosearch.config.study_config import StudyFile
 from geosearch.errors import GeosearchError, InvalidOptionError, StorageError
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.redact import mask
@@ -60,7 +60,7 @@ def resolve(study: str | Path | StudyFile, storage: str | None, *, begun: bool =
     name, settings = stored_settings(address)
     if storage and text not in (name, address, storage):
         raise InvalidOptionError(f"{mask(address)} holds the study '{mask(name)}', not '{mask(text)}'")
-    return parse_study(completed(settings), mask(address)), address
+    return parse_study(settings, mask(address)), address
 
 
 def backup_study(address: str) -> None:

@@ -208,7 +208,7 @@ def relabelled(file: StudyFile, hidden: int, way: str) -> StudyFile:
         changes: dict[str, Any] = {"sources": tuple(specs)}
     else:
         specs[hidden] = f"npz:{images_alone(specs[hidden])}"
-        changes = {"sources": tuple(specs), "labels": way}
+        changes = {"sources": tuple(specs), "pseudo_labeller": way}
     return file.model_copy(update={"domain": file.domain.model_copy(update=changes)})
 
 

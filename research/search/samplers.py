@@ -203,7 +203,7 @@ class Runs:
         return all(
             self.of(collection, sampler, rungs)
             for collection in self.shelves
-            for sampler in SAMPLERS
+            for sampler in SAMPLERS.names()
             for rungs in (False, True)
         )
 
@@ -235,7 +235,7 @@ class Runs:
         if not self.lines:
             return []
         rows = ["| sampler | " + " | ".join(self.shelves) + " |", "| --- " * (1 + len(self.shelves)) + "|"]
-        for sampler, rungs in ((sampler, rungs) for sampler in SAMPLERS for rungs in (False, True)):
+        for sampler, rungs in ((sampler, rungs) for sampler in SAMPLERS.names() for rungs in (False, True)):
             cells = []
             for collection in self.shelves:
                 low, middle, high = quartiles(np.array([arrival(line) for line in self.of(collection, sampler, rungs)]))
@@ -348,7 +348,7 @@ def regrets(runs: Runs) -> Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shelves", nargs="+", default=shelves())
-    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS.names(), default=list(SAMPLERS.names()))
     parser.add_argument("--repetitions", type=int, default=30)
     parser.add_argument("--evaluations", type=int, default=24)
     parser.add_argument("--jobs", type=int, default=2)

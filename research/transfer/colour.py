@@ -40,7 +40,7 @@ def colour(target: str, seed: int, recolour: float) -> dict[str, Any]:
     """Row -> adaptation -> test error in [0, 1], and the share of pseudo-labels that are right."""
     start, cache = time.perf_counter(), Cache.default()
     recipe = {"steps": SHORT, "long_steps": LONG, "recolour": recolour, "adaptation": "linear-probe"}
-    file = study_file(target, seed, "committee", recipe=recipe)
+    file = study_file(target, seed, "ensemble", recipe=recipe)
     prepared = prepare(file, space_of(file), cache, lambda name: nullcontext())
     confirmer, number = confirmer_of(file, prepared, cache), seeds.integer(seed, "confirmation", 0)
     truth = prepared.train.labels[prepared.target.rows["reference"]]

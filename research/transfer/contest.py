@@ -28,7 +28,7 @@ from geosearch.config.build import adaptations_of, recipe_of
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.statistics import BEST
-from geosearch.confirmation.variants import NAMES, TEACHERS, Candidate, Plain, Taught, variant
+from geosearch.confirmation.variants import TEACHERS, Candidate, EnsembleTeacherVariant, Plain, Taught, row_name
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
@@ -94,12 +94,12 @@ def contest_file(target: str, seed: int, shots: int, aside: Mapping[str, Any], *
     return study_file(
         target,
         seed,
-        "committee",
+        "ensemble",
         shots,
         **aside,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
-        confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["taught"]},
+        confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["ensemble-teacher"]},
     )
 
 
@@ -204,16 +204,16 @@ def without_proxy(study: Study, confirmer: Confirmer, folder: Path, number: int)
     twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-no-proxy.db")
     search_of(file, study.prepared, twin.store, twin.cache, twin.progress).run()
     finalists = [trial.point for trial in finalists_of(twin.trials)]
-    return errors_of(
-        confirmer, variant("taught", confirmer.anchors, finalists[0], confirmer.target.shots, finalists), number
-    )
+    shots = confirmer.target.shots
+    taught = EnsembleTeacherVariant().candidate(confirmer.anchors, finalists[0], shots, finalists)
+    return errors_of(confirmer, taught, number)
 
 
 def oracle(study: Study, confirmer: Confirmer, number: int) -> Found:
     """The best by test error of all mixtures that the search evaluated, and of what it ended with."""
     assert study.confirmation is not None
     every = [confirmed(confirmer, trial.point, number) for trial in study.trials if trial.state == "complete"]
-    known = [row.top1_errors for row in study.confirmation.rows if row.name in (BEST, NAMES["taught"])]
+    known = [row.top1_errors for row in study.confirmation.rows if row.name in (BEST, row_name(EnsembleTeacherVariant))]
     errors = {
         name: min([*(found[name] for found, _ in every), *(own[name][0] for own in known)]) for name in every[0][0]
     }

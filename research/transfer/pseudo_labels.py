@@ -80,7 +80,7 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
         return train_from_scratch(shots, recipe, seed).predict(reference.images).argmax(1)
     cloud, pooled = (Mixture(prepared.anchors, baselines_of(prepared)[row]) for row in (CLOUD, POOLED))
     if way.startswith("ensemble") or way == "refined, better of two":
-        refinement = refinement_of(study_file(target, seed, "committee" if way.startswith("ensemble") else "refined"))
+        refinement = refinement_of(study_file(target, seed, "ensemble" if way.startswith("ensemble") else "refined"))
         assert refinement is not None
         balance = 0.0 if way != "ensemble" else refinement.balance
         m = len(prepared.anchors.sources)

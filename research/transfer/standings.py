@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import ttest_1samp
 
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, t_half_width
-from geosearch.confirmation.variants import NAMES
+from geosearch.confirmation.variants import EnsembleTeacherVariant, row_name
 from geosearch.mixture.baselines import POOLED, PROJECTION, SINGLE
 from research.common.lines import Lines
 from research.transfer.contest import FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
@@ -25,7 +25,7 @@ from research.transfer.contest import FOLDER, NO_PROXY, ORACLE, POOLED_TAUGHT, P
 TUNED = "few shots, tuned"
 STRONGEST_PLAIN = "the better of tuned few shots and pooled union"
 WITHOUT = "the better of the two, without unlabelled images"
-TAUGHT = NAMES["taught"]
+TAUGHT = row_name(EnsembleTeacherVariant)
 SELF_TRAINED = "self-train"  # the adaptation under which there are rows with several teachers
 BEST_SINGLE = "best single source (by test error)"
 MEAN_SINGLE = "single sources, mean"

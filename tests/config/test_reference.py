@@ -59,7 +59,7 @@ def test_limits_that_nothing_keeps_are_refused_before_a_database_is_made(tmp_pat
     assert not (tmp_path / "none.db").exists()
 
 
-WAYS = ("nearest", "spreading", "refined", "committee")
+WAYS = ("nearest", "spreading", "refined", "ensemble")
 
 
 def test_ways_of_labelling_the_reference(tmp_path):
@@ -72,8 +72,8 @@ def test_ways_of_labelling_the_reference(tmp_path):
     ]
     assert refinement_of(ways["nearest"]) is None
     assert refinement_of(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
-    assert refinement_of(ways["committee"]).recipe.steps == ways["committee"].recipe.long_steps
-    assert refinement_of(ways["committee"]).members > refinement_of(ways["refined"]).members == 1
+    assert refinement_of(ways["ensemble"]).recipe.steps == ways["ensemble"].recipe.long_steps
+    assert refinement_of(ways["ensemble"]).members > refinement_of(ways["refined"]).members == 1
     assert refinement_of(tiny_file(tmp_path, recipe_device="auto")).device == "auto"
 
 
@@ -85,9 +85,9 @@ def test_a_shot_that_cannot_be_left_out_is_refused_at_the_door(tmp_path):
 
 def test_ways_of_labelling_a_source_that_has_no_labels(tmp_path):
     assert labelling_of(tiny_file(tmp_path)) is None
-    file = tiny_file(tmp_path, domain_labels="g2l")
+    file = tiny_file(tmp_path, domain_pseudo_labeller="g2l")
     assert labelling_of(file) == G2L(10, embedding=embedding_of(file))
-    file = tiny_file(tmp_path, domain_labels="clusters", domain_label_count=7)
+    file = tiny_file(tmp_path, domain_pseudo_labeller="clusters", domain_label_count=7)
     assert labelling_of(file) == Clusters(7, embedding=embedding_of(file))
 
 
@@ -111,5 +111,5 @@ def test_self_training_has_the_references_images_and_as_many_more_as_asked(tmp_p
         unlabelled = study.prepared.unlabelled(asked)
         how = adaptations_of(study.file, unlabelled)["self-train"]
         assert (len(how.unlabelled), how.balance) == (images, 0.25)
-        assert how.steps == steps * study.file.recipe.fine_tune_steps // 20
+        assert how.steps == steps * study.file.recipe.settings["fine_tune_steps"] // 20
         assert refinement_of(study.file).balance == 0.25

@@ -11,7 +11,7 @@ from generators.studies import tiny_file
 
 from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.confirmation.variants import NAMES, Condensed, MetaReweighted, variant
+from geosearch.confirmation.variants import VARIANTS, Condensed, MetaReweighted
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
@@ -40,8 +40,11 @@ def prepared(tmp_path, cache):
 
 def test_every_variant_has_a_key_of_its_own_and_trains_to_the_same_weights_again(prepared):
     finalists = [WEIGHTS, Weights.of([0.5, 0.5])]
-    made = [variant(name, prepared.anchors, WEIGHTS, prepared.target.shots, finalists) for name in NAMES]
-    assert len({one.key for one in made}) == len(NAMES)
+    made = [
+        VARIANTS.build(name, {}).candidate(prepared.anchors, WEIGHTS, prepared.target.shots, finalists)
+        for name in VARIANTS.names()
+    ]
+    assert len({one.key for one in made}) == len(VARIANTS.names())
     for one in made:
         first, again = (one.pretrained(RECIPE, 3, device="cpu")[0] for _ in range(2))
         for a, b in zip(first.parameters(), again.parameters(), strict=True):
@@ -52,9 +55,10 @@ def test_the_student_of_several_is_self_trained_under_the_mean_of_their_labels(p
     target = prepared.target
     how = SelfTraining(steps=3, unlabelled=UnlabelledSet.of(target.reference))
     anchors, finalists = prepared.anchors, [WEIGHTS, Weights.of([0.5, 0.5]), Weights.of([0.0, 1.0])]
-    several = variant("taught", anchors, WEIGHTS, target.shots, finalists)
+    variant = VARIANTS.build("ensemble-teacher", {})
+    several = variant.candidate(anchors, WEIGHTS, target.shots, finalists)
     assert [one.weights for one in several.others] == finalists[1:]
-    alone = variant("taught", anchors, WEIGHTS, target.shots, [WEIGHTS])
+    alone = variant.candidate(anchors, WEIGHTS, target.shots, [WEIGHTS])
     network, _ = several.pretrained(RECIPE, 0, device="cpu")
     by_all, by_one = (
         one.student(network, how, RECIPE, target.shots, 0, device="cpu").predict(target.test_images)

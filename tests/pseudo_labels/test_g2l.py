@@ -75,7 +75,7 @@ def test_geometry_names_its_anchors_and_needs_some(cache: Cache) -> None:
     found = G2L(4).label(BARE, KNOWN, seed=0, cache=cache)
     assert "near/" in found.labelled_by
     assert "far/" in found.labelled_by
-    with pytest.raises(InvalidOptionError, match=r'domain\.labels = "clusters"'):
+    with pytest.raises(InvalidOptionError, match=r'domain\.pseudo_labeller = "clusters"'):
         G2L(4).label(BARE, [], seed=0, cache=cache)
 
 

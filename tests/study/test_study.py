@@ -15,7 +15,7 @@ from generators.studies import tiny_file
 
 from geosearch.config.build import recipe_of
 from geosearch.config.study_config import StudyFile
-from geosearch.confirmation.variants import NAMES
+from geosearch.confirmation.variants import VARIANTS, row_name
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.errors import InvalidOptionError, OutputExistsError, StorageError, StudyMismatchError
 from geosearch.mixture.mixture import Mixture
@@ -371,10 +371,11 @@ def test_variants_of_the_best_mixture_join_the_confirmation_when_asked(tmp_path)
         recipe_adaptation="self-train",
         confirm_seeds=1,
         search_evaluations=7,
-        confirm_variants=list(NAMES),
+        confirm_variants=list(VARIANTS.names()),
     )
     assert asked.fingerprint == plain.fingerprint
     confirmation = opened(tmp_path, asked).run()
-    assert [row.name for row in confirmation.rows[-len(NAMES) :]] == list(NAMES.values())
-    for name in NAMES.values():
+    rows = [row_name(entry.option) for entry in VARIANTS.entries()]
+    assert [row.name for row in confirmation.rows[-len(rows) :]] == rows
+    for name in rows:
         assert f"the same mixture, {name.removeprefix('best mixture, ')}" in confirmation.verdict()

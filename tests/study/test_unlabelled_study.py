@@ -30,7 +30,7 @@ def test_it_is_refused_until_the_study_says_how_to_label(tmp_path):
 
 
 def test_a_target_without_labels_is_refused_whatever_the_study_says(tmp_path):
-    study = with_bare_source(tmp_path, domain_labels="clusters")
+    study = with_bare_source(tmp_path, domain_pseudo_labeller="clusters")
     target, near = study["domain"]["target"], study["domain"]["sources"][0]
     study["domain"] |= {"target": near, "sources": [target, study["domain"]["sources"][1]]}
     with pytest.raises(InvalidDataError, match="has no labels"):
@@ -38,21 +38,21 @@ def test_a_target_without_labels_is_refused_whatever_the_study_says(tmp_path):
 
 
 def test_the_number_of_labels_needs_a_way_of_labelling(tmp_path):
-    with pytest.raises(InvalidOptionError, match="label_count is the number of pseudo-labels"):
+    with pytest.raises(InvalidOptionError, match=r"'domain\.label_count': needs pseudo_labeller = .clusters. or .g2l."):
         parse_study(tiny(tmp_path, domain_label_count=5))
 
 
 def test_studies_without_such_sources_keep_their_fingerprint(tmp_path):
     fingerprint = parse_study(tiny(tmp_path)).fingerprint
-    assert {key: fingerprint[key] for key in ("domain.labels", "domain.label_count")} == {
-        "domain.labels": None,  # what a database that does not know the key says too
+    assert {key: fingerprint[key] for key in ("domain.pseudo_labeller", "domain.label_count")} == {
+        "domain.pseudo_labeller": None,  # what a database that does not know the key says too
         "domain.label_count": None,
     }
 
 
 def test_a_check_fits_nothing_and_says_that_the_labels_are_made(tmp_path):
     study = with_bare_source(
-        tmp_path, domain_labels="g2l", domain_label_count=6, transport_embedding="source-classifier"
+        tmp_path, domain_pseudo_labeller="g2l", domain_label_count=6, transport_embedding="source-classifier"
     )
     found = check(write_toml(tmp_path / "tiny.toml", study))
     assert [source["classes"] for source in found.sources] == [6, 5]
@@ -62,7 +62,11 @@ def test_a_check_fits_nothing_and_says_that_the_labels_are_made(tmp_path):
 def test_it_joins_the_hull_and_the_card_and_the_report_say_where_its_labels_come_from(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     study = with_bare_source(
-        tmp_path, domain_labels="g2l", domain_label_count=4, domain_pseudo_labels="nearest", search_evaluations=7,
+        tmp_path,
+        domain_pseudo_labeller="g2l",
+        domain_label_count=4,
+        domain_pseudo_labels="nearest",
+        search_evaluations=7,
         confirm_seeds=1,
     )  # fmt: skip
     run = Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'a.db'}")

@@ -142,8 +142,9 @@ class Loader(ABC):
         if isinstance(data, LabelledSet):
             return data
         raise InvalidDataError(
-            f"'{self.spec}' has no labels: {self.labels_expected}; as a source of a study it may go without when the "
-            'study says how to label it, domain.labels = "g2l" or "clusters"; or write labels with `geosearch label`'
+            f"'{self.spec}' has no labels: {self.labels_expected}; as a source of a study it may go without when "
+            'the study says how to label it, domain.pseudo_labeller = "g2l" or "clusters"; or write labels '
+            "with `geosearch label`"
         )
 
     @abstractmethod

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -49,11 +48,6 @@ class Barycentric:
     """
 
     solver: Solver = field(default_factory=Exact)
-
-    @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], *, plan_solver: Solver, **context: object) -> Barycentric:
-        """With the study's solver."""
-        return cls(plan_solver)
 
     def fit(self, pair: Pair, *, seed: int, cache: Cache) -> PlanMap:
         reference, source = pair.reference, pair.source

@@ -12,7 +12,7 @@ from geosearch.search.samplers.registry import SAMPLERS
 LIMITS = Limits((0.1, 0.0, 0.0), (1.0, 0.6, 0.5), (((0, 1), 0.7),), 2)  # floor, caps, group and number at once
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS.names())
 def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampler):
     whole = search_in(tmp_path / "whole.db", sampler=sampler, evaluations=13)
     best = whole.run()
@@ -24,7 +24,7 @@ def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampl
     assert outcomes(again.store.trials()) == outcomes(whole.store.trials())
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS.names())
 def test_every_trial_keeps_to_the_limits_and_the_budget_is_exact(search_in, tmp_path, sampler):
     search = search_in(tmp_path / "study.db", sampler=sampler, limits=LIMITS, evaluations=12)
     best = search.run()

@@ -1,0 +1,88 @@
+"""Choices: options are known by the name they registered under, with the settings that they declare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from geosearch.errors import InvalidOptionError
+from geosearch.runtime.registry import Choice, Setting, name_of, setting, settings_of
+
+
+@pytest.fixture
+def choice() -> Choice[object]:
+    made: Choice[object] = Choice("toy.scale", default="plain", meaning="How numbers are scaled.")
+
+    @made.register("plain", "as they are")
+    @dataclass(frozen=True)
+    class Plain:
+        factor: float = setting(1.0, "factor", "What numbers are multiplied by.", gt=0)
+        device: str = "cpu"
+
+    return made
+
+
+def test_an_option_takes_its_settings_and_what_it_knows_of_the_context(choice: Choice[object]) -> None:
+    made = choice.build("plain", {"factor": 2.0, "other": 3}, device="cuda", unknown=1)
+    assert (made.factor, made.device) == (2.0, "cuda")  # type: ignore[attr-defined]
+    assert choice.build("plain", {}).factor == 1.0  # type: ignore[attr-defined]
+
+
+def test_an_option_may_make_itself_from_settings_that_are_no_fields(choice: Choice[object]) -> None:
+    @choice.register("odd", "differently", power=3)
+    @dataclass(frozen=True)
+    class Odd:
+        exponent: int
+
+        @classmethod
+        def settings(cls) -> tuple[Setting, ...]:
+            return (Setting("shift", int, 0, "Added to the exponent."),)
+
+        @classmethod
+        def from_settings(cls, settings, *, power, **context):
+            return cls(settings["shift"] + power)
+
+    assert choice.build("odd", {"shift": 4}) == Odd(7)
+    assert set(choice.settings()) == {"factor", "shift"}
+    assert name_of(Odd) == "Odd"  # a name that fixes fields does not name the class
+
+
+def test_names_begin_with_the_default_and_do_not_depend_on_the_order_of_imports(choice: Choice[object]) -> None:
+    for name in ("zeta", "alpha"):
+        choice.register(name, "")(type(name, (), {}))
+    assert choice.names() == ("plain", "alpha", "zeta")
+    assert choice.expected() == "expected 'plain', 'alpha' or 'zeta'"
+
+
+def test_an_unknown_name_is_refused_with_the_nearest_one(choice: Choice[object]) -> None:
+    with pytest.raises(InvalidOptionError, match=r"'toy.scale': expected 'plain', got 'plane'; did you mean 'plain'"):
+        choice.build("plane", {})
+
+
+def test_a_name_belongs_to_one_class(choice: Choice[object]) -> None:
+    class Other:
+        pass
+
+    with pytest.raises(InvalidOptionError, match="is Plain already"):
+        choice.register("plain", "")(Other)
+
+
+def test_a_key_that_options_share_is_declared_alike(choice: Choice[object]) -> None:
+    @choice.register("same", "")
+    @dataclass(frozen=True)
+    class Same:
+        by: float = setting(1.0, "factor", "What numbers are multiplied by.", gt=0)
+
+    @dataclass(frozen=True)
+    class Different:
+        by: float = setting(2.0, "factor", "What numbers are multiplied by.", gt=0)
+
+    with pytest.raises(InvalidOptionError, match=r"another option of toy\.scale"):
+        choice.register("different", "")(Different)
+    assert settings_of(Same)["by"] == choice.settings()["factor"]
+
+
+def test_a_registered_class_goes_by_its_name_in_content_keys(choice: Choice[object]) -> None:
+    assert name_of(choice.entry("plain").option) == "plain"
+    assert name_of(int) == "int"
