@@ -16,7 +16,9 @@ from geosearch.config.build import adaptations_of, embedding_of
 from geosearch.config.read import parse_study, read_study
 from geosearch.config.reference import options_table
 from geosearch.data.loaders.base import LOADERS
+from geosearch.data.loaders.registry import loader_classes
 from geosearch.data.writers.base import WRITERS
+from geosearch.data.writers.registry import writer_names
 from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.errors import InvalidOptionError
 from geosearch.search.samplers.registry import SAMPLERS
@@ -136,9 +138,7 @@ def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for choice in (SAMPLERS, ADAPTATIONS, EMBEDDINGS):
         choice.names()  # the room's own options are imported before the copy is made
         monkeypatch.setattr(choice, "_entries", dict(choice._entries))
-    for known in (LOADERS, WRITERS):
-        for name in [*known]:
-            monkeypatch.setitem(known, name, known[name])
+    loader_classes(), writer_names()
     folder = tmp_path / "options"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)

@@ -252,9 +252,9 @@ def test_a_race_without_a_single_run_is_run_again(search_in, tmp_path):
 def test_rounds_of_any_size_are_proposed_by_the_sampler(search_in, tmp_path, monkeypatch, batch):
     asked = []
 
-    def sampler(name, seed, prior):
+    def sampler(name, seed, prior, settings):
         asked.append(name)
-        return sampler_for(name, seed, prior)
+        return sampler_for(name, seed, prior, settings)
 
     monkeypatch.setattr("geosearch.search.loop.sampler_for", sampler)
     search_in(tmp_path / "study.db", batch=batch, evaluations=24, prune=False).run()
