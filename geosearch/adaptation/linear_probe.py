@@ -58,7 +58,7 @@ def train_head(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, 
     """
     place = resolve_device(device)
     probed = network.with_head(len(shots.classes), seed).to(place).eval()
-    generator = seeds.torch_stream(seed, "linear-probe", "augmentation")
+    generator = seeds.torch_stream(seed, "head-only", "augmentation")  # the name fixes the numbers
 
     def loss(batch: Batch) -> torch.Tensor:
         images, labels = batch
@@ -68,7 +68,5 @@ def train_head(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, 
         y = torch.from_numpy(labels).to(place)
         return F.cross_entropy(probed.head(z.float()), y, label_smoothing=recipe.label_smoothing)
 
-    minimize(
-        probed.head, shot_batches(shots, recipe.batch, seeds.stream(seed, "linear-probe", "batches")), loss, recipe
-    )
+    minimize(probed.head, shot_batches(shots, recipe.batch, seeds.stream(seed, "head-only", "batches")), loss, recipe)
     return probed.cpu()

@@ -1,6 +1,6 @@
 """What do many workers at one study cost, and is anything lost or done twice, when half of them are killed?
 
-    python research/machine/workers.py [--trials 64] [--seconds 0 1]
+    python -m research.machine.workers [--trials 64] [--seconds 0 1]
 
 Evaluations are trivial (a known function, after a sleep of so many seconds), so what is measured is the storage and
 the coordination. PostgreSQL needs the extra `dev`; the server is started in a temporary folder.

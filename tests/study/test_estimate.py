@@ -30,7 +30,7 @@ def test_fewer_shots_get_the_milder_note(tmp_path):
 
 
 def test_self_training_and_its_teachers_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("geosearch.study.estimate.pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
+    monkeypatch.setattr("geosearch.study.estimate.measure_pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
     monkeypatch.setattr("geosearch.study.estimate._fitting_seconds", lambda *_: 0.0)
 
     def seconds(**changes):

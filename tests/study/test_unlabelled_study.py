@@ -25,7 +25,7 @@ def with_bare_source(folder: Path, **changes: Any) -> dict[str, Any]:
 
 def test_it_is_refused_until_the_study_says_how_to_label(tmp_path):
     path = write_toml(tmp_path / "tiny.toml", with_bare_source(tmp_path))
-    with pytest.raises(InvalidDataError, match=r"source 'near' has no labels.*domain\.labels"):
+    with pytest.raises(InvalidDataError, match=r"source 'near' has no labels.*domain\.pseudo_labeller"):
         check(path)
 
 
