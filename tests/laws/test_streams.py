@@ -8,10 +8,12 @@ from pathlib import Path
 import geosearch
 
 NAMES = {
-    "anchors", "augmentation", "autoencoder", "backbone", "batches", "classifier", "clean", "clusters", "coarse", "condense",
+    "anchors", "augmentation", "autoencoder", "backbone", "batches", "classifier", "clean", "clusters", "coarse",
+    "condense",
     "confirmation", "data", "draw", "episodes", "evaluation", "few-shot", "fine-tune", "folds", "glyphs", "halves",
     "head", "head-only", "held-out", "independent", "keeping", "looks", "meta-reweighted", "minibatch", "mixture",
-    "neighbour", "network", "neural-map", "noise", "otdd", "patches", "pca", "population", "pretrain", "proxy", "refinement", "rehearsal", "reweight",
+    "neighbour", "network", "neural-map", "noise", "otdd", "patches", "pca", "population", "pretrain", "proxy", "refinement",
+    "rehearsal", "reweight",
     "sample", "sampler", "shots", "start", "step", "steps", "synthesize", "teacher", "test", "unlabelled", "walk",
     "weights",
 }  # fmt: skip
@@ -23,7 +25,9 @@ def stream_names() -> set[str]:
     for path in Path(geosearch.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("seeds."):
-                found |= {one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+                found |= {
+                    one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)
+                }
     return found
 
 
