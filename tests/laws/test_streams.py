@@ -8,13 +8,12 @@ from pathlib import Path
 import geosearch
 
 NAMES = {
-    "anchors", "augmentation", "autoencoder", "backbone", "batches", "classifier", "clean", "clusters", "coarse",
-    "condense",
-    "confirmation", "data", "draw", "episodes", "evaluation", "few-shot", "fine-tune", "folds", "glyphs", "halves",
-    "head", "head-only", "held-out", "independent", "keeping", "looks", "meta-reweighted", "minibatch", "mixture",
-    "neighbour", "network", "neural-map", "noise", "otdd", "patches", "pca", "population", "pretrain", "proxy", "refinement",
-    "rehearsal", "reweight",
-    "sample", "sampler", "shots", "start", "step", "steps", "synthesize", "teacher", "test", "unlabelled", "walk",
+    "anchors", "augmentation", "autoencoder", "backbone", "batches", "classifier", "clean", "clusters",
+    "coarse", "condense", "confirmation", "data", "draw", "episodes", "evaluation", "few-shot", "fine-tune",
+    "folds", "glyphs", "halves", "head", "head-only", "held-out", "independent", "keeping", "looks",
+    "meta-reweighted", "minibatch", "mixture", "neighbour", "network", "neural-map", "noise", "otdd",
+    "patches", "pca", "population", "pretrain", "proxy", "refinement", "rehearsal", "reweight", "sample",
+    "sampler", "shots", "start", "step", "steps", "synthesize", "teacher", "test", "unlabelled", "walk",
     "weights",
 }  # fmt: skip
 
