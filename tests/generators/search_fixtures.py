@@ -14,12 +14,12 @@ from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hull():
     return Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3) * 2 + 1.0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def search_in(hull):
     """A factory: a search in a database file, with any objective and proxy."""
 

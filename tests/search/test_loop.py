@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -65,18 +66,29 @@ def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(
     assert outcomes(again.store.trials()) == outcomes(whole.store.trials())
 
 
-@pytest.mark.parametrize("moment", range(0, 30, 2))
-def test_a_study_that_is_killed_at_a_look_goes_on_as_if_it_had_not_been(search_in, tmp_path, moment):
-    """The first budget ends within a round; the second is cut off while a distance is computed."""
-    for folder in ("whole", "cut"):
-        search_in(tmp_path / f"{folder}.db", sampler="random", evaluations=15).run()
-    whole = search_in(tmp_path / "whole.db", sampler="random", evaluations=24)
+@pytest.fixture(scope="module")
+def in_two_budgets(search_in, tmp_path_factory):
+    """The database of a search whose first budget ended within a round; its outcomes with the second budget spent."""
+    folder = tmp_path_factory.mktemp("budgets")
+    search_in(folder / "first.db", sampler="random", evaluations=15).run()
+    shutil.copy(folder / "first.db", folder / "whole.db")
+    whole = search_in(folder / "whole.db", sampler="random", evaluations=24)
     whole.run()
+    return folder / "first.db", outcomes(whole.store.trials())
+
+
+@pytest.mark.parametrize("moment", range(0, 30, 2))
+def test_a_study_that_is_killed_at_a_proxy_goes_on_as_if_it_had_not_been(
+    search_in, in_two_budgets, tmp_path, moment
+):
+    """The second budget is cut off while a distance is computed."""
+    first, expected = in_two_budgets
+    shutil.copy(first, tmp_path / "cut.db")
     with contextlib.suppress(KeyboardInterrupt):
         search_in(tmp_path / "cut.db", proxy=FakeProxy(die_after=moment), sampler="random", evaluations=24).run()
     again = search_in(tmp_path / "cut.db", sampler="random", evaluations=24)
     again.run()
-    assert outcomes(again.store.trials()) == outcomes(whole.store.trials())
+    assert outcomes(again.store.trials()) == expected
 
 
 @pytest.mark.parametrize("moment", [0, 1, 2])
