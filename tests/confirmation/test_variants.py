@@ -33,9 +33,10 @@ class Told:
         return self.scores
 
 
-@pytest.fixture
-def prepared(tmp_path, cache):
-    return Study.open(tiny_file(tmp_path), storage=f"sqlite:///{tmp_path}/study.db", cache=cache).prepared
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, shared_cache):
+    folder = tmp_path_factory.mktemp("prepared")
+    return Study.open(tiny_file(folder), storage=f"sqlite:///{folder}/study.db", cache=shared_cache).prepared
 
 
 def test_every_variant_has_a_key_of_its_own_and_trains_to_the_same_weights_again(prepared):

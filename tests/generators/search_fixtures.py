@@ -21,10 +21,11 @@ def hull():
 
 @pytest.fixture(scope="session")
 def search_in(hull):
-    """A factory: a search in a database file, with any objective and proxy."""
+    """A factory: a search in a file, with any objective and proxy; *.db is SQLite, others a journal (quicker)."""
 
     def make(path, objective=None, proxy=None, limits=None, **options):
-        store = StudyStore.open(f"sqlite:///{path}", "toy", {"study.seed": 0}, Space(3, limits=limits))
+        url = f"sqlite:///{path}" if path.suffix == ".db" else f"journal:{path}"
+        store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3, limits=limits))
         roles = constrain(store.space.nearest, baseline_weights(["a", "b", "c"], [100, 200, 300], hull))
         chosen = SearchOptions(**{"evaluations": 14, "sampler": "tpe", "long_steps": 50, **options})
         return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Log())

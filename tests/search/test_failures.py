@@ -134,7 +134,7 @@ def test_a_search_goes_on_after_failures_and_is_the_same_after_a_resume(search_i
 
 def test_a_search_that_was_stopped_by_failures_goes_on_once_the_cause_is_mended(search_in, tmp_path):
     with pytest.raises(GeosearchError, match="nothing is lost: fix the error"):
-        search_in(tmp_path / "study.db", FakeObjective(fail=True)).run()
-    mended = search_in(tmp_path / "study.db", evaluations=6, finalists=1, repeats=1)
+        search_in(tmp_path / "study.journal", FakeObjective(fail=True)).run()
+    mended = search_in(tmp_path / "study.journal", evaluations=6, finalists=1, repeats=1)
     mended.run()
     assert [trial.state for trial in mended.store.trials()].count("complete") == 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -40,14 +41,17 @@ def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampl
         assert resumed_best.point == best.point
 
 
-@pytest.mark.parametrize(("sampler", "evaluations", "moment"), [("hull", 14, 11), ("gp", 14, 11), ("random", 24, 28)])
+@pytest.mark.parametrize(
+    ("sampler", "evaluations", "moment", "kind"),
+    [("hull", 14, 11, "journal"), ("gp", 14, 11, "journal"), ("random", 24, 28, "db")],
+)
 def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(
-    search_in, tmp_path, monkeypatch, sampler, evaluations, moment
+    search_in, tmp_path, monkeypatch, sampler, evaluations, moment, kind
 ):
     options = {"sampler": sampler, "evaluations": evaluations}
-    whole = search_in(tmp_path / "whole.db", **options)
+    whole = search_in(tmp_path / f"whole.{kind}", **options)
     whole.run()
-    cut = search_in(tmp_path / "cut.db", **options)
+    cut = search_in(tmp_path / f"cut.{kind}", **options)
     told = []
     real = type(cut.store.study).tell
 
@@ -61,44 +65,52 @@ def test_a_resume_between_two_tells_of_a_round_keeps_what_was_told(
     with pytest.raises(KeyboardInterrupt):
         cut.run()
     monkeypatch.undo()
-    again = search_in(tmp_path / "cut.db", **options)
+    again = search_in(tmp_path / f"cut.{kind}", **options)
     again.run()
     assert outcomes(again.store.trials()) == outcomes(whole.store.trials())
 
 
 @pytest.fixture(scope="module")
 def in_two_budgets(search_in, tmp_path_factory):
-    """The database of a search whose first budget ended within a round; its outcomes with the second budget spent."""
-    folder = tmp_path_factory.mktemp("budgets")
-    search_in(folder / "first.db", sampler="random", evaluations=15).run()
-    shutil.copy(folder / "first.db", folder / "whole.db")
-    whole = search_in(folder / "whole.db", sampler="random", evaluations=24)
-    whole.run()
-    return folder / "first.db", outcomes(whole.store.trials())
+    """Kind of file -> a search whose first budget ended within a round; its outcomes with the second budget spent."""
+
+    @cache
+    def searched(kind):
+        folder = tmp_path_factory.mktemp("budgets")
+        search_in(folder / f"first.{kind}", sampler="random", evaluations=15).run()
+        shutil.copy(folder / f"first.{kind}", folder / f"whole.{kind}")
+        whole = search_in(folder / f"whole.{kind}", sampler="random", evaluations=24)
+        whole.run()
+        return folder / f"first.{kind}", outcomes(whole.store.trials())
+
+    return searched
 
 
-@pytest.mark.parametrize("moment", range(0, 30, 2))
+@pytest.mark.parametrize(("moment", "kind"), [*((moment, "journal") for moment in range(0, 30, 2)), (10, "db")])
 def test_a_study_that_is_killed_at_a_proxy_goes_on_as_if_it_had_not_been(
-    search_in, in_two_budgets, tmp_path, moment
+    search_in, in_two_budgets, tmp_path, moment, kind
 ):
     """The second budget is cut off while a distance is computed."""
-    first, expected = in_two_budgets
-    shutil.copy(first, tmp_path / "cut.db")
+    first, expected = in_two_budgets(kind)
+    cut = tmp_path / f"cut.{kind}"
+    shutil.copy(first, cut)
     with contextlib.suppress(KeyboardInterrupt):
-        search_in(tmp_path / "cut.db", proxy=FakeProxy(die_after=moment), sampler="random", evaluations=24).run()
-    again = search_in(tmp_path / "cut.db", sampler="random", evaluations=24)
+        search_in(cut, proxy=FakeProxy(die_after=moment), sampler="random", evaluations=24).run()
+    again = search_in(cut, sampler="random", evaluations=24)
     again.run()
     assert outcomes(again.store.trials()) == expected
 
 
-@pytest.mark.parametrize("moment", [0, 1, 2])
-def test_a_race_that_is_killed_is_the_same_race_when_it_is_run_again(search_in, tmp_path, monkeypatch, moment):
+@pytest.mark.parametrize(("moment", "kind"), [(0, "journal"), (1, "db"), (2, "journal")])
+def test_a_race_that_is_killed_is_the_same_race_when_it_is_run_again(search_in, tmp_path, monkeypatch, moment, kind):
     """Noisy long runs, so that further mixtures enter; cut off in the race, before and after its notes."""
     options = {"sampler": "random", "evaluations": 24, "finalists": 5, "repeats": 4}
-    whole = search_in(tmp_path / "whole.db", FakeObjective(noise=0.02), **options)
+    whole = search_in(tmp_path / f"whole.{kind}", FakeObjective(noise=0.02), **options)
     best = whole.run()
     assert sum(t.long_runs > 0 for t in whole.store.trials()) > 5
-    cut = search_in(tmp_path / "cut.db", FakeObjective(noise=0.02, die_after=30 if moment == 0 else None), **options)
+    cut = search_in(
+        tmp_path / f"cut.{kind}", FakeObjective(noise=0.02, die_after=30 if moment == 0 else None), **options
+    )
     real = type(cut.store).set_meta
 
     def set_meta(store, key, value):
@@ -111,13 +123,13 @@ def test_a_race_that_is_killed_is_the_same_race_when_it_is_run_again(search_in, 
     with pytest.raises(KeyboardInterrupt):
         cut.run()
     monkeypatch.undo()
-    again = search_in(tmp_path / "cut.db", FakeObjective(noise=0.02), **options)
+    again = search_in(tmp_path / f"cut.{kind}", FakeObjective(noise=0.02), **options)
     assert again.run().point == best.point
     assert outcomes(again.store.trials()) == outcomes(whole.store.trials())
 
 
 def test_baselines_come_first_and_the_budget_is_exact(search_in, tmp_path):
-    search = search_in(tmp_path / "study.db", evaluations=13)
+    search = search_in(tmp_path / "study.journal", evaluations=13)
     search.run()
     trials = [t for t in search.store.trials() if t.state == "complete"]
     assert len(trials) == 13
@@ -154,7 +166,7 @@ def test_a_baseline_is_the_mixture_of_its_name_among_many_sources(tmp_path):
 
 
 def test_running_again_spends_nothing_and_a_larger_budget_spends_the_difference(search_in, tmp_path):
-    path = tmp_path / "study.db"
+    path = tmp_path / "study.journal"
     search_in(path, evaluations=12).run()
     idle = FakeObjective()
     search_in(path, idle, evaluations=12).run()
@@ -165,14 +177,14 @@ def test_running_again_spends_nothing_and_a_larger_budget_spends_the_difference(
 
 
 def test_no_trial_is_repeated(search_in, tmp_path):
-    search = search_in(tmp_path / "study.db", evaluations=18, sampler="gp")
+    search = search_in(tmp_path / "study.journal", evaluations=18, sampler="gp")
     search.run()
     points = [t.point for t in search.store.trials() if t.state == "complete"]
     assert len(set(points)) == len(points)
 
 
 def test_stale_trials_are_reaped_before_the_first_ask(search_in, tmp_path):
-    path = tmp_path / "study.db"
+    path = tmp_path / "study.journal"
     with pytest.raises(KeyboardInterrupt):
         search_in(path, FakeObjective(die_after=9)).run()
     search = search_in(path)
@@ -182,9 +194,9 @@ def test_stale_trials_are_reaped_before_the_first_ask(search_in, tmp_path):
 
 
 def test_a_proxy_that_agrees_stops_trials_and_one_that_does_not_stops_none(search_in, tmp_path):
-    agreeing = search_in(tmp_path / "agreeing.db", sampler="random", evaluations=24)
+    agreeing = search_in(tmp_path / "agreeing.journal", sampler="random", evaluations=24)
     agreeing.run()
-    opposed = search_in(tmp_path / "opposed.db", proxy=FakeProxy(-1), sampler="random", evaluations=24)
+    opposed = search_in(tmp_path / "opposed.journal", proxy=FakeProxy(-1), sampler="random", evaluations=24)
     opposed.run()
     stopped = [t for t in agreeing.store.trials() if t.state == "pruned"]
     assert stopped
@@ -197,7 +209,7 @@ def stopped_by(reason, trials):
 
 
 def test_a_study_says_what_each_fidelity_cost_and_saved(search_in, tmp_path):
-    search = search_in(tmp_path / "study.db", sampler="random", evaluations=24)
+    search = search_in(tmp_path / "study.journal", sampler="random", evaluations=24)
     search.run()
     trials = search.store.trials()
     closed, proxy, short, long = fidelity_statistics(search.store)
@@ -217,14 +229,14 @@ def test_a_study_says_what_each_fidelity_cost_and_saved(search_in, tmp_path):
 
 
 def test_pruning_can_be_switched_off(search_in, tmp_path):
-    search = search_in(tmp_path / "study.db", sampler="random", evaluations=24, prune=False)
+    search = search_in(tmp_path / "study.journal", sampler="random", evaluations=24, prune=False)
     search.run()
     assert {t.state for t in search.store.trials()} == {"complete"}
 
 
 def test_the_best_few_go_on_to_the_long_recipe(search_in, tmp_path):
     objective = FakeObjective()
-    search = search_in(tmp_path / "study.db", objective, finalists=3, repeats=2)
+    search = search_in(tmp_path / "study.journal", objective, finalists=3, repeats=2)
     best = search.run()
     ranked = [t for t, _ in search.ranked([t for t in search.store.trials() if t.state == "complete"])]
     assert [t.long_error is not None for t in ranked[:4]] == [True, True, True, False]
@@ -236,7 +248,7 @@ def test_trials_of_one_mixture_take_one_place_in_the_race(search_in, tmp_path):
     """As if the projection were a single source, which makes four baselines one mixture; here the best of all."""
     best = Weights.of(GOAL, concentration=2.0)
     roles = {"single: a": best, "hull projection": best, "mixup": best, "uniform": Weights.uniform(3)}
-    search = replace(search_in(tmp_path / "study.db", finalists=3, sampler="random"), baselines=roles)
+    search = replace(search_in(tmp_path / "study.journal", finalists=3, sampler="random"), baselines=roles)
     search.run()
     raced = [trial.point for trial in search.store.trials() if trial.long_runs]
     assert len(raced) >= 3
@@ -244,7 +256,7 @@ def test_trials_of_one_mixture_take_one_place_in_the_race(search_in, tmp_path):
 
 
 def test_a_race_without_a_single_run_is_run_again(search_in, tmp_path):
-    path = tmp_path / "study.db"
+    path = tmp_path / "study.journal"
 
     class Broken(FakeObjective):
         def many(self, calls, *, jobs=1):
@@ -253,7 +265,7 @@ def test_a_race_without_a_single_run_is_run_again(search_in, tmp_path):
 
     with pytest.raises(GeosearchError, match=r"all long trainings of the finalists failed.*disk full"):
         search_in(path, Broken()).run()
-    whole = search_in(tmp_path / "whole.db")
+    whole = search_in(tmp_path / "whole.journal")
     whole.run()
     mended = search_in(path)
     mended.run()
@@ -269,12 +281,12 @@ def test_rounds_of_any_size_are_proposed_by_the_sampler(search_in, tmp_path, mon
         return sampler_for(name, seed, prior, settings)
 
     monkeypatch.setattr("geosearch.search.loop.sampler_for", sampler)
-    search_in(tmp_path / "study.db", batch=batch, evaluations=24, prune=False).run()
+    search_in(tmp_path / "study.journal", batch=batch, evaluations=24, prune=False).run()
     assert set(asked) == {"tpe"}
 
 
 def test_three_failures_in_a_row_end_the_search_with_the_reason(search_in, tmp_path):
-    search = search_in(tmp_path / "study.db", FakeObjective(fail=True))
+    search = search_in(tmp_path / "study.journal", FakeObjective(fail=True))
     with pytest.raises(GeosearchError, match=r"3 trainings in a row failed.*NaN loss"):
         search.run()
     assert {t.state for t in search.store.trials()} == {"failed"}

@@ -14,9 +14,9 @@ LIMITS = Limits((0.1, 0.0, 0.0), (1.0, 0.6, 0.5), (((0, 1), 0.7),), 2)  # floor,
 
 @pytest.mark.parametrize("sampler", SAMPLERS.names())
 def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampler):
-    whole = search_in(tmp_path / "whole.db", sampler=sampler, evaluations=13)
+    whole = search_in(tmp_path / "whole.journal", sampler=sampler, evaluations=13)
     best = whole.run()
-    path = tmp_path / "cut.db"
+    path = tmp_path / "cut.journal"
     with pytest.raises(KeyboardInterrupt):
         search_in(path, FakeObjective(die_after=11), sampler=sampler, evaluations=13).run()
     again = search_in(path, sampler=sampler, evaluations=13)
@@ -26,7 +26,7 @@ def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampl
 
 @pytest.mark.parametrize("sampler", SAMPLERS.names())
 def test_every_trial_keeps_to_the_limits_and_the_budget_is_exact(search_in, tmp_path, sampler):
-    search = search_in(tmp_path / "study.db", sampler=sampler, limits=LIMITS, evaluations=12)
+    search = search_in(tmp_path / "study.journal", sampler=sampler, limits=LIMITS, evaluations=12)
     best = search.run()
     trials = search.store.trials()
     assert all(LIMITS.allows(trial.point) for trial in trials)
