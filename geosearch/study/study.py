@@ -45,7 +45,9 @@ from geosearch.study.prepare import Prepared, prepare
 class Study:
     """A search for the best data set to pretrain on, in a database that it can be resumed from.
 
-    >>> study = Study.open("quickstart")                   # doctest: +SKIP
+    >>> study = Study.open("quickstart")
+    >>> study.name, study.trials
+    ('quickstart', ())
     >>> study.run()                                        # doctest: +SKIP
     >>> study.best.weights, study.confirmation.verdict()   # doctest: +SKIP
     """

@@ -76,9 +76,9 @@ def test_labels_can_be_put_aside() -> None:
 @pytest.mark.parametrize("kind", ["imagefolder", "npz"])
 def test_where_labels_are_needed_the_message_names_the_key(tmp_path: Path, kind: str) -> None:
     spec = folder(tmp_path / "loose") if kind == "imagefolder" else npz(tmp_path / "a.npz", images=IMAGES)
-    with pytest.raises(InvalidDataError, match=r"has no labels.*domain\.labels"):
+    with pytest.raises(InvalidDataError, match=r"has no labels.*domain\.pseudo_labeller"):
         load(spec)
-    with pytest.raises(InvalidDataError, match=r"has no labels.*domain\.labels"):
+    with pytest.raises(InvalidDataError, match=r"has no labels.*domain\.pseudo_labeller"):
         load_collection("digits", ["fonts/sans-digits", spec], size=12, channels=1, samples=30)
 
 
