@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,12 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "geosearch"
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def drawn_rooms() -> list[str]:
     """Rooms and loose modules in the order of ARCHITECTURE.md, rooms within rooms as "data/loaders"."""
     block = re.search(r"^geosearch/\n(.*?)^studies/", (ROOT / "ARCHITECTURE.md").read_text(), re.S | re.M).group(1)
@@ -29,7 +36,7 @@ def drawn_rooms() -> list[str]:
 def imports_of(path: Path) -> set[str]:
     """Files of the package that a file imports, those for type checkers and within functions too."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         modules = []
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("geosearch"):
             modules = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
@@ -77,7 +84,7 @@ def callers_of(attribute: str) -> set[str]:
     """Files in which an attribute of this name is called."""
     found = set()
     for file in FILES:
-        for node in ast.walk(ast.parse((PACKAGE / file).read_text())):
+        for node in ast.walk(tree_of(PACKAGE / file)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == attribute:
                 found.add(file)
     return found
@@ -112,7 +119,7 @@ def calls_of(*names: str) -> list[tuple[str, ast.Call]]:
     return [
         (file, node)
         for file in FILES
-        for node in ast.walk(ast.parse((PACKAGE / file).read_text()))
+        for node in ast.walk(tree_of(PACKAGE / file))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in names
     ]
 

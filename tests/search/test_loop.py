@@ -29,10 +29,10 @@ from geosearch.search.trial import PruneReason
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampler):
-    whole = search_in(tmp_path / "whole.db", sampler=sampler)
+    whole = search_in(tmp_path / "whole.journal", sampler=sampler)
     best = whole.run()
     for stop in {"random": (1, 8, 11, 15), "tpe": (9, 12)}[sampler]:
-        path = tmp_path / f"cut-{stop}.db"
+        path = tmp_path / f"cut-{stop}.{'db' if stop in (8, 9) else 'journal'}"
         with pytest.raises(KeyboardInterrupt):
             search_in(path, FakeObjective(die_after=stop), sampler=sampler).run()
         again = search_in(path, sampler=sampler)
