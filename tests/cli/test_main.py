@@ -13,9 +13,11 @@ import pytest
 import torch
 from generators.sets import blobs
 from generators.studies import tiny, write_toml
+from generators.training import train_briefly
 
 import geosearch
 from geosearch.cli.main import GROUPS, main
+from geosearch.mixture.distillation import Condensation
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +40,8 @@ def run(capsys):
     return call
 
 
-def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path):
+def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path, monkeypatch):
+    train_briefly(monkeypatch, Condensation, steps=20)
     path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
     code, out, err = run("search", path)
     assert code == 0

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from generators.studies import tiny_file
+from generators.training import train_briefly
 
 from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.self_training import SelfTraining
@@ -39,7 +40,8 @@ def prepared(tmp_path_factory, shared_cache):
     return Study.open(tiny_file(folder), storage=f"sqlite:///{folder}/study.db", cache=shared_cache).prepared
 
 
-def test_every_variant_has_a_key_of_its_own_and_trains_to_the_same_weights_again(prepared):
+def test_every_variant_has_a_key_of_its_own_and_trains_to_the_same_weights_again(prepared, monkeypatch):
+    train_briefly(monkeypatch, Condensation, steps=20)
     finalists = [WEIGHTS, Weights.of([0.5, 0.5])]
     made = [
         VARIANTS.build(name, {}).candidate(prepared.anchors, WEIGHTS, prepared.target.shots, finalists)

@@ -1,6 +1,8 @@
 """A mixture small enough to train on in a test, and shots of a like target."""
 
 from collections.abc import Iterator
+from functools import partialmethod
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,11 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
+
+
+def train_briefly(monkeypatch: pytest.MonkeyPatch, option: type, **defaults: Any) -> None:
+    """Change defaults of an option, where not the quality of what is trained is tested but that it is."""
+    monkeypatch.setattr(option, "__init__", partialmethod(option.__init__, **defaults))
 
 
 class BlobMixture:

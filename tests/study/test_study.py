@@ -6,18 +6,19 @@ import logging
 import shutil
 import sqlite3
 from contextlib import closing
-from functools import partialmethod
 
 import numpy as np
 import pytest
 from generators.outcomes import outcomes
 from generators.studies import tiny_file
+from generators.training import train_briefly
 
 from geosearch.config.build import recipe_of
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.variants import VARIANTS, row_name
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.errors import InvalidOptionError, OutputExistsError, StorageError, StudyMismatchError
+from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.spaces.autoencoder import Autoencoder
 from geosearch.mixture.spaces.custom import CustomSpace
@@ -161,8 +162,8 @@ def test_more_images_than_the_reference_come_from_further_target_images(finished
     ids=lambda choice: " ".join(map(str, choice.values())),
 )
 def test_every_map_and_mixing_space_of_a_study_file_synthesizes(tmp_path, monkeypatch, choice):
-    _train_briefly(monkeypatch, Autoencoder, steps=20)
-    _train_briefly(monkeypatch, Neural, classifier=Recipe(SmallConv(4), 10, augmentation=NO_AUGMENTATION))
+    train_briefly(monkeypatch, Autoencoder, steps=20)
+    train_briefly(monkeypatch, Neural, classifier=Recipe(SmallConv(4), 10, augmentation=NO_AUGMENTATION))
     study = opened(tmp_path, tiny_file(tmp_path, **choice))
     mixture = Mixture(study.prepared.anchors, Weights.of([0.5, 0.5], 2.0))
     images, labels = next(Synthesis(mixture, study.prepared.target_images(60)).batches(16, np.random.default_rng(0)))
@@ -170,11 +171,6 @@ def test_every_map_and_mixing_space_of_a_study_file_synthesizes(tmp_path, monkey
     assert 0 <= images.min() <= images.max() <= 1 + 1e-6
     np.testing.assert_allclose(labels.sum(axis=1), 1, atol=1e-4)
     assert bool(study.facts().curves) == (choice.get("transport_map") == "neural")
-
-
-def _train_briefly(monkeypatch, option, **defaults):
-    """What a study file leaves at its default is trained for a moment: any network has the shapes of a good one."""
-    monkeypatch.setattr(option, "__init__", partialmethod(option.__init__, **defaults))
 
 
 class Halved:
@@ -364,7 +360,8 @@ def test_every_choice_of_the_recipe_trains(tmp_path):
     assert all(weight.isfinite().all() for weight in network.parameters())
 
 
-def test_variants_of_the_best_mixture_join_the_confirmation_when_asked(tmp_path):
+def test_variants_of_the_best_mixture_join_the_confirmation_when_asked(tmp_path, monkeypatch):
+    train_briefly(monkeypatch, Condensation, steps=20)
     plain = tiny_file(tmp_path, recipe_adaptation="self-train", confirm_seeds=1, search_evaluations=7)
     asked = tiny_file(
         tmp_path,
