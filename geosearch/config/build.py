@@ -25,13 +25,13 @@ from geosearch.transport.maps.base import MAPS
 from geosearch.transport.solvers.base import SOLVERS
 
 
-def embedding_of(file: StudyFile) -> Embedding:
+def build_embedding(file: StudyFile) -> Embedding:
     """The space in which costs are measured."""
     augmentation = Augmentation(recolour=file.recolour)
     return EMBEDDINGS.build(file.transport.embedding, file.transport.settings, augmentation=augmentation)
 
 
-def ground_of(file: StudyFile) -> AnchorOptions:
+def build_anchor_options(file: StudyFile) -> AnchorOptions:
     """How the target is mapped to every source."""
     transport = file.transport
     solver = SOLVERS.build(transport.solver, transport.settings)
@@ -43,20 +43,20 @@ def ground_of(file: StudyFile) -> AnchorOptions:
     )
 
 
-def pseudo_labels_of(file: StudyFile) -> TargetLabelling:
+def build_target_labelling(file: StudyFile) -> TargetLabelling:
     """How the reference is labelled at first."""
-    labelling = _target_labelling(file)
+    labelling = _build_named_labelling(file)
     return NearestShot() if isinstance(labelling, EnsembleLabelling) else labelling
 
 
-def refinement_of(file: StudyFile) -> EnsembleLabelling | None:
+def build_refinement(file: StudyFile) -> EnsembleLabelling | None:
     """How the reference is labelled anew once there is a hull, if it is."""
-    labelling = _target_labelling(file)
+    labelling = _build_named_labelling(file)
     return labelling if isinstance(labelling, EnsembleLabelling) else None
 
 
-def _target_labelling(file: StudyFile) -> TargetLabelling | EnsembleLabelling:
-    short = recipe_of(file)
+def _build_named_labelling(file: StudyFile) -> TargetLabelling | EnsembleLabelling:
+    short = build_recipe(file)
     return TARGET_LABELLINGS.build(
         file.domain.pseudo_labels,
         file.domain.settings,
@@ -67,15 +67,15 @@ def _target_labelling(file: StudyFile) -> TargetLabelling | EnsembleLabelling:
     )
 
 
-def labelling_of(file: StudyFile) -> Labelling | None:
+def build_labelling(file: StudyFile) -> Labelling | None:
     """What labels the sources that have no labels; None if the study does not say."""
     domain = file.domain
     if domain.pseudo_labeller is None:
         return None
-    return PSEUDO_LABELLERS.build(domain.pseudo_labeller, domain.settings, embedding=embedding_of(file))
+    return PSEUDO_LABELLERS.build(domain.pseudo_labeller, domain.settings, embedding=build_embedding(file))
 
 
-def limits_of(file: StudyFile) -> Limits | None:
+def build_limits(file: StudyFile) -> Limits | None:
     """Which mixtures are allowed; None if all are.
 
     Raises:
@@ -92,7 +92,7 @@ def limits_of(file: StudyFile) -> Limits | None:
     )
 
 
-def search_space_of(file: StudyFile) -> Space:
+def build_search_space(file: StudyFile) -> Space:
     """What a study's samplers see: its sources, with their limits and prices.
 
     Raises:
@@ -100,15 +100,15 @@ def search_space_of(file: StudyFile) -> Space:
     """
     sources, prices = file.domain.sources, file.price.sources
     asked = tuple(prices.get(source, 0.0) for source in sources) if prices else None
-    return Space(len(sources), limits=limits_of(file), prices=asked)
+    return Space(len(sources), limits=build_limits(file), prices=asked)
 
 
-def space_of(file: StudyFile) -> MixingSpace:
+def build_mixing_space(file: StudyFile) -> MixingSpace:
     """Where images are mixed."""
     return SPACES.build(file.transport.space, file.transport.settings)
 
 
-def recipe_of(file: StudyFile) -> Recipe:
+def build_recipe(file: StudyFile) -> Recipe:
     """The short recipe of a study."""
     recipe, settings = file.recipe, file.recipe.settings
     return Recipe(
@@ -118,7 +118,7 @@ def recipe_of(file: StudyFile) -> Recipe:
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         label_smoothing=recipe.label_smoothing,
-        augmentation=_augmentation(file),
+        augmentation=_build_augmentation(file),
         schedule=SCHEDULES.build(recipe.schedule, settings),
         averaging=AVERAGINGS.build(recipe.averaging, settings),
         early_stop=EarlyStopping(patience=recipe.early_stop) if recipe.early_stop else None,
@@ -127,7 +127,7 @@ def recipe_of(file: StudyFile) -> Recipe:
     )
 
 
-def adaptations_of(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> dict[str, Adaptation]:
+def build_adaptations(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> dict[str, Adaptation]:
     """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation.
 
     Args:
@@ -138,7 +138,7 @@ def adaptations_of(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> 
         name: ADAPTATIONS.build(
             name,
             file.recipe.settings,
-            augmentation=_augmentation(file),
+            augmentation=_build_augmentation(file),
             device=str(resolve_device(file.recipe.device)),
             unlabelled=unlabelled,
             balance=file.domain.balance,
@@ -147,7 +147,7 @@ def adaptations_of(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> 
     }
 
 
-def _augmentation(file: StudyFile) -> Augmentation:
+def _build_augmentation(file: StudyFile) -> Augmentation:
     recipe = file.recipe
     return Augmentation(
         rotate=recipe.rotate,

@@ -95,7 +95,7 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
 
 def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     if not any(thread.name == _WATCH for thread in threading.enumerate()):
-        exit_with(parent)
+        exit_with_parent(parent)
     return _single(function, *arguments)
 
 
@@ -104,12 +104,12 @@ def _single(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
 
 
-def exit_with(parent: int) -> None:
+def exit_with_parent(parent: int) -> None:
     """End this process when its parent ends, so that a killed search leaves no training behind."""
-    threading.Thread(target=_exit_with, args=(parent,), name=_WATCH, daemon=True).start()
+    threading.Thread(target=_exit_when_gone, args=(parent,), name=_WATCH, daemon=True).start()
 
 
-def _exit_with(parent: int) -> None:
+def _exit_when_gone(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -39,7 +39,7 @@ from geosearch.search.process import ProcessId
 from geosearch.search.racing import best_of
 from geosearch.search.samplers.base import neighbour
 from geosearch.search.samplers.prior import Prior, ProxyDesign
-from geosearch.search.samplers.registry import sampler_for
+from geosearch.search.samplers.registry import build_sampler
 from geosearch.search.samplers.surrogate import FEWEST
 from geosearch.search.samplers.warm_start import WarmStart
 from geosearch.search.study_store import StudyStore
@@ -202,10 +202,10 @@ class Search:
         cost = time.perf_counter() - start
         return Proposal(*place, role, distance, cost)
 
-    def fresh_sampler(self, seed: int, *, random: bool) -> BaseSampler:
+    def build_sampler(self, seed: int, *, random: bool) -> BaseSampler:
         """A sampler for one proposal: the study's, or one that draws at random."""
         name = "random" if random else self.options.sampler
-        return sampler_for(name, seed, self._prior, self.options.sampler_settings)
+        return build_sampler(name, seed, self._prior, self.options.sampler_settings)
 
     def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
         """The proposal of this round and place: a baseline, `params` asked before a crash, or the sampler's."""
@@ -219,7 +219,7 @@ class Search:
             params = self.store.space.params_of(near)
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         study = self.store.study
-        study.sampler = _fixed(params) if params else self.fresh_sampler(seed, random=self._impatient(index))
+        study.sampler = _fixed(params) if params else self.build_sampler(seed, random=self._impatient(index))
         trial = study.ask()
         keep_fact(trial, Claim(ProcessId.here()))
         point = self.store.space.suggest(trial)

@@ -14,10 +14,10 @@ import optuna
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from geosearch.search.study_store import StudyStore, is_cut_off, is_proposed, place_of
+from geosearch.search.study_store import StudyStore, is_interrupted, is_proposed, place_of
 from geosearch.search.trial import Claim, Losses, Proposal, admission_of, attributes_of, fact_of, proposal_of
 
-MAX_LOSSES = 3  # workers that may die while they evaluate one mixture before it counts as failed
+MAX_CRASHES = 3  # workers that may die while they evaluate one mixture before it counts as failed
 UNCLAIMED = timedelta(minutes=1)  # a trial that is running for so long without a process lost it as it was claimed
 
 
@@ -43,15 +43,15 @@ class TrialQueue:
                 places[place_of(trial)].append(trial)
         for proposal, params in proposals.items():
             before = places[proposal.round, proposal.index]
-            if all(is_cut_off(trial) for trial in before):
-                losses = Losses(max((losses_of(trial) for trial in before), default=0))
+            if all(is_interrupted(trial) for trial in before):
+                losses = Losses(max((count_crashes(trial) for trial in before), default=0))
                 self.store.study.enqueue_trial(params, user_attrs=attributes_of(proposal) | attributes_of(losses))
 
     def is_duplicate(self, trial: optuna.Trial) -> bool:
         """Whether an older trial that was not cut off holds the same place: two workers had enqueued it at once."""
         older = self.store.study.get_trials(deepcopy=False)[: trial.number]
         place = place_of(trial)
-        return any(fact_of(old, Proposal) and place_of(old) == place and not is_cut_off(old) for old in older)
+        return any(fact_of(old, Proposal) and place_of(old) == place and not is_interrupted(old) for old in older)
 
     def in_flight(self) -> int:
         """Trials whose worker is alive: it runs on this machine, or the storage would have noticed its death."""
@@ -82,13 +82,13 @@ def retry(study: optuna.Study, trial: FrozenTrial, *, is_loss: bool = True) -> N
         trial: the trial.
         is_loss: its worker died, maybe of it; False if the worker left.
     """
-    losses = losses_of(trial) + is_loss
-    if is_proposed(trial) and losses < MAX_LOSSES:
+    losses = count_crashes(trial) + is_loss
+    if is_proposed(trial) and losses < MAX_CRASHES:
         kept = attributes_of(proposal_of(trial)) | attributes_of(Losses(losses)) | admission_of(trial)
         study.enqueue_trial(trial.params, user_attrs=kept)
 
 
-def losses_of(trial: optuna.Trial | FrozenTrial) -> int:
+def count_crashes(trial: optuna.Trial | FrozenTrial) -> int:
     """Workers that died of a trial's proposal before."""
     losses = fact_of(trial, Losses)
     return losses.count if losses else 0

@@ -185,7 +185,7 @@ class StudyStore:
             found = [
                 self._record_of(trial, long_runs.get(trial.number))
                 for trial in self.study.get_trials(deepcopy=False)
-                if trial.state.is_finished() and not is_cut_off(trial)
+                if trial.state.is_finished() and not is_interrupted(trial)
             ]
             return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
 
@@ -211,7 +211,7 @@ class StudyStore:
         return {
             place_of(trial): Abandoned(trial.params, is_admitted(trial))
             for trial in self.study.get_trials(deepcopy=False)
-            if is_cut_off(trial) and is_proposed(trial)
+            if is_interrupted(trial) and is_proposed(trial)
         }
 
     def add_long_runs(self, found: Mapping[int, LongRuns]) -> None:
@@ -324,7 +324,7 @@ def is_proposed(trial: FrozenTrial) -> bool:
     return fact_of(trial, Proposal) is not None and LAST_PARAMETER in trial.params
 
 
-def is_cut_off(trial: FrozenTrial) -> bool:
+def is_interrupted(trial: FrozenTrial) -> bool:
     """Whether a trial was cut off: one that failed by itself keeps a reason."""
     return trial.state == TrialState.FAIL and fact_of(trial, Failed) is None
 

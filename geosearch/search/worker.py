@@ -22,10 +22,10 @@ from geosearch.runtime.parallel import one_thread
 from geosearch.search.fidelity.pruner import FidelityPruner
 from geosearch.search.loop import PATIENCE, Search
 from geosearch.search.process import ProcessId
-from geosearch.search.queue import MAX_LOSSES, TrialQueue, fail, losses_of, retry
+from geosearch.search.queue import MAX_CRASHES, TrialQueue, count_crashes, fail, retry
 from geosearch.search.storage.sqlite import roll_back
 from geosearch.search.storage.urls import Heartbeat, has_heartbeat, storage_at
-from geosearch.search.study_store import StudyStore, is_cut_off, is_proposed
+from geosearch.search.study_store import StudyStore, is_interrupted, is_proposed
 from geosearch.search.trial import (
     Claim,
     Failed,
@@ -152,9 +152,9 @@ class Worker:
         keep_fact(trial, Claim(ProcessId.here()))
         if fact_of(trial, Proposal) and self._queue.is_duplicate(trial):
             raise _DuplicateError
-        is_last_chance = losses_of(trial) == MAX_LOSSES - 1
+        is_last_chance = count_crashes(trial) == MAX_CRASHES - 1
         if is_last_chance:  # nobody can write to the trial of a dead process
-            reason = f"{MAX_LOSSES} workers died of it; did the machine run out of memory?"
+            reason = f"{MAX_CRASHES} workers died of it; did the machine run out of memory?"
             keep_fact(trial, Failed(FailureReason.WORKERS_CRASHED, reason))
         try:
             point = store.space.suggest(trial)
@@ -192,7 +192,7 @@ class Worker:
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         seed = seeds.integer(self.search.options.seed, "sampler", number)
         is_impatient = self._stopped >= self.search.options.batch + PATIENCE
-        return self.search.fresh_sampler(seed, random=is_impatient)
+        return self.search.build_sampler(seed, random=is_impatient)
 
     @cached_property
     def _baselines(self) -> dict[Proposal, dict[str, Any]]:
@@ -209,7 +209,7 @@ class Worker:
         if self._number is not None:
             fail(study, self._number)
             trial = study.get_trials(deepcopy=False)[self._number]
-            if is_cut_off(trial):
+            if is_interrupted(trial):
                 retry(study, trial, is_loss=False)
 
 

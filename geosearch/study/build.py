@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
 from geosearch.adaptation.from_scratch import tune_recipe
-from geosearch.config.build import adaptations_of, recipe_of, search_space_of
+from geosearch.config.build import build_adaptations, build_recipe, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.curation.curated_mixture import source_gradient
@@ -30,22 +30,22 @@ from geosearch.study.locate import resolve
 from geosearch.study.prepare import Prepared
 
 
-def baselines_of(prepared: Prepared) -> dict[str, Weights]:
+def build_baselines(prepared: Prepared) -> dict[str, Weights]:
     """Role -> weights of the mixtures that the study evaluates first, and confirms."""
     sources = prepared.anchors.sources
     return baseline_weights([source.name for source in sources], [source.size for source in sources], prepared.hull)
 
 
-def singles_of(prepared: Prepared, roles: Iterable[str]) -> dict[str, str]:
+def find_single_sources(prepared: Prepared, roles: Iterable[str]) -> dict[str, str]:
     """Role -> source, for the baselines that are single sources: the first ones, in the order of the sources."""
     return {role: role.removeprefix(SINGLE) for role, _ in zip(roles, prepared.anchors.sources, strict=False)}
 
 
-def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:
+def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:
     """What the search minimises."""
     target = prepared.target
     images: LabelledSet = target.shots
-    judge: Scorer = adaptations_of(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
+    judge: Scorer = build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
     if file.search.objective == "episodes":
         images, judge = (
             target.shots.concatenate(target.reference).concatenate(target.held_out),
@@ -54,7 +54,7 @@ def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective
     return Objective(
         anchors=prepared.anchors,
         images=images,
-        recipe=recipe_of(file),
+        recipe=build_recipe(file),
         judge=judge,
         cache=cache,
         seed=file.study.seed,
@@ -62,7 +62,7 @@ def objective_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective
     )
 
 
-def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cache, progress: Progress) -> Search:
+def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cache, progress: Progress) -> Search:
     """The search, ready to run."""
     seed = file.study.seed
     options = SearchOptions(
@@ -81,9 +81,9 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
     points = file.search.proxy_samples
     with one_thread():
         proxy = Proxy.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
-    first = constrain(store.space.nearest, baselines_of(prepared))
-    objective = objective_of(file, prepared, cache)
-    warm_start = warm_start_of(file, store, prepared.hull)
+    first = constrain(store.space.nearest, build_baselines(prepared))
+    objective = build_objective(file, prepared, cache)
+    warm_start = build_warm_start(file, store, prepared.hull)
 
     def gradient() -> list[float]:
         found: list[float] = source_gradient(prepared.anchors, prepared.target.shots).tolist()
@@ -92,7 +92,7 @@ def search_of(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cac
     return Search(store, objective, prepared.hull, proxy, first, options, progress, warm_start, gradient)
 
 
-def warm_start_of(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart | None:
+def build_warm_start(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart | None:
     """What the studies under search.earlier found, as it was when this study began; None if there are none.
 
     Raises:
@@ -113,7 +113,7 @@ def _earlier(study: str, file: StudyFile) -> Earlier:
             f"search.earlier: '{study}' was searched over {unknown} too, which domain.sources does not list; "
             "add them, or leave that study out"
         )
-    trials = StudyStore.open(address, other.study.name, other.fingerprint, search_space_of(other)).trials()
+    trials = StudyStore.open(address, other.study.name, other.fingerprint, build_search_space(other)).trials()
     found = errors_by_mixture(trials)
     if not found:
         raise InvalidOptionError(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")
@@ -121,9 +121,9 @@ def _earlier(study: str, file: StudyFile) -> Earlier:
     return Earlier.of(other.study.name, other.domain.target, here, found.items(), file.domain.sources)
 
 
-def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
+def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
     """The confirmation with the long recipe; the run without pretraining is tuned on the shots here."""
-    recipe = recipe_of(file).scaled(file.recipe.long_steps)
+    recipe = build_recipe(file).scaled(file.recipe.long_steps)
     with one_thread():
         scratch = tune_recipe(
             prepared.target.shots,
@@ -138,7 +138,7 @@ def confirmer_of(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer
         target=prepared.target,
         recipe=recipe,
         scratch=scratch,
-        adaptations=adaptations_of(file, prepared.unlabelled(file.recipe.unlabelled)),
+        adaptations=build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled)),
         cache=cache,
         device=file.recipe.device,
     )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.config.build import adaptations_of, labelling_of, limits_of, recipe_of, refinement_of
+from geosearch.config.build import build_adaptations, build_labelling, build_limits, build_recipe, build_refinement
 from geosearch.config.read import read_study
 from geosearch.config.study_config import BASELINES, StudyFile
 from geosearch.confirmation.variants import TEACHERS
@@ -96,10 +96,10 @@ class _Placeholder:
 def check(path: str | Path) -> Estimate:
     """Read a study file, load its sets, time a few training steps, and add everything up."""
     file = read_study(Path(path))
-    limits_of(file)  # refuses what no mixture can keep
+    build_limits(file)  # refuses what no mixture can keep
     file.require_budget()
     domain, search, recipe = file.domain, file.search, file.recipe
-    way = labelling_of(file)
+    way = build_labelling(file)
     collection = load_collection(
         **domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed
     )
@@ -114,7 +114,7 @@ def check(path: str | Path) -> Estimate:
     try:
         with one_thread():
             shape: dict[str, Any] = {"channels": domain.channels, "size": domain.size, "classes": classes}
-            step = measure_pace(recipe_of(file), **shape, device=recipe.device).step_seconds
+            step = measure_pace(build_recipe(file), **shape, device=recipe.device).step_seconds
     except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
         raise TooLargeError(
             f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
@@ -124,9 +124,9 @@ def check(path: str | Path) -> Estimate:
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.settings["fine_tune_steps"])
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
-    if refinement := refinement_of(file):  # two mixtures, and for an ensemble every single source
+    if refinement := build_refinement(file):  # two mixtures, and for an ensemble every single source
         steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps
-    if isinstance(how := adaptations_of(file)[recipe.adaptation], SelfTraining):
+    if isinstance(how := build_adaptations(file)[recipe.adaptation], SelfTraining):
         steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
     if "ensemble-teacher" in file.confirm.variants:
         steps += file.confirm.seeds * TEACHERS * recipe.long_steps

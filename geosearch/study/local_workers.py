@@ -13,7 +13,7 @@ from typing import Any
 
 from geosearch.errors import GeosearchError
 from geosearch.runtime.events import TrialFailed, TrialFinished, WorkersCrashed
-from geosearch.runtime.parallel import exit_with
+from geosearch.runtime.parallel import exit_with_parent
 from geosearch.search.loop import Search
 from geosearch.search.process import ProcessId
 from geosearch.search.racing import best_of
@@ -182,7 +182,7 @@ def search_shared(search: Search, helpers: LocalWorkers) -> None:
 
 def _help(opens: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """What a worker process on this machine runs."""
-    exit_with(os.getppid())
+    exit_with_parent(os.getppid())
     leave_on_termination()
     try:
         opens(**arguments).work()

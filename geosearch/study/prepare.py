@@ -10,7 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from geosearch.config.build import embedding_of, ground_of, labelling_of, pseudo_labels_of, refinement_of
+from geosearch.config.build import (
+    build_anchor_options,
+    build_embedding,
+    build_labelling,
+    build_refinement,
+    build_target_labelling,
+)
 from geosearch.config.study_config import StudyFile
 from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
@@ -66,17 +72,17 @@ def prepare(
     """
     domain, seed = file.domain, file.study.seed
     with stage("load"):
-        collection = load_collection(**domain.collection, labelling=labelling_of(file), cache=cache, seed=seed)
+        collection = load_collection(**domain.collection, labelling=build_labelling(file), cache=cache, seed=seed)
         loaded(collection.contents)
     with stage("embedding"):
-        encoder = embedding_of(file).fit(collection.sources, seed=seed, cache=cache)
+        encoder = build_embedding(file).fit(collection.sources, seed=seed, cache=cache)
         parts = collection.parts(
             shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test
         )
-        fit_labels = partial(pseudo_labels_of(file).fit, encoder=encoder)
+        fit_labels = partial(build_target_labelling(file).fit, encoder=encoder)
         target = cut_target(collection.train, collection.test, **parts, fit_labels=fit_labels, seed=seed)
         options: dict[str, Any] = {
-            "options": ground_of(file),
+            "options": build_anchor_options(file),
             "shots": target.shots,
             "space": space.fit([*collection.sources, target.reference], seed=seed, cache=cache),
             "cache": cache,
@@ -85,7 +91,7 @@ def prepare(
         }
     with stage("transport"):
         anchors = build_anchors(target.reference, collection.sources, encoder, **options)
-    if refinement := refinement_of(file):
+    if refinement := build_refinement(file):
         with stage("refinement"):
             mixtures = _teachers(anchors, singles=refinement.members > 1)
             seen = np.concatenate([target.reference.images, target.held_out.images])

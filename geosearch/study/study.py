@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from geosearch.config.build import search_space_of, space_of
+from geosearch.config.build import build_mixing_space, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
 from geosearch.confirmation.record import ConfirmationRecord
@@ -35,7 +35,7 @@ from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import TrialRecord
 from geosearch.search.worker import Worker
-from geosearch.study.build import baselines_of, confirmer_of, search_of, singles_of
+from geosearch.study.build import build_baselines, build_confirmer, build_search, find_single_sources
 from geosearch.study.export import Export
 from geosearch.study.local_workers import LocalWorkers, helping, search_shared, searching, share_if_joined
 from geosearch.study.locate import backup_study, remember_places, resolve, shown
@@ -96,13 +96,13 @@ class Study:
         if force_new:
             backup_study(address)
         fingerprint = file.fingerprint if space is None else {**file.fingerprint, "transport.space": space.key}
-        store = StudyStore.open(address, file.study.name, fingerprint, search_space_of(file))
+        store = StudyStore.open(address, file.study.name, fingerprint, build_search_space(file))
         record = store.record
         if record.settings is None:
             store.update(settings=file.model_dump(mode="json", exclude={"search": {"storage"}}))
         if record.evaluations > file.search.evaluations:
             file = file.with_search(evaluations=record.evaluations)
-        return cls(file, store, space or space_of(file), cache or Cache.default(), progress or Log())
+        return cls(file, store, space or build_mixing_space(file), cache or Cache.default(), progress or Log())
 
     @property
     def name(self) -> str:
@@ -147,7 +147,7 @@ class Study:
         with searching(self.store, workers=workers), translate_errors(self.store.url):
             self.file.require_budget()
             self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
-            job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)
+            job = build_search(self.file, self.prepared, self.store, self.cache, self.progress)
             share_if_joined(self.store)
             job.spend()
             if self.store.is_shared:
@@ -165,7 +165,7 @@ class Study:
         """
         self._keeps_time = False  # the times of a study's stages are those of its search
         self.file.require_budget()
-        job = search_of(self.file, self.prepared, self.store, self.cache, self.progress)  # slow: nobody waits for it
+        job = build_search(self.file, self.prepared, self.store, self.cache, self.progress)  # slow: nobody waits for it
         with helping(self.store):
             if jobs == 1:
                 Worker(job).run()
@@ -285,11 +285,11 @@ class Study:
             return known.result
         self.progress.event(StageStarted("confirmation on the test part"))
         start = time.perf_counter()
-        baselines = constrain(self.store.space.nearest, baselines_of(prepared))
-        confirmation = confirmer_of(file, prepared, self.cache).run(
+        baselines = constrain(self.store.space.nearest, build_baselines(prepared))
+        confirmation = build_confirmer(file, prepared, self.cache).run(
             best.point,
             baselines,
-            singles=singles_of(prepared, baselines),
+            singles=find_single_sources(prepared, baselines),
             adaptation=file.recipe.adaptation,
             count=file.confirm.seeds,
             seed=file.study.seed,

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from geosearch import seeds
-from geosearch.config.build import recipe_of, space_of
+from geosearch.config.build import build_mixing_space, build_recipe
 from geosearch.config.read import parse_study
 from geosearch.config.study_config import StudyFile
 from geosearch.data.dataset import LabelledSet
@@ -30,7 +30,7 @@ from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
 from geosearch.pseudo_labels.ensemble import EnsembleLabelling
 from geosearch.runtime.cache import Cache, content_key
-from geosearch.study.build import baselines_of
+from geosearch.study.build import build_baselines
 from geosearch.study.prepare import Prepared, prepare
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -108,17 +108,17 @@ class Ground:
 @lru_cache(maxsize=1)
 def ground(target: str, seed: int) -> Ground:
     file = study_file(target, seed)
-    prepared = prepare(file, space_of(file), Cache.default(), lambda name: nullcontext())
+    prepared = prepare(file, build_mixing_space(file), Cache.default(), lambda name: nullcontext())
     rows = prepared.target.rows["surplus"]
     labels = prepared.train.labels[rows]
     chosen = np.concatenate([rows[np.flatnonzero(labels == label)[:15]] for label in np.unique(labels)])
-    return Ground(prepared, prepared.train.take(chosen), recipe_of(file))
+    return Ground(prepared, prepared.train.take(chosen), build_recipe(file))
 
 
 @lru_cache(maxsize=1)
 def candidates(target: str, seed: int) -> dict[str, Weights]:
     """The baselines of every study, then random weights, every second one a cloud around its point."""
-    found = dict(baselines_of(ground(target, seed).prepared))
+    found = dict(build_baselines(ground(target, seed).prepared))
     m = len(ground(target, seed).prepared.anchors.sources)
     drawn = seeds.stream(0, "random mixtures", m).dirichlet(np.ones(m), MIXTURES - len(found))
     for i, row in enumerate(drawn):

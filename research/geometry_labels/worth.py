@@ -28,7 +28,7 @@ from sklearn.metrics import normalized_mutual_info_score
 
 from geosearch import seeds
 from geosearch.adaptation.ridge import RidgeHead
-from geosearch.config.build import recipe_of, space_of
+from geosearch.config.build import build_mixing_space, build_recipe
 from geosearch.config.study_config import StudyFile
 from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
@@ -50,7 +50,7 @@ from geosearch.pseudo_labels.g2l_rules import MedianSplitRule
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.progress import Log
-from geosearch.study.build import baselines_of, search_of
+from geosearch.study.build import build_baselines, build_search
 from geosearch.study.prepare import Prepared, prepare
 from geosearch.study.study import Study
 from research.common.lines import Lines
@@ -87,7 +87,7 @@ def shelf_of(target: str, seed: int) -> tuple[Target, tuple[LabelledSet, ...]]:
 
 def cheap() -> Recipe:
     """A study's short recipe with half its network's width."""
-    return replace(recipe_of(study_file(GREY[0], 0)).scaled(SHORT), network=SmallConv(16))
+    return replace(build_recipe(study_file(GREY[0], 0)).scaled(SHORT), network=SmallConv(16))
 
 
 def trained(sets: tuple[LabelledSet, ...], seed: int) -> Network:
@@ -182,8 +182,8 @@ def searched(target: str, way: str, seed: int) -> dict[str, Any]:
     file = file if way == "true" else relabelled(file, hidden, way)
     with tempfile.TemporaryDirectory() as folder:
         study = Study.open(file, storage=f"sqlite:///{folder}/study.db", cache=Cache.default())
-        best = search_of(file, study.prepared, study.store, study.cache, Log()).run().point
-    mixture, recipe = Mixture(study.prepared.anchors, best), recipe_of(file).scaled(LONG)
+        best = build_search(file, study.prepared, study.store, study.cache, Log()).run().point
+    mixture, recipe = Mixture(study.prepared.anchors, best), build_recipe(file).scaled(LONG)
     numbers = [seeds.integer(seed, "geometry labels", "searched", repeat) for repeat in range(2)]
     errors = [wrong(pretrain(mixture, recipe, number), study.prepared.target, seed) for number in numbers]
     names = [source.name for source in study.prepared.anchors.sources]
@@ -191,13 +191,13 @@ def searched(target: str, way: str, seed: int) -> dict[str, Any]:
 
 
 def projection(prepared: Prepared) -> Mixture:
-    return Mixture(prepared.anchors, baselines_of(prepared)[CLOUD])
+    return Mixture(prepared.anchors, build_baselines(prepared)[CLOUD])
 
 
 def without_labels(target: str, hidden: int, way: str, seed: int) -> Prepared:
     """The study prepared from files, that of the hidden source without its labels, or without that source."""
     file = relabelled(study_file(target, seed), hidden, way)
-    return prepare(file, space_of(file), Cache.default(), lambda name: nullcontext())
+    return prepare(file, build_mixing_space(file), Cache.default(), lambda name: nullcontext())
 
 
 def relabelled(file: StudyFile, hidden: int, way: str) -> StudyFile:

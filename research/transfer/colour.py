@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from geosearch import seeds
-from geosearch.config.build import space_of
+from geosearch.config.build import build_mixing_space
 from geosearch.confirmation.statistics import NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, SINGLE
 from geosearch.runtime.cache import Cache
-from geosearch.study.build import baselines_of, confirmer_of
+from geosearch.study.build import build_baselines, build_confirmer
 from geosearch.study.prepare import prepare
 from research.common.lines import Lines
 from research.common.mixtures import COLOUR, LONG, SHORT, study_file
@@ -41,10 +41,10 @@ def colour(target: str, seed: int, recolour: float) -> dict[str, Any]:
     start, cache = time.perf_counter(), Cache.default()
     recipe = {"steps": SHORT, "long_steps": LONG, "recolour": recolour, "adaptation": "linear-probe"}
     file = study_file(target, seed, "ensemble", recipe=recipe)
-    prepared = prepare(file, space_of(file), cache, lambda name: nullcontext())
-    confirmer, number = confirmer_of(file, prepared, cache), seeds.integer(seed, "confirmation", 0)
+    prepared = prepare(file, build_mixing_space(file), cache, lambda name: nullcontext())
+    confirmer, number = build_confirmer(file, prepared, cache), seeds.integer(seed, "confirmation", 0)
     truth = prepared.train.labels[prepared.target.rows["reference"]]
-    errors = {role: confirmed(confirmer, weights, number)[0] for role, weights in baselines_of(prepared).items()}
+    errors = {role: confirmed(confirmer, weights, number)[0] for role, weights in build_baselines(prepared).items()}
     errors[NO_PRETRAINING] = errors_of(confirmer, None, number)[0]
     right = float((prepared.target.reference.labels == truth).mean())
     return {"errors": errors, "right": right, "seconds": time.perf_counter() - start}

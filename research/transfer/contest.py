@@ -24,7 +24,7 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.adaptation.from_scratch import train_from_scratch
-from geosearch.config.build import adaptations_of, recipe_of
+from geosearch.config.build import build_adaptations, build_recipe
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.statistics import BEST
@@ -37,7 +37,7 @@ from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.racing import finalists_of
-from geosearch.study.build import baselines_of, objective_of, search_of
+from geosearch.study.build import build_baselines, build_objective, build_search
 from geosearch.study.study import Study
 from research.common.lines import Lines
 from research.common.mixtures import GREY, SIZE, study_file
@@ -110,11 +110,11 @@ def contest(target: str, seed: int, shots: int, aside: Mapping[str, Any], folder
     assert confirmation is not None
     for row in confirmation.rows:
         rows.add(row.name, ({name: values[0] for name, values in row.top1_errors.items()}, row.wall_seconds))
-    confirmer, number = confirmer_of(study), confirmation.seeds[0]
+    confirmer, number = build_confirmer(study), confirmation.seeds[0]
     weights, looking = best_concentration(study)
     errors, training = confirmed(confirmer, weights, number)
     rows.add(CONCENTRATION, (errors, looking + training))
-    rows.add(POOLED_TAUGHT, taught_by_its_own(confirmer, baselines_of(study.prepared)[POOLED], number))
+    rows.add(POOLED_TAUGHT, taught_by_its_own(confirmer, build_baselines(study.prepared)[POOLED], number))
     for row, predict in few_shot_rows(study).items():
         rows.add(row, scored(study, predict, confirmation.adaptations))
     best, file = study.best, study.file
@@ -134,7 +134,7 @@ def extra_row(
 ) -> dict[str, Any]:
     """A row that no study has; the study is run first if it is not there."""
     study, _ = studied(contest_file(target, seed, shots, aside, quick=quick), folder)
-    confirmer, number = confirmer_of(study), seeds.integer(seed, "confirmation", 0)
+    confirmer, number = build_confirmer(study), seeds.integer(seed, "confirmation", 0)
     if row == NEURAL:
         errors, seconds = neural(study, folder, number)
     elif row == NO_PROXY:
@@ -155,11 +155,11 @@ def studied(file: StudyFile, folder: Path) -> tuple[Study, float]:
     return study, time.perf_counter() - start
 
 
-def confirmer_of(study: Study) -> Confirmer:
+def build_confirmer(study: Study) -> Confirmer:
     """What the study confirms mixtures with; without pretraining it would not be tuned, which takes a minute."""
     file, target = study.file, study.prepared.target
-    recipe = recipe_of(file).scaled(file.recipe.long_steps)
-    adaptations = adaptations_of(file, study.prepared.unlabelled(file.recipe.unlabelled))
+    recipe = build_recipe(file).scaled(file.recipe.long_steps)
+    adaptations = build_adaptations(file, study.prepared.unlabelled(file.recipe.unlabelled))
     return Confirmer(study.prepared.anchors, target, recipe, recipe, adaptations, study.cache, file.recipe.device)
 
 
@@ -185,7 +185,7 @@ def best_concentration(study: Study) -> tuple[Weights, float]:
     """The projection's weights at the concentration that the study's own objective likes best; seconds."""
     values = study.prepared.hull.projection().values
     asked = [Weights.of(values, concentration=concentration) for concentration in CONCENTRATIONS]
-    objective = objective_of(study.file, study.prepared, study.cache)
+    objective = build_objective(study.file, study.prepared, study.cache)
     found = {
         weights: result
         for weights, result in zip(
@@ -202,7 +202,7 @@ def without_proxy(study: Study, confirmer: Confirmer, folder: Path, number: int)
     search = study.file.search.model_copy(update={"prune": False})
     file = study.file.model_copy(update={"search": search})
     twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-no-proxy.db")
-    search_of(file, study.prepared, twin.store, twin.cache, twin.progress).run()
+    build_search(file, study.prepared, twin.store, twin.cache, twin.progress).run()
     finalists = [trial.point for trial in finalists_of(twin.trials)]
     shots = confirmer.target.shots
     taught = EnsembleTeacherVariant().candidate(confirmer.anchors, finalists[0], shots, finalists)
@@ -224,7 +224,7 @@ def neural(study: Study, folder: Path, number: int) -> Found:
     """The projection when the maps are trained networks."""
     file = study.file.model_copy(update={"transport": study.file.transport.model_copy(update={"map": "neural"})})
     twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-neural.db")
-    return confirmed(confirmer_of(twin), twin.prepared.hull.projection(), number)
+    return confirmed(build_confirmer(twin), twin.prepared.hull.projection(), number)
 
 
 def scored(study: Study, predict: Callable[[], np.ndarray], adaptations: Iterable[str]) -> Found:
@@ -237,7 +237,7 @@ def scored(study: Study, predict: Callable[[], np.ndarray], adaptations: Iterabl
 def few_shot_rows(study: Study) -> dict[str, Callable[[], np.ndarray]]:
     """Predicted classes of the test images without any source, as the paper has it."""
     shots, images = study.prepared.target.shots, study.prepared.target.test_images
-    pixels, recipe = PixelEncoder(), recipe_of(study.file).scaled(study.file.recipe.long_steps)
+    pixels, recipe = PixelEncoder(), build_recipe(study.file).scaled(study.file.recipe.long_steps)
     plain = type(recipe)(network=recipe.network, steps=recipe.steps, batch=50, augmentation=NO_AUGMENTATION)
     seed = seeds.integer(study.file.study.seed, PLAIN)
     return {

@@ -25,7 +25,7 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.from_scratch import train_from_scratch, tune_recipe
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.ridge import RidgeHead
-from geosearch.config.build import refinement_of
+from geosearch.config.build import build_refinement
 from geosearch.data.collection import load_collection
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.anchors import build_anchors
@@ -36,7 +36,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.nn.train import pretrain
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.cache import Cache
-from geosearch.study.build import baselines_of
+from geosearch.study.build import build_baselines
 from geosearch.study.prepare import Prepared
 from research.common.lines import Lines
 from research.common.mixtures import LONG, SHORT, ground, study_file
@@ -78,9 +78,9 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
     if way == "few-shot network":
         recipe = tune_recipe(shots, own.recipe.scaled(LONG), seed, cache=cache)
         return train_from_scratch(shots, recipe, seed).predict(reference.images).argmax(1)
-    cloud, pooled = (Mixture(prepared.anchors, baselines_of(prepared)[row]) for row in (CLOUD, POOLED))
+    cloud, pooled = (Mixture(prepared.anchors, build_baselines(prepared)[row]) for row in (CLOUD, POOLED))
     if way.startswith("ensemble") or way == "refined, better of two":
-        refinement = refinement_of(study_file(target, seed, "ensemble" if way.startswith("ensemble") else "refined"))
+        refinement = build_refinement(study_file(target, seed, "ensemble" if way.startswith("ensemble") else "refined"))
         assert refinement is not None
         balance = 0.0 if way != "ensemble" else refinement.balance
         m = len(prepared.anchors.sources)
@@ -106,7 +106,7 @@ def outcome(way: str, target: str, seed: int) -> dict[str, Any]:
     errors: dict[str, dict[str, float]] = {}
     head = LinearProbe(augmentation=own.recipe.augmentation)
     for row in ROWS:
-        mixture = Mixture(prepared.anchors, baselines_of(prepared)[row])
+        mixture = Mixture(prepared.anchors, build_baselines(prepared)[row])
         network = pretrain(mixture, own.recipe.scaled(LONG), seeds.integer(seed, "outcome"))
         errors[row] = {
             name: own.wrong(adaptation.fit(network, prepared.target.shots, seed).predict(prepared.target.test_images))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch, tune_recipe
-from geosearch.config.build import adaptations_of
+from geosearch.config.build import build_adaptations
 from geosearch.runtime.cache import Cache
 from research.common.lines import Lines
 from research.common.mixtures import GREY, LONG, MIXTURES, SHORT, Cell, cells, ground, study_file
@@ -65,7 +65,7 @@ def scratch(target: str, seed: int, steps: int, shots: Sequence[int]) -> dict[st
 
 
 def _adaptation(cell: Cell, name: str) -> Any:
-    return adaptations_of(study_file(cell.target, cell.seed, recipe={"adaptation": name}))[name]
+    return build_adaptations(study_file(cell.target, cell.seed, recipe={"adaptation": name}))[name]
 
 
 def tasks(targets: Sequence[str], seed_count: int) -> list[Any]:

@@ -25,7 +25,7 @@ from geosearch.adaptation.base import Predictor
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.config.build import adaptations_of, recipe_of, space_of
+from geosearch.config.build import build_adaptations, build_mixing_space, build_recipe
 from geosearch.confirmation.variants import TEACHERS
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
@@ -33,7 +33,7 @@ from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
-from geosearch.study.build import baselines_of
+from geosearch.study.build import build_baselines
 from geosearch.study.prepare import Prepared, prepare
 from research.common.lines import Lines
 from research.common.mixtures import GREY, LONG, SHORT, study_file
@@ -54,11 +54,11 @@ def gained(target: str, seed: int, flip: bool) -> dict[str, Any]:
     """Error in [0, 1] of each way to adapt: shares of classes -> way -> by one teacher and by several."""
     recipe = {"steps": SHORT, "long_steps": LONG, "adaptation": "self-train", "flip": flip}
     file = study_file(target, seed, recipe=recipe)
-    prepared = prepare(file, space_of(file), Cache.default(), lambda name: nullcontext())
-    pooled, shots = Mixture(prepared.anchors, baselines_of(prepared)[POOLED]), prepared.target.shots
+    prepared = prepare(file, build_mixing_space(file), Cache.default(), lambda name: nullcontext())
+    pooled, shots = Mixture(prepared.anchors, build_baselines(prepared)[POOLED]), prepared.target.shots
     numbers = [seeds.integer(seed, "self-training", i) for i in range(TEACHERS)]
-    networks = [pretrain(pooled, recipe_of(file).scaled(LONG), number) for number in numbers]
-    known = adaptations_of(file)
+    networks = [pretrain(pooled, build_recipe(file).scaled(LONG), number) for number in numbers]
+    known = build_adaptations(file)
     how, whole = known["self-train"], known["fine-tune"]
     assert isinstance(how, SelfTraining)
     assert isinstance(whole, FineTuning)

@@ -24,7 +24,7 @@ from scipy.stats import kendalltau
 
 from geosearch import seeds
 from geosearch.adaptation.linear_probe import LinearProbe
-from geosearch.config.build import space_of
+from geosearch.config.build import build_mixing_space
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
@@ -32,7 +32,7 @@ from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
 from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.objective import Objective
-from geosearch.study.build import objective_of
+from geosearch.study.build import build_objective
 from geosearch.study.prepare import Prepared, prepare
 from research.common.lines import Lines
 from research.common.mixtures import DATA, study_file
@@ -74,9 +74,9 @@ def ground(collection: str, seed: int) -> tuple[Prepared, Proxy, Objective]:
     sources = tuple(f"npz:{DATA / source}.npz" for source in SHELVES[collection])
     file = file.model_copy(update={"domain": file.domain.model_copy(update={"sources": sources})})
     cache = Cache.default()
-    ready = prepare(file, space_of(file), cache, lambda name: nullcontext())
+    ready = prepare(file, build_mixing_space(file), cache, lambda name: nullcontext())
     held_out = Proxy.of(ready.anchors, ready.target.held_out, samples=400, seed=seed)
-    return ready, held_out, objective_of(file, ready, cache)
+    return ready, held_out, build_objective(file, ready, cache)
 
 
 def point(collection: str, seed: int, index: int, concentration: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from generators.studies import tiny, tiny_file, write_toml
 
-from geosearch.config.build import embedding_of, recipe_of
+from geosearch.config.build import build_embedding, build_recipe
 from geosearch.config.read import expand, parse_study, read_study
 from geosearch.config.reference import options_table
 from geosearch.errors import InvalidOptionError
@@ -97,7 +97,7 @@ def test_variables_are_expanded_in_paths_only(tmp_path, monkeypatch):
 def test_colour_images_are_recoloured_unless_the_file_says_otherwise(tmp_path):
     def recolour(**keys):
         file = parse_study(tiny(tmp_path, **keys))
-        assert recipe_of(file).augmentation.recolour == file.fingerprint["recipe.recolour"]
+        assert build_recipe(file).augmentation.recolour == file.fingerprint["recipe.recolour"]
         return file.recolour
 
     assert recolour() == 0
@@ -138,9 +138,11 @@ def test_a_backbone_needs_its_weights(tmp_path):
 
 def test_weights_are_a_file_or_a_name_of_torchvisions(tmp_path, monkeypatch):
     monkeypatch.setenv("WEIGHTS", str(tmp_path))
-    by_file = embedding_of(tiny_file(tmp_path, transport_embedding="backbone", transport_weights="${WEIGHTS}/r18.pth"))
+    by_file = build_embedding(
+        tiny_file(tmp_path, transport_embedding="backbone", transport_weights="${WEIGHTS}/r18.pth")
+    )
     assert by_file.weights_path == f"{tmp_path}/r18.pth"
-    by_name = embedding_of(tiny_file(tmp_path, transport_embedding="backbone", transport_weights="IMAGENET1K_V1"))
+    by_name = build_embedding(tiny_file(tmp_path, transport_embedding="backbone", transport_weights="IMAGENET1K_V1"))
     assert (by_name.weights, by_name.weights_path) == ("IMAGENET1K_V1", None)
 
 

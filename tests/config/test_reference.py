@@ -6,12 +6,12 @@ import pytest
 from generators.studies import tiny, tiny_file
 
 from geosearch.config.build import (
-    adaptations_of,
-    embedding_of,
-    labelling_of,
-    limits_of,
-    pseudo_labels_of,
-    refinement_of,
+    build_adaptations,
+    build_embedding,
+    build_labelling,
+    build_limits,
+    build_refinement,
+    build_target_labelling,
 )
 from geosearch.config.read import parse_study
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
@@ -34,7 +34,7 @@ def test_limits_are_written_by_the_sources_names(tmp_path, monkeypatch):
         "groups": [{"sources": [near, "npz:${SETS}/far.npz"], "cap": 1.0}],
         "most": 2,
     }
-    limits = limits_of(parse_study(study))
+    limits = build_limits(parse_study(study))
     assert limits.floors == (0.1, 0.0)
     assert limits.caps == (1.0, 0.6)
     assert limits.groups == (((0, 1), 1.0),)
@@ -42,7 +42,7 @@ def test_limits_are_written_by_the_sources_names(tmp_path, monkeypatch):
 
 
 def test_without_limits_there_are_none(tmp_path):
-    assert limits_of(tiny_file(tmp_path)) is None
+    assert build_limits(tiny_file(tmp_path)) is None
 
 
 def test_limits_on_an_unknown_source_are_refused(tmp_path):
@@ -64,17 +64,17 @@ WAYS = ("nearest", "spreading", "refined", "ensemble")
 
 def test_ways_of_labelling_the_reference(tmp_path):
     ways = {way: tiny_file(tmp_path, domain_pseudo_labels=way) for way in WAYS}
-    assert [type(pseudo_labels_of(file)) for file in ways.values()] == [
+    assert [type(build_target_labelling(file)) for file in ways.values()] == [
         NearestShot,
         LabelSpreading,
         NearestShot,
         NearestShot,
     ]
-    assert refinement_of(ways["nearest"]) is None
-    assert refinement_of(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
-    assert refinement_of(ways["ensemble"]).recipe.steps == ways["ensemble"].recipe.long_steps
-    assert refinement_of(ways["ensemble"]).members > refinement_of(ways["refined"]).members == 1
-    assert refinement_of(tiny_file(tmp_path, recipe_device="auto")).device == "auto"
+    assert build_refinement(ways["nearest"]) is None
+    assert build_refinement(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
+    assert build_refinement(ways["ensemble"]).recipe.steps == ways["ensemble"].recipe.long_steps
+    assert build_refinement(ways["ensemble"]).members > build_refinement(ways["refined"]).members == 1
+    assert build_refinement(tiny_file(tmp_path, recipe_device="auto")).device == "auto"
 
 
 def test_a_shot_that_cannot_be_left_out_is_refused_at_the_door(tmp_path):
@@ -84,11 +84,11 @@ def test_a_shot_that_cannot_be_left_out_is_refused_at_the_door(tmp_path):
 
 
 def test_ways_of_labelling_a_source_that_has_no_labels(tmp_path):
-    assert labelling_of(tiny_file(tmp_path)) is None
+    assert build_labelling(tiny_file(tmp_path)) is None
     file = tiny_file(tmp_path, domain_pseudo_labeller="g2l")
-    assert labelling_of(file) == G2L(10, embedding=embedding_of(file))
+    assert build_labelling(file) == G2L(10, embedding=build_embedding(file))
     file = tiny_file(tmp_path, domain_pseudo_labeller="clusters", domain_label_count=7)
-    assert labelling_of(file) == Clusters(7, embedding=embedding_of(file))
+    assert build_labelling(file) == Clusters(7, embedding=build_embedding(file))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -109,7 +109,7 @@ def test_self_training_has_the_references_images_and_as_many_more_as_asked(tmp_p
         settings = {"recipe_unlabelled": asked, "recipe_adaptation": "self-train", "domain_balance": 0.25}
         study = Study.open(tiny_file(tmp_path, **settings), storage=f"sqlite:///{tmp_path}/{asked}.db")
         unlabelled = study.prepared.unlabelled(asked)
-        how = adaptations_of(study.file, unlabelled)["self-train"]
+        how = build_adaptations(study.file, unlabelled)["self-train"]
         assert (len(how.unlabelled), how.balance) == (images, 0.25)
         assert how.steps == steps * study.file.recipe.settings["fine_tune_steps"] // 20
-        assert refinement_of(study.file).balance == 0.25
+        assert build_refinement(study.file).balance == 0.25

@@ -12,7 +12,7 @@ from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation import confirm
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.progress import Log
-from geosearch.study.build import confirmer_of
+from geosearch.study.build import build_confirmer
 from geosearch.study.study import Study
 
 
@@ -20,7 +20,7 @@ from geosearch.study.study import Study
 def confirmer(tmp_path, cache):
     file = tiny_file(tmp_path, recipe_adaptation="self-train")
     prepared = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache).prepared
-    return confirmer_of(file, prepared, cache)
+    return build_confirmer(file, prepared, cache)
 
 
 def test_without_pretraining_one_network_serves_every_adaptation(confirmer, monkeypatch):

@@ -12,7 +12,7 @@ from generators.studies import tiny, write_toml
 
 from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.cli.main import main
-from geosearch.config.build import adaptations_of, embedding_of
+from geosearch.config.build import build_adaptations, build_embedding
 from geosearch.config.read import parse_study, read_study
 from geosearch.config.reference import options_table
 from geosearch.data.loaders.base import LOADERS
@@ -163,8 +163,8 @@ def test_options_of_one_file_each_run_a_study(tmp_path: Path, monkeypatch: pytes
     study["recipe"]["toy_extra"] = 2
     study["transport"]["toy_power"] = 3.0
     file = read_study(write_toml(tmp_path / "tiny.toml", study))
-    assert type(embedding_of(file)).__name__ == "ToyPixels"
-    assert (embedding_of(file).power, adaptations_of(file)["toy-ridge"].extra) == (3.0, 2)
+    assert type(build_embedding(file)).__name__ == "ToyPixels"
+    assert (build_embedding(file).power, build_adaptations(file)["toy-ridge"].extra) == (3.0, 2)
     opened = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db")
     confirmed = opened.run()
     searched = [trial for trial in opened.trials if trial.role == "searched"]

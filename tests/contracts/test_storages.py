@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.search.process import ProcessId
-from geosearch.search.queue import MAX_LOSSES
+from geosearch.search.queue import MAX_CRASHES
 from geosearch.search.storage.urls import Heartbeat, storage_at
 from geosearch.search.trial import Claim, attributes_of, keep_fact
 
@@ -200,7 +200,7 @@ def test_baselines_that_two_workers_enqueue_at_once_are_evaluated_once(journal):
 
 
 def test_what_kills_its_workers_again_and_again_counts_as_failed(journal):
-    for _ in range(2 * MAX_LOSSES - 1):  # two baselines take turns
+    for _ in range(2 * MAX_CRASHES - 1):  # two baselines take turns
         die(journal, 0)
     search = work(journal)
     first = search.store.trials()[0]

@@ -21,7 +21,7 @@ from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.fidelity.statistics import fidelity_statistics
 from geosearch.search.loop import Search, SearchOptions
-from geosearch.search.samplers.registry import sampler_for
+from geosearch.search.samplers.registry import build_sampler
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import PruneReason
@@ -278,9 +278,9 @@ def test_rounds_of_any_size_are_proposed_by_the_sampler(search_in, tmp_path, mon
 
     def sampler(name, seed, prior, settings):
         asked.append(name)
-        return sampler_for(name, seed, prior, settings)
+        return build_sampler(name, seed, prior, settings)
 
-    monkeypatch.setattr("geosearch.search.loop.sampler_for", sampler)
+    monkeypatch.setattr("geosearch.search.loop.build_sampler", sampler)
     search_in(tmp_path / "study.journal", batch=batch, evaluations=24, prune=False).run()
     assert set(asked) == {"tpe"}
 

@@ -15,7 +15,7 @@ from geosearch.mixture.hull import Hull
 from geosearch.report.status import status_text
 from geosearch.search.pareto import front, scalarize
 from geosearch.search.samplers.prior import Prior
-from geosearch.search.samplers.registry import sampler_for
+from geosearch.search.samplers.registry import build_sampler
 from geosearch.search.space import Space
 from geosearch.study.study import Study
 
@@ -62,7 +62,7 @@ def test_with_prices_a_sampler_looks_for_cheaper_mixtures_too(name):
         space, cheap = Space(m, prices=prices), []
         study = optuna.create_study()
         for number in range(24):
-            study.sampler = sampler_for(name, number, Prior(space, hull))
+            study.sampler = build_sampler(name, number, Prior(space, hull))
             trial = study.ask()
             point = space.suggest(trial)
             study.tell(trial, hull.distance(point))

@@ -13,7 +13,7 @@ from generators.outcomes import outcomes
 from generators.studies import tiny_file
 from generators.training import train_briefly
 
-from geosearch.config.build import recipe_of
+from geosearch.config.build import build_recipe
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.variants import VARIANTS, row_name
 from geosearch.data.writers.npz import NpzWriter
@@ -355,7 +355,7 @@ def test_the_studys_own_adaptation_joins_the_two_that_are_always_confirmed(tmp_p
 def test_every_choice_of_the_recipe_trains(tmp_path):
     choices = {"averaging": "tail", "schedule": "constant", "early_stop": 3, "precision": "bfloat16", "crop": 0.2}
     study = opened(tmp_path, tiny_file(tmp_path, **{f"recipe_{key}": value for key, value in choices.items()}))
-    recipe = recipe_of(study.file)
+    recipe = build_recipe(study.file)
     network = pretrain(Mixture(study.prepared.anchors, Weights.of([0.5, 0.5])), recipe, 0)
     assert all(weight.isfinite().all() for weight in network.parameters())
 

@@ -15,7 +15,7 @@ SAMPLERS: Choice[optuna.samplers.BaseSampler] = Choice(
 )
 
 
-def sampler_for(
+def build_sampler(
     name: str, seed: int, prior: Prior, settings: Mapping[str, Any] | None = None
 ) -> optuna.samplers.BaseSampler:
     """A fresh sampler for one proposal.
