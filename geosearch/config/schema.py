@@ -234,7 +234,8 @@ class SearchSection(Section):
     batch: int = Field(
         2,
         ge=1,
-        description="Proposals per round, evaluated side by side; fixes the numbers. As many as there are workers.",
+        description="Proposals per round of a single process, evaluated side by side; fixes the numbers. Several "
+        "workers have no rounds.",
     )
     jobs: int = Field(2, ge=1, description="Processes; changes no number.")
     prune: bool = Field(
