@@ -7,9 +7,9 @@ by a thin plate over weights and spread that is as stiff as cross-validation fin
 Geometry and held-out OTDD are those of one seed, as a search would have them. A search is the product's own, from no
 baselines at all; every evaluation adds normal noise of the size that the two seeds show. Regret is what the mixture
 that the search would take for its best (`Search.ranked`: least expected error) truly has above the best of the table.
-Seconds count trainings and looks as surfaces.py measured them, and the sampler's own time as it was here. Results:
-reports/data/search.jsonl; the same command goes on where it stopped, and at its end writes the tables and the figures
-of reports/search.md (`--draw`: only these).
+Seconds count trainings and evaluations of the OTDD as surfaces.py measured them, and the sampler's own time as it was
+here. Results: reports/data/search.jsonl; the same command goes on where it stopped, and at its end writes the tables
+and the figures of reports/search.md (`--draw`: only these).
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class Runs:
 
     @property
     def complete(self) -> bool:
-        """Whether every sampler was run on every surface, with rungs and without."""
+        """Whether every sampler was run on every surface, with pruning and without."""
         return all(
             self.of(collection, sampler, rungs)
             for collection in self.shelves
@@ -240,14 +240,17 @@ class Runs:
             for collection in self.shelves:
                 low, middle, high = quartiles(np.array([arrival(line) for line in self.of(collection, sampler, rungs)]))
                 cells.append(f"{middle} ({low}-{high})")
-            rows.append(f"| {sampler}{' with rungs' * rungs} | " + " | ".join(cells) + " |")
+            rows.append(f"| {sampler}{' with pruning' * rungs} | " + " | ".join(cells) + " |")
         return rows
 
     def ratios(self) -> list[str]:
-        """Markdown: the medians of `hull` with rungs over those of random search and of the best stock sampler."""
+        """Markdown: the medians of `hull` with pruning over those of random search and of the best stock sampler."""
         if not self.lines:
             return []
-        rows = ["| shelf | hull with rungs | random | ratio | best stock sampler | ratio |", "| --- " * 6 + "|"]
+        rows = [
+            "| target/sources | hull with pruning | random | ratio | best stock sampler | ratio |",
+            "| --- " * 6 + "|",
+        ]
         found = []
         for collection in self.shelves:
             own = float(np.median(self.evaluations(collection, "hull", True)))
@@ -333,7 +336,7 @@ def regrets(runs: Runs) -> Figure:
             low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
             colour = style.BEST if rungs else style.MUTED if sampler == "random" else style.SHADES[i - 1]
             places = np.arange(1, len(middle) + 1)
-            axes.plot(places, middle, color=colour, lw=1.8 if rungs else 1.1, label=sampler + " with rungs" * rungs)
+            axes.plot(places, middle, color=colour, lw=1.8 if rungs else 1.1, label=sampler + " with pruning" * rungs)
             if rungs or sampler == "random":
                 axes.fill_between(places, low, high, color=colour, alpha=0.15, lw=0)
         axes.axhline(1, color=style.INK, lw=0.6, ls=":")
