@@ -127,7 +127,7 @@ class Worker:
         except (UpdateFinishedTrialError, ValueError, AssertionError):  # how Optuna refuses a result
             if not self._is_late:
                 raise
-            # This worker had been taken for dead: what it evaluated is in the ledger, and costs the next one nothing.
+            # This worker had been taken for dead: its evaluation is in the cache, and costs the next one nothing.
         if self._number is not None:
             self.search.report(self._number)
             self._number = None
@@ -154,7 +154,7 @@ class Worker:
             raise _DuplicateError
         is_last_chance = count_crashes(trial) == MAX_CRASHES - 1
         if is_last_chance:  # nobody can write to the trial of a dead process
-            reason = f"{MAX_CRASHES} workers died of it; did the machine run out of memory?"
+            reason = f"{MAX_CRASHES} workers crashed (out of memory?)"
             keep_fact(trial, Failed(FailureReason.WORKERS_CRASHED, reason))
         try:
             point = store.space.suggest(trial)

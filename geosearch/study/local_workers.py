@@ -146,7 +146,7 @@ class LocalWorkers:
         if self._processes and codes.total() == len(self._processes) and self._search.left() > 0:
             raise GeosearchError(
                 f"all {len(self._processes)} workers ended before the budget was spent (exit codes {dict(codes)}); "
-                "nothing is lost: mend the cause and run the same command again, with fewer workers if memory ran out"
+                "nothing is lost: fix the error and run the same command again, with fewer workers if memory ran out"
             )
 
     def _tell(self) -> None:

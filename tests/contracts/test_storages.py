@@ -204,7 +204,7 @@ def test_what_kills_its_workers_again_and_again_counts_as_failed(journal):
         die(journal, 0)
     search = work(journal)
     first = search.store.trials()[0]
-    assert (first.state, first.reason) == ("failed", "3 workers died of it; did the machine run out of memory?")
+    assert (first.state, first.reason) == ("failed", "3 workers crashed (out of memory?)")
     assert len(complete(search)) == BUDGET
 
 
