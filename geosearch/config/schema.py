@@ -152,7 +152,7 @@ class DomainSection(Section):
         min_length=2, description="Data sets to pretrain on, at least two, none of them the target."
     )
     shots: int = Field(5, ge=1, description="Labelled target images per class.")
-    size: int = Field(28, ge=8, le=256, description="Height and width that all sets are brought to, pixels.")
+    size: int = Field(28, ge=8, le=256, description="Height and width that all images are resized to, pixels.")
     channels: Literal[1, 3] = Field(1, description="1: grey; 3: colour.")
     reference: int = Field(1000, ge=20, description="Unlabelled target images that maps are built from, at most.")
     held_out: int = Field(400, ge=20, description="Unlabelled target images kept for distances, at most.")
@@ -163,7 +163,7 @@ class DomainSection(Section):
         0.5,
         ge=0,
         le=1,
-        description="How far guessed labels are drawn to equally frequent classes, by networks that label the "
+        description="How far pseudo-labels are drawn towards equally frequent classes, by networks that label the "
         "reference and in self-training: 1 where classes are known to be, 0 where some are rare.",
     )
     pseudo_labeller: str | None = None
@@ -222,8 +222,8 @@ class SearchSection(Section):
     evaluations: int = Field(24, ge=1, description="Mixtures that are trained, baselines included.")
     objective: Literal["episodes", "shots"] = Field(
         "episodes",
-        description="What judges a mixture. 'episodes': the error of a ridge head, over many draws of as many shots "
-        "among all pseudo-labelled images; 'shots': the adaptation's own cross-validated error on the true shots.",
+        description="How a mixture is evaluated. 'episodes': the error of a ridge head, over many draws of as many "
+        "shots among all pseudo-labelled images; 'shots': the adaptation's own cross-validated error on the true shots.",
     )
     sampler: str = SAMPLERS.default
     earlier: Listed[str] = Field(
@@ -234,21 +234,21 @@ class SearchSection(Section):
     batch: int = Field(
         2,
         ge=1,
-        description="Proposals per round of a single process, evaluated side by side; fixes the numbers. Several "
-        "workers have no rounds.",
+        description="Proposals per round of a single process, evaluated side by side; the results depend on "
+        "it. Several workers have no rounds.",
     )
-    jobs: int = Field(2, ge=1, description="Processes; changes no number.")
+    jobs: int = Field(2, ge=1, description="Number of processes; the results do not depend on it.")
     prune: bool = Field(
         True,
-        description="Let the held-out OTDD lead the sampler 'hull', and it and the closed form stop trials while they "
-        "agree with the evaluations.",
+        description="Use the held-out OTDD as prior knowledge of the sampler 'hull', and let it and the closed form "
+        "prune trials while they agree with the evaluations.",
     )
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
     finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe at once; more may follow.")
     repeats: int = Field(
         3,
         ge=1,
-        description="Long trainings per finalist that there is time for; a race spends them where they bring most.",
+        description="Budget of long trainings, per finalist; a race spends them where they are expected to gain most.",
     )
     storage: str | None = Field(
         None,
@@ -272,7 +272,7 @@ class LimitsSection(Section):
     groups: Listed[GroupSection] = Field(
         (), description='Caps on sources together, e.g. `[{ sources = ["digits", "npz:own.npz"], cap = 0.3 }]`.'
     )
-    most: int | None = Field(None, ge=1, description="Most sources in a mixture.")
+    most: int | None = Field(None, ge=1, description="Largest number of sources in a mixture.")
 
     @property
     def named(self) -> set[str]:
@@ -318,7 +318,7 @@ class RecipeSection(Section):
         0, ge=0, description="End a training after so many steps without a lower loss; 0 never. For constant rates."
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors know it."
+        "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors support it."
     )
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
     adaptation: str = ADAPTATIONS.default

@@ -40,6 +40,6 @@ class Embedding(Protocol):
 EMBEDDINGS: Choice[Embedding] = Choice(
     "transport.embedding",
     default="source-classifier",
-    meaning="Where costs are measured.",
+    meaning="The space in which costs are measured.",
     room="geosearch.embeddings",
 )
