@@ -223,7 +223,8 @@ class SearchSection(Section):
     objective: Literal["episodes", "shots"] = Field(
         "episodes",
         description="How a mixture is evaluated. 'episodes': the error of a ridge head, over many draws of as many "
-        "shots among all pseudo-labelled images; 'shots': the adaptation's own cross-validated error on the true shots.",
+        "shots among all pseudo-labelled images; 'shots': the adaptation's own cross-validated error on the true "
+        "shots.",
     )
     sampler: str = SAMPLERS.default
     earlier: Listed[str] = Field(
