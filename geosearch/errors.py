@@ -1,22 +1,22 @@
-"""Every error that a user can meet. A message says what was expected, what came, and how to fix it."""
+"""All errors that a user may see. A message says what was expected, what was given, and how to fix it."""
 
 from __future__ import annotations
 
 
 class GeosearchError(Exception):
-    """Base of all errors raised on purpose; the command line prints the message and exits with code 2."""
+    """Base class of all errors of geosearch; the command line prints the message and exits with code 2."""
 
 
 class InvalidDataError(GeosearchError, ValueError):
-    """Images or labels that cannot be used: shapes, dtypes, gaps in labels, NaN, no classes."""
+    """Images or labels that cannot be used: wrong shapes or dtypes, gaps in labels, NaN, no classes."""
 
 
 class UnknownDatasetError(GeosearchError, LookupError):
-    """A data set specification that names nothing that can be loaded."""
+    """A specification of a data set that no loader can load."""
 
 
 class DomainMismatchError(GeosearchError, ValueError):
-    """Two sets that cannot meet: different shapes, a target among its own sources, too few shots."""
+    """Data sets that cannot be used together: different shapes, a target among its own sources, too few shots."""
 
 
 class InvalidWeightsError(GeosearchError, ValueError):
@@ -28,7 +28,7 @@ class InvalidOptionError(GeosearchError, ValueError):
 
 
 class StudyMismatchError(GeosearchError):
-    """A study database that belongs to another study file."""
+    """A study database that holds another study, or was created with other settings or data sets."""
 
 
 class NewerFormatError(GeosearchError):
@@ -36,10 +36,13 @@ class NewerFormatError(GeosearchError):
 
     @classmethod
     def at(cls, place: object, *, found: int, known: int, otherwise: str = "") -> NewerFormatError:
-        """The error for the file or database `place`, whose format `found` is above the highest `known` one.
+        """The error for a file or database in a newer format.
 
         Args:
-            otherwise: another way out than to upgrade, e.g. "set GEOSEARCH_CACHE to another folder".
+            place: the file or database.
+            found: its format.
+            known: the newest format that this version reads.
+            otherwise: an alternative to upgrading, e.g. "set GEOSEARCH_CACHE to another folder".
         """
         return cls(
             f"{place} was written by a newer geosearch (format {found}, this one reads up to {known}); "
@@ -52,12 +55,12 @@ class StorageError(GeosearchError):
 
 
 class OutputExistsError(GeosearchError):
-    """An output folder or file that is there already and would have been overwritten."""
+    """An output folder or file that exists already and would have been overwritten."""
 
 
 class TooLargeError(GeosearchError, MemoryError):
-    """A computation whose estimated memory passes the limit; refused before anything is allocated."""
+    """A computation whose estimated memory exceeds the limit; raised before anything is allocated."""
 
 
 class TrainingFailedError(GeosearchError):
-    """A training run whose loss stopped being a finite number."""
+    """A training run that failed, e.g. because its loss became NaN."""

@@ -93,7 +93,7 @@ def test_a_database_of_the_first_version_is_refused_with_what_to_do(tmp_path, ca
 
 def test_a_newer_database_is_refused_with_what_to_do(kept, cache):
     study = Study.open(str(kept / "study.db"), cache=cache)
-    study.store.set_meta("geosearch", {**study.store.get_meta("geosearch"), "format": FORMAT + 1})
+    study.store.set_meta("geosearch", {**study.store.study.user_attrs["geosearch"], "format": FORMAT + 1})
     for read in readers(kept / "study.db", cache):
         with pytest.raises(NewerFormatError, match="pip install --upgrade geosearch"):
             read()

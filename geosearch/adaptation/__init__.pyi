@@ -1,3 +1,4 @@
+from .base import ADAPTATIONS as ADAPTATIONS
 from .base import Adaptation as Adaptation
 from .base import Predictor as Predictor
 from .base import Score as Score

@@ -21,30 +21,30 @@ Task = Literal["detect", "reweight", "extend"]
 
 @dataclass(frozen=True)
 class OptionNames:
-    """The registered options that a command takes, looked up when it is run or completed: that imports them.
+    """The registered options that a command takes, looked up when it runs or is completed, since that imports them.
 
     Attributes:
         load: gives the choice.
-        suits: whether the command takes the option of a name.
+        suits: whether the command accepts the option of a name.
     """
 
     load: Callable[[], Choice[Any]]
     suits: Callable[[Choice[Any], str], bool] = lambda choice, name: True
 
     def names(self) -> tuple[str, ...]:
-        """What may be given."""
+        """Names that the command accepts."""
         choice = self.load()
         return tuple(name for name in choice.names() if self.suits(choice, name))
 
     def complete(self, incomplete: str) -> list[str]:
-        """What begins so, for the shell."""
+        """Names that begin with `incomplete`, for shell completion."""
         return [name for name in self.names() if name.startswith(incomplete)]
 
     def check(self, name: str) -> str:
-        """Refuse a name that no option has.
+        """Check a name.
 
         Raises:
-            typer.BadParameter: with the names that there are.
+            typer.BadParameter: the command does not accept it.
         """
         if name not in (names := self.names()):
             raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}.")
@@ -55,7 +55,7 @@ class OptionNames:
 
         Args:
             flag: e.g. "--embedding".
-            help: what it decides.
+            help: one sentence.
             key: of study files, under which `geosearch options` lists the names.
         """
         text = f"{help} Names: '{key}' in 'geosearch options'."
@@ -85,7 +85,7 @@ def _without_labels(choice: Choice[Any], name: str) -> bool:
 
 
 def _without_settings(choice: Choice[Any], name: str) -> bool:
-    """Whether the option needs nothing that has no default."""
+    """Whether the option can be built from its defaults."""
     from geosearch.errors import InvalidOptionError
 
     try:
@@ -119,7 +119,7 @@ def embedding_named(name: str, **settings: Any) -> Embedding:
 
 
 def labelling(by: str, *, labels: int, rule: Rule, embedding: str) -> Labelling:
-    """What gives labels to a set without any."""
+    """The method that labels a data set without labels."""
     from geosearch.pseudo_labels.g2l_rules import RULES
 
     found: Labelling = _labellers().build(

@@ -45,7 +45,7 @@ def curate(
     embedding: Annotated[
         str,
         CURATION_EMBEDDINGS.option(
-            "--embedding", help="Features in which samples are judged.", key="transport.embedding"
+            "--embedding", help="Features in which samples are compared.", key="transport.embedding"
         ),
     ] = "patches",
     backbone: Annotated[

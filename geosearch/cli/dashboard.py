@@ -22,6 +22,6 @@ def dashboard(
         from optuna_dashboard import run_server
     except ImportError:
         raise GeosearchError("optuna-dashboard is not installed; pip install 'geosearch[dashboard]'") from None
-    with copy_database(Study.open(study, begun=True).store.url) as copy:
+    with copy_database(Study.open(study, must_exist=True).store.url) as copy:
         print(f"http://127.0.0.1:{port} shows a copy of {study}; Ctrl-C ends it")
         run_server(f"sqlite:///{copy}", host="127.0.0.1", port=port)

@@ -19,7 +19,7 @@ class LogHandler(logging.Handler):
 
 
 class PlainFormatter(logging.Formatter):
-    """The message alone; what needs attention begins with "geosearch: warning:"."""
+    """The message alone; warnings and errors begin with "geosearch: warning:" or "geosearch: error:"."""
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
@@ -45,7 +45,7 @@ def log_to_stderr() -> Iterator[None]:
 
 
 def show_log(level: int, *, verbose: bool = False) -> None:
-    """Show records from `level` on; `verbose` adds the time and the part of the program that speaks."""
+    """Show records from `level` on; `verbose` adds the time and the name of the logger."""
     for handler in LOGGER.handlers:
         if isinstance(handler, LogHandler):
             handler.setLevel(level)

@@ -1,4 +1,4 @@
-"""The command line: its commands, and how each of them may end."""
+"""The command line: its commands and exit codes."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _invoke(arguments: list[str]) -> None:
-    """Parse and call, without the way in which Typer itself shows errors and swallows interrupts."""
+    """Parse the arguments and call the command; unlike Typer's own runner, let errors and interrupts pass."""
     whole = typer.main.get_command(app)
     with log_to_stderr(), whole.make_context("geosearch", arguments) as context:
         whole.invoke(context)
 
 
 def _usage_message(error: typer.TyperException) -> str:
-    """One line that says what is wrong with the arguments, and where to look."""
+    """One line that says what is wrong with the arguments, with a hint at the help."""
     text = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "geosearch"

@@ -23,5 +23,5 @@ def report(
     from geosearch.study.study import Study
 
     with report_progress(as_json=False, verbose=verbose) as progress:
-        page = Study.open(study, storage=storage, begun=True, progress=progress).report(out)
+        page = Study.open(study, storage=storage, must_exist=True, progress=progress).report(out)
     print(page)

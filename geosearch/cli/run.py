@@ -1,4 +1,4 @@
-"""A run of a study as the command line does it: where it reports to, its end, and what to do after an interrupt."""
+"""Runs of studies on the command line: progress, final output, and advice after an interrupt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def report_progress(*, as_json: bool, verbose: bool) -> Iterator[Progress]:
-    """Where a command reports to.
+    """The progress of a command.
 
     Args:
         as_json: one JSON object per event on standard output.
@@ -65,7 +65,7 @@ def run_to_end(study: Study, progress: Progress, *, evaluations: int | None, wor
 
 
 def print_end(study: Study, end: StudyFinished) -> None:
-    """The status, and where the files are; once the live display is closed, which would break its lines."""
+    """Print status and files; call it when the live display is closed, which would break its lines."""
     from geosearch.report.status import status_text
 
     print(

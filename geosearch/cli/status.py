@@ -12,5 +12,5 @@ def status(study: StudyArgument, storage: Storage = None, as_json: Json = False)
     from geosearch.report.status import status_text
     from geosearch.study.study import Study
 
-    opened = Study.open(study, storage=storage, begun=True)
+    opened = Study.open(study, storage=storage, must_exist=True)
     print(json.dumps(opened.status(), indent=1) if as_json else status_text(opened.summary()))

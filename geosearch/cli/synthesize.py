@@ -35,6 +35,6 @@ def synthesize(
         raise InvalidOptionError("--trial and --best cannot be combined; give one of them")
     writer = find_writer(format)
     with report_progress(as_json=False, verbose=verbose) as progress:
-        opened = Study.open(study, storage=storage, begun=True, progress=progress)
+        opened = Study.open(study, storage=storage, must_exist=True, progress=progress)
         written = opened.synthesize(out, size=size, trial=trial, condense=condense, writer=writer)
     print(written)

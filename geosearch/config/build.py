@@ -1,4 +1,4 @@
-"""From a study file to the rooms' option objects, by the names under which options registered."""
+"""Build: from a study file to option objects, by the names under which options are registered."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def build_anchor_options(file: StudyFile) -> AnchorOptions:
 
 
 def build_target_labelling(file: StudyFile) -> TargetLabelling:
-    """How the reference is labelled at first."""
+    """How the reference is labelled before there are mixtures."""
     labelling = _build_named_labelling(file)
     return NearestShot() if isinstance(labelling, EnsembleLabelling) else labelling
 
 
 def build_refinement(file: StudyFile) -> EnsembleLabelling | None:
-    """How the reference is labelled anew once there is a hull, if it is."""
+    """How the reference is labelled again once there are mixtures; None if it is not."""
     labelling = _build_named_labelling(file)
     return labelling if isinstance(labelling, EnsembleLabelling) else None
 
@@ -68,7 +68,7 @@ def _build_named_labelling(file: StudyFile) -> TargetLabelling | EnsembleLabelli
 
 
 def build_labelling(file: StudyFile) -> Labelling | None:
-    """What labels the sources that have no labels; None if the study does not say."""
+    """The method that labels sources without labels; None if the study file names none."""
     domain = file.domain
     if domain.pseudo_labeller is None:
         return None
@@ -93,7 +93,7 @@ def build_limits(file: StudyFile) -> Limits | None:
 
 
 def build_search_space(file: StudyFile) -> Space:
-    """What a study's samplers see: its sources, with their limits and prices.
+    """The search space: mixtures of the sources, with their limits and prices.
 
     Raises:
         InvalidOptionError: no mixture satisfies the limits.
@@ -128,7 +128,7 @@ def build_recipe(file: StudyFile) -> Recipe:
 
 
 def build_adaptations(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> dict[str, Adaptation]:
-    """What a confirmation scores: frozen features, fine-tuning, and the study's own adaptation.
+    """Name -> adaptation, for the confirmation: the linear head on frozen features, fine-tuning, and the study's own.
 
     Args:
         file: the study's settings.

@@ -1,4 +1,4 @@
-"""Study files: TOML <-> checked sections, with a sentence for whatever is wrong."""
+"""Study files: from TOML to checked sections, with a sentence for every error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_study(path: Path) -> StudyFile:
     try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise InvalidOptionError(_no_such_file(Path(path))) from None
+        raise InvalidOptionError(_missing_file_message(Path(path))) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidOptionError(f"cannot read {path}: {error}; expected a TOML study file") from error
     except tomllib.TOMLDecodeError as error:
@@ -35,9 +35,17 @@ def read_study(path: Path) -> StudyFile:
 
 
 def parse_study(data: Mapping[str, Any], where: str = "study") -> StudyFile:
-    """Check a study given as nested dictionaries (see `read_study`)."""
+    """Check a study given as nested dictionaries (see `read_study`).
+
+    Args:
+        data: section -> key -> value.
+        where: its origin, for messages.
+
+    Raises:
+        InvalidOptionError: an unknown key, a wrong type, a value out of range.
+    """
     try:
-        return StudyFile.model_validate(_expanded(data))
+        return StudyFile.model_validate(_expand_paths(data))
     except ValidationError as error:
         lines = [_explain(entry) for entry in error.errors()]
         raise InvalidOptionError(f"{where}: " + "; ".join(lines)) from error
@@ -58,7 +66,7 @@ def expand(text: str) -> str:
     return re.sub(r"^((?:[a-z]+:(?:///)?)?)~(?=/|$)", lambda match: match[1] + str(Path.home()), text)
 
 
-def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
+def _expand_paths(data: Mapping[str, Any]) -> dict[str, Any]:
     """Expand variables where a path may stand: names of sets, root, weights, addresses of studies."""
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
     domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
@@ -83,7 +91,7 @@ def _expanded(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _expand_limits(limits: dict[str, Any]) -> None:
-    """Sources are written in [limits] as in domain.sources, variables and all."""
+    """Expand variables in [limits], where sources are written as in domain.sources."""
     for key in ("floors", "caps"):
         if isinstance(limits.get(key), Mapping):
             limits[key] = {expand(source): value for source, value in limits[key].items()}
@@ -101,10 +109,10 @@ def _all_text(value: object) -> bool:
 
 
 def _explain(entry: Any) -> str:
-    """One of pydantic's findings, in a sentence: which key, what was expected, what came."""
+    """One of pydantic's errors in a sentence: the key, the expected and the given value."""
     location = ".".join(str(part) for part in entry["loc"] if not isinstance(part, int))
     if entry["type"] == "extra_forbidden":
-        return f"unknown key '{location}'{_nearest(entry['loc'])}"
+        return f"unknown key '{location}'{_suggest_key(entry['loc'])}"
     if entry["type"] == "missing":
         return f"'{location}' is missing"
     if entry["type"] == "option":
@@ -114,7 +122,7 @@ def _explain(entry: Any) -> str:
     return f"'{location}': {expected}" if location else expected
 
 
-def _nearest(location: tuple[Any, ...]) -> str:
+def _suggest_key(location: tuple[Any, ...]) -> str:
     model: Any = StudyFile
     for part in (part for part in location[:-1] if not isinstance(part, int)):
         annotation = model.model_fields[part].annotation
@@ -127,7 +135,7 @@ def _nearest(location: tuple[Any, ...]) -> str:
     return f"; known are {', '.join(known)}"
 
 
-def _no_such_file(path: Path) -> str:
+def _missing_file_message(path: Path) -> str:
     folder = path.parent if path.parent.is_dir() else Path(".")
     names = [str(file) for file in sorted(folder.glob("*.toml"))]
     close = difflib.get_close_matches(str(path), names, n=1, cutoff=0.4)

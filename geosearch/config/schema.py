@@ -109,12 +109,12 @@ def _choice_errors(choice: Choice[Any], data: Mapping[str, Any]) -> Iterator[Ini
 
 
 def _error(message: str, key: str, value: Any) -> InitErrorDetails:
-    # a message of its own may hold braces, which pydantic would fill in
+    # a template, since pydantic would fill in braces in the message
     return {"type": PydanticCustomError("option", "{text}", {"text": message}), "loc": (key,), "input": value}
 
 
 def _details(error: ValidationError) -> list[InitErrorDetails]:
-    """What a raised error says, to be raised again together with others."""
+    """The details of an error, so that they can be raised again together with others."""
     return [
         {
             "type": PydanticCustomError("option", "{text}", {"text": one["msg"]})
@@ -136,7 +136,7 @@ class StudySection(Section):
 
     @field_validator("name")
     @classmethod
-    def _safe(cls, name: str) -> str:
+    def _check_name(cls, name: str) -> str:
         if not _NAME.fullmatch(name):
             raise ValueError("use letters, digits, '.', '_' and '-', 64 at most, starting with a letter or digit")
         return name
@@ -153,7 +153,7 @@ class DomainSection(Section):
     )
     shots: int = Field(5, ge=1, description="Labelled target images per class.")
     size: int = Field(28, ge=8, le=256, description="Height and width that all images are resized to, pixels.")
-    channels: Literal[1, 3] = Field(1, description="1: grey; 3: colour.")
+    channels: Literal[1, 3] = Field(1, description="1: gray; 3: color.")
     reference: int = Field(1000, ge=20, description="Unlabelled target images that maps are built from, at most.")
     held_out: int = Field(400, ge=20, description="Unlabelled target images kept for distances, at most.")
     test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
@@ -183,7 +183,7 @@ class DomainSection(Section):
         return self.model_dump(include=keys)
 
     @model_validator(mode="after")
-    def _apart(self) -> DomainSection:
+    def _check_sources(self) -> DomainSection:
         if self.target in self.sources:
             raise ValueError(f"the target {self.target!r} is listed among its own sources; take it out")
         twice = sorted({source for source in self.sources if self.sources.count(source) > 1})
@@ -206,7 +206,7 @@ class TransportSection(Section):
     label_weight: float = Field(1.0, ge=0, description="Weight of the label distance in the ground cost.")
 
     @model_validator(mode="after")
-    def _with_weights(self) -> TransportSection:
+    def _check_weights(self) -> TransportSection:
         if self.embedding == "backbone" and self.settings.get("weights", "") is None:
             raise ValueError(
                 'embedding = "backbone" needs transport.weights: a file with a state dict, or e.g. "IMAGENET1K_V1"'
@@ -245,7 +245,9 @@ class SearchSection(Section):
         "prune trials while they agree with the evaluations.",
     )
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
-    finalists: int = Field(5, ge=1, description="Best trials that go on to the long recipe at once; more may follow.")
+    finalists: int = Field(
+        5, ge=1, description="Best trials that start the race with the long recipe; more may follow."
+    )
     repeats: int = Field(
         3,
         ge=1,
@@ -293,7 +295,7 @@ class PriceSection(Section):
 
     @field_validator("sources")
     @classmethod
-    def _positive(cls, prices: dict[str, float]) -> dict[str, float]:
+    def _check_prices(cls, prices: dict[str, float]) -> dict[str, float]:
         if wrong := {source: price for source, price in prices.items() if not 0 <= price < math.inf}:
             raise ValueError(f"prices must be numbers from 0 upwards, got {wrong}")
         return prices

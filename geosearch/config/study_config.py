@@ -1,4 +1,4 @@
-"""StudyFile: the sections of a study file together, and what they mean as a whole."""
+"""StudyFile: all sections of a study file, and checks across sections."""
 
 from __future__ import annotations
 
@@ -35,16 +35,14 @@ class StudyFile(Section):
     confirm: ConfirmSection = Field(default_factory=ConfirmSection)
 
     @model_validator(mode="after")
-    def _of_known_sources(self) -> StudyFile:
+    def _check_named_sources(self) -> StudyFile:
         for section, named in (("limits", self.limits.named), ("price", set(self.price.sources))):
             if unknown := sorted(named - set(self.domain.sources)):
-                raise ValueError(
-                    f"{section} speaks of {unknown}, which domain.sources does not list; write them as there"
-                )
+                raise ValueError(f"{section} names {unknown}, which domain.sources does not list; write them as there")
         return self
 
     @model_validator(mode="after")
-    def _with_shots_to_leave_out(self) -> StudyFile:
+    def _check_shots(self) -> StudyFile:
         if self.search.objective == "shots" and self.domain.shots < 2:
             raise ValueError(
                 "search.objective 'shots' leaves shots out and needs two of every class, got domain.shots = 1; "
@@ -53,13 +51,13 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
-    def _each_earlier_study_once(self) -> StudyFile:
+    def _check_earlier(self) -> StudyFile:
         if len(set(self.search.earlier)) < len(self.search.earlier):
             raise ValueError("search.earlier names a study twice; its evaluations would count twice, name it once")
         return self
 
     @model_validator(mode="after")
-    def _with_somebody_to_teach(self) -> StudyFile:
+    def _check_variants(self) -> StudyFile:
         if "ensemble-teacher" in self.confirm.variants and self.recipe.adaptation != "self-train":
             raise ValueError(
                 "confirm.variants 'ensemble-teacher' needs recipe.adaptation = \"self-train\"; set it, or drop "
@@ -72,10 +70,10 @@ class StudyFile(Section):
         return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
 
     def require_budget(self) -> None:
-        """Refuse a budget that does not suffice for the baselines.
+        """Check that the budget suffices for the baselines.
 
         Raises:
-            InvalidOptionError: with what would.
+            InvalidOptionError: it does not.
         """
         sources, evaluations = len(self.domain.sources), self.search.evaluations
         if evaluations < (needed := sources + BASELINES):
@@ -90,13 +88,13 @@ class StudyFile(Section):
 
     @property
     def recolour(self) -> float:
-        """`recipe.recolour`, or what it is where it is left out."""
+        """`recipe.recolour`, or its default: 1 for images with three channels, 0 for images with one."""
         asked = self.recipe.recolour
         return float(self.domain.channels == 3) if asked is None else asked
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """Every setting that the trials' numbers depend on, flat: 'section.key' -> value."""
+        """Every setting that the results of trials depend on, flat: 'section.key' -> value."""
         stated = {
             f"{section}.{key}": value
             for section, keys in self.model_dump(mode="json").items()

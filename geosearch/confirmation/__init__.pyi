@@ -8,6 +8,7 @@ from .statistics import Confirmation as Confirmation
 from .statistics import Row as Row
 from .statistics import RowKind as RowKind
 from .statistics import compare as compare
+from .variants import VARIANTS as VARIANTS
 from .variants import Candidate as Candidate
 from .variants import Condensed as Condensed
 from .variants import MetaReweighted as MetaReweighted

@@ -89,7 +89,7 @@ def explain(
     if len(best.support) < 2:
         return ()
     without = [without_source(best, i) for i in best.support]
-    results = objective.many([(weights, steps, 0) for weights in (best, *without)], jobs=jobs)
+    results = objective.evaluate_many([(weights, steps, 0) for weights in (best, *without)], jobs=jobs)
     errors = [None if isinstance(result, TrainingFailedError) else result.squared_error for result in results]
     expected = _expected(best, without, trials, hull)
     return tuple(

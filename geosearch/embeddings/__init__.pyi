@@ -1,5 +1,6 @@
 from .backbone import TorchvisionBackbone as TorchvisionBackbone
 from .backbone import TorchvisionEncoder as TorchvisionEncoder
+from .base import EMBEDDINGS as EMBEDDINGS
 from .base import Embedding as Embedding
 from .base import Encoder as Encoder
 from .patches import RandomPatchEncoder as RandomPatchEncoder

@@ -1,12 +1,14 @@
 from .augmentation import NO_AUGMENTATION as NO_AUGMENTATION
 from .augmentation import Augmentation as Augmentation
 from .early_stopping import EarlyStopping as EarlyStopping
+from .networks import NETWORKS as NETWORKS
 from .networks import VGG as VGG
 from .networks import Architecture as Architecture
 from .networks import Network as Network
 from .networks import ResNet18 as ResNet18
 from .networks import SmallConv as SmallConv
 from .recipe import Recipe as Recipe
+from .schedule import SCHEDULES as SCHEDULES
 from .schedule import Constant as Constant
 from .schedule import OneCycle as OneCycle
 from .schedule import Schedule as Schedule
@@ -22,6 +24,7 @@ from .train import features as features
 from .train import fine_tune as fine_tune
 from .train import predict as predict
 from .train import pretrain as pretrain
+from .weight_averaging import AVERAGINGS as AVERAGINGS
 from .weight_averaging import Averaging as Averaging
 from .weight_averaging import ExponentialAverage as ExponentialAverage
 from .weight_averaging import TailAverage as TailAverage

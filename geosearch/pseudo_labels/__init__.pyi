@@ -1,3 +1,5 @@
+from .base import PSEUDO_LABELLERS as PSEUDO_LABELLERS
+from .base import TARGET_LABELLINGS as TARGET_LABELLINGS
 from .base import TargetLabelling as TargetLabelling
 from .clusters import Clusters as Clusters
 from .ensemble import EnsembleLabeller as EnsembleLabeller

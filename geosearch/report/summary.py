@@ -23,7 +23,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics, fidelity_statistics, rank_agreement
 from geosearch.search.pareto import front
-from geosearch.search.racing import best_of, ties_of
+from geosearch.search.racing import find_best, find_ties
 from geosearch.search.storage.errors import check_readable
 from geosearch.search.study_store import RunningTrial, StudyStore
 from geosearch.search.trial import TrialRecord
@@ -68,7 +68,7 @@ class StudySummary:
             StorageError: it cannot be read, or holds something else.
         """
         trials = store.trials()
-        number = best_of(trials).number if any(trial.state == "complete" for trial in trials) else None
+        number = find_best(trials).number if any(trial.state == "complete" for trial in trials) else None
         with check_readable(store.url):
             record = store.record
             confirmation, ablation = ConfirmationRecord.of(record), Ablation.of(record)
@@ -89,12 +89,12 @@ class StudySummary:
     @cached_property
     def best(self) -> TrialRecord | None:
         """The best trial so far; None before one is complete."""
-        return best_of(self.trials) if self.count("complete") else None
+        return find_best(self.trials) if self.count("complete") else None
 
     @cached_property
     def ties(self) -> tuple[TrialRecord, ...]:
         """Finalists that the race could not tell from the best."""
-        return ties_of(self.trials)
+        return find_ties(self.trials)
 
     @property
     def failed(self) -> tuple[TrialRecord, ...]:

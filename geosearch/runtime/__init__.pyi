@@ -29,6 +29,9 @@ from .progress import Live as Live
 from .progress import Log as Log
 from .progress import Progress as Progress
 from .progress import Terminated as Terminated
+from .registry import Choice as Choice
+from .registry import Setting as Setting
+from .registry import setting as setting
 from .result_cache import Evaluation as Evaluation
 from .result_cache import get_or_evaluate as get_or_evaluate
 from .shared_cache import Artifacts as Artifacts

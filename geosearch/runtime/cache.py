@@ -59,7 +59,7 @@ class Cache:
 
     Attributes:
         folder: on this machine, or on a disk that several machines share.
-        artifacts: where to look next before computing, and where to put what was computed.
+        artifacts: shared with other machines; files are downloaded from there instead of computed, and uploaded.
     """
 
     folder: Path
@@ -108,7 +108,7 @@ class Cache:
                 LOGGER.debug("%s %s computed in %s", kind, key, duration(time.perf_counter() - start))
                 stored = read_checked_arrays(path)
                 if self.artifacts:
-                    self.artifacts.offer(f"{kind}-{path.name}", path)
+                    self.artifacts.upload(f"{kind}-{path.name}", path)
         if stored is None:
             raise StorageError(f"{path} could not be read back after it was written; is the disk failing?")
         return stored

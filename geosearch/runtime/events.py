@@ -109,7 +109,7 @@ class TrialFailed(Event):
 
 @dataclass(frozen=True)
 class TrialsLost(Event):
-    """Trials of workers that no longer answer; they are run again."""
+    """Running trials whose worker crashed; they are run again."""
 
     kind = "lost"
     level = logging.WARNING
@@ -138,16 +138,16 @@ class RankAgreementMeasured(Event):
 
     Attributes:
         tau: Kendall's tau in [-1, 1].
-        trusted: whether it is high enough for the proxy to prune trials.
+        may_prune: whether it is high enough for the proxy to prune trials.
     """
 
-    kind = "trust"
+    kind = "rank_agreement"
     level = logging.DEBUG
     tau: float
-    trusted: bool
+    may_prune: bool
 
     def __str__(self) -> str:
-        return f"rank correlation of the proxy {self.tau:.2f}; it {'may' if self.trusted else 'may not'} prune trials"
+        return f"rank correlation of the proxy {self.tau:.2f}; it {'may' if self.may_prune else 'may not'} prune trials"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Records of dataclasses as JSON: the one way in which results are kept in a database, and read again."""
+"""Dataclasses as JSON: how records are stored in a database."""
 
 from __future__ import annotations
 

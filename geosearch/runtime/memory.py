@@ -1,4 +1,4 @@
-"""Memory: a limit that estimates are compared with before anything is allocated."""
+"""Memory: a limit for estimates of memory, checked before anything is allocated."""
 
 from __future__ import annotations
 

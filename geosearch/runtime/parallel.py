@@ -21,7 +21,7 @@ from geosearch.errors import GeosearchError, InvalidOptionError
 
 TIMEOUT = 10.0  # seconds to wait for a scheduler
 _CLUSTERS = ("DaskDistributedBackend", "RayBackend")  # joblib's backends
-_WATCH = "geosearch-parent-watch"
+_WATCHER = "geosearch-parent-watch"
 
 
 @contextmanager
@@ -78,14 +78,16 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
     if is_distributed():
         streams = getattr(get_active_backend()[0], "supports_return_generator", False)  # Ray's returns a list only
         workers = Parallel(n_jobs=-1, batch_size=1, return_as="generator" if streams else "list")
-        yield from workers(delayed(_single)(function, *arguments) for function, arguments in calls)
+        yield from workers(delayed(_call_with_one_thread)(function, *arguments) for function, arguments in calls)
     elif jobs == 1 or len(calls) <= 1:
         for function, arguments in calls:
-            yield _single(function, *arguments)
+            yield _call_with_one_thread(function, *arguments)
     else:
         workers = Parallel(n_jobs=min(jobs, len(calls)), return_as="generator")
         try:
-            yield from workers(delayed(_in_child)(os.getpid(), function, arguments) for function, arguments in calls)
+            yield from workers(
+                delayed(_call_in_child)(os.getpid(), function, arguments) for function, arguments in calls
+            )
         except TerminatedWorkerError as error:
             raise GeosearchError(
                 "a training process was killed, most likely because memory ran out; nothing is lost: "
@@ -93,20 +95,20 @@ def in_processes(calls: Sequence[tuple[Callable[..., Any], tuple[Any, ...]]], jo
             ) from error
 
 
-def _in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    if not any(thread.name == _WATCH for thread in threading.enumerate()):
+def _call_in_child(parent: int, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    if not any(thread.name == _WATCHER for thread in threading.enumerate()):
         exit_with_parent(parent)
-    return _single(function, *arguments)
+    return _call_with_one_thread(function, *arguments)
 
 
-def _single(function: Callable[..., Any], *arguments: Any) -> Any:
+def _call_with_one_thread(function: Callable[..., Any], *arguments: Any) -> Any:
     with one_thread():
         return function(*arguments)
 
 
 def exit_with_parent(parent: int) -> None:
-    """End this process when its parent ends, so that a killed search leaves no training behind."""
-    threading.Thread(target=_exit_when_gone, args=(parent,), name=_WATCH, daemon=True).start()
+    """Exit this process when its parent ends, so that no training goes on after a search was killed."""
+    threading.Thread(target=_exit_when_gone, args=(parent,), name=_WATCHER, daemon=True).start()
 
 
 def _exit_when_gone(parent: int) -> None:

@@ -1,4 +1,4 @@
-"""Progress: who listens to the events of a run, and how they are shown."""
+"""Progress: listeners to the events of a run, which log or display them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class JsonLines(Log):
 class Live(Log):
     """A live display for a terminal: bars with what is done, the best so far, and the time left.
 
-    What a bar shows is not logged; everything else is.
+    Events that a bar shows are not logged; all others are.
     """
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Interruptible:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._asked: type[KeyboardInterrupt] | None = None
+        self._requested: type[KeyboardInterrupt] | None = None
 
     def __enter__(self) -> Interruptible:
         self._before = {number: signal.signal(number, self._interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -134,13 +134,13 @@ class Interruptible:
             signal.signal(number, handler)
 
     def event(self, event: Event) -> None:
-        if self._asked:
-            raise self._asked
+        if self._requested:
+            raise self._requested
         self._progress.event(event)
 
     def _interrupt(self, number: int, _: object) -> None:
-        self._asked = Terminated if number == signal.SIGTERM else KeyboardInterrupt
-        raise self._asked
+        self._requested = Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        raise self._requested
 
 
 def _finite(value: Any) -> Any:

@@ -9,7 +9,7 @@ _QUERY = re.compile(r"([?&;]\w*(?:pass|pwd|secret|token|key)\w*=)([^&;\s]*)", re
 
 
 def mask(address: str) -> str:
-    """An address, or something similar, with its passwords hidden; in doubt, too much is hidden.
+    """An address with its passwords hidden; of a malformed address, more may be hidden.
 
     >>> mask("postgresql://me:secret@host/db?sslpassword=secret")
     'postgresql://me:***@host/db?sslpassword=***'
@@ -34,6 +34,6 @@ def _parts(address: str) -> tuple[str, str, str, str]:
         scheme, mark, rest = "", "", address
     login, at, tail = rest.rpartition("@")
     user, _, secret = login.partition(":")
-    if "@" in user and not secret:  # two of them: what stands before the last was meant to be hidden
+    if "@" in user and not secret:  # two "@": everything before the last one may be a password
         user, secret = "", user
     return (scheme + mark, user, secret, tail) if at else (address, "", "", "")

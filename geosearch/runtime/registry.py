@@ -79,7 +79,7 @@ class Entry(Generic[Option]):
         name: its name in study files.
         option: the class.
         meaning: a few words for the reference of study files.
-        preset: fields that this name fixes.
+        preset: fields whose values this name fixes.
     """
 
     name: str
@@ -161,7 +161,7 @@ class Choice(Generic[Option]):
         return decorate
 
     def names(self) -> tuple[str, ...]:
-        """Names of all registered options: the default, then the others by the alphabet."""
+        """Names of all registered options: the default, then the others in alphabetical order."""
         self._import_options()
         return tuple(sorted(self._entries, key=lambda name: (name != self.default, name)))
 

@@ -1,4 +1,4 @@
-"""Evaluations in the cache: what was trained and evaluated once is not trained again, in this study or in another."""
+"""Evaluations in the cache, shared by all studies."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Evaluation:
         key: content key of everything that the outcome depends on (mixture, recipe, adaptation, seed).
         squared_error: mean squared distance of predicted from one-hot labels; smaller is better.
         top1_error: share of wrong classes, in [0, 1].
-        wall_seconds: what it cost.
-        note: a sentence on how it came about, if there is something to say.
+        wall_seconds: of training and evaluation.
+        note: a sentence if something was unusual, else empty.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""Artifacts: what one machine has computed, shared with others through a folder or an S3 bucket."""
+"""Artifacts: cache files shared between machines through a folder or an S3 bucket."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ class Artifacts:
             file.write(content)
         return True
 
-    def offer(self, name: str, path: Path) -> None:
-        """Upload a file; if that fails, only warn: this machine has what it needs."""
+    def upload(self, name: str, path: Path) -> None:
+        """Upload a file; a failure is only a warning, since this machine has the file."""
         store, prefix = _store(self.address)
         try:
             with path.open("rb") as file:
@@ -76,7 +76,7 @@ class Artifacts:
 @lru_cache(maxsize=8)
 def _store(address: str) -> tuple[Any, str]:
     """An Optuna artifact store, and the prefix of its artifacts' names."""
-    from optuna.artifacts import Boto3ArtifactStore, FileSystemArtifactStore  # with boto3, where it is: only if asked
+    from optuna.artifacts import Boto3ArtifactStore, FileSystemArtifactStore  # slow: imports boto3 if it is installed
 
     kind, _, rest = address.rpartition("://")
     if kind == "s3" and rest.strip("/"):

@@ -7,8 +7,9 @@ from .fidelity import Screening as Screening
 from .loop import Search as Search
 from .loop import SearchOptions as SearchOptions
 from .objective import Objective as Objective
+from .samplers import SAMPLERS as SAMPLERS
 from .samplers import CmaSampler as CmaSampler
-from .samplers import Earlier as Earlier
+from .samplers import EarlierStudy as EarlierStudy
 from .samplers import HullSampler as HullSampler
 from .samplers import MixtureSampler as MixtureSampler
 from .samplers import Prior as Prior

@@ -28,22 +28,22 @@ def promote(
     jobs: int,
     progress: Progress,
 ) -> None:
-    """Race the best few with the long recipe and keep their errors; does nothing if they were raced already.
+    """Race the best trials with the long recipe and store their errors; does nothing if the race is over.
 
-    Trials that were raced before run from the start; their earlier trainings are read from the cache.
+    Trials of an earlier race run from the start; their earlier trainings are read from the cache.
 
     Args:
         store: the study.
-        objective: what is minimised.
+        objective: what is minimized.
         ranked: evaluated trials with the errors expected after the short recipe, the smallest first.
         first: number of trials that run from the start.
-        repeats: long trainings per trial that the budget allows.
+        repeats: long trainings per trial on average.
         steps: of the long recipe.
-        jobs: processes; changes no number.
-        progress: who is told.
+        jobs: number of processes; does not change results.
+        progress: listens to the run.
 
     Raises:
-        GeosearchError: every one of the trainings failed; the race is then still to be run.
+        GeosearchError: all trainings failed; the race can then be run again.
     """
     trials = [trial for trial, _ in ranked]
     start = tuple(i for i, trial in enumerate(trials) if i < first or trial.long_error is not None)
@@ -56,7 +56,7 @@ def promote(
     failures: list[str] = []
 
     def run(calls: Sequence[tuple[int, int]]) -> list[float | None]:
-        results = objective.many([(trials[i].point, steps, repeat) for i, repeat in calls], jobs=jobs)
+        results = objective.evaluate_many([(trials[i].point, steps, repeat) for i, repeat in calls], jobs=jobs)
         for (i, _), result in zip(calls, results, strict=True):
             seconds[i] += result.wall_seconds if isinstance(result, Evaluation) else 0.0
         failures.extend(str(result) for result in results if not isinstance(result, Evaluation))

@@ -1,4 +1,4 @@
-"""Fingerprints: whether a study is continued with the settings and the data sets that it was started with."""
+"""Fingerprints: comparison of the settings and data sets of two runs of a study."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The search itself: rounds of proposals, cheap fidelities, evaluations side by side, and the finalists.
+"""Search: rounds of proposals in a single process, cheap fidelities, parallel evaluations, and the finalists.
 
-A study is the same whether or not it was interrupted. The proposals of a round are all asked for before any of
-them is evaluated; each has a seed made from its round and its place in it; so a killed round is simply asked for
-again, and what it had finished is kept.
+An interrupted study gives the same result as an uninterrupted one. All proposals of a round are asked for before any
+of them is evaluated, and the seed of each depends on its round and its index only. After an interrupt the round is
+asked for again, and evaluations that had finished are reused.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from geosearch.search.fidelity.screening import Screening
 from geosearch.search.finalists import promote
 from geosearch.search.objective import Objective
 from geosearch.search.process import ProcessId
-from geosearch.search.racing import best_of
-from geosearch.search.samplers.base import neighbour
+from geosearch.search.racing import find_best
+from geosearch.search.samplers.base import random_neighbor
 from geosearch.search.samplers.prior import Prior, ProxyDesign
 from geosearch.search.samplers.registry import build_sampler
 from geosearch.search.samplers.surrogate import FEWEST
@@ -56,7 +56,7 @@ from geosearch.search.trial import (
     proposal_of,
 )
 
-PATIENCE = 4  # proposals beyond a round's own that may be stopped early before one is drawn at random and let through
+PATIENCE = 4  # pruned proposals, beyond the size of a round, after which one is drawn at random and not pruned
 FAILURES = 3  # failed trainings in a row that end a search
 
 
@@ -66,18 +66,18 @@ class SearchOptions:
 
     Attributes:
         evaluations: trials that are trained, baselines included.
-        sampler: who proposes: one of `SAMPLERS`.
-        sampler_settings: keys of [search] that samplers declare.
-        batch: proposals of one round, evaluated side by side; part of what fixes the numbers.
-        finalists: trials that go on to the long recipe at once; more follow if they are worth it (`race`).
-        repeats: long trainings per finalist that the budget has; a race spends them where they bring most.
-        long_steps: its number of steps.
+        sampler: name of the sampler, one of `SAMPLERS`.
+        sampler_settings: settings of the sampler, as in [search].
+        batch: proposals of one round, evaluated in parallel; results depend on it.
+        finalists: trials that are trained with the long recipe first; the race may add more (`racing.race`).
+        repeats: long trainings per finalist on average; the race allocates them.
+        long_steps: training steps of the long recipe.
         prune: whether cheap fidelities are used: the proxy as prior knowledge of the sampler "hull", and proxy and
-            closed form, while their rank agreement is trusted, to prune trials.
+            closed form to prune trials, while their rank agreement is significant.
         proxy_cost_ratio: cost of the proxy in units of a short training; estimated, since measured times would make
             the results differ from run to run.
         seed: of the study.
-        jobs: processes; changes no number.
+        jobs: number of processes; does not change results.
     """
 
     evaluations: int = 24
@@ -95,7 +95,19 @@ class SearchOptions:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """One study's search: `run` it to its budget, again and again."""
+    """The search of one study; `run` continues where an earlier run stopped.
+
+    Attributes:
+        store: the study.
+        objective: what is minimized.
+        hull: closed-form distances to the target.
+        proxy: the cheap evaluation.
+        baselines: role -> mixture; the first trials.
+        options: how the search is run.
+        progress: listens to the run.
+        warm_start: earlier studies over the same sources, if any.
+        gradient: computes the derivative of an error in the weights of the sources, (m,); None if it is not used.
+    """
 
     store: StudyStore
     objective: Objective
@@ -105,10 +117,10 @@ class Search:
     options: SearchOptions
     progress: Progress
     warm_start: WarmStart | None = None
-    gradient: Callable[[], list[float]] | None = None  # of an error in the sources' weights, if it is to be asked
+    gradient: Callable[[], list[float]] | None = None
 
     def run(self) -> TrialRecord:
-        """Spend what is left of the budget, evaluate the finalists at length, and return the best trial.
+        """Spend the rest of the budget, train the finalists with the long recipe, and return the best trial.
 
         Raises:
             GeosearchError: several trainings in a row failed.
@@ -123,33 +135,33 @@ class Search:
             GeosearchError: several trainings in a row failed.
         """
         if not self.store.is_shared:
-            self.store.reap()
+            self.store.fail_running()
         with one_thread():
             while self.left() > 0 and not self.store.is_shared:
-                with self.timed("evaluations"):
+                with self.measure_stage("evaluations"):
                     self.evaluate(self.propose())
 
     def finish(self) -> TrialRecord:
-        """Evaluate the finalists at length, once; returns the best trial."""
+        """Train the finalists with the long recipe, unless that is done; returns the best trial."""
         if self.warm_start:
             done = errors_by_mixture(self.store.trials())
             task_similarity = self.warm_start.task_similarity(list(done), np.array(list(done.values())))
             self.store.update(task_similarity=task_similarity)
-        with one_thread(), self.timed("finalists"):
+        with one_thread(), self.measure_stage("finalists"):
             promote(
                 self.store,
                 self.objective,
-                self.ranked([trial for trial in self.store.trials() if trial.state == "complete"]),
+                self.rank([trial for trial in self.store.trials() if trial.state == "complete"]),
                 first=self.options.finalists,
                 repeats=self.options.repeats,
                 steps=self.options.long_steps,
                 jobs=self.options.jobs,
                 progress=self.progress,
             )
-        return best_of(self.store.trials())
+        return find_best(self.store.trials())
 
     def left(self) -> int:
-        """Evaluations of the budget that are not complete."""
+        """Number of evaluations that are left of the budget."""
         complete = self.store.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return self.options.evaluations - len(complete)
 
@@ -165,17 +177,17 @@ class Search:
         trials = self.store.trials()
         taken = [trial.index for trial in trials if trial.round == number]
         screening = self.screening([trial for trial in trials if trial.round < number])
-        abandoned = self.store.abandoned()
+        interrupted = self.store.interrupted_proposals()
         pending: list[Weights] = []
         asked: list[tuple[optuna.Trial, Weights]] = []
         for index in count():
             if len(asked) == missing:
                 break
             if index not in taken:
-                before = abandoned.get((number, index))
+                before = interrupted.get((number, index))
                 trial, point = self._ask(number, index, before.params if before else None)
                 given = proposal_of(trial).role != SEARCHED
-                always = given or self._impatient(index) or (before is not None and before.admitted)
+                always = given or self._is_out_of_patience(index) or (before is not None and before.admitted)
                 if screening.should_train(trial, point, trials=trials, pending=pending, always=always):
                     asked.append((trial, point))
                     pending.append(point)
@@ -184,16 +196,16 @@ class Search:
         return asked
 
     def screening(self, trials: Sequence[TrialRecord]) -> Screening:
-        """What may stop a proposal, by the trials that ended."""
+        """The screening of proposals, given the trials that ended."""
         screening = Screening(self.store.study, self.proxy, self.options.proxy_cost_ratio, self.progress)
         screening.update(trials, prune=self.options.prune)
         return screening
 
     def proposal(self, place: tuple[int, int], role: str, point: Weights) -> Proposal:
-        """The facts of a proposal that a trial keeps.
+        """The `Proposal` that is stored with a trial.
 
         Args:
-            place: its round, and its place in it.
+            place: its round, and its index in the round.
             role: the baseline that it is, or "searched".
             point: its mixture.
         """
@@ -203,36 +215,38 @@ class Search:
         return Proposal(*place, role, distance, cost)
 
     def build_sampler(self, seed: int, *, random: bool) -> BaseSampler:
-        """A sampler for one proposal: the study's, or one that draws at random."""
+        """A sampler for one proposal: the study's, or a random one."""
         name = "random" if random else self.options.sampler
         return build_sampler(name, seed, self._prior, self.options.sampler_settings)
 
     def _ask(self, number: int, index: int, params: Mapping[str, Any] | None) -> tuple[optuna.Trial, Weights]:
-        """The proposal of this round and place: a baseline, `params` asked before a crash, or the sampler's."""
+        """The proposal of this round and index: a baseline, an interrupted proposal (`params`), or the sampler's."""
         role = SEARCHED
         place = number * self.options.batch + index
         if place < len(self.baselines):
             role, baseline = list(self.baselines.items())[place]
             params = self.store.space.params_of(baseline)
-        elif params is None and (twin := self._repeated(number, index - 1)):
-            near = neighbour(twin, seeds.stream(self.options.seed, "neighbour", number, index))
+        elif params is None and (twin := self._find_repeated(number, index - 1)):
+            near = random_neighbor(twin, seeds.stream(self.options.seed, "neighbour", number, index))
             params = self.store.space.params_of(near)
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         study = self.store.study
-        study.sampler = _fixed(params) if params else self.build_sampler(seed, random=self._impatient(index))
+        study.sampler = (
+            _fixed_sampler(params) if params else self.build_sampler(seed, random=self._is_out_of_patience(index))
+        )
         trial = study.ask()
         keep_fact(trial, Claim(ProcessId.here()))
         point = self.store.space.suggest(trial)
         keep_fact(trial, self.proposal((number, index), role, point))
         return trial, point
 
-    def _impatient(self, index: int) -> bool:
-        """Whether so many proposals of a round were stopped that the one at this place is to be let through."""
+    def _is_out_of_patience(self, index: int) -> bool:
+        """Whether so many proposals of a round were pruned that the one at this index is not."""
         return index >= self.options.batch + PATIENCE
 
     @cached_property
     def _prior(self) -> Prior:
-        """What the sampler knows beforehand; what takes time is found out once for the study."""
+        """Prior knowledge of the sampler; its slow parts are computed once per study."""
         space, design, gradient = self.store.space, None, None
         if self.options.sampler == "hull":
             if self.options.prune:
@@ -245,10 +259,10 @@ class Search:
         self.progress.event(StageStarted("proxy of a few mixtures"))
         return ProxyDesign.of(self.store.space, self.proxy.otdd)
 
-    def _repeated(self, number: int, index: int) -> Weights | None:
-        """The point of this round and place, if it was stopped because it repeats an older trial.
+    def _find_repeated(self, number: int, index: int) -> Weights | None:
+        """The mixture at this round and index, if it was pruned because it repeats an older trial.
 
-        A sampler that is sure of an evaluated point proposes it for ever; its neighbourhood is what it means.
+        A sampler would go on to propose the same mixture; a random neighbor is evaluated instead.
         """
         for trial in self.store.trials():
             if (trial.round, trial.index) == (number, index) and trial.pruned and trial.pruned.reason.is_repeat:
@@ -256,12 +270,12 @@ class Search:
         return None
 
     def evaluate(self, asked: Sequence[tuple[optuna.Trial, Weights]]) -> None:
-        """Train what was asked for, side by side, and tell the study.
+        """Evaluate trials in parallel, and tell the study.
 
         Raises:
             GeosearchError: several trainings in a row failed.
         """
-        results = self.objective.many([(point, None, 0) for _, point in asked], jobs=self.options.jobs)
+        results = self.objective.evaluate_many([(point, None, 0) for _, point in asked], jobs=self.options.jobs)
         for (trial, _), result in zip(asked, results, strict=True):
             if isinstance(result, TrainingFailedError):
                 keep_fact(trial, Failed(FailureReason.TRAINING, str(result)))
@@ -273,19 +287,19 @@ class Search:
         self.check_failures()
 
     def report(self, number: int) -> None:
-        """Tell the progress how a trial ended, if it was evaluated."""
+        """Report how a trial ended as an event, if it was evaluated."""
         trials = self.store.trials()
         trial = next((one for one in trials if one.number == number), None)
         if trial is not None and trial.state == "failed":
             self.progress.event(TrialFailed(number, trial.reason))
         elif trial is not None and trial.error is not None:
-            best: float = best_of(trials).error  # type: ignore[assignment]
+            best: float = find_best(trials).error  # type: ignore[assignment]
             total = self.options.evaluations
             done = total - self.left()
             self.progress.event(TrialFinished(number, trial.role, trial.error, done=done, total=total, best=best))
 
     def check_failures(self) -> None:
-        """Stop where training after training fails.
+        """Stop the search if several trainings in a row failed.
 
         Raises:
             GeosearchError: several trainings in a row failed.
@@ -297,11 +311,11 @@ class Search:
                 "nothing is lost: fix the error and run the same command again (with --force-new if it is a setting)"
             )
 
-    def ranked(self, trials: Sequence[TrialRecord]) -> list[tuple[TrialRecord, float]]:
-        """Evaluated trials with the errors expected of them, the least first.
+    def rank(self, trials: Sequence[TrialRecord]) -> list[tuple[TrialRecord, float]]:
+        """Evaluated trials with their expected errors, the smallest first.
 
-        What a surrogate of all evaluations expects of each is less a matter of luck than what was observed of it.
-        Trials of one mixture, e.g. baselines that fall together, are one: the first.
+        The posterior mean of a surrogate of all evaluations is less noisy than a single evaluation. Of several trials
+        of one mixture, e.g. of two equal baselines, only the first is kept.
         """
         trials = drop_repeats(trials)
         errors = np.array([trial.error for trial in trials], dtype=float)
@@ -310,10 +324,10 @@ class Search:
         return [(trials[i], float(errors[i])) for i in np.argsort(errors, kind="stable")]
 
     @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        """Add the time of what is done in this context to the stage's.
+    def measure_stage(self, stage: str) -> Iterator[None]:
+        """Context whose wall time is added to that of a stage.
 
-        Not if it is interrupted: that may have been within a transaction, for whose end the next to write would wait.
+        After an interrupt nothing is written: a transaction may still be open, and the write would wait for it.
         """
         start = time.perf_counter()
         try:
@@ -324,10 +338,10 @@ class Search:
         self.store.add_seconds(stage, time.perf_counter() - start)
 
 
-def _fixed(params: Mapping[str, Any]) -> BaseSampler:
-    """Proposes the parameters that it is given.
+def _fixed_sampler(params: Mapping[str, Any]) -> BaseSampler:
+    """A sampler that proposes the given parameters.
 
-    Not `Study.enqueue_trial`: if the process were killed before `ask`, another proposal would get the parameters.
+    `Study.enqueue_trial` would not do: if the process were killed before `ask`, another trial would get them.
     """
     with catch_warnings():
         simplefilter("ignore", ExperimentalWarning)

@@ -28,14 +28,14 @@ from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
 class Objective:
     """Validation error on images of the target after pretraining on a mixture; smaller is better.
 
-    Every mixture is trained with the same seed (common random numbers), and what the cache holds is not
-    trained again.
+    Every mixture is trained with the same seed (common random numbers). Evaluations are read from the cache if they
+    are there.
 
     Attributes:
         anchors: what mixtures are made of.
         images: what errors are measured on: the shots, or the shots and pseudo-labelled images.
         recipe: of the pretraining.
-        judge: whose score on the images is the error.
+        scorer: measures the error on the images.
         cache: where evaluations are kept.
         seed: of the study.
         device: where networks are trained.
@@ -44,7 +44,7 @@ class Objective:
     anchors: Anchors
     images: LabelledSet
     recipe: Recipe
-    judge: Scorer
+    scorer: Scorer
     cache: Cache
     seed: int
     device: str = "cpu"
@@ -56,33 +56,33 @@ class Objective:
 
         Args:
             weights: the mixture.
-            steps: pretraining steps; the recipe's if None.
-            repeat: number of the repetition; each trains with a seed of its own, the same for all mixtures.
+            steps: pretraining steps; those of the recipe if None.
+            repeat: number of the repetition; its seed is the same for all mixtures.
 
         Raises:
             TrainingFailedError: the loss stopped being finite.
         """
         recipe = self.recipe if steps is None else self.recipe.scaled(steps)
         try:
-            return self._evaluated(weights, recipe, repeat)
+            return self._evaluate(weights, recipe, repeat)
         except torch.OutOfMemoryError:
             if recipe.batch < 4:
                 raise
-        torch.cuda.empty_cache()  # here, where the failed training's tensors are let go
+        torch.cuda.empty_cache()  # outside of `except`, whose traceback keeps the tensors alive
         halved = replace(recipe, batch=recipe.batch // 2)
-        known = self._evaluated(weights, halved, repeat)
+        known = self._evaluate(weights, halved, repeat)
         note = f"trained with a batch of {halved.batch} in place of {recipe.batch}: the GPU ran out of memory"
         return replace(known, note=note)
 
-    def _evaluated(self, weights: Weights, recipe: Recipe, repeat: int) -> Evaluation:
-        """From the cache, or trained and put there."""
+    def _evaluate(self, weights: Weights, recipe: Recipe, repeat: int) -> Evaluation:
+        """An evaluation from the cache; trained and stored first if it is not there."""
         mixture = Mixture(self.anchors, weights)
         key = content_key(
             "evaluation",
             version=3,
             mixture=mixture.key,
             recipe=recipe.key,
-            judge=self.judge.key,
+            scorer=self.scorer.key,
             images=self.images.fingerprint,
             seed=self.seed,
             repeat=repeat,
@@ -92,7 +92,7 @@ class Objective:
             start = time.perf_counter()
             seed = seeds.integer(self.seed, "evaluation", repeat)
             network = pretrain(mixture, recipe, seed, device=self.device)
-            score = self.judge.score(network, self.images, seed, mixture)
+            score = self.scorer.score(network, self.images, seed, mixture)
             return Evaluation(key, score.squared_error, score.top1_error, time.perf_counter() - start)
 
         return get_or_evaluate(self.cache, key, evaluate)
@@ -102,10 +102,14 @@ class Objective:
         sources = self.anchors.sources
         return sum(array.nbytes for one in sources for array in (one.images, one.codes, one.labels, one.z))
 
-    def many(
+    def evaluate_many(
         self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int
     ) -> list[Evaluation | TrainingFailedError]:
-        """Evaluate (weights, steps, repeat) side by side in `jobs` processes; a failed training is its error.
+        """Evaluate (weights, steps, repeat) in parallel; failed trainings are returned as their errors.
+
+        Args:
+            calls: arguments of each evaluation.
+            jobs: number of processes.
 
         Raises:
             GeosearchError: a process was killed.
@@ -132,5 +136,5 @@ def _attempt(
 def _reason(error: Exception) -> str:
     """What failed, and where, on one line."""
     place = extract_tb(error.__traceback__)[-1]
-    said = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {said[0] if said else 'no message'} ({Path(place.filename).name}:{place.lineno})"
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'} ({Path(place.filename).name}:{place.lineno})"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ProcessId:
-    """A process, told apart from every other one by more than its number, which is given out again.
+    """A process, identified by more than its process number, which systems reuse.
 
     Attributes:
         host: name of its machine.
-        pid: its process number.
+        pid: its process id.
         namespace: of process numbers on that machine (containers have their own), until the machine starts again.
         started: when it started, in ticks since the machine started; empty where /proc does not tell.
     """

@@ -1,4 +1,4 @@
-"""TrialQueue: what waits for a worker, what is being evaluated and by whom, and what is tried again."""
+"""TrialQueue: waiting and running trials of a study, and retries after a worker crashed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.search.study_store import StudyStore, is_interrupted, is_proposed, place_of
-from geosearch.search.trial import Claim, Losses, Proposal, admission_of, attributes_of, fact_of, proposal_of
+from geosearch.search.trial import Claim, Crashes, Proposal, admission_of, attributes_of, fact_of, proposal_of
 
-MAX_CRASHES = 3  # workers that may die while they evaluate one mixture before it counts as failed
-UNCLAIMED = timedelta(minutes=1)  # a trial that is running for so long without a process lost it as it was claimed
+MAX_CRASHES = 3  # crashes of workers during the evaluation of one mixture after which it counts as failed
+UNCLAIMED = timedelta(minutes=1)  # a trial that runs for so long without a `Claim` lost its process right after `ask`
 
 
 @dataclass(frozen=True, eq=False)
 class TrialQueue:
-    """The trials of a study as workers see them.
+    """Waiting and running trials of a study that several workers evaluate.
 
-    What waits is claimed by `optuna.Study.ask`, which turns a trial from waiting to running for one process only, in
-    every storage of Optuna.
+    `optuna.Study.ask` claims a waiting trial: in every storage of Optuna, only one process can set it to running.
+
+    Attributes:
+        store: the study.
     """
 
     store: StudyStore
 
     def enqueue(self, proposals: Mapping[Proposal, dict[str, Any]]) -> None:
-        """Let proposals wait that no trial holds, or whose trials were all cut off.
+        """Enqueue proposals that have no trial yet, or only interrupted ones.
 
         Args:
             proposals: proposal -> its parameters.
@@ -44,17 +46,17 @@ class TrialQueue:
         for proposal, params in proposals.items():
             before = places[proposal.round, proposal.index]
             if all(is_interrupted(trial) for trial in before):
-                losses = Losses(max((count_crashes(trial) for trial in before), default=0))
-                self.store.study.enqueue_trial(params, user_attrs=attributes_of(proposal) | attributes_of(losses))
+                crashes = Crashes(max((count_crashes(trial) for trial in before), default=0))
+                self.store.study.enqueue_trial(params, user_attrs=attributes_of(proposal) | attributes_of(crashes))
 
     def is_duplicate(self, trial: optuna.Trial) -> bool:
-        """Whether an older trial that was not cut off holds the same place: two workers had enqueued it at once."""
+        """Whether an older trial evaluates the same proposal, which two workers had enqueued at the same time."""
         older = self.store.study.get_trials(deepcopy=False)[: trial.number]
         place = place_of(trial)
         return any(fact_of(old, Proposal) and place_of(old) == place and not is_interrupted(old) for old in older)
 
     def in_flight(self) -> int:
-        """Trials whose worker is alive: it runs on this machine, or the storage would have noticed its death."""
+        """Number of running trials whose worker is alive, by its process on this machine or by heartbeats."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(self.store.study)
@@ -64,7 +66,7 @@ class TrialQueue:
         )
 
     def retry_lost(self) -> tuple[int, ...]:
-        """Fail what processes of this machine that have ended left running, and enqueue it again; its numbers."""
+        """Fail running trials whose process on this machine has ended, enqueue them again, return their numbers."""
         study = self.store.study
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         lost = [trial for trial in running if _is_lost(trial)]
@@ -74,24 +76,24 @@ class TrialQueue:
         return tuple(trial.number for trial in lost)
 
 
-def retry(study: optuna.Study, trial: FrozenTrial, *, is_loss: bool = True) -> None:
-    """Enqueue a failed trial again with its parameters and its place.
+def retry(study: optuna.Study, trial: FrozenTrial, *, crashed: bool = True) -> None:
+    """Enqueue a failed trial again with its parameters and its `Proposal`.
 
     Args:
-        study: the study; an Optuna storage calls this for trials without a heartbeat.
+        study: the Optuna study; storages call this function when heartbeats stop.
         trial: the trial.
-        is_loss: its worker died, maybe of it; False if the worker left.
+        crashed: whether its worker crashed; False if the worker was stopped on purpose.
     """
-    losses = count_crashes(trial) + is_loss
-    if is_proposed(trial) and losses < MAX_CRASHES:
-        kept = attributes_of(proposal_of(trial)) | attributes_of(Losses(losses)) | admission_of(trial)
+    crashes = count_crashes(trial) + crashed
+    if is_proposed(trial) and crashes < MAX_CRASHES:
+        kept = attributes_of(proposal_of(trial)) | attributes_of(Crashes(crashes)) | admission_of(trial)
         study.enqueue_trial(trial.params, user_attrs=kept)
 
 
 def count_crashes(trial: optuna.Trial | FrozenTrial) -> int:
-    """Workers that died of a trial's proposal before."""
-    losses = fact_of(trial, Losses)
-    return losses.count if losses else 0
+    """Number of workers that crashed while they evaluated the trial's proposal."""
+    crashes = fact_of(trial, Crashes)
+    return crashes.count if crashes else 0
 
 
 def fail(study: optuna.Study, number: int) -> bool:

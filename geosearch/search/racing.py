@@ -1,4 +1,4 @@
-"""Race: trainings with the long recipe are given to the finalists for which they improve the result most."""
+"""Race: long trainings are allocated to the finalists for which they are expected to improve the result most."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def race(run: Runner, shorts: Sequence[float], first: Sequence[int], repeats: in
 
 @dataclass
 class _Track:
-    """Runs so far, and the expected improvement by further ones."""
+    """Runs so far, and the expected improvement by further runs."""
 
     shorts: np.ndarray
     most: int
@@ -139,10 +139,10 @@ class _Track:
         if ran.sum() < 2 or not self.noise:
             return 0.0
         means = np.array([np.mean(own) for own in self.values if own])
-        centre, between = _population(self.values)
+        center, between = _population(self.values)
         correlation = RankAgreement.of(self.shorts[ran], means).correlation
         place = (self.shorts[i] - self.shorts[ran].mean()) / (self.shorts[ran].std() or 1.0)
-        expected, variance = centre + correlation * np.sqrt(between) * place, between * (1 - correlation**2)
+        expected, variance = center + correlation * np.sqrt(between) * place, between * (1 - correlation**2)
         move = variance / np.sqrt(variance + self.noise / EQUALLY)
         best = min(one.error for one in posterior(self.values) if one.runs)
         return float(expected_improvement(np.array(expected), move, best)) / EQUALLY
@@ -156,11 +156,11 @@ def posterior(values: Sequence[Sequence[float]]) -> list[Standing]:
     noise = _noise(values)
     if not np.isfinite(noise):  # one run each: the noise cannot be estimated
         return [Standing(float(np.mean(own)) if own else float("nan"), float("nan"), len(own)) for own in values]
-    centre, between = _population(values)
+    center, between = _population(values)
     standings = []
     for own in values:
         precision = len(own) / max(noise, 1e-300)
-        error = (precision * float(np.mean(own)) + centre / between) / (precision + 1 / between) if own else math.nan
+        error = (precision * float(np.mean(own)) + center / between) / (precision + 1 / between) if own else math.nan
         standings.append(Standing(error, math.sqrt(1 / (precision + 1 / between)), len(own)))
     return standings
 
@@ -181,7 +181,7 @@ def _population(values: Sequence[Sequence[float]]) -> tuple[float, float]:
 
 
 def _behind(values: Sequence[Sequence[float]], i: int) -> bool:
-    """Whether candidate i is behind the leader by more than `APART` standard errors."""
+    """Whether candidate i has a larger error than the leader by more than `APART` standard errors."""
     if not values[i]:
         return True
     means = [float(np.mean(own)) if own else np.inf for own in values]
@@ -191,7 +191,7 @@ def _behind(values: Sequence[Sequence[float]], i: int) -> bool:
     return bool(means[i] - means[leader] > APART * error) if np.isfinite(noise) else False
 
 
-def best_of(trials: Iterable[TrialRecord]) -> TrialRecord:
+def find_best(trials: Iterable[TrialRecord]) -> TrialRecord:
     """The trial with the smallest error after the long recipe or, before there are any, after the short recipe.
 
     Raises:
@@ -200,20 +200,20 @@ def best_of(trials: Iterable[TrialRecord]) -> TrialRecord:
     complete = [trial for trial in trials if trial.state == "complete"]
     if not complete:
         raise GeosearchError("the study has no completed trial yet; run 'geosearch search STUDY.toml' first")
-    if finalists := finalists_of(complete):
+    if finalists := find_finalists(complete):
         return finalists[0]
     return min(complete, key=lambda trial: (trial.error, trial.number))
 
 
-def finalists_of(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+def find_finalists(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
     """Trials that were trained with the long recipe, the smallest error first."""
     raced = [trial for trial in trials if trial.long_error is not None]
     return sorted(raced, key=lambda trial: (trial.long_error, trial.number))
 
 
-def ties_of(trials: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
+def find_ties(trials: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
     """Finalists that tie with the best one: the difference is within two standard deviations."""
-    if not (raced := finalists_of(trials)):
+    if not (raced := find_finalists(trials)):
         return ()
     return tuple(sorted((trial for trial in raced[1:] if _overlap(trial, raced[0])), key=lambda trial: trial.number))
 

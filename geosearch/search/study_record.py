@@ -1,4 +1,4 @@
-"""StudyRecord: what a database keeps of a whole study besides its trials, in the attributes of the Optuna study."""
+"""StudyRecord: what a database stores of a study besides its trials, in user attributes of the Optuna study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from geosearch.errors import NewerFormatError, StudyMismatchError
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.process import ProcessId
 from geosearch.search.samplers.prior import ProxyDesign
-from geosearch.search.samplers.warm_start import Earlier
+from geosearch.search.samplers.warm_start import EarlierStudy
 from geosearch.search.trial import LongRuns
 
 FORMAT = 3  # of the attributes of studies and trials; 1 and 2 were written by geosearch 0.1
@@ -24,10 +24,10 @@ class Race:
     """How far the race of the finalists is.
 
     Attributes:
-        ranked: numbers of the trials in the order of their entrance.
+        ranked: numbers of the trials in the order in which they enter.
         first: how many of them run from the start.
         repeats: long trainings per finalist that the budget has.
-        start: places in `ranked` of those that ran from the start.
+        start: indices in `ranked` of the trials that run from the start.
         over: whether it has ended.
     """
 
@@ -38,13 +38,13 @@ class Race:
     over: bool = False
 
     def is_same(self, other: Race) -> bool:
-        """Whether it is a race of the same trials with the same budget, however far either is."""
+        """Whether it is a race of the same trials with the same budget; progress is not compared."""
         return (self.ranked, self.first, self.repeats) == (other.ranked, other.first, other.repeats)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyRecord:
-    """What a study database keeps of the whole study; every field is one user attribute of the Optuna study.
+    """What a database stores of a study besides its trials; every field is a user attribute of the Optuna study.
 
     Attributes:
         format: version of this record and of `TrialRecord`.
@@ -61,8 +61,8 @@ class StudyRecord:
         long_runs: trial number -> its trainings with the long recipe.
         stage_seconds: stage -> wall time over all runs.
         ablation: the best mixture without each of its sources, by `confirmation.ablation.Ablation`.
-        shared: whether several processes have worked on the study, or are about to.
-        searching: the process of a search that runs, in a database that no file lock keeps others out of.
+        shared: whether several processes evaluate trials of the study, or have done so.
+        searching: the process that searches the study, in databases without a file lock.
         confirmation: errors on the test part, by `confirmation.record.ConfirmationRecord`.
 
     >>> record = StudyRecord(fingerprint={"study.seed": 0}, sources=("mnist", "usps"))
@@ -78,7 +78,7 @@ class StudyRecord:
     sources: tuple[str, ...] = ()
     proxy_design: ProxyDesign | None = None
     source_gradient: tuple[float, ...] | None = None
-    earlier: tuple[Earlier, ...] | None = None
+    earlier: tuple[EarlierStudy, ...] | None = None
     task_similarity: Mapping[str, float] = field(default_factory=dict)
     race: Race | None = None
     long_runs: Mapping[int, LongRuns] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class StudyRecord:
     searching: ProcessId | None = None
 
     def to_attributes(self, *names: str) -> dict[str, Any]:
-        """User attributes of the Optuna study that keep some of the fields, or all that are not empty."""
+        """Some fields as user attributes of the Optuna study; all fields that are not empty if no names are given."""
         chosen = names or [one.name for one in fields(self) if getattr(self, one.name) not in (None, (), {}, False)]
         kept = {name: to_json(_types()[name], getattr(self, name)) for name in chosen if name not in _IN_HEADER}
         if set(chosen) & set(_IN_HEADER):
@@ -98,7 +98,7 @@ class StudyRecord:
 
     @classmethod
     def from_attributes(cls, kept: Mapping[str, Any]) -> StudyRecord:
-        """The record that user attributes keep.
+        """The record that user attributes hold.
 
         Raises:
             ValueError: a field has the wrong type.
@@ -121,7 +121,7 @@ def check_format(kept: Mapping[str, Any], where: str) -> bool:
     if found < FORMAT:
         raise StudyMismatchError(
             f"{where} was written by geosearch 0.1 (format {found}, this version reads format {FORMAT}); finish it "
-            "with version 0.1, or start anew with --force-new (the old file is kept beside the new one)"
+            "with version 0.1, or start anew with --force-new (the old file is renamed)"
         )
     return True
 

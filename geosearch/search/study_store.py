@@ -1,4 +1,4 @@
-"""StudyStore: what a study keeps in its database, opened with care, reaped after a crash, read as plain facts."""
+"""StudyStore: the database of a study, read and written as typed records."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from geosearch.search.fingerprint import find_changed, find_differences, format_
 from geosearch.search.process import ProcessId
 from geosearch.search.space import LAST_PARAMETER, Space
 from geosearch.search.storage.errors import check_readable, translate_errors
-from geosearch.search.storage.sqlite import alone, check_file
+from geosearch.search.storage.sqlite import check_file, exclusive_access
 from geosearch.search.storage.urls import storage_at
 from geosearch.search.study_record import StudyRecord, check_format
 from geosearch.search.trial import (
@@ -33,12 +33,12 @@ from geosearch.search.trial import (
     proposal_of,
 )
 
-optuna.logging.set_verbosity(optuna.logging.ERROR)  # that a trial failed is an event, with its reason
+optuna.logging.set_verbosity(optuna.logging.ERROR)  # failed trials are reported as events, with their reasons
 
 
 @dataclass(frozen=True)
-class Abandoned:
-    """A proposal that was cut off: its parameters, and whether it had been let through to its training."""
+class InterruptedProposal:
+    """A proposal whose evaluation was interrupted: its parameters, and whether it had passed the screening."""
 
     params: dict[str, Any]
     admitted: bool
@@ -58,7 +58,7 @@ class StudyStore:
     """An open study database.
 
     Attributes:
-        study: the Optuna study; its trials' user attributes hold what Optuna has no place for.
+        study: the Optuna study; user attributes hold what Optuna has no field for.
         space: how parameters and weights correspond.
         url: the database's address.
         storage: the connection that `study` uses.
@@ -78,12 +78,12 @@ class StudyStore:
 
     @classmethod
     def open(cls, url: str, name: str, fingerprint: Mapping[str, Any], space: Space) -> StudyStore:
-        """Create the study, or go on with it.
+        """Create the study, or load it.
 
         Args:
             url: an SQLAlchemy address, e.g. sqlite:///studies/mnist.db.
             name: the study's name.
-            fingerprint: every setting that the numbers depend on, flat.
+            fingerprint: every setting that results depend on, flat: 'section.key' -> value.
             space: the search space.
 
         Raises:
@@ -108,15 +108,15 @@ class StudyStore:
             )
             store = cls(study, space, url, storage)
             begun = check_format(study.user_attrs, mask(url))
-            if not begun or store._takes(store.record.fingerprint, fingerprint):
+            if not begun or store._restarts_with(store.record.fingerprint, fingerprint):
                 store.update(fingerprint=dict(fingerprint))
         return store
 
-    def _takes(self, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-        """Whether the study is begun anew with the settings that it is asked for, having no trial yet.
+    def _restarts_with(self, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+        """Whether a study without trials is restarted with other settings.
 
         Raises:
-            StudyMismatchError: it has trials, or somebody at work, and other settings.
+            StudyMismatchError: the settings differ, and the study has trials or running workers.
         """
         keys = find_differences(kept, asked)
         if not keys:
@@ -128,26 +128,26 @@ class StudyStore:
                     f"\n  {key}: {format_setting(kept, key)} in the study, {format_setting(asked, key)} now"
                     for key in keys
                 )
-                + "\nset them back, give the study another name, or start anew with --force-new (the old file is kept "
-                "aside)"
+                + "\nset them back, give the study another name, or start anew with --force-new (the old file is "
+                "renamed)"
             )
-        with alone(self.url):
+        with exclusive_access(self.url):
             for key in self.study.user_attrs:
                 self.set_meta(key, None)
         return True
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything depends on settings and data: a trial, or workers that are about to make one."""
+        """Whether settings and data are fixed: there are trials, or workers that are about to start one."""
         return bool(self.study.get_trials(deepcopy=False)) or self.is_shared
 
     @property
     def is_shared(self) -> bool:
-        """Whether several processes have worked on the study, or are about to; it stays so."""
+        """Whether several processes evaluate trials of the study, or have done so; never becomes False again."""
         return self.record.shared
 
     def share(self) -> None:
-        """Let every process that works on the study know that it is not the only one."""
+        """Mark the study as shared, for all processes that search it."""
         if not self.is_shared:
             self.update(shared=True)
 
@@ -157,7 +157,7 @@ class StudyStore:
 
     @property
     def record(self) -> StudyRecord:
-        """What is kept of the whole study.
+        """What the database stores of the study besides its trials.
 
         Raises:
             StorageError: the database cannot be read, or holds something else.
@@ -166,7 +166,7 @@ class StudyStore:
             return StudyRecord.from_attributes(self.study.user_attrs)
 
     def update(self, **changes: Any) -> None:
-        """Keep some fields of the record; the others stay as they are in the database.
+        """Write some fields of the record; the others are not changed.
 
         Args:
             changes: fields of `StudyRecord` with their new values.
@@ -175,7 +175,7 @@ class StudyStore:
             self.set_meta(key, value)
 
     def trials(self) -> tuple[TrialRecord, ...]:
-        """All trials that ended, reaped ones left out, in the order of their proposals.
+        """All trials that ended, in the order of their proposals; interrupted ones are left out.
 
         Raises:
             StorageError: the database cannot be read, or holds something else.
@@ -190,59 +190,53 @@ class StudyStore:
             return tuple(sorted(found, key=lambda trial: (trial.round, trial.index)))
 
     def running(self) -> tuple[RunningTrial, ...]:
-        """Trials that are being evaluated, but for those of processes that have certainly ended."""
+        """Running trials, except those whose process is known to have ended."""
         with check_readable(self.url):
             found = _running_trials(self.study)
         return tuple(RunningTrial(trial.number, process.host, process.pid) for trial, process in found)
 
-    def reap(self, process: ProcessId | None = None) -> None:
-        """Fail the trials that killed processes left running; their proposals will be made again.
+    def fail_running(self, process: ProcessId | None = None) -> None:
+        """Mark trials that killed processes left running as failed, so that their proposals are evaluated again.
 
         Args:
-            process: only those that it left; all if None.
+            process: only trials of this process; all if None.
         """
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             claim = fact_of(trial, Claim)
             if process is None or (claim and claim.process == process):
                 self.study.tell(trial.number, state=TrialState.FAIL)
 
-    def abandoned(self) -> dict[tuple[int, int], Abandoned]:
-        """(round, index) -> the reaped proposal of that place that had been asked for in full."""
+    def interrupted_proposals(self) -> dict[tuple[int, int], InterruptedProposal]:
+        """(round, index) -> the proposal at this place whose evaluation was interrupted, if it is complete."""
         return {
-            place_of(trial): Abandoned(trial.params, is_admitted(trial))
+            place_of(trial): InterruptedProposal(trial.params, is_admitted(trial))
             for trial in self.study.get_trials(deepcopy=False)
             if is_interrupted(trial) and is_proposed(trial)
         }
 
     def add_long_runs(self, found: Mapping[int, LongRuns]) -> None:
-        """Keep what trainings with the long recipe found: trial number -> runs; all in one transaction."""
+        """Store trainings with the long recipe: trial number -> runs; all in one transaction."""
         self.update(long_runs={**self.record.long_runs, **found})
 
     def set_meta(self, key: str, value: Any) -> None:
-        """Keep a JSON-representable fact of the whole study."""
+        """Set a user attribute of the Optuna study to a JSON-representable value."""
         with translate_errors(self.url):
             self.study.set_user_attr(key, value)
 
-    def get_meta(self, key: str, default: Any = None) -> Any:
-        """What `set_meta` kept."""
-        with check_readable(self.url):
-            kept = self.study.user_attrs.get(key)
-        return default if kept is None else kept
-
     def get_or_compute(self, name: str, compute: Callable[[], Any]) -> Any:
-        """A field of the record; computed and kept if the study has none yet."""
+        """A field of the record; computed and stored if it is None."""
         if (known := getattr(self.record, name)) is None:
             self.update(**{name: (known := compute())})
         return known
 
     def verify_datasets(self, contents: Mapping[str, str]) -> None:
-        """Refuse data that are not those that the study was begun with; without a trial they are begun with.
+        """Check that the data sets are those of the study's trials; a study without trials accepts new ones.
 
         Args:
-            contents: what was loaded -> fingerprint; the target first, then the sources in their order.
+            contents: data set -> content hash; the target first, then the sources in their order.
 
         Raises:
-            StudyMismatchError: something is not what it was.
+            StudyMismatchError: a data set has changed.
         """
         known = self.get_or_compute("contents", lambda: dict(contents))
         strange = find_changed(known, contents)
@@ -252,11 +246,11 @@ class StudyStore:
             raise StudyMismatchError(
                 f"{', '.join(strange)}: the data are not those that the study in {mask(self.url)} was begun with, so "
                 "its trials cannot be compared with new ones; put the old data back, or start anew with --force-new "
-                "(the old study is kept aside)"
+                "(the old file is renamed)"
             )
 
     def add_seconds(self, stage: str, seconds: float) -> None:
-        """Add to the time that a stage of the study has taken so far, over all its runs."""
+        """Add to the wall time of a stage, over all runs of the study."""
         stages = self.record.stage_seconds
         self.update(stage_seconds={**stages, stage: stages.get(stage, 0.0) + seconds})
 
@@ -291,7 +285,7 @@ class StudyStore:
 
 
 def is_in_use(storage: optuna.storages.BaseStorage) -> bool:
-    """Whether a trial in a database is being evaluated, as far as is known."""
+    """Whether a database holds a running trial whose process is not known to have ended."""
     names = optuna.get_all_study_names(storage)
     return any(_running_trials(optuna.load_study(study_name=name, storage=storage)) for name in names)
 
@@ -303,10 +297,10 @@ def place_of(trial: FrozenTrial | optuna.Trial) -> tuple[int, int]:
 
 
 def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
-    """Name and settings of the study in a database, without opening it for a search.
+    """Name and settings of the study in a database, read without locking it.
 
     Raises:
-        StorageError: nothing there, or not a study of geosearch.
+        StorageError: there is no database, or it holds no study of geosearch.
     """
     with check_readable(url):
         check_file(url, must_exist=True)
@@ -320,17 +314,17 @@ def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
 
 
 def is_proposed(trial: FrozenTrial) -> bool:
-    """Whether a trial has all of its parameters and the facts of its proposal."""
+    """Whether a trial has all of its parameters and its `Proposal`."""
     return fact_of(trial, Proposal) is not None and LAST_PARAMETER in trial.params
 
 
 def is_interrupted(trial: FrozenTrial) -> bool:
-    """Whether a trial was cut off: one that failed by itself keeps a reason."""
+    """Whether the evaluation of a trial was interrupted; a training that failed has a reason."""
     return trial.state == TrialState.FAIL and fact_of(trial, Failed) is None
 
 
 def _running_trials(study: optuna.Study) -> list[tuple[FrozenTrial, ProcessId]]:
-    """Trials that are being evaluated, and by which process, but for processes that have certainly ended."""
+    """Running trials and their processes, except processes that are known to have ended."""
     found = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
     claims = [(trial, fact_of(trial, Claim)) for trial in found]
     return [(trial, claim.process) for trial, claim in claims if claim and not claim.process.has_ended]

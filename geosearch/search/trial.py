@@ -1,4 +1,4 @@
-"""TrialRecord: what is known of one trial of a study, and how it is kept in the attributes of an Optuna trial."""
+"""TrialRecord: one trial of a study, and its representation in the user attributes of an Optuna trial."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PruneReason(StrEnum):
 
     @property
     def is_repeat(self) -> bool:
-        """Whether it proposed a mixture that was evaluated, or is being evaluated."""
+        """Whether its mixture was evaluated before, or is being evaluated."""
         return self in (PruneReason.REPEATS_TRIAL, PruneReason.REPEATS_PENDING)
 
 
@@ -38,13 +38,13 @@ class FailureReason(StrEnum):
 
 @dataclass(frozen=True)
 class Proposal:
-    """A mixture that was proposed: kept with every trial before it is evaluated.
+    """Where a proposed mixture comes from; stored with every trial before its evaluation.
 
     Attributes:
         round: all proposals of one round are asked for before any of them is evaluated.
         index: place within the round.
         role: the baseline that it is, or "searched".
-        closed_form: squared feature units.
+        closed_form: closed-form distance to the target, squared feature units.
         closed_seconds: wall time of the closed form.
     """
 
@@ -61,7 +61,7 @@ class Claim:
 
     Attributes:
         process: the process.
-        has_heartbeat: whether the storage notices its death; set once there was a heartbeat.
+        has_heartbeat: whether the storage records heartbeats of it; set after the first one.
     """
 
     process: ProcessId
@@ -69,8 +69,8 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Losses:
-    """Workers that died while they evaluated the same proposal in earlier trials.
+class Crashes:
+    """Workers that crashed while they evaluated the same proposal in earlier trials.
 
     Attributes:
         count: how many.
@@ -173,7 +173,7 @@ class TrialRecord:
         state: "complete", "pruned" or "failed".
         role: the baseline that it is, or "searched".
         weights: (m,) on the simplex.
-        concentration: 0 = pooled, inf = the paper's point on the geodesic.
+        concentration: 0 = pooled, inf = the point on the generalized geodesic.
         pairing: "transport" or "random".
         closed_form: squared feature units.
         proxy: held-out OTDD, squared feature units; None if it was not computed.
@@ -235,11 +235,11 @@ class TrialRecord:
         return str(self.failed or self.pruned or self.note)
 
 
-Fact = TypeVar("Fact", Proposal, Claim, Losses, ProxyCost, Pruned, Failed, Trained)
+Fact = TypeVar("Fact", Proposal, Claim, Crashes, ProxyCost, Pruned, Failed, Trained)
 _KEYS: dict[type, str] = {  # user attribute of an Optuna trial under which each kind of fact is kept
     Proposal: "proposal",
     Claim: "claim",
-    Losses: "losses",
+    Crashes: "losses",
     ProxyCost: "proxy",
     Pruned: "pruned",
     Failed: "failed",
@@ -249,12 +249,12 @@ _ADMITTED = "admitted"
 
 
 def keep_fact(trial: optuna.Trial, fact: Fact) -> None:
-    """Keep a fact with a trial that is running; one attribute, one transaction."""
+    """Store a fact as a user attribute of a running trial, in one transaction."""
     trial.set_user_attr(_KEYS[type(fact)], to_json(type(fact), fact))
 
 
 def forget_fact(trial: optuna.Trial, kind: type[Fact]) -> None:
-    """Take back what `keep_fact` kept."""
+    """Delete a fact of a running trial."""
     trial.set_user_attr(_KEYS[kind], None)
 
 
@@ -264,7 +264,7 @@ def attributes_of(fact: Fact) -> dict[str, Any]:
 
 
 def fact_of(trial: optuna.Trial | FrozenTrial, kind: type[Fact]) -> Fact | None:
-    """The fact of a kind that was kept with a trial; None if there is none."""
+    """The fact of a kind that is stored with a trial; None if there is none."""
     kept = trial.user_attrs.get(_KEYS[kind])
     return None if kept is None else from_json(kind, kept)
 
@@ -273,7 +273,7 @@ def proposal_of(trial: optuna.Trial | FrozenTrial) -> Proposal:
     """The proposal that a trial evaluates.
 
     Raises:
-        LookupError: it was cut off before its proposal was kept.
+        LookupError: it was interrupted before its proposal was stored.
     """
     if (found := fact_of(trial, Proposal)) is None:
         raise LookupError(f"trial {trial.number} has no proposal")
@@ -281,12 +281,12 @@ def proposal_of(trial: optuna.Trial | FrozenTrial) -> Proposal:
 
 
 def admit(trial: optuna.Trial) -> None:
-    """Note that a trial passed the screening: if it is cut off, its proposal is trained without another one."""
+    """Record that a trial passed the screening: after an interrupt, its proposal is not screened again."""
     trial.set_user_attr(_ADMITTED, True)
 
 
 def admission_of(trial: FrozenTrial) -> dict[str, Any]:
-    """The user attributes that let another trial of the same proposal through, if this one passed the screening."""
+    """User attributes for a retry of the trial: it skips the screening if this trial passed it."""
     return {_ADMITTED: True} if is_admitted(trial) else {}
 
 
@@ -296,7 +296,7 @@ def is_admitted(trial: optuna.Trial | FrozenTrial) -> bool:
 
 
 def drop_repeats(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The first trial of each mixture: a copy costs nothing and is no further evidence."""
+    """The first trial of each mixture: a repeat is read from the cache, so it is no independent evaluation."""
     found: dict[Weights, TrialRecord] = {}
     for trial in trials:
         found.setdefault(trial.point, trial)
@@ -304,7 +304,7 @@ def drop_repeats(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def errors_by_mixture(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
-    """Every mixture that was evaluated, once, with its error."""
+    """Mixture -> error, for every mixture that was evaluated."""
     found: dict[Weights, float] = {}
     for trial in trials:
         if trial.error is not None:

@@ -1,10 +1,10 @@
-"""Worker: one of several processes at a study. It asks for one proposal when it is free, evaluates it and tells."""
+"""Worker: one of several processes that search a study together, in an asynchronous ask-and-tell loop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -39,46 +39,34 @@ from geosearch.search.trial import (
     proposal_of,
 )
 
-SHORTEST, LONGEST = 0.05, 1.0  # seconds between two looks at a study in which there is nothing to do
+SHORTEST, LONGEST = 0.05, 1.0  # seconds between two polls of a study in which there is nothing to do
 
 
 class _DuplicateError(Exception):
     """The proposal of a trial is that of an older one."""
 
 
-@dataclass(frozen=True)
-class Pulse:
-    """How the death of a worker is noticed in a relational database, by Optuna's heartbeats.
-
-    Attributes:
-        interval: seconds between two heartbeats.
-        grace: seconds without one after which a trial is failed, and enqueued again.
-    """
-
-    interval: int = 10
-    grace: int = 60
-
-
 class Worker:
-    """Spends a study's budget together with others; any number of them may come and go.
+    """Evaluates trials of a study that other workers evaluate too; workers may be started and stopped at any time.
 
-    Baselines are enqueued and claimed first; then every worker asks the study's sampler, to which the trials that are
-    running count as pending, for a proposal of its own. Nobody waits for anybody else while there is budget that no
-    trial in flight will spend.
+    Baselines are enqueued and claimed first. Then every worker asks the study's sampler for its own proposals; the
+    sampler treats running trials as pending. A worker is idle only when the running trials will use up the budget.
 
     Args:
-        search: what a single process would run.
-        rest: called before every pause; raises if there is no use in waiting on.
-        pulse: of its trials.
+        search: the same search as in a single process.
+        on_pause: called before every pause; may raise to stop waiting.
+        heartbeat: of its trials, in storages that record heartbeats.
     """
 
-    def __init__(self, search: Search, rest: Callable[[], None] = lambda: None, pulse: Pulse | None = None) -> None:
-        self.search = replace(search, store=_with_heartbeat(search.store, pulse or Pulse()))
+    def __init__(
+        self, search: Search, on_pause: Callable[[], None] = lambda: None, heartbeat: Heartbeat | None = None
+    ) -> None:
+        self.search = replace(search, store=_with_heartbeat(search.store, heartbeat or Heartbeat()))
         self._queue = TrialQueue(self.search.store)
-        self._rest = rest
-        self._number: int | None = None  # of the trial in hand
-        self._is_late = False  # whether it can only fail now for having been closed by somebody else
-        self._stopped = 0  # proposals in a row that were not trained
+        self._on_pause = on_pause
+        self._number: int | None = None  # of the running trial
+        self._is_evaluated = False  # from here on, an error of Optuna's means that another process closed the trial
+        self._pruned_in_a_row = 0
 
     def run(self) -> None:
         """Work until the budget is spent.
@@ -105,29 +93,29 @@ class Worker:
             raise
 
     def wait(self) -> None:
-        """Return when the budget is spent and nobody is evaluating any more, as far as is known."""
+        """Return when the budget is spent and no trial is known to be running."""
         pause = SHORTEST
         while self.search.left() > 0 or self._queue.in_flight():
             self._queue.retry_lost()
             pause = self._pause(pause)
 
     def _pause(self, seconds: float) -> float:
-        """Rest for so long; how long to rest the next time."""
-        self._rest()
+        """Sleep for so many seconds; return how long to sleep the next time."""
+        self._on_pause()
         time.sleep(seconds)
         return min(1.5 * seconds, LONGEST)
 
     def _step(self) -> None:
-        """One trial: asked for, evaluated, told."""
+        """Ask for one trial, evaluate it, and tell the study."""
         study = self.search.store.study
         study.sampler = _ByNumber(self._sampler)
-        self._number, self._is_late = None, False
+        self._number, self._is_evaluated = None, False
         try:
             study.optimize(self._evaluate, n_trials=1, catch=(TrainingFailedError, _DuplicateError))
         except (UpdateFinishedTrialError, ValueError, AssertionError):  # how Optuna refuses a result
-            if not self._is_late:
+            if not self._is_evaluated:
                 raise
-            # This worker had been taken for dead: its evaluation is in the cache, and costs the next one nothing.
+            # the storage took this worker for dead; its evaluation is in the cache, so the retry costs nothing
         if self._number is not None:
             self.search.report(self._number)
             self._number = None
@@ -139,12 +127,12 @@ class Worker:
         try:
             error = self._error(trial)
         except UpdateFinishedTrialError:
-            self._is_late = True
+            self._is_evaluated = True
             raise
         except BaseException:
             roll_back(self.search.store.storage)  # or the heartbeat, for whose end Optuna waits, waits for the lock
             raise
-        self._is_late = True
+        self._is_evaluated = True
         return error
 
     def _error(self, trial: optuna.Trial) -> float:
@@ -153,7 +141,7 @@ class Worker:
         if fact_of(trial, Proposal) and self._queue.is_duplicate(trial):
             raise _DuplicateError
         is_last_chance = count_crashes(trial) == MAX_CRASHES - 1
-        if is_last_chance:  # nobody can write to the trial of a dead process
+        if is_last_chance:  # set beforehand: a crashed worker can no longer write a reason
             reason = f"{MAX_CRASHES} workers crashed (out of memory?)"
             keep_fact(trial, Failed(FailureReason.WORKERS_CRASHED, reason))
         try:
@@ -164,7 +152,7 @@ class Worker:
                 keep_fact(trial, self.search.proposal(place, SEARCHED, point))
             if not self._should_train(trial, point):
                 raise optuna.TrialPruned
-            (result,) = self.search.objective.many([(point, None, 0)], jobs=1)
+            (result,) = self.search.objective.evaluate_many([(point, None, 0)], jobs=1)
         finally:
             if is_last_chance:
                 forget_fact(trial, Failed)
@@ -175,7 +163,7 @@ class Worker:
         return result.squared_error
 
     def _should_train(self, trial: optuna.Trial, point: Weights) -> bool:
-        """Screen a proposal by the trials that ended and those that are running."""
+        """Screen a proposal, given the trials that ended and those that are running."""
         trials = self.search.store.trials()
         running = self.search.store.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         pending = [
@@ -184,14 +172,14 @@ class Worker:
             if other.number != trial.number and is_proposed(other)
         ]
         given = proposal_of(trial).role != SEARCHED or is_admitted(trial)
-        always = given or self._stopped >= self.search.options.batch + PATIENCE
+        always = given or self._pruned_in_a_row >= self.search.options.batch + PATIENCE
         passes = self.search.screening(trials).should_train(trial, point, trials=trials, pending=pending, always=always)
-        self._stopped = 0 if passes else self._stopped + 1
+        self._pruned_in_a_row = 0 if passes else self._pruned_in_a_row + 1
         return passes
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         seed = seeds.integer(self.search.options.seed, "sampler", number)
-        is_impatient = self._stopped >= self.search.options.batch + PATIENCE
+        is_impatient = self._pruned_in_a_row >= self.search.options.batch + PATIENCE
         return self.search.build_sampler(seed, random=is_impatient)
 
     @cached_property
@@ -204,17 +192,17 @@ class Worker:
         }
 
     def _hand_back(self) -> None:
-        """Let others evaluate what this worker leaves."""
+        """Enqueue the running trial again, so that another worker evaluates it."""
         study = self.search.store.study
         if self._number is not None:
             fail(study, self._number)
             trial = study.get_trials(deepcopy=False)[self._number]
             if is_interrupted(trial):
-                retry(study, trial, is_loss=False)
+                retry(study, trial, crashed=False)
 
 
 class _ByNumber(optuna.samplers.BaseSampler):
-    """A sampler that is made when the number of its trial is known, and only for a trial without a proposal."""
+    """A sampler whose seed depends on the number of its trial; trials that already have a proposal do not use it."""
 
     def __init__(self, make: Callable[[int], optuna.samplers.BaseSampler]) -> None:
         self._make = make
@@ -237,8 +225,8 @@ class _ByNumber(optuna.samplers.BaseSampler):
         return self._made.sample_independent(study, trial, param_name, param_distribution)
 
 
-def _with_heartbeat(store: StudyStore, pulse: Pulse) -> StudyStore:
-    """The same study over a connection of its own, whose trials have heartbeats where the database keeps them."""
-    storage = storage_at(store.url, Heartbeat(pulse.interval, pulse.grace, retry))
+def _with_heartbeat(store: StudyStore, heartbeat: Heartbeat) -> StudyStore:
+    """The same study over a new connection, whose trials have heartbeats if the storage records them."""
+    storage = storage_at(store.url, heartbeat, on_stale=retry)
     study = optuna.load_study(study_name=store.name, storage=storage, pruner=FidelityPruner())
     return replace(store, study=study, storage=storage)

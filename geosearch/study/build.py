@@ -1,4 +1,4 @@
-"""Assemble: the search and the confirmation of a study, from its settings and what was prepared."""
+"""Build: the search and the confirmation of a study, from its settings and its prepared data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.fingerprint import match_specs
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.objective import Objective
-from geosearch.search.samplers.warm_start import Earlier, WarmStart
+from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import errors_by_mixture
 from geosearch.study.locate import resolve
@@ -42,12 +42,12 @@ def find_single_sources(prepared: Prepared, roles: Iterable[str]) -> dict[str, s
 
 
 def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:
-    """What the search minimises."""
+    """The error that the search minimizes."""
     target = prepared.target
     images: LabelledSet = target.shots
-    judge: Scorer = build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
+    scorer: Scorer = build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
     if file.search.objective == "episodes":
-        images, judge = (
+        images, scorer = (
             target.shots.concatenate(target.reference).concatenate(target.held_out),
             Episodes(file.domain.shots),
         )
@@ -55,7 +55,7 @@ def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Object
         anchors=prepared.anchors,
         images=images,
         recipe=build_recipe(file),
-        judge=judge,
+        scorer=scorer,
         cache=cache,
         seed=file.study.seed,
         device=file.recipe.device,
@@ -93,7 +93,7 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
 
 
 def build_warm_start(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart | None:
-    """What the studies under search.earlier found, as it was when this study began; None if there are none.
+    """Evaluations of the studies in search.earlier, as they were when this study was created; None without any.
 
     Raises:
         InvalidOptionError: one of them has a source that this study lacks, or no database, or no evaluation yet.
@@ -104,8 +104,8 @@ def build_warm_start(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStar
     return WarmStart(earlier, hull)
 
 
-def _earlier(study: str, file: StudyFile) -> Earlier:
-    other, address = resolve(study, None, begun=True)
+def _earlier(study: str, file: StudyFile) -> EarlierStudy:
+    other, address = resolve(study, None, must_exist=True)
     sources = other.domain.sources
     places = match_specs(file.domain.sources, sources)
     if unknown := [source for source in sources if source not in places]:
@@ -118,11 +118,11 @@ def _earlier(study: str, file: StudyFile) -> Earlier:
     if not found:
         raise InvalidOptionError(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")
     here = [places[source] for source in sources]
-    return Earlier.of(other.study.name, other.domain.target, here, found.items(), file.domain.sources)
+    return EarlierStudy.of(other.study.name, other.domain.target, here, found.items(), file.domain.sources)
 
 
 def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
-    """The confirmation with the long recipe; the run without pretraining is tuned on the shots here."""
+    """The confirmation with the long recipe; tunes the recipe of the run without pretraining on the shots."""
     recipe = build_recipe(file).scaled(file.recipe.long_steps)
     with one_thread():
         scratch = tune_recipe(

@@ -1,4 +1,4 @@
-"""Curated data set: what a curation found, written out as a list, a page and the samples that are kept."""
+"""CuratedDataset: the result of a curation, written as a list, a page, and a data set of the kept samples."""
 
 from __future__ import annotations
 
@@ -30,11 +30,18 @@ Task = Literal["detect", "reweight", "extend"]
 
 @dataclass(frozen=True)
 class CuratedDataset:
-    """What a curation found, and where it was written."""
+    """The result of a curation, and where it was written.
+
+    Attributes:
+        sentence: the result, for people.
+        out: the folder.
+        kept: number of samples with positive weight; after "detect", of samples that do not look mislabelled.
+        size: number of all samples.
+    """
 
     sentence: str
     out: str
-    kept: int  # samples with weight; of a detection, those that do not look mislabelled
+    kept: int
     size: int
 
 
@@ -73,12 +80,12 @@ def curate_dataset(
     if task == "extend" and target is None:
         raise InvalidOptionError("--task extend needs --target: the core set that the samples are to join")
     original = load(spec)
-    sets = [harmonize(one, size=size, channels=channels) for one in (original, *_loaded(target, size))]
+    sets = [harmonize(one, size=size, channels=channels) for one in (original, *_load_target(target, size))]
     curation = Curation.of(sets[0], *sets[1:], embedding=embedding, seed=seed, progress=progress)
     shown = LabelledSet(original.images, curation.data.labels, curation.classes, original.name, original.license)
     with atomic_dir(out) as folder:
         if task == "detect":
-            return _detected(curation, shown, folder, out)
+            return _write_detection(curation, shown, folder, out)
         if task == "reweight":
             found = curation.reweight()
             weights, rows, sentence = found.weights, np.flatnonzero(found.weights > 0), found.sentence
@@ -105,11 +112,11 @@ def curate_dataset(
     return CuratedDataset(sentence, str(out), len(rows), len(shown))
 
 
-def _loaded(target: str | None, size: int) -> Sequence[LabelledSet]:
+def _load_target(target: str | None, size: int) -> Sequence[LabelledSet]:
     return () if target is None else (load(target, size_hint=size),)
 
 
-def _detected(curation: Curation, shown: LabelledSet, folder: Path, out: Path) -> CuratedDataset:
+def _write_detection(curation: Curation, shown: LabelledSet, folder: Path, out: Path) -> CuratedDataset:
     found = curation.detect()
     names = shown.classes
     _write_list(

@@ -1,4 +1,4 @@
-"""Database copy: a study's SQLite file, copied so that looking at it never locks a search."""
+"""Database copy: a study's SQLite file, copied so that reading it never locks a search."""
 
 from __future__ import annotations
 

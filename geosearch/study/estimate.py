@@ -1,4 +1,4 @@
-"""Check: what a study will need, estimated before anything is trained."""
+"""Estimate: size, memory and time of a study, before it is run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,19 @@ MANY_SHOTS = 20  # a class: from here on fine-tuned errors differ by their noise
 
 @dataclass(frozen=True)
 class Estimate:
-    """Sizes, memory and time of a study."""
+    """Sizes, memory and time of a study.
+
+    Attributes:
+        study: its name.
+        target: name of the target.
+        target_images, target_classes: number of its training images and of its classes.
+        parts: part of the target -> number of images.
+        sources: name, number of images and classes, license, and method of pseudo-labelling of each.
+        evaluations: the budget.
+        peak_bytes: memory.
+        wall_seconds: time on this machine.
+        advice: sentences about settings that may disappoint.
+    """
 
     study: str
     target: str
@@ -75,7 +87,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class _Placeholder:
-    """Takes the place of a labelling: gives as many labels as that would, in turn, without fitting anything."""
+    """Stands in for a labelling: assigns as many labels as it would, in turn, without fitting anything."""
 
     labelling: Labelling
 
@@ -94,9 +106,17 @@ class _Placeholder:
 
 
 def check(path: str | Path) -> Estimate:
-    """Read a study file, load its sets, time a few training steps, and add everything up."""
+    """Read a study file, load its data sets, time a few training steps, and add everything up.
+
+    Args:
+        path: a study file.
+
+    Raises:
+        InvalidOptionError: the study file is invalid, its budget too small, or no mixture satisfies its limits.
+        TooLargeError: a training step does not fit into memory.
+    """
     file = read_study(Path(path))
-    build_limits(file)  # refuses what no mixture can keep
+    build_limits(file)  # raises if no mixture satisfies them
     file.require_budget()
     domain, search, recipe = file.domain, file.search, file.recipe
     way = build_labelling(file)
@@ -109,7 +129,7 @@ def check(path: str | Path) -> Estimate:
         "fit_labels": partial(NearestShot().fit, encoder=PixelEncoder()),
         "seed": file.study.seed,
     }
-    cut_target(collection.train, collection.test, **cut)  # refuses too few images
+    cut_target(collection.train, collection.test, **cut)  # raises if there are too few images
     classes = sum(len(source.classes) for source in collection.sources)
     try:
         with one_thread():

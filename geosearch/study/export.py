@@ -37,7 +37,7 @@ class Export:
         prepared: its target and sources.
         trial: whose mixture it is.
         verdict: the confirmation's sentence, if it is about this trial.
-        study: what names the study on a command line.
+        study: the argument that names the study on the command line.
     """
 
     file: StudyFile

@@ -1,4 +1,4 @@
-"""LocalWorkers: worker processes of this machine; and whether a search has its study to itself."""
+"""LocalWorkers: worker processes on this machine, and which processes may search a study at the same time."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from geosearch.runtime.events import TrialFailed, TrialFinished, WorkersCrashed
 from geosearch.runtime.parallel import exit_with_parent
 from geosearch.search.loop import Search
 from geosearch.search.process import ProcessId
-from geosearch.search.racing import best_of
-from geosearch.search.storage.sqlite import alone, sqlite_path
+from geosearch.search.racing import find_best
+from geosearch.search.storage.sqlite import exclusive_access, sqlite_path
 from geosearch.search.storage.urls import translate_connection_errors
 from geosearch.search.study_store import StudyStore, mask
 from geosearch.search.worker import Worker
 
-PATIENCE = 10.0  # seconds that workers which start at a SQLite file at once wait for each other
+LOCK_TIMEOUT = 10.0  # seconds that workers wait for each other when several start on one SQLite file
 
 
 @contextmanager
-def searching(store: StudyStore, *, workers: int) -> Iterator[None]:
-    """A search's place: it has the study to itself, unless the study is shared (`StudyStore.is_shared`).
+def search_access(store: StudyStore, *, workers: int) -> Iterator[None]:
+    """Context of a search, with exclusive access to the study unless it is shared (`StudyStore.is_shared`).
 
     Args:
-        store: the study; it becomes a shared one if this search has workers, or another process is at it.
-        workers: processes on this machine that shall evaluate.
+        store: the study; it is marked as shared if this search has workers, or another process searches it.
+        workers: number of worker processes on this machine.
 
     Raises:
-        StorageError: another search has the SQLite file to itself.
+        StorageError: another search has exclusive access to the SQLite file.
     """
     if workers:
-        _share(store, patience=0.0)
+        _share(store, timeout=0.0)
     with translate_connection_errors(mask(store.url)):
         if not sqlite_path(store.url):
-            with _announced(store):
+            with _announce_search(store):
                 yield
         elif store.is_shared:
             yield
         else:
-            with alone(store.url):
+            with exclusive_access(store.url):
                 yield
 
 
 @contextmanager
-def _announced(store: StudyStore) -> Iterator[None]:
-    """Let other searches of the study know of this one, where no lock on a file keeps them out."""
+def _announce_search(store: StudyStore) -> Iterator[None]:
+    """Record this process as the searching one, in databases without a file lock."""
     if _searched_by_another(store) or store.running():
         store.share()
     store.update(searching=ProcessId.here())
@@ -63,25 +63,25 @@ def _announced(store: StudyStore) -> Iterator[None]:
 
 
 def share_if_joined(store: StudyStore) -> None:
-    """Share the study if another search has begun since this one did."""
+    """Mark the study as shared if another search has started since."""
     if not store.is_shared and _searched_by_another(store):
         store.share()
 
 
 @contextmanager
-def helping(store: StudyStore) -> Iterator[None]:
-    """A worker's place among others.
+def worker_access(store: StudyStore) -> Iterator[None]:
+    """Context of a worker; marks the study as shared.
 
     Raises:
-        StorageError: a search has the SQLite file to itself.
+        StorageError: a search has exclusive access to the SQLite file.
     """
-    _share(store, patience=PATIENCE)
+    _share(store, timeout=LOCK_TIMEOUT)
     with translate_connection_errors(mask(store.url)):
         yield
 
 
-def _share(store: StudyStore, patience: float) -> None:
-    with alone(store.url, patience=patience):
+def _share(store: StudyStore, timeout: float) -> None:
+    with exclusive_access(store.url, timeout=timeout):
         store.share()
 
 
@@ -91,7 +91,7 @@ def _searched_by_another(store: StudyStore) -> bool:
 
 
 def leave_on_termination() -> None:
-    """Let SIGTERM (a cluster that wants its machine back) end a process as Ctrl-C does: its trial is handed back."""
+    """Handle SIGTERM, which schedulers send, like Ctrl-C, so that the running trial is enqueued again."""
 
     def leave(*_: object) -> None:
         raise KeyboardInterrupt
@@ -100,13 +100,13 @@ def leave_on_termination() -> None:
 
 
 class LocalWorkers:
-    """Worker processes on this machine; they end with this one.
+    """Worker processes on this machine; they end when this process ends.
 
     Args:
         count: how many.
-        opens: makes the study again in a fresh interpreter, from `arguments`.
-        arguments: sent there by pickle.
-        search: whose progress tells what they did.
+        opens: opens the study in a worker process, with `arguments`.
+        arguments: of `opens`; they are pickled.
+        search: its progress reports the trials of the workers.
     """
 
     def __init__(self, count: int, opens: Callable[..., Any], arguments: Mapping[str, Any], search: Search) -> None:
@@ -130,15 +130,15 @@ class LocalWorkers:
             if kind is not None:
                 process.terminate()
             process.join()
-        self._tell()
+        self._report_trials()
 
-    def look(self) -> None:
-        """Tell what was done since the last look.
+    def poll(self) -> None:
+        """Report the trials that ended since the last call, and crashed workers.
 
         Raises:
-            GeosearchError: none of them is left.
+            GeosearchError: no worker is left.
         """
-        self._tell()
+        self._report_trials()
         codes = Counter(process.exitcode for process in self._processes if process.exitcode is not None)
         if (gone := codes.total() - codes[0]) > self._gone:
             self._gone = gone
@@ -149,7 +149,7 @@ class LocalWorkers:
                 "nothing is lost: fix the error and run the same command again, with fewer workers if memory ran out"
             )
 
-    def _tell(self) -> None:
+    def _report_trials(self) -> None:
         if not self._processes:
             return
         trials = self._search.store.trials()
@@ -158,35 +158,35 @@ class LocalWorkers:
         total, done = self._search.options.evaluations, sum(trial.state == "complete" for trial in trials)
         for trial in fresh:
             if trial.error is not None:
-                best: float = best_of(trials).error  # type: ignore[assignment]
+                best: float = find_best(trials).error  # type: ignore[assignment]
                 event = TrialFinished(trial.number, trial.role, trial.error, done=done, total=total, best=best)
                 self._search.progress.event(event)
             elif trial.state == "failed":
                 self._search.progress.event(TrialFailed(trial.number, trial.reason))
 
 
-def search_shared(search: Search, helpers: LocalWorkers) -> None:
-    """Spend the budget together with other processes, and wait until nobody is evaluating any more.
+def search_shared(search: Search, workers: LocalWorkers) -> None:
+    """Spend the budget together with other processes, and wait until no trial is running.
 
     Args:
         search: the study's search.
-        helpers: its workers on this machine, not started yet; if there are none, this process evaluates.
+        workers: worker processes on this machine, not started yet; without any, this process evaluates.
     """
-    search.store.reap(ProcessId.here())  # what an earlier search of this process left when it was interrupted
-    worker = Worker(search, rest=helpers.look)
-    with search.timed("evaluations"), helpers:
-        if not len(helpers):
+    search.store.fail_running(ProcessId.here())  # trials of an interrupted search in this process
+    worker = Worker(search, on_pause=workers.poll)
+    with search.measure_stage("evaluations"), workers:
+        if not len(workers):
             worker.run()
         worker.wait()
 
 
 def _help(opens: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    """What a worker process on this machine runs."""
+    """The main function of a worker process."""
     exit_with_parent(os.getppid())
     leave_on_termination()
     try:
         opens(**arguments).work()
     except GeosearchError as error:
-        sys.exit(f"geosearch: a worker ended: {error}")
+        sys.exit(f"geosearch: a worker stopped: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""Prepare: everything that comes before the first trial, from a study file to the hull in closed form."""
+"""Prepare: everything before the first trial, from a study file to data sets, maps and the hull."""
 
 from __future__ import annotations
 
@@ -34,7 +34,14 @@ Stage = Callable[[str], AbstractContextManager[None]]
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """The target cut, the sources mapped, the hull in closed form."""
+    """The data of a study, ready for a search.
+
+    Attributes:
+        target: the target, split into shots, reference, held-out part and test part.
+        anchors: the sources, mapped from the target.
+        hull: closed-form distances of their mixtures.
+        train: all images of the target's training part.
+    """
 
     target: Target
     anchors: Anchors
@@ -61,14 +68,14 @@ def prepare(
     *,
     loaded: Callable[[Mapping[str, str]], None] = lambda contents: None,
 ) -> Prepared:
-    """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time.
+    """Load, harmonize, embed, split and map the data sets; slow steps are cached.
 
     Args:
         file: the study's settings.
         space: where images are mixed.
-        cache: where encoders and anchors are kept.
-        stage: a context that is told the name of each stage while it runs.
-        loaded: is told what was loaded (`DatasetCollection.contents`) before anything slow begins, and may raise.
+        cache: where encoders and anchors are stored.
+        stage: makes the context of each stage, from its name.
+        loaded: called with `DatasetCollection.contents` before the slow steps; may raise.
     """
     domain, seed = file.domain, file.study.seed
     with stage("load"):

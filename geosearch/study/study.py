@@ -1,4 +1,4 @@
-"""The whole house on one page: from a study file to trials, confirmation, mixture and report."""
+"""Study: from a study file to trials, confirmation, mixture and report."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Log, Progress
 from geosearch.runtime.versions import versions
 from geosearch.search.loop import Search
-from geosearch.search.racing import best_of, finalists_of, ties_of
+from geosearch.search.racing import find_best, find_finalists, find_ties
 from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import TrialRecord
 from geosearch.search.worker import Worker
 from geosearch.study.build import build_baselines, build_confirmer, build_search, find_single_sources
 from geosearch.study.export import Export
-from geosearch.study.local_workers import LocalWorkers, helping, search_shared, searching, share_if_joined
-from geosearch.study.locate import backup_study, remember_places, resolve, shown
+from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
+from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
 from geosearch.study.prepare import Prepared, prepare
 
 
 class Study:
-    """A search for the best data set to pretrain on, in a database that it can be resumed from.
+    """A search for the best data set to pretrain on; it is stored in a database and can be resumed.
 
     >>> study = Study.open("quickstart")
     >>> study.name, study.trials
@@ -69,30 +69,31 @@ class Study:
         *,
         storage: str | None = None,
         force_new: bool = False,
-        begun: bool = False,
+        must_exist: bool = False,
         space: CustomSpace | None = None,
         cache: Cache | None = None,
         progress: Progress | None = None,
     ) -> Study:
-        """Open a study, new or begun.
+        """Create a study, or open an existing one.
 
         Args:
-            study: a study file, the name of a study that was begun (studies/<name>.db), of a study file
-                in studies/ or of an example ("quickstart"), a database file, or an address of one; or a
-                `StudyFile` in memory.
+            study: a study file; the name of an existing study (studies/<name>.db), of a study file in studies/ or of
+                an example ("quickstart"); a database file or address; or a `StudyFile`.
             storage: database address; overrides the study file's.
-            force_new: put an existing SQLite file of the same name aside and start anew.
-            begun: look at a study only if its database is there; otherwise it is created.
-            space: a mixing space of one's own, in place of the study file's `transport.space`; a study that
-                was begun with it is opened with it again.
-            cache: where anchors, encoders and evaluations are kept; the default cache if None.
-            progress: who is told what happens.
+            force_new: rename an existing SQLite file and start anew.
+            must_exist: raise an error if there is no database, instead of creating it.
+            space: a custom mixing space, in place of `transport.space`; the study has to be opened with the same
+                space every time.
+            cache: where anchors, encoders and evaluations are stored; the default cache if None.
+            progress: listens to the run; the log if None.
 
         Raises:
-            InvalidOptionError: a study file that is wrong.
-            StorageError, StudyMismatchError: a database that cannot be used, or belongs to another study.
+            InvalidOptionError: the study file is invalid, or there is no such study.
+            StorageError: the database cannot be used.
+            StudyMismatchError: the database holds another study, or this one with other settings.
+            NewerFormatError: a newer version of geosearch wrote the database.
         """
-        file, address = resolve(study, storage, begun=begun)
+        file, address = resolve(study, storage, must_exist=must_exist)
         if force_new:
             backup_study(address)
         fingerprint = file.fingerprint if space is None else {**file.fingerprint, "transport.space": space.key}
@@ -120,31 +121,38 @@ class Study:
         Raises:
             GeosearchError: no trial is complete.
         """
-        return best_of(self.store.trials())
+        return find_best(self.store.trials())
 
     @property
     def ties(self) -> tuple[TrialRecord, ...]:
-        """Finalists that the race could not tell from the best."""
-        return ties_of(self.store.trials())
+        """Finalists whose difference from the best trial is within the noise."""
+        return find_ties(self.store.trials())
 
     @property
     def confirmation(self) -> Confirmation | None:
-        """What the test part said of the best trial; None before the end of a run, or if the best was another then."""
+        """Errors of the best trial and the baselines on the test part; None if the best trial is not confirmed yet."""
         return self.summary().confirmation
 
     def run(self, *, evaluations: int | None = None, workers: int = 0) -> Confirmation:
-        """Search until the budget is spent, then confirm; goes on where an earlier run stopped.
+        """Search until the budget is spent, then confirm; continues where an earlier run stopped.
 
         Args:
             evaluations: a new total budget, if larger than the present one.
-            workers: processes on this machine that evaluate; without any, this one does. Changes no number.
+            workers: number of worker processes on this machine that evaluate trials, asynchronously; 0: this process
+                evaluates them, and results are deterministic.
+
+        Raises:
+            InvalidOptionError: the budget is too small for the baselines.
+            StorageError: another process is searching the study, or the database cannot be used.
+            StudyMismatchError: a data set has changed.
+            GeosearchError: several trainings in a row failed.
         """
         if evaluations is not None and evaluations > self.file.search.evaluations:
             self.file = self.file.with_search(evaluations=evaluations)
         settings = self.store.record.settings
         if settings is not None and self.file.search.evaluations > settings["search"]["evaluations"]:
             self.store.update(evaluations=self.file.search.evaluations)  # for those who open the study by its name
-        with searching(self.store, workers=workers), translate_errors(self.store.url):
+        with search_access(self.store, workers=workers), translate_errors(self.store.url):
             self.file.require_budget()
             self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
             job = build_search(self.file, self.prepared, self.store, self.cache, self.progress)
@@ -158,15 +166,23 @@ class Study:
             return self._confirm()
 
     def work(self, *, jobs: int = 1) -> None:
-        """Help to spend the budget; any number of processes that reach the database may, and leave at any time.
+        """Evaluate trials until the budget is spent, together with other processes that use the same database.
+
+        Workers may be started and stopped at any time.
 
         Args:
-            jobs: processes on this machine that evaluate.
+            jobs: number of processes on this machine.
+
+        Raises:
+            StorageError: a search has exclusive access to the study, or the database cannot be used.
+            GeosearchError: several trainings in a row failed.
         """
-        self._keeps_time = False  # the times of a study's stages are those of its search
+        self._keeps_time = False  # stage times are those of the search, not of its workers
         self.file.require_budget()
-        job = build_search(self.file, self.prepared, self.store, self.cache, self.progress)  # slow: nobody waits for it
-        with helping(self.store):
+        job = build_search(
+            self.file, self.prepared, self.store, self.cache, self.progress
+        )  # slow, so before the study is locked
+        with worker_access(self.store):
             if jobs == 1:
                 Worker(job).run()
             else:
@@ -194,13 +210,21 @@ class Study:
             trial: number of the trial; the best if None.
             condense: learn so many images per class from the `size` images, and write those instead.
             writer: the format; an image folder if None.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InvalidOptionError: there is no such trial.
+            OutputExistsError: `out` is not empty.
+            StorageError: it cannot be written.
         """
         facts = self.best if trial is None else self._trial(trial)
         writer = writer or ImageFolderWriter()
         return self._export(facts).write(Path(out), size=size, condense=condense, writer=writer, progress=self.progress)
 
     def export_best(self) -> Path:
-        """Write the best mixture to studies/<name>/, once; a folder there that holds another one is put aside."""
+        """Write the best mixture to studies/<name>/, unless it is there; a folder with another one is renamed."""
         trial, size = self.best, self.file.confirm.export
         out = Path("studies") / self.name / f"trial-{trial.number}-{size}-images"
         if out.exists() and not self._export(trial).is_written(out):
@@ -210,11 +234,11 @@ class Study:
         return out
 
     def status(self) -> dict[str, Any]:
-        """How far the study is and what it found, JSON-representable."""
+        """Progress and results of the study, JSON-representable."""
         return status_of(self.summary())
 
     def summary(self) -> StudySummary:
-        """How far the study is and what it found; loads no data set."""
+        """Progress and results of the study; loads no data set."""
         return StudySummary.of(self.store, budget=self.file.search.evaluations, source_names=self.source_names)
 
     @property
@@ -243,7 +267,7 @@ class Study:
 
     @cached_property
     def prepared(self) -> Prepared:
-        """Load, harmonise, embed, cut and map; everything slow comes from the cache the second time."""
+        """Load, harmonize, embed, split and map the data sets; slow steps are cached."""
         with one_thread():
             prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._verify_datasets)
         self.store.update(sources=tuple(source.name for source in prepared.anchors.sources))
@@ -251,10 +275,10 @@ class Study:
 
     def _verify_datasets(self, contents: Mapping[str, str]) -> None:
         self.store.verify_datasets(contents)
-        remember_places(self.store, self.file)
+        update_locations(self.store, self.file)
 
     def _explain(self, search: Search) -> None:
-        """Leave each source out of the best mixture, once."""
+        """Train the best mixture without each of its sources, unless that is done."""
         best, settings = self.best, self.file
         known = Ablation.of(self.store.record)
         if known and known.trial == best.number:
@@ -273,7 +297,7 @@ class Study:
 
     def _confirm(self) -> Confirmation:
         file, best, prepared = self.file, self.best, self.prepared
-        finalists = finalists_of(self.trials)
+        finalists = find_finalists(self.trials)
         request = ConfirmationRecord(
             best.number,
             file.confirm.seeds,
@@ -305,7 +329,7 @@ class Study:
     def _export(self, trial: TrialRecord) -> Export:
         confirmation = self.confirmation if trial.number == self.best.number else None
         verdict = confirmation.verdict() if confirmation else None
-        return Export(self.file, self.prepared, trial, verdict, shown(self.name, self.store.url))
+        return Export(self.file, self.prepared, trial, verdict, command_line_name(self.name, self.store.url))
 
     def _trial(self, number: int) -> TrialRecord:
         for trial in self.trials:

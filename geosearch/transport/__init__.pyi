@@ -1,5 +1,6 @@
 from .distance import Distance as Distance
 from .distance import otdd as otdd
+from .label_distance import LABEL_DISTANCES as LABEL_DISTANCES
 from .label_distance import BoundedTable as BoundedTable
 from .label_distance import ExactLabels as ExactLabels
 from .label_distance import GaussianLabels as GaussianLabels
@@ -7,6 +8,7 @@ from .label_distance import LabelDistance as LabelDistance
 from .label_distance import MeanLabels as MeanLabels
 from .label_embedding import LabelVectors as LabelVectors
 from .label_embedding import label_vectors as label_vectors
+from .maps import MAPS as MAPS
 from .maps import Barycentric as Barycentric
 from .maps import Entropic as Entropic
 from .maps import FittedMap as FittedMap
@@ -21,6 +23,7 @@ from .plan import Plan as Plan
 from .problem import Problem as Problem
 from .solution import solve as solve
 from .solution import squared_wasserstein as squared_wasserstein
+from .solvers import SOLVERS as SOLVERS
 from .solvers import Exact as Exact
 from .solvers import Minibatch as Minibatch
 from .solvers import Sinkhorn as Sinkhorn

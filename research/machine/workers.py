@@ -29,12 +29,13 @@ from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.space import Space
+from geosearch.search.storage.urls import Heartbeat
 from geosearch.search.study_store import StudyStore
-from geosearch.search.worker import Pulse, Worker
+from geosearch.search.worker import Worker
 
 BATCH = 8
 GOAL = np.array([0.6, 0.3, 0.1])
-PULSE = Pulse(interval=1, grace=10)
+HEARTBEAT = Heartbeat(interval=1, grace_period=10)
 HEAD = f"{'storage':<12}{'workers':>8}{'killed':>8}{'sleep':>8}{'trials/s':>10}{'lost':>6}{'twice':>7}{'over':>6}"
 
 
@@ -44,7 +45,7 @@ class Trivial:
 
     seconds: float = 0.0
 
-    def many(self, calls, *, jobs):
+    def evaluate_many(self, calls, *, jobs):
         found = []
         for point, _, _ in calls:
             time.sleep(self.seconds)
@@ -72,7 +73,7 @@ def work(url: str, trials: int, seconds: float, ready, go) -> None:
     search = search_at(url, trials, seconds)
     ready.release()
     go.wait()
-    Worker(search, pulse=PULSE).run()
+    Worker(search, heartbeat=HEARTBEAT).run()
 
 
 def measure(url: str, workers: int, killed: int, trials: int, seconds: float) -> tuple[float, Search]:

@@ -36,7 +36,7 @@ from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.fidelity.pruner import FidelityPruner
 from geosearch.search.loop import Search, SearchOptions
-from geosearch.search.samplers.base import Evaluated, random_weights
+from geosearch.search.samplers.base import EvaluatedMixtures, random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
 from geosearch.search.samplers.prior import Prior, ProxyDesign
 from geosearch.search.samplers.registry import SAMPLERS
@@ -153,7 +153,7 @@ class Tabulated:
     surface: Surface
     rng: np.random.Generator
 
-    def many(self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int) -> list[Evaluation]:
+    def evaluate_many(self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int) -> list[Evaluation]:
         noise = self.rng.normal(0, self.surface.noise, len(calls))
         errors = [self.surface.at(point)[0] + extra for (point, _, _), extra in zip(calls, noise, strict=True)]
         return [Evaluation("tabulated", error, error, self.surface.training) for error in errors]
@@ -179,7 +179,7 @@ def search(collection: str, sampler: str, rungs: bool, repetition: int, evaluati
     done = [trial for trial in trials if trial.error is not None]
     regrets, seconds = [], []
     for count in range(1, len(done) + 1):
-        best, _ = job.ranked(done[:count])[0]
+        best, _ = job.rank(done[:count])[0]
         looked = [one for one in trials if one.proxy is not None and one.number <= done[count - 1].number]
         looks = before + len(looked) if rungs else 0
         regrets.append(round(own.at(best.point)[0] - float(own.errors.min()), 5))
@@ -319,7 +319,7 @@ def proposal() -> list[str]:
     seconds = []
     for number in range(6):
         start = time.perf_counter()
-        HullSampler(prior, seed=number).propose(Evaluated(done, errors), [], rng)
+        HullSampler(prior, seed=number).propose(EvaluatedMixtures(done, errors), [], rng)
         seconds.append(time.perf_counter() - start)
     return [f"A proposal takes {np.median(seconds[1:]):.2f} s at 200 evaluations of five sources."]
 

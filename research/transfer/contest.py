@@ -36,7 +36,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.racing import finalists_of
+from geosearch.search.racing import find_finalists
 from geosearch.study.build import build_baselines, build_objective, build_search
 from geosearch.study.study import Study
 from research.common.lines import Lines
@@ -189,7 +189,7 @@ def best_concentration(study: Study) -> tuple[Weights, float]:
     found = {
         weights: result
         for weights, result in zip(
-            asked, objective.many([(weights, None, 0) for weights in asked], jobs=1), strict=True
+            asked, objective.evaluate_many([(weights, None, 0) for weights in asked], jobs=1), strict=True
         )
         if isinstance(result, Evaluation)
     }
@@ -203,7 +203,7 @@ def without_proxy(study: Study, confirmer: Confirmer, folder: Path, number: int)
     file = study.file.model_copy(update={"search": search})
     twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-no-proxy.db")
     build_search(file, study.prepared, twin.store, twin.cache, twin.progress).run()
-    finalists = [trial.point for trial in finalists_of(twin.trials)]
+    finalists = [trial.point for trial in find_finalists(twin.trials)]
     shots = confirmer.target.shots
     taught = EnsembleTeacherVariant().candidate(confirmer.anchors, finalists[0], shots, finalists)
     return errors_of(confirmer, taught, number)

@@ -87,7 +87,7 @@ def point(collection: str, seed: int, index: int, concentration: float) -> dict[
     otdd = held_out.otdd(weights)
     looked = time.perf_counter()
     network = pretrain(Mixture(ready.anchors, weights), objective.recipe, number)
-    validation = objective.judge.score(network, objective.images, number).squared_error
+    validation = objective.scorer.score(network, objective.images, number).squared_error
     seconds = {"look": looked - start, "training": time.perf_counter() - looked}
     guess = LinearProbe().fit(network, ready.target.shots, number).predict(ready.target.test_images).argmax(1)
     return {

@@ -195,7 +195,7 @@ def test_who_looks_at_a_study_does_not_begin_it(run, tmp_path, command):
     before = sorted(tmp_path.rglob("*"))
     code, out, err = run(command[0], path, *command[1:])
     assert (code, out) == (2, "")
-    assert "the study 'tiny' is not begun: there is no database" in err
+    assert "the study 'tiny' has no database" in err
     assert "geosearch search" in err
     assert sorted(tmp_path.rglob("*")) == before
 

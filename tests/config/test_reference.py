@@ -47,7 +47,7 @@ def test_without_limits_there_are_none(tmp_path):
 
 def test_limits_on_an_unknown_source_are_refused(tmp_path):
     study = {**tiny(tmp_path), "limits": {"caps": {"npz:elsewhere.npz": 0.5}}}
-    with pytest.raises(InvalidOptionError, match=r"limits speaks of \['npz:elsewhere.npz'\]"):
+    with pytest.raises(InvalidOptionError, match=r"limits names \['npz:elsewhere.npz'\]"):
         parse_study(study)
 
 

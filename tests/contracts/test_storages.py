@@ -104,10 +104,10 @@ def test_who_leaves_hands_back_and_who_joins_goes_on(url):
 class Deadly(FakeObjective):
     """Kills its process at the mixture that it is asked for after so many others."""
 
-    def many(self, calls, *, jobs=1):
+    def evaluate_many(self, calls, *, jobs=1):
         if len(self.asked) == self.die_after:
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().many(calls, jobs=jobs)
+        return super().evaluate_many(calls, jobs=jobs)
 
 
 def die(url, after):
@@ -138,11 +138,11 @@ def test_a_silent_workers_trial_is_retried_and_its_late_result_refused(kind, tmp
     other = []
 
     class Silent(FakeObjective):
-        def many(self, calls, *, jobs=1):
+        def evaluate_many(self, calls, *, jobs=1):
             if not self.asked:
                 _make_silent(url, monkeypatch)
                 other.append(work(url))  # meanwhile somebody else spends the budget
-            return super().many(calls, jobs=jobs)
+            return super().evaluate_many(calls, jobs=jobs)
 
     silent = Silent()
     search = work(url, silent)
@@ -212,7 +212,7 @@ def test_a_lone_search_shares_what_it_has_left_with_workers(journal):
     lone = toy_search(journal, FakeObjective(die_after=3))
     with pytest.raises(KeyboardInterrupt):
         lone.run()
-    lone.store.reap(ProcessId.here())  # its process has ended
+    lone.store.fail_running(ProcessId.here())  # its process has ended
     late = FakeObjective()
     search = work(journal, late)
     check_promises(search, in_flight=0)
@@ -227,7 +227,7 @@ def test_a_search_does_not_go_on_in_rounds_in_a_shared_study(journal):
 
 
 def test_relational_databases_keep_heartbeats(tmp_path):
-    storage = storage_at(f"sqlite:///{tmp_path / 'study.db'}", Heartbeat(1, 2, lambda *_: None))
+    storage = storage_at(f"sqlite:///{tmp_path / 'study.db'}", Heartbeat(1, 2))
     assert storage.get_heartbeat_interval() == 1
 
 

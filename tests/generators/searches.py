@@ -28,7 +28,7 @@ class FakeObjective:
     fail: bool = False
     noise: float = 0.0  # standard deviation of a long run
 
-    def many(self, calls, *, jobs=1):
+    def evaluate_many(self, calls, *, jobs=1):
         results = []
         for point, steps, repeat in calls:
             if self.die_after is not None and len(self.asked) >= self.die_after:

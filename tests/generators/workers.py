@@ -14,11 +14,12 @@ from geosearch.runtime.progress import Log
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.process import ProcessId
 from geosearch.search.space import Space
+from geosearch.search.storage.urls import Heartbeat
 from geosearch.search.study_store import StudyStore
-from geosearch.search.worker import Pulse, Worker
+from geosearch.search.worker import Worker
 
 BUDGET = 6
-HURRIED = Pulse(interval=1, grace=2)
+HURRIED = Heartbeat(interval=1, grace_period=2)
 ELSEWHERE = ProcessId("elsewhere", 1, started="1")
 
 
@@ -39,10 +40,10 @@ def essence(search):
     ]
 
 
-def work(url, objective=None, pulse=HURRIED, **options) -> Search:
+def work(url, objective=None, heartbeat=HURRIED, **options) -> Search:
     """One worker, from its start to the end."""
     search = toy_search(url, objective, **options)
-    Worker(search, pulse=pulse).run()
+    Worker(search, heartbeat=heartbeat).run()
     return search
 
 

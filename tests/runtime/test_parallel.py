@@ -81,11 +81,11 @@ def where_from(_: object) -> str:
 
 def test_maps_label_tables_and_evaluations_are_the_same_numbers_elsewhere(cluster, tmp_path):
     here = objective_in(tmp_path / "here")
-    expected = here.many(CALLS, jobs=1)
+    expected = here.evaluate_many(CALLS, jobs=1)
     with engine(cluster):
         assert is_distributed()
         there = objective_in(tmp_path / "there")
-        found = there.many(CALLS, jobs=1)
+        found = there.evaluate_many(CALLS, jobs=1)
     assert not is_distributed()
     for one, other in zip(here.anchors.sources, there.anchors.sources, strict=True):
         assert np.array_equal(one.images, other.images)

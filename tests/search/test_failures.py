@@ -71,7 +71,7 @@ def raising(error):
 )
 def test_every_failure_is_a_reason(objective, monkeypatch, error, reason):
     trained(monkeypatch, raising(error))
-    (result,) = objective.many([(HERE, None, 0)], jobs=1)
+    (result,) = objective.evaluate_many([(HERE, None, 0)], jobs=1)
     assert isinstance(result, TrainingFailedError)
     with pytest.raises(TrainingFailedError, match=reason):
         raise result
@@ -80,7 +80,7 @@ def test_every_failure_is_a_reason(objective, monkeypatch, error, reason):
 def test_a_setting_that_cannot_work_ends_the_search(objective, monkeypatch):
     trained(monkeypatch, raising(InvalidOptionError("recipe.device is 'cuda' but torch finds no CUDA device")))
     with pytest.raises(InvalidOptionError):
-        objective.many([(HERE, None, 0)], jobs=1)
+        objective.evaluate_many([(HERE, None, 0)], jobs=1)
 
 
 def test_a_gpu_out_of_memory_gets_half_the_batch_once(objective, monkeypatch):
@@ -100,7 +100,7 @@ def test_a_gpu_out_of_memory_gets_half_the_batch_once(objective, monkeypatch):
     assert batches == [32, 16, 32]
 
     batches = trained(monkeypatch, raising(torch.OutOfMemoryError("CUDA out of memory")))
-    (result,) = objective.many([(Weights.of([0.1, 0.9]), None, 0)], jobs=1)
+    (result,) = objective.evaluate_many([(Weights.of([0.1, 0.9]), None, 0)], jobs=1)
     assert batches == [32, 16]
     assert isinstance(result, TrainingFailedError)
 
@@ -109,8 +109,8 @@ def test_a_gpu_out_of_memory_gets_half_the_batch_once(objective, monkeypatch):
 class Failing(FakeObjective):
     """Fails at mixtures of one kind, each time it is asked."""
 
-    def many(self, calls, *, jobs=1):
-        results = super().many(calls, jobs=jobs)
+    def evaluate_many(self, calls, *, jobs=1):
+        results = super().evaluate_many(calls, jobs=jobs)
         return [
             TrainingFailedError("a row that cannot be read") if 0.3 < point.values[1] < 0.45 else result
             for (point, _, _), result in zip(calls, results, strict=True)

@@ -153,11 +153,11 @@ def test_a_baseline_is_the_mixture_of_its_name_among_many_sources(tmp_path):
     proxy.otdd = lambda weights: 10.0
     trained = []
 
-    def many(calls, jobs=1):
+    def evaluate_many(calls, jobs=1):
         trained.extend(point for point, steps, _ in calls if steps is None)
         return [Evaluation("key", 0.5, 0.5, 0.01) for _ in calls]
 
-    objective.many = many
+    objective.evaluate_many = evaluate_many
     options = SearchOptions(evaluations=4, sampler="random", finalists=1)
     Search(store, objective, hull, proxy, roles, options, Log()).run()
     assert {trial.role: trial.point for trial in store.trials()} == roles
@@ -238,7 +238,7 @@ def test_the_best_few_go_on_to_the_long_recipe(search_in, tmp_path):
     objective = FakeObjective()
     search = search_in(tmp_path / "study.journal", objective, finalists=3, repeats=2)
     best = search.run()
-    ranked = [t for t, _ in search.ranked([t for t in search.store.trials() if t.state == "complete"])]
+    ranked = [t for t, _ in search.rank([t for t in search.store.trials() if t.state == "complete"])]
     assert [t.long_error is not None for t in ranked[:4]] == [True, True, True, False]
     assert best.number == min(ranked[:3], key=lambda t: t.long_error).number
     assert [steps for _, steps in objective.asked].count(50) == 3 * 2
@@ -259,9 +259,9 @@ def test_a_race_without_a_single_run_is_run_again(search_in, tmp_path):
     path = tmp_path / "study.journal"
 
     class Broken(FakeObjective):
-        def many(self, calls, *, jobs=1):
+        def evaluate_many(self, calls, *, jobs=1):
             long = any(steps for _, steps, _ in calls)
-            return [TrainingFailedError("disk full")] * len(calls) if long else super().many(calls, jobs=jobs)
+            return [TrainingFailedError("disk full")] * len(calls) if long else super().evaluate_many(calls, jobs=jobs)
 
     with pytest.raises(GeosearchError, match=r"all long trainings of the finalists failed.*disk full"):
         search_in(path, Broken()).run()

@@ -85,6 +85,6 @@ def test_a_study_shows_its_front(tmp_path, monkeypatch):
 
 
 def test_wrong_prices_are_refused(tmp_path):
-    for prices, message in [({"digits": 1.0}, "price speaks of"), ({"digits": -1.0}, "from 0 upwards")]:
+    for prices, message in [({"digits": 1.0}, "price names"), ({"digits": -1.0}, "from 0 upwards")]:
         with pytest.raises(InvalidOptionError, match=message):
             parse_study({**tiny(tmp_path), "price": {"sources": prices}})

@@ -11,7 +11,7 @@ import pytest
 from geosearch.errors import NewerFormatError, StorageError, StudyMismatchError
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.space import Space
-from geosearch.search.storage.sqlite import alone
+from geosearch.search.storage.sqlite import exclusive_access
 from geosearch.search.study_record import FORMAT, StudyRecord
 from geosearch.search.study_store import StudyStore, mask, stored_settings
 from geosearch.search.trial import LongRuns
@@ -80,7 +80,7 @@ def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_w
 
 
 def test_nobody_changes_the_settings_under_those_who_begin(url):
-    with alone(url), pytest.raises(StorageError, match="another process is searching"):
+    with exclusive_access(url), pytest.raises(StorageError, match="another process is searching"):
         opened(url, fingerprint=OTHER)
     opened(url).share()
     with pytest.raises(StudyMismatchError, match="other settings"):

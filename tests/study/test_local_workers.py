@@ -23,40 +23,40 @@ from geosearch.errors import GeosearchError, StorageError
 from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
-from geosearch.search.storage.sqlite import alone
+from geosearch.search.storage.sqlite import exclusive_access
 from geosearch.search.trial import Claim, keep_fact
 from geosearch.search.worker import Worker
-from geosearch.study.local_workers import LocalWorkers, helping, search_shared, searching, share_if_joined
+from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.study import Study
 
 
 def test_a_search_is_alone_in_a_sqlite_file_until_somebody_joins(tmp_path, monkeypatch):
-    monkeypatch.setattr("geosearch.study.local_workers.PATIENCE", 0.05)
+    monkeypatch.setattr("geosearch.study.local_workers.LOCK_TIMEOUT", 0.05)
     store = toy_search(f"sqlite:///{tmp_path / 'study.db'}").store
-    with searching(store, workers=0):
+    with search_access(store, workers=0):
         assert not store.is_shared
-        with pytest.raises(StorageError, match="by itself"), helping(store):
+        with pytest.raises(StorageError, match="by itself"), worker_access(store):
             pass
-        with pytest.raises(StorageError, match="by itself"), searching(store, workers=2):
+        with pytest.raises(StorageError, match="by itself"), search_access(store, workers=2):
             pass
-    with helping(store), searching(store, workers=0):
+    with worker_access(store), search_access(store, workers=0):
         assert store.is_shared
 
 
 def test_a_search_with_workers_lets_others_join(tmp_path):
     store = toy_search(f"sqlite:///{tmp_path / 'study.db'}").store
-    with searching(store, workers=2), helping(store):
+    with search_access(store, workers=2), worker_access(store):
         assert store.is_shared
 
 
 def test_where_no_file_lock_keeps_others_out_a_search_shares_once_there_is_another(tmp_path):
     url = f"journal:{tmp_path / 'study.journal'}"
     store = toy_search(url).store
-    with alone(store.url), searching(store, workers=0):
+    with exclusive_access(store.url), search_access(store, workers=0):
         share_if_joined(store)
         assert not store.is_shared
     store.update(searching=replace(ProcessId.here(), started="0"))  # it was killed
-    with searching(store, workers=0):
+    with search_access(store, workers=0):
         assert not store.is_shared
         store.update(searching=ELSEWHERE)  # another one begins
         share_if_joined(store)
@@ -64,7 +64,7 @@ def test_where_no_file_lock_keeps_others_out_a_search_shares_once_there_is_anoth
     other = toy_search(f"journal:{tmp_path / 'other.journal'}").store
     trial = other.study.ask()
     keep_fact(trial, Claim(ELSEWHERE))
-    with searching(other, workers=0):
+    with search_access(other, workers=0):
         assert other.is_shared
 
 
@@ -83,7 +83,7 @@ def test_a_lone_search_in_a_journal_is_that_in_a_sqlite_file(tmp_path):
     lone = toy_search(f"sqlite:///{tmp_path / 'lone.db'}")
     lone.run()
     search = toy_search(f"journal:{tmp_path / 'study.journal'}")
-    with searching(search.store, workers=0):
+    with search_access(search.store, workers=0):
         search.run()
     assert essence(search) == essence(lone)
     assert [t.long_error for t in search.store.trials()] == [t.long_error for t in lone.store.trials()]
@@ -93,13 +93,13 @@ def test_a_search_that_is_joined_goes_on_as_one_of_several(tmp_path):
     url = f"journal:{tmp_path / 'study.journal'}"
 
     class Joined(FakeObjective):
-        def many(self, calls, *, jobs=1):
+        def evaluate_many(self, calls, *, jobs=1):
             if not self.asked:
                 toy_search(url).store.share()  # as a worker does that starts
-            return super().many(calls, jobs=jobs)
+            return super().evaluate_many(calls, jobs=jobs)
 
     search = toy_search(url, Joined())
-    with searching(search.store, workers=0):
+    with search_access(search.store, workers=0):
         search.spend()
         assert 0 < search.left() < BUDGET
         search_shared(search, LocalWorkers(0, Study.open, {}, search))
@@ -128,14 +128,14 @@ def test_a_database_that_goes_away_in_mid_work_ends_it_with_a_sentence(tmp_path)
     gone = sqlalchemy.exc.OperationalError("select 1", {}, Exception("server closed the connection"))
     with (
         pytest.raises(StorageError, match=r"lost journal:.*: server closed the connection; what was told"),
-        helping(store),
+        worker_access(store),
     ):
         raise gone
 
 
 def test_a_worker_that_is_interrupted_within_a_transaction_does_not_wait_for_its_own_lock(tmp_path):
     class Interrupted(FakeObjective):
-        def many(self, calls, *, jobs=1):
+        def evaluate_many(self, calls, *, jobs=1):
             left_open = worker.search.store.storage.engine.connect()  # as an interrupt leaves it while a session closes
             left_open.exec_driver_sql("DELETE FROM study_user_attributes")
             raise KeyboardInterrupt
@@ -143,7 +143,7 @@ def test_a_worker_that_is_interrupted_within_a_transaction_does_not_wait_for_its
     search = toy_search(f"sqlite:///{tmp_path / 'study.db'}", Interrupted())
     worker = Worker(search)
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), helping(search.store):
+    with pytest.raises(KeyboardInterrupt), worker_access(search.store):
         worker.run()
     assert time.monotonic() - start < 60  # SQLite's patience with a lock is 300 seconds
     again = toy_search(search.store.url)
@@ -161,7 +161,7 @@ def test_workers_that_all_end_early_end_the_search_with_their_codes(tmp_path):
     search = toy_search(f"journal:{tmp_path / 'study.journal'}")
     with (
         pytest.raises(GeosearchError, match=r"all 1 workers ended .*exit codes \{1: 1\}"),
-        searching(search.store, workers=1),
+        search_access(search.store, workers=1),
     ):
         search_shared(search, LocalWorkers(1, never, {}, search))
 

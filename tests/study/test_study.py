@@ -30,7 +30,7 @@ from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
-from geosearch.search.storage.sqlite import alone
+from geosearch.search.storage.sqlite import exclusive_access
 from geosearch.search.trial import Claim, keep_fact
 from geosearch.study.study import Study
 from geosearch.transport.maps.neural.map import Neural
@@ -234,7 +234,7 @@ def test_a_mistake_that_a_first_start_complained_of_may_be_corrected(tmp_path):
 
 def test_a_study_that_somebody_works_at_is_not_put_aside(tmp_path, monkeypatch):
     study = opened(tmp_path, tiny_file(tmp_path))
-    with alone(study.store.url), pytest.raises(StorageError, match="another process is searching"):
+    with exclusive_access(study.store.url), pytest.raises(StorageError, match="another process is searching"):
         opened(tmp_path, study.file, force_new=True)
     keep_fact(study.store.study.ask(), Claim(ProcessId.here()))
     with pytest.raises(StorageError, match="other processes are at work"):
@@ -282,7 +282,7 @@ def test_what_was_confirmed_of_another_trial_is_not_said_of_the_best(finished, m
     _, study = finished
     other = next(trial for trial in study.trials if trial.state == "complete" and trial.point != study.best.point)
     assert study.confirmation is not None
-    monkeypatch.setattr("geosearch.report.summary.best_of", lambda trials: other)
+    monkeypatch.setattr("geosearch.report.summary.find_best", lambda trials: other)
     assert study.confirmation is None
     assert study.status()["verdict"] is None
 
@@ -331,7 +331,7 @@ def test_too_small_a_budget_is_refused_before_anything_is_trained(tmp_path):
 
 def test_a_second_search_of_the_same_file_is_refused(tmp_path):
     study = opened(tmp_path, tiny_file(tmp_path))
-    with alone(study.store.url), pytest.raises(StorageError, match="another process is searching"):
+    with exclusive_access(study.store.url), pytest.raises(StorageError, match="another process is searching"):
         opened(tmp_path, study.file).run()
 
 
@@ -339,8 +339,8 @@ def test_a_study_that_was_never_begun_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidOptionError, match=r"no study 'nothing'.* an example \(mnist, npz-example, quickstart\)"):
         Study.open("nothing")
-    with pytest.raises(InvalidOptionError, match="the study 'quickstart' is not begun"):
-        Study.open("quickstart", begun=True)
+    with pytest.raises(InvalidOptionError, match="the study 'quickstart' has no database"):
+        Study.open("quickstart", must_exist=True)
 
 
 @pytest.mark.parametrize("adaptation", ["linear-probe", "rehearse", "self-train"])

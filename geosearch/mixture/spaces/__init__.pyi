@@ -1,5 +1,6 @@
 from .autoencoder import Autoencoder as Autoencoder
 from .autoencoder import LatentSpace as LatentSpace
+from .base import SPACES as SPACES
 from .base import Codec as Codec
 from .base import FittedSpace as FittedSpace
 from .base import MixingSpace as MixingSpace

@@ -21,7 +21,7 @@ class RankAgreement:
 
     >>> scores, errors = np.arange(8.0), np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.7])
     >>> agreement = RankAgreement.of(scores, errors)
-    >>> agreement.trusted
+    >>> agreement.is_significant
     True
     >>> print(agreement.sentence())
     tau +0.93 [+0.76, +0.98] over 8 trials: the proxy agrees with the evaluations
@@ -46,21 +46,24 @@ class RankAgreement:
         return cls(tau, float(np.tanh(z - half)), float(np.tanh(z + half)), n)
 
     @property
-    def trusted(self) -> bool:
+    def is_significant(self) -> bool:
         """Whether the whole interval lies above zero; only then may the score prune trials."""
         return self.low > 0
 
     @property
     def correlation(self) -> float:
-        """Correlation of a normal pair whose tau is the lower end of the interval, sin(pi tau / 2); 0 if not trusted.
+        """Correlation of a normal pair whose tau is the lower end of the interval: sin(pi tau / 2).
 
+        0 if the agreement is not significant.
         Source: Kruskal 1958.
         """
-        return float(np.sin(np.pi / 2 * self.low)) if self.trusted else 0.0
+        return float(np.sin(np.pi / 2 * self.low)) if self.is_significant else 0.0
 
     def sentence(self) -> str:
         """What the agreement of the proxy means for a search."""
         if not np.isfinite(self.tau):
             return f"too few evaluations ({self.trials}) to judge the proxy; it prunes nothing"
-        verdict = "agrees with the evaluations" if self.trusted else "is not shown to agree, so it prunes nothing"
+        verdict = (
+            "agrees with the evaluations" if self.is_significant else "is not shown to agree, so it prunes nothing"
+        )
         return f"tau {self.tau:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.trials} trials: the proxy {verdict}"

@@ -21,13 +21,13 @@ from geosearch.search.trial import ProxyCost, Pruned, PruneReason, TrialRecord, 
 
 @dataclass(frozen=True, eq=False)
 class Screening:
-    """Evaluates the cheap fidelities of a proposal, and prunes it if it is a repeat or a trusted fidelity says so.
+    """Evaluates the cheap fidelities of a proposal, and prunes it if it is a repeat or one of the worse ones.
 
     Attributes:
         study: the Optuna study.
         proxy: the more expensive of the two cheap fidelities.
         proxy_cost_ratio: its cost in units of a short training.
-        progress: who is told.
+        progress: listens to the run.
     """
 
     study: optuna.Study
@@ -43,7 +43,7 @@ class Screening:
             prune: False if nothing is to be pruned.
         """
         closed_form, proxy = rank_agreement(Fidelity.CLOSED_FORM, trials), rank_agreement(Fidelity.PROXY, trials)
-        self.progress.event(RankAgreementMeasured(tau=proxy.tau, trusted=proxy.trusted))
+        self.progress.event(RankAgreementMeasured(tau=proxy.tau, may_prune=proxy.is_significant))
         evaluations = max(proxy.trials, 1)
         shares = shares_to_keep(closed_form, proxy, self.proxy_cost_ratio, evaluations) if prune else (1.0, 1.0)
         self.study.pruner = FidelityPruner(dict(zip((CLOSED_FORM_STEP, PROXY_STEP), shares, strict=True)))

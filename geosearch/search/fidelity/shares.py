@@ -16,7 +16,7 @@ def share_to_train(
 ) -> float:
     """The share of proposals to train that maximizes the expected improvement per unit of cost.
 
-    Score and error are modelled as a normal pair with the agreement's `correlation`. The best share q of the proposals
+    Score and error are modeled as a normal pair with the agreement's `correlation`. The best share q of the proposals
     by score is trained; each costs a training and 1/q evaluations of the score, and improves on the best of the
     evaluations so far by E[(b - error)+ | score among the best q], where b is the expected minimum of as many normal
     numbers.
@@ -28,11 +28,11 @@ def share_to_train(
         least: the least share to choose from, in (0, 1].
 
     Returns:
-        One of `SHARES`, or `least`; 1 while the score is not trusted.
+        One of `SHARES`, or `least`; 1 while the agreement is not significant.
 
     Source: Jones, Schonlau & Welch 1998 (expected improvement); Blom 1958 (minimum of n normal numbers).
     """
-    if not agreement.trusted:
+    if not agreement.is_significant:
         return 1.0
     shares = np.unique(np.maximum(SHARES, least))
     best = stats.norm.ppf((1 - 0.375) / (evaluations + 0.25))
@@ -45,9 +45,9 @@ def shares_to_keep(
 ) -> tuple[float, float]:
     """The shares that the closed form and then the proxy let pass.
 
-    Both are judged by the error of the trained trials. Together they prune no more than one of them may, and the one
-    with the higher correlation is chosen first. The closed form costs nothing itself, but a proposal that it prunes has
-    to be replaced by another one, which takes about as long as the proxy.
+    Both are compared with the errors of the trained trials. Together they prune no more than one of them may; the one
+    with the higher correlation comes first. The closed form costs nothing itself, but a proposal that it prunes has to
+    be replaced by another one, which takes about as long as the proxy.
 
     Args:
         closed_form, proxy: agreement of each with the errors of the trained trials.

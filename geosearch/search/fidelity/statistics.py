@@ -33,7 +33,7 @@ _SCORES: dict[Fidelity, tuple[Read, Read]] = {  # the value of a trial, and the 
 
 @dataclass(frozen=True)
 class FidelityStatistics:
-    """Cost and use of one fidelity over a study.
+    """Cost and benefit of one fidelity in a study.
 
     Attributes:
         fidelity: which one.
@@ -76,8 +76,8 @@ def rank_agreement(fidelity: Fidelity, trials: Iterable[TrialRecord]) -> RankAgr
     is compared with that after the long one.
     """
     score, outcome = _SCORES[fidelity]
-    judged = drop_repeats(trial for trial in trials if None not in (score(trial), outcome(trial)))
-    known = np.array([(score(trial), outcome(trial)) for trial in judged], dtype=float).reshape(-1, 2)
+    both = drop_repeats(trial for trial in trials if None not in (score(trial), outcome(trial)))
+    known = np.array([(score(trial), outcome(trial)) for trial in both], dtype=float).reshape(-1, 2)
     return RankAgreement.of(*known.T)
 
 

@@ -1,11 +1,13 @@
-from .base import Evaluated as Evaluated
+from .base import EvaluatedMixtures as EvaluatedMixtures
 from .base import MixtureSampler as MixtureSampler
 from .cmaes import CmaSampler as CmaSampler
 from .hull_gp import HullSampler as HullSampler
 from .prior import Prior as Prior
 from .prior import ProxyDesign as ProxyDesign
+from .registry import SAMPLERS as SAMPLERS
+from .registry import build_sampler as build_sampler
 from .regmix import RegressionSampler as RegressionSampler
 from .surrogate import Surrogate as Surrogate
 from .surrogate import expected_improvement as expected_improvement
-from .warm_start import Earlier as Earlier
+from .warm_start import EarlierStudy as EarlierStudy
 from .warm_start import WarmStart as WarmStart

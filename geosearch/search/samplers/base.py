@@ -20,8 +20,8 @@ from geosearch.search.space import Space
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluated:
-    """Mixtures that were evaluated, and their errors (n,); smaller is better, whatever the study's direction.
+class EvaluatedMixtures:
+    """Mixtures that were evaluated, and their errors (n,); smaller is better, whatever the direction of the study.
 
     Where sources have prices, an error combines error and price, with new random weights for every proposal.
     """
@@ -40,7 +40,7 @@ class MixtureSampler(optuna.samplers.BaseSampler):
         self.space, self.seed, self.startup = space, seed, startup
 
     @abstractmethod
-    def propose(self, done: Evaluated, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
+    def propose(self, done: EvaluatedMixtures, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
         """The next mixture, once there are `startup` evaluated ones; `pending` are being evaluated elsewhere."""
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
@@ -63,7 +63,7 @@ class MixtureSampler(optuna.samplers.BaseSampler):
         if mixtures and self.space.prices is not None:
             errors = scalarize(errors, np.array([self.space.price(one) for one in mixtures]), rng)
         pending = [self.space.weights_of(old.params) for old in trials if old.state == TrialState.RUNNING]
-        return self.space.params_of(self.propose(Evaluated(mixtures, errors), pending, rng))
+        return self.space.params_of(self.propose(EvaluatedMixtures(mixtures, errors), pending, rng))
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -98,7 +98,7 @@ def random_weights(space: Space, count: int, rng: np.random.Generator) -> list[W
     ]
 
 
-def neighbour(point: Weights, rng: np.random.Generator) -> Weights:
+def random_neighbor(point: Weights, rng: np.random.Generator) -> Weights:
     """A random mixture near another one, with a random concentration."""
     share = rng.uniform(0.1, 0.4)
     values = (1 - share) * point.array + share * rng.dirichlet(np.ones(len(point.values)))

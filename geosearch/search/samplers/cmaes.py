@@ -8,7 +8,7 @@ import numpy as np
 from cmaes import CMA
 
 from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_concentration
-from geosearch.search.samplers.base import Evaluated, MixtureSampler
+from geosearch.search.samplers.base import EvaluatedMixtures, MixtureSampler
 from geosearch.search.samplers.registry import SAMPLERS
 from geosearch.search.space import Space
 
@@ -38,7 +38,7 @@ class CmaSampler(MixtureSampler):
     def __init__(self, space: Space, *, seed: int = 0, startup: int = 6) -> None:
         super().__init__(space, seed=seed, startup=startup)
 
-    def propose(self, done: Evaluated, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
+    def propose(self, done: EvaluatedMixtures, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
         rows = np.array([self._row(one) for one in done.weights])  # (n, d)
         dimensions = rows.shape[1]
         bounds = np.tile([0.0, 1.0], (dimensions, 1))

@@ -9,7 +9,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
 from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_concentration
-from geosearch.search.samplers.base import Evaluated, MixtureSampler, random_weights
+from geosearch.search.samplers.base import EvaluatedMixtures, MixtureSampler, random_weights
 from geosearch.search.samplers.prior import CORRELATION, Prior
 from geosearch.search.samplers.registry import SAMPLERS
 from geosearch.search.samplers.surrogate import Surrogate, expected_improvement
@@ -54,7 +54,7 @@ class HullSampler(MixtureSampler):
         self._prior = prior
         self._first = max(startup, 4)
 
-    def propose(self, done: Evaluated, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
+    def propose(self, done: EvaluatedMixtures, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
         acquisition = (
             self._acquisition(done, pending)
             if len(done.weights) >= self._first
@@ -63,7 +63,7 @@ class HullSampler(MixtureSampler):
         return self._argmax(random_weights(self.space, CANDIDATES, rng), acquisition, rng)
 
     def _lower_confidence_bound(
-        self, done: Evaluated, pending: Sequence[Weights]
+        self, done: EvaluatedMixtures, pending: Sequence[Weights]
     ) -> Callable[[Sequence[Weights]], np.ndarray]:
         """Negative lower confidence bounds (k,) while there are too few errors to learn from.
 
@@ -81,7 +81,9 @@ class HullSampler(MixtureSampler):
 
         return negative_bound
 
-    def _acquisition(self, done: Evaluated, pending: Sequence[Weights]) -> Callable[[Sequence[Weights]], np.ndarray]:
+    def _acquisition(
+        self, done: EvaluatedMixtures, pending: Sequence[Weights]
+    ) -> Callable[[Sequence[Weights]], np.ndarray]:
         """Expected improvement (k,); -inf next to a mixture that was evaluated or is pending."""
         prior = self._prior
         surrogate, task_similarity = prior.fit_surrogate(done.weights, done.errors)
@@ -112,14 +114,14 @@ class HullSampler(MixtureSampler):
         values = acquisition(pool)
         for share in POLISH:
             leaders = np.argsort(-values, kind="stable")[:LEADERS]
-            moved = [self.space.nearest(_moved(pool[i], share, rng)) for i in leaders for _ in range(8)]
+            moved = [self.space.nearest(_perturb(pool[i], share, rng)) for i in leaders for _ in range(8)]
             pool += moved
             values = np.append(values, acquisition(moved))
         return pool[int(values.argmax())]
 
 
-def _moved(weights: Weights, share: float, rng: np.random.Generator) -> Weights:
-    """A neighbour: weight moved towards one source or taken from one, and another concentration."""
+def _perturb(weights: Weights, share: float, rng: np.random.Generator) -> Weights:
+    """A neighbor: weight moved towards one source or taken from one, and another concentration."""
     values, m = weights.array, len(weights.values)
     if rng.random() < 0.5:
         values = (1 - share) * values + share * np.eye(m)[rng.integers(m)]

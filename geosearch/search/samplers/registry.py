@@ -1,4 +1,4 @@
-"""Samplers by name: who proposes next. Each proposal has a seed of its own, so a resumed study never repeats one."""
+"""Samplers by name; every proposal has its own seed, so a resumed study repeats none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from geosearch.runtime.registry import Choice
 from geosearch.search.samplers.prior import Prior
 
 SAMPLERS: Choice[optuna.samplers.BaseSampler] = Choice(
-    "search.sampler", default="hull", meaning="Who proposes mixtures.", room="geosearch.search.samplers"
+    "search.sampler", default="hull", meaning="What proposes mixtures.", room="geosearch.search.samplers"
 )
 
 
@@ -27,8 +27,7 @@ def build_sampler(
     Args:
         name: of the sampler, as in study files.
         seed: of this proposal.
-        prior: what is known of any mixture before it is trained; a sampler that needs no more than the space of
-            mixtures takes a parameter `space`.
-        settings: keys of [search] that samplers declare.
+        prior: geometry and cheap scores of the mixtures; a sampler that needs the space only has a parameter `space`.
+        settings: of the sampler, as in [search].
     """
     return SAMPLERS.build(name, settings or {}, prior=prior, space=prior.space, seed=seed)

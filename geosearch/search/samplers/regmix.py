@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from geosearch.mixture.weights import Weights, to_unit_concentration
-from geosearch.search.samplers.base import Evaluated, MixtureSampler, random_weights
+from geosearch.search.samplers.base import EvaluatedMixtures, MixtureSampler, random_weights
 from geosearch.search.samplers.registry import SAMPLERS
 from geosearch.search.space import Space
 
@@ -40,7 +40,7 @@ class RegressionSampler(MixtureSampler):
     def __init__(self, space: Space, *, seed: int = 0, startup: int = 12) -> None:
         super().__init__(space, seed=seed, startup=startup)
 
-    def propose(self, done: Evaluated, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
+    def propose(self, done: EvaluatedMixtures, pending: Sequence[Weights], rng: np.random.Generator) -> Weights:
         model = make_pipeline(PolynomialFeatures(2), StandardScaler(), RidgeCV(np.logspace(-3, 3, 13)))
         model.fit(_rows(done.weights), done.errors)
         candidates = random_weights(self.space, CANDIDATES, rng)

@@ -15,8 +15,8 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from geosearch.adaptation.ridge import RidgeFit, leave_one_out, ridge_fit
 
-FEWEST = 6  # evaluations below which a surrogate is not used to judge them
-_CENTRES = np.log([1.0, 1.0, 0.1])  # of the priors of amplitude, lengthscale and noise (variances; units of the data)
+FEWEST = 6  # evaluations below which a surrogate is not used to rank them
+_CENTERS = np.log([1.0, 1.0, 0.1])  # of the priors of amplitude, lengthscale and noise (variances; units of the data)
 _WIDTHS = np.array([1.0, 0.5, 1.0])
 
 
@@ -33,7 +33,7 @@ class Surrogate:
         trend: standardized cheap scores -> standardized errors minus their prior mean.
         slopes: (c,) prior slopes, in standardized errors per unit of each cheap score.
         unit: length by which points are divided.
-        centre, scale: mean and standard deviation of the cheap scores, (c,) each.
+        center, scale: mean and standard deviation of the cheap scores, (c,) each.
         level, spread: mean and standard deviation of the errors.
 
     >>> points, rng = np.linspace(0, 1, 12)[:, None], np.random.default_rng(0)
@@ -47,7 +47,7 @@ class Surrogate:
     trend: RidgeFit
     slopes: np.ndarray
     unit: float
-    centre: np.ndarray
+    center: np.ndarray
     scale: np.ndarray
     level: float
     spread: float
@@ -66,17 +66,17 @@ class Surrogate:
         """
         slopes = np.zeros(cheap.shape[1]) if slopes is None else slopes
         unit = float(np.sqrt(points.var(axis=0).sum())) or 1.0
-        centre, scale = cheap.mean(0), np.where(cheap.std(0) > 0, cheap.std(0), 1.0)
+        center, scale = cheap.mean(0), np.where(cheap.std(0) > 0, cheap.std(0), 1.0)
         level, spread = float(errors.mean()), float(errors.std()) or 1.0
-        x, z, y = points / unit, (cheap - centre) / scale, (errors - level) / spread
-        beyond = y[:, None] - ((cheap - centre) @ slopes)[:, None]
+        x, z, y = points / unit, (cheap - center) / scale, (errors - level) / spread
+        beyond = y[:, None] - ((cheap - center) @ slopes)[:, None]
         trend = ridge_fit(z, beyond, leave_one_out(z, beyond).ridge)
         kernel = ConstantKernel(1.0, (1e-3, 1e2)) * Matern(1.0, (0.1, 20.0), nu=2.5) + WhiteKernel(0.1, (1e-4, 2.0))
         process = GaussianProcessRegressor(kernel, optimizer=_maximize_posterior)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is a valid fit
             process.fit(x, (beyond - trend.predict(z))[:, 0])
-        return cls(process, trend, slopes, unit, centre, scale, level, spread)
+        return cls(process, trend, slopes, unit, center, scale, level, spread)
 
     @property
     def noise(self) -> float:
@@ -87,7 +87,7 @@ class Surrogate:
         """Posterior mean and standard deviation (noise left out) of the expected errors: (k, d), (k, c) -> 2 x (k,)."""
         mean, deviation = self.process.predict(points / self.unit, return_std=True)
         latent = np.sqrt(np.maximum(deviation**2 - self.process.kernel_.k2.noise_level, 1e-12))
-        gaps = cheap - self.centre  # (k, c)
+        gaps = cheap - self.center  # (k, c)
         trend = gaps @ self.slopes + self.trend.predict(gaps / self.scale)[:, 0]
         return self.level + self.spread * (mean + trend), self.spread * latent
 
@@ -104,7 +104,7 @@ def _maximize_posterior(
 
     def objective(theta: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = negative(theta)
-        gap = (theta - _CENTRES) / _WIDTHS
+        gap = (theta - _CENTERS) / _WIDTHS
         return value + 0.5 * float(gap @ gap), gradient + gap / _WIDTHS
 
     found = minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B")

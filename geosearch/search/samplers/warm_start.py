@@ -18,8 +18,8 @@ FEWEST = 4  # evaluations of a study below which it is ignored
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """The evaluations of one earlier study, its sources in the order of the new one.
+class EarlierStudy:
+    """The evaluations of one earlier study, with weights in the order of the new study's sources.
 
     Attributes:
         study: its name.
@@ -27,8 +27,8 @@ class Earlier:
         points: its mixtures.
         errors: their validation errors, on that study's own scale.
 
-    >>> weights = Weights.of([0.5, 0.5])
-    >>> earlier = Earlier.of("before", "usps", ["mnist", "svhn"], [(weights, 0.2)], among=["mnist", "kmnist", "svhn"])
+    >>> found = [(Weights.of([0.5, 0.5]), 0.2)]
+    >>> earlier = EarlierStudy.of("before", "usps", ["mnist", "svhn"], found, among=["mnist", "kmnist", "svhn"])
     >>> earlier.points[0].values
     (0.5, 0.0, 0.5)
     """
@@ -46,7 +46,7 @@ class Earlier:
         sources: Sequence[str],
         found: Iterable[tuple[Weights, float]],
         among: Sequence[str],
-    ) -> Earlier:
+    ) -> EarlierStudy:
         """From a study's evaluations; sources that only the new study has get weight 0.
 
         Args:
@@ -78,7 +78,7 @@ class WarmStart:
         hull: of the new target.
     """
 
-    studies: tuple[Earlier, ...]
+    studies: tuple[EarlierStudy, ...]
     hull: Hull
 
     @cached_property

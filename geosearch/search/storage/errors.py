@@ -1,4 +1,4 @@
-"""Troubles: what a database's own errors mean, in one message with a way out."""
+"""Errors of databases and their drivers, translated into one message with a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from geosearch.runtime.redact import mask, scrub
 
 @contextmanager
 def translate_errors(url: str) -> Iterator[None]:
-    """Turn a database's own errors into one message with a way out."""
+    """Translate errors of a database or its driver into one message with a remedy.
+
+    Raises:
+        StorageError: the database cannot be used.
+        StudyMismatchError: another version of Optuna wrote it.
+    """
     try:
         yield
     except sqlalchemy.exc.ArgumentError as error:
@@ -42,7 +47,11 @@ def translate_errors(url: str) -> Iterator[None]:
 
 @contextmanager
 def check_readable(url: str) -> Iterator[None]:
-    """Turn what cannot be read of a database's contents into one message with a way out."""
+    """Like `translate_errors`, and raise one error if the contents of a database cannot be read.
+
+    Raises:
+        StorageError: the database holds something that geosearch did not write.
+    """
     try:
         with translate_errors(url):
             yield

@@ -1,4 +1,4 @@
-"""SQLite: a study database that is one file; what is refused before it is opened, and who holds its lock."""
+"""SQLite: study databases in one file; checks before it is opened, and its locks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ def sqlite_path(url: str) -> Path | None:
 
 
 def check_file(url: str, *, must_exist: bool = False) -> None:
-    """Refuse a missing, truncated, foreign or read-only SQLite file before anything touches it."""
+    """Check that a SQLite file can hold a study, before it is opened.
+
+    Raises:
+        StorageError: the file is missing, read-only, or holds other tables.
+        sqlite3.DatabaseError: it is truncated or damaged.
+    """
     path = sqlite_path(url)
     if path is None:
         return
@@ -50,15 +55,15 @@ def check_file(url: str, *, must_exist: bool = False) -> None:
 
 
 @contextmanager
-def alone(url: str, patience: float = 0.0) -> Iterator[None]:
-    """One process at a time may search a study that lies in a SQLite file by itself.
+def exclusive_access(url: str, timeout: float = 0.0) -> Iterator[None]:
+    """Context in which no other process has exclusive access to a study in a SQLite file; no-op for other databases.
 
     Args:
         url: the database's address.
-        patience: seconds to wait for another process.
+        timeout: seconds to wait for another process.
 
     Raises:
-        StorageError: another process is at it.
+        StorageError: another process has exclusive access.
     """
     path = sqlite_path(url)
     if path is None:
@@ -66,7 +71,7 @@ def alone(url: str, patience: float = 0.0) -> Iterator[None]:
         return
     lock = FileLock(path.with_suffix(".lock"))
     try:
-        lock.acquire(timeout=patience)
+        lock.acquire(timeout=timeout)
     except Timeout:
         raise StorageError(
             f"another process is searching {path} at this moment, by itself; wait for it, or stop it first "
@@ -79,10 +84,10 @@ def alone(url: str, patience: float = 0.0) -> Iterator[None]:
             lock.release()
 
 
-def exclusive(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorage:
-    """Let every transaction take SQLite's write lock as it begins.
+def serialize_transactions(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorage:
+    """Let every transaction take SQLite's write lock when it begins.
 
-    SQLite has no SELECT ... FOR UPDATE: of two workers that read "waiting", both would go on to write "running".
+    SQLite has no SELECT ... FOR UPDATE: two workers that read "waiting" would both write "running".
     Source: SQLAlchemy's documentation of pysqlite, on serializable isolation.
     """
     storage.engine.dispose()  # connections made before the listeners were there
@@ -106,7 +111,7 @@ def exclusive(storage: optuna.storages.RDBStorage) -> optuna.storages.RDBStorage
 
 
 def roll_back(storage: optuna.storages.BaseStorage) -> None:
-    """End the transactions of this process that an interrupt left open, or it would wait for its own lock.
+    """Roll back transactions of this process that an interrupt left open, or it would wait for its own lock.
 
     An interrupt between two steps of Optuna's session may leave a SQLite transaction to the garbage collector, while
     the interrupt itself keeps it alive. Other storages take no lock on the whole database: nothing happens there.

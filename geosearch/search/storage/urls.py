@@ -1,4 +1,4 @@
-"""Storages: what an address of a study database stands for, and what each kind needs to be shared."""
+"""Storages: from the address of a study database to an Optuna storage that several processes can share."""
 
 from __future__ import annotations
 
@@ -20,47 +20,51 @@ from optuna.trial import FrozenTrial
 
 from geosearch.errors import StorageError
 from geosearch.runtime.redact import mask
-from geosearch.search.storage.sqlite import exclusive, sqlite_path
+from geosearch.search.storage.sqlite import serialize_transactions, sqlite_path
 
 JOURNAL, GRPC = "journal:", "grpc://"
 _POSTGRES = ("postgresql://", "postgres://")
 _TRIES = 5
 _NAMES = inspect.signature(optuna.storages.RDBStorage).parameters  # Optuna 4.9 gave the callback another name
 _STALE = next(name for name in ("heartbeat_stale_trial_callback", "failed_trial_callback") if name in _NAMES)
-_HALF_MADE = (
+_INCOMPLETE_TABLES = (
     "already exists",
     "duplicate key",
     "pg_type",
     "UNIQUE constraint",
-)  # signs of tables that others are making
+)  # in messages about tables that another process is creating
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """Signs of life of trials that `optuna.Study.optimize` evaluates; relational databases keep them.
+    """Optuna's heartbeats, by which a relational database notices that the process of a running trial has crashed.
 
     Attributes:
-        interval: seconds between two of them.
-        grace: seconds without one after which a trial's process is taken for dead, and the trial failed.
-        stale: called for every trial that is failed so.
+        interval: seconds between two heartbeats.
+        grace_period: seconds without a heartbeat after which a running trial is marked as failed.
     """
 
-    interval: int
-    grace: int
-    stale: Callable[[optuna.Study, FrozenTrial], None]
+    interval: int = 10
+    grace_period: int = 60
 
 
-def storage_at(url: str, heartbeat: Heartbeat | None = None) -> optuna.storages.BaseStorage:
+OnStale = Callable[[optuna.Study, FrozenTrial], None]
+
+
+def storage_at(
+    url: str, heartbeat: Heartbeat | None = None, *, on_stale: OnStale | None = None
+) -> optuna.storages.BaseStorage:
     """Connect to a study database.
 
     Args:
         url: ``journal:PATH``, a file that every process appends to; ``grpc://HOST:PORT``, Optuna's proxy in front of
             a database; else an SQLAlchemy address, e.g. ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
         heartbeat: of the trials that are evaluated over this connection; journals and proxies have none.
+        on_stale: called for every trial that is marked as failed because its heartbeats stopped.
 
     Raises:
         StorageError: a driver is missing, or the address or its file cannot be read.
-        sqlalchemy.exc.ArgumentError: it is no address.
+        sqlalchemy.exc.ArgumentError: the address is malformed.
     """
     if path := journal_path(url):
         return _journal(path)
@@ -73,12 +77,12 @@ def storage_at(url: str, heartbeat: Heartbeat | None = None) -> optuna.storages.
     if path := sqlite_path(url):
         make_folder(path)
     if url.startswith("sqlite"):
-        return exclusive(_relational(url, {"connect_args": {"timeout": 300}}, heartbeat))
+        return serialize_transactions(_relational(url, {"connect_args": {"timeout": 300}}, heartbeat, on_stale))
     if url.startswith(_POSTGRES):
         if find_spec("psycopg2") is None:
             raise StorageError("PostgreSQL needs its driver; pip install 'geosearch[postgres]'")
         url = f"postgresql+psycopg2://{url.partition('://')[2]}"  # SQLAlchemy's default differs between its versions
-    return _relational(url, {"pool_pre_ping": True}, heartbeat)
+    return _relational(url, {"pool_pre_ping": True}, heartbeat, on_stale)
 
 
 def journal_path(url: str) -> Path | None:
@@ -87,10 +91,10 @@ def journal_path(url: str) -> Path | None:
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder of a database where the path is relative; a misspelt absolute one makes no folders anywhere.
+    """Create the folder of a database if its path is relative; a misspelled absolute path creates no folder.
 
     Raises:
-        StorageError: it is not there, or cannot be made.
+        StorageError: the folder is missing, or cannot be created.
     """
     folder = path.parent
     if folder.is_dir():
@@ -107,10 +111,10 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def translate_connection_errors(where: str) -> Iterator[None]:
-    """Turn the loss of a database in mid-work into one message.
+    """Raise one error with a remedy if the connection to a database is lost during a search.
 
     Args:
-        where: the address, fit to be shown.
+        where: the address without passwords.
 
     Raises:
         StorageError: the database did not answer.
@@ -128,20 +132,23 @@ def translate_connection_errors(where: str) -> Iterator[None]:
 def _lost(where: str, error: object) -> StorageError:
     detail = str(error).strip().splitlines()[0]
     return StorageError(
-        f"lost {where}: {detail}; what was told is kept: run the same command again when the database is back"
+        f"lost {where}: {detail}; results so far are stored: run the same command again when the database is back"
     )
 
 
 def has_heartbeat(storage: optuna.storages.BaseStorage) -> bool:
-    """Whether the storage notices when a process dies that evaluates a trial over this connection."""
+    """Whether the storage notices that a process crashed while it evaluated a trial over this connection."""
     return isinstance(storage, optuna.storages.RDBStorage) and storage.get_heartbeat_interval() is not None
 
 
-def _relational(url: str, engine: dict[str, object], heartbeat: Heartbeat | None) -> optuna.storages.RDBStorage:
-    """Tables are made by whoever comes first; the others, who found them half made, look again."""
+def _relational(
+    url: str, engine: dict[str, object], heartbeat: Heartbeat | None, on_stale: OnStale | None
+) -> optuna.storages.RDBStorage:
+    """The first process creates the tables; others may find them incomplete, and retry."""
     options: dict[str, Any] = {"engine_kwargs": engine}
     if heartbeat:
-        options |= {"heartbeat_interval": heartbeat.interval, "grace_period": heartbeat.grace, _STALE: heartbeat.stale}
+        interval, grace_period = heartbeat.interval, heartbeat.grace_period
+        options |= {"heartbeat_interval": interval, "grace_period": grace_period, _STALE: on_stale}
     for attempt in range(_TRIES):
         try:
             with warnings.catch_warnings():
@@ -149,7 +156,7 @@ def _relational(url: str, engine: dict[str, object], heartbeat: Heartbeat | None
                 return optuna.storages.RDBStorage(url, **options)
         except (sqlalchemy.exc.DBAPIError, optuna.exceptions.StorageInternalError) as error:
             text = f"{error} {error.__cause__}"
-            if not any(sign in text for sign in _HALF_MADE) or attempt == _TRIES - 1:
+            if not any(sign in text for sign in _INCOMPLETE_TABLES) or attempt == _TRIES - 1:
                 raise
             time.sleep(0.2 * (attempt + random.random()))
     raise AssertionError("unreachable")

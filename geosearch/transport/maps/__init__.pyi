@@ -1,5 +1,6 @@
 from .barycentric import Barycentric as Barycentric
 from .barycentric import PlanMap as PlanMap
+from .base import MAPS as MAPS
 from .base import FittedMap as FittedMap
 from .base import Map as Map
 from .base import Pair as Pair

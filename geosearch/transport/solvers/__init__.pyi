@@ -1,3 +1,4 @@
+from .base import SOLVERS as SOLVERS
 from .base import Solver as Solver
 from .class_balance import allocate as allocate
 from .class_balance import class_factors as class_factors

@@ -15,14 +15,14 @@ from geosearch.search.trial import TrialRecord
 
 def test_perfect_agreement_is_trusted_and_disagreement_is_not():
     ranks = np.arange(12.0)
-    assert RankAgreement.of(ranks, ranks).trusted
-    assert not RankAgreement.of(ranks, -ranks).trusted
+    assert RankAgreement.of(ranks, ranks).is_significant
+    assert not RankAgreement.of(ranks, -ranks).is_significant
     assert RankAgreement.of(ranks, -ranks).tau == pytest.approx(-1)
 
 
 def test_noise_is_not_trusted_more_often_than_it_may_be():
     rng = np.random.default_rng(0)
-    trusted = [RankAgreement.of(rng.random(20), rng.random(20)).trusted for _ in range(1000)]
+    trusted = [RankAgreement.of(rng.random(20), rng.random(20)).is_significant for _ in range(1000)]
     assert np.mean(trusted) < 0.05
 
 
@@ -54,7 +54,7 @@ def facts(number: int, point: Weights) -> TrialRecord:
 def test_too_few_trials_are_never_trusted():
     for n in range(6):
         found = RankAgreement.of(np.arange(float(n)), np.arange(float(n)))
-        assert not found.trusted
+        assert not found.is_significant
         assert "too few" in found.sentence()
 
 

@@ -19,7 +19,7 @@ from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.samplers.base import random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
 from geosearch.search.samplers.prior import Prior
-from geosearch.search.samplers.warm_start import Earlier, WarmStart
+from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
 from geosearch.search.space import Space
 from geosearch.study.study import Study
 
@@ -45,7 +45,7 @@ def error(hull: Hull, weights: Weights, goal: np.ndarray) -> float:
 def experience(hull: Hull, goal: np.ndarray) -> WarmStart:
     points = random_weights(SPACE, 30, np.random.default_rng(2))
     errors = tuple(100 + 7 * error(hull, point, goal) for point in points)  # another scale
-    return WarmStart((Earlier("before", "another target", tuple(points), errors),), hull)
+    return WarmStart((EarlierStudy("before", "another target", tuple(points), errors),), hull)
 
 
 def found(hull: Hull, known: WarmStart | None, trials: int = 12) -> float:
@@ -76,14 +76,14 @@ def test_likeness_is_high_for_the_same_and_not_positive_for_the_opposite(hull):
 
 
 def test_sources_find_their_places(hull):
-    one = Earlier.of("before", "t", ["c", "a"], [(Weights.of([0.25, 0.75], 2.0), 0.5)], ["a", "b", "c"])
+    one = EarlierStudy.of("before", "t", ["c", "a"], [(Weights.of([0.25, 0.75], 2.0), 0.5)], ["a", "b", "c"])
     assert one.points == (Weights.of([0.75, 0.0, 0.25], 2.0),)
 
 
 def test_what_is_kept_in_a_study_is_what_was_read():
     points = (Weights.of([0.25, 0.75], math.inf), Weights.of([0.5, 0.5], 2.0, "random"))
-    one = Earlier("before", "t", points, (0.5, 0.25))
-    assert from_json(Earlier, json.loads(json.dumps(to_json(Earlier, one)))) == one
+    one = EarlierStudy("before", "t", points, (0.5, 0.25))
+    assert from_json(EarlierStudy, json.loads(json.dumps(to_json(EarlierStudy, one)))) == one
 
 
 def test_a_study_starts_from_another_whose_sets_lay_elsewhere_and_keeps_what_it_read(tmp_path, monkeypatch):
