@@ -127,7 +127,7 @@ def test_a_database_that_goes_away_in_mid_work_ends_it_with_a_sentence(tmp_path)
     store = toy_search(f"journal:{tmp_path / 'study.journal'}").store
     gone = sqlalchemy.exc.OperationalError("select 1", {}, Exception("server closed the connection"))
     with (
-        pytest.raises(StorageError, match=r"lost journal:.*: server closed the connection; what was told"),
+        pytest.raises(StorageError, match=r"lost journal:.*: server closed the connection; results so far are stored"),
         worker_access(store),
     ):
         raise gone
