@@ -1,6 +1,6 @@
 """What do many workers at one study cost, and is anything lost or done twice, when half of them are killed?
 
-    python -m research.machine.workers [--trials 64] [--seconds 0 1]
+    python -m research.machine.workers [--trials 64] [--seconds 0 1] [--uneven]
 
 Evaluations are trivial (a known function, after a sleep of so many seconds), so what is measured is the storage and
 the coordination. PostgreSQL needs the extra `dev`; the server is started in a temporary folder.
@@ -11,6 +11,8 @@ Answer: reports/scaling.md.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import math
 import multiprocessing
 import os
 import signal
@@ -41,14 +43,22 @@ HEAD = f"{'storage':<12}{'workers':>8}{'killed':>8}{'sleep':>8}{'trials/s':>10}{
 
 @dataclass
 class Trivial:
-    """Evaluates a known function after a sleep."""
+    """Evaluates a known function after a sleep: always as long, or as long as is drawn for the mixture."""
 
     seconds: float = 0.0
+    uneven: bool = False
+
+    def sleep(self, point: Weights) -> float:
+        """Seconds; with `uneven` from an exponential distribution with the mean `seconds`."""
+        if not self.uneven:
+            return self.seconds
+        digest = hashlib.sha256(repr(point.array.tolist()).encode()).digest()
+        return -math.log1p(-int.from_bytes(digest[:4], "little") / 2**32) * self.seconds
 
     def evaluate_many(self, calls, *, jobs):
         found = []
         for point, _, _ in calls:
-            time.sleep(self.seconds)
+            time.sleep(self.sleep(point))
             error = float(np.square(point.array - GOAL).sum())
             found.append(Evaluation("", error, error / 2, self.seconds))
         return found
@@ -61,26 +71,26 @@ class Proxy:
         return 1.0
 
 
-def search_at(url: str, trials: int, seconds: float) -> Search:
+def search_at(url: str, trials: int, seconds: float, uneven: bool = False) -> Search:
     hull = Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3) * 2 + 1.0)
     store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3))
     options = SearchOptions(evaluations=trials, batch=BATCH, sampler="random", prune=False)
     roles = baseline_weights(["a", "b", "c"], [100, 200, 300], hull)
-    return Search(store, Trivial(seconds), hull, Proxy(), roles, options, Log())
+    return Search(store, Trivial(seconds, uneven), hull, Proxy(), roles, options, Log())
 
 
-def work(url: str, trials: int, seconds: float, ready, go) -> None:
-    search = search_at(url, trials, seconds)
+def work(url: str, trials: int, seconds: float, uneven: bool, ready, go) -> None:
+    search = search_at(url, trials, seconds, uneven)
     ready.release()
     go.wait()
     Worker(search, heartbeat=HEARTBEAT).run()
 
 
-def measure(url: str, workers: int, killed: int, trials: int, seconds: float) -> tuple[float, Search]:
+def measure(url: str, workers: int, killed: int, trials: int, seconds: float, uneven: bool) -> tuple[float, Search]:
     """Trials per second from the moment all have connected; `killed` of them get SIGKILL at half of the budget."""
     context = multiprocessing.get_context("fork")
     ready, go = context.Semaphore(0), context.Event()
-    processes = [context.Process(target=work, args=(url, trials, seconds, ready, go)) for _ in range(workers)]
+    processes = [context.Process(target=work, args=(url, trials, seconds, uneven, ready, go)) for _ in range(workers)]
     for process in processes:
         process.start()
     for _ in processes:
@@ -99,8 +109,8 @@ def measure(url: str, workers: int, killed: int, trials: int, seconds: float) ->
     return done / (time.perf_counter() - start), search
 
 
-def row(name: str, url: str, workers: int, killed: int, trials: int, seconds: float) -> str:
-    pace, search = measure(url, workers, killed, trials, seconds)
+def row(name: str, url: str, workers: int, killed: int, trials: int, seconds: float, uneven: bool) -> str:
+    pace, search = measure(url, workers, killed, trials, seconds, uneven)
     done = Counter((t.round, t.index) for t in search.store.trials() if t.state == "complete")
     roles = Counter(t.role for t in search.store.trials() if t.state == "complete" and t.role in search.baselines)
     lost = max(trials - len(done), 0) + len(search.baselines) - len(roles)
@@ -112,6 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=64)
     parser.add_argument("--seconds", type=float, nargs="+", default=[0, 1])
+    parser.add_argument("--uneven", action="store_true", help="sleeps from an exponential distribution")
     chosen = parser.parse_args()
 
     import pgserver
@@ -133,7 +144,7 @@ def main() -> None:
             "sqlite": f"sqlite:///{folder}/{number}.db",
             "journal": f"journal:{folder}/{number}.journal",
         }[name]
-        print(row(name, url, workers, killed, chosen.trials, seconds), flush=True)
+        print(row(name, url, workers, killed, chosen.trials, seconds, chosen.uneven), flush=True)
     print(f"load {os.getloadavg()[0]:.1f} at the end")
     server.cleanup()
 
