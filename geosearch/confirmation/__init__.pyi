@@ -11,6 +11,6 @@ from .statistics import compare as compare
 from .variants import VARIANTS as VARIANTS
 from .variants import Candidate as Candidate
 from .variants import Condensed as Condensed
+from .variants import EnsembleTeacher as EnsembleTeacher
 from .variants import MetaReweighted as MetaReweighted
 from .variants import Plain as Plain
-from .variants import Taught as Taught

@@ -14,7 +14,7 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
-from geosearch.confirmation.variants import VARIANTS, Candidate, Plain, Taught, row_name
+from geosearch.confirmation.variants import VARIANTS, Candidate, EnsembleTeacher, Plain, row_name
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
@@ -141,7 +141,7 @@ class Confirmer:
         for name, adaptation in self.adaptations.items():
             if pretrained is not None:
                 network, stream = pretrained
-                if isinstance(candidate, Taught) and isinstance(adaptation, SelfTraining):
+                if isinstance(candidate, EnsembleTeacher) and isinstance(adaptation, SelfTraining):
                     predictor = candidate.student(network, adaptation, self.recipe, shots, seed, device=self.device)
                 else:
                     predictor = adaptation.fit(network, shots, seed, stream)

@@ -112,11 +112,11 @@ class MetaReweighted:
 
 
 @dataclass(frozen=True, eq=False)
-class Taught:
+class EnsembleTeacher:
     """A mixture whose network is self-trained under labels that it gives together with networks of other mixtures.
 
-    Networks of unlike mixtures err on unlike images, so their mean is right more often than any of them, and a search
-    ends with several good mixtures. Under other adaptations it is the mixture as it is.
+    Networks of different mixtures make errors on different images, so their mean is right more often than any one of
+    them, and a search ends with several good mixtures. Under other adaptations it is the mixture as it is.
 
     Attributes:
         mixture: what the student is pretrained on.
@@ -237,7 +237,7 @@ class MetaReweightedVariant:
 @VARIANTS.register("ensemble-teacher", "self-trained under labels that the finalists' networks give together")
 @dataclass(frozen=True)
 class EnsembleTeacherVariant:
-    """See `Taught`; needs the adaptation "self-train"."""
+    """See `EnsembleTeacher`; needs the adaptation "self-train"."""
 
     title: ClassVar[str] = "ensemble teacher"
 
@@ -245,4 +245,4 @@ class EnsembleTeacherVariant:
         self, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights]
     ) -> Candidate:
         others = [Mixture(anchors, one) for one in dict.fromkeys(finalists) if one != weights]
-        return Taught(Mixture(anchors, weights), others[: TEACHERS - 1])
+        return EnsembleTeacher(Mixture(anchors, weights), others[: TEACHERS - 1])

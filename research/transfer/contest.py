@@ -28,7 +28,14 @@ from geosearch.config.build import build_adaptations, build_recipe
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.statistics import BEST
-from geosearch.confirmation.variants import TEACHERS, Candidate, EnsembleTeacherVariant, Plain, Taught, row_name
+from geosearch.confirmation.variants import (
+    TEACHERS,
+    Candidate,
+    EnsembleTeacher,
+    EnsembleTeacherVariant,
+    Plain,
+    row_name,
+)
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
@@ -178,7 +185,7 @@ def errors_of(confirmer: Confirmer, candidate: Candidate | None, number: int) ->
 def taught_by_its_own(confirmer: Confirmer, weights: Weights, number: int) -> Found:
     """A mixture whose teachers are several networks of itself; as many as the search has finalists."""
     mixture = Mixture(confirmer.anchors, weights)
-    return errors_of(confirmer, Taught(mixture, [mixture] * (TEACHERS - 1)), number)
+    return errors_of(confirmer, EnsembleTeacher(mixture, [mixture] * (TEACHERS - 1)), number)
 
 
 def best_concentration(study: Study) -> tuple[Weights, float]:
