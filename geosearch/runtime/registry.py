@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import signature
@@ -224,5 +225,11 @@ class Choice(Generic[Option]):
             room = import_module(self._room)
             for module in walk_packages(getattr(room, "__path__", ()), f"{self._room}."):
                 import_module(module.name)
-        for found in entry_points(group=ENTRY_POINTS):
-            found.load()
+        import_extensions()
+
+
+@cache
+def import_extensions() -> None:
+    """Import the modules of other packages that register options, loaders or writers, once."""
+    for found in entry_points(group=ENTRY_POINTS):
+        found.load()

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from geosearch.data.loaders.registry import loader_classes
+from geosearch.data.writers.registry import writer_names
 from geosearch.errors import InvalidOptionError
+from geosearch.runtime import registry
 from geosearch.runtime.registry import Choice, Setting, name_of, setting, settings_of
 
 
@@ -86,3 +89,19 @@ def test_a_key_that_options_share_is_declared_alike(choice: Choice[object]) -> N
 def test_a_registered_class_goes_by_its_name_in_content_keys(choice: Choice[object]) -> None:
     assert name_of(choice.entry("plain").option) == "plain"
     assert name_of(int) == "int"
+
+
+def test_modules_of_other_packages_are_imported_once_whoever_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    imported = []
+
+    class Found:
+        def load(self) -> None:
+            imported.append(self)
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Found()] if group == "geosearch.options" else [])
+    for ask in (loader_classes, writer_names, Choice("toy.other", default=None, meaning="").names):
+        registry.import_extensions.cache_clear()
+        imported.clear()
+        ask()
+        ask()
+        assert len(imported) == 1

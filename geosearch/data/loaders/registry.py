@@ -10,6 +10,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.base import LOADERS, DatasetInfo, Loader, LoadOptions, Part
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import UnknownDatasetError
+from geosearch.runtime.registry import import_extensions
 
 
 def loader_classes() -> tuple[type[Loader], ...]:
@@ -17,6 +18,7 @@ def loader_classes() -> tuple[type[Loader], ...]:
     for name in dir(room):
         if name.endswith("Loader"):
             getattr(room, name)  # imports the file, which registers the class
+    import_extensions()
     return tuple(LOADERS[form] for form in sorted(LOADERS))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from geosearch.data import writers as room
 from geosearch.data.writers.base import WRITERS, Writer
 from geosearch.errors import InvalidOptionError
+from geosearch.runtime.registry import import_extensions
 
 
 def writer_names() -> tuple[str, ...]:
@@ -16,6 +17,7 @@ def writer_names() -> tuple[str, ...]:
     for name in dir(room):
         if name.endswith("Writer"):
             getattr(room, name)  # imports the file, which registers the class
+    import_extensions()
     return tuple(sorted(WRITERS))
 
 
