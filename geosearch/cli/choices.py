@@ -1,4 +1,4 @@
-"""Names on the command line, and the objects that they stand for."""
+"""Names of options on the command line, and the objects that are built from them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from geosearch.config.examples import example_names
 
 
 def complete_study(incomplete: str) -> list[str]:
-    """Study files in the folder that was typed so far and in studies/, begun studies by name, and examples."""
+    """Study files in the folder that was typed so far and in studies/, existing studies by name, and examples."""
     typed = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     files = {str(path) for folder in (typed, Path("studies")) for path in folder.glob("*.toml")}
     names = {path.stem for path in Path("studies").glob("*.db")}

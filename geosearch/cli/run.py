@@ -51,6 +51,7 @@ def interruptible(*, as_json: bool, verbose: bool, advice: str = "") -> Iterator
 
 
 def check_one_engine(workers: int | None, parallel: str | None, option: str = "--workers") -> None:
+    """Raise `InvalidOptionError` if both a number of workers and a cluster are given."""
     if workers and parallel:
         raise InvalidOptionError(f"{option} and --parallel cannot be combined; give one of them")
 

@@ -1,4 +1,4 @@
-"""Study files: read and checked as sections, and the option objects that they stand for."""
+"""Study files: reading, checking, and the option objects that are built from them."""
 
 import lazy_loader as _lazy
 

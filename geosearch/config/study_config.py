@@ -67,6 +67,7 @@ class StudyFile(Section):
 
     @property
     def storage(self) -> str:
+        """Address of the study's database: `search.storage`, or its default."""
         return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
 
     def require_budget(self) -> None:

@@ -113,10 +113,10 @@ class MetaReweighted:
 
 @dataclass(frozen=True, eq=False)
 class EnsembleTeacher:
-    """A mixture whose network is self-trained under labels that it gives together with networks of other mixtures.
+    """A mixture whose network is self-trained with an ensemble of networks as teacher, each of another mixture.
 
-    Networks of different mixtures make errors on different images, so their mean is right more often than any one of
-    them, and a search ends with several good mixtures. Under other adaptations it is the mixture as it is.
+    Networks of different mixtures make different errors, so their mean prediction is more accurate than any of them,
+    and a search ends with several good mixtures. With any other adaptation it equals the plain mixture.
 
     Attributes:
         mixture: what the student is pretrained on.
@@ -129,7 +129,7 @@ class EnsembleTeacher:
     @property
     def key(self) -> str:
         others = [other.key for other in self.others]
-        return content_key("taught", version=1, mixture=self.mixture.key, others=others)
+        return content_key("ensemble-teacher", version=1, mixture=self.mixture.key, others=others)
 
     def pretrained(self, recipe: Recipe, seed: int, *, device: str) -> tuple[Network, Stream]:
         return pretrain(self.mixture, recipe, seed, device=device), self.mixture

@@ -75,6 +75,7 @@ class Cache:
         return cls(default_folder(), Artifacts.default())
 
     def path(self, kind: str, key: str) -> Path:
+        """The file of a key, which may not exist."""
         return self.folder / kind / f"{key}.safetensors"
 
     def arrays(self, kind: str, key: str, compute: Callable[[], Mapping[str, np.ndarray]]) -> Arrays:

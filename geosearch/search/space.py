@@ -21,7 +21,7 @@ LAST_PARAMETER = "pairing"  # in the order in which `Space.suggest` asks for the
 class Space:
     """The mixtures of m sources as Optuna parameters: stick-breaking coordinates, unit concentration, and pairing.
 
-    With limits, parameters stand for the nearest allowed mixture, so that every proposal satisfies them.
+    With limits, parameters encode the nearest allowed mixture, so that every proposal satisfies them.
 
     Attributes:
         m: number of sources.
@@ -43,6 +43,7 @@ class Space:
 
     @property
     def coordinates(self) -> tuple[str, ...]:
+        """Names of the m - 1 stick-breaking coordinates."""
         return tuple(f"left_{i}" for i in range(self.simplex.dimensions(self.m)))
 
     def suggest(self, trial: optuna.Trial) -> Weights:
@@ -54,7 +55,7 @@ class Space:
         return self.weights_of(trial.params)
 
     def weights_of(self, params: Mapping[str, Any]) -> Weights:
-        """The point of the hull that a trial's parameters stand for."""
+        """The mixture that a trial's parameters encode."""
         return _weights(
             self, tuple(params[name] for name in self.coordinates), params["unit_concentration"], params["pairing"]
         )
@@ -64,17 +65,17 @@ class Space:
         return values if self.limits is None else self.limits.nearest(values)
 
     def price(self, weights: Weights) -> float:
-        """Of an image of the mixture: the mean of its sources' prices, weighted; 0 without prices."""
+        """Price of an image of the mixture: the weighted mean of its sources' prices; 0 without prices."""
         return 0.0 if self.prices is None else float(weights.array @ np.array(self.prices))
 
     def nearest(self, weights: Weights) -> Weights:
-        """A mixture as it is, or the nearest allowed one."""
+        """The nearest allowed mixture; the mixture itself if it is allowed."""
         if self.limits is None or self.limits.allows(weights):
             return weights
         return Weights.of(self.allowed(weights.array), weights.concentration, weights.pairing)
 
     def params_of(self, weights: Weights) -> dict[str, Any]:
-        """Parameters that stand for a given point: the right inverse of `weights_of`."""
+        """The parameters that encode a mixture: the right inverse of `weights_of`."""
         cube = np.clip(self.simplex.from_simplex(weights.array), 0.0, 1.0)
         return {
             **dict(zip(self.coordinates, map(float, cube), strict=True)),

@@ -153,6 +153,7 @@ class StudyStore:
 
     @property
     def name(self) -> str:
+        """Name of the study."""
         return self.study.study_name
 
     @property

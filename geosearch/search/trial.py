@@ -227,6 +227,7 @@ class TrialRecord:
 
     @property
     def point(self) -> Weights:
+        """Its mixture."""
         return Weights(self.weights, self.concentration, self.pairing)
 
     @property

@@ -65,7 +65,7 @@ class Worker:
         self._queue = TrialQueue(self.search.store)
         self._on_pause = on_pause
         self._number: int | None = None  # of the running trial
-        self._is_evaluated = False  # from here on, an error of Optuna's means that another process closed the trial
+        self._may_be_closed = False  # whether an error from Optuna means that another process has closed the trial
         self._pruned_in_a_row = 0
 
     def run(self) -> None:
@@ -109,11 +109,11 @@ class Worker:
         """Ask for one trial, evaluate it, and tell the study."""
         study = self.search.store.study
         study.sampler = _ByNumber(self._sampler)
-        self._number, self._is_evaluated = None, False
+        self._number, self._may_be_closed = None, False
         try:
             study.optimize(self._evaluate, n_trials=1, catch=(TrainingFailedError, _DuplicateError))
         except (UpdateFinishedTrialError, ValueError, AssertionError):  # how Optuna refuses a result
-            if not self._is_evaluated:
+            if not self._may_be_closed:
                 raise
             # the storage took this worker for dead; its evaluation is in the cache, so the retry costs nothing
         if self._number is not None:
@@ -127,12 +127,12 @@ class Worker:
         try:
             error = self._error(trial)
         except UpdateFinishedTrialError:
-            self._is_evaluated = True
+            self._may_be_closed = True
             raise
         except BaseException:
             roll_back(self.search.store.storage)  # or the heartbeat, for whose end Optuna waits, waits for the lock
             raise
-        self._is_evaluated = True
+        self._may_be_closed = True
         return error
 
     def _error(self, trial: optuna.Trial) -> float:

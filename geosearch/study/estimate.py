@@ -64,9 +64,11 @@ class Estimate:
     advice: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
+        """JSON-representable."""
         return asdict(self)
 
     def text(self) -> str:
+        """Several lines for a terminal."""
         parts = ", ".join(f"{name.replace('_size', '')} {size}" for name, size in self.parts.items())
         lines = [
             f"study {self.study}",

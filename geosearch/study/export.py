@@ -48,6 +48,7 @@ class Export:
 
     @cached_property
     def mixture(self) -> Mixture:
+        """The mixture of the trial."""
         return Mixture(self.prepared.anchors, self.trial.point)
 
     def is_written(self, folder: Path) -> bool:

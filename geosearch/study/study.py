@@ -107,6 +107,7 @@ class Study:
 
     @property
     def name(self) -> str:
+        """Name of the study."""
         return self.file.study.name
 
     @property
@@ -253,7 +254,7 @@ class Study:
         return write_page(self.facts(), Path(out or Path("reports") / self.name))
 
     def facts(self) -> StudyReport:
-        """What a report is drawn from."""
+        """The data that the report shows."""
         prepared = self.prepared
         settings = {**self.store.record.fingerprint, "search.evaluations": self.file.search.evaluations}
         return collect(

@@ -7,7 +7,7 @@ leave-one-out loss and beside confident learning (cleanlab; Northcutt, Jiang & C
 head before and after reweighting, with noise and with a pool that is half from a wrong domain. (c) Test error
 against the number of pool samples added to a small core, beside random order; the pool is half from a wrong domain.
 
-Features for all of them: answers to random patches of the images themselves (`Patches`), which no label has touched;
+Features for all of them: `RandomPatchFeatures`, which use no labels;
 every ridge penalty is chosen by the leave-one-out error on the labels as given. Results: reports/data/curation.jsonl,
 reports/curation.md; the same command goes on where it stopped. Needs $GEOSEARCH_DATA and `pip install -e '.[bench]'`.
 """

@@ -1,4 +1,4 @@
-"""Shares: how many proposals a cheap fidelity lets pass, by the improvement expected per unit of cost."""
+"""Shares: how many proposals a cheap fidelity keeps, by the expected improvement per unit of cost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def share_to_train(
 def shares_to_keep(
     closed_form: RankAgreement, proxy: RankAgreement, proxy_cost_ratio: float, evaluations: int
 ) -> tuple[float, float]:
-    """The shares that the closed form and then the proxy let pass.
+    """The shares of proposals that the closed form and then the proxy keep.
 
     Both are compared with the errors of the trained trials. Together they prune no more than one of them may; the one
     with the higher correlation comes first. The closed form costs nothing itself, but a proposal that it prunes has to

@@ -43,6 +43,7 @@ class ProxyDesign:
 
     @classmethod
     def of(cls, space: Space, otdd: Callable[[Weights], float]) -> ProxyDesign:
+        """Compute the proxy, `otdd`, of every mixture of the design."""
         start = time.perf_counter()
         return cls(tuple(otdd(point) for point in cls.points(space)), time.perf_counter() - start)
 

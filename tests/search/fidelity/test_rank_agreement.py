@@ -1,4 +1,4 @@
-"""Trust in a cheap score: an interval that holds what it says, and nothing from too little."""
+"""Rank agreement of a cheap score: its interval has the stated coverage, and there is none for too few trials."""
 
 from __future__ import annotations
 
