@@ -4,7 +4,7 @@ import logging as _logging
 
 import lazy_loader as _lazy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __getattr__, __dir__, _names = _lazy.attach_stub(__name__, __file__)
 __all__ = [*_names, "__version__"]

@@ -221,7 +221,7 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
             )
     if file.recolour and file.recipe.recolour is None:
         found.append(
-            "images in colour are recoloured in training: right where shape tells the classes apart (digits, signs); "
+            "color images are recoloured in training: right where shape tells the classes apart (digits, signs); "
             "on photographs set recipe.recolour = 0 (reports/transfer/colour.md)"
         )
     if parts["test_size"] < 500:

@@ -30,7 +30,7 @@ class Plan:
         converged: whether the solver reached its tolerance.
         message: how the solver ended, with a remedy if it did not converge.
         potentials: (n,) and (p,) dual potentials, NaN for points without mass; None if the solver has none.
-        epsilon: entropic regularisation of the potentials, squared feature units; 0 for unregularised ones.
+        epsilon: entropic regularization of the potentials, squared feature units; 0 for unregularised ones.
         lower_bound: proven lower bound of the cost of any plan; None if the solver proves none.
         divergence: Sinkhorn divergence, zero between equal sets; None for other solvers.
 

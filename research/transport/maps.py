@@ -85,7 +85,7 @@ def main() -> None:
         "barycentric, exact plan": Barycentric(),
         "barycentric, entropic plan": Barycentric(Sinkhorn()),
         "entropic": Entropic(),
-        "entropic, sharp": Entropic(Sinkhorn(regularisation=0.01)),
+        "entropic, sharp": Entropic(Sinkhorn(regularization=0.01)),
         "neural": Neural(steps=options.steps),
     }
     for text in options.pairs:

@@ -31,7 +31,7 @@ CASES = [
     Case("exact", Exact(), 1e-5),
     Case("grown", Exact(dense_below=0, arcs=4), 2e-5),
     Case("tiled", Tiled(dims=3, arcs=4), 0.0101),
-    Case("sinkhorn", Sinkhorn(regularisation=0.02, max_iterations=2000), 0.02),
+    Case("sinkhorn", Sinkhorn(regularization=0.02, max_iterations=2000), 0.02),
     Case("minibatch", Minibatch(size=10_000), 1e-5),
     Case("minibatches", Minibatch(size=25, repeats=2), 2.0),
 ]

@@ -73,7 +73,7 @@ def test_a_class_that_lost_its_rows_has_no_weight(pair):
 def test_solvers_labels_and_embeddings_are_exchangeable(pair, cache):
     value = otdd(*pair).value
     assert otdd(*pair, solver=Tiled()).value == pytest.approx(value, rel=0.01)
-    assert otdd(*pair, solver=Sinkhorn(regularisation=0.02, debiased=True)).plan.divergence == pytest.approx(
+    assert otdd(*pair, solver=Sinkhorn(regularization=0.02, debiased=True)).plan.divergence == pytest.approx(
         value, rel=0.05
     )
     assert otdd(*pair, labels=MeanLabels()).value < value

@@ -45,7 +45,7 @@ def test_rows_without_mass_are_projected_to_zero():
 
 def test_an_entropic_plan_blurs_and_costs_more():
     problem, optimum = stretched(50)
-    plan = solve(problem, Sinkhorn(regularisation=0.3))
+    plan = solve(problem, Sinkhorn(regularization=0.3))
     assert plan.value > optimum
     assert plan.project(problem.x2).var() < problem.x2.var()
 

@@ -21,7 +21,7 @@ from geosearch.transport.solvers.exact import Exact
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 _BLOCK = 512  # images mapped at a time
-_SMOOTHING = Sinkhorn(regularisation=0.05, tolerance=1e-2)
+_SMOOTHING = Sinkhorn(regularization=0.05, tolerance=1e-2)
 
 
 @MAPS.register("barycentric", "along a plan")

@@ -11,7 +11,7 @@ def class_factors(scores: np.ndarray, balance: float) -> np.ndarray:
     """Factors for the scores of the classes that balance the class frequencies over all images.
 
     A classifier trained on few labels predicts some classes too often. The factors are the column scaling of the
-    plan between images and classes whose cost is minus the log score: entropic transport, regularisation 1. Source:
+    plan between images and classes whose cost is minus the log score: entropic transport, regularization 1. Source:
     Tai, Bailis & Valiant 2021 (Sinkhorn label allocation), by POT.
 
     Args:

@@ -89,7 +89,7 @@ def coarse_to_fine(
         a: (n,) positive masses.
         b: (p,) positive masses.
         start: (p,) potentials of the columns, which spare the coarse problem.
-        epsilon: final regularisation; a small share of the sample's `cost_scale` if None.
+        epsilon: final regularization; a small share of the sample's `cost_scale` if None.
         sample: rows and columns of the coarse problem.
         sweeps: full passes at the final epsilon, at least one.
     """

@@ -24,7 +24,7 @@ class Sinkhorn:
     """The entropic plan, with epsilon scaling; smooth potentials, a blurred map.
 
     Attributes:
-        regularisation: epsilon as a fraction of the root mean square of the cost after centering its rows and columns.
+        regularization: epsilon as a fraction of the root mean square of the cost after centering its rows and columns.
         max_iterations: sweeps over the full cost.
         tolerance: total marginal error at convergence.
         debiased: also compute the Sinkhorn divergence, which is zero between equal sets. With labels it
@@ -40,12 +40,12 @@ class Sinkhorn:
         >>> from geosearch.transport import Sinkhorn, Problem, solve
         >>> rng = np.random.default_rng(0)
         >>> problem = Problem.plain(rng.normal(size=(50, 3)), rng.normal(size=(50, 3)))
-        >>> plan = solve(problem, Sinkhorn(regularisation=0.2))
+        >>> plan = solve(problem, Sinkhorn(regularization=0.2))
         >>> plan.converged
         True
     """
 
-    regularisation: float = 0.05
+    regularization: float = 0.05
     max_iterations: int = 500
     tolerance: float = 1e-3
     debiased: bool = False
@@ -53,9 +53,9 @@ class Sinkhorn:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        if not self.regularisation > 0 or self.max_iterations < 1:
+        if not self.regularization > 0 or self.max_iterations < 1:
             raise InvalidOptionError(
-                f"Sinkhorn needs regularisation > 0 and max_iterations >= 1, got {self.regularisation} and "
+                f"Sinkhorn needs regularization > 0 and max_iterations >= 1, got {self.regularization} and "
                 f"{self.max_iterations}; for the unregularised plan use Exact()"
             )
 
@@ -69,14 +69,14 @@ class Sinkhorn:
             device=self.device,
         )
         cost, a, b = self._setting(problem)
-        epsilon = self.regularisation * cost_scale(cost) or 1e-6  # for a cost of zero
+        epsilon = self.regularization * cost_scale(cost) or 1e-6  # for a cost of zero
         found = self._potentials(cost, a, b, epsilon, start)
         bound = double_c_transform(cost, found.g)[0].value(a, b)
         coupling = _rounded(self._entries(cost, a, b, found), *problem.masses)
         del cost
         converged = found.error <= self.tolerance
         message = f"entropic, epsilon {epsilon:.3g}, marginal error {found.error:.1e} before rounding" + (
-            "" if converged else f", asked {self.tolerance:.0e}; raise regularisation or max_iterations"
+            "" if converged else f", asked {self.tolerance:.0e}; raise regularization or max_iterations"
         )
         return Plan.of(
             problem,
@@ -131,7 +131,7 @@ class Sinkhorn:
             return i + rows.start, j, mass / total[i] * a[rows][i]
 
         count = sum(cost.map(lambda _, block, work: int((density(block, work) > self.cutoff).sum())))
-        memory.require(100 * count, f"a coupling of {count} pairs", "raise cutoff or lower regularisation")
+        memory.require(100 * count, f"a coupling of {count} pairs", "raise cutoff or lower regularization")
         i, j, mass = (torch.cat(part).cpu() for part in zip(*cost.map(step), strict=True))
         return sparse.csr_array((mass.double().numpy(), (i.numpy(), j.numpy())), shape=cost.shape)
 

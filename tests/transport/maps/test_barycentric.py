@@ -66,7 +66,7 @@ def test_known_and_new_images_may_be_mixed_in_one_call(cache):
 
 def test_an_entropic_plan_blurs_and_says_so(cache):
     pair = pair_of(per_class=12)
-    fitted = Barycentric(Sinkhorn(regularisation=1.0)).fit(pair, seed=0, cache=cache)
+    fitted = Barycentric(Sinkhorn(regularization=1.0)).fit(pair, seed=0, cache=cache)
     pushed = fitted(pair.reference.images, pair.reference.labels)
     assert ((pushed.labels > 0.01) & (pushed.labels < 0.99)).any()
     assert "softmax" in fitted.message

@@ -40,11 +40,11 @@ def test_columns_without_a_potential_take_no_part():
         np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-6)
 
 
-@pytest.mark.parametrize("regularisation", [0.05, 0.5])
-def test_more_regularisation_is_more_blur(cache, regularisation):
+@pytest.mark.parametrize("regularization", [0.05, 0.5])
+def test_more_regularization_is_more_blur(cache, regularization):
     pair = pair_of(per_class=12)
     sharp, soft = (
-        Entropic(Sinkhorn(regularisation=r)).fit(pair, seed=0, cache=cache) for r in (0.02, regularisation + 0.1)
+        Entropic(Sinkhorn(regularization=r)).fit(pair, seed=0, cache=cache) for r in (0.02, regularization + 0.1)
     )
     images, labels = pair.reference.images, pair.reference.labels
     assert soft(images, labels).images.std(0).mean() < sharp(images, labels).images.std(0).mean()

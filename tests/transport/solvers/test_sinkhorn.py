@@ -13,9 +13,9 @@ from geosearch.transport.solvers.exact import Exact
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 
 
-def test_less_regularisation_comes_closer_to_the_optimum_from_both_sides():
+def test_less_regularization_comes_closer_to_the_optimum_from_both_sides():
     problem, optimum = stretched(200)
-    plans = [solve(problem, Sinkhorn(regularisation=share, max_iterations=5000)) for share in (0.3, 0.1, 0.03)]
+    plans = [solve(problem, Sinkhorn(regularization=share, max_iterations=5000)) for share in (0.3, 0.1, 0.03)]
     values, bounds = [plan.value for plan in plans], [plan.lower_bound for plan in plans]
     assert values == sorted(values, reverse=True)
     assert bounds == sorted(bounds)
@@ -24,7 +24,7 @@ def test_less_regularisation_comes_closer_to_the_optimum_from_both_sides():
 
 def test_the_potentials_are_those_of_the_entropic_plan():
     problem = labelled(40, 50)
-    plan = solve(problem, Sinkhorn(regularisation=0.1, tolerance=1e-5, max_iterations=5000, cutoff=0))
+    plan = solve(problem, Sinkhorn(regularization=0.1, tolerance=1e-5, max_iterations=5000, cutoff=0))
     f, g = plan.potentials
     density = np.exp((f[:, None] + g - problem.cost()) / plan.epsilon) / (40 * 50)
     np.testing.assert_allclose(density, plan.coupling.toarray(), atol=3e-6)
@@ -32,7 +32,7 @@ def test_the_potentials_are_those_of_the_entropic_plan():
 
 def test_the_divergence_is_positive_symmetric_and_near_the_distance():
     problem, optimum = stretched(150)
-    solver = Sinkhorn(regularisation=0.05, debiased=True, max_iterations=3000)
+    solver = Sinkhorn(regularization=0.05, debiased=True, max_iterations=3000)
     there = solve(problem, solver).divergence
     back = solve(Problem.plain(problem.x2, problem.x), solver).divergence
     assert there == pytest.approx(back, rel=1e-2)
@@ -49,9 +49,9 @@ def test_with_labels_the_divergence_needs_label_vectors():
 
 def test_too_few_iterations_are_confessed_and_the_marginals_still_hold():
     problem, _ = stretched(200)
-    plan = solve(problem, Sinkhorn(regularisation=0.02, max_iterations=2, tolerance=1e-7))
+    plan = solve(problem, Sinkhorn(regularization=0.02, max_iterations=2, tolerance=1e-7))
     assert not plan.converged
-    assert "raise regularisation or max_iterations" in plan.message
+    assert "raise regularization or max_iterations" in plan.message
     np.testing.assert_allclose(plan.coupling.sum(axis=0), 1 / 200, rtol=1e-9)
 
 
@@ -63,13 +63,13 @@ def test_identical_points_have_no_spread_and_no_trouble():
 def test_far_outliers_do_not_overflow():
     x, x2 = cloud(60), cloud(60, seed=1)
     x2[0] += 1000
-    entropic, exact = (solve(Problem.plain(x, x2), solver) for solver in (Sinkhorn(regularisation=0.01), Exact()))
+    entropic, exact = (solve(Problem.plain(x, x2), solver) for solver in (Sinkhorn(regularization=0.01), Exact()))
     assert entropic.value == pytest.approx(exact.value, rel=0.05)
 
 
 def test_options_out_of_range_are_refused():
     with pytest.raises(InvalidOptionError, match="use Exact"):
-        Sinkhorn(regularisation=0)
+        Sinkhorn(regularization=0)
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
