@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from geosearch.config.schema import Section
+from geosearch.config.section import Section
 from geosearch.config.study_config import StudyFile
 from geosearch.runtime.registry import Choice
 

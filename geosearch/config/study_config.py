@@ -13,10 +13,10 @@ from geosearch.config.schema import (
     PriceSection,
     RecipeSection,
     SearchSection,
-    Section,
     StudySection,
     TransportSection,
 )
+from geosearch.config.section import Section
 from geosearch.errors import InvalidOptionError
 
 BASELINES = 5  # rows of every study besides the single sources
