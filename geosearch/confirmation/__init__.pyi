@@ -3,14 +3,11 @@ from .ablation import LeftOut as LeftOut
 from .ablation import explain as explain
 from .confirm import Confirmer as Confirmer
 from .record import ConfirmationRecord as ConfirmationRecord
+from .rows import RowRequest as RowRequest
+from .rows import request_rows as request_rows
 from .statistics import Comparison as Comparison
 from .statistics import Confirmation as Confirmation
 from .statistics import Row as Row
 from .statistics import RowKind as RowKind
 from .statistics import compare as compare
 from .variants import VARIANTS as VARIANTS
-from .variants import Candidate as Candidate
-from .variants import Condensed as Condensed
-from .variants import EnsembleTeacher as EnsembleTeacher
-from .variants import MetaReweighted as MetaReweighted
-from .variants import Plain as Plain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, auto
 
 import numpy as np
@@ -33,6 +33,8 @@ class Row:
         wall_seconds: training and scoring, summed over the seeds.
         kind: what it is.
         label: what tells it from others of its kind: the source, or the variant; empty if its name does.
+        networks: adaptation name -> networks that are pretrained for one predictor, its teachers included.
+        unlabelled_images: adaptation name -> unlabelled target images that the predictor has seen.
 
     >>> Row("pooled union", {"ridge": (0.1, 0.2)}, wall_seconds=3.0).mean("ridge")
     0.15000000000000002
@@ -43,6 +45,8 @@ class Row:
     wall_seconds: float
     kind: RowKind = RowKind.BASELINE
     label: str = ""
+    networks: Mapping[str, int] = field(default_factory=dict)
+    unlabelled_images: Mapping[str, int] = field(default_factory=dict)
 
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))

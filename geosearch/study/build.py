@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
@@ -10,6 +10,7 @@ from geosearch.adaptation.from_scratch import tune_recipe
 from geosearch.config.build import build_adaptations, build_recipe, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
+from geosearch.confirmation.rows import RowRequest, request_rows
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
@@ -24,6 +25,7 @@ from geosearch.search.fingerprint import match_specs
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.objective import Objective
 from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
+from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import errors_by_mixture
 from geosearch.study.locate import resolve
@@ -122,23 +124,38 @@ def _earlier(study: str, file: StudyFile) -> EarlierStudy:
 
 
 def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
-    """The confirmation with the long recipe; tunes the recipe of the run without pretraining on the shots."""
-    recipe = build_recipe(file).scaled(file.recipe.long_steps)
+    """The confirmation with the long recipe."""
+    return Confirmer(
+        anchors=prepared.anchors,
+        target=prepared.target,
+        recipe=build_recipe(file).scaled(file.recipe.long_steps),
+        adaptations=build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled)),
+        cache=cache,
+        device=file.recipe.device,
+    )
+
+
+def build_rows(
+    file: StudyFile, prepared: Prepared, cache: Cache, best: Weights, finalists: Sequence[Weights], space: Space
+) -> tuple[RowRequest, ...]:
+    """The rows of the confirmation; tunes the recipe of the run without pretraining on the shots."""
+    baselines = constrain(space.nearest, build_baselines(prepared))
     with one_thread():
         scratch = tune_recipe(
             prepared.target.shots,
-            recipe,
+            build_recipe(file).scaled(file.recipe.long_steps),
             file.study.seed,
             cache=cache,
             jobs=file.search.jobs,
             device=file.recipe.device,
         )
-    return Confirmer(
-        anchors=prepared.anchors,
-        target=prepared.target,
-        recipe=recipe,
-        scratch=scratch,
-        adaptations=build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled)),
-        cache=cache,
-        device=file.recipe.device,
-    )
+        return request_rows(
+            prepared.anchors,
+            prepared.target,
+            best,
+            baselines,
+            singles=find_single_sources(prepared, baselines),
+            scratch=scratch,
+            variants=file.confirm.variants,
+            finalists=finalists,
+        )

@@ -16,7 +16,7 @@ from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.build import build_adaptations, build_labelling, build_limits, build_recipe, build_refinement
 from geosearch.config.read import read_study
 from geosearch.config.study_config import BASELINES, StudyFile
-from geosearch.confirmation.variants import TEACHERS
+from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import cut_target

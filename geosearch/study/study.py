@@ -18,7 +18,6 @@ from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.errors import InvalidOptionError
-from geosearch.mixture.baselines import constrain
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.spaces.custom import CustomSpace
 from geosearch.report.status import status_of
@@ -35,7 +34,7 @@ from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import TrialRecord
 from geosearch.search.worker import Worker
-from geosearch.study.build import build_baselines, build_confirmer, build_search, find_single_sources
+from geosearch.study.build import build_confirmer, build_rows, build_search
 from geosearch.study.export import Export
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
@@ -310,18 +309,15 @@ class Study:
             return known.result
         self.progress.event(StageStarted("confirmation on the test part"))
         start = time.perf_counter()
-        baselines = constrain(self.store.space.nearest, build_baselines(prepared))
+        points = [trial.point for trial in finalists]
+        rows = build_rows(file, prepared, self.cache, best.point, points, self.store.space)
         confirmation = build_confirmer(file, prepared, self.cache).run(
-            best.point,
-            baselines,
-            singles=find_single_sources(prepared, baselines),
+            rows,
             adaptation=file.recipe.adaptation,
             count=file.confirm.seeds,
             seed=file.study.seed,
             jobs=file.search.jobs,
             progress=self.progress,
-            variants=file.confirm.variants,
-            finalists=[trial.point for trial in finalists],
         )
         self.store.update(confirmation=replace(request, result=confirmation).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)

@@ -24,18 +24,14 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.adaptation.from_scratch import train_from_scratch
-from geosearch.config.build import build_adaptations, build_recipe
+from geosearch.config.build import build_recipe
 from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.candidates.base import Candidate
+from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS, EnsembleTeacher
+from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.statistics import BEST
-from geosearch.confirmation.variants import (
-    TEACHERS,
-    Candidate,
-    EnsembleTeacher,
-    EnsembleTeacherVariant,
-    Plain,
-    row_name,
-)
+from geosearch.confirmation.variants import EnsembleTeacherVariant, row_name
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
@@ -44,7 +40,7 @@ from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.racing import find_finalists
-from geosearch.study.build import build_baselines, build_objective, build_search
+from geosearch.study.build import build_baselines, build_confirmer, build_objective, build_search
 from geosearch.study.study import Study
 from research.common.lines import Lines
 from research.common.mixtures import GREY, SIZE, study_file
@@ -117,7 +113,7 @@ def contest(target: str, seed: int, shots: int, aside: Mapping[str, Any], folder
     assert confirmation is not None
     for row in confirmation.rows:
         rows.add(row.name, ({name: values[0] for name, values in row.top1_errors.items()}, row.wall_seconds))
-    confirmer, number = build_confirmer(study), confirmation.seeds[0]
+    confirmer, number = build_confirmer(study.file, study.prepared, study.cache), confirmation.seeds[0]
     weights, looking = best_concentration(study)
     errors, training = confirmed(confirmer, weights, number)
     rows.add(CONCENTRATION, (errors, looking + training))
@@ -141,7 +137,7 @@ def extra_row(
 ) -> dict[str, Any]:
     """A row that no study has; the study is run first if it is not there."""
     study, _ = studied(contest_file(target, seed, shots, aside, quick=quick), folder)
-    confirmer, number = build_confirmer(study), seeds.integer(seed, "confirmation", 0)
+    confirmer, number = build_confirmer(study.file, study.prepared, study.cache), seeds.integer(seed, "confirmation", 0)
     if row == NEURAL:
         errors, seconds = neural(study, folder, number)
     elif row == NO_PROXY:
@@ -162,21 +158,13 @@ def studied(file: StudyFile, folder: Path) -> tuple[Study, float]:
     return study, time.perf_counter() - start
 
 
-def build_confirmer(study: Study) -> Confirmer:
-    """What the study confirms mixtures with; without pretraining it would not be tuned, which takes a minute."""
-    file, target = study.file, study.prepared.target
-    recipe = build_recipe(file).scaled(file.recipe.long_steps)
-    adaptations = build_adaptations(file, study.prepared.unlabelled(file.recipe.unlabelled))
-    return Confirmer(study.prepared.anchors, target, recipe, recipe, adaptations, study.cache, file.recipe.device)
-
-
 def confirmed(confirmer: Confirmer, weights: Weights, number: int) -> Found:
     """Test errors in [0, 1] of one mixture, as the study's own confirmation has them, and what they once took."""
     return errors_of(confirmer, Plain(Mixture(confirmer.anchors, weights)), number)
 
 
-def errors_of(confirmer: Confirmer, candidate: Candidate | None, number: int) -> Found:
-    """The same of any candidate; None: no pretraining."""
+def errors_of(confirmer: Confirmer, candidate: Candidate, number: int) -> Found:
+    """The same of any candidate."""
     predicted, seconds = confirmer.predictions(candidate, number)
     truth = confirmer.target.test_labels.reveal()
     return {name: float((classes != truth).mean()) for name, classes in predicted.items()}, seconds
@@ -185,7 +173,7 @@ def errors_of(confirmer: Confirmer, candidate: Candidate | None, number: int) ->
 def taught_by_its_own(confirmer: Confirmer, weights: Weights, number: int) -> Found:
     """A mixture whose teachers are several networks of itself; as many as the search has finalists."""
     mixture = Mixture(confirmer.anchors, weights)
-    return errors_of(confirmer, EnsembleTeacher(mixture, [mixture] * (TEACHERS - 1)), number)
+    return errors_of(confirmer, EnsembleTeacher(mixture, others=[mixture] * (TEACHERS - 1)), number)
 
 
 def best_concentration(study: Study) -> tuple[Weights, float]:

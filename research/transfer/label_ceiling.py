@@ -21,7 +21,7 @@ from scipy.stats import kendalltau
 
 from geosearch.adaptation.episodes import Episodes
 from geosearch.adaptation.linear_probe import LinearProbe
-from geosearch.confirmation.variants import TEACHERS
+from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from research.common.lines import Lines
 from research.common.mixtures import GREY, LONG, MIXTURES, SHORT, Cell, ground, refined
 

@@ -26,7 +26,7 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.build import build_adaptations, build_mixing_space, build_recipe
-from geosearch.confirmation.variants import TEACHERS
+from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.baselines import POOLED

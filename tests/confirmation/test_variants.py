@@ -12,7 +12,8 @@ from generators.training import train_briefly
 
 from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.confirmation.variants import VARIANTS, Condensed, MetaReweighted
+from geosearch.confirmation.candidates import Condensed, MetaReweighted, Setup
+from geosearch.confirmation.variants import VARIANTS
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
@@ -49,7 +50,7 @@ def test_every_variant_has_a_key_of_its_own_and_trains_to_the_same_weights_again
     ]
     assert len({one.key for one in made}) == len(VARIANTS.names())
     for one in made:
-        first, again = (one.pretrained(RECIPE, 3, device="cpu")[0] for _ in range(2))
+        first, again = (one.start(Setup(prepared.target.shots, RECIPE), 3).network for _ in range(2))
         for a, b in zip(first.parameters(), again.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=0, atol=0)
 
@@ -62,12 +63,10 @@ def test_the_student_of_several_is_self_trained_under_the_mean_of_their_labels(p
     several = variant.candidate(anchors, WEIGHTS, target.shots, finalists)
     assert [one.weights for one in several.others] == finalists[1:]
     alone = variant.candidate(anchors, WEIGHTS, target.shots, [WEIGHTS])
-    network, _ = several.pretrained(RECIPE, 0, device="cpu")
-    by_all, by_one = (
-        one.student(network, how, RECIPE, target.shots, 0, device="cpu").predict(target.test_images)
-        for one in (several, alone)
-    )
-    np.testing.assert_array_equal(by_one, how.fit(network, target.shots, 0).predict(target.test_images))
+    setup = Setup(target.shots, RECIPE)
+    start = several.start(setup, 0)
+    by_all, by_one = (one.adapt(start, how, setup, 0).predict(target.test_images) for one in (several, alone))
+    np.testing.assert_array_equal(by_one, how.fit(start.network, target.shots, 0).predict(target.test_images))
     assert not np.array_equal(by_all, by_one)
     votes = [Told(scores) for scores in (np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]]))]
     np.testing.assert_allclose(EnsemblePredictor(votes).predict(target.test_images), [[0.55, 0.45]])
@@ -85,6 +84,7 @@ def test_reweighted_rows_are_images_of_the_mixtures_sources_under_target_classes
 
 def test_a_condensed_mixture_is_as_small_as_it_says(prepared):
     mixture = Mixture(prepared.anchors, WEIGHTS)
-    _, learned = Condensed(mixture, Condensation(per_class=2, steps=3), size=200).pretrained(RECIPE, 0, device="cpu")
+    small = Condensed(mixture, Condensation(per_class=2, steps=3), size=200)
+    learned = small.start(Setup(prepared.target.shots, RECIPE), 0).stream
     assert len(learned) <= 2 * mixture.class_count
     assert learned.class_count == mixture.class_count

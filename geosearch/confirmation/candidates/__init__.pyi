@@ -1,0 +1,9 @@
+from .base import Candidate as Candidate
+from .base import PretrainedCandidate as PretrainedCandidate
+from .base import Setup as Setup
+from .base import Start as Start
+from .condensed import Condensed as Condensed
+from .ensemble_teacher import EnsembleTeacher as EnsembleTeacher
+from .from_scratch import FromScratch as FromScratch
+from .meta_reweighted import MetaReweighted as MetaReweighted
+from .plain import Plain as Plain

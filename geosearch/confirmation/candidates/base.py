@@ -1,0 +1,97 @@
+"""Candidate: the contract of what a row of the confirmation is trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from geosearch.adaptation.base import Adaptation, Predictor
+from geosearch.adaptation.self_training import SelfTraining
+from geosearch.data.dataset import LabelledSet
+from geosearch.nn.networks import Network
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import Stream
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all candidates of a confirmation are trained with.
+
+    Attributes:
+        shots: labelled images of the target.
+        recipe: the long recipe of the pretraining.
+        device: where to train, as for `pretrain`.
+    """
+
+    shots: LabelledSet
+    recipe: Recipe
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A network before it is adapted to the target.
+
+    Attributes:
+        network: the network.
+        stream: what it was trained on, in the classes of its head, for adaptations that rehearse it; None if nothing.
+    """
+
+    network: Network
+    stream: Stream | None = None
+
+
+class Candidate(Protocol):
+    """What a row of the confirmation is trained on, and how it is adapted."""
+
+    @property
+    def key(self) -> str:
+        """Content key of all that the training depends on, but `Setup`, adaptation and seed."""
+        ...
+
+    def start(self, setup: Setup, seed: int) -> Start:
+        """The network that is adapted; the expensive part, which all adaptations share.
+
+        Raises:
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        ...
+
+    def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
+        """Adapt the network that `start` gave to the shots.
+
+        Raises:
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        ...
+
+    def networks(self, adaptation: Adaptation) -> int:
+        """Number of networks that are pretrained for one predictor, its teachers included."""
+        ...
+
+    def unlabelled_images(self, adaptation: Adaptation) -> int:
+        """Number of unlabelled target images that pretraining and adaptation use."""
+        ...
+
+
+class PretrainedCandidate:
+    """Base class of candidates that pretrain one network and adapt it like any other."""
+
+    def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
+        """Adapt the network that `start` gave to the shots."""
+        return adaptation.fit(start.network, setup.shots, seed, start.stream)
+
+    def networks(self, adaptation: Adaptation) -> int:
+        """One."""
+        return 1
+
+    def unlabelled_images(self, adaptation: Adaptation) -> int:
+        """Those that the adaptation uses."""
+        return images_of(adaptation)
+
+
+def images_of(adaptation: Adaptation) -> int:
+    """Number of unlabelled target images that an adaptation uses."""
+    if isinstance(adaptation, SelfTraining) and adaptation.unlabelled is not None:
+        return len(adaptation.unlabelled.images)
+    return 0

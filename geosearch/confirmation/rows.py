@@ -1,0 +1,62 @@
+"""Rows: which candidates a confirmation compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from geosearch.confirmation.candidates.base import Candidate
+from geosearch.confirmation.candidates.from_scratch import FromScratch
+from geosearch.confirmation.candidates.plain import Plain
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, RowKind
+from geosearch.confirmation.variants import VARIANTS, row_name
+from geosearch.data.target import Target
+from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.weights import Weights
+from geosearch.nn.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class RowRequest:
+    """A row that is to be trained; see `Row` for the fields."""
+
+    name: str
+    candidate: Candidate
+    kind: RowKind = RowKind.BASELINE
+    label: str = ""
+
+
+def request_rows(
+    anchors: Anchors,
+    target: Target,
+    best: Weights,
+    baselines: Mapping[str, Weights],
+    *,
+    singles: Mapping[str, str],
+    scratch: Recipe,
+    variants: Sequence[str] = (),
+    finalists: Sequence[Weights] = (),
+) -> tuple[RowRequest, ...]:
+    """The best mixture, the baselines, no pretraining, and the variants, in this order.
+
+    Args:
+        anchors: what mixtures are made of.
+        target: the target; its test part is not used.
+        best: the best mixture.
+        baselines: row -> mixture.
+        singles: row -> source, for the baselines that are single sources.
+        scratch: recipe of the row without pretraining, tuned on the shots.
+        variants: of the best mixture, by their names in study files.
+        finalists: mixtures of the race, the best first; the variant "ensemble-teacher" uses them.
+    """
+    rows = [RowRequest(BEST, Plain(Mixture(anchors, best), searched_on=len(target.held_out)), RowKind.BEST)]
+    for name, weights in baselines.items():
+        kind = RowKind.SINGLE_SOURCE if name in singles else RowKind.BASELINE
+        rows.append(RowRequest(name, Plain(Mixture(anchors, weights)), kind, singles.get(name, "")))
+    rows.append(RowRequest(NO_PRETRAINING, FromScratch(scratch), RowKind.NO_PRETRAINING))
+    for name in variants:
+        variant = VARIANTS.build(name, {})
+        candidate = variant.candidate(anchors, best, target.shots, finalists)
+        rows.append(RowRequest(row_name(variant), candidate, RowKind.VARIANT, variant.title))
+    return tuple(rows)
