@@ -146,8 +146,8 @@ class SearchSection(Section):
     jobs: int = Field(2, ge=1, description="Number of processes; the results do not depend on it.")
     prune: bool = Field(
         True,
-        description="Use the held-out OTDD as prior knowledge of the sampler 'hull', and let it and the closed form "
-        "prune trials while they agree with the evaluations.",
+        description="Use the debiased held-out OTDD as prior knowledge of the sampler 'hull', and let it and the "
+        "closed form prune trials while they agree with the evaluations.",
     )
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
     finalists: int = Field(

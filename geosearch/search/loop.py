@@ -250,7 +250,7 @@ class Search:
         space, design, gradient = self.store.space, None, None
         if self.options.sampler == "hull":
             if self.options.prune:
-                design = self.store.get_or_compute("proxy_design", self._proxy_design)
+                design = self.store.get_or_compute("debiased_design", self._proxy_design)
             if self.gradient is not None:
                 gradient = np.array(self.store.get_or_compute("source_gradient", self.gradient))
         return Prior(space, self.hull, design, gradient, self.warm_start)

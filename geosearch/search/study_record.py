@@ -53,7 +53,8 @@ class StudyRecord:
         evaluations: the budget, where it was raised above that of the study file.
         contents: data set -> content hash; the target first, then the sources in their order.
         sources: the sources' names in the order of the weights.
-        proxy_design: the proxy of a few mixtures, prior knowledge of the sampler.
+        debiased_design: the proxy of a few mixtures, prior knowledge of the sampler; "proxy_design", from before the
+            proxy was debiased, is not read.
         source_gradient: (m,) derivative of an error in the weights of the sources.
         earlier: evaluations of earlier studies, as they were when this study began.
         task_similarity: earlier study -> Kendall's tau of its predictions with this study's errors.
@@ -76,7 +77,7 @@ class StudyRecord:
     evaluations: int = 0
     contents: Mapping[str, str] | None = None
     sources: tuple[str, ...] = ()
-    proxy_design: ProxyDesign | None = None
+    debiased_design: ProxyDesign | None = None
     source_gradient: tuple[float, ...] | None = None
     earlier: tuple[EarlierStudy, ...] | None = None
     task_similarity: Mapping[str, float] = field(default_factory=dict)

@@ -176,7 +176,7 @@ class TrialRecord:
         concentration: 0 = pooled, inf = the point on the generalized geodesic.
         pairing: "transport" or "random".
         closed_form: squared feature units.
-        proxy: held-out OTDD, squared feature units; None if it was not computed.
+        proxy: debiased OTDD to held-out target images, squared feature units; None if it was not computed.
         error: what the study minimizes: a squared error on pseudo-labelled images, or on the shots.
         top1_error: error rate on the same images, in [0, 1].
         long_error: posterior mean of the error after the long recipe; finalists only.

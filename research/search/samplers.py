@@ -174,7 +174,7 @@ def search(collection: str, sampler: str, rungs: bool, repetition: int, evaluati
     while job.left() > 0:
         job.evaluate(job.propose())
     thought = (time.perf_counter() - start) / evaluations
-    trials, design = store.trials(), store.record.proxy_design
+    trials, design = store.trials(), store.record.debiased_design
     before = len(design.values) if design else 0
     done = [trial for trial in trials if trial.error is not None]
     regrets, seconds = [], []

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from geosearch.errors import NewerFormatError, StorageError, StudyMismatchError
+from geosearch.search.fidelity.pruner import PROXY_STEP
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import exclusive_access
@@ -68,7 +69,7 @@ def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_w
     """So whoever corrects a mistake that a first start complained of may go on."""
     first = opened(url)
     first.verify_datasets({"digits": "print"})
-    first.update(proxy_design=ProxyDesign((1.0,), 1.0))
+    first.update(debiased_design=ProxyDesign((1.0,), 1.0))
     mended = opened(url, fingerprint=OTHER)
     assert mended.record == StudyRecord(fingerprint=OTHER)
     mended.verify_datasets({"usps": "print"})
@@ -77,6 +78,13 @@ def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_w
     mended.study.ask()
     with pytest.raises(StudyMismatchError, match="the data are not those"):
         mended.verify_datasets({"usps": "print"})
+
+
+def test_proxies_from_before_they_were_debiased_are_not_read(url):
+    """They stand under another name and step, so that a study begun before compares like with like."""
+    opened(url).study.set_user_attr("proxy_design", {"values": [1.0], "seconds": 1.0})
+    assert opened(url).record.debiased_design is None
+    assert PROXY_STEP > 0
 
 
 def test_nobody_changes_the_settings_under_those_who_begin(url):

@@ -13,7 +13,7 @@ from geosearch.report.summary import StudyReport
 
 @style.context()
 def plot_proxy(facts: StudyReport) -> ReportFigure:
-    """Draw the proxy (held-out OTDD) against the error, with their rank correlation."""
+    """Draw the proxy (debiased held-out OTDD) against the error, with their rank correlation."""
     title = "Does the distance predict the error?"
     agreement = facts.proxy_agreement
     sentence = f" {agreement.sentence()[:1].upper()}{agreement.sentence()[1:]}." if agreement.trials else ""
@@ -33,7 +33,7 @@ def plot_proxy(facts: StudyReport) -> ReportFigure:
         axes.set_title(tau.replace("-", "−"), loc="right", fontsize=10)
     axes.margins(0.08)
     axes.locator_params(nbins=6)
-    axes.set_xlabel("OTDD to held-out target images (squared feature units)")
+    axes.set_xlabel("debiased OTDD to held-out target images (squared feature units)")
     axes.set_ylabel("squared validation error")
     figure.legend(loc="outside upper left", ncols=3, handletextpad=0.3, columnspacing=1.1, borderpad=0)
     return ReportFigure("proxy", title, read, figure)

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from geosearch.search.trial import Proposal, Pruned, fact_of
 
 CLOSED_FORM_STEP = -1  # known with the proposal, kept in its attributes: Optuna has no step below 0
-PROXY_STEP = 0  # of the intermediate value that is the proxy
+PROXY_STEP = 1  # of the intermediate value that is the proxy; 0 holds what it was before it was debiased
 
 
 @dataclass(frozen=True)

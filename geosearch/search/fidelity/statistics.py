@@ -83,7 +83,7 @@ def rank_agreement(fidelity: Fidelity, trials: Iterable[TrialRecord]) -> RankAgr
 
 def fidelity_statistics(store: StudyStore) -> tuple[FidelityStatistics, ...]:
     """Every fidelity of a study, from the cheapest to the most expensive."""
-    trials, design = store.trials(), store.record.proxy_design or ProxyDesign((), 0.0)
+    trials, design = store.trials(), store.record.debiased_design or ProxyDesign((), 0.0)
     with_proxy = drop_repeats(trial for trial in trials if trial.proxy is not None)
     trained = drop_repeats(trial for trial in trials if trial.error is not None)
     finalists = [trial for trial in trials if trial.long_runs]

@@ -8,7 +8,7 @@ import pytest
 from geosearch.search.fidelity.pruner import CLOSED_FORM_STEP, PROXY_STEP, FidelityPruner
 from geosearch.search.trial import Proposal, keep_fact
 
-LATER_STEP = 1
+LATER_STEP = PROXY_STEP + 1
 
 
 def asked(study: optuna.Study, closed_form: float, otdd: float | None = None) -> optuna.Trial:
