@@ -120,6 +120,6 @@ def _expected(
     surrogate = Surrogate.fit(*hull.features(list(done)), np.array(list(done.values())))
     asked = hull.features([best, *without])
     added = surrogate.predict(*asked)[0][1:] - surrogate.predict(*asked)[0][0]
-    covariance = surrogate.covariance(asked[0])
+    covariance = surrogate.covariance(*asked)
     variances = np.diag(covariance)[1:] + covariance[0, 0] - 2 * covariance[0, 1:]  # similar ones correlate
     return list(zip(added.tolist(), np.sqrt(np.maximum(variances, 0)).tolist(), strict=True))

@@ -167,7 +167,8 @@ def search(collection: str, sampler: str, rungs: bool, repetition: int, evaluati
     own, space = surface(collection), Space(len(surface(collection).hull.gram))
     seed = seeds.integer(repetition, "search", collection)
     stand_in = Tabulated(own, seeds.stream(seed, "noise"))
-    store = StudyStore(optuna.create_study(pruner=FidelityPruner()), space, "")
+    storage = optuna.storages.InMemoryStorage()
+    store = StudyStore(optuna.create_study(storage=storage, pruner=FidelityPruner()), space, "", storage)
     options = SearchOptions(evaluations=evaluations, sampler=sampler, prune=rungs, seed=seed)
     job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), gradient=lambda: own.gradient)  # type: ignore[arg-type]
     start = time.perf_counter()

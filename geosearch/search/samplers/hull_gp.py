@@ -12,7 +12,7 @@ from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_
 from geosearch.search.samplers.base import EvaluatedMixtures, MixtureSampler, random_weights
 from geosearch.search.samplers.prior import CORRELATION, Prior
 from geosearch.search.samplers.registry import SAMPLERS
-from geosearch.search.samplers.surrogate import Surrogate, expected_improvement
+from geosearch.search.samplers.surrogate import expected_improvement
 
 CANDIDATES = 1500  # random mixtures for every proposal
 POLISH = (0.2, 0.05)  # step sizes of the rounds of local search around the best candidates
@@ -93,7 +93,7 @@ class HullSampler(MixtureSampler):
             more, more_cheap = prior.points(pending), prior.scores(pending, task_similarity)
             expected = surrogate.predict(more, more_cheap)[0]
             points, cheap = np.vstack([points, more]), np.vstack([cheap, more_cheap])
-            surrogate = Surrogate.fit(points, cheap, np.concatenate([done.errors, expected]), prior.slopes)
+            surrogate = surrogate.condition(points, cheap, np.concatenate([done.errors, expected]))
 
         def acquisition(some: Sequence[Weights]) -> np.ndarray:
             here = prior.points(some)

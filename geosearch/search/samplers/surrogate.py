@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.gaussian_process.kernels import ConstantKernel, DotProduct, Kernel, Matern, WhiteKernel
 
-from geosearch.adaptation.ridge import RidgeFit, leave_one_out, ridge_fit
+from geosearch.search.samplers.column_kernel import ColumnKernel
 
 FEWEST = 6  # evaluations below which a surrogate is not used to rank them
-_CENTERS = np.log([1.0, 1.0, 0.1])  # of the priors of amplitude, lengthscale and noise (variances; units of the data)
-_WIDTHS = np.array([1.0, 0.5, 1.0])
+LEVEL = 1.0  # prior variance of the constant
+_CENTERS = np.log(
+    [0.1, 0.5, 1.0, 0.1]
+)  # of the priors: slopes, amplitude, length scale, noise (variances; unit errors)
+_WIDTHS = np.array([1.0, 1.0, 0.5, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
 class Surrogate:
-    """A Gaussian process on the residuals of a regression on cheap scores.
+    """A Gaussian process: a constant, a linear function of cheap scores, a smooth function of the place, and noise.
 
-    The regression shrinks towards prior slopes; its ridge penalty minimizes the leave-one-out error, so evaluations
-    that contradict the prior override it. Length scale, amplitude and noise of the process maximize the posterior
-    density under wide log-normal priors, which matter while there are few evaluations.
+    The linear function has prior slopes as its mean, so evaluations that contradict the prior override it, and its
+    uncertainty is part of every deviation. The variance of the slopes, the amplitude and length scale of the smooth
+    part (Matern 5/2) and the noise maximize the posterior density under wide log-normal priors, which matter while
+    there are few evaluations.
 
     Attributes:
-        process: on standardized points and residuals.
-        trend: standardized cheap scores -> standardized errors minus their prior mean.
+        process: on standardized points and scores (n, d + c) and errors beyond their prior mean.
         slopes: (c,) prior slopes, in standardized errors per unit of each cheap score.
         unit: length by which points are divided.
         center, scale: mean and standard deviation of the cheap scores, (c,) each.
         level, spread: mean and standard deviation of the errors.
+
+    Source: Rasmussen & Williams 2006, section 2.7.
 
     >>> points, rng = np.linspace(0, 1, 12)[:, None], np.random.default_rng(0)
     >>> errors = (points[:, 0] - 0.3) ** 2 + 0.001 * rng.normal(size=12)
@@ -44,7 +49,6 @@ class Surrogate:
     """
 
     process: GaussianProcessRegressor
-    trend: RidgeFit
     slopes: np.ndarray
     unit: float
     center: np.ndarray
@@ -64,37 +68,70 @@ class Surrogate:
             errors: (n,) evaluations.
             slopes: (c,) prior increase of the error, in its standard deviations, per unit of each score; 0 by default.
         """
-        slopes = np.zeros(cheap.shape[1]) if slopes is None else slopes
-        unit = float(np.sqrt(points.var(axis=0).sum())) or 1.0
-        center, scale = cheap.mean(0), np.where(cheap.std(0) > 0, cheap.std(0), 1.0)
-        level, spread = float(errors.mean()), float(errors.std()) or 1.0
-        x, z, y = points / unit, (cheap - center) / scale, (errors - level) / spread
-        beyond = y[:, None] - ((cheap - center) @ slopes)[:, None]
-        trend = ridge_fit(z, beyond, leave_one_out(z, beyond).ridge)
-        kernel = ConstantKernel(1.0, (1e-3, 1e2)) * Matern(1.0, (0.1, 20.0), nu=2.5) + WhiteKernel(0.1, (1e-4, 2.0))
-        process = GaussianProcessRegressor(kernel, optimizer=_maximize_posterior)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is a valid fit
-            process.fit(x, (beyond - trend.predict(z))[:, 0])
-        return cls(process, trend, slopes, unit, center, scale, level, spread)
+        bare = cls(
+            GaussianProcessRegressor(_kernel(points.shape[1], cheap.shape[1]), optimizer=_maximize_posterior),
+            slopes=np.zeros(cheap.shape[1]) if slopes is None else slopes,
+            unit=float(np.sqrt(points.var(axis=0).sum())) or 1.0,
+            center=cheap.mean(0),
+            scale=np.where(cheap.std(0) > 0, cheap.std(0), 1.0),
+            level=float(errors.mean()),
+            spread=float(errors.std()) or 1.0,
+        )
+        return bare._with(bare.process, points, cheap, errors)
+
+    def condition(self, points: np.ndarray, cheap: np.ndarray, errors: np.ndarray) -> Surrogate:
+        """The same process, its hyperparameters kept, given these evaluations (see `fit`) instead of its own.
+
+        Errors that were not measured but assumed, those of running trials, teach nothing about noise or length scale.
+        """
+        return self._with(GaussianProcessRegressor(self.process.kernel_, optimizer=None), points, cheap, errors)
 
     @property
     def noise(self) -> float:
         """Standard deviation of one evaluation, in the errors' units."""
-        return float(np.sqrt(self.process.kernel_.k2.noise_level)) * self.spread
+        return float(np.sqrt(self._noise)) * self.spread
 
     def predict(self, points: np.ndarray, cheap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Posterior mean and standard deviation (noise left out) of the expected errors: (k, d), (k, c) -> 2 x (k,)."""
-        mean, deviation = self.process.predict(points / self.unit, return_std=True)
-        latent = np.sqrt(np.maximum(deviation**2 - self.process.kernel_.k2.noise_level, 1e-12))
-        gaps = cheap - self.center  # (k, c)
-        trend = gaps @ self.slopes + self.trend.predict(gaps / self.scale)[:, 0]
-        return self.level + self.spread * (mean + trend), self.spread * latent
+        mean, deviation = self.process.predict(self._inputs(points, cheap), return_std=True)
+        latent = np.sqrt(np.maximum(deviation**2 - self._noise, 1e-12))
+        return self.level + self.spread * (self._prior_mean(cheap) + mean), self.spread * latent
 
-    def covariance(self, points: np.ndarray) -> np.ndarray:
-        """Posterior covariance (noise left out) of the expected errors of k mixtures: (k, d) -> (k, k)."""
-        covariance = self.process.predict(points / self.unit, return_cov=True)[1]
-        return self.spread**2 * (covariance - self.process.kernel_.k2.noise_level * np.eye(len(points)))
+    def covariance(self, points: np.ndarray, cheap: np.ndarray) -> np.ndarray:
+        """Posterior covariance (noise left out) of the expected errors of k mixtures: (k, d), (k, c) -> (k, k)."""
+        covariance = self.process.predict(self._inputs(points, cheap), return_cov=True)[1]
+        return self.spread**2 * (covariance - self._noise * np.eye(len(points)))
+
+    @property
+    def _noise(self) -> float:
+        """Variance of one evaluation, standardized."""
+        return float(self.process.kernel_.k2.noise_level)
+
+    def _inputs(self, points: np.ndarray, cheap: np.ndarray) -> np.ndarray:
+        return np.hstack([points / self.unit, (cheap - self.center) / self.scale])
+
+    def _prior_mean(self, cheap: np.ndarray) -> np.ndarray:
+        return np.asarray((cheap - self.center) @ self.slopes)  # (k, c) @ (c,)
+
+    def _with(
+        self, process: GaussianProcessRegressor, points: np.ndarray, cheap: np.ndarray, errors: np.ndarray
+    ) -> Surrogate:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a hyperparameter at its bound is a valid fit
+            beyond = (errors - self.level) / self.spread - self._prior_mean(cheap)
+            return replace(self, process=process.fit(self._inputs(points, cheap), beyond))
+
+
+def _kernel(d: int, c: int) -> Kernel:
+    """Of d columns of points and c columns of scores, at the centers of the priors."""
+    linear, smooth = DotProduct(0.0, "fixed"), Matern(1.0, (0.1, 20.0), nu=2.5)
+    kernel = (
+        ConstantKernel(LEVEL, "fixed")
+        + ConstantKernel(1.0, (1e-3, 1e2)) * ColumnKernel(linear, d, d + c)
+        + ConstantKernel(1.0, (1e-3, 1e2)) * ColumnKernel(smooth, 0, d)
+        + WhiteKernel(0.1, (1e-4, 2.0))
+    )
+    return kernel.clone_with_theta(_CENTERS)
 
 
 def _maximize_posterior(
