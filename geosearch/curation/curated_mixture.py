@@ -12,7 +12,7 @@ from geosearch.curation.reweighting import reweight
 from geosearch.curation.weighted_pool import WeightedPool
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.anchors import Anchors
-from geosearch.mixture.mixture import Mixture, draw_weights
+from geosearch.mixture.mixture import DrawStreams, Mixture, draw_weights
 from geosearch.mixture.weights import Weights
 from geosearch.nn.streams import Batch
 from geosearch.runtime.cache import content_key
@@ -57,12 +57,13 @@ class CuratedMixture(Mixture):
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         """Draw images float32 (b, ch, h, w) in [0, 1] and soft labels float32 (b, C)."""
+        streams = DrawStreams.of(rng)
         chance = sum(a * one.mean(0) for a, one in zip(self.weights.values, self.rows, strict=True))
-        reference = rng.choice(len(chance), size=size, p=chance / chance.sum())
-        shares = draw_weights(self.weights, size, rng)
+        reference = streams.rows.choice(len(chance), size=size, p=chance / chance.sum())
+        shares = draw_weights(self.weights, size, streams.shares)
         if self.weights.pairing == "transport":
             shares = self._redistribute(shares, reference)
-        return self._mix(shares, self._picks(reference, rng))
+        return self._mix(shares, self._picks(reference, streams.replicas))
 
     def _redistribute(self, shares: np.ndarray, reference: np.ndarray) -> np.ndarray:
         """Shares (b, m) in which those of sources without a weight for the reference row go to the others."""

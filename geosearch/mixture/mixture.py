@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidWeightsError
 from geosearch.mixture.anchors import Anchors
@@ -19,7 +20,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 if TYPE_CHECKING:
     from geosearch.nn.torch_dataset import StreamDataset
 
-_CLOUD = 2  # version of the random numbers at finite concentrations
+_RANDOM_NUMBERS = 3  # version of what is drawn from equal generators
 _BLOCK_VALUES = 2**19  # pixels drawn at once by `Mixture.batches`: large enough to hide NumPy's call overhead
 
 
@@ -30,6 +31,9 @@ class Mixture:
     Row k has the image sum_i w_i T_i(x_k) and, as its label, the blocks w_i * softlabel_i(x_k) over the disjoint union
     of the classes of the sources; w is a, or drawn for each image (see `Weights`). Pooling, Mixup and single sources
     belong to the same family. Images are made when they are drawn. Source: Fan & Alvarez-Melis 2023, sec. 4.
+
+    Equal generators give two mixtures of the same anchors the same random numbers: equal reference rows, equal
+    replicas, and weights of the images that differ little where the mixtures do.
 
     Example:
         >>> import geosearch
@@ -89,13 +93,14 @@ class Mixture:
             weights=self.weights.values,
             concentration=str(self.weights.concentration),
             pairing=self.weights.pairing,
-            **({"version": _CLOUD} if 0 < self.weights.concentration < math.inf else {}),
+            version=_RANDOM_NUMBERS,
         )
 
     def draw(self, size: int, rng: np.random.Generator) -> Batch:
         """Draw images float32 (size, ch, h, w) in [0, 1] with soft labels float32 (size, C)."""
-        shares = draw_weights(self.weights, size, rng)
-        return self._mix(shares, self._picks(rng.integers(len(self.anchors.reference), size=size), rng))
+        streams = DrawStreams.of(rng)
+        rows = streams.rows.integers(len(self.anchors.reference), size=size)
+        return self._mix(draw_weights(self.weights, size, streams.shares), self._picks(rows, streams.replicas))
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Endless random batches: images float32 (size, ch, h, w) in [0, 1], soft labels float32 (size, C)."""
@@ -120,7 +125,8 @@ class Mixture:
 
     def mix_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         """Mix the given reference rows (b,), with weights drawn as in `draw`."""
-        return self._mix(draw_weights(self.weights, len(rows), rng), self._picks(rows, rng))
+        streams = DrawStreams.of(rng)
+        return self._mix(draw_weights(self.weights, len(rows), streams.shares), self._picks(rows, streams.replicas))
 
     def map_target(self, target: LabelledSet) -> Mixture:
         """The same mixture of other target images (see `Anchors.map_target`)."""
@@ -163,19 +169,54 @@ class Mixture:
         return images.transpose(0, 3, 1, 2), np.concatenate(labels, axis=1)
 
 
+class DrawStreams(NamedTuple):
+    """Random streams of one draw, one per purpose: how much is drawn from one of them changes none of the others."""
+
+    shares: np.random.Generator
+    rows: np.random.Generator
+    replicas: np.random.Generator
+
+    @classmethod
+    def of(cls, rng: np.random.Generator) -> DrawStreams:
+        """Streams that depend on the state of `rng`, which is advanced by one integer."""
+        seed = int(rng.integers(2**63))
+        return cls(*(seeds.stream(seed, name) for name in cls._fields))
+
+
 def draw_weights(weights: Weights, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Weights per image (size, m): fixed, drawn from Dirichlet(concentration * values), or one source per image."""
+    """Weights per image (size, m): fixed, drawn from Dirichlet(concentration * values), or one source per image.
+
+    Weights are gamma variates divided by their sum, computed as logarithms, because tiny shapes underflow. Log G(k) is
+    log G(k + 1) + log(U) / k. At concentration 0 only the largest log(U) / k remains, which is the weight of source i
+    with probability values[i]. All uniforms and normals are drawn at once, whatever the weights, so that mixtures have
+    them in common.
+    """
     values, concentration = weights.array, weights.concentration
     used = np.flatnonzero(values)
     if math.isinf(concentration) or len(used) == 1:
         return np.tile(values, (size, 1))
     shares = np.zeros((size, len(values)))
+    races = np.log1p(-rng.random((size, len(values))))[:, used] / values[used]  # log(U) / values, U in (0, 1]
     if concentration == 0:
-        shares[np.arange(size), rng.choice(len(values), size=size, p=values)] = 1
+        shares[np.arange(size), used[races.argmax(axis=1)]] = 1
         return shares
-    draws = rng.standard_gamma(concentration * values[used], size=(size, len(used)))
-    totals = draws.sum(axis=1, keepdims=True)
-    lost = totals[:, 0] < 1e-200  # tiny shapes underflow: the limit is one source per image
-    draws[lost] = np.eye(len(used))[rng.choice(len(used), size=int(lost.sum()), p=values[used])]
+    logs = _log_gamma_variates(1 + concentration * values, size, rng)[:, used] + races / concentration
+    draws = np.exp(logs - logs.max(axis=1, keepdims=True))
     shares[:, used] = draws / draws.sum(axis=1, keepdims=True)
     return shares
+
+
+def _log_gamma_variates(shapes: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Logarithms (size, m) of gamma variates of shapes (m,) >= 1, near for near shapes and equal generators.
+
+    Source: Marsaglia & Tsang 2000. Its loop ends after one proposal, of which 95 % or more are accepted; the others are
+    drawn anew by NumPy, which has no such proposals in common.
+    """
+    normals, uniforms = rng.standard_normal((size, len(shapes))), rng.random((size, len(shapes)))
+    d = shapes - 1 / 3
+    cubes = np.maximum(1 + normals / np.sqrt(9 * d), 1e-100) ** 3
+    logs = np.log(cubes)
+    refused = np.log1p(-uniforms) >= normals**2 / 2 + d * (1 - cubes + logs)
+    found = np.log(d) + logs
+    found[refused] = np.log(rng.standard_gamma(np.broadcast_to(shapes, found.shape)[refused]))
+    return found

@@ -31,7 +31,7 @@ from geosearch.embeddings.pca import PCA
 from geosearch.embeddings.pixels import Pixels
 from geosearch.embeddings.source_classifier import SourceClassifier
 from geosearch.mixture.anchors import Anchors, build_anchors
-from geosearch.mixture.mixture import Mixture, draw_weights
+from geosearch.mixture.mixture import DrawStreams, Mixture, draw_weights
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
@@ -133,11 +133,11 @@ def distances(
 
 def in_features(anchors: Anchors, weights: Weights, size: int) -> np.ndarray:
     """The features of the rows that `Mixture.draw` gives, mixed instead of encoded from mixed images: (size, d)."""
-    rng, n = seeds.stream(0, "proxy"), len(anchors.reference)
-    shares = draw_weights(weights, size, rng)
-    rows, mixed = rng.integers(n, size=size), 0.0
+    streams, n = DrawStreams.of(seeds.stream(0, "proxy")), len(anchors.reference)
+    shares = draw_weights(weights, size, streams.shares)
+    rows, mixed = streams.rows.integers(n, size=size), 0.0
     for source, share in zip(anchors.sources, shares.T, strict=True):
-        pick = rows + n * rng.integers(len(source.images) // n, size=size)
+        pick = rows + n * streams.replicas.integers(len(source.images) // n, size=size)
         mixed = mixed + share[:, None] * anchors.encoder.encode(source.images)[pick]
     return np.asarray(mixed)
 

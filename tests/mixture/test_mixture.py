@@ -9,10 +9,11 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from torch.utils.data import DataLoader
 
 from geosearch.errors import InvalidWeightsError
-from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.mixture import Mixture, _log_gamma_variates, draw_weights
 from geosearch.mixture.weights import Weights
 
 LEVELS = (10, 130, 250)
@@ -138,3 +139,52 @@ def test_as_a_dataset_of_pytorch_it_yields_its_images_and_weights_its_labels(anc
     np.testing.assert_allclose([float(block.sum(1).mean()) for block in blocks], values, atol=0.04)
     again = next(iter(DataLoader(dataset, batch_size=1500)))
     assert torch.equal(again[0], images)
+
+
+@pytest.mark.parametrize("concentration", [0.0, 0.5, 2.0, 50.0, math.inf])
+def test_two_mixtures_have_the_same_random_numbers(anchors, concentration):
+    """Labels that tell the rows are equal; the weights of an image differ little more than those of the mixtures."""
+    one, other = (
+        Mixture(tell_rows(anchors), Weights.of(w, concentration)) for w in ([0.2, 0.5, 0.3], [0.22, 0.5, 0.28])
+    )
+    first, second, later = rng(), rng(), np.random.default_rng(6)
+    for _ in range(2):  # also in the next draw
+        (_, labels), (_, labels_other), (_, labels_later) = (
+            mixture.draw(400, g) for mixture, g in ((one, first), (other, second), (one, later))
+        )
+        n = len(anchors.reference)
+        shares, shares_other = (x.reshape(400, 3, n).sum(2) for x in (labels, labels_other))
+        rows, rows_other, rows_later = (
+            x.reshape(400, 3, n).sum(1).argmax(1) for x in (labels, labels_other, labels_later)
+        )
+        np.testing.assert_array_equal(rows, rows_other)
+        assert (rows == rows_later).mean() < 0.1
+        assert np.abs(shares - shares_other).sum(1).mean() < 0.08  # 0.04 is the distance of the weights
+
+
+def tell_rows(anchors):
+    """The label of an image is the reference row that it is made from."""
+    n = len(anchors.reference)
+    sources = [
+        replace(
+            s, labels=np.tile(np.eye(n, dtype=np.float32), (len(s.images) // n, 1)), classes=tuple(map(str, range(n)))
+        )
+        for s in anchors.sources
+    ]
+    return replace(anchors, sources=tuple(sources))
+
+
+@pytest.mark.parametrize("concentration", [0.0, 0.3, 2.0, 50.0])
+def test_the_weights_of_the_images_have_the_moments_of_their_distribution(concentration):
+    values = np.array([0.1, 0.0, 0.3, 0.6])
+    shares = draw_weights(Weights.of(values, concentration), 100_000, rng())
+    np.testing.assert_allclose(shares.sum(1), 1)
+    np.testing.assert_allclose(shares.mean(0), values, atol=0.01)
+    np.testing.assert_allclose(shares.var(0), values * (1 - values) / (concentration + 1), rtol=0.03)
+    assert (shares[:, 1] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [1.0, 1.5, 20.0])
+def test_gamma_variates_follow_their_distribution(shape):
+    drawn = _log_gamma_variates(np.array([shape]), 20_000, rng())[:, 0]
+    assert stats.kstest(np.exp(drawn), stats.gamma(shape).cdf).pvalue > 0.01
