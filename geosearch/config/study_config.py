@@ -18,8 +18,9 @@ from geosearch.config.schema import (
 )
 from geosearch.config.section import Section
 from geosearch.errors import InvalidOptionError
+from geosearch.mixture.baselines import FEWEST
 
-BASELINES = 5  # rows of every study besides the single sources
+SMALLEST_BUDGET = FEWEST + 1  # the baselines of every search, and one mixture that is searched
 
 
 class StudyFile(Section):
@@ -71,16 +72,16 @@ class StudyFile(Section):
         return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
 
     def require_budget(self) -> None:
-        """Check that the budget suffices for the baselines.
+        """Check that the budget suffices for the baselines that no search goes without.
 
         Raises:
             InvalidOptionError: it does not.
         """
-        sources, evaluations = len(self.domain.sources), self.search.evaluations
-        if evaluations < (needed := sources + BASELINES):
+        if (evaluations := self.search.evaluations) < SMALLEST_BUDGET:
             raise InvalidOptionError(
-                f"search.evaluations is {evaluations}, but the baselines of {sources} sources alone are {needed} "
-                f"trials; set it to {needed + 10} or more"
+                f"search.evaluations is {evaluations}, but a search needs {SMALLEST_BUDGET}: the {FEWEST} baselines "
+                f"pooled union, projection, its cloud and one single source, and a mixture that is searched; "
+                f"set it to {3 * FEWEST} or more"
             )
 
     def with_search(self, **changes: Any) -> StudyFile:

@@ -55,6 +55,7 @@ class StudyRecord:
         sources: the sources' names in the order of the weights.
         debiased_design: the proxy of a few mixtures, prior knowledge of the sampler; "proxy_design", from before the
             proxy was debiased, is not read.
+        baselines: roles of the baselines that are trained, in their order; None before the study begins.
         source_gradient: (m,) derivative of an error in the weights of the sources.
         earlier: evaluations of earlier studies, as they were when this study began.
         task_similarity: earlier study -> Kendall's tau of its predictions with this study's errors.
@@ -78,6 +79,7 @@ class StudyRecord:
     contents: Mapping[str, str] | None = None
     sources: tuple[str, ...] = ()
     debiased_design: ProxyDesign | None = None
+    baselines: tuple[str, ...] | None = None
     source_gradient: tuple[float, ...] | None = None
     earlier: tuple[EarlierStudy, ...] | None = None
     task_similarity: Mapping[str, float] = field(default_factory=dict)

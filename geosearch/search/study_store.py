@@ -242,7 +242,7 @@ class StudyStore:
         known = self.get_or_compute("contents", lambda: dict(contents))
         strange = find_changed(known, contents)
         if strange and not self.is_begun:
-            self.update(debiased_design=None, source_gradient=None, contents=dict(contents))
+            self.update(debiased_design=None, baselines=None, source_gradient=None, contents=dict(contents))
         elif strange:
             raise StudyMismatchError(
                 f"{', '.join(strange)}: the data are not those that the study in {mask(self.url)} was begun with, so "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
@@ -14,7 +14,14 @@ from geosearch.confirmation.rows import RowRequest, request_rows
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
-from geosearch.mixture.baselines import SINGLE, baseline_weights, constrain
+from geosearch.mixture.baselines import (
+    SINGLE,
+    WITHIN_LIMITS,
+    baseline_weights,
+    choose_baselines,
+    constrain,
+    count_baselines,
+)
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
@@ -24,8 +31,8 @@ from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.fingerprint import match_specs
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.objective import Objective
+from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
-from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import errors_by_mixture
 from geosearch.study.locate import resolve
@@ -33,14 +40,31 @@ from geosearch.study.prepare import Prepared
 
 
 def build_baselines(prepared: Prepared) -> dict[str, Weights]:
-    """Role -> weights of the mixtures that the study evaluates first, and confirms."""
+    """Role -> weights of every baseline there is; a study trains the first of them (`find_baselines`)."""
     sources = prepared.anchors.sources
     return baseline_weights([source.name for source in sources], [source.size for source in sources], prepared.hull)
 
 
-def find_single_sources(prepared: Prepared, roles: Iterable[str]) -> dict[str, str]:
-    """Role -> source, for the baselines that are single sources: the first ones, in the order of the sources."""
-    return {role: role.removeprefix(SINGLE) for role, _ in zip(roles, prepared.anchors.sources, strict=False)}
+def find_baselines(file: StudyFile, prepared: Prepared, store: StudyStore, proxy: Proxy) -> dict[str, Weights]:
+    """Role -> weights of the baselines of this study, as allowed by its limits.
+
+    They are chosen when the study begins and kept, so that a budget that is raised later does not change them.
+    """
+    roles = store.record.baselines if store.is_begun else None
+    if roles is None:
+        names = [source.name for source in prepared.anchors.sources]
+        count = count_baselines(file.search.evaluations, len(names))
+        design: ProxyDesign = store.get_or_compute("debiased_design", lambda: ProxyDesign.of(store.space, proxy.otdd))
+        roles = choose_baselines(names, design.values[: len(names)], count)
+        store.update(baselines=roles)
+    known = build_baselines(prepared)
+    return constrain(store.space.nearest, {role: known[role] for role in roles})
+
+
+def find_single_sources(roles: Iterable[str], names: Sequence[str]) -> dict[str, str]:
+    """Role -> source, for the baselines that are single sources."""
+    known = {SINGLE + name + end: name for name in names for end in ("", WITHIN_LIMITS)}
+    return {role: known[role] for role in roles if role in known}
 
 
 def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Objective:
@@ -83,7 +107,7 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
     points = file.search.proxy_samples
     with one_thread():
         proxy = Proxy.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
-    first = constrain(store.space.nearest, build_baselines(prepared))
+    first = find_baselines(file, prepared, store, proxy)
     objective = build_objective(file, prepared, cache)
     warm_start = build_warm_start(file, store, prepared.hull)
 
@@ -136,10 +160,14 @@ def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confir
 
 
 def build_rows(
-    file: StudyFile, prepared: Prepared, cache: Cache, best: Weights, finalists: Sequence[Weights], space: Space
+    file: StudyFile,
+    prepared: Prepared,
+    cache: Cache,
+    best: Weights,
+    finalists: Sequence[Weights],
+    baselines: Mapping[str, Weights],
 ) -> tuple[RowRequest, ...]:
     """The rows of the confirmation; tunes the recipe of the run without pretraining on the shots."""
-    baselines = constrain(space.nearest, build_baselines(prepared))
     with one_thread():
         scratch = tune_recipe(
             prepared.target.shots,
@@ -154,7 +182,7 @@ def build_rows(
             prepared.target,
             best,
             baselines,
-            singles=find_single_sources(prepared, baselines),
+            singles=find_single_sources(baselines, [source.name for source in prepared.anchors.sources]),
             scratch=scratch,
             variants=file.confirm.variants,
             finalists=finalists,

@@ -15,7 +15,7 @@ import numpy as np
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.build import build_adaptations, build_labelling, build_limits, build_recipe, build_refinement
 from geosearch.config.read import read_study
-from geosearch.config.study_config import BASELINES, StudyFile
+from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
@@ -23,6 +23,7 @@ from geosearch.data.target import cut_target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import TooLargeError
+from geosearch.mixture.baselines import MOST_SINGLE, count_baselines
 from geosearch.mixture.spaces.autoencoder import Autoencoder
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.timing import measure_pace
@@ -142,7 +143,8 @@ def check(path: str | Path) -> Estimate:
             f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
             "lower recipe.width, recipe.batch or domain.size"
         ) from error
-    rows = len(collection.sources) + BASELINES + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
+    baselines = count_baselines(search.evaluations, len(collection.sources))
+    rows = min(baselines, MOST_SINGLE + 5) + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
     steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.settings["fine_tune_steps"])
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
@@ -204,9 +206,10 @@ def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
 
 def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
     found = []
-    needed = len(file.domain.sources) + BASELINES
-    if file.search.evaluations < needed + 10:
-        found.append(f"{needed} of the {file.search.evaluations} evaluations are baselines; the search is short")
+    evaluations = file.search.evaluations
+    baselines = count_baselines(evaluations, len(file.domain.sources))
+    if evaluations < baselines + 10:
+        found.append(f"{baselines} of the {evaluations} evaluations are baselines; the search is short")
     if file.recipe.adaptation in ("fine-tune", "rehearse", "self-train"):
         if file.domain.shots >= MANY_SHOTS:
             found.append(

@@ -18,6 +18,7 @@ from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.errors import InvalidOptionError
+from geosearch.mixture.baselines import choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.spaces.custom import CustomSpace
 from geosearch.report.status import status_of
@@ -32,7 +33,7 @@ from geosearch.search.loop import Search
 from geosearch.search.racing import find_best, find_finalists, find_ties
 from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial import TrialRecord, errors_by_mixture
 from geosearch.search.worker import Worker
 from geosearch.study.build import build_confirmer, build_rows, build_search
 from geosearch.study.export import Export
@@ -163,7 +164,7 @@ class Study:
             job.finish()
             if self.file.confirm.explain:
                 self._explain(job)
-            return self._confirm()
+            return self._confirm(job)
 
     def work(self, *, jobs: int = 1) -> None:
         """Evaluate trials until the budget is spent, together with other processes that use the same database.
@@ -295,7 +296,7 @@ class Study:
             )
             self.store.update(ablation=Ablation(best.number, found).to_json())
 
-    def _confirm(self) -> Confirmation:
+    def _confirm(self, search: Search) -> Confirmation:
         file, best, prepared = self.file, self.best, self.prepared
         finalists = find_finalists(self.trials)
         request = ConfirmationRecord(
@@ -309,8 +310,9 @@ class Study:
             return known.result
         self.progress.event(StageStarted("confirmation on the test part"))
         start = time.perf_counter()
+        baselines = choose_confirmed(search.baselines, errors_by_mixture(self.trials))
         points = [trial.point for trial in finalists]
-        rows = build_rows(file, prepared, self.cache, best.point, points, self.store.space)
+        rows = build_rows(file, prepared, self.cache, best.point, points, baselines)
         confirmation = build_confirmer(file, prepared, self.cache).run(
             rows,
             adaptation=file.recipe.adaptation,

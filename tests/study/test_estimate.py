@@ -46,7 +46,7 @@ def test_self_training_and_its_teachers_are_counted(tmp_path, monkeypatch):
     ("changes", "said"),
     [
         ({"domain_shots": 41}, "fewer than 41 shots"),
-        ({"search_evaluations": 6}, "set it to 17 or more"),
+        ({"search_evaluations": 4}, "set it to 12 or more"),
     ],
 )
 def test_what_a_search_would_refuse_is_refused(tmp_path, changes, said):
