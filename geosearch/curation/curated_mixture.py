@@ -127,7 +127,8 @@ def source_gradient(anchors: Anchors, shots: LabelledSet, weights: Weights | Non
     """Gradient of the leave-one-out error of the shots in the mixture weights.
 
     By the chain rule it is the sum, per source, of the derivatives in the weights of the source's images. a @ gradient
-    is a linear predictor of the error of mixtures with weights a.
+    is a linear predictor of the error of mixtures with weights a. The penalty of the head is the best one at these
+    weights, so the gradient is that of the error of a head that is tuned anew for every mixture (envelope theorem).
 
     Source: the derivative is that of Dukler et al. 2022 (DIVA); its use for mixture weights is ours.
 
@@ -141,7 +142,8 @@ def source_gradient(anchors: Anchors, shots: LabelledSet, weights: Weights | Non
     """
     m = len(anchors.sources)
     values = np.full(m, 1 / m) if weights is None else weights.array
-    gradient = row_pool(anchors, shots).derivative(row_weights(anchors, values)).gradient
+    used = row_weights(anchors, values)
+    gradient = row_pool(anchors, shots).tune(used, minimum=True).derivative(used).gradient
     return np.array([part.sum() / len(part) for part in _split_by_source(anchors, gradient)])
 
 

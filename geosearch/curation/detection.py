@@ -74,10 +74,11 @@ def detect(pool: WeightedPool, *, rounds: int = ROUNDS) -> Detection:
     if rounds < 1:
         raise InvalidOptionError(f"detect needs at least 1 round, got {rounds}")
     ones = np.ones(len(pool))
+    pool = pool.tune(ones)
     result = pool.derivative(ones)
     likely, errors = (pool.targets + result.residuals).argmax(1), result.squared_errors
     if rounds > 1 and not pool.has_core:
-        regularized = replace(pool, ridge=RIDGE_FACTOR * pool.penalty)
+        regularized = replace(pool, ridge=RIDGE_FACTOR * result.ridge)
         result = regularized.derivative(ones)
         for _ in range(rounds - 1):
             counted = (result.gradient < 0) | (pool.labels == likely)

@@ -80,6 +80,7 @@ def extend(pool: WeightedPool, *, share: float = SHARE) -> Extension:
     if not 0 < share <= 1:
         raise InvalidOptionError(f"share must lie in (0, 1], got {share}")
     batch = max(round(share * len(pool)), 1)
+    pool = pool.tune(np.ones(len(pool)))  # the weights that samples join with; once, so that errors can be compared
     weights = np.zeros(len(pool))
     order: list[int] = []
     sizes, losses = [], []

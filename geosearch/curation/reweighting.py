@@ -72,6 +72,7 @@ def reweight(
         raise InvalidOptionError(f"reweight needs at least 1 step, got {steps}")
     weights = np.ones(len(pool))
     start = weights if start is None else start
+    pool = pool.tune(start)  # once: errors at different penalties would not be comparable
     result = pool.derivative(start, counts)
     losses = [result.loss]
     for _ in range(steps):

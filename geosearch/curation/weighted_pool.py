@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -25,9 +25,7 @@ class WeightedPool:
         targets: (n, c), their one-hot or soft labels.
         core_features: (k, d); k = 0 without a core.
         core_targets: (k, c).
-        ridge: penalty; None selects the largest one whose leave-one-out error, at weights of 1, is within one
-            standard error of the smallest. At the minimum itself the derivative carries little information: to first
-            order no weight reduces the error.
+        ridge: penalty; None selects it at the weights that are used (see `tune`).
         progress: told how many rows are done.
 
     Example:
@@ -81,16 +79,22 @@ class WeightedPool:
         """int64 (n,), the class with the largest target of each sample."""
         return self.targets.argmax(1)
 
-    @cached_property
-    def penalty(self) -> float:
-        """The ridge penalty of all heads of this pool (squared feature units)."""
-        if self.ridge is not None:
-            return self.ridge
-        ones = np.ones(len(self) + len(self.core_features))
-        return best_ridge(*self._all_samples, ones, self._all_counts(None), standard_errors=1.0)
+    def tune(self, weights: np.ndarray, *, minimum: bool = False) -> WeightedPool:
+        """This pool with the penalty that suits the weights; the pool itself if its penalty is given.
+
+        By default it is the largest penalty whose leave-one-out error is within one standard error of the smallest.
+        At the minimum itself the derivative of single samples carries little information: to first order no common
+        factor on all weights reduces the error.
+
+        Args:
+            weights: (n,) >= 0, weights in the fit.
+            minimum: the penalty of the smallest error instead. At it the derivative is that of the error of a head
+                whose penalty is tuned anew for every choice of weights.
+        """
+        return self if self.ridge is not None else replace(self, ridge=self._ridge_at(weights, minimum))
 
     def derivative(self, weights: np.ndarray, counts: np.ndarray | None = None) -> Derivative:
-        """The error, and its derivative in the weight of each of the n samples.
+        """The error, and its derivative in the weight of each of the n samples, at a penalty that suits the weights.
 
         Args:
             weights: (n,) >= 0.
@@ -104,7 +108,7 @@ class WeightedPool:
             x,
             y,
             weights=self._all_weights(weights),
-            ridge=self.penalty,
+            ridge=self._ridge_at(weights),
             counts=self._all_counts(counts),
             progress=self.progress,
         )
@@ -112,7 +116,7 @@ class WeightedPool:
 
     def fit_head(self, weights: np.ndarray) -> RidgeFit:
         """Fit the ridge head to the samples with weights (n,) >= 0 and to the core."""
-        return WeightedRidge.fit(*self._all_samples, self._all_weights(weights), self.penalty).head
+        return WeightedRidge.fit(*self._all_samples, self._all_weights(weights), self._ridge_at(weights)).head
 
     @cached_property
     def _all_samples(self) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +124,12 @@ class WeightedPool:
         if not self.has_core:
             return self.features, self.targets
         return np.concatenate([self.features, self.core_features]), np.concatenate([self.targets, self.core_targets])
+
+    def _ridge_at(self, weights: np.ndarray, minimum: bool = False) -> float:
+        if self.ridge is not None:
+            return self.ridge
+        used = (*self._all_samples, self._all_weights(weights), self._all_counts(None))
+        return best_ridge(*used, standard_errors=0.0 if minimum else 1.0, refine=minimum)
 
     def _all_weights(self, weights: np.ndarray) -> np.ndarray:
         return np.concatenate([weights, np.ones(len(self.core_features))])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.optimize import minimize_scalar
 
 from geosearch.adaptation.ridge import RIDGE_GRID, RidgeFit
 from geosearch.runtime.memory import require
@@ -80,11 +81,20 @@ class WeightedRidge:
 
 
 def best_ridge(
-    features: np.ndarray, targets: np.ndarray, weights: np.ndarray, counts: np.ndarray, *, standard_errors: float = 0.0
+    features: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    counts: np.ndarray,
+    *,
+    standard_errors: float = 0.0,
+    refine: bool = False,
 ) -> float:
-    """Select the penalty of `RIDGE_GRID` with the smallest leave-one-out error.
+    """Select the penalty with the smallest leave-one-out error of the weighted fit.
 
-    One eigendecomposition of the normal matrix serves the whole grid: O(n d^2 + d^3 + g n d c) for g penalties.
+    The grid is `RIDGE_GRID` in units of the mean squared norm of the centred features times the mean weight that a
+    unit of weight sees, sum a^2 / sum a. So the penalty is proportional to the scale of the weights, and scaling them
+    changes no prediction. One eigendecomposition of the normal matrix serves the whole grid: O(n d^2 + d^3 + g k d c)
+    for g penalties and k samples of positive count.
 
     Args:
         features: (n, d).
@@ -93,36 +103,80 @@ def best_ridge(
         counts: (n,) >= 0, weights of their errors in the mean.
         standard_errors: select the largest penalty whose error is within this number of standard errors of the
             smallest; 1 is the one-standard-error rule of Breiman et al. 1984.
+        refine: search between the neighbours of the best penalty of the grid for the minimum itself. Then the
+            derivative of the smallest error in the weights is that at a fixed penalty (envelope theorem).
 
     Returns:
-        The penalty in squared feature units.
+        The penalty in squared feature units times weight.
 
     Raises:
         TooLargeError: the features have too many dimensions for the available memory.
     """
     _require_room(features.shape[1])
-    centre, level, total = _means(features, targets, weights)
-    normal, moment = _moments(features, targets, weights, centre)
-    spectrum, basis = eigh(normal)
-    spectrum = np.maximum(spectrum, 0.0)
-    grid = RIDGE_GRID * (float(spectrum.sum()) / total or 1.0)
-    shrink = 1 / (spectrum[:, None] + grid)  # (d, g)
-    rotated = basis.T @ moment  # (d, c)
-    share = counts / counts.sum()
-    moments = np.zeros((3, len(grid)))  # sums of share * e, share^2 * e, share^2 * e^2 over squared errors e
-    for part in blocks(len(features)):
-        p = (features[part].astype(np.float64) - centre) @ basis  # (b, d)
-        leverage = weights[part, None] * (p**2 @ shrink + 1 / total)  # (b, g)
-        for g in range(len(grid)):
-            residual = p @ (shrink[:, g, None] * rotated) + level - targets[part]
-            squared = (residual**2).sum(1) / (1 - leverage[:, g]) ** 2
-            some = share[part]
-            moments[:, g] += some @ squared, some**2 @ squared, some**2 @ squared**2
-    errors = moments[0]
-    best = int(errors.argmin())
-    variance = moments[2, best] - 2 * errors[best] * moments[1, best] + errors[best] ** 2 * float(share @ share)
-    limit = errors[best] + standard_errors * np.sqrt(max(variance, 0.0))
-    return float(grid[errors <= limit].max())
+    errors = _ErrorCurve.of(features, targets, weights, counts)
+    grid = RIDGE_GRID * errors.scale
+    mean, variance = errors.at(grid)
+    best = int(mean.argmin())
+    if standard_errors:
+        return float(grid[mean <= mean[best] + standard_errors * np.sqrt(variance[best])].max())
+    if refine and 0 < best < len(grid) - 1:
+        span = (np.log(grid[best - 1]), np.log(grid[best + 1]))
+        found = minimize_scalar(lambda x: errors.at(np.exp([x]))[0][0], bounds=span, options={"xatol": 1e-7})
+        return float(np.exp(found.x))
+    return float(grid[best])
+
+
+@dataclass(frozen=True, eq=False)
+class _ErrorCurve:
+    """The leave-one-out error of a weighted ridge regression as a function of its penalty.
+
+    Attributes:
+        features, targets, weights: (k, d), (k, c) and (k,) of the samples of positive count.
+        share: (k,) weights of their errors, with sum 1.
+        centre, level, total: as in `WeightedRidge`.
+        spectrum, basis: eigenvalues (d,) and eigenvectors (d, d) of the normal matrix.
+        rotated: (d, c) moments of the targets in the eigenvectors.
+        scale: unit of the penalty.
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    share: np.ndarray
+    centre: np.ndarray
+    level: np.ndarray
+    total: float
+    spectrum: np.ndarray
+    basis: np.ndarray
+    rotated: np.ndarray
+    scale: float
+
+    @classmethod
+    def of(cls, features: np.ndarray, targets: np.ndarray, weights: np.ndarray, counts: np.ndarray) -> _ErrorCurve:
+        centre, level, total = _means(features, targets, weights)
+        normal, moment = _moments(features, targets, weights, centre)
+        spectrum, basis = eigh(normal)
+        spectrum = np.maximum(spectrum, 0.0)
+        rows = slice(None) if counts.all() else np.flatnonzero(counts)
+        scale = (float(spectrum.sum()) / total or 1.0) * float(weights @ weights) / total
+        data = (features[rows], targets[rows], weights[rows], counts[rows] / counts.sum())
+        return cls(*data, centre, level, total, spectrum, basis, basis.T @ moment, scale)
+
+    def at(self, penalties: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean error and the variance of that mean at each of g penalties: (g,), (g,)."""
+        shrink = 1 / (self.spectrum[:, None] + penalties)  # (d, g)
+        moments = np.zeros((3, len(penalties)))  # sums of share * e, share^2 * e, share^2 * e^2 over squared errors e
+        for part in blocks(len(self.features)):
+            p = (self.features[part].astype(np.float64) - self.centre) @ self.basis  # (b, d)
+            leverage = self.weights[part, None] * (p**2 @ shrink + 1 / self.total)  # (b, g)
+            some = self.share[part]
+            for g in range(len(penalties)):
+                residual = p @ (shrink[:, g, None] * self.rotated) + self.level - self.targets[part]
+                squared = (residual**2).sum(1) / (1 - leverage[:, g]) ** 2
+                moments[:, g] += some @ squared, some**2 @ squared, some**2 @ squared**2
+        mean = moments[0]
+        variance = moments[2] - 2 * mean * moments[1] + mean**2 * float(self.share @ self.share)
+        return mean, np.maximum(variance, 0.0)
 
 
 def blocks(n: int) -> Iterator[slice]:

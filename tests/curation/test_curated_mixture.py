@@ -41,13 +41,26 @@ def uniform(anchors, weights):
     return CuratedMixture(anchors, weights, tuple(np.ones((len(s.images) // 60, 60)) for s in anchors.sources))
 
 
-def test_the_gradient_in_the_sources_weights_is_the_finite_difference(anchors, shots):
-    values, step = np.array([0.7, 0.3]), 1e-4
-    pool = row_pool(anchors, shots)
+@pytest.mark.parametrize("values", [[0.7, 0.3], [0.5, 0.5], [0.2, 0.8]])
+def test_the_gradient_in_the_sources_weights_is_the_finite_difference_of_the_tuned_error(anchors, shots, values):
+    """The penalty is tuned anew on both sides of the difference."""
+    pool, step = row_pool(anchors, shots), 1e-3
     found = source_gradient(anchors, shots, Weights.of(values))
+
+    def tuned_error(moved):
+        used = row_weights(anchors, moved)
+        return pool.tune(used, minimum=True).derivative(used).loss
+
     for i, row in enumerate(np.eye(2) * step):
-        up, down = (pool.derivative(row_weights(anchors, values + sign * row)).loss for sign in (1, -1))
-        assert found[i] == pytest.approx((up - down) / (2 * step), rel=1e-5)
+        slope = (tuned_error(values + row) - tuned_error(values - row)) / (2 * step)
+        assert found[i] == pytest.approx(slope, rel=1e-2, abs=1e-4 * np.abs(found).max())
+
+
+def test_the_gradient_does_not_depend_on_how_many_images_a_source_has(anchors, shots):
+    """Replicas share the weight of their source: a source whose replicas all stand there ten times is the same."""
+    near, far = anchors.sources
+    many = replace(anchors, sources=(replace(near, images=np.concatenate([near.images] * 10)), far))
+    np.testing.assert_allclose(source_gradient(many, shots), source_gradient(anchors, shots), rtol=0.01)
 
 
 def test_only_rows_of_positive_weight_are_drawn(anchors):

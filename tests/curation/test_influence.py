@@ -121,6 +121,46 @@ def test_the_derivative_along_the_weights_themselves_is_that_along_the_ridge():
     assert a @ found.gradient == pytest.approx(-(up - down) / 0.0002, rel=1e-5)
 
 
+def learnable(n, d, seed):
+    """Features that say something of their classes, so that the best penalty lies inside the grid."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    x = 1.5 * rng.normal(size=(3, d))[labels] / np.sqrt(d) + rng.normal(size=(n, d)) / np.sqrt(d)
+    return x, np.eye(3)[labels], rng.uniform(0.2, 2, n)
+
+
+@given(st.integers(30, 60), st.integers(3, 12), st.integers(0, 10**6), st.floats(1e-3, 1e3), st.booleans())
+@settings(max_examples=20)
+def test_scaling_all_weights_scales_the_tuned_penalty_and_changes_no_prediction(n, d, seed, factor, refine):
+    x, y, a = learnable(n, d, seed)
+    one, scaled = (best_ridge(x, y, w, np.ones(len(x)), refine=refine) for w in (a, factor * a))
+    assert scaled == pytest.approx(factor * one, rel=1e-3)
+    found, again = (dataset_derivative(x, y, weights=w) for w in (a, factor * a))
+    np.testing.assert_allclose(again.residuals, found.residuals, atol=1e-8)
+    np.testing.assert_allclose(factor * again.gradient, found.gradient, atol=1e-8)
+
+
+def test_samples_that_stand_twice_are_samples_of_weight_two():
+    """Errors on other samples: those of twins are not the same, each is fitted with the other."""
+    x, y, _ = learnable(60, 8, 0)
+    order = np.concatenate([np.arange(40), np.arange(60)])  # the last 20 stand once
+    twice, counts = np.repeat([2.0, 1.0], [40, 20]), np.repeat([0.0, 1.0], [40, 20])
+    weighed = best_ridge(x, y, twice, counts, refine=True)
+    repeated = best_ridge(x[order], y[order], np.ones(100), np.append(np.zeros(40), counts), refine=True)
+    assert weighed == pytest.approx(repeated, rel=1e-4)
+
+
+def test_the_refined_penalty_has_the_smallest_error():
+    x, y, a = learnable(60, 8, 0)
+    counts = np.ones(60)
+    found = best_ridge(x, y, a, counts, refine=True)
+    loss, around = (
+        [dataset_derivative(x, y, weights=a, ridge=r).loss for r in found * factors]
+        for factors in (np.ones(1), np.logspace(-1, 1, 41))
+    )
+    assert loss[0] <= min(around) + 1e-12
+
+
 def test_blocks_and_permutations_change_nothing(monkeypatch):
     x, y, a, ridge = problem(50, 6, 3, 2)
     whole = dataset_derivative(x, y, weights=a, ridge=ridge)

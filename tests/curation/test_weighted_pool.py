@@ -28,7 +28,28 @@ def test_with_a_core_the_error_is_the_cores_alone(made):
 
 
 def test_the_penalty_is_at_least_the_one_of_the_least_error(made):
-    assert made.pool().penalty >= dataset_derivative(made.x, made.y).ridge
+    assert made.pool().tune(np.ones(240)).ridge >= dataset_derivative(made.x, made.y).ridge
+
+
+@pytest.mark.parametrize("core", [0, 30])
+@pytest.mark.parametrize("minimum", [False, True])
+def test_the_penalty_is_tuned_at_the_weights_that_are_used(made, core, minimum):
+    """A sample of weight k is k samples: the error of a pool in which each stands k times is that of weight k."""
+    pool, weights = made.pool(core=core), np.full(240, 1 / 16)
+    tuned = pool.tune(weights, minimum=minimum)
+    curve = {r: made.pool(core=core, ridge=r).derivative(weights).loss for r in tuned.ridge * np.logspace(-2, 2, 41)}
+    found = tuned.derivative(weights)
+    assert found.ridge == tuned.ridge
+    if minimum:
+        assert found.loss <= min(curve.values()) + 1e-9
+    else:
+        assert found.loss <= 1.2 * min(curve.values())
+    assert pool.derivative(weights).ridge == pool.tune(weights).ridge
+
+
+def test_a_given_penalty_stays(made):
+    pool = made.pool(ridge=2.0)
+    assert pool.tune(np.ones(240)) is pool
 
 
 def test_the_head_is_fitted_to_weighted_samples_and_core(made):
