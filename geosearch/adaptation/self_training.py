@@ -100,7 +100,7 @@ class SelfTraining(FineTuning):
         probe = LinearProbe(steps=self.head_steps, augmentation=self.augmentation, device=self.device)
         return probe.fit(network, shots, seed)
 
-    def train_student(self, teacher: Predictor, network: Network, shots: LabelledSet, seed: int) -> Predictor:
+    def train_student(self, teacher: Predictor, network: Network, shots: LabelledSet, seed: int) -> NetworkPredictor:
         """Fine-tune a copy of `network` on the shots and on the teacher's confident pseudo-labels.
 
         Args:

@@ -55,10 +55,17 @@ def build_refinement(file: StudyFile) -> EnsembleLabelling | None:
     return labelling if isinstance(labelling, EnsembleLabelling) else None
 
 
-def _build_named_labelling(file: StudyFile) -> TargetLabelling | EnsembleLabelling:
+def build_ensemble(file: StudyFile) -> EnsembleLabelling:
+    """The labelling "ensemble", whatever the study's own."""
+    made = _build_named_labelling(file, "ensemble")
+    assert isinstance(made, EnsembleLabelling)
+    return made
+
+
+def _build_named_labelling(file: StudyFile, name: str | None = None) -> TargetLabelling | EnsembleLabelling:
     short = build_recipe(file)
     return TARGET_LABELLINGS.build(
-        file.domain.pseudo_labels,
+        name or file.domain.pseudo_labels,
         file.domain.settings,
         short=short,
         long=short.scaled(file.recipe.long_steps),
@@ -134,17 +141,20 @@ def build_adaptations(file: StudyFile, unlabelled: UnlabelledSet | None = None) 
         file: the study's settings.
         unlabelled: images of the target that self-training may use.
     """
-    return {
-        name: ADAPTATIONS.build(
-            name,
-            file.recipe.settings,
-            augmentation=_build_augmentation(file),
-            device=str(resolve_device(file.recipe.device)),
-            unlabelled=unlabelled,
-            balance=file.domain.balance,
-        )
-        for name in dict.fromkeys((ADAPTATIONS.default, "fine-tune", file.recipe.adaptation))
-    }
+    names = dict.fromkeys((ADAPTATIONS.default, "fine-tune", file.recipe.adaptation))
+    return {name: build_adaptation(name, file, unlabelled) for name in names}
+
+
+def build_adaptation(name: str, file: StudyFile, unlabelled: UnlabelledSet | None = None) -> Adaptation:
+    """The adaptation of a name, with the settings of a study; `unlabelled` as in `build_adaptations`."""
+    return ADAPTATIONS.build(
+        name,
+        file.recipe.settings,
+        augmentation=_build_augmentation(file),
+        device=str(resolve_device(file.recipe.device)),
+        unlabelled=unlabelled,
+        balance=file.domain.balance,
+    )
 
 
 def _build_augmentation(file: StudyFile) -> Augmentation:

@@ -15,6 +15,7 @@ from pydantic import (
 
 from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.config.section import Section
+from geosearch.confirmation.controls import CONTROLS
 from geosearch.confirmation.variants import VARIANTS
 from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.mixture.spaces.base import SPACES
@@ -255,9 +256,10 @@ class RecipeSection(Section):
 class ConfirmSection(Section):
     """[confirm]"""
 
-    choices: ClassVar[tuple[Choice[Any], ...]] = (VARIANTS,)
+    choices: ClassVar[tuple[Choice[Any], ...]] = (CONTROLS, VARIANTS)
 
     seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
     explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
+    controls: Listed[str] = ()
     variants: Listed[str] = ()

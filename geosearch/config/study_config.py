@@ -58,12 +58,13 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
-    def _check_variants(self) -> StudyFile:
-        if "ensemble-teacher" in self.confirm.variants and self.recipe.adaptation != "self-train":
-            raise ValueError(
-                "confirm.variants 'ensemble-teacher' needs recipe.adaptation = \"self-train\"; set it, or drop "
-                "the variant"
-            )
+    def _check_teachers(self) -> StudyFile:
+        asked = (("variants", "ensemble-teacher", "variant"), ("controls", "single-source-teachers", "control"))
+        for key, name, kind in asked:
+            if name in getattr(self.confirm, key) and self.recipe.adaptation != "self-train":
+                raise ValueError(
+                    f"confirm.{key} '{name}' needs recipe.adaptation = \"self-train\"; set it, or drop the {kind}"
+                )
         return self
 
     @property
@@ -115,5 +116,6 @@ _FREE = {
     "confirm.seeds",
     "confirm.explain",
     "confirm.export",
+    "confirm.controls",
     "confirm.variants",
 }  # settings that may change between two runs of one study

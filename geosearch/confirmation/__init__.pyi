@@ -2,6 +2,9 @@ from .ablation import Ablation as Ablation
 from .ablation import LeftOut as LeftOut
 from .ablation import explain as explain
 from .confirm import Confirmer as Confirmer
+from .controls import CONTROLS as CONTROLS
+from .controls import Control as Control
+from .controls import ControlInputs as ControlInputs
 from .record import ConfirmationRecord as ConfirmationRecord
 from .rows import RowRequest as RowRequest
 from .rows import request_rows as request_rows

@@ -19,6 +19,7 @@ class ConfirmationRecord:
         seeds: trainings of each row.
         variants: of the best mixture, by their names in study files.
         finalists: numbers of the trials whose mixtures a variant uses as well, the best first.
+        controls: by their names in study files.
         result: errors on the test part; None in a request.
 
     >>> request = ConfirmationRecord(trial=7, seeds=3)
@@ -31,6 +32,7 @@ class ConfirmationRecord:
     seeds: int
     variants: tuple[str, ...] = ()
     finalists: tuple[int, ...] = ()
+    controls: tuple[str, ...] = ()
     result: Confirmation | None = None
 
     def answers(self, request: ConfirmationRecord) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.candidates.plain import Plain
+from geosearch.confirmation.controls import CONTROLS, ControlInputs
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, RowKind
 from geosearch.confirmation.variants import VARIANTS, row_name
 from geosearch.data.target import Target
@@ -37,8 +38,10 @@ def request_rows(
     scratch: Recipe,
     variants: Sequence[str] = (),
     finalists: Sequence[Weights] = (),
+    controls: Sequence[str] = (),
+    inputs: ControlInputs | None = None,
 ) -> tuple[RowRequest, ...]:
-    """The best mixture, the baselines, no pretraining, and the variants, in this order.
+    """The best mixture, the baselines, no pretraining, the controls, and the variants, in this order.
 
     Args:
         anchors: what mixtures are made of.
@@ -49,12 +52,18 @@ def request_rows(
         scratch: recipe of the row without pretraining, tuned on the shots.
         variants: of the best mixture, by their names in study files.
         finalists: mixtures of the race, the best first; the variant "ensemble-teacher" uses them.
+        controls: by their names in study files.
+        inputs: what the controls are made of; needed if there are any.
     """
     rows = [RowRequest(BEST, Plain(Mixture(anchors, best), searched_on=len(target.held_out)), RowKind.BEST)]
     for name, weights in baselines.items():
         kind = RowKind.SINGLE_SOURCE if name in singles else RowKind.BASELINE
         rows.append(RowRequest(name, Plain(Mixture(anchors, weights)), kind, singles.get(name, "")))
     rows.append(RowRequest(NO_PRETRAINING, FromScratch(scratch), RowKind.NO_PRETRAINING))
+    for name in controls:
+        assert inputs is not None
+        made = CONTROLS.build(name, {}).rows(inputs)
+        rows += [RowRequest(row, candidate, RowKind.CONTROL) for row, candidate in made.items()]
     for name in variants:
         variant = VARIANTS.build(name, {})
         candidate = variant.candidate(anchors, best, target.shots, finalists)

@@ -20,6 +20,7 @@ class RowKind(StrEnum):
     BASELINE = auto()
     SINGLE_SOURCE = auto()
     NO_PRETRAINING = auto()
+    CONTROL = auto()
     VARIANT = auto()
 
 

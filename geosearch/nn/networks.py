@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -44,6 +45,15 @@ class Network(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits: (b, ch, h, w) -> (b, c)."""
         return self.head(self.features(images))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hexadecimal digest of all weights and running statistics; equal networks give equal fingerprints."""
+        digest = hashlib.blake2b(digest_size=10)
+        for name, tensor in self.state_dict().items():
+            digest.update(f"{name} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def with_head(self, classes: int, seed: int) -> Network:
         """A copy with the same body and a new head for `classes` classes; this network is not changed."""

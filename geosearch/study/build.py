@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
 from geosearch.adaptation.from_scratch import tune_recipe
-from geosearch.config.build import build_adaptations, build_recipe, build_search_space
+from geosearch.adaptation.self_training import SelfTraining
+from geosearch.config.build import build_adaptation, build_adaptations, build_recipe, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.confirm import Confirmer
+from geosearch.confirmation.controls import ControlInputs
 from geosearch.confirmation.rows import RowRequest, request_rows
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
@@ -36,7 +39,7 @@ from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import errors_by_mixture
 from geosearch.study.locate import resolve
-from geosearch.study.prepare import Prepared
+from geosearch.study.prepare import Prepared, build_committee
 
 
 def build_baselines(prepared: Prepared) -> dict[str, Weights]:
@@ -166,8 +169,12 @@ def build_rows(
     best: Weights,
     finalists: Sequence[Weights],
     baselines: Mapping[str, Weights],
+    errors: Mapping[Weights, float],
 ) -> tuple[RowRequest, ...]:
-    """The rows of the confirmation; tunes the recipe of the run without pretraining on the shots."""
+    """The rows of the confirmation; tunes the recipe of the run without pretraining on the shots.
+
+    `errors` are the validation errors of the mixtures that were trained.
+    """
     with one_thread():
         scratch = tune_recipe(
             prepared.target.shots,
@@ -186,4 +193,16 @@ def build_rows(
             scratch=scratch,
             variants=file.confirm.variants,
             finalists=finalists,
+            controls=file.confirm.controls,
+            inputs=build_control_inputs(file, prepared, cache, errors),
         )
+
+
+def build_control_inputs(
+    file: StudyFile, prepared: Prepared, cache: Cache, errors: Mapping[Weights, float]
+) -> ControlInputs:
+    """What the controls of a study are made of."""
+    training = build_adaptation("self-train", file, prepared.unlabelled(file.recipe.unlabelled))
+    assert isinstance(training, SelfTraining)
+    committee = partial(build_committee, file, prepared, cache)
+    return ControlInputs(prepared.anchors, prepared.target, training, committee, errors)

@@ -17,6 +17,7 @@ from geosearch.config.build import build_adaptations, build_labelling, build_lim
 from geosearch.config.read import read_study
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
+from geosearch.confirmation.controls import CONTROLS
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import cut_target
@@ -144,8 +145,9 @@ def check(path: str | Path) -> Estimate:
             "lower recipe.width, recipe.batch or domain.size"
         ) from error
     baselines = count_baselines(search.evaluations, len(collection.sources))
-    rows = min(baselines, MOST_SINGLE + 5) + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
-    steps = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
+    rows: float = min(baselines, MOST_SINGLE + 5) + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
+    rows += sum(CONTROLS.entry(name).option.cost for name in file.confirm.controls)
+    steps: float = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
     steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.settings["fine_tune_steps"])
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
     if refinement := build_refinement(file):  # two mixtures, and for an ensemble every single source

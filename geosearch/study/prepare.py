@@ -13,6 +13,7 @@ import numpy as np
 from geosearch.config.build import (
     build_anchor_options,
     build_embedding,
+    build_ensemble,
     build_labelling,
     build_refinement,
     build_target_labelling,
@@ -27,6 +28,7 @@ from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.weights import Weights
+from geosearch.pseudo_labels.ensemble import EnsembleLabeller
 from geosearch.runtime.cache import Cache
 
 Stage = Callable[[str], AbstractContextManager[None]]
@@ -106,6 +108,17 @@ def prepare(
             target = target.relabel(labeller)
             anchors = build_anchors(target.reference, collection.sources, encoder, **options)
     return Prepared(target, anchors, Hull.of(anchors), collection.train)
+
+
+def build_committee(file: StudyFile, prepared: Prepared, cache: Cache) -> EnsembleLabeller:
+    """Several networks that label the target: those that label the reference, or the same of a study without them."""
+    labeller = prepared.target.labeller
+    if isinstance(labeller, EnsembleLabeller) and len(labeller.networks) > 1:
+        return labeller
+    target, mixtures = prepared.target, _teachers(prepared.anchors, singles=True)
+    seen = np.concatenate([target.reference.images, target.held_out.images])
+    asked: dict[str, Any] = {"seed": file.study.seed, "cache": cache, "jobs": file.search.jobs}
+    return build_ensemble(file).fit(mixtures, target.shots, seen, **asked)
 
 
 def _teachers(anchors: Anchors, *, singles: bool) -> list[Mixture]:

@@ -304,15 +304,17 @@ class Study:
             file.confirm.seeds,
             tuple(file.confirm.variants),
             tuple(trial.number for trial in finalists) if "ensemble-teacher" in file.confirm.variants else (),
+            tuple(file.confirm.controls),
         )
         known = ConfirmationRecord.of(self.store.record)
         if known and known.result and known.answers(request):
             return known.result
         self.progress.event(StageStarted("confirmation on the test part"))
         start = time.perf_counter()
-        baselines = choose_confirmed(search.baselines, errors_by_mixture(self.trials))
+        errors = errors_by_mixture(self.trials)
+        baselines = choose_confirmed(search.baselines, errors)
         points = [trial.point for trial in finalists]
-        rows = build_rows(file, prepared, self.cache, best.point, points, baselines)
+        rows = build_rows(file, prepared, self.cache, best.point, points, baselines, errors)
         confirmation = build_confirmer(file, prepared, self.cache).run(
             rows,
             adaptation=file.recipe.adaptation,

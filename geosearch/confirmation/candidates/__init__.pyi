@@ -1,7 +1,9 @@
+from .base import AdaptedCandidate as AdaptedCandidate
 from .base import Candidate as Candidate
 from .base import PretrainedCandidate as PretrainedCandidate
 from .base import Setup as Setup
 from .base import Start as Start
+from .committee_taught import CommitteeTaught as CommitteeTaught
 from .condensed import Condensed as Condensed
 from .ensemble_teacher import EnsembleTeacher as EnsembleTeacher
 from .from_scratch import FromScratch as FromScratch

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from geosearch.adaptation.base import Adaptation, Predictor
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.predictors import NetworkPredictor
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
@@ -88,6 +90,24 @@ class PretrainedCandidate:
     def unlabelled_images(self, adaptation: Adaptation) -> int:
         """Those that the adaptation uses."""
         return images_of(adaptation)
+
+
+class AdaptedCandidate:
+    """Base class of candidates whose `start` gives a network that is adapted already, with the target's classes.
+
+    Where the confirmation fine-tunes, that network predicts as it is; a head on frozen features is fitted to its
+    features.
+    """
+
+    def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
+        """The network itself, or a head on its features."""
+        if isinstance(adaptation, FineTuning):
+            return NetworkPredictor(start.network)
+        return adaptation.fit(start.network, setup.shots, seed)
+
+    def networks(self, adaptation: Adaptation) -> int:
+        """One."""
+        return 1
 
 
 def images_of(adaptation: Adaptation) -> int:

@@ -1,0 +1,120 @@
+"""Controls: rows that use what a search uses, but search nothing; what a search is worth shows beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+from geosearch.adaptation.self_training import SelfTraining
+from geosearch.confirmation.candidates.base import Candidate
+from geosearch.confirmation.candidates.committee_taught import CommitteeTaught
+from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS, EnsembleTeacher
+from geosearch.confirmation.candidates.plain import Plain
+from geosearch.data.target import Target
+from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.baselines import POOLED
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.weights import Weights
+from geosearch.pseudo_labels.ensemble import EnsembleLabeller
+from geosearch.runtime.registry import Choice
+
+
+@dataclass(frozen=True, eq=False)
+class ControlInputs:
+    """What the controls of one study are made of; no test label is among it.
+
+    Attributes:
+        anchors: the sources, mapped from the target.
+        target: the target; its test part is not used.
+        self_training: how networks are self-trained, with the study's unlabelled images.
+        committee: gives the networks that label the reference; they are trained if the study has none.
+        errors: mixture -> validation error, of the mixtures that the search trained.
+    """
+
+    anchors: Anchors
+    target: Target
+    self_training: SelfTraining
+    committee: Callable[[], EnsembleLabeller]
+    errors: Mapping[Weights, float] = field(default_factory=dict)
+
+    @property
+    def pooled(self) -> Mixture:
+        """The pooled union."""
+        return Mixture(self.anchors, Weights.pooled([source.size for source in self.anchors.sources]))
+
+    def single(self, i: int) -> Mixture:
+        """Source i alone."""
+        return Mixture(self.anchors, Weights.single(i, len(self.anchors.sources)))
+
+    def best_single(self) -> int | None:
+        """The source with the smallest validation error among those that were trained alone; None without any."""
+        m = len(self.anchors.sources)
+        known = {i: self.errors[one] for i in range(m) if (one := Weights.single(i, m)) in self.errors}
+        return min(known, key=lambda i: known[i]) if known else None
+
+
+class Control(Protocol):
+    """A control, by its name in study files.
+
+    Attributes:
+        cost: seconds, in units of a row that is pretrained once.
+    """
+
+    cost: ClassVar[float]
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        """Name of a row -> what is trained for it; empty if the study has nothing to train it on."""
+        ...
+
+
+CONTROLS: Choice[Control] = Choice(
+    "confirm.controls",
+    default=None,
+    meaning="Further rows without a search, to tell what the search is worth.",
+    room=__name__,
+    many=True,
+)
+
+
+@CONTROLS.register("committee", "the pooled union, self-trained under labels of the networks that label the reference")
+@dataclass(frozen=True)
+class CommitteeControl:
+    """See `CommitteeTaught`."""
+
+    cost: ClassVar[float] = 1.0
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        networks = inputs.committee().networks
+        return {f"committee-taught {POOLED}": CommitteeTaught(inputs.pooled, networks, inputs.self_training)}
+
+
+@CONTROLS.register("single-source", "the single source with the smallest validation error in the search")
+@dataclass(frozen=True)
+class SingleSourceControl:
+    """The source that the objective of the search likes best; no row if the search trained none alone."""
+
+    cost: ClassVar[float] = 0.0  # the baseline of that source is the same
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        best = inputs.best_single()
+        if best is None:
+            return {}
+        name = inputs.anchors.sources[best].name
+        return {f"single by the objective: {name}": Plain(inputs.single(best), len(inputs.target.held_out))}
+
+
+@CONTROLS.register("single-source-teachers", "the same with as many networks of it as teachers as a search has")
+@dataclass(frozen=True)
+class SingleSourceTeachersControl:
+    """See `EnsembleTeacher`; needs the adaptation "self-train"."""
+
+    cost: ClassVar[float] = float(TEACHERS)
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        best = inputs.best_single()
+        if best is None:
+            return {}
+        single, name = inputs.single(best), inputs.anchors.sources[best].name
+        taught = EnsembleTeacher(single, len(inputs.target.held_out), others=[single] * (TEACHERS - 1))
+        return {f"single by the objective: {name}, {TEACHERS} networks": taught}

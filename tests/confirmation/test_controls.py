@@ -1,0 +1,134 @@
+"""Controls: each row is trained on what it says, and is the same for equal arguments."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from generators.studies import tiny_file
+
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.predictors import EnsemblePredictor
+from geosearch.adaptation.ridge import RidgeHead
+from geosearch.adaptation.self_training import SelfTraining
+from geosearch.confirmation.candidates import CommitteeTaught, Setup
+from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
+from geosearch.confirmation.controls import CONTROLS, ControlInputs
+from geosearch.confirmation.rows import request_rows
+from geosearch.confirmation.statistics import RowKind
+from geosearch.errors import InvalidOptionError
+from geosearch.mixture.weights import Weights
+from geosearch.nn.recipe import Recipe
+from geosearch.study.build import build_control_inputs
+from geosearch.study.study import Study
+
+RECIPE = Recipe(steps=4, batch=16)
+ERRORS = {Weights.single(0, 2): 0.5, Weights.single(1, 2): 0.4, Weights.uniform(2): 0.1}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, shared_cache):
+    folder = tmp_path_factory.mktemp("controls")
+    return Study.open(tiny_file(folder), storage=f"sqlite:///{folder}/study.db", cache=shared_cache)
+
+
+@pytest.fixture(scope="module")
+def inputs(study) -> ControlInputs:
+    return build_control_inputs(study.file, study.prepared, study.cache, ERRORS)
+
+
+@pytest.fixture
+def setup(inputs) -> Setup:
+    return Setup(inputs.target.shots, RECIPE)
+
+
+def rows(inputs: ControlInputs, *names: str):
+    return {row: one for name in names for row, one in CONTROLS.build(name, {}).rows(inputs).items()}
+
+
+def test_every_control_has_a_key_of_its_own_and_trains_to_the_same_weights_again(inputs, setup):
+    made = rows(inputs, *CONTROLS.names())
+    assert len({one.key for one in made.values()}) == len(made)
+    assert {row: one.key for row, one in rows(inputs, *CONTROLS.names()).items()} == {r: o.key for r, o in made.items()}
+    for one in made.values():
+        first, again, other = (one.start(setup, seed).network for seed in (3, 3, 4))
+        for a, b in zip(first.parameters(), again.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=0)
+        assert first.fingerprint == again.fingerprint != other.fingerprint
+
+
+def test_every_control_predicts_classes_of_the_target_under_every_adaptation(inputs, setup):
+    for one in rows(inputs, *CONTROLS.names()).values():
+        start = one.start(setup, 0)
+        for adaptation in (RidgeHead(), FineTuning(steps=2), inputs.self_training):
+            scores = one.adapt(start, adaptation, setup, 0).predict(inputs.target.test_images)
+            assert scores.shape == (len(inputs.target.test_images), len(inputs.target.classes))
+            assert one.networks(adaptation) >= 1
+            assert one.unlabelled_images(adaptation) >= 0
+
+
+def test_the_committee_teaches_with_the_mean_of_its_labels(inputs, setup, monkeypatch):
+    """Those of the networks that label the reference of the study, which are not trained again."""
+    (one,) = rows(inputs, "committee").values()
+    assert one.committee is inputs.target.labeller.networks
+    teachers = []
+    train_student = SelfTraining.train_student
+    monkeypatch.setattr(
+        SelfTraining, "train_student", lambda self, *args: teachers.append(args[0]) or train_student(self, *args)
+    )
+    student = one.start(setup, 0)
+    (teacher,) = teachers
+    assert isinstance(teacher, EnsemblePredictor)
+    assert [member.network for member in teacher.predictors] == list(one.committee)
+    alone = CommitteeTaught(one.mixture, one.committee[:1], one.training).start(setup, 0)
+    assert student.network.fingerprint != alone.network.fingerprint
+    assert one.networks(RidgeHead()) == len(one.committee) + 1
+    assert one.unlabelled_images(RidgeHead()) == len(inputs.self_training.unlabelled)
+
+
+def test_a_study_whose_reference_no_committee_labels_trains_one(tmp_path, cache):
+    file = tiny_file(tmp_path, domain_pseudo_labels="nearest", confirm_controls=["committee"])
+    study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache)
+    inputs = build_control_inputs(file, study.prepared, cache, {})
+    (one,) = rows(inputs, "committee").values()
+    assert len(one.committee) == 4
+
+
+def test_the_single_source_is_that_of_the_smallest_validation_error(inputs, setup):
+    asked = rows(inputs, "single-source", "single-source-teachers")
+    alone, taught = asked.values()
+    assert next(iter(asked)) == "single by the objective: far"
+    assert alone.mixture.weights == taught.mixture.weights == Weights.single(1, 2)
+    assert [one.weights for one in taught.others] == [Weights.single(1, 2)] * (TEACHERS - 1)
+    assert taught.networks(inputs.self_training) == TEACHERS
+    assert alone.networks(inputs.self_training) == 1
+    best_unlabelled = len(inputs.target.held_out) + len(inputs.self_training.unlabelled)
+    assert alone.unlabelled_images(inputs.self_training) == best_unlabelled
+
+
+def test_without_a_single_source_in_the_search_there_is_no_such_row(study):
+    without = build_control_inputs(study.file, study.prepared, study.cache, {Weights.uniform(2): 0.1})
+    assert not rows(without, "single-source", "single-source-teachers")
+
+
+def test_the_rows_of_controls_stand_behind_the_baselines(inputs):
+    pooled = {"pooled union": Weights.pooled([160, 200])}
+    ask = partial(request_rows, inputs.anchors, inputs.target, Weights.uniform(2), pooled, singles={}, scratch=RECIPE)
+    made = ask(controls=["single-source"], inputs=inputs)
+    assert [one.kind for one in made[3:]] == [RowKind.CONTROL]
+    assert len(ask()) == 3
+
+
+def test_teachers_of_one_source_need_self_training(tmp_path):
+    with pytest.raises(InvalidOptionError, match="'single-source-teachers' needs"):
+        tiny_file(tmp_path, confirm_controls=["single-source-teachers"])
+
+
+def test_a_study_confirms_its_controls(tmp_path, cache):
+    file = tiny_file(tmp_path, confirm_controls=["committee", "single-source"], confirm_explain=False)
+    study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache)
+    kinds = {row.name: row.kind for row in study.run().rows}
+    assert kinds["committee-taught pooled union"] == RowKind.CONTROL
+    assert np.isfinite([row.mean("ridge") for row in study.confirmation.rows]).all()
