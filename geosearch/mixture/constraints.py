@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cached_property
 
 import numpy as np
 
 from geosearch.errors import InvalidOptionError
+from geosearch.mixture.supports import Supports
 from geosearch.mixture.weights import Weights
 
-_HALVINGS = 48  # bisection steps: an interval of length 4 shrinks to about 1e-14
+_STEPS = 200  # a quarter of them halve an interval of length 4, which shrinks to about 1e-14
+_PRECISION = 1e-14  # of sums of weights
 _SLACK = 1e-8  # tolerance for rounding
 
 
@@ -52,7 +54,7 @@ class Limits:
             raise InvalidOptionError(
                 f"limits ask for floors of more sources than the {self.most} that a mixture may have"
             )
-        if not self._feasible_support(np.ones(len(self.floors))):
+        if not self._supports.is_feasible:
             raise InvalidOptionError(
                 "no mixture satisfies the limits: the floors sum to more than 1 or more than a group's cap, or the "
                 "caps to less than 1; widen them"
@@ -75,18 +77,19 @@ class Limits:
     def nearest(self, values: np.ndarray) -> np.ndarray:
         """The nearest allowed weights, with exact zeros: (..., m) on the simplex -> (..., m).
 
-        If the number of sources is limited, those of greatest weight that admit a mixture remain; on them this is the
-        Euclidean projection. By its optimality conditions a_i = clip(v_i - t, floor_i, cap_i) with a common t, except
-        in groups at their cap, each of which has its own t. A group at its cap stays there, since the weight it gives
-        up only raises the others; so active groups are found one pass after the other.
+        If the number of sources is limited, those of greatest weight that admit a mixture remain (see `Supports`); on
+        them this is the Euclidean projection. Without groups, and if all sources without a floor have the same cap, no
+        other set of sources has a nearer mixture (Kyrillidis et al. 2013, for the simplex).
+
+        By its optimality conditions a_i = clip(v_i - t, floor_i, cap_i) with a common t, except in groups at their
+        cap, each of which has its own t. A group at its cap stays there, since the weight it gives up only raises the
+        others; so active groups are found one pass after the other.
         """
         values = np.asarray(values, dtype=float)
         rows = values.reshape(-1, self.m)  # (k, m)
         stays = np.ones(rows.shape, dtype=bool)
         if self.most is not None and self.most < self.m:
-            stays[:] = False
-            for row, kept in zip(rows, stays, strict=True):
-                kept[list(self._feasible_support(row)[0])] = True
+            stays = self._supports.heaviest(rows)
         low, high = np.broadcast_to(self.floors, rows.shape), np.where(stays, self.caps, 0.0)
         full = np.zeros((len(rows), len(self.groups)), dtype=bool)  # groups at their cap
         found = self._project(rows, low, high, full)
@@ -112,36 +115,29 @@ class Limits:
         rest = _clip_to_total(values, np.where(free, low, 0.0), np.where(free, high, 0.0), left)
         return found + rest
 
-    def _feasible_support(self, values: np.ndarray) -> list[tuple[int, ...]]:
-        """The feasible set of sources with the greatest total weight, in a list; an empty list if there is none."""
-        every = range(self.m)
-        if self.most is None or self.most >= self.m:
-            return [tuple(every)] if self._is_feasible(every) else []
-        needed = {i for i in every if self.floors[i] > 0}
-        sets = [chosen for chosen in combinations(every, self.most) if needed <= set(chosen)]
-        for chosen in sorted(sets, key=lambda one: -float(values[list(one)].sum())):
-            if self._is_feasible(chosen):
-                return [chosen]
-        return []
-
-    def _is_feasible(self, chosen: range | tuple[int, ...]) -> bool:
-        """Whether weights on these sources alone can satisfy the bounds and sum to 1."""
-        least, room = sum(self.floors), 0.0
-        free = set(chosen)
-        for members, cap in self.groups:
-            inside = free & set(members)
-            if sum(self.floors[i] for i in members) > cap + _SLACK:
-                return False
-            room += min(cap, sum(self.caps[i] for i in inside))
-            free -= inside
-        return least <= 1 + _SLACK and room + sum(self.caps[i] for i in free) >= 1 - _SLACK
+    @cached_property
+    def _supports(self) -> Supports:
+        most = self.m if self.most is None else min(self.most, self.m)
+        return Supports(self.floors, self.caps, self.groups, most)
 
 
 def _clip_to_total(values: np.ndarray, low: np.ndarray, high: np.ndarray, totals: np.ndarray) -> np.ndarray:
-    """clip(values - t, low, high) with the t of each row at which it sums to its total: (k, d), (k,) -> (k, d)."""
+    """clip(values - t, low, high) with the t of each row at which it sums to its total: (k, d), (k,) -> (k, d).
+
+    The sum is piecewise linear in t, so Newton's method ends on the right piece after a few steps; every fourth step
+    halves the interval of t instead, as do steps that would leave it.
+    """
     below, above = np.full((len(values), 1), -2.0), np.full((len(values), 1), 2.0)
-    for _ in range(_HALVINGS):
-        middle = (below + above) / 2
-        more = np.clip(values - middle, low, high).sum(1, keepdims=True) > totals[:, None]
-        below, above = np.where(more, middle, below), np.where(more, above, middle)
-    return np.clip(values - above, low, high)
+    shift, totals = np.zeros((len(values), 1)), totals[:, None]
+    for step in range(_STEPS):
+        moved = values - shift
+        found = np.clip(moved, low, high)
+        excess = found.sum(1, keepdims=True) - totals
+        if (np.abs(excess) <= _PRECISION).all():
+            break
+        below, above = np.where(excess > 0, shift, below), np.where(excess > 0, above, shift)
+        inside = ((moved > low) & (moved < high)).sum(1, keepdims=True)
+        newton = shift + excess / np.maximum(inside, 1)
+        trusted = (inside > 0) & (newton > below) & (newton < above) & (step % 4 < 3)
+        shift = np.where(np.abs(excess) <= _PRECISION, shift, np.where(trusted, newton, (below + above) / 2))
+    return found
