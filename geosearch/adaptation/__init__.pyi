@@ -6,6 +6,7 @@ from .base import Scorer as Scorer
 from .cross_validation import cross_validate as cross_validate
 from .episodes import Episodes as Episodes
 from .fine_tune import FineTuning as FineTuning
+from .fixmatch import FixMatch as FixMatch
 from .from_scratch import fit_ridge_from_scratch as fit_ridge_from_scratch
 from .from_scratch import train_from_scratch as train_from_scratch
 from .from_scratch import tune_recipe as tune_recipe

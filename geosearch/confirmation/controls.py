@@ -6,12 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.committee_taught import CommitteeTaught
+from geosearch.confirmation.candidates.contrastive import Contrastive
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS, EnsembleTeacher
+from geosearch.confirmation.candidates.fix_matched import FixMatched
+from geosearch.confirmation.candidates.joint_training import JointTraining
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.data.target import Target
+from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
@@ -27,14 +32,17 @@ class ControlInputs:
     Attributes:
         anchors: the sources, mapped from the target.
         target: the target; its test part is not used.
-        self_training: how networks are self-trained, with the study's unlabelled images.
+        unlabelled: images of the target.
+        self_training, fixmatch: how networks are adapted with these images.
         committee: gives the networks that label the reference; they are trained if the study has none.
         errors: mixture -> validation error, of the mixtures that the search trained.
     """
 
     anchors: Anchors
     target: Target
+    unlabelled: UnlabelledSet
     self_training: SelfTraining
+    fixmatch: FixMatch
     committee: Callable[[], EnsembleLabeller]
     errors: Mapping[Weights, float] = field(default_factory=dict)
 
@@ -118,3 +126,36 @@ class SingleSourceTeachersControl:
         single, name = inputs.single(best), inputs.anchors.sources[best].name
         taught = EnsembleTeacher(single, len(inputs.target.held_out), others=[single] * (TEACHERS - 1))
         return {f"single by the objective: {name}, {TEACHERS} networks": taught}
+
+
+@CONTROLS.register("joint-training", "one network, trained on the pooled union and on the shots at once")
+@dataclass(frozen=True)
+class JointTrainingControl:
+    """See `JointTraining`."""
+
+    cost: ClassVar[float] = 1.0
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        return {f"{POOLED} and shots at once": JointTraining(inputs.pooled)}
+
+
+@CONTROLS.register("fixmatch", "the pooled union, adapted by FixMatch")
+@dataclass(frozen=True)
+class FixMatchControl:
+    """See `FixMatch`; it starts from the pooled union, which no search chose."""
+
+    cost: ClassVar[float] = 3.0
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        return {f"{POOLED}, FixMatch": FixMatched(inputs.pooled, inputs.fixmatch)}
+
+
+@CONTROLS.register("simclr", "contrastive pretraining on the unlabelled images of the target, without sources")
+@dataclass(frozen=True)
+class SimCLRControl:
+    """See `SimCLR`."""
+
+    cost: ClassVar[float] = 2.0
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        return {"SimCLR, no sources": Contrastive(inputs.unlabelled)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch.nn import functional as F
@@ -105,3 +105,33 @@ class Augmentation:
 
 
 NO_AUGMENTATION = Augmentation(rotate=0.0, scale=0.0, translate=0.0)
+
+
+def strengthen(augmentation: Augmentation, factor: float) -> Augmentation:
+    """The same kinds of change with ranges that are `factor` times as wide; mirroring and colors stay.
+
+    >>> strong = strengthen(Augmentation(rotate=10, scale=0.5), 2)
+    >>> strong.rotate, strong.scale
+    (20, 0.9)
+    """
+    shares = {name: min(factor * getattr(augmentation, name), 0.9) for name in ("scale", "translate", "crop")}
+    return replace(augmentation, rotate=min(factor * augmentation.rotate, 180.0), **shares)
+
+
+def cut_out(images: torch.Tensor, side: float, generator: torch.Generator) -> torch.Tensor:
+    """Fill a square at a random place of each image with gray; the square may reach beyond the frame.
+
+    Source: DeVries & Taylor 2017 (Cutout).
+
+    Args:
+        images: (b, ch, h, w) in [0, 1], on any device; they are not changed.
+        side: of the square, as a fraction of the frame.
+        generator: one of the CPU.
+    """
+    count, _, height, width = images.shape
+    centers = torch.rand(2, count, 1, 1, generator=generator).to(images.device)
+    rows, columns = (
+        (torch.arange(size, device=images.device).add(0.5).div(size) - center.view(count, 1)).abs() < side / 2
+        for size, center in zip((height, width), centers, strict=True)
+    )  # (b, h) and (b, w)
+    return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.5)

@@ -7,6 +7,7 @@ from functools import partial
 
 from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
+from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import tune_recipe
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.build import build_adaptation, build_adaptations, build_recipe, build_search_space
@@ -202,7 +203,16 @@ def build_control_inputs(
     file: StudyFile, prepared: Prepared, cache: Cache, errors: Mapping[Weights, float]
 ) -> ControlInputs:
     """What the controls of a study are made of."""
-    training = build_adaptation("self-train", file, prepared.unlabelled(file.recipe.unlabelled))
-    assert isinstance(training, SelfTraining)
-    committee = partial(build_committee, file, prepared, cache)
-    return ControlInputs(prepared.anchors, prepared.target, training, committee, errors)
+    unlabelled = prepared.unlabelled(file.recipe.unlabelled)
+    self_training, fixmatch = (build_adaptation(name, file, unlabelled) for name in ("self-train", "fixmatch"))
+    assert isinstance(self_training, SelfTraining)
+    assert isinstance(fixmatch, FixMatch)
+    return ControlInputs(
+        anchors=prepared.anchors,
+        target=prepared.target,
+        unlabelled=unlabelled,
+        self_training=self_training,
+        fixmatch=fixmatch,
+        committee=partial(build_committee, file, prepared, cache),
+        errors=errors,
+    )

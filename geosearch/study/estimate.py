@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.config.build import build_adaptations, build_labelling, build_limits, build_recipe, build_refinement
 from geosearch.config.read import read_study
@@ -154,6 +155,8 @@ def check(path: str | Path) -> Estimate:
         steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps
     if isinstance(how := build_adaptations(file)[recipe.adaptation], SelfTraining):
         steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
+    elif isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image
+        steps += rows * file.confirm.seeds * how.steps * (1 + 2 * how.ratio)
     if "ensemble-teacher" in file.confirm.variants:
         steps += file.confirm.seeds * TEACHERS * recipe.long_steps
     pixels = domain.size**2 * domain.channels

@@ -10,10 +10,10 @@ import torch
 from generators.studies import tiny_file
 
 from geosearch.adaptation.fine_tune import FineTuning
-from geosearch.adaptation.predictors import EnsemblePredictor
+from geosearch.adaptation.predictors import EnsemblePredictor, NetworkPredictor
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.confirmation.candidates import CommitteeTaught, Setup
+from geosearch.confirmation.candidates import CommitteeTaught, JointStream, Setup, Start, joint_training
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.confirmation.controls import CONTROLS, ControlInputs
 from geosearch.confirmation.rows import request_rows
@@ -21,6 +21,9 @@ from geosearch.confirmation.statistics import RowKind
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import as_tensor
+from geosearch.nn.train import pretrain
+from geosearch.pretraining.simclr import SimCLR
 from geosearch.study.build import build_control_inputs
 from geosearch.study.study import Study
 
@@ -132,3 +135,43 @@ def test_a_study_confirms_its_controls(tmp_path, cache):
     kinds = {row.name: row.kind for row in study.run().rows}
     assert kinds["committee-taught pooled union"] == RowKind.CONTROL
     assert np.isfinite([row.mean("ridge") for row in study.confirmation.rows]).all()
+
+
+def test_joint_batches_are_half_shots_under_columns_of_their_own(inputs):
+    pooled, shots = inputs.pooled, inputs.target.shots
+    stream = JointStream(pooled, shots)
+    images, labels = next(stream.batches(10, np.random.default_rng(0)))
+    assert images.shape == (10, 1, 12, 12)
+    assert labels.shape == (10, pooled.class_count + len(shots.classes)) == (10, stream.class_count)
+    assert not labels[:5, pooled.class_count :].any()
+    assert not labels[5:, : pooled.class_count].any()
+    np.testing.assert_allclose(labels.sum(1), 1, rtol=1e-6)
+    known = {image.tobytes(): label for image, label in zip(as_tensor(shots.images).numpy(), shots.labels, strict=True)}
+    assert [known[image.tobytes()] for image in images[5:]] == labels[5:, pooled.class_count :].argmax(1).tolist()
+
+
+def test_the_last_columns_of_the_joint_head_predict(inputs, setup, monkeypatch):
+    whole = []
+    monkeypatch.setattr(joint_training, "pretrain", lambda *a, **k: whole.append(pretrain(*a, **k)) or whole[-1])
+    (one,) = rows(inputs, "joint-training").values()
+    network, images = one.start(setup, 0).network, torch.rand(3, 1, 12, 12)
+    torch.testing.assert_close(network(images), whole[0](images)[:, -len(inputs.target.classes) :])
+    predicted = one.adapt(Start(network), FineTuning(), setup, 0).predict(inputs.target.test_images)
+    np.testing.assert_array_equal(predicted, NetworkPredictor(network).predict(inputs.target.test_images))
+
+
+def test_fixmatch_starts_from_the_pooled_union_with_the_unlabelled_images(inputs, setup):
+    (one,) = rows(inputs, "fixmatch").values()
+    assert one.mixture.key == inputs.pooled.key
+    assert one.training.unlabelled is inputs.unlabelled
+    by_hand = one.training.fit(pretrain(one.mixture, RECIPE, 5), setup.shots, 5)
+    found = one.adapt(one.start(setup, 5), FineTuning(), setup, 5)
+    np.testing.assert_array_equal(*(each.predict(inputs.target.test_images) for each in (by_hand, found)))
+    assert one.unlabelled_images(RidgeHead()) == len(inputs.unlabelled)
+
+
+def test_simclr_has_no_sources(inputs, setup):
+    (one,) = rows(inputs, "simclr").values()
+    network = SimCLR(RECIPE).train(inputs.unlabelled, 2)
+    assert one.start(setup, 2).network.fingerprint == network.fingerprint
+    assert one.unlabelled_images(RidgeHead()) == len(inputs.unlabelled)

@@ -5,7 +5,11 @@ from .base import Setup as Setup
 from .base import Start as Start
 from .committee_taught import CommitteeTaught as CommitteeTaught
 from .condensed import Condensed as Condensed
+from .contrastive import Contrastive as Contrastive
 from .ensemble_teacher import EnsembleTeacher as EnsembleTeacher
+from .fix_matched import FixMatched as FixMatched
 from .from_scratch import FromScratch as FromScratch
+from .joint_training import JointStream as JointStream
+from .joint_training import JointTraining as JointTraining
 from .meta_reweighted import MetaReweighted as MetaReweighted
 from .plain import Plain as Plain

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from geosearch.adaptation.base import Adaptation, Predictor
 from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.predictors import NetworkPredictor
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.data.dataset import LabelledSet
@@ -112,6 +113,6 @@ class AdaptedCandidate:
 
 def images_of(adaptation: Adaptation) -> int:
     """Number of unlabelled target images that an adaptation uses."""
-    if isinstance(adaptation, SelfTraining) and adaptation.unlabelled is not None:
+    if isinstance(adaptation, SelfTraining | FixMatch) and adaptation.unlabelled is not None:
         return len(adaptation.unlabelled.images)
     return 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from geosearch.adaptation.base import Adaptation, Predictor
 from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch
 from geosearch.adaptation.predictors import NetworkPredictor
 from geosearch.adaptation.self_training import SelfTraining
@@ -32,7 +33,7 @@ class FromScratch:
         return Start(train_from_scratch(setup.shots, self.recipe, seed, device=setup.device).network)
 
     def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
-        """The network itself; a student of it under self-training; for heads on frozen features see below.
+        """The network itself; a student of it under self-training or FixMatch; for heads on frozen features see below.
 
         Rehearsal is fine-tuning here, since there is nothing to rehearse. A ridge head is fitted to raw pixels or to
         an untrained network (`fit_ridge_from_scratch`).
@@ -41,6 +42,8 @@ class FromScratch:
         if isinstance(adaptation, SelfTraining):  # with the augmentation that the shots were tuned to
             how = replace(adaptation, augmentation=self.recipe.augmentation)
             return how.train_student(alone, alone.network, setup.shots, seed)
+        if isinstance(adaptation, FixMatch):
+            return replace(adaptation, augmentation=self.recipe.augmentation).fit(start.network, setup.shots, seed)
         if isinstance(adaptation, FineTuning):
             return alone
         return fit_ridge_from_scratch(setup.shots, setup.recipe, seed)
