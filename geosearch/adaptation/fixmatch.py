@@ -21,7 +21,6 @@ from geosearch.nn.networks import Network
 from geosearch.nn.option_facts import added_field, facts_of
 from geosearch.nn.streams import Batch, Stream, as_tensor, shot_batches, shuffled_rows
 from geosearch.nn.train import autocast, minimize, resolve_device
-from geosearch.runtime.registry import setting
 
 
 @ADAPTATIONS.register("fixmatch", "fine-tuned on unlabelled images too, under its confident predictions of the step")
@@ -58,13 +57,7 @@ class FixMatch(FineTuning):
     steps: int = 600
     label_smoothing: float = 0.0  # with smoothed labels no prediction would reach the threshold
     unlabelled: UnlabelledSet | None = None
-    threshold: float = setting(
-        0.95,
-        "confidence_threshold",
-        "Probability from which a prediction labels an unlabelled image (fixmatch).",
-        gt=0,
-        le=1,
-    )
+    threshold: float = 0.95
     ratio: int = added_field(2)
     unlabelled_weight: float = added_field(1.0)
     strength: float = added_field(2.0)
@@ -74,7 +67,7 @@ class FixMatch(FineTuning):
     def from_settings(cls, settings: Mapping[str, Any], **context: Any) -> FixMatch:
         """Three times the steps of fine-tuning, as for self-training."""
         known = {name: value for name, value in context.items() if name in ("augmentation", "device", "unlabelled")}
-        return cls(steps=3 * settings["fine_tune_steps"], threshold=settings["confidence_threshold"], **known)
+        return cls(steps=3 * settings["fine_tune_steps"], **known)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -52,6 +52,24 @@ class Row:
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))
 
+    def resources(self, adaptation: str) -> str:
+        """Its networks and unlabelled images, in words; empty if they are not known.
+
+        >>> Row("mixup", {}, 3.0, networks={"ridge": 1}, unlabelled_images={"ridge": 1400}).resources("ridge")
+        '1 network, 1,400 unlabelled images'
+        """
+        return ", ".join(f"{_count(counts[adaptation], unit)}" for unit, counts in self._counts if adaptation in counts)
+
+    def unequal(self, best: Row, adaptation: str) -> str:
+        """What it has more or less of than the best mixture, in words; empty if nothing, or if it is not known."""
+        pairs = zip(self._counts, best._counts, strict=True)
+        known = [(unit, own[adaptation], other[adaptation]) for (unit, own), (_, other) in pairs if adaptation in own]
+        return ", ".join(f"{_count(own, unit)} against {other:,}" for unit, own, other in known if own != other)
+
+    @property
+    def _counts(self) -> tuple[tuple[str, Mapping[str, int]], ...]:
+        return ("network", self.networks), ("unlabelled image", self.unlabelled_images)
+
     def spread(self, adaptation: str) -> float:
         """Standard deviation over the seeds."""
         errors = self.top1_errors[adaptation]
@@ -67,17 +85,21 @@ class Comparison:
         adaptation: under which both were scored.
         points: mean difference.
         half_width: of the 95 % t interval; nan with a single seed.
+        unequal: what the other row has more or less of than the best mixture, in words; empty if nothing.
 
     >>> Comparison("mixup", "ridge", points=-2.1, half_width=0.6).clause()
     'lowers the test error by 2.1 ± 0.6 points against mixup'
     >>> Comparison("mixup", "ridge", points=0.2, half_width=0.6).outcome
     'tie'
+    >>> Comparison("mixup", "ridge", points=0.2, half_width=0.6, unequal="5 networks against 1").clause()
+    'ties with mixup (5 networks against 1; +0.2 ± 0.6 points)'
     """
 
     against: str
     adaptation: str
     points: float
     half_width: float
+    unequal: str = ""
 
     @property
     def outcome(self) -> str:
@@ -89,13 +111,14 @@ class Comparison:
     def clause(self, against: str | None = None) -> str:
         """The outcome in words that follow a subject: "lowers the test error by 2.1 ± 0.6 points against ..."."""
         against = against or self.against
-        interval = f" ± {self.half_width:.1f}"
+        unequal, interval = f"{self.unequal}; " if self.unequal else "", f" ± {self.half_width:.1f}"
+        points = f"{self.points:+.1f}".replace("-", "−")
         if np.isnan(self.half_width):
-            return f"cannot be told from {against} with one seed ({self.points:+.1f} points)".replace("(-", "(−")
+            return f"cannot be told from {against} with one seed ({unequal}{points} points)"
         if self.outcome == "tie":
-            return f"ties with {against} ({self.points:+.1f}{interval} points)".replace("(-", "(−")
-        verb = "lowers" if self.points < 0 else "raises"
-        return f"{verb} the test error by {abs(self.points):.1f}{interval} points against {against}"
+            return f"ties with {against} ({unequal}{points}{interval} points)"
+        verb, mark = "lowers" if self.points < 0 else "raises", f" ({self.unequal})" if self.unequal else ""
+        return f"{verb} the test error by {abs(self.points):.1f}{interval} points against {against}{mark}"
 
 
 @dataclass(frozen=True)
@@ -139,7 +162,10 @@ class Confirmation:
         return tuple(sorted(self.rows, key=lambda row: row.mean(adaptation)))
 
     def verdict(self) -> str:
-        """One sentence: against no pretraining, the best single source, and the strongest of the other rows."""
+        """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.
+
+        Where another row has more or fewer networks or unlabelled images, it says so.
+        """
         kinds = (RowKind.BASELINE, RowKind.SINGLE_SOURCE)
         ranked = [row for row in self.ranked() if row.kind in kinds and row.name != self.equal]
         against, subject, another = {NO_PRETRAINING: NO_PRETRAINING}, "Pretraining on the best mixture", ""
@@ -153,17 +179,26 @@ class Confirmation:
             against[single.name] = f"the best {another}single source, {single.label}"
         if other := next((row for row in ranked if row.kind == RowKind.BASELINE), None):
             against[other.name] = f"the strongest other baseline, {other.name}"
+        if control := next((row for row in self.ranked() if row.name in self._controls), None):
+            against[control.name] = f"the strongest control, {control.name}"
         against |= {row.name: f"the same mixture, {row.label}" for row in self.rows if row.kind == RowKind.VARIANT}
         clauses = [
             compare(self.row(BEST), self.row(name), self.adaptation).clause(label) for name, label in against.items()
         ]
         return f"{subject} {'; '.join(clauses)}."
 
+    @property
+    def _controls(self) -> set[str]:
+        """Names of the controls that are not the network of another row under a second name."""
+        others = [row.top1_errors for row in self.rows if row.kind != RowKind.CONTROL]
+        return {row.name for row in self.rows if row.kind == RowKind.CONTROL and row.top1_errors not in others}
+
 
 def compare(best: Row, other: Row, adaptation: str) -> Comparison:
     """Paired difference of two rows over the seeds, with its 95 % t interval, in points."""
     differences = 100 * (np.asarray(best.top1_errors[adaptation]) - np.asarray(other.top1_errors[adaptation]))
-    return Comparison(other.name, adaptation, float(differences.mean()), t_half_width(differences))
+    half_width, unequal = t_half_width(differences), other.unequal(best, adaptation)
+    return Comparison(other.name, adaptation, float(differences.mean()), half_width, unequal)
 
 
 def t_half_width(values: Sequence[float] | np.ndarray, level: float = 0.95) -> float:
@@ -172,3 +207,7 @@ def t_half_width(values: Sequence[float] | np.ndarray, level: float = 0.95) -> f
     if len(values) < 2:
         return float("nan")
     return float(stats.t.ppf(0.5 + level / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'s' * (number != 1)}"

@@ -37,6 +37,7 @@ class ConfirmationLine:
         difference: error of the best mixture minus this one, in percentage points, with its 95 % interval.
         outcome: of the best mixture compared with this row: "better", "tie" or "worse"; "the same" for the baseline
             that it equals, "" for the best mixture itself.
+        resources: networks and unlabelled images of the row, compared with those of the best mixture if they differ.
 
     Example:
         >>> ConfirmationLine("uniform", "8.1 ± 0.3", "−1.2 ± 0.4", "better").outcome
@@ -47,6 +48,7 @@ class ConfirmationLine:
     error: str
     difference: str
     outcome: str
+    resources: str = ""
 
 
 @dataclass(frozen=True)
@@ -209,17 +211,19 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
     best = confirmation.row(BEST)
     lines = []
     for row in confirmation.ranked(adaptation):
+        resources = row.unequal(best, adaptation) or row.resources(adaptation)
         spread = row.spread(adaptation)
         error = f"{100 * row.mean(adaptation):.1f}" + ("" if math.isnan(spread) else f" ± {100 * spread:.1f}")
         if row.name == BEST:
-            lines.append(ConfirmationLine(row.name, error, "", ""))
+            lines.append(ConfirmationLine(row.name, error, "", "", resources))
             continue
         if row.name == confirmation.equal:
-            lines.append(ConfirmationLine(row.name, error, "", "the same"))
+            lines.append(ConfirmationLine(row.name, error, "", "the same", resources))
             continue
         against = compare(best, row, adaptation)
         interval = "" if math.isnan(against.half_width) else f" ± {against.half_width:.1f}"
-        lines.append(ConfirmationLine(row.name, error, format_points(against.points) + interval, against.outcome))
+        difference = format_points(against.points) + interval
+        lines.append(ConfirmationLine(row.name, error, difference, against.outcome, resources))
     return ConfirmationTable(adaptation, adaptation == confirmation.adaptation, tuple(lines))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.statistics import BEST, Confirmation, Row
 from geosearch.report.summary import StudySummary
 from geosearch.runtime.duration import duration
 from geosearch.search.fidelity.statistics import FidelityStatistics
@@ -103,14 +103,31 @@ def _table(confirmation: Confirmation) -> str:
     names = confirmation.adaptations
     width, count = max(len(row.name) for row in confirmation.rows) + 2, len(confirmation.seeds)
     head = "test error, %".ljust(width) + "".join(f"{name:>16}" for name in names)
+    own, has_counts = confirmation.adaptation, any(row.networks for row in confirmation.rows)
+    if has_counts:
+        head += f"{'networks':>12}{'unlabelled':>13}"
     lines = [head]
     for row in confirmation.ranked():
         spreads = [f" ± {100 * row.spread(name):<4.1f}" if count > 1 else " " * 7 for name in names]
         cells = "".join(f"{100 * row.mean(name):>9.1f}{spread}" for name, spread in zip(names, spreads, strict=True))
-        lines.append((row.name.ljust(width) + cells).rstrip())
+        lines.append((row.name.ljust(width) + cells + _resources(confirmation, row)).rstrip())
     over = f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed, so no spread"
     lines.append(f"({over}, {confirmation.test_size} test images)")
+    if has_counts:
+        lines.append(f"(networks, and unlabelled images of the target, under {own}; * not those of the best mixture)")
     return "\n".join(lines)
+
+
+def _resources(confirmation: Confirmation, row: Row) -> str:
+    """Cells of the networks and unlabelled images of a row, with a mark where they differ from the best mixture's."""
+    best, own, cells = confirmation.row(BEST), confirmation.adaptation, ""
+    for width, counts, others in (
+        (11, row.networks, best.networks),
+        (12, row.unlabelled_images, best.unlabelled_images),
+    ):
+        if own in counts:
+            cells += f"{counts[own]:>{width},}{' ' if counts[own] == others.get(own) else '*'}"
+    return cells
 
 
 def _ties(summary: StudySummary) -> str:

@@ -87,3 +87,33 @@ def test_a_variant_is_a_candidate_of_its_own_and_no_baseline(confirmation):
     found = Confirmation((*confirmation.rows, curated), "ridge", confirmation.seeds, 1000)
     assert "strongest other baseline, pooled union" in found.verdict()
     assert "raises the test error by 3.0 ± 0.0 points against the same mixture, curated" in found.verdict()
+
+
+def counted(one: Row, networks: int, unlabelled: int) -> Row:
+    return replace(one, networks={"ridge": networks}, unlabelled_images={"ridge": unlabelled})
+
+
+def test_a_comparison_of_unequal_rows_says_so():
+    best, other = row(BEST, [0.1, 0.2, 0.3]), row("committee-taught pooled union", [0.2, 0.1, 0.3])
+    cases = {
+        (1, 1400): "ties with committee-taught pooled union (+0.0 ± 24.8 points)",
+        (5, 1400): "ties with committee-taught pooled union (5 networks against 1; +0.0 ± 24.8 points)",
+        (1, 0): "ties with committee-taught pooled union (0 unlabelled images against 1,400; +0.0 ± 24.8 points)",
+    }
+    for (networks, unlabelled), text in cases.items():
+        found = compare(counted(best, 1, 1400), counted(other, networks, unlabelled), "ridge")
+        assert found.clause().replace("−0.0", "+0.0") == text
+    worse = compare(counted(best, 1, 1400), counted(row("taught", [0.4, 0.5, 0.6]), 4, 5000), "ridge")
+    assert worse.clause() == (
+        "lowers the test error by 30.0 ± 0.0 points against taught "
+        "(4 networks against 1, 5,000 unlabelled images against 1,400)"
+    )
+    assert compare(best, other, "ridge").unequal == ""  # of a confirmation that did not count them
+
+
+def test_the_verdict_names_the_strongest_control_that_is_no_other_row(confirmation):
+    same = replace(confirmation.row("single: usps"), name="single by the objective: usps", kind=RowKind.CONTROL)
+    control = row("committee-taught pooled union", np.linspace(0.2, 0.3, 5), RowKind.CONTROL)
+    verdict = replace(confirmation, rows=(*confirmation.rows, same, control)).verdict()
+    assert "the strongest control, committee-taught pooled union" in verdict
+    assert "single by the objective" not in verdict

@@ -15,6 +15,7 @@ from geosearch.confirmation.statistics import BEST, compare
 from geosearch.data.card import license_warnings
 from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.report.page import confirmation_tables, format_points, render, used_sources, verdict, write_page
+from geosearch.report.status import status_text
 
 FINISHED = {"m": 3, "searched": 9}
 HOSTILE = {"m": 3, "hostile": True, "searched": 9}
@@ -233,3 +234,20 @@ def test_a_full_disk_leaves_the_earlier_report(facts_of, tmp_path, monkeypatch, 
         write_page(facts_of(**EMPTY), tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert page.exists()
+
+
+def test_every_row_says_what_it_has_and_where_that_is_not_what_the_best_mixture_has(facts_of):
+    facts = facts_of(state="finished")
+    counts = {"networks": dict.fromkeys(facts.confirmation.adaptations, 1)}
+    rows = [replace(row, **counts) for row in facts.confirmation.rows]
+    taught = replace(rows[-1], name="taught", networks=dict.fromkeys(facts.confirmation.adaptations, 5))
+    counted = replace(facts, confirmation=replace(facts.confirmation, rows=(*rows, taught)))
+    lines = {line.name: line.resources for line in confirmation_tables(counted.confirmation)[0].lines}
+    assert lines.pop("taught") == "5 networks against 1"
+    assert set(lines.values()) == {"1 network"}
+    assert "5 networks against 1" in render(counted, ())
+    text = status_text(counted)
+    assert "networks" in text
+    assert next(line for line in text.splitlines() if line.startswith("taught")).endswith("5*")
+    assert "not those of the best mixture" in text
+    assert "networks" not in status_text(facts).split("\n\n")[1]
