@@ -11,6 +11,7 @@ from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize, ink_margin
 from geosearch.data.loaders.registry import find_loader
+from geosearch.data.read_report import ReadReport
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.runtime.cache import Cache
@@ -39,6 +40,12 @@ class DatasetCollection:
     test: LabelledSet | None
     sources: tuple[LabelledSet, ...]
     contents: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def reports(self) -> tuple[ReadReport, ...]:
+        """The accounts of what was read: of the target's parts, then of the sources."""
+        sets = (self.train, self.test, *self.sources)
+        return tuple(data.report for data in sets if data is not None and data.report is not None)
 
     def parts(self, *, shots: int, reference: int, held_out: int, test: int) -> dict[str, int]:
         """Sizes of the target's parts (arguments of `cut_target`), lowered to what the target can give.

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from geosearch.data.read_report import ReadReport
 from geosearch.errors import InvalidDataError
 
 
@@ -34,6 +35,7 @@ class LabelledSet:
         name: short name, unique within a study.
         license: license of the images as far as known.
         labelled_by: how the labels were made, if they are pseudo-labels; empty if they came with the images.
+        report: what its reader saw, took and passed over; None for a set of arrays.
     """
 
     images: np.ndarray
@@ -42,6 +44,7 @@ class LabelledSet:
     name: str
     license: str = "unknown"
     labelled_by: str = ""
+    report: ReadReport | None = None
 
     @classmethod
     def from_arrays(

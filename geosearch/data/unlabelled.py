@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet, check_images
+from geosearch.data.read_report import ReadReport
 from geosearch.errors import InvalidDataError
 from geosearch.runtime.cache import Cache
 
@@ -32,11 +33,13 @@ class UnlabelledSet:
         images: uint8 (n, h, w, ch), ch = 1 (grey) or 3 (RGB).
         name: short name, unique within a study.
         license: license of the images as far as known.
+        report: what its reader saw, took and passed over; None for a set of arrays.
     """
 
     images: np.ndarray
     name: str
     license: str = "unknown"
+    report: ReadReport | None = None
 
     @classmethod
     def from_images(cls, images: np.ndarray, *, name: str, license: str = "unknown") -> UnlabelledSet:
@@ -46,7 +49,7 @@ class UnlabelledSet:
     @classmethod
     def of(cls, data: LabelledSet) -> UnlabelledSet:
         """The images of a labelled set."""
-        return cls(data.images, data.name, data.license)
+        return cls(data.images, data.name, data.license, data.report)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -70,11 +73,13 @@ class UnlabelledSet:
         """At most `size` images, drawn without replacement."""
         if size >= len(self):
             return self
-        return UnlabelledSet(self.images[rng.permutation(len(self))[:size]], self.name, self.license)
+        return replace(self, images=self.images[rng.permutation(len(self))[:size]])
 
     def as_one_class(self) -> LabelledSet:
         """A labelled set of one class, for what looks at images only, such as the fit of a PCA."""
-        return LabelledSet(self.images, np.zeros(len(self), np.int64), ("unknown",), self.name, self.license)
+        return LabelledSet(
+            self.images, np.zeros(len(self), np.int64), ("unknown",), self.name, self.license, report=self.report
+        )
 
     def with_labels(self, labels: np.ndarray, by: str) -> LabelledSet:
         """The same images with pseudo-labels.
@@ -93,7 +98,7 @@ class UnlabelledSet:
                 "they may be equal, or look the same in this embedding: choose another embedding, or give labels"
             )
         names = tuple(f"pseudo-{i}" for i in range(len(present)))
-        return LabelledSet(self.images, numbers.astype(np.int64), names, self.name, self.license, labelled_by=by)
+        return LabelledSet(self.images, numbers.astype(np.int64), names, self.name, self.license, by, self.report)
 
 
 class Labelling(Protocol):

@@ -48,6 +48,32 @@ class StageStarted(Event):
 
 
 @dataclass(frozen=True)
+class FilesPassedOver(Event):
+    """A reader passed files over that every folder may have, such as hidden ones.
+
+    Attributes:
+        spec: specification of the set.
+        part: "train" or "test".
+        summary: how many files, and why.
+    """
+
+    kind = "passed_over"
+    spec: str
+    part: str
+    summary: str
+
+    def __str__(self) -> str:
+        return f"{self.spec}{', test part' if self.part == 'test' else ''}: {self.summary}"
+
+
+@dataclass(frozen=True)
+class ImagesPassedOver(FilesPassedOver):
+    """A reader passed over what may have been images of the set, or has a note on how it understood the set."""
+
+    level = logging.WARNING
+
+
+@dataclass(frozen=True)
 class TrialFinished(CountedEvent):
     """A trial was evaluated.
 

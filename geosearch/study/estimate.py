@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.confirmation.controls import CONTROLS
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.read_report import ReadReport
 from geosearch.data.target import cut_target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.pixels import PixelEncoder
@@ -53,6 +54,7 @@ class Estimate:
         peak_bytes: memory.
         wall_seconds: time on this machine.
         advice: sentences about settings that may disappoint.
+        reports: accounts of what the readers of the sets took and passed over.
     """
 
     study: str
@@ -65,10 +67,11 @@ class Estimate:
     peak_bytes: int
     wall_seconds: float
     advice: tuple[str, ...]
+    reports: tuple[ReadReport, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-representable."""
-        return asdict(self)
+        return {**asdict(replace(self, reports=())), "reports": [report.to_json() for report in self.reports]}
 
     def text(self) -> str:
         """Several lines for a terminal."""
@@ -81,6 +84,11 @@ class Estimate:
             f"  source    {entry['name']}: {entry['images']} images, {entry['classes']} classes, {entry['license']}"
             + (f"; no labels, pseudo-labels by {entry['labelled_by']}" if entry["labelled_by"] else "")
             for entry in self.sources
+        ]
+        lines += [
+            f"  files     {report.spec}{', test part' * (report.part == 'test')}: {line}"
+            for report in self.reports
+            for line in report.lines
         ]
         lines += [
             f"  budget    {self.evaluations} evaluations",
@@ -182,6 +190,7 @@ def check(path: str | Path) -> Estimate:
         peak_bytes=int(2 * images * pixels + plan + (1 + search.jobs) * 0.8 * 2**30),
         wall_seconds=steps * step / search.jobs + _fitting_seconds(file, collection) + 15,
         advice=_advice(file, parts),
+        reports=collection.reports,
     )
 
 

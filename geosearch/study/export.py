@@ -10,6 +10,7 @@ from geosearch import seeds
 from geosearch.config.study_config import StudyFile
 from geosearch.data.card import CardFacts, card_mentions, render_card
 from geosearch.data.license import CARD
+from geosearch.data.loaders.registry import portable_id
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.write import Streamable, write_mixture
 from geosearch.mixture.distillation import Condensation
@@ -104,6 +105,9 @@ class Export:
             files=writer.layout,
             command=f"geosearch synthesize {self.study} --trial {trial.number} --size {size} "
             f"--format {writer.name} --out DIR",
+            passed_over=tuple(
+                (portable_id(report.spec), report.summary) for report in self.prepared.reports if report.passed
+            ),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +19,9 @@ from geosearch.config.build import (
     build_target_labelling,
 )
 from geosearch.config.study_config import StudyFile
-from geosearch.data.collection import load_collection
+from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.read_report import ReadReport
 from geosearch.data.target import Target, cut_target
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.anchors import Anchors, build_anchors
@@ -43,12 +44,14 @@ class Prepared:
         anchors: the sources, mapped from the target.
         hull: closed-form distances of their mixtures.
         train: all images of the target's training part.
+        reports: accounts of what the readers of the sets took and passed over.
     """
 
     target: Target
     anchors: Anchors
     hull: Hull
     train: LabelledSet
+    reports: tuple[ReadReport, ...] = ()
 
     def target_images(self, count: int) -> LabelledSet:
         """The reference, followed by further unlabelled target images up to `count`, all pseudo-labelled.
@@ -68,7 +71,7 @@ def prepare(
     cache: Cache,
     stage: Stage,
     *,
-    loaded: Callable[[Mapping[str, str]], None] = lambda contents: None,
+    loaded: Callable[[DatasetCollection], None] = lambda collection: None,
 ) -> Prepared:
     """Load, harmonize, embed, split and map the data sets; slow steps are cached.
 
@@ -77,12 +80,12 @@ def prepare(
         space: where images are mixed.
         cache: where encoders and anchors are stored.
         stage: makes the context of each stage, from its name.
-        loaded: called with `DatasetCollection.contents` before the slow steps; may raise.
+        loaded: called with the sets before the slow steps; may raise.
     """
     domain, seed = file.domain, file.study.seed
     with stage("load"):
         collection = load_collection(**domain.collection, labelling=build_labelling(file), cache=cache, seed=seed)
-        loaded(collection.contents)
+        loaded(collection)
     with stage("embedding"):
         encoder = build_embedding(file).fit(collection.sources, seed=seed, cache=cache)
         parts = collection.parts(
@@ -107,7 +110,7 @@ def prepare(
             labeller = refinement.fit(mixtures, target.shots, seen, seed=seed, cache=cache, jobs=file.search.jobs)
             target = target.relabel(labeller)
             anchors = build_anchors(target.reference, collection.sources, encoder, **options)
-    return Prepared(target, anchors, Hull.of(anchors), collection.train)
+    return Prepared(target, anchors, Hull.of(anchors), collection.train, collection.reports)
 
 
 def build_committee(file: StudyFile, prepared: Prepared, cache: Cache) -> EnsembleLabeller:

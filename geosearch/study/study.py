@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +15,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
 from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.confirmation.statistics import Confirmation
+from geosearch.data.collection import DatasetCollection
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.errors import InvalidOptionError
@@ -25,7 +26,7 @@ from geosearch.report.status import status_of
 from geosearch.report.summary import StudyReport, StudySummary, collect
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.cache import Cache
-from geosearch.runtime.events import StageStarted
+from geosearch.runtime.events import FilesPassedOver, ImagesPassedOver, StageStarted
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Log, Progress
 from geosearch.runtime.versions import versions
@@ -270,12 +271,16 @@ class Study:
     def prepared(self) -> Prepared:
         """Load, harmonize, embed, split and map the data sets; slow steps are cached."""
         with one_thread():
-            prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._verify_datasets)
+            prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._datasets_loaded)
         self.store.update(sources=tuple(source.name for source in prepared.anchors.sources))
         return prepared
 
-    def _verify_datasets(self, contents: Mapping[str, str]) -> None:
-        self.store.verify_datasets(contents)
+    def _datasets_loaded(self, collection: DatasetCollection) -> None:
+        for report in collection.reports:
+            for line in report.lines:
+                event = ImagesPassedOver if report.remarkable else FilesPassedOver
+                self.progress.event(event(report.spec, report.part, line))
+        self.store.verify_datasets(collection.contents)
         update_locations(self.store, self.file)
 
     def _explain(self, search: Search) -> None:

@@ -118,3 +118,11 @@ def test_pseudo_labels_are_named_as_such_for_the_sources_in_the_mixture() -> Non
     text = render_card(replace(FACTS, sources=(used, FACTS.sources[1], unused)))
     assert text.count("are pseudo-labels: k-means, 10 labels.") == 1
     assert "pseudo-labels" not in render_card(FACTS)
+
+
+def test_what_was_not_read_is_said() -> None:
+    text = render_card(
+        replace(FACTS, passed_over=(("imagefolder:pets", "2 of 40 files passed over: 2 empty (a.png)"),))
+    )
+    assert "Of imagefolder:pets, 2 of 40 files passed over: 2 empty (a.png)." in text
+    assert "passed over" not in render_card(FACTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from generators.image_folders import write_classes
 from generators.studies import tiny, write_toml
 
 from geosearch.errors import GeosearchError
@@ -63,3 +64,14 @@ def test_colour_images_get_a_word_on_recolouring_unless_the_file_speaks_of_it(tm
     assert said in advice(tmp_path, domain_channels=3)
     assert said not in advice(tmp_path, domain_channels=3, recipe_recolour=1.0)
     assert said not in advice(tmp_path)
+
+
+def test_what_a_reader_passed_over_is_said(tmp_path):
+    study = tiny(tmp_path)
+    source = write_classes(tmp_path / "pets")
+    (tmp_path / "pets" / "box" / "004.png").write_bytes(b"<html>")
+    study["domain"]["sources"].append(source)
+    found = check(write_toml(tmp_path / "study.toml", study))
+    assert f"  files     {source}: 1 of 60 files passed over: 1 damaged (box/004.png (an HTML page))" in found.text()
+    assert found.as_dict()["reports"][-1]["passed_over"] == {"damaged": 1}
+    assert found.text().count("  files ") == 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal, Self, TypeVar
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.read_report import ReadReport
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError, InvalidOptionError, UnknownDatasetError
 from geosearch.runtime.cache import default_folder
@@ -130,7 +131,12 @@ class Loader(ABC):
             raise InvalidOptionError(f"part must be 'train' or 'test', got {part!r}")
         if part == "test" and not self.has_test:
             raise UnknownDatasetError(f"'{self.spec}' has no test part; use part = 'train', which is all of it")
-        return self._read(part)
+        data = self._read(part)
+        if data.report is None:
+            place = str(getattr(self, "path", ""))
+            kind = self.form.partition(":")[0].partition("/")[0]
+            data = replace(data, report=ReadReport(self.spec, kind, place, part, len(data), len(data)))
+        return data
 
     def read_labelled(self, part: Part = "train") -> LabelledSet:
         """As `read`, for who needs labels.
@@ -149,7 +155,8 @@ class Loader(ABC):
 
     @abstractmethod
     def _read(self, part: Part) -> LabelledSet | UnlabelledSet:
-        """`read` for a part that is there."""
+        """`read` for a part that is there; a reader that passes something over, or has something to say of how it
+        understood the set, gives the set a `ReadReport`, else `read` adds a plain one."""
 
     def close(self) -> None:  # noqa: B027  (most have nothing to close)
         """Close what was opened; it is opened again if it is needed again."""

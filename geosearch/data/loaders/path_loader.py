@@ -62,7 +62,10 @@ class PathLoader(Loader):
         wanted = "folder" if self.is_folder else "file"
         if os.path.exists(path):
             raise UnknownDatasetError(f"'{self.spec}': {path} is not a {wanted}")
-        neighbours = sorted(entry.name for entry in path.parent.iterdir()) if os.path.isdir(path.parent) else []
+        try:
+            neighbours = sorted(os.listdir(path.parent))
+        except OSError:  # not there either, or not to be listed
+            neighbours = []
         close = get_close_matches(path.name, neighbours, n=1, cutoff=0.5)
         hint = f"did you mean '{path.parent / close[0]}'?" if close else "check the path"
         raise UnknownDatasetError(f"'{self.spec}': there is no {wanted} {path}; {hint}")

@@ -1,0 +1,47 @@
+"""Folders of images as people have them: small pictures in classes, and what lies beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+SIDE = 12
+CLASSES = ("bar", "box", "dot")
+
+
+def picture(kind: int, number: int, side: int = SIDE) -> np.ndarray:
+    """uint8 (side, side): a light bar (0), box (1) or dot (2) on dark noise; every number gives another one."""
+    rng = np.random.default_rng((kind, number))
+    grey = rng.integers(0, 50, (side, side))
+    top, left = rng.integers(1, side // 3, 2)
+    long, short = side // 2, side // 6
+    height, width = ((short, long), (long, long), (short, short))[kind]
+    grey[top : top + height, left : left + width] += 180
+    return grey.astype(np.uint8)
+
+
+def write_class(folder: Path, kind: int, count: int, suffix: str = ".png", start: int = 0) -> list[Path]:
+    """`count` pictures of one kind in a folder, numbered from `start`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{number:03d}{suffix}" for number in range(start, start + count)]
+    for number, file in enumerate(files, start):
+        Image.fromarray(picture(kind, number)).save(file)
+    return files
+
+
+def write_classes(folder: Path, count: int = 20, classes: Sequence[str] = CLASSES, start: int = 0) -> str:
+    """A folder for each class; its specification."""
+    for kind, name in enumerate(classes):
+        write_class(folder / name, kind % 3, count, start=start)
+    return f"imagefolder:{folder}"
+
+
+def write_sidecars(folder: Path) -> int:
+    """A resource fork beside every picture, as a Mac leaves them on foreign disks; how many."""
+    files = sorted(folder.rglob("*.png"))
+    for file in files:
+        (file.parent / f"._{file.name}").write_bytes(b"\x00\x05\x16\x07" + bytes(60))
+    return len(files)
