@@ -1,14 +1,15 @@
 """Does searching for the data set pay, and against which baselines? Whole studies on real sets, several cuts of each.
 
     python -m research.transfer.contest [--targets mnist usps fashion_mnist kmnist az_letters mnist_m] [--seeds 5]
-                                 [--shots 5 2] [--size 16] [--balance B] [--rows ...]
+                                 [--shots 5 2] [--size 16] [--balance B] [--rows ...] [--rows-only]
 
 One study for each target, seed and number of shots; a seed decides which shots, which reference, which weights of the
 networks. Each is the product's own search with its own confirmation, plus rows that no study has, the dearest of them
-on some targets and seeds only. Results: a line for each study in reports/data/contest.jsonl, for each further row in
-contest_rows.jsonl; the same command goes on where it stopped. Seconds of a row are those of all three ways to adapt,
-its search not included. `--size 28` and `--balance 1` have lines of their own, to tell what the small images cost,
-and what it gains to know that classes are equally frequent. Needs $GEOSEARCH_DATA.
+on some targets and seeds only, and the controls, which need no search. Results: a line for each study in
+reports/data/contest.jsonl, for each further row in contest_rows.jsonl; the same command goes on where it stopped.
+Seconds of a row are those of all three ways to adapt, its search not included. `--size 28` and `--balance 1` have lines
+of their own, to tell what the small images cost, and what it gains to know that classes are equally frequent.
+`--rows-only` runs no study but those that a row needs. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS, EnsembleTeacher
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.confirm import Confirmer
+from geosearch.confirmation.controls import CONTROLS
 from geosearch.confirmation.statistics import BEST
 from geosearch.confirmation.variants import EnsembleTeacherVariant, row_name
 from geosearch.embeddings.pixels import PixelEncoder
@@ -40,7 +42,7 @@ from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.racing import find_finalists
-from geosearch.study.build import build_baselines, build_confirmer, build_objective, build_search
+from geosearch.study.build import build_baselines, build_confirmer, build_control_inputs, build_objective, build_search
 from geosearch.study.study import Study
 from research.common.lines import Lines
 from research.common.mixtures import GREY, SIZE, study_file
@@ -68,7 +70,17 @@ class Extra:
     shots: tuple[int, ...] = SHOTS
 
 
+# row -> a control of the product, and what tells its row from others of the same control; they need no search
+CONTROL_ROWS = {
+    "committee-taught pooled union": ("committee", ""),
+    "single source by the objective": ("single-source", ""),
+    "single source by the objective, equal teachers": ("single-source-teachers", ""),
+    "joint training": ("joint-training", ""),
+    "pooled union, FixMatch": ("fixmatch", ""),
+    "SimCLR": ("simclr", ""),
+}
 EXTRA = {
+    **dict.fromkeys(CONTROL_ROWS, Extra()),
     PROJECTION_TAUGHT: Extra(),
     NO_PROXY: Extra(seeds=2, shots=SHOTS[1:]),
     ORACLE: Extra(seeds=1, shots=SHOTS[1:]),
@@ -102,7 +114,7 @@ def contest_file(target: str, seed: int, shots: int, aside: Mapping[str, Any], *
         **aside,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
-        confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["ensemble-teacher"]},
+        confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["ensemble-teacher"], "controls": []},
     )
 
 
@@ -136,8 +148,12 @@ def extra_row(
     target: str, seed: int, shots: int, row: str, aside: Mapping[str, Any], folder: Path, quick: bool
 ) -> dict[str, Any]:
     """A row that no study has; the study is run first if it is not there."""
-    study, _ = studied(contest_file(target, seed, shots, aside, quick=quick), folder)
-    confirmer, number = build_confirmer(study.file, study.prepared, study.cache), seeds.integer(seed, "confirmation", 0)
+    file, number = contest_file(target, seed, shots, aside, quick=quick), seeds.integer(seed, "confirmation", 0)
+    if row in CONTROL_ROWS:
+        errors, seconds = control(opened(file, folder), row, number)
+        return {"errors": errors, "seconds": seconds}
+    study, _ = studied(file, folder)
+    confirmer = build_confirmer(study.file, study.prepared, study.cache)
     if row == NEURAL:
         errors, seconds = neural(study, folder, number)
     elif row == NO_PROXY:
@@ -151,11 +167,35 @@ def extra_row(
 
 def studied(file: StudyFile, folder: Path) -> tuple[Study, float]:
     """The study at its end, and the seconds that this took now."""
-    folder.mkdir(parents=True, exist_ok=True)
-    start = time.perf_counter()
-    study = Study.open(file, storage=f"sqlite:///{folder / file.study.name}.db")
+    study, start = opened(file, folder), time.perf_counter()
     study.run()
     return study, time.perf_counter() - start
+
+
+def opened(file: StudyFile, folder: Path) -> Study:
+    """The study as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Study.open(file, storage=f"sqlite:///{folder / file.study.name}.db")
+
+
+def control(study: Study, row: str, number: int) -> Found:
+    """A control of the study, which is not searched for it."""
+    start, (name, part) = time.perf_counter(), CONTROL_ROWS[row]
+    errors = single_errors(study) if name.startswith("single-source") else {}
+    made = CONTROLS.build(name, {}).rows(build_control_inputs(study.file, study.prepared, study.cache, errors))
+    candidate, before = next(one for title, one in made.items() if part in title), time.perf_counter() - start
+    found, seconds = errors_of(build_confirmer(study.file, study.prepared, study.cache), candidate, number)
+    return found, before + seconds
+
+
+def single_errors(study: Study) -> dict[Weights, float]:
+    """Validation error of every single source, as the search evaluates it."""
+    m = len(study.prepared.anchors.sources)
+    singles = [Weights.single(i, m) for i in range(m)]
+    objective = build_objective(study.file, study.prepared, study.cache)
+    results = objective.evaluate_many([(one, None, 0) for one in singles], jobs=1)
+    pairs = zip(singles, results, strict=True)
+    return {one: result.squared_error for one, result in pairs if isinstance(result, Evaluation)}
 
 
 def confirmed(confirmer: Confirmer, weights: Weights, number: int) -> Found:
@@ -219,7 +259,7 @@ def neural(study: Study, folder: Path, number: int) -> Found:
     """The projection when the maps are trained networks."""
     file = study.file.model_copy(update={"transport": study.file.transport.model_copy(update={"map": "neural"})})
     twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-neural.db")
-    return confirmed(build_confirmer(twin), twin.prepared.hull.projection(), number)
+    return confirmed(build_confirmer(twin.file, twin.prepared, twin.cache), twin.prepared.hull.projection(), number)
 
 
 def scored(study: Study, predict: Callable[[], np.ndarray], adaptations: Iterable[str]) -> Found:
@@ -252,6 +292,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--studies", type=Path, default=Path("studies") / "transfer", help="where databases lie")
     parser.add_argument("--rows", nargs="*", choices=EXTRA, default=list(EXTRA), help="that no study has")
+    parser.add_argument("--rows-only", action="store_true", help="leave out the studies that no row needs")
     options = parser.parse_args()
     kept = Lines((options.studies / "quick" if options.quick else FOLDER) / "contest.jsonl")
     folder = options.studies / "quick" if options.quick else options.studies
@@ -265,7 +306,7 @@ def main() -> None:
     ]
     rest = aside, folder, options.quick
     kept.fill(
-        [(key, contest, (key["target"], key["seed"], key["shots"], *rest)) for key in asked],
+        [(key, contest, (key["target"], key["seed"], key["shots"], *rest)) for key in asked if not options.rows_only],
         jobs=options.jobs,
     )
     Lines(kept.path.with_name("contest_rows.jsonl")).fill(
