@@ -7,9 +7,9 @@ from .cross_validation import cross_validate as cross_validate
 from .episodes import Episodes as Episodes
 from .fine_tune import FineTuning as FineTuning
 from .fixmatch import FixMatch as FixMatch
-from .from_scratch import fit_ridge_from_scratch as fit_ridge_from_scratch
-from .from_scratch import train_from_scratch as train_from_scratch
-from .from_scratch import tune_recipe as tune_recipe
+from .from_scratch import fixed_features as fixed_features
+from .from_scratch import fresh_network as fresh_network
+from .from_scratch import lengthen as lengthen
 from .gradient import GradientAdaptation as GradientAdaptation
 from .linear_probe import LinearProbe as LinearProbe
 from .predictors import EnsemblePredictor as EnsemblePredictor
@@ -23,3 +23,6 @@ from .ridge import RidgePredictor as RidgePredictor
 from .ridge import leave_one_out as leave_one_out
 from .ridge import ridge_fit as ridge_fit
 from .self_training import SelfTraining as SelfTraining
+from .tuning import Tuned as Tuned
+from .tuning import Tuner as Tuner
+from .tuning import take_over as take_over

@@ -30,4 +30,4 @@ class FineTuning(GradientAdaptation):
     """
 
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
-        return fine_tune(network, shots, self._recipe(), seed, device=self.device)
+        return fine_tune(network, shots, self._recipe(), seed, device=self.device, body_rate=self.body_rate)

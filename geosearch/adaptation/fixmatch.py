@@ -133,7 +133,7 @@ class FixMatch(FineTuning):
             task = F.cross_entropy(labelled, torch.from_numpy(y).to(place), label_smoothing=self.label_smoothing)
             return task + self.unlabelled_weight * consistency(weak, strong, self.threshold)
 
-        return minimize(adapted, batches, loss, recipe)
+        return minimize(adapted, batches, loss, recipe, slower=(adapted.body, self.body_rate))
 
 
 def consistency(weak: torch.Tensor, strong: torch.Tensor, threshold: float) -> torch.Tensor:

@@ -30,6 +30,7 @@ class GradientAdaptation(AdaptationOptions):
         augmentation: random affine map and crop per image and step.
         folds: folds of the cross-validation; never more than the smallest class has shots.
         device: where to train, as for `pretrain`.
+        body_rate: learning rate of the body, as a fraction in (0, 1] of that of the head; no effect on a linear probe.
     """
 
     steps: int = setting(
@@ -45,8 +46,11 @@ class GradientAdaptation(AdaptationOptions):
     augmentation: Augmentation = field(default_factory=Augmentation)
     folds: int = 3
     device: str = added_field("cpu")
+    body_rate: float = added_field(1.0)
 
     def __post_init__(self) -> None:
+        if not 0 < self.body_rate <= 1:
+            raise InvalidOptionError(f"{type(self).__name__} needs body_rate in (0, 1], got {self.body_rate}")
         if self.folds < 2:
             raise InvalidOptionError(f"cross-validation needs at least 2 folds, got {self.folds}")
         self._recipe()  # checks the other options

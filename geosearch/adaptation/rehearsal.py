@@ -85,7 +85,16 @@ class Rehearsal(FineTuning):
         if mixture is None:
             raise InvalidOptionError("Rehearsal needs the mixture that the network was pretrained on; pass mixture=")
         rehearsed = self.selection.select(mixture, network, shots, seed) if self.selection else mixture
-        return rehearse(network, shots, rehearsed, self._recipe(), seed, share=self.share, device=self.device)
+        return rehearse(
+            network,
+            shots,
+            rehearsed,
+            self._recipe(),
+            seed,
+            share=self.share,
+            device=self.device,
+            body_rate=self.body_rate,
+        )
 
 
 def rehearse(
@@ -97,6 +106,7 @@ def rehearse(
     *,
     share: float,
     device: str = "cpu",
+    body_rate: float = 1.0,
 ) -> Network:
     """Fine-tune every layer on the augmented shots while the old head goes on training on the mixture.
 
@@ -114,6 +124,7 @@ def rehearse(
         seed: seed of the head, the batches and the augmentation.
         share: weight in (0, 1) of the mixture in the loss.
         device: where to train, as for `pretrain`.
+        body_rate: learning rate of the body, as a fraction of that of the heads.
 
     Returns:
         A copy of `network` with a head for the classes of the shots.
@@ -150,5 +161,5 @@ def rehearse(
         task = F.cross_entropy(shot_scores, shot_labels, label_smoothing=recipe.label_smoothing)
         return (1 - share) * task + share * F.cross_entropy(mixture_scores, mixture_labels)
 
-    minimize(nn.ModuleList([adapted, old_head]), batches, loss, recipe)
+    minimize(nn.ModuleList([adapted, old_head]), batches, loss, recipe, slower=(adapted.body, body_rate))
     return adapted

@@ -10,6 +10,7 @@ import numpy as np
 
 from geosearch.adaptation.base import ADAPTATIONS, Predictor
 from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.predictors import NetworkPredictor
 from geosearch.data.dataset import LabelledSet
@@ -28,8 +29,8 @@ from geosearch.transport.solvers.class_balance import allocate, class_factors
 class SelfTraining(FineTuning):
     """Fine-tune on the augmented shots and on the unlabelled images that a teacher labels with confidence.
 
-    The teacher is a linear probe of the pretrained network, unless another is passed to `train_student`. The other
-    options are those of `GradientAdaptation`.
+    The teacher is a linear probe of the pretrained network, unless `teacher` says otherwise, or another is passed to
+    `train_student`. The other options are those of `GradientAdaptation`.
 
     Source: Lee 2013 (pseudo-labels); Xie et al. 2020 (noisy student) for augmenting the student's images and not the
     teacher's.
@@ -41,6 +42,7 @@ class SelfTraining(FineTuning):
         head_steps: optimizer steps of the teacher's linear probe.
         balance: in [0, 1]; 0 leaves the teacher's class frequencies as they are, 1 makes them equal, see
             `class_factors`.
+        teacher: the adaptation that makes the teacher; a linear probe of `head_steps` steps if None.
 
     Example:
         >>> import geosearch
@@ -66,6 +68,7 @@ class SelfTraining(FineTuning):
     )
     head_steps: int = added_field(200)
     balance: float = added_field(0.0)
+    teacher: GradientAdaptation | None = added_field(None)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], **context: Any) -> SelfTraining:
@@ -96,9 +99,9 @@ class SelfTraining(FineTuning):
         return self.train_student(self.fit_teacher(network, shots, seed), network, shots, seed)
 
     def fit_teacher(self, network: Network, shots: LabelledSet, seed: int) -> Predictor:
-        """Fit a linear probe of `network` to the augmented shots."""
+        """Fit the teacher to the augmented shots."""
         probe = LinearProbe(steps=self.head_steps, augmentation=self.augmentation, device=self.device)
-        return probe.fit(network, shots, seed)
+        return (self.teacher or probe).fit(network, shots, seed)
 
     def train_student(self, teacher: Predictor, network: Network, shots: LabelledSet, seed: int) -> NetworkPredictor:
         """Fine-tune a copy of `network` on the shots and on the teacher's confident pseudo-labels.
@@ -125,7 +128,8 @@ class SelfTraining(FineTuning):
         rows = top_confident(scores, self.confident_fraction)
         labels = scores[rows].argmax(1).astype(shots.labels.dtype)
         both = shots.concatenate(replace(shots, images=self.unlabelled.images[rows], labels=labels))
-        return NetworkPredictor(fine_tune(network, both, self._recipe(), seed, device=self.device))
+        recipe = self._recipe()
+        return NetworkPredictor(fine_tune(network, both, recipe, seed, device=self.device, body_rate=self.body_rate))
 
 
 def top_confident(scores: np.ndarray, fraction: float) -> np.ndarray:

@@ -259,6 +259,13 @@ class ConfirmSection(Section):
     choices: ClassVar[tuple[Choice[Any], ...]] = (CONTROLS, VARIANTS)
 
     seeds: int = Field(5, ge=1, le=100, description="Times that every row of the confirmation is retrained.")
+    tuning: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        description="Settings of the adaptation that are tried by cross-validation on the shots, once for pretrained "
+        "networks and once for no pretraining; 0 takes both as they are.",
+    )
     explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
     controls: Listed[str] = ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.adaptation.base import Adaptation
-from geosearch.confirmation.candidates.base import Candidate, Setup
+from geosearch.confirmation.candidates.base import Candidate, Setup, StartKind
 from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import Confirmation, Row
 from geosearch.data.target import Target
@@ -30,16 +30,19 @@ class Confirmer:
         anchors: what mixtures are made of.
         target: shots to adapt to, test part to score on.
         recipe: the long recipe.
-        adaptations: name -> adaptation; every row is scored under each.
+        adaptations: kind of start -> name -> adaptation; every row is scored under each name.
         cache: where predictions are kept, so that an interrupted confirmation goes on.
+        device: where to train, as for `pretrain`.
+        tuning: how the adaptations were tuned, a sentence each.
     """
 
     anchors: Anchors
     target: Target
     recipe: Recipe
-    adaptations: Mapping[str, Adaptation]
+    adaptations: Mapping[StartKind, Mapping[str, Adaptation]]
     cache: Cache
     device: str = "cpu"
+    tuning: tuple[str, ...] = ()
 
     def run(
         self,
@@ -65,7 +68,7 @@ class Confirmer:
         calls = [(Confirmer.predictions, (self, one.candidate, number)) for one in requests for number in numbers]
         truth = self.target.test_labels.reveal()
         errors: dict[str, dict[str, list[float]]] = {
-            one.name: {name: [] for name in self.adaptations} for one in requests
+            one.name: {name: [] for name in self.adaptations_of(one.candidate)} for one in requests
         }
         cost = dict.fromkeys(errors, 0.0)
         places = [row for row in errors for _ in numbers]
@@ -74,21 +77,27 @@ class Confirmer:
                 errors[row][name].append(float(np.mean(classes != truth)))
             cost[row] += seconds
             progress.event(RowConfirmed(row, done=done, total=len(calls)))
-        rows = [
-            Row(
-                one.name,
-                {name: tuple(values) for name, values in errors[one.name].items()},
-                cost[one.name],
-                one.kind,
-                one.label,
-                {name: one.candidate.networks(how) for name, how in self.adaptations.items()},
-                {name: one.candidate.unlabelled_images(how) for name, how in self.adaptations.items()},
-            )
-            for one in requests
-        ]
+        rows = [self._row(one, errors[one.name], cost[one.name]) for one in requests]
         best, *others = requests
         equal = next((one.name for one in others if one.candidate.key == best.candidate.key), None)
-        return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal)
+        return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal, self.tuning)
+
+    def _row(self, request: RowRequest, errors: Mapping[str, Sequence[float]], seconds: float) -> Row:
+        candidate = request.candidate
+        adaptations = self.adaptations_of(candidate).items()
+        return Row(
+            request.name,
+            {name: tuple(values) for name, values in errors.items()},
+            seconds,
+            request.kind,
+            request.label,
+            {name: candidate.networks(how) for name, how in adaptations},
+            {name: candidate.unlabelled_images(how) for name, how in adaptations},
+        )
+
+    def adaptations_of(self, candidate: Candidate) -> Mapping[str, Adaptation]:
+        """Name -> adaptation, with the settings that were tuned for starts of the candidate's kind."""
+        return self.adaptations[candidate.start_kind]
 
     def __sizeof__(self) -> int:
         """Bytes, arrays included; see `Objective`."""
@@ -102,12 +111,12 @@ class Confirmer:
             version=3,
             candidate=candidate.key,
             recipe=self.recipe.key,
-            adaptations={name: adaptation.key for name, adaptation in self.adaptations.items()},
+            adaptations={name: adaptation.key for name, adaptation in self.adaptations_of(candidate).items()},
             target=self.target.key,
             seed=seed,
         )
         stored = self.cache.arrays("predictions", key, lambda: self._predict(candidate, seed))
-        return {name: stored[name] for name in self.adaptations}, float(stored["wall_seconds"][0])
+        return {name: stored[name] for name in self.adaptations_of(candidate)}, float(stored["wall_seconds"][0])
 
     def _predict(self, candidate: Candidate, seed: int) -> dict[str, np.ndarray]:
         begin = time.perf_counter()
@@ -115,6 +124,6 @@ class Confirmer:
         start = candidate.start(setup, seed)
         predicted = {
             name: candidate.adapt(start, adaptation, setup, seed).predict(self.target.test_images).argmax(axis=1)
-            for name, adaptation in self.adaptations.items()
+            for name, adaptation in self.adaptations_of(candidate).items()
         }
         return {**predicted, "wall_seconds": np.array([time.perf_counter() - begin])}

@@ -15,7 +15,6 @@ from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
-from geosearch.nn.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +34,6 @@ def request_rows(
     baselines: Mapping[str, Weights],
     *,
     singles: Mapping[str, str],
-    scratch: Recipe,
     variants: Sequence[str] = (),
     finalists: Sequence[Weights] = (),
     controls: Sequence[str] = (),
@@ -49,7 +47,6 @@ def request_rows(
         best: the best mixture.
         baselines: row -> mixture.
         singles: row -> source, for the baselines that are single sources.
-        scratch: recipe of the row without pretraining, tuned on the shots.
         variants: of the best mixture, by their names in study files.
         finalists: mixtures of the race, the best first; the variant "ensemble-teacher" uses them.
         controls: by their names in study files.
@@ -59,7 +56,7 @@ def request_rows(
     for name, weights in baselines.items():
         kind = RowKind.SINGLE_SOURCE if name in singles else RowKind.BASELINE
         rows.append(RowRequest(name, Plain(Mixture(anchors, weights)), kind, singles.get(name, "")))
-    rows.append(RowRequest(NO_PRETRAINING, FromScratch(scratch), RowKind.NO_PRETRAINING))
+    rows.append(RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING))
     for name in controls:
         assert inputs is not None
         made = CONTROLS.build(name, {}).rows(inputs)

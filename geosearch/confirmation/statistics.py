@@ -131,6 +131,7 @@ class Confirmation:
         seeds: (k,) one training of each row per seed.
         test_size: test images.
         equal: name of the baseline that the best mixture is, if it is one.
+        tuning: how the adaptations were tuned, a sentence each.
 
     >>> best = Row("best mixture", {"ridge": (0.10, 0.11, 0.09)}, 3.0, RowKind.BEST)
     >>> without = Row("no pretraining", {"ridge": (0.20, 0.22, 0.21)}, 1.0, RowKind.NO_PRETRAINING)
@@ -143,6 +144,7 @@ class Confirmation:
     seeds: tuple[int, ...]
     test_size: int
     equal: str | None = None
+    tuning: tuple[str, ...] = ()
 
     @property
     def adaptations(self) -> tuple[str, ...]:

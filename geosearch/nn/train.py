@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -51,15 +51,27 @@ def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu")
     return _run(network, batches, recipe, seeds.torch_stream(seed, "pretrain", "augmentation"), device)
 
 
-def fine_tune(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
+def fine_tune(
+    network: Network,
+    shots: LabelledSet,
+    recipe: Recipe,
+    seed: int,
+    *,
+    device: str = "cpu",
+    body_rate: float = 1.0,
+) -> Network:
     """Train every layer of a copy of `network`, with a new head, on the augmented shots.
 
     The network of `recipe` is ignored; the rest is as in `pretrain`.
+
+    Args:
+        body_rate: learning rate of the body, as a fraction of that of the head.
     """
     classes = len(shots.classes)
     fresh = network.with_head(classes, seed)
     batches = shot_batches(shots, recipe.batch, seeds.stream(seed, "fine-tune", "batches"))
-    return _run(fresh, batches, recipe, seeds.torch_stream(seed, "fine-tune", "augmentation"), device)
+    generator = seeds.torch_stream(seed, "fine-tune", "augmentation")
+    return _run(fresh, batches, recipe, generator, device, body_rate)
 
 
 def reconstruct(
@@ -99,7 +111,12 @@ def predict(network: Network, images: np.ndarray, *, batch: int = 512) -> np.nda
 
 
 def _run(
-    network: Network, batches: Iterator[Batch], recipe: Recipe, generator: torch.Generator, device: str
+    network: Network,
+    batches: Iterator[Batch],
+    recipe: Recipe,
+    generator: torch.Generator,
+    device: str,
+    body_rate: float = 1.0,
 ) -> Network:
     place = resolve_device(device)
     network = network.to(place)
@@ -113,11 +130,16 @@ def _run(
         y = torch.from_numpy(labels).to(place)
         return F.cross_entropy(scores.float(), y, label_smoothing=recipe.label_smoothing)
 
-    return minimize(network, batches, loss, recipe)
+    return minimize(network, batches, loss, recipe, slower=(network.body, body_rate))
 
 
 def minimize(
-    network: Module, batches: Iterator[AnyBatch], loss_of: Callable[[AnyBatch], torch.Tensor], recipe: Recipe
+    network: Module,
+    batches: Iterator[AnyBatch],
+    loss_of: Callable[[AnyBatch], torch.Tensor],
+    recipe: Recipe,
+    *,
+    slower: tuple[nn.Module, float] | None = None,
 ) -> Module:
     """Minimize a loss over the parameters of `network`, in place; it is returned on the CPU in evaluation mode.
 
@@ -126,14 +148,14 @@ def minimize(
         batches: endless.
         loss_of: batch -> a scalar that depends on the parameters.
         recipe: only steps, learning rate, schedule, weight decay, averaging and early stopping are used.
+        slower: a part of `network`, and the factor on the learning rate of its parameters.
 
     Raises:
         TrainingFailedError: the loss became NaN or infinite.
     """
     network.train()
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
+    groups = _parameter_groups(network, slower)
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     mean = (
         RunningAverage(recipe.averaging, network.parameters(), recipe.steps)
         if recipe.averaging and recipe.steps
@@ -142,7 +164,7 @@ def minimize(
     monitor = recipe.early_stop.monitor() if recipe.early_stop else None
     for step, batch in zip(range(recipe.steps), batches, strict=False):
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * recipe.schedule.factor(step, recipe.steps)
+            group["lr"] = recipe.learning_rate * group["factor"] * recipe.schedule.factor(step, recipe.steps)
         loss = loss_of(batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -158,6 +180,16 @@ def minimize(
         mean.apply()
         update_batch_norm(batch_norm_layers(network), loss_of, batches)
     return network.cpu().eval()
+
+
+def _parameter_groups(network: nn.Module, slower: tuple[nn.Module, float] | None) -> list[dict[str, Any]]:
+    """All parameters, in groups of one factor on the learning rate."""
+    part, factor = slower if slower else (None, 1.0)
+    if part is None or factor == 1:
+        return [{"params": list(network.parameters()), "factor": 1.0}]
+    apart = {id(parameter) for parameter in part.parameters()}
+    rest = [parameter for parameter in network.parameters() if id(parameter) not in apart]
+    return [{"params": rest, "factor": 1.0}, {"params": list(part.parameters()), "factor": factor}]
 
 
 def divergence_error(loss: float, step: int, recipe: Recipe) -> TrainingFailedError:

@@ -8,13 +8,18 @@ from functools import partial
 from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
 from geosearch.adaptation.fixmatch import FixMatch
-from geosearch.adaptation.from_scratch import tune_recipe
+from geosearch.adaptation.from_scratch import LENGTH
 from geosearch.adaptation.self_training import SelfTraining
+from geosearch.adaptation.tuning import Tuner
 from geosearch.config.build import build_adaptation, build_adaptations, build_recipe, build_search_space
 from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.candidates.base import Setup, StartKind
+from geosearch.confirmation.candidates.from_scratch import FromScratch
+from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.controls import ControlInputs
 from geosearch.confirmation.rows import RowRequest, request_rows
+from geosearch.confirmation.tuning import KindTuner, TunedAdaptations
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
@@ -27,6 +32,7 @@ from geosearch.mixture.baselines import (
     count_baselines,
 )
 from geosearch.mixture.hull import Hull
+from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
@@ -152,15 +158,46 @@ def _earlier(study: str, file: StudyFile) -> EarlierStudy:
 
 
 def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
-    """The confirmation with the long recipe."""
+    """The confirmation with the long recipe; tunes the adaptations on the shots, unless the cache has the result."""
+    recipe = build_recipe(file).scaled(file.recipe.long_steps)
+    tuned = tune_adaptations(file, prepared, cache)
     return Confirmer(
         anchors=prepared.anchors,
         target=prepared.target,
-        recipe=build_recipe(file).scaled(file.recipe.long_steps),
-        adaptations=build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled)),
+        recipe=recipe,
+        adaptations=tuned.by_kind,
         cache=cache,
         device=file.recipe.device,
+        tuning=tuned.sentences,
     )
+
+
+def tune_adaptations(
+    file: StudyFile, prepared: Prepared, cache: Cache, further: Iterable[str] = ()
+) -> TunedAdaptations:
+    """The adaptations of the confirmation, tuned once on the pooled union's network and once on a fresh one.
+
+    No row is tuned for itself. The pooled union stands for all pretrained networks, since the search did not choose
+    it; its own row may profit most.
+
+    Args:
+        further: names of adaptations that take over what was tuned for fine-tuning, besides the confirmation's own.
+    """
+    shots, anchors = prepared.target.shots, prepared.anchors
+    recipe = build_recipe(file).scaled(file.recipe.long_steps)
+    tuner = KindTuner(
+        Tuner(file.confirm.tuning, longest=round(LENGTH * recipe.steps)),
+        Setup(shots, recipe, file.recipe.device),
+        file.study.seed,
+        cache,
+        file.search.jobs,
+    )
+    pooled = Plain(Mixture(anchors, Weights.pooled([source.size for source in anchors.sources])))
+    unlabelled = prepared.unlabelled(file.recipe.unlabelled)
+    adaptations = build_adaptations(file, unlabelled)
+    adaptations |= {name: build_adaptation(name, file, unlabelled) for name in further}
+    with one_thread():
+        return tuner.tune(adaptations, [pooled, FromScratch()])
 
 
 def build_rows(
@@ -172,26 +209,14 @@ def build_rows(
     baselines: Mapping[str, Weights],
     errors: Mapping[Weights, float],
 ) -> tuple[RowRequest, ...]:
-    """The rows of the confirmation; tunes the recipe of the run without pretraining on the shots.
-
-    `errors` are the validation errors of the mixtures that were trained.
-    """
+    """The rows of the confirmation; `errors` are the validation errors of the mixtures that were trained."""
     with one_thread():
-        scratch = tune_recipe(
-            prepared.target.shots,
-            build_recipe(file).scaled(file.recipe.long_steps),
-            file.study.seed,
-            cache=cache,
-            jobs=file.search.jobs,
-            device=file.recipe.device,
-        )
         return request_rows(
             prepared.anchors,
             prepared.target,
             best,
             baselines,
             singles=find_single_sources(baselines, [source.name for source in prepared.anchors.sources]),
-            scratch=scratch,
             variants=file.confirm.variants,
             finalists=finalists,
             controls=file.confirm.controls,
@@ -204,7 +229,8 @@ def build_control_inputs(
 ) -> ControlInputs:
     """What the controls of a study are made of."""
     unlabelled = prepared.unlabelled(file.recipe.unlabelled)
-    self_training, fixmatch = (build_adaptation(name, file, unlabelled) for name in ("self-train", "fixmatch"))
+    tuned = tune_adaptations(file, prepared, cache, ("self-train", "fixmatch")).by_kind[StartKind.PRETRAINED]
+    self_training, fixmatch = tuned["self-train"], tuned["fixmatch"]
     assert isinstance(self_training, SelfTraining)
     assert isinstance(fixmatch, FixMatch)
     return ControlInputs(

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from geosearch.adaptation.fixmatch import FixMatch
+from geosearch.adaptation.from_scratch import LENGTH
 from geosearch.adaptation.self_training import SelfTraining
+from geosearch.adaptation.tuning import Tuner
 from geosearch.config.build import build_adaptations, build_labelling, build_limits, build_recipe, build_refinement
 from geosearch.config.read import read_study
 from geosearch.config.study_config import StudyFile
@@ -157,7 +159,9 @@ def check(path: str | Path) -> Estimate:
     rows: float = min(baselines, MOST_SINGLE + 5) + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
     rows += sum(CONTROLS.entry(name).option.cost for name in file.confirm.controls)
     steps: float = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
-    steps += rows * file.confirm.seeds * (recipe.long_steps + recipe.settings["fine_tune_steps"])
+    longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
+    steps += rows * file.confirm.seeds * (recipe.long_steps + longest / 2)
+    steps += recipe.long_steps + 2 * file.confirm.tuning * Tuner().folds * longest / 2
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
     if refinement := build_refinement(file):  # two mixtures, and for an ensemble every single source
         steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps

@@ -17,14 +17,15 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from geosearch import seeds
-from geosearch.adaptation.from_scratch import train_from_scratch
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.from_scratch import fresh_network, lengthen
 from geosearch.config.build import build_recipe
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.base import Candidate
@@ -273,11 +274,11 @@ def few_shot_rows(study: Study) -> dict[str, Callable[[], np.ndarray]]:
     """Predicted classes of the test images without any source, as the paper has it."""
     shots, images = study.prepared.target.shots, study.prepared.target.test_images
     pixels, recipe = PixelEncoder(), build_recipe(study.file).scaled(study.file.recipe.long_steps)
-    plain = type(recipe)(network=recipe.network, steps=recipe.steps, batch=50, augmentation=NO_AUGMENTATION)
+    plain = replace(lengthen(FineTuning(augmentation=NO_AUGMENTATION), recipe), steps=recipe.steps, label_smoothing=0.0)
     seed = seeds.integer(study.file.study.seed, PLAIN)
     return {
         NEAREST: lambda: shots.labels[nearest_rows(pixels.encode(images), pixels.encode(shots.images))],
-        PLAIN: lambda: train_from_scratch(shots, plain, seed).predict(images).argmax(1),
+        PLAIN: lambda: plain.fit(fresh_network(shots, recipe, seed), shots, seed).predict(images).argmax(1),
     }
 
 

@@ -22,7 +22,7 @@ from sklearn.semi_supervised import LabelSpreading
 
 from geosearch import seeds
 from geosearch.adaptation.fine_tune import FineTuning
-from geosearch.adaptation.from_scratch import train_from_scratch, tune_recipe
+from geosearch.adaptation.from_scratch import fresh_network, lengthen
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.config.build import build_refinement
@@ -76,8 +76,9 @@ def guessed(way: str, target: str, seed: int, cache: Cache) -> np.ndarray:
         found = LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.5, max_iter=200).fit(codes, known)
         return np.asarray(found.transduction_[len(shots) :])
     if way == "few-shot network":
-        recipe = tune_recipe(shots, own.recipe.scaled(LONG), seed, cache=cache)
-        return train_from_scratch(shots, recipe, seed).predict(reference.images).argmax(1)
+        recipe = own.recipe.scaled(LONG)
+        few_shot = lengthen(FineTuning(augmentation=recipe.augmentation), recipe)
+        return few_shot.fit(fresh_network(shots, recipe, seed), shots, seed).predict(reference.images).argmax(1)
     cloud, pooled = (Mixture(prepared.anchors, build_baselines(prepared)[row]) for row in (CLOUD, POOLED))
     if way.startswith("ensemble") or way == "refined, better of two":
         refinement = build_refinement(study_file(target, seed, "ensemble" if way.startswith("ensemble") else "refined"))

@@ -19,9 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from geosearch.adaptation.from_scratch import fit_ridge_from_scratch, train_from_scratch, tune_recipe
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.from_scratch import LENGTH, fixed_features, fresh_network, lengthen
+from geosearch.adaptation.ridge import RidgeHead
+from geosearch.adaptation.tuning import Tuner
 from geosearch.config.build import build_adaptations
-from geosearch.runtime.cache import Cache
+from geosearch.runtime.cache import Cache, content_key
 from research.common.lines import Lines
 from research.common.mixtures import GREY, LONG, MIXTURES, SHORT, Cell, cells, ground, study_file
 
@@ -58,9 +61,18 @@ def scratch(target: str, seed: int, steps: int, shots: Sequence[int]) -> dict[st
     images, found = own.prepared.target.test_images, {"ridge": [], "fine-tune": []}
     for count in shots:
         few = own.shots(count)
-        found["ridge"].append(own.wrong(fit_ridge_from_scratch(few, own.recipe, seed).predict(images)))
-        recipe = tune_recipe(few, own.recipe.scaled(steps), seed, cache=Cache.default())
-        found["fine-tune"].append(own.wrong(train_from_scratch(few, recipe, seed).predict(images)))
+        recipe = own.recipe.scaled(steps)
+        ridge = RidgeHead().fit(fixed_features(few, recipe, seed), few, seed)
+        found["ridge"].append(own.wrong(ridge.predict(images)))
+        start, default = (
+            fresh_network(few, recipe, seed),
+            lengthen(FineTuning(augmentation=recipe.augmentation), recipe),
+        )
+        key = content_key("fresh", recipe=recipe.key, seed=seed)
+        tuned = Tuner(longest=round(LENGTH * steps)).tune(
+            default, lambda start=start: start, few, seed, key=key, cache=Cache.default(), is_trained=False
+        )
+        found["fine-tune"].append(own.wrong(tuned.adaptation.fit(start, few, seed).predict(images)))
     return {"shots": list(shots), "errors": {**found, "linear-probe": found["ridge"]}}
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from generators.studies import tiny_file
 
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.confirmation.candidates import from_scratch
+from geosearch.confirmation.candidates.base import Setup, StartKind
 from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.rows import request_rows
 from geosearch.mixture.weights import Weights
@@ -25,33 +25,45 @@ def confirmer(tmp_path, cache):
     return build_confirmer(file, prepared, cache)
 
 
-def test_without_pretraining_one_network_serves_every_adaptation(confirmer, monkeypatch):
-    """Its student is augmented as the shots alone were tuned to be, not as the mixtures' networks are."""
-    trained, augmented = [], []
-    train_from_scratch, train_student = from_scratch.train_from_scratch, SelfTraining.train_student
+def test_without_pretraining_a_fresh_network_is_one_more_start(confirmer, monkeypatch):
+    """It is adapted with what was tuned for its kind; its student learns from a fine-tuned teacher."""
+    fitted, taught = [], []
+    fit, train_student = FineTuning.fit, SelfTraining.train_student
 
-    def noted(self, *args):
-        augmented.append(self.augmentation)
-        return train_student(self, *args)
+    def noted(self, network, *args):
+        fitted.append((self, network.head.out_features))
+        return fit(self, network, *args)
 
-    monkeypatch.setattr(
-        from_scratch,
-        "train_from_scratch",
-        lambda *args, **kw: trained.append(args[1]) or train_from_scratch(*args, **kw),
+    def noted_student(self, teacher, network, *args):
+        taught.append((self.teacher, network is teacher.network))
+        return train_student(self, teacher, network, *args)
+
+    monkeypatch.setattr(FineTuning, "fit", noted)
+    monkeypatch.setattr(SelfTraining, "train_student", noted_student)
+    own = confirmer.adaptations[StartKind.FRESH]
+    predicted, _ = confirmer.predictions(FromScratch(), 0)
+    assert set(predicted) == set(own) == {"ridge", "fine-tune", "self-train"}
+    assert fitted == [(own["fine-tune"], 4)] * 2
+    assert taught == [(own["fine-tune"], True)]
+    assert own["fine-tune"] != confirmer.adaptations[StartKind.PRETRAINED]["fine-tune"]
+
+
+def test_rehearsal_without_pretraining_is_fine_tuning(confirmer):
+    setup = Setup(confirmer.target.shots, confirmer.recipe)
+    start, options = FromScratch().start(setup, 0), {"steps": 3, "body_rate": 0.5}
+    images = confirmer.target.test_images
+    rehearsed, tuned = (
+        FromScratch().adapt(start, how, setup, 0).predict(images)
+        for how in (Rehearsal(**options), FineTuning(**options))
     )
-    monkeypatch.setattr(SelfTraining, "train_student", noted)
-    tuned = replace(confirmer.recipe, augmentation=replace(confirmer.recipe.augmentation, rotate=3.0))
-    predicted, _ = confirmer.predictions(FromScratch(tuned), 0)
-    assert set(predicted) == {"ridge", "fine-tune", "self-train"}
-    assert trained == [tuned]
-    assert augmented == [tuned.augmentation]
+    np.testing.assert_array_equal(rehearsed, tuned)
 
 
 def test_a_best_mixture_that_is_a_baseline_is_known_as_such(confirmer):
     baselines = {"single: near": Weights.single(0, 2), "uniform": Weights.uniform(2)}
 
     def equal(best: Weights) -> str | None:
-        asked = {"singles": {"single: near": "near"}, "scratch": confirmer.recipe}
+        asked = {"singles": {"single: near": "near"}}
         rows = request_rows(confirmer.anchors, confirmer.target, best, baselines, **asked)
         return confirmer.run(rows, adaptation="ridge", count=1, seed=0, jobs=1, progress=Log()).equal
 
@@ -60,9 +72,9 @@ def test_a_best_mixture_that_is_a_baseline_is_known_as_such(confirmer):
 
 
 def test_predictions_are_those_of_the_seed_and_come_from_the_cache(confirmer, monkeypatch):
-    alone = FromScratch(confirmer.recipe)
+    alone = FromScratch()
     first, seconds = confirmer.predictions(alone, 0)
-    monkeypatch.setattr(from_scratch, "train_from_scratch", None)
+    monkeypatch.setattr(FromScratch, "start", None)
     again, same = confirmer.predictions(alone, 0)
     assert seconds == same > 0
     for name, classes in first.items():

@@ -3,6 +3,7 @@ from .base import Candidate as Candidate
 from .base import PretrainedCandidate as PretrainedCandidate
 from .base import Setup as Setup
 from .base import Start as Start
+from .base import StartKind as StartKind
 from .committee_taught import CommitteeTaught as CommitteeTaught
 from .condensed import Condensed as Condensed
 from .contrastive import Contrastive as Contrastive

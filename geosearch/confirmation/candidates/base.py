@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import ClassVar, Protocol
 
 from geosearch.adaptation.base import Adaptation, Predictor
 from geosearch.adaptation.fine_tune import FineTuning
@@ -14,6 +15,13 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Stream
+
+
+class StartKind(StrEnum):
+    """What a network has learned before it is adapted; adaptations are tuned once for each kind."""
+
+    PRETRAINED = "pretrained"
+    FRESH = "no pretraining"
 
 
 @dataclass(frozen=True)
@@ -38,14 +46,22 @@ class Start:
     Attributes:
         network: the network.
         stream: what it was trained on, in the classes of its head, for adaptations that rehearse it; None if nothing.
+        frozen: takes the place of the network in adaptations that train a head only; None: the network itself.
     """
 
     network: Network
     stream: Stream | None = None
+    frozen: Network | None = None
+
+    def network_for(self, adaptation: Adaptation) -> Network:
+        """The network that an adaptation starts from."""
+        return self.frozen if self.frozen and not isinstance(adaptation, FineTuning) else self.network
 
 
 class Candidate(Protocol):
     """What a row of the confirmation is trained on, and how it is adapted."""
+
+    start_kind: ClassVar[StartKind]
 
     @property
     def key(self) -> str:
@@ -80,9 +96,11 @@ class Candidate(Protocol):
 class PretrainedCandidate:
     """Base class of candidates that pretrain one network and adapt it like any other."""
 
+    start_kind: ClassVar[StartKind] = StartKind.PRETRAINED
+
     def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
         """Adapt the network that `start` gave to the shots."""
-        return adaptation.fit(start.network, setup.shots, seed, start.stream)
+        return adaptation.fit(start.network_for(adaptation), setup.shots, seed, start.stream)
 
     def networks(self, adaptation: Adaptation) -> int:
         """One."""
@@ -99,6 +117,8 @@ class AdaptedCandidate:
     Where the confirmation fine-tunes, that network predicts as it is; a head on frozen features is fitted to its
     features.
     """
+
+    start_kind: ClassVar[StartKind] = StartKind.PRETRAINED
 
     def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
         """The network itself, or a head on its features."""
