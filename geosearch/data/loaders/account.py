@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from geosearch.data.loaders.folder_tree import FolderTree
 from geosearch.data.loaders.image_files import Failure
 from geosearch.data.loaders.suffixes import way_out
 from geosearch.data.read_report import PassedFile, ReadReport, Reason, list_some
@@ -42,12 +41,8 @@ class Account:
         """One more file, or folder that is not entered."""
         text = str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
         folder = reason in (Reason.HIDDEN, Reason.SYSTEM, Reason.LOOPING_LINK) and path.is_dir()
+        what = what or (path.suffix.lower() if reason is Reason.SUFFIX else "")
         self.passed.append(PassedFile(text + "/" * folder, reason, group, what))
-
-    def pass_over_tree(self, tree: FolderTree, group: str = "") -> None:
-        """What the scan of a folder found that is no image."""
-        for path, reason in tree.all_passed:
-            self.pass_over(path, reason, group, path.suffix.lower() if reason is Reason.SUFFIX else "")
 
     def pass_over_failures(self, failures: Sequence[Failure], groups: Sequence[str]) -> None:
         """Files that could not be decoded, with the class of each."""
@@ -64,7 +59,7 @@ class Account:
             InvalidDataError: more than one image in 20 of a class is missing (broken links, damaged files, no
                 permission), or a folder has files but no image; the message lists them and says what they are.
         """
-        lost = Counter(file.group for file in self.passed if file.reason.lost)
+        lost = Counter(file.group for file in self.passed if file.reason.lost and (file.group or "" in taken))
         bad = [name for name, count in lost.items() if count > _allowed(taken.get(name, 0) + count)]
         if bad:
             files = [file for file in self.passed if file.reason.lost and file.group in bad]

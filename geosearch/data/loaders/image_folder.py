@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.license import read_license
 from geosearch.data.loaders.account import Account
 from geosearch.data.loaders.base import Part, register_loader
+from geosearch.data.loaders.division import Division, Split, divide
 from geosearch.data.loaders.folder_tree import FolderTree, scan_folder
 from geosearch.data.loaders.image_files import decode_images, median_size
 from geosearch.data.loaders.path_loader import PathLoader
@@ -19,8 +23,6 @@ from geosearch.data.loaders.suffixes import readable_suffixes
 from geosearch.data.read_report import Reason
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError
-
-_PARTS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 
 
 @register_loader
@@ -44,97 +46,95 @@ class ImageFolderLoader(PathLoader):
     @property
     def has_labels(self) -> bool:
         """Whether there is a sub-folder with images, or no image directly in the folder."""
-        return self.has_test or not self._tree.images or bool(self._train_tree.image_folders)
+        train = self._division.train
+        return bool(train.files) or not train.loose
 
-    @cached_property
+    @property
     def has_test(self) -> bool:
-        """Whether the folder is divided into train/ and test/."""
-        return all(any(folder.folders for folder in self._tree.folders if folder.name == p) for p in ("train", "test"))
+        """Whether the folder is divided into parts, of which one for testing has labels."""
+        return self.has_labels and self._division.test is not None
 
     def _read(self, part: Part) -> LabelledSet | UnlabelledSet:
-        license = read_license(self.path)
-        account = Account(self.path)
+        division = self._division
+        split = division.test if part == "test" and division.test else division.train
+        account = Account(self.path, notes=[*division.notes] if part == "train" else [])
+        self._pass_over(account, split)
+        files = [(file, name) for name, files in self._checked(split).items() for file in files]
         if not self.has_labels:
-            return self._unlabelled(account, license)
-        train = _checked(self._train_tree, least=2)
-        classes = tuple(folder.name for folder in train)
-        folders = train if part == "train" else self._test_folders(classes)
-        tree = self._train_tree if part == "train" else self._test_tree
-        for file in tree.images:
-            account.pass_over(file, Reason.LOOSE)
-        for path, reason in tree.passed:
-            account.pass_over(path, reason)
-        for folder in tree.folders:
-            account.pass_over_tree(folder, folder.name)
-        if part == "train":
-            account.check({folder.name: len(folder.all_images) for folder in folders})  # before anything is decoded
-        groups = [folder.name for folder in folders for _ in folder.all_images]
-        decoded = decode_images([file for folder in folders for file in folder.all_images], self._size)
-        failed = [group for group, read in zip(groups, decoded.read, strict=True) if not read]
-        account.pass_over_failures(decoded.failures, failed)
-        groups = [group for group, read in zip(groups, decoded.read, strict=True) if read]
-        taken = {name: groups.count(name) for name in dict.fromkeys(folder.name for folder in folders)}
+            files = [(file, "") for file in split.loose]
+        account.check(Counter(group for _, group in files))  # before anything is decoded
+        decoded = decode_images([file for file, _ in files], self._size)
+        groups = np.array([group for _, group in files])
+        account.pass_over_failures(decoded.failures, groups[~decoded.read])
+        groups = groups[decoded.read]
+        taken = {str(name): int((groups == name).sum()) for name in dict.fromkeys(group for _, group in files)}
         account.check(taken)
-        labels = np.array([classes.index(name) for name in groups])
         report = account.report(self.spec, self.kind, part, taken)
+        common: dict[str, Any] = {"name": self.name, "license": read_license(self.path)}
+        if not self.has_labels:
+            return replace(UnlabelledSet.from_images(decoded.images, **common), report=report)
+        classes = tuple(division.train.files)
+        labels = np.array([classes.index(name) for name in groups])
         build = LabelledSet.from_arrays if part == "train" else LabelledSet.test_part
-        data = build(decoded.images, labels, name=self.name, classes=classes, license=license)
-        return replace(data, report=report)
+        return replace(build(decoded.images, labels, classes=classes, **common), report=report)
 
-    def _unlabelled(self, account: Account, license: str) -> UnlabelledSet:
-        files = self._tree.images
-        account.pass_over_tree(self._tree)
-        decoded = decode_images(files, self._size)
-        account.pass_over_failures(decoded.failures, [""] * len(decoded.failures))
-        taken = {"": len(decoded.images)}
-        account.check(taken)
-        data = UnlabelledSet.from_images(decoded.images, name=self.name, license=license)
-        return replace(data, report=account.report(self.spec, self.kind, "train", taken))
+    def _pass_over(self, account: Account, split: Split) -> None:
+        """All that is seen and not taken: beside the training part, what lies anywhere but in the test part."""
+        division = self._division
+        if division.test and split is division.test:
+            trees, apart = split.places, set[Path]()
+        else:
+            trees, apart = {self.path}, division.test.places if division.test else set()
+        taken = {file for files in split.files.values() for file in files} or {*split.loose}
+        for path, reason in self._tree.all_passed:
+            if _within(path, trees) and not _within(path, apart):
+                account.pass_over(path, reason, _group(path, split))
+        unread = {folder.path for folder in division.unread}
+        for file in self._tree.all_images:
+            if file not in taken and _within(file, trees) and not _within(file, apart):
+                account.pass_over(file, Reason.OTHER_PART if _within(file, unread) else Reason.LOOSE)
 
-    def _test_folders(self, classes: tuple[str, ...]) -> list[FolderTree]:
-        folders = _checked(self._test_tree, least=1)
-        if unknown := sorted({folder.name for folder in folders} - {*classes}):
+    def _checked(self, split: Split) -> dict[str, list[Path]]:
+        """Class -> files; refused if there are too few classes, or unknown ones in the test part."""
+        if not self.has_labels:
+            return {}
+        train, place = self._division.train, split.tree.path
+        if split is not train:
+            if unknown := sorted(split.files.keys() - train.files.keys()):
+                raise InvalidDataError(
+                    f"{place} has classes that {train.tree.path} lacks: {', '.join(unknown[:5])}; "
+                    "use the same sub-folders in both"
+                )
+            return split.files
+        lost = [folder for folder in split.tree.folders if not folder.all_images and folder.lost]
+        if len(split.files) + len(lost) < 2:
             raise InvalidDataError(
-                f"{self._test_tree.path} has classes that {self._train_tree.path} lacks: {', '.join(unknown[:5])}; "
-                "use the same sub-folders in both"
+                f"{place} has {len(split.files)} sub-folders with images; expected one per class, at least 2, "
+                f"holding files of type {' '.join(sorted(readable_suffixes()))}"
             )
-        return folders
+        return split.files
 
     @cached_property
     def _tree(self) -> FolderTree:
         return scan_folder(self.path)
 
-    @property
-    def _train_tree(self) -> FolderTree:
-        return next(below for below in self._tree.folders if below.name == "train") if self.has_test else self._tree
-
-    @property
-    def _test_tree(self) -> FolderTree:
-        return next(below for below in self._tree.folders if below.name == "test")
+    @cached_property
+    def _division(self) -> Division:
+        return divide(self._tree)
 
     @cached_property
     def _size(self) -> tuple[int, int]:
         """(w, h) to which the images of both parts are brought."""
         if self.options.size is not None:
             return self.options.size, self.options.size
-        return median_size(
-            [file for below in self._train_tree.folders for file in below.all_images] or self._tree.images
-        )
+        train = self._division.train
+        return median_size([file for files in train.files.values() for file in files] or train.loose)
 
 
-def _checked(tree: FolderTree, *, least: int) -> list[FolderTree]:
-    """The class folders of a folder; refused if there are too few, or parts in place of classes."""
-    folders = tree.image_folders
-    names = [folder.name for folder in folders]
-    if names and {name.lower() for name in names} <= _PARTS:
-        raise InvalidDataError(
-            f"{tree.path} is divided into parts ({', '.join(names)}), not into classes; call two of them train and "
-            f"test, each with a sub-folder per class, or take one: imagefolder:{folders[0].path}"
-        )
-    lost = [folder for folder in tree.folders if not folder.all_images and folder.lost]
-    if len(folders) + len(lost) < least:
-        raise InvalidDataError(
-            f"{tree.path} has {len(folders)} sub-folders with images; expected one per class, at least {least}, "
-            f"holding files of type {' '.join(sorted(readable_suffixes()))}"
-        )
-    return folders
+def _within(path: Path, folders: set[Path]) -> bool:
+    return not folders.isdisjoint((path, *path.parents))
+
+
+def _group(path: Path, split: Split) -> str:
+    """The class that a file would belong to; empty text beside the classes."""
+    return next((split.groups[folder] for folder in (path, *path.parents) if folder in split.groups), "")

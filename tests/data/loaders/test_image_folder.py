@@ -52,15 +52,6 @@ def test_train_and_test_folders_are_parts(tmp_path: Path) -> None:
         load(spec, part="test")
 
 
-@pytest.mark.parametrize("parts", [("train", "val"), ("Train", "Test"), ("train", "valid", "testing")])
-def test_parts_are_not_taken_for_classes(tmp_path: Path, parts: tuple[str, ...]) -> None:
-    for part in parts:
-        two_classes(tmp_path / part)
-    with pytest.raises(InvalidDataError, match=r"divided into parts.*call two of them train and test"):
-        load(f"imagefolder:{tmp_path}")
-    assert load(f"imagefolder:{tmp_path / parts[0]}").classes == ("cat", "dog")
-
-
 def test_mixed_sizes_come_to_the_median_or_to_the_hint(tmp_path: Path) -> None:
     spec = two_classes(tmp_path)
     save(tmp_path / "cat" / "wide.png", size=(40, 10))
