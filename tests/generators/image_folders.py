@@ -45,3 +45,19 @@ def write_sidecars(folder: Path) -> int:
     for file in files:
         (file.parent / f"._{file.name}").write_bytes(b"\x00\x05\x16\x07" + bytes(60))
     return len(files)
+
+
+def write_table(path: Path, rows: Sequence[Sequence[object]], delimiter: str = ",") -> None:
+    """Rows, the first of them the header, as text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(delimiter.join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+
+
+def write_flat(folder: Path, count: int = 18) -> list[tuple[str, str]]:
+    """`count` pictures in one folder, of the classes in turn; the name and the class of each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for number in range(count):
+        Image.fromarray(picture(number % 3, number)).save(folder / f"{number:03d}.png")
+        found.append((f"{number:03d}.png", CLASSES[number % 3]))
+    return found

@@ -111,6 +111,11 @@ class Loader(ABC):
         return True
 
     @property
+    def unlabelled_because(self) -> str:
+        """What this set lacks, if it has no labels."""
+        return self.labels_expected
+
+    @property
     def has_test(self) -> bool:
         """Whether the set comes with a test part of its own; nothing is downloaded or decoded for the answer."""
         return False
@@ -148,7 +153,7 @@ class Loader(ABC):
         if isinstance(data, LabelledSet):
             return data
         raise InvalidDataError(
-            f"'{self.spec}' has no labels: {self.labels_expected}; as a source of a study it may go without when "
+            f"'{self.spec}' has no labels: {self.unlabelled_because}; as a source of a study it may go without when "
             'the study says how to label it, domain.pseudo_labeller = "g2l" or "clusters"; or write labels '
             "with `geosearch label`"
         )

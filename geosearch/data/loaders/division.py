@@ -8,47 +8,15 @@ from itertools import combinations
 from pathlib import Path
 
 from geosearch.data.loaders.folder_tree import FolderTree
-from geosearch.data.loaders.part_names import GENERIC, PartName, parse_part_name
+from geosearch.data.loaders.label_table import LabelTable
+from geosearch.data.loaders.part_names import GENERIC, KINDS, PartName, parse_part_name
+from geosearch.data.loaders.split import Split
+from geosearch.data.loaders.table_search import TableSearch
 from geosearch.errors import InvalidDataError
 
 _BESIDE = 0.1  # of the images of a lone train/, at most, that may lie beside it
 _SHARED = 0.5  # of their sub-folders' names, at least, that folders share which are parts
 _Named = list[tuple[FolderTree, PartName]]
-
-
-@dataclass(frozen=True)
-class Split:
-    """One part of a set.
-
-    Attributes:
-        tree: where it lies.
-        files: class -> image files, sorted; empty without labels.
-        loose: images that have no class.
-        groups: class folder -> class, also of folders whose images cannot be read.
-        scattered: whether the class folders do not lie in one folder of this part.
-    """
-
-    tree: FolderTree
-    files: dict[str, list[Path]]
-    loose: list[Path]
-    groups: dict[Path, str]
-    scattered: bool = False
-
-    @property
-    def places(self) -> set[Path]:
-        """The folders that it consists of."""
-        return {*self.groups} if self.scattered else {self.tree.path}
-
-    @classmethod
-    def of(cls, tree: FolderTree) -> Split:
-        """A part with a sub-folder for each class, or loose images."""
-        files = {folder.name: folder.all_images for folder in tree.image_folders}
-        return cls(tree, files, tree.images, {folder.path: folder.name for folder in tree.folders})
-
-    @classmethod
-    def without_labels(cls, tree: FolderTree) -> Split:
-        """A part all of whose images have no class, however deep they lie."""
-        return cls(tree, {}, tree.all_images, {})
 
 
 @dataclass(frozen=True)
@@ -60,33 +28,41 @@ class Division:
         test: the test part, if there is one with labels.
         unread: folders that are parts but are not read, such as a test part without labels.
         notes: sentences about how the folder was understood, where that is not plain.
+        problems: why tables that were seen give no labels.
     """
 
     train: Split
     test: Split | None = None
     unread: tuple[FolderTree, ...] = ()
     notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def divide(root: FolderTree) -> Division:
     """Tell parts from classes, by their names and by what they share.
 
-    Known are: a sub-folder for each class; train/, test/ and the like, under their usual names, with a sub-folder for
-    each class; the same with parts inside every class; and any of these in a folder of its own.
+    Known are: a sub-folder for each class; images with a table of their labels; train/, test/ and the like, under their
+    usual names, with either of these; parts inside every class; and any of these in a folder of its own.
 
     Raises:
         InvalidDataError: parts that cannot be told apart; the message says which to take.
     """
+    return _divide(root, TableSearch(root))
+
+
+def _divide(root: FolderTree, search: TableSearch) -> Division:
     tree = unwrap(root)
-    if found := _divide_by_name(tree) or _divide_classes(tree):
+    if found := _divide_by_name(tree, search) or _divide_classes(tree):
         return found
-    inner = [folder for folder in tree.image_folders if _divide_by_name(unwrap(folder))]
+    inner = [folder for folder in tree.image_folders if _divide_by_name(unwrap(folder), search)]
     if len(inner) == 1 and _mostly(inner[0], tree):
-        found = divide(inner[0])
+        found = _divide(inner[0], search)
         found.notes.append(f"the set was found in {_shown(inner[0], root)}")
         return found
+    if found := _divide_by_table(root, tree, search):
+        return found
     _refuse_equal_folders(tree)
-    return Division(Split.of(tree))
+    return Division(Split.of(tree), problems=search.problems)
 
 
 def unwrap(tree: FolderTree) -> FolderTree:
@@ -102,21 +78,19 @@ def unwrap(tree: FolderTree) -> FolderTree:
     return tree
 
 
-def _divide_by_name(tree: FolderTree) -> Division | None:
+def _divide_by_name(tree: FolderTree, search: TableSearch) -> Division | None:
     """Parts by their names; None if there are none."""
     named = _named(tree.image_folders)
     kinds = {name.kind for _, name in named}
-    labelled = [(folder, name) for folder, name in named if _classes(folder)]
     if len(kinds) < 2:
         lone = len(named) == 1 and kinds == {"train"} and len(_classes(named[0][0])) > 1
         if not (lone and not named[0][0].images and _mostly(named[0][0], tree)):
             return None
-    elif not labelled:
-        if "train" not in kinds or len(named) < len(tree.image_folders):
-            return None
-        train = _choose(tree, [entry for entry in named if entry[1].kind == "train"])
-        return _finish(tree, named, Split.without_labels(unwrap(train)), train)
-    trains = [entry for entry in labelled if entry[1].kind == "train"]
+    splits = {folder.path: _split(folder, name, tree, search) for folder, name in named}
+    labelled = [(folder, name) for folder, name in named if splits[folder.path].files]
+    if not labelled and ("train" not in kinds or len(named) < len(tree.image_folders)):
+        return None
+    trains = [entry for entry in labelled or named if entry[1].kind == "train"]
     if not trains:
         names = ", ".join(folder.name for folder, _ in named)
         raise InvalidDataError(
@@ -124,34 +98,68 @@ def _divide_by_name(tree: FolderTree) -> Division | None:
             f"part as the set: imagefolder:{labelled[0][0].path}"
         )
     train = _choose(tree, trains)
-    return _finish(tree, named, Split.of(unwrap(train)), train)
-
-
-def _finish(tree: FolderTree, named: _Named, train: Split, chosen: FolderTree) -> Division:
-    """With the test part, if one has classes of the training part, and notes."""
-    known = {*train.files}
+    known = {*splits[train.path].files}
     tests = [
         (folder, name)
         for kind in ("test", "val")  # a validation part serves where no test part has labels
         for folder, name in named
-        if name.kind == kind and known & {*_classes(folder)}
+        if name.kind == kind and known & {*splits[folder.path].files}
     ]
     first = [entry for entry in tests if entry[1].kind == tests[0][1].kind]
     test = _choose(tree, first) if first else None
-    unread = tuple(folder for folder, _ in named if folder not in (chosen, test))
-    plain = chosen.name == "train" and (test is None or test.name == "test") and not unread
-    division = Division(train, Split.of(unwrap(test)) if test else None, unread)
-    if not plain or train.tree is not chosen:
-        division.notes.append(_parts_note(tree, division))
+    unread = tuple(folder for folder, _ in named if folder not in (train, test))
+    division = Division(splits[train.path], splits[test.path] if test else None, unread, problems=search.problems)
+    if unread or (train.name, test.name if test else "test") != ("train", "test") or division.train.tree is not train:
+        division.notes.append(_parts_note(tree, division, splits))
+    if table := division.train.table:
+        division.notes.append(table.note)
     return division
 
 
-def _parts_note(tree: FolderTree, division: Division) -> str:
+def _split(folder: FolderTree, name: PartName, tree: FolderTree, search: TableSearch) -> Split:
+    """A part with the labels that its folders give, else a table in it or beside it."""
+    inner = unwrap(folder)
+    if _classes(folder):
+        return Split.of(inner)
+    table = search.find(inner.all_images, [*_between(folder, inner), tree], name.kind)
+    return Split.of_table(folder, table, table.labels) if table else Split.without_labels(inner)
+
+
+def _divide_by_table(root: FolderTree, tree: FolderTree, search: TableSearch) -> Division | None:
+    """Images that a table gives labels, and perhaps parts; None if folders do, or nothing does."""
+    folders = tree.image_folders
+    named = len(folders) > 1 and not any(folder.name.lower() in GENERIC for folder in folders)
+    table = search.find(tree.all_images, _between(root, tree))
+    if table is None or (named and not _overrules(table, tree)):
+        return None
+    kinds = {file: name.kind for file, text in table.splits.items() if (name := parse_part_name(text))}
+    parts = {kind: {file: label for file, label in table.labels.items() if kinds.get(file) == kind} for kind in KINDS}
+    test = parts["test"] or parts["val"]
+    if not parts["train"] or not test:
+        return Division(Split.of_table(tree, table, table.labels), notes=[table.note])
+    return Division(Split.of_table(tree, table, parts["train"]), Split.of_table(tree, table, test), notes=[table.note])
+
+
+def _overrules(table: LabelTable, tree: FolderTree) -> bool:
+    """Whether a table says of nearly all images something else than the folders that they lie in."""
+    images = tree.all_images
+    if not table.plain or len(table.labels) < (1 - _BESIDE) * len(images):
+        return False
+    pairs = {(file.relative_to(tree.path).parts[0], label) for file, label in table.labels.items()}
+    return not len(pairs) == len({folder for folder, _ in pairs}) == len({label for _, label in pairs})
+
+
+def _between(outer: FolderTree, inner: FolderTree) -> list[FolderTree]:
+    """The folders from the outer one to the inner one."""
+    return [folder for folder in outer.walk() if inner.path.is_relative_to(folder.path)]
+
+
+def _parts_note(tree: FolderTree, division: Division, splits: dict[Path, Split]) -> str:
     parts = [f"{_shown(division.train.tree, tree)} is the training part"]
     if division.test:
         parts.append(f"{_shown(division.test.tree, tree)} the test part")
     for folder in division.unread:
-        why = "" if _classes(folder) else ", which has no class folders,"
+        why = "" if splits[folder.path].files else ", which has no class folders,"
         parts.append(f"{folder.name}{why} is not read ({len(folder.all_images):,} images)")
     return ", ".join(parts)
 

@@ -28,8 +28,9 @@ from geosearch.errors import InvalidDataError
 @register_loader
 @dataclass(frozen=True)
 class ImageFolderLoader(PathLoader):
-    """``imagefolder:PATH``: a sub-folder per class, or ``train/`` and ``test/`` that have them.
+    """``imagefolder:PATH``: a sub-folder per class, a table of labels, or ``train/`` and ``test/`` that have either.
 
+    A table is a file such as metadata.csv, metadata.jsonl or labels.csv with a column of file names and one of classes.
     Image files that lie directly in the folder, without any sub-folder of images, are a set without labels. Images
     of one common size keep it; mixed sizes are brought to the median size of the training part.
     """
@@ -37,7 +38,7 @@ class ImageFolderLoader(PathLoader):
     form = "imagefolder:PATH"
     kind = "imagefolder"
     is_folder = True
-    labels_expected = "its images lie directly in the folder; expected a sub-folder per class"
+    labels_expected = "its images lie directly in the folder; expected a sub-folder per class, or a table (labels.csv)"
 
     @classmethod
     def suggest(cls, spec: str) -> str | None:
@@ -59,9 +60,9 @@ class ImageFolderLoader(PathLoader):
         split = division.test if part == "test" and division.test else division.train
         account = Account(self.path, notes=[*division.notes] if part == "train" else [])
         self._pass_over(account, split)
-        files = [(file, name) for name, files in self._checked(split).items() for file in files]
-        if not self.has_labels:
-            files = [(file, "") for file in split.loose]
+        self._check(split)
+        files = [(file, name) for name, files in split.files.items() for file in files]
+        files = files or [(file, "") for file in split.loose]
         account.check(Counter(group for _, group in files))  # before anything is decoded
         decoded = decode_images([file for file, _ in files], self._size)
         groups = np.array([group for _, group in files])
@@ -81,38 +82,42 @@ class ImageFolderLoader(PathLoader):
     def _pass_over(self, account: Account, split: Split) -> None:
         """All that is seen and not taken: beside the training part, what lies anywhere but in the test part."""
         division = self._division
-        if division.test and split is division.test:
-            trees, apart = split.places, set[Path]()
-        else:
-            trees, apart = {self.path}, division.test.places if division.test else set()
-        taken = {file for files in split.files.values() for file in files} or {*split.loose}
+        train, test = division.train, division.test
+        trees, apart = {self.path}, test.places - train.places if test else set()
+        if test and split is test:
+            trees, apart = test.places - train.places, set()
+        taken = {file for each in (train, test) if each for file in each.all_files}
+        tables = {each.table.path for each in (train, test) if each and each.table}
         for path, reason in self._tree.all_passed:
-            if _within(path, trees) and not _within(path, apart):
+            if _within(path, trees) and not _within(path, apart) and path not in tables:
                 account.pass_over(path, reason, _group(path, split))
         unread = {folder.path for folder in division.unread}
         for file in self._tree.all_images:
             if file not in taken and _within(file, trees) and not _within(file, apart):
-                account.pass_over(file, Reason.OTHER_PART if _within(file, unread) else Reason.LOOSE)
+                beside = Reason.UNLISTED if split.table and _within(file, split.places) else Reason.LOOSE
+                account.pass_over(file, Reason.OTHER_PART if _within(file, unread) else beside)
 
-    def _checked(self, split: Split) -> dict[str, list[Path]]:
-        """Class -> files; refused if there are too few classes, or unknown ones in the test part."""
+    def _check(self, split: Split) -> None:
+        """Refuse too few classes, and unknown ones in the test part."""
         if not self.has_labels:
-            return {}
+            return
         train, place = self._division.train, split.tree.path
-        if split is not train:
-            if unknown := sorted(split.files.keys() - train.files.keys()):
-                raise InvalidDataError(
-                    f"{place} has classes that {train.tree.path} lacks: {', '.join(unknown[:5])}; "
-                    "use the same sub-folders in both"
-                )
-            return split.files
-        lost = [folder for folder in split.tree.folders if not folder.all_images and folder.lost]
-        if len(split.files) + len(lost) < 2:
+        if unknown := sorted(split.files.keys() - train.files.keys()):
             raise InvalidDataError(
-                f"{place} has {len(split.files)} sub-folders with images; expected one per class, at least 2, "
-                f"holding files of type {' '.join(sorted(readable_suffixes()))}"
+                f"{place} has classes that {train.tree.path} lacks: {', '.join(unknown[:5])}; "
+                f"use the same {'labels' if split.table else 'sub-folders'} in both"
             )
-        return split.files
+        lost = [] if split.table else [folder for folder in split.tree.folders if not folder.all_images and folder.lost]
+        if split is train and len(split.files) + len(lost) < 2:
+            raise InvalidDataError(
+                f"{place} has {len(split.files)} {'class' if split.table else 'sub-folders with images'}; expected one "
+                "per class, at least 2, holding files of type " + " ".join(sorted(readable_suffixes()))
+            )
+
+    @property
+    def unlabelled_because(self) -> str:
+        problems = "".join(f"; {problem}" for problem in self._division.problems)
+        return super().unlabelled_because + problems
 
     @cached_property
     def _tree(self) -> FolderTree:
@@ -127,8 +132,7 @@ class ImageFolderLoader(PathLoader):
         """(w, h) to which the images of both parts are brought."""
         if self.options.size is not None:
             return self.options.size, self.options.size
-        train = self._division.train
-        return median_size([file for files in train.files.values() for file in files] or train.loose)
+        return median_size(self._division.train.all_files)
 
 
 def _within(path: Path, folders: set[Path]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["train", "val", "test", "unlabelled"]
+KINDS: tuple[Kind, ...] = ("train", "val", "test", "unlabelled")
 
 _WORDS: dict[str, Kind] = {
     **dict.fromkeys(("train", "training", "tr", "trn", "trainval", "learn", "learning", "fit"), "train"),

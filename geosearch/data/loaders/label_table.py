@@ -1,0 +1,209 @@
+"""LabelTable: which column of a table names the images, which their classes, and what it says of these images."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from geosearch.data.loaders.suffixes import is_readable
+from geosearch.data.loaders.table import Table
+from geosearch.data.read_report import list_some
+from geosearch.errors import InvalidDataError
+
+_FILES = (
+    "filename", "file", "filepath", "imagepath", "imagefile", "imagefilename", "imagename", "image", "img", "imgpath",
+    "imgname", "path", "relpath", "relativepath", "fname", "name", "imageid", "imgid", "fileid", "id", "idcode",
+    "picture", "photo",
+)  # fmt: skip
+_LABELS = (
+    "labelname", "classname", "categoryname", "label", "class", "category", "classlabel", "labels", "classes",
+    "findinglabels", "target", "species", "breed", "variety", "diagnosis", "dx", "tag", "type", "y",
+    "classid", "labelid", "categoryid", "finding",
+)  # fmt: skip
+_PLAIN = _LABELS[:10]  # names that a column of classes alone has
+_SPLITS = ("split", "set", "subset", "partition", "part", "phase", "usage")
+_MATCHED = 0.5  # of the rows, or of the images, at least
+_TRUE, _FALSE = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false", ""})
+
+
+class ImageIndex:
+    """Finds the file that a cell of a table means: by its path, else by its name, with or without a suffix.
+
+    Args:
+        files: the images.
+        base: the folder that paths in the table may start from.
+    """
+
+    def __init__(self, files: Sequence[Path], base: Path) -> None:
+        self._found: dict[str, Path | None] = {}
+        for file in files:
+            path = PurePosixPath(file.relative_to(base).as_posix() if file.is_relative_to(base) else file.as_posix())
+            for depth in range(len(path.parts)):
+                tail = PurePosixPath(*path.parts[depth:])
+                for key in (str(tail), str(tail.with_suffix(""))):
+                    self._found[key] = None if self._found.get(key, file) != file else file  # None: ambiguous
+
+    def knows(self, text: str) -> bool:
+        """Whether there are such files, be it several."""
+        name = PurePosixPath(re.sub(r"[\\/]+", "/", text)).name
+        return name in self._found or str(PurePosixPath(name).with_suffix("")) in self._found
+
+    def find(self, text: str) -> Path | None:
+        """The one file that is meant, or None."""
+        path = PurePosixPath(re.sub(r"[\\/]+", "/", text))
+        parts = [part for part in path.parts if part not in (".", "/")]
+        for depth in range(len(parts)):
+            key = "/".join(parts[depth:])
+            if found := self._found.get(key):
+                return found
+            stem = str(PurePosixPath(key).with_suffix("")) if is_readable(key) else key  # .jpg was converted to .png
+            if found := self._found.get(stem):
+                return found
+        return None
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """What a table says of images.
+
+    Attributes:
+        path: the file of the table.
+        column: name of the column with the classes; empty if there is a column for each class.
+        labels: image -> class.
+        splits: image -> part, as the table names it; empty if it names none.
+        absent: files that it names and that are not there.
+        plain: whether both columns have the usual names.
+    """
+
+    path: Path
+    column: str
+    labels: dict[Path, str]
+    splits: dict[Path, str]
+    absent: tuple[str, ...]
+    plain: bool = False
+
+    @property
+    def note(self) -> str:
+        """A sentence about where the labels are from."""
+        column = f"column '{self.column}' of " if self.column else ""
+        if not self.absent:
+            return f"the labels are from {column}{self.path.name}"
+        rows = f"{len(self.absent):,} of its rows name images that are not there"
+        return f"the labels are from {column}{self.path.name}; {rows} ({list_some(self.absent, len(self.absent))})"
+
+
+def label_images(table: Table, index: ImageIndex, count: int) -> LabelTable | None:
+    """The classes that a table gives to images.
+
+    Args:
+        table: any table.
+        index: finds the images.
+        count: how many images there are.
+
+    Returns:
+        None if the table names no images, or few of these.
+
+    Raises:
+        InvalidDataError: it names the images, but has no class for each: no such column, several labels an image, or
+            numbers in place of classes. The message says what can be done.
+    """
+    if any(index.find(name) for name in table.columns):  # no header
+        table = table.with_header_as_row()
+    columns = [re.sub(r"[\W_]+", "", name.lower()) for name in table.columns]
+    if (files := _file_column(table, columns, index, count)) is None:
+        return None
+    found = [index.find(cell) if cell else None for cell in table.column(files)]
+    absent = tuple(row[files] for row, file in zip(table.rows, found, strict=True) if file is None and row[files])
+    split = next((columns.index(name) for name in _SPLITS if name in columns), None)
+    splits = {} if split is None else {
+        file: row[split] for row, file in zip(table.rows, found, strict=True) if file and row[split]
+    }  # fmt: skip
+    column, cells = _classes(table, columns, files, split)
+    named = columns[files] in _FILES and any(table.columns[columns.index(n)] == column for n in _PLAIN if n in columns)
+    return LabelTable(table.path, column, _unique(table, found, cells), splits, absent, named)
+
+
+def _file_column(table: Table, columns: list[str], index: ImageIndex, count: int) -> int | None:
+    """The column that names most images: one that is called so, else any."""
+    named = [columns.index(name) for name in _FILES if name in columns]
+    for column in (*named, *(number for number in range(len(columns)) if number not in named)):
+        cells = table.column(column)
+        sample = cells[:: max(1, len(cells) // 1000)]
+        found = sum(index.find(cell) is not None for cell in sample if cell)
+        images = found * len(cells) / max(1, len(sample))  # about as many are named in all rows
+        if found and (found >= _MATCHED * len(sample) or images >= _MATCHED * count):
+            return column
+    return None
+
+
+def _classes(table: Table, columns: list[str], files: int, split: int | None) -> tuple[str, list[str]]:
+    """The name of the label column, and every row's class."""
+    others = [number for number in range(len(columns)) if number not in (files, split)]
+    label = next((number for name in _LABELS for number in others if columns[number] == name), None)
+    if label is not None:
+        return table.columns[label], table.column(label)
+    flags = [number for number in others if {cell.lower() for cell in table.column(number)} <= _TRUE | _FALSE]
+    if len(flags) > 1:
+        return "", _from_flags(table, flags)
+    if len(others) == 1:
+        return table.columns[others[0]], table.column(others[0])
+    raise InvalidDataError(
+        f"{table.path.name} names the images, but no column is called label or class (it has "
+        f"{list_some(table.columns, len(table.columns), 10)}); rename the column that holds the classes to 'label'"
+    )
+
+
+def _from_flags(table: Table, flags: list[int]) -> list[str]:
+    """One class of each row from a column of 0 and 1 for each class."""
+    sums = [[number for number in flags if row[number].lower() in _TRUE] for row in table.rows]
+    if several := [row for row, chosen in zip(table.rows, sums, strict=True) if len(chosen) != 1]:
+        raise InvalidDataError(
+            f"{table.path.name} has several labels, or none, for {len(several):,} of {len(table.rows):,} images, but a "
+            "class is one label an image; write a column 'label' with one of them (or 'yes' and 'no' for one of the "
+            "columns), and leave out rows that fit none"
+        )
+    return [table.columns[chosen[0]] for chosen in sums]
+
+
+def _unique(table: Table, found: list[Path | None], cells: list[str]) -> dict[Path, str]:
+    labels: dict[Path, str] = {}
+    twice = [] if not (mixed := _combined({*cells})) else [mixed]
+    for file, label in zip(found, cells, strict=True):
+        if file is None or not label:
+            continue
+        if labels.setdefault(file, label) != label:
+            twice.append(file.name)
+        if label.startswith(("[", "{")):
+            twice.append(file.name)
+    if twice:
+        raise InvalidDataError(
+            f"{table.path.name} gives several labels to an image ({list_some(twice, len(twice))}), but a class is one "
+            "label an image; keep one row, with one label, for each"
+        )
+    labels = _whole_numbers(labels)
+    values = len({*labels.values()})
+    if len(labels) > 2 and values > len(labels) / 2:
+        raise InvalidDataError(
+            f"{table.path.name} has {values:,} different labels for {len(labels):,} images, which are no classes; "
+            "write a column 'label' with the class of each"
+        )
+    return labels
+
+
+def _combined(labels: set[str]) -> str:
+    """A label that is made of others, such as "cat|dog" beside "cat" and "dog"; empty text if there is none."""
+    for label in labels:
+        for mark in "|;,":
+            parts = [part.strip() for part in label.split(mark)]
+            if len(parts) > 1 and all(part in labels for part in parts):
+                return label
+    return ""
+
+
+def _whole_numbers(labels: dict[Path, str]) -> dict[Path, str]:
+    """Labels such as "3.0" as "3", if all are whole numbers."""
+    if not all(re.fullmatch(r"-?\d+\.0+", label) for label in labels.values()):
+        return labels
+    return {file: label.partition(".")[0] for file, label in labels.items()}

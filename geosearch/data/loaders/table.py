@@ -1,0 +1,93 @@
+"""Table: the rows of a CSV, TSV or JSON-lines file as text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from geosearch.errors import InvalidDataError
+
+_MOST_BYTES = 512 * 2**20
+_DELIMITERS = ",;\t|"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it stands in a file.
+
+    Attributes:
+        path: the file.
+        columns: names of the columns; made up ("column 1", ...) for a file without a header.
+        rows: the cells of every row, stripped; as many as there are columns.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def column(self, index: int) -> list[str]:
+        """All cells of a column."""
+        return [row[index] for row in self.rows]
+
+    def with_header_as_row(self) -> Table:
+        """The same file, read as one without a header."""
+        names = tuple(f"column {number}" for number in range(1, len(self.columns) + 1))
+        return Table(self.path, names, (self.columns, *self.rows))
+
+
+def read_table(path: Path) -> Table:
+    """A table of text.
+
+    Raises:
+        InvalidDataError: it cannot be read, or is no table.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InvalidDataError(f"{path} is larger than {_MOST_BYTES >> 20} MiB; keep file names and labels only")
+        text = _decode(path.read_bytes())
+        return _from_json(path, text) if path.suffix.lower() == ".jsonl" else _from_csv(path, text)
+    except (OSError, ValueError, csv.Error, RecursionError) as error:
+        if isinstance(error, InvalidDataError):
+            raise
+        raise InvalidDataError(f"{path} cannot be read as a table ({error}); fix or remove it") from error
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def _from_csv(path: Path, text: str) -> Table:
+    first = text.lstrip().partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
+    filled = [row for row in rows if any(row)]
+    if not filled:
+        return Table(path, (), ())
+    width = len(filled[0])
+    return Table(path, tuple(filled[0]), tuple(tuple((row + [""] * width)[:width]) for row in filled[1:]))
+
+
+def _from_json(path: Path, text: str) -> Table:
+    records = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if not all(isinstance(record, dict) for record in records):
+        raise InvalidDataError(f"{path} cannot be read as a table: expected an object on every line")
+    columns = tuple(dict.fromkeys(key for record in records for key in record))
+    return Table(path, columns, tuple(tuple(_cell(record.get(name)) for name in columns) for record in records))
+
+
+def _cell(value: object) -> str:
+    """A JSON value as text; a list of one value is that value, a longer one keeps its brackets."""
+    if value is None:
+        return ""
+    if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
+        return _cell(value[0])
+    return value.strip() if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,204 @@
+"""Labels in a table beside the images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from generators.image_folders import CLASSES, write_class, write_classes, write_flat, write_table
+
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.loaders.registry import find_loader, load
+from geosearch.data.read_report import Reason
+from geosearch.errors import InvalidDataError
+
+Pairs = list[tuple[str, str]]
+
+
+def check(data: LabelledSet, count: int = 18) -> None:
+    """The pictures of `write_flat`, each with its class."""
+    assert data.classes == CLASSES
+    assert len(data) == count
+    for name, image in ((name, data.images[data.labels == number]) for number, name in enumerate(CLASSES)):
+        light = (image[..., 0] > 150).sum((1, 2))  # pixels of the bar, the box and the dot
+        low, high = {"bar": (10, 20), "box": (30, 40), "dot": (3, 6)}[name]
+        assert ((light >= low) & (light <= high)).all(), (name, light)
+
+
+def hugging_face_csv(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    write_table(
+        folder / "metadata.csv", [("file_name", "label"), *((f"images/{name}", label) for name, label in pairs)]
+    )
+
+
+def hugging_face_jsonl(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    lines = [json.dumps({"text": "a caption", "file_name": f"images/{name}", "label": label}) for name, label in pairs]
+    (folder / "metadata.jsonl").write_text("\n".join(lines))
+
+
+def table_among_the_images(folder: Path) -> None:
+    pairs = write_flat(folder)
+    write_table(folder / "labels.csv", [("filename", "class"), *pairs])
+
+
+def other_words(folder: Path) -> None:
+    pairs = write_flat(folder / "pictures")
+    rows = [(row, f".\\pictures\\{name}", label) for row, (name, label) in enumerate(pairs)]
+    write_table(folder / "index.csv", [("nr", "Image Path", "Category"), *rows])
+
+
+def names_without_suffix(folder: Path) -> None:
+    pairs = write_flat(folder / "train")
+    write_table(folder / "train_labels.csv", [("id", "breed"), *((name[:-4], label) for name, label in pairs)], ";")
+
+
+def another_suffix(folder: Path) -> None:
+    pairs = write_flat(folder / "jpg")
+    write_table(
+        folder / "labels.tsv", [("image", "label"), *((f"{name[:-4]}.jpg", label) for name, label in pairs)], "\t"
+    )
+
+
+def no_header(folder: Path) -> None:
+    write_table(folder / "labels.csv", write_flat(folder / "images"))
+
+
+def a_column_for_each_class(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    rows = [(name[:-4], *(float(label == one) for one in CLASSES)) for name, label in pairs]
+    write_table(folder / "GroundTruth.csv", [("image", *CLASSES), *rows])
+
+
+def masks_beside(folder: Path) -> None:
+    hugging_face_csv(folder)
+    write_class(folder / "masks", 0, 3, start=100)
+
+
+def absolute_paths(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    write_table(
+        folder / "a.csv", [("path", "species"), *((f"/home/me/set/images/{name}", label) for name, label in pairs)]
+    )
+
+
+LAYOUTS = [
+    hugging_face_csv, hugging_face_jsonl, table_among_the_images, other_words, names_without_suffix, another_suffix,
+    no_header,    a_column_for_each_class, masks_beside, absolute_paths,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("write", LAYOUTS)
+def test_published_layouts_are_read(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    write(tmp_path)
+    loader = find_loader(f"imagefolder:{tmp_path}")
+    assert (loader.has_labels, loader.has_test) == (True, False)
+    data = loader.read_labelled()
+    check(data)
+    assert data.report is not None
+    assert "the labels are from" in data.report.notes[-1]
+
+
+def test_parts_with_a_table_each(tmp_path: Path) -> None:
+    for part, count in (("train", 18), ("test", 6)):
+        pairs = write_flat(tmp_path / part / "images", count)
+        write_table(tmp_path / part / "metadata.csv", [("file_name", "label"), *((f"images/{n}", c) for n, c in pairs)])
+    check(load(f"imagefolder:{tmp_path}"))
+    check(load(f"imagefolder:{tmp_path}", part="test"), 6)
+
+
+def test_parts_with_tables_beside_them(tmp_path: Path) -> None:
+    write_table(tmp_path / "train.csv", [("id", "label"), *write_flat(tmp_path / "train")])
+    write_flat(tmp_path / "test", 6)
+    write_table(tmp_path / "test.csv", [("id",), *((f"{number:03}.png",) for number in range(6))])
+    loader = find_loader(f"imagefolder:{tmp_path}")
+    check(loader.read_labelled())
+    assert not loader.has_test
+    write_table(tmp_path / "test.csv", [("id", "label"), *((f"{i:03}.png", CLASSES[i % 3]) for i in range(6))])
+    check(load(f"imagefolder:{tmp_path}", part="test"), 6)
+
+
+def test_parts_named_in_a_column(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path / "images")
+    rows = [(name, label, "Train" if number < 12 else "Test") for number, (name, label) in enumerate(pairs)]
+    write_table(tmp_path / "labels.csv", [("file", "label", "split"), *rows])
+    check(load(f"imagefolder:{tmp_path}"), 12)
+    check(load(f"imagefolder:{tmp_path}", part="test"), 6)
+
+
+def test_what_table_and_folder_lack_of_each_other_is_counted(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path / "images")
+    rows = [*pairs[2:16], (pairs[16][0], ""), ("gone.png", "bar"), (pairs[17][0], pairs[17][1])]
+    write_table(tmp_path / "labels.csv", [("file", "label"), *rows])
+    data = load(f"imagefolder:{tmp_path}")
+    check(data, 15)
+    assert data.report is not None
+    assert data.report.counts() == {Reason.UNLISTED: 3}
+    assert "1 of its rows name images that are not there (gone.png)" in data.report.notes[0]
+
+
+def test_few_damaged_images_of_a_table_are_left_out(tmp_path: Path) -> None:
+    write_table(tmp_path / "labels.csv", [("file", "label"), *write_flat(tmp_path / "images", 60)])
+    (tmp_path / "images" / "004.png").write_bytes(b"")
+    data = load(f"imagefolder:{tmp_path}")
+    check(data, 59)
+    assert data.report is not None
+    assert data.report.counts("box") == {Reason.EMPTY: 1}
+
+
+def test_numbers_are_classes_in_their_order(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path / "images", 24)
+    rows = [(name, f"{number % 12}.0") for number, (name, _) in enumerate(pairs)]
+    write_table(tmp_path / "labels.csv", [("file", "label"), *rows])
+    assert load(f"imagefolder:{tmp_path}").classes == tuple(map(str, range(12)))
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "message"),
+    [
+        (("file", "cat", "dog", "emu"), lambda i: (i % 2, 1, 0), "several labels, or none, for 9 of 18 images"),
+        (("file", "label"), lambda i: ("cat|dog" if i == 4 else ("cat", "dog")[i % 2],), "several labels to an image"),
+        (("file", "target"), lambda i: (i / 7,), "18 different labels for 18 images, which are no classes"),
+        (("file", "width", "height"), lambda i: (i, 12), "no column is called label or class"),
+    ],
+)
+def test_a_table_that_gives_no_class_says_why(
+    tmp_path: Path, header: tuple[str, ...], cells: Callable[[int], tuple[object, ...]], message: str
+) -> None:
+    pairs = write_flat(tmp_path / "images")
+    write_table(tmp_path / "labels.csv", [header, *((name, *cells(i)) for i, (name, _) in enumerate(pairs))])
+    loader = find_loader(f"imagefolder:{tmp_path}")
+    assert not loader.has_labels
+    assert len(loader.read()) == 18
+    with pytest.raises(InvalidDataError, match=f"has no labels: .*labels.csv.*{message}"):
+        loader.read_labelled()
+
+
+def test_an_image_with_two_rows_needs_one_label(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path / "images")
+    write_table(tmp_path / "labels.csv", [("file", "label"), *pairs, ("000.png", "dot"), *pairs[:3]])
+    with pytest.raises(InvalidDataError, match=r"several labels to an image \(000\.png\)"):
+        load(f"imagefolder:{tmp_path}")
+
+
+def test_class_folders_come_before_tables_that_say_the_same_or_little(tmp_path: Path) -> None:
+    spec = write_classes(tmp_path, 6)
+    alike = [(f"{name}/{i:03}.png", number) for number, name in enumerate(CLASSES) for i in range(6)]
+    for header, rows in (
+        (("file", "label"), alike),
+        (("file", "label"), alike[:6]),
+        (("file", "weight"), [(name, i % 2) for i, (name, _) in enumerate(alike)]),
+    ):
+        write_table(tmp_path / "metadata.csv", [header, *rows])
+        assert load(spec).classes == CLASSES
+
+
+def test_equal_names_in_two_folders_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    rows = []
+    for part in ("left", "right"):
+        rows += [(f"{part}/{name}", label) for name, label in write_flat(tmp_path / "images" / part, 6)]
+    write_table(tmp_path / "images" / "labels.csv", [("file", "label"), *rows])
+    check(load(f"imagefolder:{tmp_path}"), 12)
