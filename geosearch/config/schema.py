@@ -268,5 +268,5 @@ class ConfirmSection(Section):
     )
     explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
-    controls: Listed[str] = ()
+    controls: Listed[str] = ("committee", "single-source", "transferability", "joint-training")
     variants: Listed[str] = ()

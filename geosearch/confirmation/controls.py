@@ -21,6 +21,7 @@ from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.nn.networks import Network
 from geosearch.pseudo_labels.ensemble import EnsembleLabeller
 from geosearch.runtime.registry import Choice
 
@@ -35,6 +36,7 @@ class ControlInputs:
         unlabelled: images of the target.
         self_training, fixmatch: how networks are adapted with these images.
         committee: gives the networks that label the reference; they are trained if the study has none.
+        source_networks: gives source -> network that was pretrained on it alone.
         errors: mixture -> validation error, of the mixtures that the search trained.
     """
 
@@ -44,6 +46,7 @@ class ControlInputs:
     self_training: SelfTraining
     fixmatch: FixMatch
     committee: Callable[[], EnsembleLabeller]
+    source_networks: Callable[[], Mapping[int, Network]]
     errors: Mapping[Weights, float] = field(default_factory=dict)
 
     @property
@@ -66,7 +69,7 @@ class Control(Protocol):
     """A control, by its name in study files.
 
     Attributes:
-        cost: seconds, in units of a row that is pretrained once.
+        cost: seconds of its rows, in units of those of an ordinary baseline; measured on the quickstart.
     """
 
     cost: ClassVar[float]
@@ -90,7 +93,7 @@ CONTROLS: Choice[Control] = Choice(
 class CommitteeControl:
     """See `CommitteeTaught`."""
 
-    cost: ClassVar[float] = 1.0
+    cost: ClassVar[float] = 1.45
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         networks = inputs.committee().networks
@@ -128,12 +131,25 @@ class SingleSourceTeachersControl:
         return {f"single by the objective: {name}, {TEACHERS} networks": taught}
 
 
+@CONTROLS.register("transferability", "the single source that OTDD likes best")
+@dataclass(frozen=True)
+class TransferabilityControl:
+    """The single sources that measures of transferability choose, without the training of a search."""
+
+    cost: ClassVar[float] = 0.5  # often the network of a baseline, or one row for both
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        sources = inputs.anchors.sources
+        nearest = min(range(len(sources)), key=lambda i: sources[i].otdd_to_target)
+        return {f"single by OTDD: {sources[nearest].name}": Plain(inputs.single(nearest))}
+
+
 @CONTROLS.register("joint-training", "one network, trained on the pooled union and on the shots at once")
 @dataclass(frozen=True)
 class JointTrainingControl:
     """See `JointTraining`."""
 
-    cost: ClassVar[float] = 1.0
+    cost: ClassVar[float] = 0.9
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         return {f"{POOLED} and shots at once": JointTraining(inputs.pooled)}
@@ -144,7 +160,7 @@ class JointTrainingControl:
 class FixMatchControl:
     """See `FixMatch`; it starts from the pooled union, which no search chose."""
 
-    cost: ClassVar[float] = 3.0
+    cost: ClassVar[float] = 3.3
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         return {f"{POOLED}, FixMatch": FixMatched(inputs.pooled, inputs.fixmatch)}

@@ -46,7 +46,7 @@ from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import errors_by_mixture
 from geosearch.study.locate import resolve
-from geosearch.study.prepare import Prepared, build_committee
+from geosearch.study.prepare import Prepared, build_committee, build_source_networks
 
 
 def build_baselines(prepared: Prepared) -> dict[str, Weights]:
@@ -240,5 +240,6 @@ def build_control_inputs(
         self_training=self_training,
         fixmatch=fixmatch,
         committee=partial(build_committee, file, prepared, cache),
+        source_networks=partial(build_source_networks, file, prepared, cache),
         errors=errors,
     )

@@ -39,6 +39,7 @@ from geosearch.runtime.parallel import one_thread
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
 
+NEED_COMMITTEE = {"committee", "transferability"}  # controls
 MANY_SHOTS = 20  # a class: from here on fine-tuned errors differ by their noise on all four sets that were measured
 
 
@@ -163,8 +164,11 @@ def check(path: str | Path) -> Estimate:
     steps += rows * file.confirm.seeds * (recipe.long_steps + longest / 2)
     steps += recipe.long_steps + 2 * file.confirm.tuning * Tuner().folds * longest / 2
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
-    if refinement := build_refinement(file):  # two mixtures, and for an ensemble every single source
+    refinement = build_refinement(file)
+    if refinement is not None:  # two mixtures, and for an ensemble every single source
         steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps
+    if NEED_COMMITTEE & {*file.confirm.controls} and (refinement is None or refinement.members == 1):
+        steps += (2 + len(collection.sources)) * recipe.long_steps
     if isinstance(how := build_adaptations(file)[recipe.adaptation], SelfTraining):
         steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
     elif isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image

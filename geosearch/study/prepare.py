@@ -29,8 +29,12 @@ from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.weights import Weights
+from geosearch.nn.networks import Network
 from geosearch.pseudo_labels.ensemble import EnsembleLabeller
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.parallel import in_processes
+
+MOST_NETWORKS = 8  # sources with a network of their own, where no committee has them all
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -45,6 +49,7 @@ class Prepared:
         hull: closed-form distances of their mixtures.
         train: all images of the target's training part.
         reports: accounts of what the readers of the sets took and passed over.
+        teachers: what the networks that label the reference were pretrained on; empty if none label it.
     """
 
     target: Target
@@ -52,6 +57,7 @@ class Prepared:
     hull: Hull
     train: LabelledSet
     reports: tuple[ReadReport, ...] = ()
+    teachers: tuple[Mixture, ...] = ()
 
     def target_images(self, count: int) -> LabelledSet:
         """The reference, followed by further unlabelled target images up to `count`, all pseudo-labelled.
@@ -103,6 +109,7 @@ def prepare(
         }
     with stage("transport"):
         anchors = build_anchors(target.reference, collection.sources, encoder, **options)
+    mixtures: list[Mixture] = []
     if refinement := build_refinement(file):
         with stage("refinement"):
             mixtures = _teachers(anchors, singles=refinement.members > 1)
@@ -110,7 +117,7 @@ def prepare(
             labeller = refinement.fit(mixtures, target.shots, seen, seed=seed, cache=cache, jobs=file.search.jobs)
             target = target.relabel(labeller)
             anchors = build_anchors(target.reference, collection.sources, encoder, **options)
-    return Prepared(target, anchors, Hull.of(anchors), collection.train, collection.reports)
+    return Prepared(target, anchors, Hull.of(anchors), collection.train, collection.reports, tuple(mixtures))
 
 
 def build_committee(file: StudyFile, prepared: Prepared, cache: Cache) -> EnsembleLabeller:
@@ -122,6 +129,26 @@ def build_committee(file: StudyFile, prepared: Prepared, cache: Cache) -> Ensemb
     seen = np.concatenate([target.reference.images, target.held_out.images])
     asked: dict[str, Any] = {"seed": file.study.seed, "cache": cache, "jobs": file.search.jobs}
     return build_ensemble(file).fit(mixtures, target.shots, seen, **asked)
+
+
+def build_source_networks(file: StudyFile, prepared: Prepared, cache: Cache) -> dict[int, Network]:
+    """Source -> network that was pretrained on it alone.
+
+    Where a committee labels the reference they are its candidates, and the cache has them. Otherwise they are trained,
+    for the `MOST_NETWORKS` nearest sources at most.
+    """
+    sources = prepared.anchors.sources
+    singles = [Mixture(prepared.anchors, Weights.single(i, len(sources))) for i in range(len(sources))]
+    trained = {one.weights: one for one in prepared.teachers}
+    if all(one.weights in trained for one in singles):
+        mixtures = {i: trained[one.weights] for i, one in enumerate(singles)}
+    else:
+        nearest = sorted(range(len(sources)), key=lambda i: sources[i].otdd_to_target)[:MOST_NETWORKS]
+        mixtures = {i: singles[i] for i in nearest}
+    train = partial(build_ensemble(file).train_member, seed=file.study.seed, cache=cache)
+    calls = [(train, (mixture, prepared.target.shots)) for mixture in mixtures.values()]
+    networks = [one.network for one in in_processes(calls, file.search.jobs)]
+    return dict(zip(mixtures, networks, strict=True))
 
 
 def _teachers(anchors: Anchors, *, singles: bool) -> list[Mixture]:

@@ -24,11 +24,13 @@ from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import as_tensor
 from geosearch.nn.train import pretrain
 from geosearch.pretraining.simclr import SimCLR
+from geosearch.pseudo_labels import ensemble
+from geosearch.study import prepare
 from geosearch.study.build import build_control_inputs
 from geosearch.study.study import Study
 
 RECIPE = Recipe(steps=4, batch=16)
-ERRORS = {Weights.single(0, 2): 0.5, Weights.single(1, 2): 0.4, Weights.uniform(2): 0.1}
+ERRORS = {Weights.single(0, 2): 0.4, Weights.single(1, 2): 0.5, Weights.uniform(2): 0.1}
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +104,9 @@ def test_a_study_whose_reference_no_committee_labels_trains_one(tmp_path, cache)
 def test_the_single_source_is_that_of_the_smallest_validation_error(inputs, setup):
     asked = rows(inputs, "single-source", "single-source-teachers")
     alone, taught = asked.values()
-    assert next(iter(asked)) == "single by the objective: far"
-    assert alone.mixture.weights == taught.mixture.weights == Weights.single(1, 2)
-    assert [one.weights for one in taught.others] == [Weights.single(1, 2)] * (TEACHERS - 1)
+    assert next(iter(asked)) == "single by the objective: near"
+    assert alone.mixture.weights == taught.mixture.weights == Weights.single(0, 2)
+    assert [one.weights for one in taught.others] == [Weights.single(0, 2)] * (TEACHERS - 1)
     assert taught.networks(inputs.self_training) == TEACHERS
     assert alone.networks(inputs.self_training) == 1
     best_unlabelled = len(inputs.target.held_out) + len(inputs.self_training.unlabelled)
@@ -175,3 +177,25 @@ def test_simclr_has_no_sources(inputs, setup):
     network = SimCLR(RECIPE).train(inputs.unlabelled, 2)
     assert one.start(setup, 2).network.fingerprint == network.fingerprint
     assert one.unlabelled_images(RidgeHead()) == len(inputs.unlabelled)
+
+
+def test_otdd_chooses_the_nearest_source(inputs):
+    asked = rows(inputs, "transferability")
+    nearest = min(inputs.anchors.sources, key=lambda source: source.otdd_to_target)
+    assert next(iter(asked)) == f"single by OTDD: {nearest.name}"
+
+
+def test_a_committee_lends_its_networks_of_single_sources(study, inputs, monkeypatch):
+    monkeypatch.setattr(ensemble, "pretrain", None)  # all are in the cache
+    networks = inputs.source_networks()
+    assert set(networks) == {0, 1}
+    assert networks[0].fingerprint != networks[1].fingerprint
+
+
+def test_without_a_committee_the_nearest_sources_get_networks(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(prepare, "MOST_NETWORKS", 1)
+    file = tiny_file(tmp_path, domain_pseudo_labels="nearest")
+    study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache)
+    sources = study.prepared.anchors.sources
+    nearest = min(range(2), key=lambda i: sources[i].otdd_to_target)
+    assert set(prepare.build_source_networks(file, study.prepared, cache)) == {nearest}

@@ -39,7 +39,7 @@ def tiny(folder: Path, **changes: Any) -> dict[str, Any]:
         "transport": {"embedding": "pca"},
         "search": {"evaluations": 10, "finalists": 2, "repeats": 2, "sampler": "tpe", "jobs": 1, "proxy_samples": 20},
         "recipe": {"width": 4, "steps": 4, "long_steps": 8, "fine_tune_steps": 3, "batch": 8},
-        "confirm": {"seeds": 2, "export": 12, "tuning": 2},
+        "confirm": {"seeds": 2, "export": 12, "controls": [], "tuning": 2},
     }
     for name, value in changes.items():
         section, key = name.split("_", 1)
