@@ -76,6 +76,7 @@ CONTROL_ROWS = {
     "committee-taught pooled union": ("committee", ""),
     "single source by the objective": ("single-source", ""),
     "single source by the objective, equal teachers": ("single-source-teachers", ""),
+    "single source by OTDD": ("transferability", "OTDD"),
     "joint training": ("joint-training", ""),
     "pooled union, FixMatch": ("fixmatch", ""),
     "SimCLR": ("simclr", ""),

@@ -120,7 +120,7 @@ def test_without_a_single_source_in_the_search_there_is_no_such_row(study):
 
 def test_the_rows_of_controls_stand_behind_the_baselines(inputs):
     pooled = {"pooled union": Weights.pooled([160, 200])}
-    ask = partial(request_rows, inputs.anchors, inputs.target, Weights.uniform(2), pooled, singles={}, scratch=RECIPE)
+    ask = partial(request_rows, inputs.anchors, inputs.target, Weights.uniform(2), pooled, singles={})
     made = ask(controls=["single-source"], inputs=inputs)
     assert [one.kind for one in made[3:]] == [RowKind.CONTROL]
     assert len(ask()) == 3
@@ -165,7 +165,7 @@ def test_the_last_columns_of_the_joint_head_predict(inputs, setup, monkeypatch):
 def test_fixmatch_starts_from_the_pooled_union_with_the_unlabelled_images(inputs, setup):
     (one,) = rows(inputs, "fixmatch").values()
     assert one.mixture.key == inputs.pooled.key
-    assert one.training.unlabelled is inputs.unlabelled
+    assert one.training.unlabelled.fingerprint == inputs.unlabelled.fingerprint
     by_hand = one.training.fit(pretrain(one.mixture, RECIPE, 5), setup.shots, 5)
     found = one.adapt(one.start(setup, 5), FineTuning(), setup, 5)
     np.testing.assert_array_equal(*(each.predict(inputs.target.test_images) for each in (by_hand, found)))
