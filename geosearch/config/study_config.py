@@ -117,5 +117,6 @@ _FREE = {
     "confirm.explain",
     "confirm.export",
     "confirm.controls",
+    "confirm.tuning",
     "confirm.variants",
 }  # settings that may change between two runs of one study

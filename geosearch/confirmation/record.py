@@ -20,6 +20,7 @@ class ConfirmationRecord:
         variants: of the best mixture, by their names in study files.
         finalists: numbers of the trials whose mixtures a variant uses as well, the best first.
         controls: by their names in study files.
+        tuning: settings of the adaptation that were tried for each kind of start.
         result: errors on the test part; None in a request.
 
     >>> request = ConfirmationRecord(trial=7, seeds=3)
@@ -33,6 +34,7 @@ class ConfirmationRecord:
     variants: tuple[str, ...] = ()
     finalists: tuple[int, ...] = ()
     controls: tuple[str, ...] = ()
+    tuning: int = 0
     result: Confirmation | None = None
 
     def answers(self, request: ConfirmationRecord) -> bool:

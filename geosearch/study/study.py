@@ -310,6 +310,7 @@ class Study:
             tuple(file.confirm.variants),
             tuple(trial.number for trial in finalists) if "ensemble-teacher" in file.confirm.variants else (),
             tuple(file.confirm.controls),
+            file.confirm.tuning,
         )
         known = ConfirmationRecord.of(self.store.record)
         if known and known.result and known.answers(request):
