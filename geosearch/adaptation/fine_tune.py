@@ -29,5 +29,13 @@ class FineTuning(GradientAdaptation):
         (5, 10)
     """
 
+    def train(self, network: Network, shots: LabelledSet, seed: int) -> Network:
+        """As `fit`, but gives the network; it must not need a mixture.
+
+        Raises:
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        return self._train(network, shots, seed, None)
+
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
         return fine_tune(network, shots, self._recipe(), seed, device=self.device, body_rate=self.body_rate)

@@ -93,13 +93,9 @@ class FixMatch(FineTuning):
         return strengthen(self.augmentation, self.strength)
 
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
-        return self.adapt(network, shots, seed)
-
-    def adapt(self, network: Network, shots: LabelledSet, seed: int) -> Network:
-        """Train a copy of `network`, with a new head; as `fit`, but gives the network.
+        """See `fit`.
 
         Raises:
-            TrainingFailedError: the loss became NaN or infinite.
             InvalidOptionError: `unlabelled` is None.
             DomainMismatchError: the unlabelled images have another shape than the shots.
         """

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.committee_taught import CommitteeTaught
 from geosearch.confirmation.candidates.contrastive import Contrastive
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS, EnsembleTeacher
+from geosearch.confirmation.candidates.few_shots import FewShots
 from geosearch.confirmation.candidates.fix_matched import FixMatched
 from geosearch.confirmation.candidates.joint_training import JointTraining
 from geosearch.confirmation.candidates.plain import Plain
@@ -37,6 +39,7 @@ class ControlInputs:
         self_training, fixmatch: how networks are adapted with these images.
         committee: gives the networks that label the reference; they are trained if the study has none.
         source_networks: gives source -> network that was pretrained on it alone.
+        few_shots: gives a training of a fresh network on the shots, tuned with as many trainings as the search has.
         errors: mixture -> validation error, of the mixtures that the search trained.
     """
 
@@ -47,6 +50,7 @@ class ControlInputs:
     fixmatch: FixMatch
     committee: Callable[[], EnsembleLabeller]
     source_networks: Callable[[], Mapping[int, Network]]
+    few_shots: Callable[[], FineTuning]
     errors: Mapping[Weights, float] = field(default_factory=dict)
 
     @property
@@ -175,3 +179,14 @@ class SimCLRControl:
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         return {"SimCLR, no sources": Contrastive(inputs.unlabelled)}
+
+
+@CONTROLS.register("few-shots", "no pretraining, tuned on the shots with as many trainings as the search has")
+@dataclass(frozen=True)
+class FewShotsControl:
+    """See `FewShots`."""
+
+    cost: ClassVar[float] = 1.0  # besides the tuning
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        return {"few shots, tuned as long as a search": FewShots(inputs.few_shots())}

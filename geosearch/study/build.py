@@ -7,6 +7,7 @@ from functools import partial
 
 from geosearch.adaptation.base import Scorer
 from geosearch.adaptation.episodes import Episodes
+from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import LENGTH
 from geosearch.adaptation.self_training import SelfTraining
@@ -183,21 +184,34 @@ def tune_adaptations(
     Args:
         further: names of adaptations that take over what was tuned for fine-tuning, besides the confirmation's own.
     """
-    shots, anchors = prepared.target.shots, prepared.anchors
-    recipe = build_recipe(file).scaled(file.recipe.long_steps)
-    tuner = KindTuner(
-        Tuner(file.confirm.tuning, longest=round(LENGTH * recipe.steps)),
-        Setup(shots, recipe, file.recipe.device),
-        file.study.seed,
-        cache,
-        file.search.jobs,
-    )
+    tuner, anchors = _build_tuner(file, prepared, cache, file.confirm.tuning), prepared.anchors
     pooled = Plain(Mixture(anchors, Weights.pooled([source.size for source in anchors.sources])))
     unlabelled = prepared.unlabelled(file.recipe.unlabelled)
     adaptations = build_adaptations(file, unlabelled)
     adaptations |= {name: build_adaptation(name, file, unlabelled) for name in further}
     with one_thread():
         return tuner.tune(adaptations, [pooled, FromScratch()])
+
+
+def tune_few_shots(file: StudyFile, prepared: Prepared, cache: Cache) -> FineTuning:
+    """The training of a fresh network on the shots, tuned with as many trainings as the search has."""
+    tuner = _build_tuner(file, prepared, cache, file.search.evaluations)
+    with one_thread():
+        tuned = tuner.tune({"fine-tune": build_adaptation("fine-tune", file)}, [FromScratch()])
+    training = tuned.by_kind[StartKind.FRESH]["fine-tune"]
+    assert isinstance(training, FineTuning)
+    return training
+
+
+def _build_tuner(file: StudyFile, prepared: Prepared, cache: Cache, trainings: int) -> KindTuner:
+    recipe = build_recipe(file).scaled(file.recipe.long_steps)
+    return KindTuner(
+        Tuner(trainings, longest=round(LENGTH * recipe.steps)),
+        Setup(prepared.target.shots, recipe, file.recipe.device),
+        file.study.seed,
+        cache,
+        file.search.jobs,
+    )
 
 
 def build_rows(
@@ -240,6 +254,7 @@ def build_control_inputs(
         self_training=self_training,
         fixmatch=fixmatch,
         committee=partial(build_committee, file, prepared, cache),
+        few_shots=partial(tune_few_shots, file, prepared, cache),
         source_networks=partial(build_source_networks, file, prepared, cache),
         errors=errors,
     )

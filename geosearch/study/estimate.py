@@ -163,6 +163,7 @@ def check(path: str | Path) -> Estimate:
     longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
     steps += rows * file.confirm.seeds * (recipe.long_steps + longest / 2)
     steps += recipe.long_steps + 2 * file.confirm.tuning * Tuner().folds * longest / 2
+    steps += search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in file.confirm.controls)
     steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
     refinement = build_refinement(file)
     if refinement is not None:  # two mixtures, and for an ensemble every single source

@@ -80,6 +80,7 @@ CONTROL_ROWS = {
     "joint training": ("joint-training", ""),
     "pooled union, FixMatch": ("fixmatch", ""),
     "SimCLR": ("simclr", ""),
+    "few shots, tuned as long as a search": ("few-shots", ""),
 }
 EXTRA = {
     **dict.fromkeys(CONTROL_ROWS, Extra()),

@@ -10,9 +10,11 @@ import torch
 from generators.studies import tiny_file
 
 from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.from_scratch import fresh_network
 from geosearch.adaptation.predictors import EnsemblePredictor, NetworkPredictor
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.self_training import SelfTraining
+from geosearch.adaptation.tuning import Tuner
 from geosearch.confirmation.candidates import CommitteeTaught, JointStream, Setup, Start, joint_training
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.confirmation.controls import CONTROLS, ControlInputs
@@ -199,3 +201,19 @@ def test_without_a_committee_the_nearest_sources_get_networks(tmp_path, cache, m
     sources = study.prepared.anchors.sources
     nearest = min(range(2), key=lambda i: sources[i].otdd_to_target)
     assert set(prepare.build_source_networks(file, study.prepared, cache)) == {nearest}
+
+
+def test_few_shots_are_tuned_with_as_many_trainings_as_the_search_has(study, inputs, setup, monkeypatch):
+    asked = []
+    tune = Tuner.tune
+    monkeypatch.setattr(
+        Tuner, "tune", lambda self, *args, **kw: asked.append(self.trainings) or tune(self, *args, **kw)
+    )
+    (one,) = rows(inputs, "few-shots").values()
+    assert asked == [study.file.search.evaluations]
+    network = fresh_network(setup.shots, RECIPE, 4)
+    by_hand = one.training.fit(network, setup.shots, 4)
+    found = one.adapt(one.start(setup, 4), FineTuning(), setup, 4)
+    np.testing.assert_array_equal(*(each.predict(inputs.target.test_images) for each in (by_hand, found)))
+    assert one.unlabelled_images(FineTuning()) == 0
+    assert one.unlabelled_images(inputs.self_training) == len(inputs.unlabelled)

@@ -4,10 +4,12 @@ from .base import PretrainedCandidate as PretrainedCandidate
 from .base import Setup as Setup
 from .base import Start as Start
 from .base import StartKind as StartKind
+from .base import SupervisedCandidate as SupervisedCandidate
 from .committee_taught import CommitteeTaught as CommitteeTaught
 from .condensed import Condensed as Condensed
 from .contrastive import Contrastive as Contrastive
 from .ensemble_teacher import EnsembleTeacher as EnsembleTeacher
+from .few_shots import FewShots as FewShots
 from .fix_matched import FixMatched as FixMatched
 from .from_scratch import FromScratch as FromScratch
 from .joint_training import JointStream as JointStream

@@ -131,6 +131,26 @@ class AdaptedCandidate:
         return 1
 
 
+class SupervisedCandidate(AdaptedCandidate):
+    """Base class of those among them whose network has seen no unlabelled image.
+
+    Under self-training it is its own teacher, and FixMatch goes on from it, so that the row has as many unlabelled
+    images as others.
+    """
+
+    def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
+        """The network itself, a student of it, or a head on its features."""
+        if isinstance(adaptation, SelfTraining):
+            return adaptation.train_student(NetworkPredictor(start.network), start.network, setup.shots, seed)
+        if isinstance(adaptation, FixMatch):
+            return adaptation.fit(start.network, setup.shots, seed)
+        return super().adapt(start, adaptation, setup, seed)
+
+    def unlabelled_images(self, adaptation: Adaptation) -> int:
+        """Those that the adaptation uses."""
+        return images_of(adaptation)
+
+
 def images_of(adaptation: Adaptation) -> int:
     """Number of unlabelled target images that an adaptation uses."""
     if isinstance(adaptation, SelfTraining | FixMatch) and adaptation.unlabelled is not None:

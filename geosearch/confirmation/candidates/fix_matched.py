@@ -30,7 +30,7 @@ class FixMatched(AdaptedCandidate):
 
     def start(self, setup: Setup, seed: int) -> Start:
         pretrained = pretrain(self.mixture, setup.recipe, seed, device=setup.device)
-        return Start(self.training.adapt(pretrained, setup.shots, seed))
+        return Start(self.training.train(pretrained, setup.shots, seed))
 
     def unlabelled_images(self, adaptation: Adaptation) -> int:
         """Those of FixMatch."""

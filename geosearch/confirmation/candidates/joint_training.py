@@ -9,11 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from geosearch.adaptation.base import Adaptation, Predictor
-from geosearch.adaptation.fixmatch import FixMatch
-from geosearch.adaptation.predictors import NetworkPredictor
-from geosearch.adaptation.self_training import SelfTraining
-from geosearch.confirmation.candidates.base import AdaptedCandidate, Setup, Start, images_of
+from geosearch.confirmation.candidates.base import Setup, Start, SupervisedCandidate
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.mixture import Mixture
 from geosearch.nn.networks import Network
@@ -59,7 +55,7 @@ class JointStream:
 
 
 @dataclass(frozen=True, eq=False)
-class JointTraining(AdaptedCandidate):
+class JointTraining(SupervisedCandidate):
     """A network trained on a mixture and on the shots at once, under one head for the classes of both.
 
     The part of the head for the target's classes predicts; it needs no adaptation. Heads on frozen features are
@@ -78,17 +74,6 @@ class JointTraining(AdaptedCandidate):
     def start(self, setup: Setup, seed: int) -> Start:
         joint = pretrain(JointStream(self.mixture, setup.shots), setup.recipe, seed, device=setup.device)
         return Start(with_last_classes(joint, len(setup.shots.classes)))
-
-    def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
-        if isinstance(adaptation, SelfTraining):
-            return adaptation.train_student(NetworkPredictor(start.network), start.network, setup.shots, seed)
-        if isinstance(adaptation, FixMatch):
-            return adaptation.fit(start.network, setup.shots, seed)
-        return super().adapt(start, adaptation, setup, seed)
-
-    def unlabelled_images(self, adaptation: Adaptation) -> int:
-        """Those that the adaptation uses."""
-        return images_of(adaptation)
 
 
 def with_last_classes(network: Network, count: int) -> Network:
