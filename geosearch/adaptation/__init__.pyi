@@ -12,6 +12,7 @@ from .from_scratch import fresh_network as fresh_network
 from .from_scratch import lengthen as lengthen
 from .gradient import GradientAdaptation as GradientAdaptation
 from .linear_probe import LinearProbe as LinearProbe
+from .log_evidence import logme as logme
 from .predictors import EnsemblePredictor as EnsemblePredictor
 from .predictors import NetworkPredictor as NetworkPredictor
 from .rehearsal import Rehearsal as Rehearsal
