@@ -58,10 +58,13 @@ def check_one_engine(workers: int | None, parallel: str | None, option: str = "-
 
 def run_to_end(study: Study, progress: Progress, *, evaluations: int | None, workers: int) -> StudyFinished:
     """Search and confirm, and write mixture and report."""
+    from geosearch.search.trial import NO_TRIAL
+
     confirmation = study.run(evaluations=evaluations, workers=workers)
     progress.event(StageStarted("writing mixture and report"))
     mixture, page = study.export_best(), study.report()
-    progress.event(end := StudyFinished(study.best.number, confirmation.verdict(), str(mixture), str(page)))
+    number = None if study.best.number == NO_TRIAL else study.best.number
+    progress.event(end := StudyFinished(number, confirmation.verdict(), str(mixture), str(page)))
     return end
 
 

@@ -125,7 +125,12 @@ class SearchSection(Section):
 
     choices: ClassVar[tuple[Choice[Any], ...]] = (SAMPLERS,)
 
-    evaluations: int = Field(24, ge=1, description="Mixtures that are trained, baselines included.")
+    evaluations: int = Field(
+        24,
+        ge=0,
+        description="Mixtures that are trained, baselines included, which take at most a third; 0: no search, the "
+        "projection's cloud is confirmed and written out.",
+    )
     objective: Literal["episodes", "shots"] = Field(
         "episodes",
         description="How a mixture is evaluated. 'episodes': the error of a ridge head, over many draws of as many "

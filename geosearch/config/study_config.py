@@ -73,16 +73,16 @@ class StudyFile(Section):
         return self.search.storage or f"sqlite:///studies/{self.study.name}.db"
 
     def require_budget(self) -> None:
-        """Check that the budget suffices for the baselines that no search goes without.
+        """Check that the budget is 0, for no search, or suffices for the baselines that no search goes without.
 
         Raises:
             InvalidOptionError: it does not.
         """
-        if (evaluations := self.search.evaluations) < SMALLEST_BUDGET:
+        if 0 < (evaluations := self.search.evaluations) < SMALLEST_BUDGET:
             raise InvalidOptionError(
                 f"search.evaluations is {evaluations}, but a search needs {SMALLEST_BUDGET}: the {FEWEST} baselines "
                 f"pooled union, projection, its cloud and one single source, and a mixture that is searched; "
-                f"set it to {3 * FEWEST} or more"
+                f"set it to {3 * FEWEST} or more, or to 0 for no search"
             )
 
     def with_search(self, **changes: Any) -> StudyFile:

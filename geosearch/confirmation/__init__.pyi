@@ -1,6 +1,8 @@
 from .ablation import Ablation as Ablation
 from .ablation import LeftOut as LeftOut
 from .ablation import explain as explain
+from .background import Background as Background
+from .background import PastConfirmation as PastConfirmation
 from .confirm import Confirmer as Confirmer
 from .controls import CONTROLS as CONTROLS
 from .controls import Control as Control

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from geosearch.confirmation.background import PastConfirmation
 from geosearch.confirmation.statistics import Confirmation
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.study_record import StudyRecord
+from geosearch.search.trial import NO_TRIAL
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,14 @@ class ConfirmationRecord:
             ValueError: it holds something else.
         """
         return None if study.confirmation is None else from_json(cls, study.confirmation)
+
+    @property
+    def past(self) -> tuple[PastConfirmation, ...]:
+        """All confirmations so far, this one included, the oldest first."""
+        if self.result is None:
+            return ()
+        trial = "free answer" if self.trial == NO_TRIAL else f"trial {self.trial}"
+        return (*self.result.background.past, PastConfirmation(trial, self.seeds, len(self.result.rows)))
 
     def to_json(self) -> dict[str, Any]:
         """As `StudyRecord.confirmation` keeps it."""

@@ -9,6 +9,9 @@ from enum import StrEnum, auto
 import numpy as np
 from scipy import stats
 
+from geosearch.confirmation.background import Background
+from geosearch.mixture.baselines import CLOUD, WITHIN_LIMITS
+
 BEST = "best mixture"
 NO_PRETRAINING = "no pretraining"
 
@@ -132,6 +135,7 @@ class Confirmation:
         test_size: test images.
         equal: name of the baseline that the best mixture is, if it is one.
         tuning: how the adaptations were tuned, a sentence each.
+        background: what the study did before.
 
     >>> best = Row("best mixture", {"ridge": (0.10, 0.11, 0.09)}, 3.0, RowKind.BEST)
     >>> without = Row("no pretraining", {"ridge": (0.20, 0.22, 0.21)}, 1.0, RowKind.NO_PRETRAINING)
@@ -145,6 +149,7 @@ class Confirmation:
     test_size: int
     equal: str | None = None
     tuning: tuple[str, ...] = ()
+    background: Background = Background()
 
     @property
     def adaptations(self) -> tuple[str, ...]:
@@ -163,23 +168,37 @@ class Confirmation:
         adaptation = adaptation or self.adaptation
         return tuple(sorted(self.rows, key=lambda row: row.mean(adaptation)))
 
+    @property
+    def cloud(self) -> Row | None:
+        """The row of the projection's cloud, which needs no search."""
+        return next((row for row in self.rows if row.name.removesuffix(WITHIN_LIMITS) == CLOUD), None)
+
     def verdict(self) -> str:
+        """The comparisons, what searching added, and what else has to be said; a sentence each."""
+        return " ".join([self.summary(), *self.remarks()])
+
+    def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.
 
-        Where another row has more or fewer networks or unlabelled images, it says so.
+        Where another row has more or fewer networks or unlabelled images, it says so. The projection's cloud is left
+        to the next sentence, in `remarks`.
         """
         kinds = (RowKind.BASELINE, RowKind.SINGLE_SOURCE)
         ranked = [row for row in self.ranked() if row.kind in kinds and row.name != self.equal]
-        against, subject, another = {NO_PRETRAINING: NO_PRETRAINING}, "Pretraining on the best mixture", ""
+        against, another = {NO_PRETRAINING: NO_PRETRAINING}, ""
         equal = self.row(self.equal) if self.equal else None
-        if equal and equal.kind == RowKind.SINGLE_SOURCE:
+        if not self.background.searched:
+            subject = "Pretraining on the projection's cloud, without a search,"
+        elif equal and equal.kind == RowKind.SINGLE_SOURCE:
             subject = f"The best mixture is a single source, {equal.label}; pretraining on it"
             another = "other "
         elif equal:
             subject = f"The best mixture is a baseline, {equal.name}; pretraining on it"
+        else:
+            subject = "Pretraining on the best mixture"
         if single := next((row for row in ranked if row.kind == RowKind.SINGLE_SOURCE), None):
             against[single.name] = f"the best {another}single source, {single.label}"
-        if other := next((row for row in ranked if row.kind == RowKind.BASELINE), None):
+        if (other := next((row for row in ranked if row.kind == RowKind.BASELINE), None)) and other != self.cloud:
             against[other.name] = f"the strongest other baseline, {other.name}"
         if control := next((row for row in self.ranked() if row.name in self._controls), None):
             against[control.name] = f"the strongest control, {control.name}"
@@ -194,6 +213,25 @@ class Confirmation:
         """Names of the controls that are not the network of another row under a second name."""
         others = [row.top1_errors for row in self.rows if row.kind != RowKind.CONTROL]
         return {row.name for row in self.rows if row.kind == RowKind.CONTROL and row.top1_errors not in others}
+
+    def remarks(self) -> tuple[str, ...]:
+        """What searching added to the projection's cloud, and what the `Background` adds; a sentence each."""
+        added = self._added() if self.background.searched else ""
+        return (*([added] if added else []), *self.background.sentences(len(self.seeds)))
+
+    def _added(self) -> str:
+        """What searching added, in one sentence; empty if the cloud was not confirmed."""
+        if (cloud := self.cloud) is None:
+            return ""
+        if cloud.top1_errors == self.row(BEST).top1_errors:
+            return "Searching added nothing: the best mixture is the projection's cloud, which needs no search."
+        found, free = compare(self.row(BEST), cloud, self.adaptation), "the projection's cloud, which needs no search"
+        if np.isnan(found.half_width):
+            points = f"{found.points:+.1f}".replace("-", "−")
+            return f"One seed cannot tell what searching added ({points} points against {free})."
+        if found.outcome == "tie":
+            return f"Searching added nothing that this test can show: the best mixture {found.clause(free)}."
+        return f"Searching {found.clause(free)}."
 
 
 def compare(best: Row, other: Row, adaptation: str) -> Comparison:

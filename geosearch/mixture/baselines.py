@@ -19,6 +19,7 @@ UNIFORM = "uniform"
 SEARCHED = "searched"
 WITHIN_LIMITS = ", within limits"  # ends the name of a baseline that the limits changed
 
+CLOUD_CONCENTRATION = 2.0
 FEWEST = 4  # baselines of every search: pooled union, projection, its cloud, and one single source
 MOST_SINGLE = 4  # single sources in a confirmation
 
@@ -41,7 +42,7 @@ def baseline_weights(names: Sequence[str], sizes: Sequence[int], hull: Hull) -> 
     return {
         POOLED: Weights.pooled(sizes),
         PROJECTION: Weights.of(projected),
-        CLOUD: Weights.of(projected, concentration=2.0),
+        CLOUD: Weights.of(projected, concentration=CLOUD_CONCENTRATION),
         **{SINGLE + name: Weights.single(i, m) for i, name in enumerate(names)},
         UNIFORM: Weights.uniform(m),
         MIXUP: Weights.of(projected, pairing="random"),

@@ -141,6 +141,7 @@ def render(facts: StudyReport, drawn: tuple[ReportFigure, ...] | None = None) ->
     return _template().render(
         facts=facts,
         verdict=verdict(facts),
+        remarks=remarks(facts),
         summary=summary(facts),
         tables=confirmation_tables(kept) if kept else (),
         confirmation=kept,
@@ -155,13 +156,25 @@ def render(facts: StudyReport, drawn: tuple[ReportFigure, ...] | None = None) ->
 def verdict(facts: StudyReport) -> str:
     """The result of the study in one sentence; before the confirmation, the best mixture so far."""
     if facts.confirmation is not None:
-        return facts.confirmation.verdict()
+        return facts.confirmation.summary()
     best = facts.best
     if best is None:
         return "No trial has finished yet."
+    if best is facts.free_best:
+        return "Not confirmed yet. Without a search, the answer is the projection's cloud."
     made = f"trial {best.number}" if best.role == SEARCHED else f"a baseline, {best.role}"
     error = "" if best.top1_error is None else f" (validation error {100 * best.top1_error:.1f} %)"
     return f"Not confirmed yet. The best mixture so far is {made}{error}; no test error has been measured."
+
+
+def remarks(facts: StudyReport) -> tuple[str, ...]:
+    """What is said below the verdict, a sentence each: what searching added, and what was known before it."""
+    found = list(facts.confirmation.remarks()) if facts.confirmation else []
+    if facts.free_answer:
+        found.append(f"Free answer, before any training: {facts.free_answer.sentence(facts.source_names)}.")
+    if facts.untrained:
+        found.append(f"Not trained alone: {', '.join(facts.untrained)}.")
+    return tuple(found)
 
 
 def summary(facts: StudyReport) -> str:

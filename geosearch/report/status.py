@@ -15,7 +15,7 @@ from geosearch.search.fidelity.statistics import FidelityStatistics
 
 def status_of(summary: StudySummary) -> dict[str, Any]:
     """JSON-representable."""
-    best, confirmation = summary.best, summary.confirmation
+    best, confirmation, free = summary.best, summary.confirmation, summary.free_answer
     return {
         "study": summary.name,
         "budget": summary.budget,
@@ -32,6 +32,9 @@ def status_of(summary: StudySummary) -> dict[str, Any]:
         "earlier": dict(summary.task_similarity),
         "fidelities": [_fidelity_facts(one) for one in summary.fidelities],
         "seconds": dict(summary.stages),
+        "free_answer": free and {"weights": list(free.values), "closed_form": free.closed_form, "proxy": free.proxy},
+        "untrained": list(summary.untrained),
+        "past_confirmations": [asdict(one) for one in confirmation.background.past] if confirmation else [],
         "verdict": confirmation.verdict() if confirmation else None,
     }
 
@@ -40,13 +43,19 @@ def status_text(summary: StudySummary) -> str:
     """For a terminal: the best mixture, how far the proxy is trusted, the confirmation and its verdict."""
     best, confirmation = summary.best, summary.confirmation
     if best is None:
-        return "\n".join([f"study {summary.name}: no trial yet", *_running(summary), *_failures(summary)])
+        return "\n".join(
+            [f"study {summary.name}: no trial yet", *_beforehand(summary), *_running(summary), *_failures(summary)]
+        )
+    if best is summary.free_best:
+        lines = [f"study {summary.name}: no search, search.evaluations is 0", *_beforehand(summary)]
+        return "\n".join([*lines, *_result(confirmation)])
     shares = zip(summary.source_names, best.weights, strict=True)
     weights = ", ".join(f"{name} {share:.2f}" for name, share in shares if share > 0.005)
     lines = [
         f"study {summary.name}: {summary.count('complete')} of {summary.budget} evaluations done, "
         f"best is trial {best.number} ({best.role}){_ties(summary)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
+        *_beforehand(summary),
         f"  proxy     {summary.proxy_agreement.sentence()}",
         *_fidelities(summary.fidelities),
         *_running(summary),
@@ -58,11 +67,25 @@ def status_text(summary: StudySummary) -> str:
     if summary.task_similarity:
         agreed = ", ".join(f"{name} (tau {tau:+.2f})" for name, tau in summary.task_similarity.items())
         lines.append(f"  earlier   {agreed}: agreement of earlier studies with this one; below 0 they count nothing")
-    if confirmation:
-        lines += ["", _table(confirmation), "", confirmation.verdict()]
-    else:
-        lines.append("  not confirmed on the test part yet; 'geosearch resume' goes on")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_result(confirmation)])
+
+
+def _result(confirmation: Confirmation | None) -> list[str]:
+    """The confirmation and its verdict, or that there is none."""
+    if confirmation is None:
+        return ["  not confirmed on the test part yet; 'geosearch resume' goes on"]
+    return ["", _table(confirmation), "", confirmation.verdict()]
+
+
+def _beforehand(summary: StudySummary) -> list[str]:
+    """What is known before the first training: the free answer, and the sources that are not trained alone."""
+    lines = []
+    if summary.free_answer:
+        lines.append(f"  free      {summary.free_answer.sentence(summary.source_names)}; it needs no training")
+    if rest := summary.untrained:
+        trained, m = len(summary.source_names) - len(rest), len(summary.source_names)
+        lines.append(f"  sources   {trained} of {m} are trained alone as baselines, not {', '.join(rest)}")
+    return lines
 
 
 def _fidelity_facts(fidelity: FidelityStatistics) -> dict[str, Any]:

@@ -17,16 +17,18 @@ from geosearch.data.card import SourceFacts
 from geosearch.data.dataset import balanced_rows
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.baselines import SINGLE
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics, fidelity_statistics, rank_agreement
+from geosearch.search.free_answer import FreeAnswer
 from geosearch.search.pareto import front
 from geosearch.search.racing import find_best, find_ties
 from geosearch.search.storage.errors import check_readable
 from geosearch.search.study_store import RunningTrial, StudyStore
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial import NO_TRIAL, TrialRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,8 @@ class StudySummary:
         stages: (stage, wall seconds) of all runs together.
         task_similarity: earlier study -> Kendall's tau of its evaluations with this study's.
         running: trials that are being evaluated, and where.
+        free_answer: the mixture that needs no training; None before the data are prepared.
+        untrained: sources that are not trained alone as baselines; empty before they are chosen.
     """
 
     name: str
@@ -59,6 +63,8 @@ class StudySummary:
     stages: tuple[tuple[str, float], ...] = ()
     task_similarity: Mapping[str, float] = field(default_factory=dict)
     running: tuple[RunningTrial, ...] = ()
+    free_answer: FreeAnswer | None = None
+    untrained: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, store: StudyStore, *, budget: int, source_names: Sequence[str]) -> StudySummary:
@@ -68,10 +74,11 @@ class StudySummary:
             StorageError: it cannot be read, or holds something else.
         """
         trials = store.trials()
-        number = find_best(trials).number if any(trial.state == "complete" for trial in trials) else None
         with check_readable(store.url):
             record = store.record
             confirmation, ablation = ConfirmationRecord.of(record), Ablation.of(record)
+            is_trained = any(trial.state == "complete" for trial in trials)
+            number = find_best(trials).number if is_trained else None if budget else NO_TRIAL
             return cls(
                 name=store.name,
                 budget=budget,
@@ -84,12 +91,20 @@ class StudySummary:
                 stages=tuple(record.stage_seconds.items()),
                 task_similarity=record.task_similarity,
                 running=store.running(),
+                free_answer=record.free_answer,
+                untrained=_untrained(record.baselines, source_names) if budget else (),
             )
 
     @cached_property
     def best(self) -> TrialRecord | None:
-        """The best trial so far; None before one is complete."""
-        return find_best(self.trials) if self.count("complete") else None
+        """The best trial so far, or the free answer if the budget is 0; None before one is complete."""
+        return find_best(self.trials) if self.count("complete") else self.free_best
+
+    @cached_property
+    def free_best(self) -> TrialRecord | None:
+        """The free answer in the place of the best trial, if the budget is 0 and nothing was trained."""
+        free = None if self.budget or self.count("complete") else self.free_answer
+        return free.trial if free else None
 
     @cached_property
     def ties(self) -> tuple[TrialRecord, ...]:
@@ -121,6 +136,11 @@ class StudySummary:
     def price(self, weights: Sequence[float]) -> float:
         """Of an image of a mixture of the sources."""
         return float(np.dot(weights, self.prices or np.zeros(len(weights))))
+
+
+def _untrained(baselines: Sequence[str] | None, names: Sequence[str]) -> tuple[str, ...]:
+    """The sources that are not trained alone; none if the baselines are not chosen yet."""
+    return () if baselines is None else tuple(name for name in names if SINGLE + name not in baselines)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,6 +74,53 @@ class ImagesPassedOver(FilesPassedOver):
 
 
 @dataclass(frozen=True)
+class FreeAnswerFound(Event):
+    """Before any training: the mixture that a study names without a search.
+
+    Attributes:
+        weights: source -> weight.
+        closed_form: closed-form distance to the target, squared feature units.
+        proxy: held-out OTDD, squared feature units.
+        description: all of this in words.
+    """
+
+    kind = "free_answer"
+    weights: dict[str, float]
+    closed_form: float
+    proxy: float
+    description: str
+
+    def __str__(self) -> str:
+        return f"free answer, before any training: {self.description}"
+
+
+@dataclass(frozen=True)
+class BaselinesChosen(Event):
+    """A search begins, and some single sources will not be trained.
+
+    >>> print(BaselinesChosen(("pooled union", "single: usps"), sources=3, untrained=("svhn", "mnist")))
+    of 3 single sources the nearest 1 is trained as a baseline, and not svhn, mnist
+
+    Attributes:
+        baselines: what is trained first.
+        sources: how many there are.
+        untrained: sources that are not trained alone, unless the sampler proposes it.
+    """
+
+    kind = "baselines"
+    baselines: tuple[str, ...]
+    sources: int
+    untrained: tuple[str, ...]
+
+    def __str__(self) -> str:
+        count = self.sources - len(self.untrained)
+        return (
+            f"of {self.sources} single sources the nearest {count} {'is' if count == 1 else 'are'} trained as a "
+            f"baseline, and not {', '.join(self.untrained)}"
+        )
+
+
+@dataclass(frozen=True)
 class TrialFinished(CountedEvent):
     """A trial was evaluated.
 
@@ -258,17 +305,17 @@ class StudyFinished(Event):
     """A study is at its end.
 
     Attributes:
-        trial: number of the best trial.
+        trial: number of the best trial; None if there was no search.
         verdict: what the test part says of it.
         mixture: folder of the best mixture.
         report: path of the report's page.
     """
 
     kind = "done"
-    trial: int
+    trial: int | None
     verdict: str
     mixture: str
     report: str
 
     def __str__(self) -> str:
-        return f"best trial {self.trial}: {self.verdict}"
+        return self.verdict if self.trial is None else f"best trial {self.trial}: {self.verdict}"

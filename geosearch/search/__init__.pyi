@@ -4,6 +4,7 @@ from .fidelity import FidelityStatistics as FidelityStatistics
 from .fidelity import Proxy as Proxy
 from .fidelity import RankAgreement as RankAgreement
 from .fidelity import Screening as Screening
+from .free_answer import FreeAnswer as FreeAnswer
 from .loop import Search as Search
 from .loop import SearchOptions as SearchOptions
 from .objective import Objective as Objective

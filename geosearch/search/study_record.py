@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from geosearch.errors import NewerFormatError, StudyMismatchError
 from geosearch.runtime.json_records import from_json, to_json
+from geosearch.search.free_answer import FreeAnswer
 from geosearch.search.process import ProcessId
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.samplers.warm_start import EarlierStudy
@@ -55,6 +56,7 @@ class StudyRecord:
         sources: the sources' names in the order of the weights.
         debiased_design: the proxy of a few mixtures, prior knowledge of the sampler; "proxy_design", from before the
             proxy was debiased, is not read.
+        free_answer: the mixture that needs no training; None before the data are prepared.
         baselines: roles of the baselines that are trained, in their order; None before the study begins.
         source_gradient: (m,) derivative of an error in the weights of the sources.
         earlier: evaluations of earlier studies, as they were when this study began.
@@ -79,6 +81,7 @@ class StudyRecord:
     contents: Mapping[str, str] | None = None
     sources: tuple[str, ...] = ()
     debiased_design: ProxyDesign | None = None
+    free_answer: FreeAnswer | None = None
     baselines: tuple[str, ...] | None = None
     source_gradient: tuple[float, ...] | None = None
     earlier: tuple[EarlierStudy, ...] | None = None

@@ -138,7 +138,12 @@ class StudyStore:
 
     @property
     def is_begun(self) -> bool:
-        """Whether settings and data are fixed: there are trials, or workers that are about to start one."""
+        """Whether settings and data are fixed: the search has begun, or test labels have been used."""
+        return self.is_searched or self.record.confirmation is not None
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether there are trials, or workers that are about to start one."""
         return bool(self.study.get_trials(deepcopy=False)) or self.is_shared
 
     @property
@@ -242,7 +247,8 @@ class StudyStore:
         known = self.get_or_compute("contents", lambda: dict(contents))
         strange = find_changed(known, contents)
         if strange and not self.is_begun:
-            self.update(debiased_design=None, baselines=None, source_gradient=None, contents=dict(contents))
+            self.update(debiased_design=None, free_answer=None, baselines=None, source_gradient=None)
+            self.update(contents=dict(contents))
         elif strange:
             raise StudyMismatchError(
                 f"{', '.join(strange)}: the data are not those that the study in {mask(self.url)} was begun with, so "

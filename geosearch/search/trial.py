@@ -14,6 +14,8 @@ from geosearch.mixture.weights import Weights
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.process import ProcessId
 
+NO_TRIAL = -1  # number of a mixture that is no trial
+
 
 class PruneReason(StrEnum):
     """Why a trial ended before it was trained."""
@@ -169,8 +171,8 @@ class TrialRecord:
     """One trial of a study that ended.
 
     Attributes:
-        number: Optuna's number of the trial.
-        state: "complete", "pruned" or "failed".
+        number: Optuna's number of the trial; `NO_TRIAL` of the free answer, which is none.
+        state: "complete", "pruned", "failed", or "untrained" for the free answer.
         role: the baseline that it is, or "searched".
         weights: (m,) on the simplex.
         concentration: 0 = pooled, inf = the point on the generalized geodesic.
@@ -229,6 +231,11 @@ class TrialRecord:
     def point(self) -> Weights:
         """Its mixture."""
         return Weights(self.weights, self.concentration, self.pairing)
+
+    @property
+    def name(self) -> str:
+        """What it is called in texts: "trial 7", or "free answer"."""
+        return "free answer" if self.number == NO_TRIAL else f"trial {self.number}"
 
     @property
     def reason(self) -> str:

@@ -25,6 +25,7 @@ from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import (
+    CLOUD,
     SINGLE,
     WITHIN_LIMITS,
     baseline_weights,
@@ -40,6 +41,7 @@ from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.fingerprint import match_specs
+from geosearch.search.free_answer import FreeAnswer
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.objective import Objective
 from geosearch.search.samplers.prior import ProxyDesign
@@ -61,7 +63,7 @@ def find_baselines(file: StudyFile, prepared: Prepared, store: StudyStore, proxy
 
     They are chosen when the study begins and kept, so that a budget that is raised later does not change them.
     """
-    roles = store.record.baselines if store.is_begun else None
+    roles = store.record.baselines if store.is_searched else None
     if roles is None:
         names = [source.name for source in prepared.anchors.sources]
         count = count_baselines(file.search.evaluations, len(names))
@@ -119,6 +121,8 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
     with one_thread():
         proxy = Proxy.of(prepared.anchors, prepared.target.held_out, samples=points, seed=seed)
     first = find_baselines(file, prepared, store, proxy)
+    cloud = build_baselines(prepared)[CLOUD]
+    store.get_or_compute("free_answer", lambda: FreeAnswer.of(cloud, store.space, prepared.hull, proxy.otdd))
     objective = build_objective(file, prepared, cache)
     warm_start = build_warm_start(file, store, prepared.hull)
 

@@ -159,7 +159,8 @@ def check(path: str | Path) -> Estimate:
     baselines = count_baselines(search.evaluations, len(collection.sources))
     rows: float = min(baselines, MOST_SINGLE + 5) + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
     rows += sum(CONTROLS.entry(name).option.cost for name in file.confirm.controls)
-    steps: float = search.evaluations * recipe.steps + search.finalists * search.repeats * recipe.long_steps
+    finalists = search.finalists * search.repeats * (search.evaluations > 0)
+    steps: float = search.evaluations * recipe.steps + finalists * recipe.long_steps
     longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
     steps += rows * file.confirm.seeds * (recipe.long_steps + longest / 2)
     steps += recipe.long_steps + 2 * file.confirm.tuning * Tuner().folds * longest / 2
@@ -231,7 +232,9 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
     found = []
     evaluations = file.search.evaluations
     baselines = count_baselines(evaluations, len(file.domain.sources))
-    if evaluations < baselines + 10:
+    if not evaluations:
+        found.append("no search: the projection's cloud is confirmed and written out")
+    elif evaluations < baselines + 10:
         found.append(f"{baselines} of the {evaluations} evaluations are baselines; the search is short")
     if file.recipe.adaptation in ("fine-tune", "rehearse", "self-train"):
         if file.domain.shots >= MANY_SHOTS:

@@ -20,7 +20,7 @@ from geosearch.runtime.events import SynthesisStarted
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.runtime.versions import versions
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial import NO_TRIAL, TrialRecord
 from geosearch.study.prepare import Prepared
 
 _OBJECTIVES = {
@@ -82,10 +82,11 @@ class Export:
     def card(self, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
         """What the card of `size` images says."""
         trial, seed = self.trial, self.file.study.seed
+        number = "" if trial.number == NO_TRIAL else f"--trial {trial.number} "
         return CardFacts(
             study=self.file.study.name,
             target=self.prepared.target.name,
-            origin=f"trial {trial.number} ({trial.role})",
+            origin=f"{trial.name} ({trial.role})",
             sources=tuple(source.facts for source in self.prepared.anchors.sources),
             weights=trial.weights,
             concentration=trial.concentration,
@@ -103,8 +104,7 @@ class Export:
             seeds=(("study", seed), ("draw", seeds.integer(seed, "synthesize"))),
             versions=versions(),
             files=writer.layout,
-            command=f"geosearch synthesize {self.study} --trial {trial.number} --size {size} "
-            f"--format {writer.name} --out DIR",
+            command=f"geosearch synthesize {self.study} {number}--size {size} --format {writer.name} --out DIR",
             passed_over=tuple(
                 (portable_id(report.spec), report.summary) for report in self.prepared.reports if report.passed
             ),

@@ -13,6 +13,7 @@ from typing import Any
 from geosearch.config.build import build_mixing_space, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
+from geosearch.confirmation.background import Background
 from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.collection import DatasetCollection
@@ -26,7 +27,7 @@ from geosearch.report.status import status_of
 from geosearch.report.summary import StudyReport, StudySummary, collect
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.cache import Cache
-from geosearch.runtime.events import FilesPassedOver, ImagesPassedOver, StageStarted
+from geosearch.runtime.events import BaselinesChosen, FilesPassedOver, FreeAnswerFound, ImagesPassedOver, StageStarted
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Log, Progress
 from geosearch.runtime.versions import versions
@@ -34,9 +35,9 @@ from geosearch.search.loop import Search
 from geosearch.search.racing import find_best, find_finalists, find_ties
 from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import TrialRecord, errors_by_mixture
+from geosearch.search.trial import NO_TRIAL, TrialRecord, errors_by_mixture
 from geosearch.search.worker import Worker
-from geosearch.study.build import build_confirmer, build_rows, build_search
+from geosearch.study.build import build_confirmer, build_rows, build_search, find_single_sources
 from geosearch.study.export import Export
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
@@ -118,11 +119,13 @@ class Study:
 
     @property
     def best(self) -> TrialRecord:
-        """The best trial so far.
+        """The best trial so far; the free answer if `search.evaluations` is 0.
 
         Raises:
             GeosearchError: no trial is complete.
         """
+        if free := self.summary().free_best:
+            return free
         return find_best(self.store.trials())
 
     @property
@@ -137,6 +140,8 @@ class Study:
 
     def run(self, *, evaluations: int | None = None, workers: int = 0) -> Confirmation:
         """Search until the budget is spent, then confirm; continues where an earlier run stopped.
+
+        With a budget of 0 nothing is searched, and the free answer is confirmed.
 
         Args:
             evaluations: a new total budget, if larger than the present one.
@@ -158,14 +163,30 @@ class Study:
             self.file.require_budget()
             self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
             job = build_search(self.file, self.prepared, self.store, self.cache, self.progress)
-            share_if_joined(self.store)
-            job.spend()
-            if self.store.is_shared:
-                search_shared(job, self._local_workers(workers, job))
-            job.finish()
+            self._announce(job)
+            if self.file.search.evaluations:
+                self._search(job, workers)
             if self.file.confirm.explain:
                 self._explain(job)
             return self._confirm(job)
+
+    def _announce(self, search: Search) -> None:
+        """Report the free answer, and the single sources that will not be trained, before the first training."""
+        names, free = self.source_names, self.store.record.free_answer
+        if free is None or self.store.is_searched:
+            return
+        weights = dict(zip(names, free.values, strict=True))
+        self.progress.event(FreeAnswerFound(weights, free.closed_form, free.proxy, free.sentence(names)))
+        trained = find_single_sources(search.baselines, names).values()
+        if self.file.search.evaluations and (rest := tuple(name for name in names if name not in trained)):
+            self.progress.event(BaselinesChosen(tuple(search.baselines), len(names), rest))
+
+    def _search(self, job: Search, workers: int) -> None:
+        share_if_joined(self.store)
+        job.spend()
+        if self.store.is_shared:
+            search_shared(job, self._local_workers(workers, job))
+        job.finish()
 
     def work(self, *, jobs: int = 1) -> None:
         """Evaluate trials until the budget is spent, together with other processes that use the same database.
@@ -181,6 +202,8 @@ class Study:
         """
         self._keeps_time = False  # stage times are those of the search, not of its workers
         self.file.require_budget()
+        if not self.file.search.evaluations:
+            return
         job = build_search(
             self.file, self.prepared, self.store, self.cache, self.progress
         )  # slow, so before the study is locked
@@ -228,7 +251,7 @@ class Study:
     def export_best(self) -> Path:
         """Write the best mixture to studies/<name>/, unless it is there; a folder with another one is renamed."""
         trial, size = self.best, self.file.confirm.export
-        out = Path("studies") / self.name / f"trial-{trial.number}-{size}-images"
+        out = Path("studies") / self.name / f"{trial.name.replace(' ', '-')}-{size}-images"
         if out.exists() and not self._export(trial).is_written(out):
             backup_existing(out)
         if not out.exists():
@@ -329,6 +352,13 @@ class Study:
             jobs=file.search.jobs,
             progress=self.progress,
         )
+        background = Background(
+            sources=len(self.source_names),
+            trained=len(find_single_sources(search.baselines, self.source_names)),
+            searched=best.number != NO_TRIAL,
+            past=known.past if known else (),
+        )
+        confirmation = replace(confirmation, background=background)
         self.store.update(confirmation=replace(request, result=confirmation).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation

@@ -80,6 +80,28 @@ def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path, mon
     assert Path(out.strip()).name == "index.html"
 
 
+def test_a_study_without_a_search_runs_to_its_end(run, tmp_path):
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path, search_evaluations=0))
+    code, out, err = run("search", path)
+    assert code == 0
+    assert "free answer, before any training: the projection's cloud" in err
+    assert "without a search" in out
+    code, out, _ = run("search", path, "--json")
+    assert code == 0
+    end = json.loads(out.splitlines()[-1])
+    assert (end["event"], end["trial"], "free-answer" in end["mixture"]) == ("done", None, True)
+    assert run("synthesize", "tiny", "--out", tmp_path / "more", "--size", 12)[0] == 0
+    assert run("worker", "tiny")[0] == 0
+    code, out, _ = run("resume", "tiny", "--evaluations", "+6")
+    assert code == 0
+    assert "6 of 6 evaluations done" in out
+    code, _, err = run(
+        "search", write_toml(tmp_path / "small.toml", tiny(tmp_path, search_evaluations=3, study_name="small"))
+    )
+    assert code == 2
+    assert "set it to 12 or more, or to 0 for no search" in err
+
+
 def test_check_says_what_is_needed_before_anything_is_trained(run, tmp_path):
     path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
     code, out, _ = run("check", path, "--json")

@@ -95,7 +95,7 @@ def test_ways_of_labelling_a_source_that_has_no_labels(tmp_path):
 def test_a_study_runs_with_every_way_of_labelling_and_keeps_to_its_limits(tmp_path, monkeypatch, way):
     monkeypatch.chdir(tmp_path)
     study = tiny(tmp_path, domain_pseudo_labels=way, search_evaluations=8, confirm_seeds=1)
-    study["limits"] = {"caps": {study["domain"]["sources"][0]: 0.7}}
+    study["limits"] = {"caps": dict.fromkeys(study["domain"]["sources"], 0.7)}
     opened = Study.open(parse_study(study), storage=f"sqlite:///{tmp_path / 'limited.db'}")
     opened.run()
     assert all(trial.weights[0] <= 0.7 + 1e-8 for trial in opened.trials)

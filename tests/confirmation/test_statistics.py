@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from geosearch.confirmation.background import Background, PastConfirmation
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind, compare, t_half_width
 from geosearch.runtime.json_records import from_json, to_json
 
@@ -69,6 +70,63 @@ def test_a_best_mixture_that_is_a_baseline_is_called_so(confirmation):
     assert union.startswith("The best mixture is a baseline, pooled union; pretraining on it lowers")
     assert "the best single source, usps" in union
     assert "other baseline, pooled union" not in union
+
+
+@pytest.mark.parametrize(
+    ("cloud", "said"),
+    [
+        (0.13, "Searching lowers the test error by 3.0 ± 0.0 points against the projection's cloud, which needs no"),
+        (0.09, "Searching raises the test error by 1.0 ± 0.0 points against the projection's cloud, which needs no"),
+        (None, "Searching added nothing: the best mixture is the projection's cloud, which needs no search."),
+    ],
+)
+@pytest.mark.parametrize("name", ["hull projection, cloud", "hull projection, cloud, within limits"])
+def test_the_verdict_always_says_what_searching_added(confirmation, cloud, said, name):
+    best = np.array(confirmation.row(BEST).top1_errors["ridge"])
+    errors = best if cloud is None else best - 0.10 + cloud
+    assert said in replace(confirmation, rows=(*confirmation.rows, row(name, errors))).verdict()
+
+
+def test_a_search_that_ties_with_the_free_answer_is_said_to_have_added_nothing(confirmation):
+    cloud = row("hull projection, cloud", confirmation.row("single: usps").top1_errors["ridge"])
+    verdict = replace(confirmation, rows=(*confirmation.rows, cloud)).verdict()
+    assert verdict.endswith(
+        "Searching added nothing that this test can show: the best mixture ties with the projection's cloud, which "
+        "needs no search (−0.1 ± 1.4 points)."
+    )
+    first = [replace(one, top1_errors={"ridge": one.top1_errors["ridge"][:1]}) for one in (*confirmation.rows, cloud)]
+    alone = Confirmation(tuple(first), "ridge", (1,), 1000).verdict()
+    assert "One seed cannot tell what searching added (−1.6 points against the projection's cloud" in alone
+
+
+def test_the_cloud_is_compared_once_even_where_it_is_the_strongest_baseline(confirmation):
+    cloud = row("hull projection, cloud", np.array(confirmation.row("pooled union").top1_errors["ridge"]) - 0.01)
+    verdict = replace(confirmation, rows=(*confirmation.rows, cloud)).verdict()
+    assert verdict.count("cloud") == 1
+    assert "strongest other baseline" not in verdict
+
+
+def test_without_a_search_the_verdict_is_about_the_free_answer(confirmation):
+    cloud = replace(confirmation.row(BEST), name="hull projection, cloud", kind=RowKind.BASELINE)
+    rows = (*confirmation.rows, cloud)
+    background = Background(sources=40, searched=False)
+    verdict = replace(confirmation, rows=rows, equal=cloud.name, background=background).verdict()
+    assert verdict.startswith("Pretraining on the projection's cloud, without a search, lowers the test error by 5.0")
+    assert "Searching" not in verdict
+    assert "40" not in verdict
+
+
+def test_the_verdict_says_what_was_not_trained_and_how_often_the_test_part_was_used(confirmation):
+    past = (PastConfirmation("trial 7", seeds=3, rows=9), PastConfirmation("trial 9", seeds=5, rows=9))
+    seen = replace(confirmation, background=Background(sources=40, trained=5, past=past))
+    assert seen.verdict() == (
+        f"{confirmation.summary()} Of 40 single sources, the 5 nearest were trained. This is confirmation 3 on the "
+        "same test part (before: trial 7 with 3 seeds, trial 9 with 5 seeds); an interval holds for one "
+        "confirmation, not for the best of several."
+    )
+    raised = replace(seen, background=Background(past=past[:1])).verdict()
+    assert raised.endswith("confirm.seeds was raised from 3 to 5 after test errors had been seen.")
+    assert from_json(Confirmation, json.loads(json.dumps(to_json(Confirmation, seen)))) == seen
 
 
 def test_the_interval_is_the_t_interval():

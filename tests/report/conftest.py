@@ -14,11 +14,12 @@ from PIL import Image, ImageDraw, ImageFont
 from geosearch.confirmation.ablation import LeftOut
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
 from geosearch.data.card import SourceFacts
-from geosearch.mixture.baselines import SEARCHED, baseline_weights
+from geosearch.mixture.baselines import CLOUD, SEARCHED, baseline_weights
 from geosearch.mixture.weights import Weights
 from geosearch.report.summary import StudyReport
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics
+from geosearch.search.free_answer import FreeAnswer
 from geosearch.search.trial import Failed, FailureReason, Pruned, PruneReason, TrialRecord
 
 LOSS_IS_NAN = Failed(FailureReason.TRAINING, "loss is NaN")
@@ -98,6 +99,8 @@ def make_facts(
         projection=hull.projection().values,
         prices=tuple(map(float, range(m))) if priced else None,
         trials=tuple(trials),
+        free_answer=None if state == "empty" else FreeAnswer(hull.projection().values, CLOUD, 2.5, 1.5),
+        untrained=tuple(names[2:]) if trials else (),
         fidelities=_fidelities(len(trials), RankAgreement.of(*pairs.T)) if trials else (),
         confirmation=_confirmation(names, seeds) if state == "finished" else None,
         left_out=_left_out(names) if state == "finished" else (),

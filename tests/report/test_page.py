@@ -164,6 +164,21 @@ def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, wor
     assert "Test errors: available after the end of the search." in text
 
 
+@pytest.mark.parametrize("state", [PREPARED, BASELINES, SEARCHING, FINISHED])
+def test_the_free_answer_stands_on_every_page_and_so_do_the_sources_that_are_not_trained(page_of, state):
+    facts, page = page_of(state)
+    words = Reader(page).words
+    assert f"Free answer, before any training: {facts.free_answer.sentence(facts.source_names)}." in words
+    assert all(name in words for name in facts.untrained)
+    assert ("Not trained alone: " in words) == bool(facts.untrained)
+
+
+def test_what_searching_added_stands_below_the_verdict(page_of):
+    facts, page = page_of(FINISHED)
+    assert facts.confirmation.remarks()
+    assert all(remark in Reader(page).words for remark in facts.confirmation.remarks())
+
+
 def test_licenses_that_bind_the_best_mixture_are_named_and_those_of_sources_without_weight_are_not(page_of):
     facts, page = page_of(MANY)
     best = facts.best

@@ -55,6 +55,16 @@ def test_what_a_search_would_refuse_is_refused(tmp_path, changes, said):
         advice(tmp_path, **changes)
 
 
+def test_a_study_without_a_search_is_said_to_be_one_and_costs_less(tmp_path):
+    assert "no search: the projection's cloud is confirmed" in advice(tmp_path, search_evaluations=0)
+    assert "4 of the 10 evaluations are baselines" in advice(tmp_path)
+    free, searched = (
+        check(write_toml(tmp_path / "study.toml", tiny(tmp_path, search_evaluations=count))).wall_seconds
+        for count in (0, 1000)
+    )
+    assert free < searched
+
+
 def test_frozen_features_get_neither(tmp_path):
     assert "matters less" not in advice(tmp_path, recipe_adaptation="ridge", domain_shots=3)
 

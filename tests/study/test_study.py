@@ -18,6 +18,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.variants import VARIANTS, row_name
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.errors import InvalidOptionError, OutputExistsError, StorageError, StudyMismatchError
+from geosearch.mixture.baselines import CLOUD, SEARCHED
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.spaces.autoencoder import Autoencoder
@@ -28,6 +29,7 @@ from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
+from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
 from geosearch.search.storage.sqlite import exclusive_access
@@ -124,6 +126,70 @@ def test_more_evaluations_are_added_to_what_exists(begun, tmp_path):
     kept = [trial[:-1] for trial in outcomes(more.trials)]  # the long recipe may reach other finalists
     assert [trial[:-1] for trial in before] == kept[: len(before)]
     assert opened(tmp_path, begun.file).file.search.evaluations == 12
+
+
+def test_a_larger_budget_keeps_the_baselines_and_is_another_use_of_the_test_part(begun, tmp_path):
+    more = opened(tmp_path, begun.file)
+    assert "confirmation 2" not in more.run().verdict()
+    before, best = more.store.record.baselines, more.best.number
+    more.run(evaluations=24)
+    assert more.store.record.baselines == before
+    assert sum(trial.role != SEARCHED for trial in more.trials) == len(before)
+    assert ("confirmation 2 on the same test part" in more.confirmation.verdict()) == (more.best.number != best)
+
+
+def test_more_seeds_after_a_confirmation_are_said_to_be_more(begun, tmp_path):
+    first = begun.confirmation
+    raised = begun.file.confirm.model_copy(update={"seeds": 3})
+    study = opened(tmp_path, begun.file.model_copy(update={"confirm": raised}))
+    verdict = study.run().verdict()
+    assert f"This is confirmation 2 on the same test part (before: trial {study.best.number} with 2 seeds)" in verdict
+    assert "confirm.seeds was raised from 2 to 3 after test errors had been seen." in verdict
+    assert study.run() == study.confirmation  # which reads no label
+    assert len(study.status()["past_confirmations"]) == 1
+    assert first.background.past == ()
+
+
+def test_the_free_answer_is_said_before_the_first_training(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="geosearch")
+    study = opened(tmp_path, tiny_file(tmp_path))
+    study.run()
+    kinds = [record.event.kind for record in caplog.records]
+    assert kinds.index("free_answer") < kinds.index("baselines") < kinds.index("trial")
+    assert "  free      the projection's cloud, near " in status_text(study.summary())
+    assert "  sources   1 of 2 are trained alone as baselines, not " in status_text(study.summary())
+    cloud = next(trial for trial in study.trials if trial.role == CLOUD)
+    assert study.store.record.free_answer.values == cloud.weights
+    assert study.store.record.free_answer.proxy == cloud.proxy
+    caplog.clear()
+    study.run()
+    assert not {"free_answer", "baselines"} & {record.event.kind for record in caplog.records}
+
+
+def test_a_study_without_a_search_maps_confirms_and_exports_and_may_be_searched_later(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = opened(tmp_path, tiny_file(tmp_path, search_evaluations=0))
+    verdict = study.run().verdict()
+    assert study.trials == ()
+    assert verdict.startswith("Pretraining on the projection's cloud, without a search, ")
+    assert study.best.role == CLOUD
+    rows = [row.name for row in study.confirmation.rows]
+    assert rows[:4] == ["best mixture", "pooled union", "hull projection", "hull projection, cloud"]
+    assert study.confirmation.equal == CLOUD
+    text = (study.export_best() / "CARD.md").read_text()
+    assert "free answer (hull projection, cloud)" in text
+    assert "--trial" not in text
+    assert "without a search" in study.report().read_text()
+    assert "no search, search.evaluations is 0" in status_text(study.summary())
+    with pytest.raises(StudyMismatchError, match="other settings"):  # test labels have been used
+        opened(tmp_path, tiny_file(tmp_path, search_evaluations=0, recipe_steps=5))
+
+    later = Study.open(str(tmp_path / "tiny.db"), cache=study.cache)
+    later.run(evaluations=9)
+    assert sum(trial.state == "complete" for trial in later.trials) == 9
+    assert later.best.number >= 0
+    assert "Searching" in later.confirmation.verdict()
+    assert "(before: free answer with 2 seeds)" in later.confirmation.verdict()
 
 
 def test_the_best_mixture_is_written_with_its_card(finished, tmp_path):

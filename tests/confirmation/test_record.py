@@ -1,0 +1,28 @@
+"""A kept confirmation answers the same request again, and counts itself among the past ones of the next."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from geosearch.confirmation.background import Background, PastConfirmation
+from geosearch.confirmation.record import ConfirmationRecord
+from geosearch.confirmation.statistics import Confirmation
+from geosearch.search.study_record import StudyRecord
+from geosearch.search.trial import NO_TRIAL
+
+
+def test_a_confirmation_is_one_of_the_past_ones_of_the_next():
+    first = ConfirmationRecord(NO_TRIAL, seeds=3, result=Confirmation((), "ridge", (1, 2, 3), 100))
+    assert first.past == (PastConfirmation("free answer", seeds=3, rows=0),)
+    background = Background(past=first.past)
+    second = ConfirmationRecord(7, seeds=5, result=Confirmation((), "ridge", (1,) * 5, 100, background=background))
+    assert second.past == (*first.past, PastConfirmation("trial 7", seeds=5, rows=0))
+    assert ConfirmationRecord(7, seeds=5).past == ()
+
+
+def test_the_past_does_not_change_what_a_confirmation_answers():
+    background = Background(past=(PastConfirmation("trial 1", 3, 9),))
+    kept = ConfirmationRecord(7, seeds=3, result=Confirmation((), "ridge", (1, 2, 3), 100, background=background))
+    assert kept.answers(ConfirmationRecord(7, seeds=3))
+    assert not kept.answers(replace(kept, seeds=4, result=None))
+    assert ConfirmationRecord.of(StudyRecord(confirmation=kept.to_json())) == kept
