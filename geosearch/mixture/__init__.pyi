@@ -8,6 +8,8 @@ from .hull import Hull as Hull
 from .mapped_source import AnchorOptions as AnchorOptions
 from .mapped_source import MappedSource as MappedSource
 from .mixture import Mixture as Mixture
+from .retrieval import RetrievedPool as RetrievedPool
+from .retrieval import retrieve as retrieve
 from .spaces import SPACES as SPACES
 from .spaces import Autoencoder as Autoencoder
 from .spaces import Codec as Codec
