@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
+from geosearch.adaptation.log_evidence import logme
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.committee_taught import CommitteeTaught
@@ -24,6 +25,7 @@ from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.networks import Network
+from geosearch.nn.train import features
 from geosearch.pseudo_labels.ensemble import EnsembleLabeller
 from geosearch.runtime.registry import Choice
 
@@ -135,17 +137,30 @@ class SingleSourceTeachersControl:
         return {f"single by the objective: {name}, {TEACHERS} networks": taught}
 
 
-@CONTROLS.register("transferability", "the single source that OTDD likes best")
+@CONTROLS.register("transferability", "the single sources that OTDD and LogME like best; one row if they agree")
 @dataclass(frozen=True)
 class TransferabilityControl:
-    """The single sources that measures of transferability choose, without the training of a search."""
+    """The single sources that two measures of transferability choose, without a search.
+
+    OTDD is that of the maps. LogME is that of the shots on the features of a network of each source, as for the
+    committee.
+    """
 
     cost: ClassVar[float] = 0.5  # often the network of a baseline, or one row for both
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        sources = inputs.anchors.sources
-        nearest = min(range(len(sources)), key=lambda i: sources[i].otdd_to_target)
-        return {f"single by OTDD: {sources[nearest].name}": Plain(inputs.single(nearest))}
+        sources, shots = inputs.anchors.sources, inputs.target.shots
+        networks = inputs.source_networks()
+        evidence = {i: logme(features(network, shots.images), shots.labels) for i, network in networks.items()}
+        chosen = {
+            "OTDD": min(range(len(sources)), key=lambda i: sources[i].otdd_to_target),
+            "LogME": max(evidence, key=lambda i: evidence[i]),
+        }
+        found: dict[int, list[str]] = {}
+        for measure, i in chosen.items():
+            found.setdefault(i, []).append(measure)
+        names = {i: f"single by {' and '.join(measures)}: {sources[i].name}" for i, measures in found.items()}
+        return {name: Plain(inputs.single(i)) for i, name in names.items()}
 
 
 @CONTROLS.register("joint-training", "one network, trained on the pooled union and on the shots at once")

@@ -77,6 +77,7 @@ CONTROL_ROWS = {
     "single source by the objective": ("single-source", ""),
     "single source by the objective, equal teachers": ("single-source-teachers", ""),
     "single source by OTDD": ("transferability", "OTDD"),
+    "single source by LogME": ("transferability", "LogME"),
     "joint training": ("joint-training", ""),
     "pooled union, FixMatch": ("fixmatch", ""),
     "SimCLR": ("simclr", ""),
