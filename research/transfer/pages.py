@@ -13,18 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from geosearch.confirmation.statistics import BEST
-from geosearch.mixture.baselines import PROJECTION
 from research.common.lines import Lines
 from research.common.mixtures import LONG
 from research.common.page import fill
-from research.transfer import agreement, colour, label_ceiling, pseudo_labels, regimes, self_training, surfaces
+from research.transfer import agreement, colour, label_ceiling, pseudo_labels, regimes, self_training, surfaces, worth
 from research.transfer.contest import FOLDER, SHOTS, TARGETS
 from research.transfer.standings import (
     SELF_TRAINED,
-    STRONGEST_PLAIN,
-    TAUGHT,
-    TUNED,
     adaptations,
     claims,
     losses,
@@ -42,12 +37,6 @@ ASIDES: Mapping[str, Mapping[str, float]] = {  # what else the contest is run wi
 }
 REPOSITORY = Path(__file__).parents[2]
 PAPER = {"mnist": 93.7, "usps": 88.6, "fashion_mnist": 70.1, "kmnist": 52.6, "az_letters": 67.1, "mnist_m": 42.1}
-USED = ("ridge", "linear-probe", "fine-tune", SELF_TRAINED)  # ways to adapt, in this order
-RIVALS = {  # rows that the first page names
-    PROJECTION: "the paper's weights (hull projection)",
-    TUNED: "few labels alone, tuned",
-    STRONGEST_PLAIN: "the better of few labels alone and the pooled union",
-}
 
 
 def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
@@ -66,7 +55,7 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "colour", lambda: colour.table(coloured)
     yield "colour noise", lambda: colour.noise(coloured)
     yield "paper", published
-    yield "worth", worth
+    yield "worth", worth.table
     for shots in SHOTS:
         for adaptation in (SELF_TRAINED, "linear-probe", "ridge", "fine-tune"):
             yield f"contest {shots} {adaptation}", partial(contest, shots, adaptation)
@@ -88,25 +77,6 @@ def verdicts(shots: int) -> list[str]:
         return []
     found = [one for name in adaptations(lines) for one in claims(lines, name) + losses(lines, name)]
     return [f"- {one}" for one in [*found, overall(lines)]]
-
-
-def worth() -> list[str]:
-    """On how many targets the search is better than its main rivals; the rest is ties, but for what is said."""
-    rows = [f"| | {' | '.join(RIVALS.values())} |", "| --- " * (1 + len(RIVALS)) + "|"]
-    for shots in sorted(SHOTS):
-        lines = read(FOLDER, shots)
-        for adaptation in sorted(adaptations(lines), key=USED.index) if lines else ():
-            for own in dict.fromkeys((BEST, searched(adaptation))):
-                found = [one for target in TARGETS for one in standings(lines, target, adaptation, own)]
-                cells = [_counted([one.outcome for one in found if one.row == row]) for row in RIVALS]
-                name = f"{adaptation}, ensemble teacher" if own == TAUGHT else adaptation
-                rows.append(f"| {shots} labels a class, {name} | {' | '.join(cells)} |")
-    return rows if len(rows) > 2 else []
-
-
-def _counted(outcomes: Sequence[str]) -> str:
-    worse = outcomes.count("worse")
-    return f"{outcomes.count('better')}" + (f" ({worse} worse)" if worse else "")
 
 
 def published() -> list[str]:
