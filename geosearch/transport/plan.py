@@ -31,7 +31,8 @@ class Plan:
         message: how the solver ended, with a remedy if it did not converge.
         potentials: (n,) and (p,) dual potentials, NaN for points without mass; None if the solver has none.
         epsilon: entropic regularization of the potentials, squared feature units; 0 for unregularised ones.
-        lower_bound: proven lower bound of the cost of any plan; None if the solver proves none.
+        lower_bound: proven lower bound of the cost of any plan, with a margin for rounding in float64; None if the
+            solver proves none.
         divergence: Sinkhorn divergence, zero between equal sets; None for other solvers.
 
     Example:
@@ -73,6 +74,11 @@ class Plan:
         if lower_bound is not None:
             lower_bound = min(lower_bound, value)  # an optimal plan may lie below it by rounding
         return cls(coupling, value, parts, converged, message, potentials, epsilon, lower_bound, divergence)
+
+    @property
+    def gap(self) -> float:
+        """Largest possible excess over the optimum, squared feature units; infinite if nothing is proven."""
+        return float("inf") if self.lower_bound is None else self.value - self.lower_bound
 
     @cached_property
     def row_masses(self) -> np.ndarray:

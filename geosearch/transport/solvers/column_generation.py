@@ -12,6 +12,7 @@ from geosearch.transport.solvers.network_simplex import Flow
 from geosearch.transport.solvers.pricing import DualBound, Prices, northwest_corner, price
 
 _PER_ROW = 4  # pairs added per row and pass
+_NOISE = {torch.float32: 1e-6, torch.float64: 2e-15}  # of the largest cost
 _PATIENCE = 3  # passes before a lack of progress stops the search
 
 
@@ -21,12 +22,14 @@ class ColumnGeneration:
     Attributes:
         flow: optimal on the pairs in use.
         bound: the best feasible potentials found.
-        noise: size of rounding errors in float32 costs, squared feature units.
+        noise: size of rounding errors in the costs, squared feature units.
+        rounds: how many were run.
     """
 
     flow: Flow
     bound: DualBound
     noise: float
+    rounds: int
 
     def __init__(self, problem: Problem, cost: Blocks, pairs: Pairs, bound: DualBound | None) -> None:
         self.problem, self.cost = problem, cost
@@ -34,6 +37,7 @@ class ColumnGeneration:
         rows, columns, _ = northwest_corner(*network_simplex.units(problem))  # makes every round feasible
         self.known = _sorted_once(pairs.keys(cost), rows * cost.shape[1] + columns)
         self.missing: list[np.ndarray] = []
+        self.rounds = 0
         self.bound = bound or DualBound(torch.zeros_like(self.a), torch.zeros_like(self.b))  # costs are not negative
 
     @property
@@ -42,8 +46,9 @@ class ColumnGeneration:
         return self.flow.value - self.bound.value(self.a, self.b)
 
     def run(self, tolerance: float, max_rounds: int) -> bool:
-        """Grow until the gap is at most `tolerance` of the value, or float32 can tell no more; False if not."""
-        for _ in range(max_rounds):
+        """Grow until the gap is at most `tolerance` of the value, or the costs' digits tell no more; False if not."""
+        while self.rounds < max_rounds:
+            self.rounds += 1
             self._solve()
             allowed = max(tolerance * self.flow.value, self.noise)
             self._price_at_the_simplex(allowed)
@@ -63,7 +68,7 @@ class ColumnGeneration:
         rows, columns = np.divmod(self.known, self.cost.shape[1])
         costs = self.cost.entries(Pairs.of(rows, columns, self.cost)).double().cpu().numpy()
         self.flow = network_simplex.on_pairs(self.problem, rows, columns, costs)
-        self.noise = 1e-6 * float(costs.max())
+        self.noise = _NOISE[self.cost.u.dtype] * float(costs.max())
 
     def _price(self, f: torch.Tensor, g: torch.Tensor, allowed: float) -> Prices:
         """One pass over all pairs: note the missing ones, keep the bound if it is better."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,10 +15,15 @@ from geosearch.transport.problem import Problem, linear_bytes
 from geosearch.transport.solvers import network_simplex
 from geosearch.transport.solvers.base import SOLVERS
 from geosearch.transport.solvers.blocks import Blocks, Pairs
+from geosearch.transport.solvers.certificate import Certificate, certify
 from geosearch.transport.solvers.column_generation import ColumnGeneration
 from geosearch.transport.solvers.network_simplex import Flow
 from geosearch.transport.solvers.potentials import coarse_to_fine
 from geosearch.transport.solvers.pricing import DualBound, double_c_transform, smallest_reduced_costs
+
+_ROUNDING = 4e-6  # of the value: what potentials in float32 leave unproven
+_FAR = 1e-3  # gap, of the value, beyond which float32's potentials are no start
+_MORE = 12  # further pairs of a row in float64
 
 
 @SOLVERS.register("exact", "one-to-one, without blur")
@@ -28,10 +33,11 @@ class Exact:
 
     Small problems are solved by the network simplex on all pairs. Larger ones are solved by column generation: on the
     pairs of small reduced cost under coarse entropic potentials; then a pass over all pairs either proves the plan
-    optimal or finds pairs to add. The cost matrix is one float32 matrix product; the value is computed in float64.
+    optimal or finds pairs to add. The cost matrix is one float32 matrix product, and again in float64 where float32 has
+    too few digits (clusters far apart, outliers); the value and the lower bound are computed in float64.
 
     Attributes:
-        tolerance: largest relative gap between the plan and the proven lower bound, up to float32 precision.
+        tolerance: largest relative gap between the plan and the proven lower bound, up to 4e-6 for rounding.
         arcs: initial number of pairs per row.
         max_rounds: largest number of rounds of column generation.
         dense_below: problems with fewer pairs are solved by the network simplex on all pairs, in float64.
@@ -70,11 +76,11 @@ class Exact:
         )
         if whole:
             flow = network_simplex.on_all_pairs(problem)
-            gap = 0.0 if flow.finished else flow.value
-            return _plan(problem, flow, flow.potentials, gap, flow.finished)
+            return prove(problem, flow, certify(problem, flow.potentials[1]), self.tolerance)
         cost = Blocks.of(*problem.factors(dtype=torch.float32, device=self.device), keep=True)
         g = column_potentials(problem, cost, start)
         growth = ColumnGeneration(problem, cost, *first_pairs(cost, g, self.arcs))
+        del cost
         return grow_plan(growth, self.tolerance, self.max_rounds)
 
 
@@ -95,22 +101,57 @@ def first_pairs(cost: Blocks, g: torch.Tensor, count: int) -> tuple[Pairs, DualB
 
 
 def grow_plan(growth: ColumnGeneration, tolerance: float, max_rounds: int) -> Plan:
-    converged = growth.run(tolerance, max_rounds)
-    potentials = (growth.bound.f.cpu().double().numpy(), growth.bound.g.cpu().double().numpy())
-    return _plan(growth.problem, growth.flow, potentials, growth.gap, converged)
+    """Grow with costs in float32; where these have too few digits to prove the plan, go on with costs in float64."""
+    problem, cost = growth.problem, growth.cost
+    growth.run(tolerance, max_rounds)
+    plan = prove(problem, growth.flow, certify(problem, _finite(growth.bound.g), cost), tolerance)
+    if plan.converged or growth.rounds == max_rounds:
+        return plan
+    keep, device = cost.whole is not None, str(cost.u.device)
+    pairs = Pairs.of(*np.divmod(growth.known, cost.shape[1]), cost)
+    rounds = growth.rounds
+    del growth, cost
+    exact = Blocks.of(
+        *problem.factors(dtype=torch.float64, device=device),
+        keep=keep and memory.limit_bytes(device) > 8 * problem.shape[0] * problem.shape[1],
+    )
+    wide = _with_more_digits(problem, exact, plan, pairs)
+    wide.rounds = rounds
+    wide.run(tolerance, max_rounds)
+    return prove(problem, wide.flow, certify(problem, _finite(wide.bound.g)), tolerance)
 
 
-def _plan(problem: Problem, flow: Flow, potentials: tuple[np.ndarray, np.ndarray], gap: float, converged: bool) -> Plan:
-    share = max(gap, 0.0) / max(flow.value, 1e-300)
-    remedy = "" if converged else "; not as close as asked: raise max_rounds or tolerance"
-    return Plan.of(
+def _with_more_digits(problem: Problem, exact: Blocks, plan: Plan, pairs: Pairs) -> ColumnGeneration:
+    """The growth in float64: from the pairs in use, and from those that finer potentials select."""
+    assert plan.potentials is not None
+    g = exact.to_tensor(plan.potentials[1])
+    if plan.gap > _FAR * plan.value:
+        a, b = (exact.to_tensor(mass) for mass in problem.masses)
+        g = coarse_to_fine(exact, a, b, scale=plan.value).g
+    more, bound = first_pairs(exact, g, _MORE)
+    every = Pairs(torch.cat([pairs.rows, more.rows]), torch.cat([pairs.columns, more.columns]))
+    return ColumnGeneration(problem, exact, every, bound)
+
+
+def prove(problem: Problem, flow: Flow, certificate: Certificate, tolerance: float) -> Plan:
+    """The plan of a flow with its proof; converged if that is as close as asked."""
+    plan = Plan.of(
         problem,
         sparse.csr_array((flow.masses, (flow.rows, flow.columns)), shape=problem.shape),
-        converged=converged,
-        message=f"proven within {share:.1e} of the optimum{remedy}",
-        potentials=potentials,
-        lower_bound=flow.value - gap,
+        converged=False,
+        message="",
+        potentials=(certificate.f, certificate.g),
+        lower_bound=certificate.value,
     )
+    converged = flow.finished and plan.gap <= (tolerance + _ROUNDING) * plan.value
+    remedy = "" if converged else "; not as close as asked: raise max_rounds or tolerance, or remove outliers"
+    share = plan.gap / max(plan.value, 1e-300)
+    return replace(plan, converged=converged, message=f"proven within {share:.1e} of the optimum{remedy}")
+
+
+def _finite(g: torch.Tensor) -> np.ndarray:
+    """Potentials (p,) float64; zeros where float32 overflowed."""
+    return np.nan_to_num(g.double().cpu().numpy(), nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def check_options(name: str, tolerance: float, arcs: int, max_rounds: int) -> None:

@@ -76,6 +76,7 @@ def coarse_to_fine(
     *,
     start: torch.Tensor | None = None,
     epsilon: float | None = None,
+    scale: float = float("inf"),
     sample: int = 512,
     sweeps: int = 2,
 ) -> Potentials:
@@ -90,6 +91,7 @@ def coarse_to_fine(
         b: (p,) positive masses.
         start: (p,) potentials of the columns, which spare the coarse problem.
         epsilon: final regularization; a small share of the sample's `cost_scale` if None.
+        scale: mean cost of some plan, if that is less than `cost_scale`, as it is for clusters far apart.
         sample: rows and columns of the coarse problem.
         sweeps: full passes at the final epsilon, at least one.
     """
@@ -97,7 +99,7 @@ def coarse_to_fine(
     i, j = (_some(size, sample, name).to(a.device) for size, name in ((n, "rows"), (p, "columns")))
     small = Blocks.of(cost.u[i], cost.v[j], keep=True)
     step = max(cost_scale(small), 1e-30)
-    epsilon = max(epsilon or _COARSE * step, 1e-30)
+    epsilon = max(epsilon or _COARSE * max(min(step, scale), 1e-9 * step), 1e-30)
     g = start
     if g is None:
         f = _lowered(small, a[i] / a[i].sum(), b[j] / b[j].sum(), step, epsilon)

@@ -14,6 +14,7 @@ from geosearch.transport.plan import Plan
 from geosearch.transport.problem import Problem, linear_bytes
 from geosearch.transport.solvers.base import SOLVERS
 from geosearch.transport.solvers.blocks import Blocks
+from geosearch.transport.solvers.certificate import certify
 from geosearch.transport.solvers.potentials import Potentials, coarse_to_fine, cost_scale, iterate_to_convergence
 from geosearch.transport.solvers.pricing import double_c_transform, northwest_corner
 
@@ -71,7 +72,7 @@ class Sinkhorn:
         cost, a, b = self._setting(problem)
         epsilon = self.regularization * cost_scale(cost) or 1e-6  # for a cost of zero
         found = self._potentials(cost, a, b, epsilon, start)
-        bound = double_c_transform(cost, found.g)[0].value(a, b)
+        certificate = certify(problem, double_c_transform(cost, found.g)[0].g.double().cpu().numpy(), cost)
         coupling = _rounded(self._entries(cost, a, b, found), *problem.masses)
         del cost
         converged = found.error <= self.tolerance
@@ -85,7 +86,7 @@ class Sinkhorn:
             message=message,
             potentials=(found.f.cpu().double().numpy(), found.g.cpu().double().numpy()),
             epsilon=epsilon,
-            lower_bound=max(bound, 0.0),
+            lower_bound=certificate.value,
             divergence=self._divergence(problem, epsilon) if self.debiased else None,
         )
 
