@@ -10,7 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
+from geosearch.data.class_labels import ClassLabels
+from geosearch.data.image_axes import order_axes
 from geosearch.data.read_report import ReadReport
+from geosearch.data.rendering import Rendering
 from geosearch.errors import InvalidDataError
 
 
@@ -59,20 +62,24 @@ class LabelledSet:
         """A set of your own arrays, checked.
 
         Args:
-            images: (n, h, w), (n, h, w, 1) or (n, h, w, 3); uint8, or floats in [0, 1].
-            labels: (n,) integers 0..c-1 without gaps.
+            images: (n, h, w) or (n, h, w, ch), ch = 1, 3 or 4 (with alpha), or channels first where that is plain;
+                whole numbers, bool, or floats in [0, 1], [-1, 1] or from 0 to any maximum (see `Rendering`).
+            labels: (n,) integers 0..c-1 without gaps, text, bytes or bool; or (n, c) one-hot.
             name: short name of the set.
-            classes: c class names; the label numbers if omitted.
+            classes: c class names; the labels themselves if omitted.
             license: license of the images.
 
         Raises:
             InvalidDataError: empty, NaN or infinite images, mixed shapes, labels that are negative,
-                non-integer or have gaps, fewer than two classes, or a wrong number of class names.
+                non-integer, several an image or have gaps, fewer than two classes, or a wrong number of class names.
         """
-        pixels = check_images(images, name)
-        numbers = _checked_labels(labels, len(pixels), name)
+        pixels = check_images(images, name, np.shape(labels)[0] if np.ndim(labels) else None)
+        read = ClassLabels.read(labels, len(pixels), name)
+        given = classes if classes is not None else read.names
+        numbers = read.numbers if given is None else read.numbered_as(tuple(map(str, given)), name)
+        _check_labels(numbers, name)
         count = int(numbers.max()) + 1
-        names = tuple(map(_text, classes)) if classes is not None else tuple(map(str, range(count)))
+        names = tuple(map(_text, given)) if given is not None else tuple(map(str, range(count)))
         if len(names) != count:
             raise InvalidDataError(
                 f"set '{name}' has {count} labels (0..{count - 1}) but {len(names)} class names; give one per label"
@@ -98,7 +105,7 @@ class LabelledSet:
 
         Args:
             images: as in `from_arrays`.
-            labels: (p,) integers within 0..c-1.
+            labels: (p,) integers within 0..c-1, or text that names classes.
             name: name of the whole set.
             classes: the c class names of the training part.
             license: license of the images.
@@ -107,7 +114,7 @@ class LabelledSet:
             InvalidDataError: as `from_arrays`, or a label that the training part does not have.
         """
         pixels = check_images(images, name)
-        numbers = _integers(labels, len(pixels), name)
+        numbers = ClassLabels.read(labels, len(pixels), name).numbered_as(tuple(map(str, classes)), name)
         if numbers.min() < 0 or numbers.max() >= len(classes):
             raise InvalidDataError(
                 f"set '{name}': its training part has labels 0..{len(classes) - 1}, its test part has "
@@ -165,60 +172,29 @@ def balanced_rows(labels: np.ndarray, size: int, rng: np.random.Generator) -> np
     return rng.permutation(chosen)
 
 
-def check_images(images: np.ndarray, name: str) -> np.ndarray:
-    """Images of a user as uint8 (n, h, w, ch), ch = 1 or 3.
+def check_images(images: np.ndarray, name: str, count: int | None = None) -> np.ndarray:
+    """Images of a user as uint8 (n, h, w, ch), ch = 1 or 3; `count` is the number of labels, if there are any.
 
     Raises:
-        InvalidDataError: they are empty, of mixed shapes, of another dtype, or out of range.
+        InvalidDataError: they are empty, of mixed shapes, of another dtype, or in a range that cannot be told.
     """
+    array = stack_images(images, name, count)
+    return Rendering.of(array, name).apply(array)
+
+
+def stack_images(images: np.ndarray, name: str, count: int | None = None) -> np.ndarray:
+    """Images of a user as one array (n, h, w, ch), ch = 1, 3 or 4, in the values that they have."""
     try:
         array = np.asarray(images)
     except ValueError as error:
         raise InvalidDataError(f"set '{name}' mixes image shapes; resize its images to one shape first") from error
     if array.dtype == object:
         raise InvalidDataError(f"set '{name}' mixes image shapes or types; resize its images to one shape first")
-    if array.ndim == 3:
-        array = array[..., None]
-    if array.ndim != 4 or array.shape[-1] not in (1, 3):
-        raise InvalidDataError(
-            f"set '{name}': expected images of shape (n, h, w), (n, h, w, 1) or (n, h, w, 3), got {np.shape(images)}"
-        )
-    if array.size == 0:
-        raise InvalidDataError(f"set '{name}' is empty: its images have shape {array.shape}")
-    if np.issubdtype(array.dtype, np.floating):
-        if not np.isfinite(array).all():
-            raise InvalidDataError(f"set '{name}': images hold NaN or infinite values; remove them first")
-        if array.min() < 0 or array.max() > 1:
-            raise InvalidDataError(
-                f"set '{name}': float images must lie in [0, 1], got [{array.min():.3g}, {array.max():.3g}]; "
-                "divide by 255, or pass uint8"
-            )
-        array = np.round(array * 255).astype(np.uint8)
-    elif array.dtype != np.uint8:
-        raise InvalidDataError(f"set '{name}': expected uint8 images or floats in [0, 1], got dtype {array.dtype}")
-    elif array.max() == 1:
-        raise InvalidDataError(
-            f"set '{name}': uint8 images run from 0 to 255, and these hold nothing above 1; multiply them by 255"
-        )
-    return array
+    return order_axes(array, name, count)
 
 
-def _integers(labels: np.ndarray, n: int, name: str) -> np.ndarray:
-    array = np.asarray(labels)
-    if array.shape == (n, 1):  # as MedMNIST's files have them
-        array = array[:, 0]
-    if array.shape != (n,):
-        way = "; turn one-hot labels into numbers with numpy.argmax(labels, axis=1)" if array.shape[:1] == (n,) else ""
-        raise InvalidDataError(f"set '{name}': expected {n} labels, one per image, got shape {array.shape}{way}")
-    if not np.issubdtype(array.dtype, np.integer):
-        numeric = np.issubdtype(array.dtype, np.floating) and bool(np.all(array == np.round(array)))
-        if not numeric:
-            raise InvalidDataError(f"set '{name}': labels must be integers 0..c-1, got dtype {array.dtype}")
-    return array.astype(np.int64)
-
-
-def _checked_labels(labels: np.ndarray, n: int, name: str) -> np.ndarray:
-    array = _integers(labels, n, name)
+def _check_labels(array: np.ndarray, name: str) -> None:
+    """Refuse labels that are not 0..c-1, every one present, c >= 2."""
     present = np.unique(array)
     if present[0] < 0:
         raise InvalidDataError(f"set '{name}': labels must not be negative, got {present[0]}")
@@ -230,7 +206,6 @@ def _checked_labels(labels: np.ndarray, n: int, name: str) -> np.ndarray:
         )
     if len(present) < 2:
         raise InvalidDataError(f"set '{name}' has one class only; a labelled set needs at least two")
-    return array
 
 
 def _text(name: object) -> str:

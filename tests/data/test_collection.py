@@ -39,7 +39,7 @@ def test_two_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
     specs = []
     for number, folder in enumerate(("a", "b")):
         (tmp_path / folder).mkdir()
-        images = np.full((4, 8, 8), 9 * number, np.uint8)
+        images = np.arange(256, dtype=np.uint8).reshape(4, 8, 8) // (number + 1)
         np.savez(tmp_path / folder / "same.npz", images=images, labels=np.array([0, 1, 0, 1]))
         specs.append(f"npz:{tmp_path / folder / 'same.npz'}")
     collection = load_collection("digits", specs, size=8, channels=1, samples=50)

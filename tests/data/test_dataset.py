@@ -46,19 +46,17 @@ def test_labels_may_be_a_column() -> None:
         (np.zeros((0, 5, 5), np.uint8), np.zeros(0, int), "is empty"),
         (np.full((4, 5, 5), np.nan), LABELS, "NaN"),
         (np.full((4, 5, 5), np.inf), LABELS, "infinite"),
-        (np.full((4, 5, 5), 7.0), LABELS, "divide by 255"),
-        (np.zeros((4, 5, 5), np.int32), LABELS, "dtype int32"),
+        (np.zeros((4, 5, 5), complex), LABELS, "dtype complex128"),
         (np.zeros((4, 5, 5, 2), np.uint8), LABELS, "expected images of shape"),
         (np.zeros((4, 25), np.uint8), LABELS, "expected images of shape"),
         ([np.zeros((5, 5)), np.zeros((6, 5))], LABELS[:2], "mixes image shapes"),
         (np.arange(100, dtype=np.uint8).reshape(4, 5, 5) % 2, LABELS, "multiply them by 255"),
         (IMAGES, LABELS[:3], "one per image"),
-        (IMAGES, np.eye(4, 3), "argmax"),
+        (IMAGES, np.eye(4, 3), "several labels an image"),
         (IMAGES, np.array([0, 2, 0, 2]), "renumber"),
         (IMAGES, np.array([-1, 0, 1, 0]), "negative"),
-        (IMAGES, np.array([0, 0.5, 1, 1]), "integers"),
-        (IMAGES, np.array(["a", "b", "a", "b"]), "integers"),
-        (IMAGES, np.array([0, np.nan, 1, 1]), "integers"),
+        (IMAGES, np.array([0, 0.5, 1, 1]), "class numbers"),
+        (IMAGES, np.array([0, np.nan, 1, 1]), "1 labels are missing"),
         (IMAGES, np.zeros(4, int), "one class only"),
     ],
 )
@@ -109,7 +107,7 @@ def test_balanced_rows_are_distinct_and_as_even_as_the_classes_allow(counts: lis
 
 
 def test_a_class_without_images_counts_in_the_fingerprint() -> None:
-    images, labels = np.zeros((6, 4, 4), np.uint8), np.arange(6) % 3
+    images, labels = np.zeros((6, 5, 5), np.uint8), np.arange(6) % 3
     whole = LabelledSet.from_arrays(images, labels, name="whole")
     rows = np.flatnonzero(labels < 2)
     fewer = LabelledSet.from_arrays(images[rows], labels[rows], name="fewer")

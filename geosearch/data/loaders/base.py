@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal, Self, TypeVar
 
+import numpy as np
+
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.read_report import ReadReport
 from geosearch.data.unlabelled import UnlabelledSet
@@ -15,6 +17,7 @@ from geosearch.errors import InvalidDataError, InvalidOptionError, UnknownDatase
 from geosearch.runtime.cache import default_folder
 
 Part = Literal["train", "test"]
+_FEW_LEVELS = 32  # an eighth of the range
 AnyLoader = TypeVar("AnyLoader", bound="Loader")
 
 
@@ -137,11 +140,15 @@ class Loader(ABC):
         if part == "test" and not self.has_test:
             raise UnknownDatasetError(f"'{self.spec}' has no test part; use part = 'train', which is all of it")
         data = self._read(part)
-        if data.report is None:
-            place = str(getattr(self, "path", ""))
-            kind = self.form.partition(":")[0].partition("/")[0]
-            data = replace(data, report=ReadReport(self.spec, kind, place, part, len(data), len(data)))
-        return data
+        report = data.report or self.plain_report(part, len(data))
+        note = _check_contrast(data.images, self.spec)
+        return replace(data, report=replace(report, notes=(*report.notes, note) if note else report.notes))
+
+    def plain_report(self, part: Part, count: int, notes: Sequence[str] = ()) -> ReadReport:
+        """The account of a reader that takes everything; empty notes are left out."""
+        kind = self.form.partition(":")[0].partition("/")[0]
+        place = str(getattr(self, "path", ""))
+        return ReadReport(self.spec, kind, place, part, count, count, notes=tuple(filter(None, notes)))
 
     def read_labelled(self, part: Part = "train") -> LabelledSet:
         """As `read`, for who needs labels.
@@ -171,6 +178,20 @@ class Loader(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _check_contrast(images: np.ndarray, spec: str) -> str:
+    """A note if the images use few grey levels; refused if they are all of one flat color."""
+    least, most = images.min((0, 1, 2)), images.max((0, 1, 2))
+    if len(images) > 1 and (least == most).all():
+        raise InvalidDataError(
+            f"all {len(images):,} images of '{spec}' are of one flat color {tuple(map(int, least))}, so there is "
+            "nothing to learn from them; check how they were saved (transparency, bit depth, range of values)"
+        )
+    low, high = int(least.min()), int(most.max())
+    if high - low >= _FEW_LEVELS:
+        return ""
+    return f"the images use only the grey levels {low}..{high} of 0..255; if {high} is their white, stretch them"
 
 
 LOADERS: dict[str, type[Loader]] = {}  # by `form`

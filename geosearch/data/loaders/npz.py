@@ -8,17 +8,20 @@ import tokenize
 import zipfile
 import zlib
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from geosearch.data.dataset import LabelledSet
+from geosearch.data.dataset import LabelledSet, stack_images
 from geosearch.data.license import read_license
 from geosearch.data.loaders.base import Part, register_loader
 from geosearch.data.loaders.limits import most_bytes
+from geosearch.data.loaders.object_labels import read_objects
 from geosearch.data.loaders.path_loader import PathLoader
+from geosearch.data.rendering import Rendering
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError, TooLargeError
 
@@ -59,18 +62,37 @@ class NpzLoader(PathLoader):
         prefix = "train_" if "train_images" in self._arrays.files else ""
         images = "test_images" if part == "test" else f"{prefix}images"
         if not self.has_labels:
-            return UnlabelledSet.from_images(self._array(images), name=self.name, license=self._license())
-        labels, license, classes = self._array(f"{prefix}labels"), self._license(), self._class_names()
+            return UnlabelledSet.from_images(self._pixels(images), name=self.name, license=self._license())
+        labels, license, classes = self._label_array(f"{prefix}labels"), self._license(), self._class_names()
         if part == "train":
-            return LabelledSet.from_arrays(
-                self._array(images), labels, name=self.name, classes=classes, license=license
-            )
+            pixels = self._pixels(images, len(labels))
+            data = LabelledSet.from_arrays(pixels, labels, name=self.name, classes=classes, license=license)
+            return replace(data, report=self.plain_report("train", len(data), [self._rendering.note]))
         if classes is None:
-            blank = np.zeros((np.size(labels), 1, 1), np.uint8)  # only the training labels are to be checked
+            blank = np.zeros((len(labels), 1, 1), np.uint8)  # only the training labels are to be checked
             classes = LabelledSet.from_arrays(blank, labels, name=self.name).classes
-        return LabelledSet.test_part(
-            self._array(images), self._array("test_labels"), name=self.name, classes=classes, license=license
-        )
+        test_labels = self._label_array("test_labels")
+        pixels = self._pixels(images, len(test_labels))
+        return LabelledSet.test_part(pixels, test_labels, name=self.name, classes=classes, license=license)
+
+    def _pixels(self, key: str, count: int | None = None) -> np.ndarray:
+        """uint8 (n, h, w, ch), both parts rendered as the training part; `count` is the number of labels."""
+        array = stack_images(self._array(key), self.name, count)
+        if key != "test_images":
+            vars(self)["_rendering"] = Rendering.of(array, self.name)  # so that the array is not read again for it
+        return self._rendering.apply(array)
+
+    @cached_property
+    def _rendering(self) -> Rendering:
+        key = "train_images" if "train_images" in self._arrays.files else "images"
+        return Rendering.of(stack_images(self._array(key), self.name), self.name)
+
+    def _label_array(self, key: str) -> np.ndarray:
+        """(n,) or (n, c), also of text that was saved as Python objects"""
+        labels = self._array(key, objects=True)
+        if not labels.ndim:
+            raise InvalidDataError(f"{self.path}: expected one label per image in '{key}', got the single {labels}")
+        return labels
 
     @cached_property
     def _opened(self) -> tuple[np.lib.npyio.NpzFile, ExitStack]:
@@ -111,24 +133,32 @@ class NpzLoader(PathLoader):
     def _class_names(self) -> tuple[str, ...] | None:
         if "class_names" not in self._arrays:
             return None
-        names = self._array("class_names")
+        names = self._array("class_names", objects=True)
         if names.ndim != 1:
             raise InvalidDataError(
                 f"{self.path}: class_names must be a list of names, one per class, got shape {names.shape}"
             )
-        return tuple(map(str, names))
+        return tuple(name.decode(errors="replace") if isinstance(name, bytes) else str(name) for name in names)
 
-    def _array(self, key: str) -> np.ndarray:
+    def _array(self, key: str, *, objects: bool = False) -> np.ndarray:
+        """One array; `objects` allows text and numbers that were saved as Python objects."""
         if key not in self._arrays.files:
             raise InvalidDataError(
                 f"{self.path} has no array '{key}'; expected {_ARRAYS}; it has {', '.join(self._arrays.files)}"
             )
         try:
-            return self._arrays[key]
+            try:
+                return self._arrays[key]
+            except ValueError as error:
+                if not objects or "allow_pickle" not in str(error):
+                    raise
+            archive: Any = self._arrays.zip
+            with archive.open(f"{key}.npy") as file:
+                return read_objects(file)
         except _DAMAGE as error:
-            pickled = "allow_pickle" in str(error)
+            pickled = "allow_pickle" in str(error) or "Python objects" in str(error)
             remedy = (
-                "it holds Python objects; save plain arrays of numbers or strings of one shape"
+                "it holds Python objects; save plain arrays of numbers or text of one shape, e.g. labels.astype(str)"
                 if pickled
                 else f"the file is damaged ({error}); write it again"
             )

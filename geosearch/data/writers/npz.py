@@ -31,7 +31,8 @@ class NpzWriter(Writer):
     >>> import numpy as np, tempfile
     >>> from geosearch.data import load
     >>> from geosearch.data.writers import Contents
-    >>> images, soft_labels = np.zeros((4, 8, 8, 1), np.uint8), np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]
+    >>> images = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
+    >>> soft_labels = np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     contents = Contents("pair", 4, (8, 8, 1), ("a", "b"))
     ...     NpzWriter().write(Path(folder), contents, iter([(images, soft_labels)]))

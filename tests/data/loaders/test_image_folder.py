@@ -18,10 +18,11 @@ def save(path: Path, level: int | tuple[int, ...] = 100, size: tuple[int, int] =
     Image.new(mode, size, level).save(path)
 
 
-def two_classes(folder: Path, **options: object) -> str:
+def two_classes(folder: Path, mode: str = "L", level: int = 100) -> str:
     for name in ("cat", "dog"):
         for number in range(3):
-            save(folder / name / f"{number}.png", **options)  # type: ignore[arg-type]
+            shade = level + number  # not all of one color
+            save(folder / name / f"{number}.png", (shade,) * 3 if mode == "RGB" else shade, mode=mode)
     return f"imagefolder:{folder}"
 
 
@@ -68,7 +69,7 @@ def test_nothing_is_stretched(tmp_path: Path) -> None:
 
 
 def test_one_color_image_makes_the_set_rgb(tmp_path: Path) -> None:
-    spec = two_classes(tmp_path, mode="RGB", level=(7, 7, 7))
+    spec = two_classes(tmp_path, mode="RGB", level=7)
     assert load(spec).shape == (8, 8, 1)  # RGB files whose images are grey
     save(tmp_path / "cat" / "red.png", mode="RGB", level=(200, 0, 0))
     assert load(spec).shape == (8, 8, 3)

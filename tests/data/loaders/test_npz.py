@@ -81,7 +81,7 @@ def test_test_labels_out_of_range_are_refused(tmp_path: Path) -> None:
 def test_the_test_part_checks_the_training_labels_too(tmp_path: Path) -> None:
     words = np.array(["x", "y"] * 3)
     np.savez(tmp_path / "a.npz", train_images=IMAGES, train_labels=words, test_images=IMAGES, test_labels=LABELS)
-    with pytest.raises(InvalidDataError, match="must be integers"):
+    with pytest.raises(InvalidDataError, match="share one numbering"):
         load(f"npz:{tmp_path / 'a.npz'}", part="test")
 
 
@@ -136,4 +136,42 @@ def test_a_header_that_breaks_off_is_damage(tmp_path: Path) -> None:
 def test_labels_that_run_far_are_refused_without_counting_up_to_them(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=IMAGES, labels=np.array([0, 1, 2, 0, 1, 2**62]))
     with pytest.raises(InvalidDataError, match=r"\[3, 4, 5, 6, 7\] never occur"):
+        load(f"npz:{tmp_path / 'a.npz'}")
+
+
+def test_both_parts_are_rendered_as_the_training_part(tmp_path: Path) -> None:
+    levels = np.arange(256).reshape(4, 8, 8)
+    labels = np.array(["x", "y", "x", "y"])
+    np.savez(
+        tmp_path / "a.npz",
+        train_images=levels.astype(np.uint16) * 16,
+        train_labels=labels,
+        test_images=np.minimum(levels, 100).astype(np.uint16) * 16,  # darker
+        test_labels=labels[::-1],
+    )
+    loader = find_loader(f"npz:{tmp_path / 'a.npz'}")
+    test = loader.read_labelled("test")  # first, so that the range is judged before the training part is read
+    assert (test.images[..., 0] == np.minimum(levels, 100)).all()
+    assert test.labels.tolist() == [1, 0, 1, 0]
+    train = loader.read_labelled()
+    assert (train.images[..., 0] == levels).all()
+    assert train.report is not None
+    assert train.report.notes == ("values to 4,080 are read as 12 bits, 0..4,095",)
+
+
+def test_flat_and_faint_sets_do_not_pass_unsaid(tmp_path: Path) -> None:
+    for level in (0, 77):
+        np.savez(tmp_path / "a.npz", images=np.full((6, 5, 5), level, np.uint8), labels=LABELS)
+        with pytest.raises(InvalidDataError, match="one flat color"):
+            load(f"npz:{tmp_path / 'a.npz'}")
+    np.savez(tmp_path / "a.npz", images=IMAGES // 16, labels=LABELS)
+    report = load(f"npz:{tmp_path / 'a.npz'}").report
+    assert report is not None
+    assert "use only the grey levels 0..15" in report.notes[0]
+    assert report.remarkable
+
+
+def test_a_single_number_is_no_list_of_labels(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=IMAGES, labels=np.array(3))
+    with pytest.raises(InvalidDataError, match="expected one label per image"):
         load(f"npz:{tmp_path / 'a.npz'}")

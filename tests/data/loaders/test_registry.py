@@ -113,7 +113,7 @@ def test_a_new_kind_of_source_is_one_class(monkeypatch: pytest.MonkeyPatch) -> N
             return [base.DatasetInfo("stripes/7", 2, 4, 0, 6, 1, "CC0", False)]
 
         def _read(self, part: str) -> LabelledSet:
-            images = np.zeros((4, 6, 6), np.uint8)
+            images = np.arange(4 * 36, dtype=np.uint8).reshape(4, 6, 6)
             return LabelledSet.from_arrays(images, np.array([0, 1, 0, 1]), name=self.spec, license="CC0")
 
     assert load("stripes/3").name == "stripes/3"
