@@ -24,6 +24,15 @@ def saved(array: np.ndarray) -> io.BytesIO:
     return file
 
 
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_every_protocol_is_understood(protocol: int) -> None:
+    values = [f"name {number % 300}" for number in range(5000)]
+    header = saved(np.array(values, object)).getvalue()
+    header = header[: header.index(b"\n") + 1]
+    content = header + pickle.dumps(np.array(values, object), protocol=protocol)
+    assert read_objects(io.BytesIO(content)).tolist() == values
+
+
 @pytest.mark.parametrize("values", [["cat", "dog", "cat"], [b"a", b"b", b"a"], [1, 2, 1], [True, False, True]])
 def test_plain_values_come_back(values: list[object]) -> None:
     for shape in ((3,), (3, 1)):
