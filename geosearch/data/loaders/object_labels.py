@@ -54,6 +54,7 @@ def _follow(content: bytes) -> Any:
     """What the program leaves on the stack."""
     stack: list[Any] = []
     memory: dict[int, Any] = {}
+    argument: Any
     for opcode, argument, _ in pickletools.genops(content):
         name = opcode.name
         if name in _CONSTANTS:

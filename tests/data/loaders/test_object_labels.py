@@ -24,7 +24,7 @@ def saved(array: np.ndarray) -> io.BytesIO:
     return file
 
 
-@pytest.mark.parametrize("protocol", range(2, 6))
+@pytest.mark.parametrize("protocol", range(3, 6))
 def test_every_protocol_is_understood(protocol: int) -> None:
     values = [f"name {number % 300}" for number in range(5000)]
     header = saved(np.array(values, object)).getvalue()
