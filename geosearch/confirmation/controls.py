@@ -18,11 +18,13 @@ from geosearch.confirmation.candidates.few_shots import FewShots
 from geosearch.confirmation.candidates.fix_matched import FixMatched
 from geosearch.confirmation.candidates.joint_training import JointTraining
 from geosearch.confirmation.candidates.plain import Plain
+from geosearch.confirmation.candidates.retrieved import Retrieved
 from geosearch.data.target import Target
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.retrieval import retrieve
 from geosearch.mixture.weights import Weights
 from geosearch.nn.networks import Network
 from geosearch.nn.train import features
@@ -194,6 +196,18 @@ class SimCLRControl:
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         return {"SimCLR, no sources": Contrastive(inputs.unlabelled)}
+
+
+@CONTROLS.register("retrieval", "the quarter of all source images that is nearest to the target's unlabelled images")
+@dataclass(frozen=True)
+class RetrievalControl:
+    """See `retrieve`."""
+
+    cost: ClassVar[float] = 1.1
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        pool = retrieve(inputs.anchors, inputs.unlabelled.images)
+        return {"nearest source images": Retrieved(pool, len(inputs.unlabelled))}
 
 
 @CONTROLS.register("few-shots", "no pretraining, tuned on the shots with as many trainings as the search has")

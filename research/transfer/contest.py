@@ -81,6 +81,7 @@ CONTROL_ROWS = {
     "joint training": ("joint-training", ""),
     "pooled union, FixMatch": ("fixmatch", ""),
     "SimCLR": ("simclr", ""),
+    "nearest source images": ("retrieval", ""),
     "few shots, tuned as long as a search": ("few-shots", ""),
 }
 EXTRA = {

@@ -23,6 +23,7 @@ from geosearch.confirmation.controls import CONTROLS, ControlInputs
 from geosearch.confirmation.rows import request_rows
 from geosearch.confirmation.statistics import RowKind
 from geosearch.errors import InvalidOptionError
+from geosearch.mixture.retrieval import retrieve
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import as_tensor
@@ -235,3 +236,11 @@ def test_few_shots_are_tuned_with_as_many_trainings_as_the_search_has(study, inp
     np.testing.assert_array_equal(*(each.predict(inputs.target.test_images) for each in (by_hand, found)))
     assert one.unlabelled_images(FineTuning()) == 0
     assert one.unlabelled_images(inputs.self_training) == len(inputs.unlabelled)
+
+
+def test_retrieval_trains_on_the_source_images_nearest_to_the_unlabelled_ones(inputs, setup):
+    (one,) = rows(inputs, "retrieval").values()
+    pool = retrieve(inputs.anchors, inputs.unlabelled.images)
+    assert one.pool.key == pool.key
+    assert one.start(setup, 1).network.fingerprint == pretrain(pool, RECIPE, 1).fingerprint
+    assert one.unlabelled_images(RidgeHead()) == len(inputs.unlabelled)

@@ -16,3 +16,4 @@ from .joint_training import JointStream as JointStream
 from .joint_training import JointTraining as JointTraining
 from .meta_reweighted import MetaReweighted as MetaReweighted
 from .plain import Plain as Plain
+from .retrieved import Retrieved as Retrieved
