@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -34,10 +34,12 @@ BODY_RATES = (3e-2, 1.0)
 STRENGTHS = (0.0, 1.5)  # of the augmentation, as a factor on the default's
 # trials after the default's: steps as a fraction of the longest training, the rest as factors on the default's
 PROMISING: tuple[Mapping[str, float], ...] = (
-    {"steps": 0.67},
-    {"steps": 1.0, "learning_rate": 0.3},
-    {"steps": 0.67, "body_rate": 0.1},
+    {"steps": 0.4, "weight_decay": 10.0},
+    {"steps": 0.4, "weight_decay": 10.0, "learning_rate": 2.0},
+    {"steps": 0.8, "weight_decay": 10.0},
+    {"steps": 0.4, "weight_decay": 10.0, "body_rate": 0.1},
 )
+REFERENCE = 1  # the trial that is chosen unless another is clearly better
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,12 @@ class Tuner:
 
     The first trial has the settings of the adaptation as it is, the next ones have settings that often do well, and
     a Gaussian process proposes the others. The criterion is the squared error, cross-validated on the shots; no other
-    label of the target is used. Few shots are noisy, so the default is kept unless the best trial is better by more
+    label of the target is used. Errors on few shots are noisy, and the smallest of several is too small. So the second
+    trial, whose settings did best on the sets that they were chosen on, is kept unless the best one is better by more
     than `margin` standard errors of the difference.
 
     Attributes:
-        trainings: number of settings to try, the default's included; 0 keeps the default.
+        trainings: number of settings to try, the default's included; 0 and 1 keep the default.
         longest: steps of the longest training that may be chosen; a default that is longer may be kept.
         folds: folds of the cross-validation; never more than the smallest class has shots.
         margin: see above.
@@ -89,7 +92,7 @@ class Tuner:
     trainings: int = 8
     longest: int = 1500
     folds: int = 3
-    margin: float = 1.0
+    margin: float = 2.0
 
     def __post_init__(self) -> None:
         if self.trainings < 0 or self.longest < 1 or self.folds < 2 or self.margin < 0:
@@ -126,7 +129,7 @@ class Tuner:
             is_trained: False for a network that was never trained: its body always moves at the full rate.
         """
         smallest = int(np.bincount(shots.labels, minlength=len(shots.classes)).min())
-        if self.trainings == 0 or smallest < 2:
+        if self.trainings < 2 or smallest < 2:
             return Tuned(adaptation)
         space = Space.of(adaptation, self.longest, is_trained=is_trained)
         options = {name: getattr(self, name) for name in ("trainings", "longest", "folds")}
@@ -143,29 +146,34 @@ class Tuner:
     ) -> dict[str, np.ndarray]:
         """Parameters (t, p) of all trials, and their squared errors on the shots (t, n)."""
         study = _optuna_study(space, self.trainings, seeds.integer(seed, "tuning", "proposals") % SEEDS)
-        parameters, errors = [], []
-        for _ in range(self.trainings):
-            trial = study.ask(dict(space.ranges))
-            squared = self._validate(space.adaptation(trial.params), network, shots, seed, jobs)
-            if np.isfinite(squared).all():
-                study.tell(trial, float(squared.mean()))
-            else:
-                study.tell(trial, state=TrialState.FAIL)
-            parameters.append([float(trial.params[name]) for name in space.ranges])
-            errors.append(squared)
+        parameters: list[list[float]] = []
+        errors: list[np.ndarray] = []
+        while len(errors) < self.trainings:
+            count = 1 if errors else len(study.get_trials(deepcopy=False))  # those that are given, side by side
+            trials = [study.ask(dict(space.ranges)) for _ in range(count)]
+            adaptations = [space.adaptation(trial.params) for trial in trials]
+            for trial, squared in zip(trials, self._validate(adaptations, network, shots, seed, jobs), strict=True):
+                if np.isfinite(squared).all():
+                    study.tell(trial, float(squared.mean()))
+                else:
+                    study.tell(trial, state=TrialState.FAIL)
+                parameters.append([float(trial.params[name]) for name in space.ranges])
+                errors.append(squared)
         return {"parameters": np.array(parameters), "squared_errors": np.array(errors)}
 
     def _validate(
-        self, adaptation: GradientAdaptation, network: Network, shots: LabelledSet, seed: int, jobs: int
-    ) -> np.ndarray:
+        self, adaptations: Sequence[GradientAdaptation], network: Network, shots: LabelledSet, seed: int, jobs: int
+    ) -> Iterator[np.ndarray]:
         """Squared error of every shot (n,), each predicted without its fold; infinite where a training failed."""
         folds = list(stratified_folds(shots.labels, self.folds, seeds.stream(seed, "folds")))
-        calls = [(_predict_fold, (adaptation, network, shots, *rows, seed)) for rows in folds]
+        calls = [(_predict_fold, (how, network, shots, *rows, seed)) for how in adaptations for rows in folds]
+        scores = iter(in_processes(calls, jobs))
         target = one_hot(shots.labels, len(shots.classes))
-        squared = np.empty(len(shots))
-        for (_, validation_rows), scores in zip(folds, in_processes(calls, jobs), strict=True):
-            squared[validation_rows] = ((scores - target[validation_rows]) ** 2).sum(1)
-        return np.where(np.isfinite(squared), squared, np.inf)
+        for _ in adaptations:
+            squared = np.empty(len(shots))
+            for _, validation_rows in folds:
+                squared[validation_rows] = ((next(scores) - target[validation_rows]) ** 2).sum(1)
+            yield np.where(np.isfinite(squared), squared, np.inf)
 
 
 @dataclass(frozen=True)
@@ -232,17 +240,17 @@ class Space(Generic[G]):
 
 
 def choose_trial(squared_errors: np.ndarray, margin: float) -> int:
-    """The trial with the smallest mean error, or 0, the default, if the difference is within the noise.
+    """The trial with the smallest mean error, or the reference if the difference is within the noise.
 
     Args:
         squared_errors: (t, n), of every trial on the same n shots; infinite where a training failed.
         margin: how many standard errors of the paired difference the best trial has to be better by.
     """
-    best = int(squared_errors.mean(1).argmin())
-    if not np.isfinite(squared_errors[0]).all():
+    best, reference = int(squared_errors.mean(1).argmin()), min(REFERENCE, len(squared_errors) - 1)
+    if not np.isfinite(squared_errors[reference]).all():
         return best
-    gain = squared_errors[0] - squared_errors[best]
-    return best if gain.mean() > margin * gain.std() / np.sqrt(len(gain)) else 0
+    gain = squared_errors[reference] - squared_errors[best]
+    return best if gain.mean() > margin * gain.std() / np.sqrt(len(gain)) else reference
 
 
 def take_over(tuned: GradientAdaptation, default: GradientAdaptation, other: G, longest: int) -> G:

@@ -138,7 +138,7 @@ def _table(confirmation: Confirmation) -> str:
     lines.append(f"({over}, {confirmation.test_size} test images)")
     if has_counts:
         lines.append(f"(networks, and unlabelled images of the target, under {own}; * not those of the best mixture)")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"({line})" for line in confirmation.tuning)])
 
 
 def _resources(confirmation: Confirmation, row: Row) -> str:

@@ -37,6 +37,12 @@ def test_a_default_that_is_much_too_short_is_not_kept(network, shots, tmp_path):
     assert tuned.trainings == 3
 
 
+def test_a_default_that_is_clearly_better_is_chosen(network, shots, tmp_path):
+    """Here all other trainings end after a step or two."""
+    tuned = tune(Tuner(trainings=3, longest=2), replace(SHORT, steps=60), network, shots, tmp_path)
+    assert tuned.adaptation.steps == 60
+
+
 def test_more_processes_choose_the_same_and_it_is_tuned_once(network, shots, tmp_path, monkeypatch):
     tuner = Tuner(trainings=6, longest=8)
     first = tune(tuner, SHORT, network, shots, tmp_path / "one")
@@ -52,7 +58,8 @@ def test_more_processes_choose_the_same_and_it_is_tuned_once(network, shots, tmp
 def test_a_single_shot_of_a_class_keeps_the_default(network, tmp_path):
     tuned = tune(Tuner(), SHORT, network, blobs("one", 4, 1), tmp_path)
     assert (tuned.adaptation, tuned.trainings) == (SHORT, 0)
-    assert tune(Tuner(trainings=0), SHORT, network, blobs("two", 4, 2), tmp_path).adaptation == SHORT
+    for trainings in (0, 1):
+        assert tune(Tuner(trainings=trainings), SHORT, network, blobs("two", 4, 2), tmp_path).adaptation == SHORT
 
 
 def test_a_training_that_fails_is_a_bad_trial(network, shots, tmp_path, monkeypatch):
@@ -108,12 +115,19 @@ def test_a_slower_body_moves_less(network, shots):
         FineTuning(body_rate=0.0)
 
 
-def test_differences_within_the_noise_keep_the_default():
-    default = np.array([0.5, 0.5, 0.5, 0.5])
-    noisy, clear = default - [0.5, -0.4, 0.5, -0.5], default - [0.1, 0.1, 0.1, 0.09]
-    assert choose_trial(np.stack([default, noisy]), margin=1.0) == 0
-    assert choose_trial(np.stack([default, noisy]), margin=0.0) == 1
-    assert choose_trial(np.stack([default, clear]), margin=1.0) == 1
+def test_differences_within_the_noise_keep_the_reference():
+    """The second trial; a study's default is chosen where it is clearly better."""
+    reference = np.array([0.5, 0.5, 0.5, 0.5])
+    noisy, clear = reference - [0.5, -0.4, 0.5, -0.5], reference - [0.1, 0.1, 0.1, 0.09]
+    assert choose_trial(np.stack([noisy, reference]), margin=2.0) == 1
+    assert choose_trial(np.stack([noisy, reference]), margin=0.0) == 0
+    assert choose_trial(np.stack([clear, reference]), margin=2.0) == 0
+    assert choose_trial(np.stack([reference, reference, clear]), margin=2.0) == 2
+
+
+def test_where_the_reference_fails_the_best_of_the_others_is_chosen():
+    errors = np.array([[0.3, 0.3], [np.inf, 0.1], [0.2, 0.2]])
+    assert choose_trial(errors, margin=2.0) == 2
 
 
 def test_colours_are_not_forced_on_few_shots_that_are_better_without(recipe, tmp_path):

@@ -266,3 +266,12 @@ def test_every_row_says_what_it_has_and_where_that_is_not_what_the_best_mixture_
     assert next(line for line in text.splitlines() if line.startswith("taught")).endswith("5*")
     assert "not those of the best mixture" in text
     assert "networks" not in status_text(facts).split("\n\n")[1]
+
+
+def test_page_and_status_say_how_the_adaptations_were_tuned(facts_of):
+    facts = facts_of(state="finished")
+    told = "fine-tune, tuned with 8 trainings for each kind of start: pretrained 640 steps at 0.003"
+    tuned = replace(facts, confirmation=replace(facts.confirmation, tuning=(told,)))
+    assert render(tuned, ()).count(told) == 1
+    assert f"({told})" in status_text(tuned)
+    assert "tuned with" not in render(facts, ()) + status_text(facts)
