@@ -44,10 +44,41 @@ class Rendering:
         if images.dtype == bool:
             plain = cls(0, 1, whole=False)
         elif images.dtype.kind in "ui":
-            plain = _of_integers(int(images.min()), int(images.max()), name)
+            plain = cls.of_integers(int(images.min()), int(images.max()), name)
         else:
-            plain = _of_floats(images, name)
+            plain = cls.of_floats(images, float(images.min()), float(images.max()), name)
         return plain if images.shape[-1] != 4 else plain._on_ground(images)
+
+    @classmethod
+    def of_integers(cls, least: int, most: int, name: str) -> Rendering:
+        """Of whole numbers with this range."""
+        if least < 0:
+            raise InvalidDataError(
+                f"set '{name}': images of whole numbers must not be negative, got {least}..{most}; shift and scale "
+                f"them, (images - ({least})) / {most - least}, which gives floats in [0, 1]"
+            )
+        if most == 1:
+            raise InvalidDataError(
+                f"set '{name}': images of whole numbers run from 0 to 255, and these hold nothing above 1; multiply "
+                "them by 255, or pass them as bool"
+            )
+        high = range_of_integers(most)
+        note = f"values to {most:,} are read as {high.bit_length()} bits, 0..{high:,}" if 255 < high != 65535 else ""
+        return cls(0, high, note=note)
+
+    @classmethod
+    def of_floats(cls, images: np.ndarray, least: float, most: float, name: str) -> Rendering:
+        """Of floats with this range."""
+        if not np.isfinite([least, most]).all():
+            raise InvalidDataError(f"set '{name}': images hold NaN or infinite values; remove them first")
+        if least >= -_OVERSHOOT and most <= 1 + _OVERSHOOT:
+            return cls(0, 1, whole=False)
+        if least >= 0:
+            return _of_positive_floats(most)
+        for bound in (0.5, 1):
+            if -bound <= least < -bound / 4 and most <= bound:
+                return cls(-bound, bound, whole=False, note=f"floats in [-{bound:g}, {bound:g}] are shifted to [0, 1]")
+        raise InvalidDataError(f"set '{name}': {_advice(images, least, most)}")
 
     def apply(self, images: np.ndarray) -> np.ndarray:
         """(n, h, w, ch) -> uint8 (n, h, w, 1 or 3)"""
@@ -116,38 +147,6 @@ def range_of_integers(most: int) -> int:
     (255, 4095, 65535)
     """
     return int(2 ** max(8, most.bit_length()) - 1)
-
-
-def _of_integers(least: int, most: int, name: str) -> Rendering:
-    if least < 0:
-        raise InvalidDataError(
-            f"set '{name}': images of whole numbers must not be negative, got {least}..{most}; shift and scale them, "
-            f"(images - ({least})) / {most - least}, which gives floats in [0, 1]"
-        )
-    if most == 1:
-        raise InvalidDataError(
-            f"set '{name}': images of whole numbers run from 0 to 255, and these hold nothing above 1; multiply them "
-            "by 255, or pass them as bool"
-        )
-    high = range_of_integers(most)
-    note = f"values to {most:,} are read as {high.bit_length()} bits, 0..{high:,}" if 255 < high != 65535 else ""
-    return Rendering(0, high, note=note)
-
-
-def _of_floats(images: np.ndarray, name: str) -> Rendering:
-    least, most = float(images.min()), float(images.max())
-    if not np.isfinite([least, most]).all():
-        raise InvalidDataError(f"set '{name}': images hold NaN or infinite values; remove them first")
-    if least >= -_OVERSHOOT and most <= 1 + _OVERSHOOT:
-        return Rendering(0, 1, whole=False)
-    if least >= 0:
-        return _of_positive_floats(most)
-    for bound in (0.5, 1):
-        if -bound <= least < -bound / 4 and most <= bound:
-            return Rendering(
-                -bound, bound, whole=False, note=f"floats in [-{bound:g}, {bound:g}] are shifted to [0, 1]"
-            )
-    raise InvalidDataError(f"set '{name}': {_advice(images, least, most)}")
 
 
 def _of_positive_floats(most: float) -> Rendering:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +13,11 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from geosearch.data.loaders.file_kind import describe_file
+from geosearch.data.loaders.file_pixels import FilePixels, SetRendering
 from geosearch.data.loaders.limits import most_bytes, most_pixels
 from geosearch.data.loaders.suffixes import formats
 from geosearch.data.read_report import Reason
-from geosearch.errors import GeosearchError, InvalidDataError, TooLargeError
+from geosearch.errors import GeosearchError, TooLargeError
 
 _CHUNK = 256  # files decoded at a time
 _DAMAGE = (
@@ -48,11 +49,13 @@ class DecodedFiles:
         images: uint8 (n, h, w, ch), ch = 1 or 3: one for each file that was read, in their order.
         read: bool, one for each file: whether it was read.
         failures: one for each file that was not.
+        rendering: how values and transparency were understood.
     """
 
     images: np.ndarray
     read: np.ndarray
     failures: tuple[Failure, ...]
+    rendering: SetRendering
 
 
 def median_size(files: Sequence[Path]) -> tuple[int, int]:
@@ -72,18 +75,23 @@ def _upright_size(file: Path) -> tuple[int, int] | None:
     return (height, width) if turned else (width, height)
 
 
-def decode_images(files: Sequence[Path], size: tuple[int, int]) -> DecodedFiles:
+def decode_images(
+    files: Sequence[Path], size: tuple[int, int], name: str, rendering: Callable[[], SetRendering] | None = None
+) -> DecodedFiles:
     """Decode image files to uint8 (n, h, w, ch): ch = 1 if every one of them is grey, else 3 (RGB).
 
     Images are turned upright as the camera noted. They are cropped about their center to the shape wanted, never
-    stretched; transparent pixels become black; of 16 bits a pixel the upper eight are kept.
+    stretched. Transparent pixels show the ground on which the set's ink stands out; values of more than 8 bits are
+    scaled by the range of the set (see `SetRendering`).
 
     Args:
         files: image files.
         size: width and height that all are brought to, pixels.
+        name: of the set, for messages.
+        rendering: gives the rendering of the training part, if these files are another part; asked only if needed.
 
     Raises:
-        InvalidDataError: a file with floating-point pixels; the message names it.
+        InvalidDataError: values in a range whose meaning cannot be told.
         TooLargeError: a picture, or all of them together, would need more memory than the limits allow.
     """
     width, height = size
@@ -97,7 +105,7 @@ def decode_images(files: Sequence[Path], size: tuple[int, int]) -> DecodedFiles:
         )
     images = np.empty((len(files), height, width, 3), np.uint8)
     read = np.ones(len(files), bool)
-    failures = []
+    failures, special = [], dict[int, FilePixels]()
     with ThreadPoolExecutor(max_workers=4) as pool:
         for start in range(0, len(files), _CHUNK):  # in blocks, so that few decoded pictures wait
             block = pool.map(lambda file: _decode(file, size), files[start : start + _CHUNK])
@@ -105,48 +113,36 @@ def decode_images(files: Sequence[Path], size: tuple[int, int]) -> DecodedFiles:
                 if isinstance(result, Failure):
                     read[row] = False
                     failures.append(result)
+                elif result.rgb is not None and result.alpha is None:
+                    images[row] = result.rgb
                 else:
-                    images[row] = result
+                    special[row] = result
+    rendered = rendering() if rendering and special else SetRendering.of([*special.values()], name)
+    for row, pixels in special.items():
+        images[row] = rendered.apply(pixels)
     images = images if read.all() else images[read]
     grey = all((image[..., :1] == image[..., 1:]).all() for image in images)
-    return DecodedFiles(images[..., :1].copy() if grey else images, read, tuple(failures))
+    return DecodedFiles(images[..., :1].copy() if grey else images, read, tuple(failures), rendered)
 
 
-def _decode(file: Path, size: tuple[int, int]) -> np.ndarray | Failure:
-    """uint8 (h, w, 3)"""
+def _decode(file: Path, size: tuple[int, int]) -> FilePixels | Failure:
     try:
         with Image.open(file, formats=formats()) as image:
             if image.width * image.height > (limit := most_pixels()):
                 raise TooLargeError(f"{file} has {image.width} x {image.height} pixels, {_way_out(limit)}")
             if image.mode == "RGB":
                 image.draft("RGB", (2 * size[0], 2 * size[1]))  # lets a large JPEG decode at a fraction
-            upright = ImageOps.exif_transpose(image)
-            rgb = _to_rgb(upright, file)
+            return FilePixels.of(ImageOps.exif_transpose(image), size)
     except Image.DecompressionBombError as error:
         raise TooLargeError(f"{file} has too many pixels ({error}), {_way_out(most_pixels())}") from error
     except GeosearchError:
         raise
     except _DAMAGE as error:
         return _failure(file, error)
-    if rgb.size != size:
-        rgb = ImageOps.fit(rgb, size, Image.Resampling.BICUBIC)
-    return np.asarray(rgb)
 
 
 def _way_out(limit: int) -> str:
     return f"the limit is {limit:,}; shrink it, or set GEOSEARCH_MAX_PIXELS higher"
-
-
-def _to_rgb(image: Image.Image, file: Path) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits a pixel: keep the upper eight
-        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if image.mode == "F":
-        raise InvalidDataError(f"{file} has floating-point pixels; save 8-bit images")
-    if "A" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "black"), image).convert("RGB")
-    return image.convert("RGB")
 
 
 def _failure(file: Path, error: Exception) -> Failure:

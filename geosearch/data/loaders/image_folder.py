@@ -16,6 +16,7 @@ from geosearch.data.license import read_license
 from geosearch.data.loaders.account import Account
 from geosearch.data.loaders.base import Part, register_loader
 from geosearch.data.loaders.division import Division, Split, divide
+from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.loaders.folder_tree import FolderTree, scan_folder
 from geosearch.data.loaders.image_files import decode_images, median_size
 from geosearch.data.loaders.path_loader import PathLoader
@@ -64,7 +65,11 @@ class ImageFolderLoader(PathLoader):
         files = [(file, name) for name, files in split.files.items() for file in files]
         files = files or [(file, "") for file in split.loose]
         account.check(Counter(group for _, group in files))  # before anything is decoded
-        decoded = decode_images([file for file, _ in files], self._size)
+        judged = (lambda: self._rendering) if part == "test" else None
+        decoded = decode_images([file for file, _ in files], self._size, self.name, judged)
+        if part == "train":
+            vars(self)["_rendering"] = decoded.rendering  # so that nothing is decoded again for it
+            account.notes += decoded.rendering.notes
         groups = np.array([group for _, group in files])
         account.pass_over_failures(decoded.failures, groups[~decoded.read])
         groups = groups[decoded.read]
@@ -126,6 +131,10 @@ class ImageFolderLoader(PathLoader):
     @cached_property
     def _division(self) -> Division:
         return divide(self._tree)
+
+    @cached_property
+    def _rendering(self) -> SetRendering:
+        return decode_images(self._division.train.all_files, self._size, self.name).rendering
 
     @cached_property
     def _size(self) -> tuple[int, int]:

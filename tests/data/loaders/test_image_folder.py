@@ -86,10 +86,13 @@ def test_unusual_modes_are_understood(tmp_path: Path) -> None:
     assert values == [255, 0, 40_000 >> 8, 0]
 
 
-def test_floating_point_images_are_refused(tmp_path: Path) -> None:
+def test_floating_point_images_are_read_by_their_range_or_refused(tmp_path: Path) -> None:
     spec = two_classes(tmp_path)
     save(tmp_path / "cat" / "9.tif", mode="F", level=1)
-    with pytest.raises(InvalidDataError, match="save 8-bit images"):
+    save(tmp_path / "cat" / "8.tif", mode="F", level=0)
+    assert load(spec).images[3:5, 0, 0, 0].tolist() == [0, 255]
+    save(tmp_path / "cat" / "9.tif", mode="F", level=-2)
+    with pytest.raises(InvalidDataError, match=r"float images in \[-2, 0\].*bring them to \[0, 1\]"):
         load(spec)
 
 

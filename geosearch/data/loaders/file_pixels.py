@@ -1,0 +1,108 @@
+"""FilePixels: the pixels of one image file, and how those of a whole set become RGB."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from geosearch.data.rendering import GroundJudge, Rendering
+
+_WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+
+
+@dataclass(frozen=True, eq=False)
+class FilePixels:
+    """The pixels of a file, cropped to a shape; what they look like may depend on the other files of the set.
+
+    Attributes:
+        rgb: uint8 (h, w, 3); times alpha if there is one. None for values that are not 8 bits.
+        alpha: uint8 (h, w), 0 is transparent; None if all is opaque.
+        values: float32 (h, w), whole numbers of more than 8 bits, or floats.
+        span: least and largest of the values, before they were cropped.
+        whole: whether the values are whole numbers.
+    """
+
+    rgb: np.ndarray | None = None
+    alpha: np.ndarray | None = None
+    values: np.ndarray | None = None
+    span: tuple[float, float] = (0, 0)
+    whole: bool = True
+
+    @classmethod
+    def of(cls, image: Image.Image, size: tuple[int, int]) -> FilePixels:
+        """Decode an image, cropped about its center to `size` (w, h), never stretched."""
+        if image.mode == "F" or image.mode.startswith("I"):
+            values = np.asarray(image)
+            span = (float(values.min()), float(values.max()))
+            if not np.isfinite(span).all():
+                raise ValueError("NaN or infinite values")
+            cropped = _fit(Image.fromarray(values.astype(np.float32)), size)
+            return cls(values=np.asarray(cropped), span=span, whole=image.mode != "F")
+        if image.mode in _WITH_ALPHA or "transparency" in image.info:
+            pixels = np.asarray(_fit(image.convert("RGBA").convert("RGBa"), size))
+            if (pixels[..., 3] < 255).any():
+                return cls(rgb=pixels[..., :3], alpha=pixels[..., 3])
+            return cls(rgb=pixels[..., :3])
+        return cls(rgb=np.asarray(_fit(image.convert("RGB"), size)))
+
+
+@dataclass(frozen=True)
+class SetRendering:
+    """How the pixels of files become RGB; judged by the training part, used for both.
+
+    Attributes:
+        integers, floats: of files with one channel of more than 8 bits.
+        ground: grey level behind transparent pixels.
+        notes: what to say of it.
+    """
+
+    integers: Rendering = Rendering()
+    floats: Rendering = Rendering(0, 1, whole=False)
+    ground: int = 0
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, files: Sequence[FilePixels], name: str) -> SetRendering:
+        """Judge all files of a set that are not plain.
+
+        Raises:
+            InvalidDataError: values whose meaning cannot be told; the message says what to do with this range.
+        """
+        judge = GroundJudge()
+        for file in files:
+            if file.alpha is not None and file.rgb is not None:
+                judge.add(file.rgb[None], file.alpha[None, ..., None])
+        whole = [file for file in files if file.values is not None and file.whole]
+        floats = [file for file in files if file.values is not None and not file.whole]
+        integers = Rendering.of_integers(*_span(whole), name) if whole else cls.integers
+        scaled = _judge_floats(floats, name) if floats else cls.floats
+        notes = tuple(filter(None, (integers.note if whole else "", scaled.note if floats else "", judge.note)))
+        return cls(integers, scaled, judge.ground, notes)
+
+    def apply(self, file: FilePixels) -> np.ndarray:
+        """uint8 (h, w, 3)"""
+        if file.values is not None:
+            rendering = self.integers if file.whole else self.floats
+            return np.repeat(rendering.apply(file.values[None, ..., None])[0], 3, axis=-1)
+        assert file.rgb is not None
+        if file.alpha is None:
+            return file.rgb
+        behind = self.ground * (1 - file.alpha[..., None] / 255)
+        return np.clip(np.round(file.rgb + behind), 0, 255).astype(np.uint8)
+
+
+def _span(files: Sequence[FilePixels]) -> tuple[int, int]:
+    return int(min(file.span[0] for file in files)), int(max(file.span[1] for file in files))
+
+
+def _judge_floats(files: Sequence[FilePixels], name: str) -> Rendering:
+    values = np.stack([file.values for file in files if file.values is not None])
+    least, most = min(file.span[0] for file in files), max(file.span[1] for file in files)
+    return Rendering.of_floats(values, least, most, name)
+
+
+def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.BICUBIC)
