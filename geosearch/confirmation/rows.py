@@ -38,6 +38,7 @@ def request_rows(
     finalists: Sequence[Weights] = (),
     controls: Sequence[str] = (),
     inputs: ControlInputs | None = None,
+    is_searched: bool = True,
 ) -> tuple[RowRequest, ...]:
     """The best mixture, the baselines, no pretraining, the controls, and the variants, in this order.
 
@@ -51,8 +52,10 @@ def request_rows(
         finalists: mixtures of the race, the best first; the variant "ensemble-teacher" uses them.
         controls: by their names in study files.
         inputs: what the controls are made of; needed if there are any.
+        is_searched: False if no search chose the best mixture, which then owes nothing to the held-out images.
     """
-    rows = [RowRequest(BEST, Plain(Mixture(anchors, best), searched_on=len(target.held_out)), RowKind.BEST)]
+    searched_on = len(target.held_out) if is_searched else 0
+    rows = [RowRequest(BEST, Plain(Mixture(anchors, best), searched_on), RowKind.BEST)]
     for name, weights in baselines.items():
         kind = RowKind.SINGLE_SOURCE if name in singles else RowKind.BASELINE
         rows.append(RowRequest(name, Plain(Mixture(anchors, weights)), kind, singles.get(name, "")))

@@ -239,6 +239,7 @@ def build_rows(
             finalists=finalists,
             controls=file.confirm.controls,
             inputs=build_control_inputs(file, prepared, cache, errors),
+            is_searched=bool(errors),
         )
 
 

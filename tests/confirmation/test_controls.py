@@ -134,6 +134,12 @@ def test_the_rows_of_controls_stand_behind_the_baselines(inputs):
     assert len(ask()) == 3
 
 
+def test_without_a_search_the_best_mixture_owes_nothing_to_the_held_out_images(inputs):
+    ask = partial(request_rows, inputs.anchors, inputs.target, Weights.uniform(2), {}, singles={})
+    counts = [ask(is_searched=searched)[0].candidate.unlabelled_images(RidgeHead()) for searched in (False, True)]
+    assert counts == [len(inputs.target.reference), len(inputs.target.reference) + len(inputs.target.held_out)]
+
+
 def test_teachers_of_one_source_need_self_training(tmp_path):
     with pytest.raises(InvalidOptionError, match="'single-source-teachers' needs"):
         tiny_file(tmp_path, confirm_controls=["single-source-teachers"])

@@ -85,3 +85,21 @@ def test_what_a_reader_passed_over_is_said(tmp_path):
     assert f"  files     {source}: 1 of 60 files passed over: 1 damaged (box/004.png (an HTML page))" in found.text()
     assert found.as_dict()["reports"][-1]["passed_over"] == {"damaged": 1}
     assert found.text().count("  files ") == 1
+
+
+def test_controls_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr("geosearch.study.estimate.measure_pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
+
+    def seconds(labels: str, *controls: str) -> float:
+        study = tiny(tmp_path, confirm_controls=list(controls), domain_pseudo_labels=labels)
+        return check(write_toml(tmp_path / "tiny.toml", study)).wall_seconds
+
+    row = seconds("ensemble", "retrieval") - seconds("ensemble")
+    assert row > 0
+    assert seconds("ensemble", "retrieval", "fixmatch") - seconds("ensemble") > 3 * row
+    # two mixtures and two single sources, which the ensemble has trained already
+    extra = (
+        seconds("nearest", "committee") - seconds("nearest") - seconds("ensemble", "committee") + seconds("ensemble")
+    )
+    assert extra == pytest.approx(4 * 8)
+    assert seconds("ensemble", "few-shots") - seconds("ensemble") > row
