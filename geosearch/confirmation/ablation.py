@@ -17,6 +17,8 @@ from geosearch.search.samplers.surrogate import FEWEST, Surrogate
 from geosearch.search.study_record import StudyRecord
 from geosearch.search.trial import TrialRecord, errors_by_mixture
 
+MOST_LEFT_OUT = 8  # sources without which the best mixture is trained
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -77,6 +79,8 @@ def explain(
 ) -> tuple[LeftOut, ...]:
     """One entry for each source of the best mixture, in the order of the sources; none for a single source.
 
+    Of a mixture of many sources, only the `MOST_LEFT_OUT` with the largest weights are left out.
+
     Args:
         best: the mixture.
         names: of all sources.
@@ -88,13 +92,15 @@ def explain(
     """
     if len(best.support) < 2:
         return ()
-    without = [without_source(best, i) for i in best.support]
+    heaviest = sorted(best.support, key=lambda i: -best.values[i])[:MOST_LEFT_OUT]
+    left_out = sorted(heaviest)
+    without = [without_source(best, i) for i in left_out]
     results = objective.evaluate_many([(weights, steps, 0) for weights in (best, *without)], jobs=jobs)
     errors = [None if isinstance(result, TrainingFailedError) else result.squared_error for result in results]
     expected = _expected(best, without, trials, hull)
     return tuple(
         LeftOut(names[i], best.values[i], mean, deviation, _added(error, errors[0]))
-        for i, (mean, deviation), error in zip(best.support, expected, errors[1:], strict=True)
+        for i, (mean, deviation), error in zip(left_out, expected, errors[1:], strict=True)
     )
 
 

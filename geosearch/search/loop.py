@@ -117,7 +117,7 @@ class Search:
     options: SearchOptions
     progress: Progress
     warm_start: WarmStart | None = None
-    gradient: Callable[[], list[float]] | None = None
+    gradient: Callable[[], tuple[float, ...]] | None = None
 
     def run(self) -> TrialRecord:
         """Spend the rest of the budget, train the finalists with the long recipe, and return the best trial.

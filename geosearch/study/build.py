@@ -126,9 +126,8 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
     objective = build_objective(file, prepared, cache)
     warm_start = build_warm_start(file, store, prepared.hull)
 
-    def gradient() -> list[float]:
-        found: list[float] = source_gradient(prepared.anchors, prepared.target.shots).tolist()
-        return found
+    def gradient() -> tuple[float, ...]:
+        return tuple(source_gradient(prepared.anchors, prepared.target.shots).tolist())
 
     return Search(store, objective, prepared.hull, proxy, first, options, progress, warm_start, gradient)
 

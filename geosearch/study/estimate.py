@@ -19,6 +19,7 @@ from geosearch.adaptation.tuning import Tuner
 from geosearch.config.build import build_adaptations, build_labelling, build_limits, build_recipe, build_refinement
 from geosearch.config.read import read_study
 from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.ablation import MOST_LEFT_OUT
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.confirmation.controls import CONTROLS
 from geosearch.data.collection import DatasetCollection, load_collection
@@ -36,6 +37,7 @@ from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
 from geosearch.runtime.parallel import one_thread
+from geosearch.study.prepare import MOST_NETWORKS
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
 
@@ -165,12 +167,13 @@ def check(path: str | Path) -> Estimate:
     steps += rows * file.confirm.seeds * (recipe.long_steps + longest / 2)
     steps += recipe.long_steps + 2 * file.confirm.tuning * Tuner().folds * longest / 2
     steps += search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in file.confirm.controls)
-    steps += len(collection.sources) * recipe.long_steps * file.confirm.explain
+    steps += min(len(collection.sources), MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
+    networks = min(len(collection.sources), MOST_NETWORKS)
     refinement = build_refinement(file)
-    if refinement is not None:  # two mixtures, and for an ensemble every single source
-        steps += (2 + len(collection.sources) * (refinement.members > 1)) * refinement.recipe.steps
+    if refinement is not None:  # two mixtures, and for an ensemble the nearest single sources
+        steps += (2 + networks * (refinement.members > 1)) * refinement.recipe.steps
     if NEED_COMMITTEE & {*file.confirm.controls} and (refinement is None or refinement.members == 1):
-        steps += (2 + len(collection.sources)) * recipe.long_steps
+        steps += (2 + networks) * recipe.long_steps
     if isinstance(how := build_adaptations(file)[recipe.adaptation], SelfTraining):
         steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
     elif isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image

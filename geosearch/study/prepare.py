@@ -34,7 +34,7 @@ from geosearch.pseudo_labels.ensemble import EnsembleLabeller
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import in_processes
 
-MOST_NETWORKS = 8  # sources with a network of their own, where no committee has them all
+MOST_NETWORKS = 8  # sources with a network of their own
 
 Stage = Callable[[str], AbstractContextManager[None]]
 
@@ -134,29 +134,33 @@ def build_committee(file: StudyFile, prepared: Prepared, cache: Cache) -> Ensemb
 def build_source_networks(file: StudyFile, prepared: Prepared, cache: Cache) -> dict[int, Network]:
     """Source -> network that was pretrained on it alone.
 
-    Where a committee labels the reference they are its candidates, and the cache has them. Otherwise they are trained,
-    for the `MOST_NETWORKS` nearest sources at most.
+    There are networks of the `MOST_NETWORKS` nearest sources at most. Where a committee labels the reference they are
+    its candidates, and the cache has them.
     """
     sources = prepared.anchors.sources
     singles = [Mixture(prepared.anchors, Weights.single(i, len(sources))) for i in range(len(sources))]
     trained = {one.weights: one for one in prepared.teachers}
-    if all(one.weights in trained for one in singles):
-        mixtures = {i: trained[one.weights] for i, one in enumerate(singles)}
-    else:
-        nearest = sorted(range(len(sources)), key=lambda i: sources[i].otdd_to_target)[:MOST_NETWORKS]
-        mixtures = {i: singles[i] for i in nearest}
+    mixtures = {i: trained[one.weights] for i, one in enumerate(singles) if one.weights in trained}
+    if len(mixtures) < min(len(singles), MOST_NETWORKS):  # no committee
+        mixtures = {i: singles[i] for i in _nearest(prepared.anchors)}
     train = partial(build_ensemble(file).train_member, seed=file.study.seed, cache=cache)
     calls = [(train, (mixture, prepared.target.shots)) for mixture in mixtures.values()]
     networks = [one.network for one in in_processes(calls, file.search.jobs)]
     return dict(zip(mixtures, networks, strict=True))
 
 
+def _nearest(anchors: Anchors) -> list[int]:
+    """The `MOST_NETWORKS` sources that are nearest to the target, in the order of the sources."""
+    distances = [source.otdd_to_target for source in anchors.sources]
+    return sorted(np.argsort(distances, kind="stable")[:MOST_NETWORKS].tolist())
+
+
 def _teachers(anchors: Anchors, *, singles: bool) -> list[Mixture]:
-    """Mixtures that networks are pretrained on to label the reference: the cloud, the pooled union, single sources."""
+    """Mixtures that networks are pretrained on to label the reference: the cloud, the pooled union, nearest sources."""
     m = len(anchors.sources)
     weights = [
         Weights.of(Hull.of(anchors).projection().values, concentration=2.0),
         Weights.pooled([source.size for source in anchors.sources]),
     ]
-    weights += [Weights.single(i, m) for i in range(m)] if singles else []
+    weights += [Weights.single(i, m) for i in _nearest(anchors)] if singles else []
     return [Mixture(anchors, one) for one in dict.fromkeys(weights)]  # a projection may be a single source

@@ -40,6 +40,14 @@ def test_a_single_source_has_nothing_to_leave_out(hull):
     assert not objective.asked
 
 
+def test_of_many_sources_only_the_heaviest_are_left_out(monkeypatch, hull):
+    monkeypatch.setattr("geosearch.confirmation.ablation.MOST_LEFT_OUT", 2)
+    best, objective = Weights.of([0.1, 0.3, 0.6], 2.0), FakeObjective()
+    found = explain(best, NAMES, (), hull=hull, objective=objective, steps=50, jobs=1)
+    assert [one.source for one in found] == ["b", "c"]
+    assert [point for point, _ in objective.asked] == [best, *(without_source(best, i) for i in (1, 2))]
+
+
 def test_few_trials_and_failed_trainings_leave_blanks(hull):
     found = explain(BEST, NAMES, (), hull=hull, objective=FakeObjective(fail=True), steps=50, jobs=1)
     assert [(one.expected, one.deviation, one.added) for one in found] == [(None, None, None)] * 3
