@@ -63,7 +63,8 @@ class Hull:
         """Closed-form distance of many mixtures to the target: (k, m) -> (k,), squared feature units.
 
         a'Ga at concentration inf (Prop. 2). For weights drawn from Dirichlet(k a), whose second moments are
-        E w_i w_j = (k a_i a_j + [i = j] a_i) / (k + 1), it is (k a'Ga + sum_i a_i G_ii) / (k + 1).
+        E w_i w_j = (k a_i a_j + [i = j] a_i) / (k + 1), it is (k a'Ga + sum_i a_i G_ii) / (k + 1). It is not
+        debiased, as the proxy is: its minimum would be no better (reports/transport.md).
         """
         gram = self.gram if pairing == "transport" else self.gram_random
         quadratic = np.einsum("ki,ki->k", weights @ gram, weights)

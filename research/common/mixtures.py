@@ -22,7 +22,7 @@ from geosearch.config.build import build_mixing_space, build_recipe
 from geosearch.config.read import parse_study
 from geosearch.config.study_config import StudyFile
 from geosearch.data.dataset import LabelledSet
-from geosearch.mixture.baselines import CLOUD
+from geosearch.mixture.baselines import CLOUD, MIXUP, POOLED, PROJECTION, SINGLE, UNIFORM
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.networks import Network
@@ -117,8 +117,10 @@ def ground(target: str, seed: int) -> Ground:
 
 @lru_cache(maxsize=1)
 def candidates(target: str, seed: int) -> dict[str, Weights]:
-    """The baselines of every study, then random weights, every second one a cloud around its point."""
-    found = dict(build_baselines(ground(target, seed).prepared))
+    """Baselines, then random weights, every second one a cloud around its point; in the order of the recorded cells."""
+    known = build_baselines(ground(target, seed).prepared)
+    single = [role for role in known if role.startswith(SINGLE)]
+    found = {role: known[role] for role in (*single, POOLED, PROJECTION, CLOUD, MIXUP, UNIFORM)}
     m = len(ground(target, seed).prepared.anchors.sources)
     drawn = seeds.stream(0, "random mixtures", m).dirichlet(np.ones(m), MIXTURES - len(found))
     for i, row in enumerate(drawn):

@@ -4,9 +4,10 @@
 
 The surfaces are those of surfaces.py: real short runs, averaged over two seeds, joined between the tabulated mixtures
 by a thin plate over weights and spread that is as stiff as cross-validation finds best (pairing changes nothing).
-Geometry and held-out OTDD are those of one seed, as a search would have them. A search is the product's own, from no
-baselines at all; every evaluation adds normal noise of the size that the two seeds show. Regret is what the mixture
-that the search would take for its best (`Search.ranked`: least expected error) truly has above the best of the table.
+Geometry and proxy (debiased held-out OTDD) are those of one seed, as a search would have them. A search is the
+product's own, from no baselines at all; every evaluation adds normal noise of the size that the two seeds show. Regret
+is what the mixture that the search would take for its best (`Search.ranked`: least expected error) truly has above the
+best of the table.
 Seconds count trainings and evaluations of the OTDD as surfaces.py measured them, and the sampler's own time as it was
 here. Results: reports/data/search.jsonl; the same command goes on where it stopped, and at its end writes the tables
 and the figures of reports/search.md (`--draw`: only these).
@@ -61,7 +62,7 @@ class Surface:
         points: (n, m + 1) weights and spread of the tabulated mixtures.
         means: (n,) validation errors, mean over the seeds; still noisy.
         tests: (n,) test errors in [0, 1], mean over the seeds; no search sees them.
-        otdd: (n,) held-out OTDD, of the first seed.
+        otdd: (n,) debiased held-out OTDD, of the first seed.
         noise: standard deviation of one evaluation, from the difference between two seeds.
         hull, gradient: of the first seed.
         look, training: seconds.
@@ -110,7 +111,7 @@ class Surface:
         return self.points.shape[1] - 1
 
     def at(self, weights: Weights) -> tuple[float, float]:
-        """Error and held-out OTDD of a mixture; a spread beyond the table's is taken for its end."""
+        """Error and debiased held-out OTDD of a mixture; a spread beyond the table's is taken for its end."""
         low, high = self.points[:, -1].min(), self.points[:, -1].max()
         spread = np.clip(to_unit_concentration(weights.concentration), low, high)
         place = _free(np.append(weights.array, spread)[None])
@@ -137,7 +138,7 @@ def surface(collection: str) -> Surface:
         points=np.array([[*found[0]["weights"], to_unit_concentration(float(k))] for (_, k), found in whole.items()]),
         means=np.array([np.mean([line["validation"] for line in found]) for found in whole.values()]),
         tests=np.array([np.mean([line["error"] for line in found]) for found in whole.values()]),
-        otdd=np.array([found[0]["otdd"] for found in whole.values()]),
+        otdd=np.array([found[0]["proxy"] for found in whole.values()]),
         noise=float(gaps.std(ddof=1) / np.sqrt(2)),
         hull=Hull(np.array(grams["gram"]), np.array(grams["gram_random"])),
         gradient=grams["source_gradient"],
@@ -294,7 +295,7 @@ def shelves() -> list[str]:
 
 def scores_table() -> list[str]:
     """Markdown: Kendall's tau of each cheap score with the objective, and with the test error."""
-    names = ("closed form", "held-out OTDD", "derivative", "OTDD and derivative", "objective")
+    names = ("closed form", "debiased held-out OTDD", "derivative", "OTDD and derivative", "objective")
     rows = ["| target/sources | " + " | ".join(names) + " |", "| --- " * (1 + len(names)) + "|"]
     for collection in shelves():
         own = surface(collection)

@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[2] / "reports"
 DATA, FIGURES = ROOT / "data", ROOT / "figures"
 WIDE = 7.6  # inches
 LARGE = 1_000_000  # bytes
-SHOWN = ("closed form", "held-out OTDD, source network", "held-out OTDD, pixels", "leave-one-out")
+SHOWN = ("closed form", "held-out OTDD, debiased, source network", "held-out OTDD, debiased, pixels", "leave-one-out")
 JUDGE = "episodes, refined labels"
 TERNARY = ("mnist/3", "kmnist/3")
 
@@ -130,7 +130,7 @@ def _over_seeds(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def ternary() -> Figure:
     """Distance, objective and error over the same triangle, for each target."""
     lines = Lines(DATA / "surfaces.jsonl").all()
-    titles = {"otdd": "held-out OTDD", "validation": "objective", "error": "test error, %"}
+    titles = {"proxy": "debiased held-out OTDD", "validation": "objective", "error": "test error, %"}
     figure = Figure(figsize=(1.25 * WIDE, 3.1 * len(TERNARY)), layout="constrained")
     for axes_row, collection in zip(figure.subplots(len(TERNARY), len(titles)), TERNARY, strict=True):
         for axes, (field, title) in zip(axes_row, titles.items(), strict=True):

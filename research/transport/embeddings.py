@@ -1,10 +1,10 @@
 """In which embedding, and with which label distance, does OTDD rank mixtures as their measured errors do?
 
-    python -m research.transport.embeddings [--seeds 2] [--out reports/figures/embeddings.json]
+    python -m research.transport.embeddings [--seeds 2] [--embeddings NAME ...] [--out reports/figures/embeddings.json]
 
 For each target: its four single sources and 12 random mixtures are trained on and scored on the whole test part
-(frozen features, ridge head on 5 shots a class); then the OTDD of each to held-out target images is measured in
-every embedding. Printed: Kendall's tau, larger is better. Errors are kept in the cache, so a second run
+(frozen features, ridge head on 5 shots a class); then the OTDD of each to held-out target images, debiased and not, is
+measured in every embedding. Printed: Kendall's tau, larger is better. Errors are kept in the cache, so a second run
 only measures distances. Needs $GEOSEARCH_DATA. Answer: reports/transport.md.
 """
 
@@ -57,6 +57,7 @@ EMBEDDINGS: dict[str, Embedding] = {
     "SourceClassifier, width 32": SourceClassifier(width=32),
     "ResNet-18, random": TorchvisionBackbone(random_weights=True, size=32),
 }
+BIASED, DEBIASED = "not debiased", "debiased"
 PLANS = "SourceClassifier, width 32"  # the embedding in which the candidates' plans are solved, for every row alike
 LABELS: dict[str, LabelDistance | None] = {
     "Gaussian": GaussianLabels(),
@@ -110,8 +111,12 @@ def distances(
     labels: LabelDistance | None,
     mixed: bool,
     asked: Sequence[Weights],
-) -> list[float]:
-    """Held-out OTDD of every mixture, measured in an embedding; `mixed`: z is mixed instead of images encoded."""
+) -> dict[str, list[float]]:
+    """OTDD of every mixture to the held-out images in an embedding, debiased (see `Proxy`) and not.
+
+    Args:
+        mixed: whether z is mixed instead of images encoded.
+    """
     held_out, sets = target.held_out, [target.reference, *collection.sources]
     vectors = np.zeros((sum(len(one.classes) for one in sets), 1), np.float32)
     if labels is not None:
@@ -120,24 +125,29 @@ def distances(
         vectors = label_vectors(labels.table(groups)).vectors
     c = len(held_out.classes)
     z = np.hstack([encoder.encode(held_out.images), vectors[:c][held_out.labels]]).astype(np.float32)
-    values = []
+    n = len(anchors.reference)
+    half = min(len(z), n // 2)
+    rows = seeds.stream(0, "rows of the proxy").permutation(n)[: 2 * half]
+    found: dict[str, list[float]] = {BIASED: [], DEBIASED: []}
     for weights in asked:
-        images, soft = Mixture(anchors, weights).draw(len(z), seeds.stream(0, "proxy"))
+        images, soft = Mixture(anchors, weights).mix_rows(rows, seeds.stream(0, "proxy"))
         if mixed:
-            features = in_features(anchors, weights, len(z))
+            features = in_features(anchors, weights, rows)
         else:
             features = encoder.encode(np.rint(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8))
-        values.append(squared_wasserstein(np.hstack([features, soft @ vectors[c:]]).astype(np.float32), z))
-    return values
+        points = np.hstack([features, soft @ vectors[c:]]).astype(np.float32)
+        across, within = (squared_wasserstein(points[:half], other) for other in (z, points[half:]))
+        found[BIASED].append(across)
+        found[DEBIASED].append(across - within / 2)
+    return found
 
 
-def in_features(anchors: Anchors, weights: Weights, size: int) -> np.ndarray:
-    """The features of the rows that `Mixture.draw` gives, mixed instead of encoded from mixed images: (size, d)."""
-    streams, n = DrawStreams.of(seeds.stream(0, "proxy")), len(anchors.reference)
-    shares = draw_weights(weights, size, streams.shares)
-    rows, mixed = streams.rows.integers(n, size=size), 0.0
+def in_features(anchors: Anchors, weights: Weights, rows: np.ndarray) -> np.ndarray:
+    """The features of what `Mixture.mix_rows` gives, mixed instead of encoded from mixed images: (b, d)."""
+    streams, n, mixed = DrawStreams.of(seeds.stream(0, "proxy")), len(anchors.reference), 0.0
+    shares = draw_weights(weights, len(rows), streams.shares)
     for source, share in zip(anchors.sources, shares.T, strict=True):
-        pick = rows + n * streams.replicas.integers(len(source.images) // n, size=size)
+        pick = rows + n * streams.replicas.integers(len(source.images) // n, size=len(rows))
         mixed = mixed + share[:, None] * anchors.encoder.encode(source.images)[pick]
     return np.asarray(mixed)
 
@@ -167,15 +177,16 @@ def main() -> None:
             for labels, distance in LABELS.items():
                 for mixed in (False, True) if embedding == PLANS else (False,):
                     start = time.perf_counter()
-                    values = distances(anchors, target, collection, encoder, distance, mixed, asked)
+                    both = distances(anchors, target, collection, encoder, distance, mixed, asked)
                     seconds = time.perf_counter() - start
-                    row = (embedding + (", z mixed" if mixed else ""), labels)
-                    tau = float(kendalltau(values, errors.mean(1)).statistic)
-                    interval = RankAgreement.of(np.array(values), errors.mean(1))
-                    means.setdefault(row, []).append(tau)
-                    taus.setdefault(row, []).append(f"{tau:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]")
-                    facts[name]["distances"][" / ".join(row)] = values  # type: ignore[index]
-                    print(f"  {row[0]:<20} {row[1]:<9} tau {taus[row][-1]}  {seconds:.1f} s", flush=True)
+                    for kind, values in both.items():
+                        row = (f"{embedding}{', z mixed' if mixed else ''}, {kind}", labels)
+                        tau = float(kendalltau(values, errors.mean(1)).statistic)
+                        interval = RankAgreement.of(np.array(values), errors.mean(1))
+                        means.setdefault(row, []).append(tau)
+                        taus.setdefault(row, []).append(f"{tau:+.2f} [{interval.low:+.2f}, {interval.high:+.2f}]")
+                        facts[name]["distances"][" / ".join(row)] = values  # type: ignore[index]
+                        print(f"  {row[0]:<36} {row[1]:<9} tau {taus[row][-1]}  {seconds:.1f} s", flush=True)
     print("\n| embedding | labels | " + " | ".join(options.targets) + " | mean |")
     print("| --- " * (3 + len(options.targets)) + "|")
     for row in sorted(means, key=lambda one: -float(np.mean(means[one]))):
