@@ -14,6 +14,7 @@ from geosearch.embeddings.base import Encoder
 from geosearch.mixture.mapped_source import AnchorOptions, MappedSource, SourceTask, push_forward, split_by_class
 from geosearch.mixture.spaces.base import FittedSpace
 from geosearch.mixture.spaces.pixels import PixelSpace
+from geosearch.runtime import memory
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.transport.label_embedding import LabelVectors, label_vectors
 
@@ -151,6 +152,12 @@ def _with_all_classes(reference: LabelledSet, shots: LabelledSet | None) -> Labe
 def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
     """One vector for every class of the target and the sources, from the joint label distance table."""
     first = tasks[0]
+    images = len(first.completed) + sum(len(task.source) for task in tasks)
+    memory.require(
+        2 * images * first.features.shape[1] * first.features.itemsize,
+        f"the features of {images} images for the joint table of label distances",
+        "lower domain.samples, or use fewer sources or an embedding of fewer dimensions",
+    )
 
     def table() -> dict[str, np.ndarray]:
         groups = split_by_class(first.features, first.completed)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from geosearch.runtime import memory
+
 
 @dataclass(frozen=True, eq=False)
 class LabelVectors:
@@ -31,7 +33,12 @@ def label_vectors(table: np.ndarray) -> LabelVectors:
     """Classical multidimensional scaling of a (C, C) table of squared distances.
 
     Empty classes (NaN rows) are ignored. Source: Torgerson 1952.
+
+    Raises:
+        TooLargeError: the estimated memory exceeds the limit.
     """
+    count = len(table)
+    memory.require(64 * count * count, f"vectors of {count} classes", "use fewer sources, or sources of fewer classes")
     present = np.isfinite(table).any(axis=1)
     known = table[np.ix_(present, present)]
     if not len(known):

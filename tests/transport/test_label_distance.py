@@ -7,10 +7,11 @@ import pytest
 from generators.clouds import cloud
 from scipy.linalg import sqrtm
 
-from geosearch.errors import InvalidOptionError
+from geosearch.errors import InvalidOptionError, TooLargeError
 from geosearch.transport.label_distance import ExactLabels, GaussianLabels, LabelDistance, MeanLabels
 
-ALL: list[LabelDistance] = [MeanLabels(), GaussianLabels(), GaussianLabels(rank=2), ExactLabels()]
+PLAIN = GaussianLabels(debiased=False)
+ALL: list[LabelDistance] = [MeanLabels(), GaussianLabels(), PLAIN, GaussianLabels(rank=2), ExactLabels()]
 
 
 def groups(sizes: tuple[int, ...], d: int = 6, *, dtype: type = np.float64, seed: int = 0) -> list[np.ndarray]:
@@ -28,7 +29,7 @@ def by_square_roots(one: np.ndarray, other: np.ndarray) -> float:
 
 def test_gaussian_agrees_with_matrix_square_roots_on_full_rank_classes():
     parts = groups((40, 30, 25))
-    table = GaussianLabels().table(parts)
+    table = PLAIN.table(parts)
     expected = [[by_square_roots(one, other) if one is not other else 0 for other in parts] for one in parts]
     np.testing.assert_allclose(table, expected, rtol=1e-8)
 
@@ -49,7 +50,7 @@ def test_gaussian_is_the_exact_distance_of_a_linear_map():
     x = cloud(80).astype(np.float64)
     image = x @ np.diag([0.5, 1, 1.5, 2, 0.1]) + 1
     expected = np.square(image - x).sum(1).mean()
-    for labels in (GaussianLabels(), ExactLabels()):
+    for labels in (PLAIN, ExactLabels()):
         assert labels.table([x], [image])[0, 0] == pytest.approx(expected, rel=1e-6)
 
 
@@ -103,7 +104,8 @@ def test_exact_takes_at_most_so_many_rows_of_a_class():
 
 def test_means_are_blind_to_spread_and_below_gaussian_below_exact():
     parts = groups((30, 30))
-    means, gaussian, exact = (labels.table(parts)[0, 1] for labels in (MeanLabels(), GaussianLabels(), ExactLabels()))
+    choices = (MeanLabels(debiased=False), PLAIN, ExactLabels())
+    means, gaussian, exact = (labels.table(parts)[0, 1] for labels in choices)
     assert means < gaussian < exact
 
 
@@ -111,3 +113,66 @@ def test_options_out_of_range_are_refused():
     for wrong in (lambda: GaussianLabels(rank=0), lambda: ExactLabels(max_per_class=0)):
         with pytest.raises(InvalidOptionError, match="at least 1"):
             wrong()
+
+
+def normals(count: int, d: int = 30, *, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Samples of two normal distributions with commuting covariances, whose W2 is known."""
+    rng = np.random.default_rng(seed)
+    scales, gap = np.geomspace(2, 0.1, d), rng.normal(size=d) * 0.5
+    one, other = (rng.normal(size=(count, d)) * scale for scale in (scales, 0.7 * scales))
+    return one, other + gap, float(gap @ gap + np.square(0.3 * scales).sum())
+
+
+@pytest.mark.parametrize("count", [10, 38, 150])
+def test_few_images_give_the_distance_of_many(count: int):
+    """Half of the error at least is gone in the mean of forty draws, and in the root of the mean square too."""
+    errors = []
+    for seed in range(40):
+        one, other, known = normals(count, seed=seed)
+        errors.append([labels.table([one], [other])[0, 0] / known - 1 for labels in (PLAIN, GaussianLabels())])
+    plain, debiased = np.array(errors).T
+    assert plain.mean() > 0.05
+    assert abs(debiased.mean()) < 0.5 * plain.mean()
+    assert np.sqrt(np.square(debiased).mean()) < 0.8 * np.sqrt(np.square(plain).mean())
+
+
+def test_the_mean_of_few_images_has_no_bias():
+    found = []
+    for seed in range(100):
+        one, other, _ = normals(10, seed=seed)
+        found.append([labels.table([one], [other])[0, 0] for labels in (MeanLabels(debiased=False), MeanLabels())])
+    gaps = [np.square(np.random.default_rng(seed).normal(size=30) * 0.5).sum() for seed in range(100)]
+    plain, debiased = np.mean(found, axis=0) / np.mean(gaps) - 1
+    assert plain > 0.2
+    assert abs(debiased) < 0.1
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    one, other, _ = normals(20, seed=0)
+    shuffled = np.random.default_rng(1).permutation(one)
+    np.testing.assert_allclose(GaussianLabels().table([shuffled], [other]), GaussianLabels().table([one], [other]))
+    assert GaussianLabels().table([shuffled], [one])[0, 0] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("count", [10, 38, 150])
+def test_halves_of_one_class_of_digits_are_near_and_classes_as_far_as_with_many_images(real_data, count: int):
+    with np.load(real_data / "mnist.npz") as file:
+        x, y = file["train_images"], file["train_labels"]
+    groups = [x[y == label].reshape(-1, x[0].size) / np.float32(255) for label in range(4)]
+    many = GaussianLabels().table([group[:1000] for group in groups])
+    apart = ~np.eye(4, dtype=bool)
+    same, between = {}, {}
+    for labels in (PLAIN, GaussianLabels()):
+        table = labels.table([g[:count] for g in groups], [g[count : 2 * count] for g in groups])
+        same[labels], between[labels] = np.diag(table).mean(), table[apart].mean()
+    assert same[GaussianLabels()] < 0.75 * same[PLAIN]
+    truth = many[apart].mean()
+    assert abs(between[GaussianLabels()] - truth) < 0.8 * abs(between[PLAIN] - truth)
+
+
+@pytest.mark.parametrize("labels", [MeanLabels(), GaussianLabels(), GaussianLabels(rank=5), ExactLabels()], ids=repr)
+def test_a_table_that_does_not_fit_is_refused_with_a_way_out(labels: LabelDistance, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GEOSEARCH_MEMORY_GIB", "0.001")
+    parts = [np.zeros((4, 400), np.float32)] * 300
+    with pytest.raises(TooLargeError, match=r"300 x 300 classes.* needs about .*; lower domain.samples"):
+        labels.table(parts)

@@ -66,7 +66,8 @@ def check(pair: Pair) -> None:
 def make_pixel_cost(pair: Pair, device: torch.device) -> PixelCost:
     """The pair in pixels, whatever its encoder is."""
     x, x2 = (PixelEncoder().encode(each.images) for each in (pair.reference, pair.source))
-    table = np.nan_to_num(GaussianLabels().table(_by_class(x, pair.reference), _by_class(x2, pair.source)))
+    plain = GaussianLabels(debiased=False)  # the learning rates were chosen with costs in units of this table
+    table = np.nan_to_num(plain.table(_by_class(x, pair.reference), _by_class(x2, pair.source)))
     share, share2 = (
         np.bincount(each.labels, minlength=len(each.classes)) / len(each) for each in (pair.reference, pair.source)
     )
