@@ -103,8 +103,8 @@ class GaussianLabels:
     and accurate to 1e-6. Source: Alvarez-Melis & Fusi 2020.
 
     Of few images W2^2 is too large, as the nuclear norm is too small: it is extrapolated from that of half the images,
-    F + 1.5 (F - F_half), at most sqrt(tr S tr S'). The other terms have no bias together, since tr S falls short by what
-    the sampling of the mean adds. The factor was chosen on MNIST and KMNIST at 10 to 150 images a class.
+    F + 1.5 (F - F_half), at most sqrt(tr S tr S'). The other terms have no bias together: tr S falls short by what the
+    sampling of the mean adds. The factor was chosen on MNIST and KMNIST at 10 to 150 images a class.
 
     Attributes:
         debiased: extrapolate; False for W2 of the Gaussians with the classes' own moments.
@@ -269,11 +269,11 @@ class _Gaussian:
         whole = _Factor.of(group, mean, basis)
         if not halve or len(group) < 2:
             return cls(group, mean, whole, (whole, whole) if halve else ())
-        order = np.argsort([zlib.crc32(row.tobytes()) for row in group.astype(np.float32)], kind="stable")  # whatever the rows' order was
+        order = np.argsort(
+            [zlib.crc32(row.tobytes()) for row in group.astype(np.float32)], kind="stable"
+        )  # whatever the rows' order was
         parts = (group[order[0::2]], group[order[1::2]])
-        return cls(
-            group, mean, whole, tuple(_Factor.of(part, part.mean(0, dtype=np.float64), basis) for part in parts)
-        )
+        return cls(group, mean, whole, tuple(_Factor.of(part, part.mean(0, dtype=np.float64), basis) for part in parts))
 
     def to(self, other: _Gaussian) -> tuple[float, float]:
         """Squared W2 and its error bound."""
@@ -348,6 +348,5 @@ _TABLE_LOCK = threading.Lock()  # the thread limit below is global to the proces
 @contextmanager
 def _parallel_map() -> Iterator[Callable[..., Iterator[Any]]]:
     """A parallel map for small decompositions, each on one thread, since LAPACK gains little from more."""
-    with _TABLE_LOCK:
-        with ThreadPoolExecutor(_workers()) as pool, threadpool_limits(1):
-            yield pool.map
+    with _TABLE_LOCK, ThreadPoolExecutor(_workers()) as pool, threadpool_limits(1):
+        yield pool.map
