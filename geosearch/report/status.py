@@ -35,7 +35,19 @@ def status_of(summary: StudySummary) -> dict[str, Any]:
         "free_answer": free and {"weights": list(free.values), "closed_form": free.closed_form, "proxy": free.proxy},
         "untrained": list(summary.untrained),
         "past_confirmations": [asdict(one) for one in confirmation.background.past] if confirmation else [],
+        "rows": [_row_facts(row) for row in confirmation.rows] if confirmation else [],
         "verdict": confirmation.verdict() if confirmation else None,
+    }
+
+
+def _row_facts(row: Row) -> dict[str, Any]:
+    """JSON-representable: a row's errors, networks and unlabelled images under each adaptation."""
+    return {
+        "name": row.name,
+        "kind": str(row.kind),
+        "errors": {name: list(errors) for name, errors in row.top1_errors.items()},
+        "networks": dict(row.networks),
+        "unlabelled_images": dict(row.unlabelled_images),
     }
 
 

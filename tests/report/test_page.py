@@ -15,7 +15,7 @@ from geosearch.confirmation.statistics import BEST, compare
 from geosearch.data.card import license_warnings
 from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.report.page import confirmation_tables, format_points, render, used_sources, verdict, write_page
-from geosearch.report.status import status_text
+from geosearch.report.status import status_of, status_text
 
 FINISHED = {"m": 3, "searched": 9}
 HOSTILE = {"m": 3, "hostile": True, "searched": 9}
@@ -265,6 +265,8 @@ def test_every_row_says_what_it_has_and_where_that_is_not_what_the_best_mixture_
     assert "networks" in text
     assert next(line for line in text.splitlines() if line.startswith("taught")).endswith("5*")
     assert "not those of the best mixture" in text
+    facts_of_rows = {row["name"]: row["networks"] for row in status_of(counted)["rows"]}
+    assert facts_of_rows["taught"] == dict.fromkeys(facts.confirmation.adaptations, 5)
     assert "networks" not in status_text(facts).split("\n\n")[1]
 
 
