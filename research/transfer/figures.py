@@ -40,7 +40,7 @@ ROOT = Path(__file__).parents[2] / "reports"
 DATA, FIGURES = ROOT / "data", ROOT / "figures"
 WIDE = 7.6  # inches
 LARGE = 1_000_000  # bytes
-SHOWN = ("closed form", "held-out OTDD, debiased, source network", "held-out OTDD, debiased, pixels", "leave-one-out")
+SHOWN = ("closed form", "debiased OTDD, source network", "debiased OTDD, pixels", "leave-one-out")
 JUDGE = "episodes, refined labels"
 TERNARY = ("mnist/3", "kmnist/3")
 

@@ -215,8 +215,8 @@ def distances_of(target: str, seed: int) -> dict[str, Any]:
         both = distances(own.anchors, own.target, collection, encoder, GaussianLabels(), False, weights)
         spent = (time.perf_counter() - start) / len(weights)
         for kind, values in both.items():
-            found[f"held-out OTDD, {kind}, {name}"] = values
-            seconds[f"held-out OTDD, {kind}, {name}"] = spent
+            found[f"{kind} OTDD, {name}"] = values
+            seconds[f"{kind} OTDD, {name}"] = spent
     return {"distances": found, "seconds": seconds}
 
 

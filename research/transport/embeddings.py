@@ -57,7 +57,7 @@ EMBEDDINGS: dict[str, Embedding] = {
     "SourceClassifier, width 32": SourceClassifier(width=32),
     "ResNet-18, random": TorchvisionBackbone(random_weights=True, size=32),
 }
-BIASED, DEBIASED = "not debiased", "debiased"
+BIASED, DEBIASED = "biased", "debiased"
 PLANS = "SourceClassifier, width 32"  # the embedding in which the candidates' plans are solved, for every row alike
 LABELS: dict[str, LabelDistance | None] = {
     "Gaussian": GaussianLabels(),
