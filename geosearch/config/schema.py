@@ -60,8 +60,16 @@ class DomainSection(Section):
     shots: int = Field(5, ge=1, description="Labelled target images per class.")
     size: int = Field(28, ge=8, le=256, description="Height and width that all images are resized to, pixels.")
     channels: Literal[1, 3] = Field(1, description="1: gray; 3: color.")
-    reference: int = Field(1000, ge=20, description="Unlabelled target images that maps are built from, at most.")
-    held_out: int = Field(400, ge=20, description="Unlabelled target images kept for distances, at most.")
+    reference: int = Field(
+        1000,
+        ge=20,
+        description="Unlabelled target images that maps are built from, at most; c / 50 times as many if c > 50 classes.",
+    )
+    held_out: int = Field(
+        400,
+        ge=20,
+        description="Unlabelled target images kept for distances, at most; c / 50 times as many if c > 50 classes.",
+    )
     test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
     samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
     pseudo_labels: str = TARGET_LABELLINGS.default

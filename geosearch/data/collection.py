@@ -12,6 +12,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize, ink_margin
 from geosearch.data.loaders.registry import find_loader
 from geosearch.data.read_report import ReadReport
+from geosearch.data.target import scale_to_classes
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.runtime.cache import Cache
@@ -50,9 +51,11 @@ class DatasetCollection:
     def parts(self, *, shots: int, reference: int, held_out: int, test: int) -> dict[str, int]:
         """Sizes of the target's parts (arguments of `cut_target`), lowered to what the target can give.
 
-        Of a target without a test part of its own, at most a third of what the shots leave becomes the test part. At
-        most a quarter of the rest is held out.
+        With more than fifty classes, the reference and the held-out part grow in proportion, so that a class is not
+        one image. Of a target without a test part of its own, at most a third of what the shots leave becomes the test
+        part. At most a quarter of the rest is held out.
         """
+        reference, held_out = (scale_to_classes(size, len(self.train.classes)) for size in (reference, held_out))
         spare = len(self.train) - shots * len(self.train.classes)
         test = min(test, len(self.test) if self.test else spare // 3)
         spare -= 0 if self.test else test

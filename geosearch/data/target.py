@@ -15,6 +15,7 @@ from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.runtime.cache import content_key
 
+_CLASSES = 50  # up to so many, the unlabelled parts are as large as asked
 _TEST_SHARE = 5  # without a test part of its own, a set gives one image in this many
 
 
@@ -108,6 +109,15 @@ class Target:
         parts = (self.shots, self.reference, self.held_out)
         test = replace(self.shots, images=self.test_images, labels=self.test_labels._labels)
         return content_key("target", parts=[part.fingerprint for part in (*parts, test)])
+
+
+def scale_to_classes(size: int, classes: int) -> int:
+    """Images of an unlabelled part, of a size for at most fifty classes: more classes, in proportion more images.
+
+    >>> scale_to_classes(1000, 10), scale_to_classes(1000, 47), scale_to_classes(1000, 200)
+    (1000, 1000, 4000)
+    """
+    return -(-size * max(classes, _CLASSES) // _CLASSES)
 
 
 def cut_target(

@@ -93,8 +93,8 @@ def build_anchors(
         encoder: the embedding in which the cost is measured.
         options: ground cost and map.
         space: the mixing space; pixels if None.
-        shots: labelled target images; they represent the classes that no image of the reference is labelled with.
-            Without them such a class has label cost 0 to every other.
+        shots: labelled target images; they represent, beside the reference, the classes that fewer of its images are
+            labelled with. Without them a class without images has label cost 0 to every other.
         cache: where anchors are stored; the default cache if None.
         seed: seed of the maps, e.g. of the split of a source into replicas.
         jobs: number of sources mapped in parallel.
@@ -142,11 +142,12 @@ def build_anchors(
 
 
 def _with_all_classes(reference: LabelledSet, shots: LabelledSet | None) -> LabelledSet:
-    """The reference, with the shots of its missing classes appended; the reference itself if none is missing."""
-    missing = np.setdiff1d(np.arange(len(reference.classes)), reference.labels)
-    if shots is None or len(missing) == 0:
+    """The reference, with the shots of classes that have fewer images in it; the reference itself if none has."""
+    if shots is None:
         return reference
-    return reference.concatenate(shots.take(np.flatnonzero(np.isin(shots.labels, missing))))
+    have, known = (np.bincount(part.labels, minlength=len(reference.classes)) for part in (reference, shots))
+    poor = np.flatnonzero(have < known)
+    return reference.concatenate(shots.take(np.flatnonzero(np.isin(shots.labels, poor)))) if len(poor) else reference
 
 
 def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:

@@ -94,3 +94,16 @@ def test_the_parts_always_fit(n: int, own_test: int, shots: int, reference: int,
     assert len(target.reference) <= reference
     assert len(target.held_out) <= held_out
     assert len(target.test_images) <= test
+
+
+def test_with_many_classes_the_unlabelled_parts_grow_as_far_as_the_target_goes() -> None:
+    def sizes(classes: int, each: int) -> tuple[int, int]:
+        labels = np.arange(classes * each) % classes
+        train = LabelledSet.from_arrays(np.zeros((len(labels), 4, 4), np.uint8), labels, name="set")
+        parts = DatasetCollection(train, train, ()).parts(shots=5, reference=1000, held_out=400, test=2000)
+        return parts["reference"], parts["held_out"]
+
+    assert sizes(10, 500) == sizes(47, 200) == sizes(50, 100) == (1000, 400)
+    assert sizes(100, 100) == (2000, 800)
+    assert sizes(1000, 50) == (20_000, 8000)
+    assert sizes(200, 9) == (600, 200)  # 800 images that are no shots

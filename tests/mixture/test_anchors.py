@@ -109,6 +109,23 @@ def test_a_class_that_is_never_guessed_has_its_law_from_its_shots(parts, cache):
     assert whole.key == build_anchors(reference, sources, encoder, cache=cache).key
 
 
+def test_a_class_that_is_guessed_less_often_than_it_has_shots_is_not_one_image(parts, cache):
+    reference, sources = parts
+    encoder = Pixels().fit(sources, seed=0, cache=cache)
+    last = np.flatnonzero(reference.labels == 3)
+    shots, once = reference.take(last[1:6]), np.flatnonzero(reference.labels != 3)
+    lacking = reference.take(np.append(once, last[0]))
+    given = build_anchors(lacking, sources, encoder, shots=shots, cache=cache)
+    alone = build_anchors(lacking, sources, encoder, cache=cache)
+    whole = build_anchors(reference, sources, encoder, shots=shots, cache=cache)
+
+    def spread(anchors):
+        return np.square(anchors.target_vectors[3] - anchors.target_vectors[:3]).sum(1).mean()
+
+    assert abs(spread(given) - spread(whole)) < abs(spread(alone) - spread(whole))
+    assert len(given.reference) == len(lacking)
+
+
 def test_another_map_is_another_anchor(parts, cache):
     reference, sources = parts
     encoder = Pixels().fit(sources, seed=0, cache=cache)
