@@ -63,12 +63,12 @@ class DomainSection(Section):
     reference: int = Field(
         1000,
         ge=20,
-        description="Unlabelled target images that maps are built from, at most; c / 50 times as many if c > 50 classes.",
+        description="Unlabelled target images maps are built from, at most; c / 50 times as many for c > 50 classes.",
     )
     held_out: int = Field(
         400,
         ge=20,
-        description="Unlabelled target images kept for distances, at most; c / 50 times as many if c > 50 classes.",
+        description="Unlabelled target images kept for distances, at most; c / 50 times as many for c > 50 classes.",
     )
     test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
     samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
