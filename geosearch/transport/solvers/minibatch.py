@@ -50,19 +50,22 @@ class Minibatch:
     def run(self, problem: Problem, start: np.ndarray | None = None) -> Plan:
         n, p = problem.shape
         count = -(-max(n, p) // self.size)
-        rows, columns, masses = [], [], []
+        rows, columns, masses, unsolved = [], [], [], 0
         for repeat in range(self.repeats):
             rng = seeds.stream(self.seed, "minibatch", repeat)
             cuts = (_cut(mass, count, rng) for mass in problem.masses)
             for (i, a), (j, b) in zip(*cuts, strict=True):
-                small = Exact().run(problem.restrict(i, j, _unless_uniform(a), _unless_uniform(b))).coupling.tocoo()
+                plan = Exact().run(problem.restrict(i, j, _unless_uniform(a), _unless_uniform(b)))
+                small, unsolved = plan.coupling.tocoo(), unsolved + (not plan.converged)
                 rows.append(i[small.row])
                 columns.append(j[small.col])
                 masses.append(small.data / (count * self.repeats))
         index = (np.concatenate(rows), np.concatenate(columns))
         coupling = sparse.csr_array((np.concatenate(masses), index), shape=(n, p))
         message = f"{self.repeats} x {count} batches averaged; the value is an upper bound of the distance"
-        return Plan.of(problem, coupling, converged=True, message=message)
+        if unsolved:
+            message += f"; {unsolved} of them are not as close to their optimum as asked: remove outliers"
+        return Plan.of(problem, coupling, converged=not unsolved, message=message)
 
 
 def _cut(mass: np.ndarray, count: int, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:

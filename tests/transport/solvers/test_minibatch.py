@@ -48,3 +48,11 @@ def test_points_are_split_where_the_cuts_fall(shape: tuple[int, int]):
 def test_options_out_of_range_are_refused():
     with pytest.raises(InvalidOptionError, match="size >= 1"):
         Minibatch(size=0)
+
+
+def test_batches_that_were_not_solved_are_confessed(monkeypatch: pytest.MonkeyPatch):
+    early = Exact(dense_below=0, arcs=1, max_rounds=1)
+    monkeypatch.setattr("geosearch.transport.solvers.minibatch.Exact", lambda: early)
+    plan = solve(labelled(400, 400, d=20), Minibatch(size=200))
+    assert not plan.converged
+    assert "2 of them are not as close" in plan.message
