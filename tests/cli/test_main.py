@@ -172,7 +172,7 @@ def bad(kind):
         ("few images", "fewer than 3 shots"),
         ("gaps", "never occur"),
         ("negative", "negative"),
-        ("fractions", "integers"),
+        ("fractions", "class numbers"),
         ("nan", "NaN or infinite"),
         ("infinite", "NaN or infinite"),
         ("empty", "empty"),

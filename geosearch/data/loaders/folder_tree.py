@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from geosearch.data.loaders.suffixes import TABLES, is_document, is_readable
+from geosearch.data.loaders.suffixes import is_document, is_readable, is_table
 from geosearch.data.loaders.system_files import is_hidden, is_left_by_system
 from geosearch.data.read_report import Reason, list_some
 from geosearch.errors import InvalidDataError
@@ -139,7 +139,7 @@ def _kind(entry: os.DirEntry[str]) -> Reason | str | None:
         return Reason.SPECIAL
     if is_readable(entry.name):
         return "image"
-    if os.path.splitext(entry.name)[1].lower() in TABLES:
+    if is_table(entry.name):
         return "table"
     return Reason.DOCUMENT if is_document(entry.name) else Reason.SUFFIX
 

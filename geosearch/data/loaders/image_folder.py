@@ -20,7 +20,7 @@ from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.loaders.folder_tree import FolderTree, scan_folder
 from geosearch.data.loaders.image_files import decode_images, median_size
 from geosearch.data.loaders.path_loader import PathLoader
-from geosearch.data.loaders.suffixes import readable_suffixes
+from geosearch.data.loaders.suffixes import is_readable, readable_suffixes
 from geosearch.data.read_report import Reason
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError
@@ -95,7 +95,7 @@ class ImageFolderLoader(PathLoader):
         tables = {each.table.path for each in (train, test) if each and each.table}
         for path, reason in self._tree.all_passed:
             if _within(path, trees) and not _within(path, apart) and path not in tables:
-                account.pass_over(path, reason, _group(path, split))
+                account.pass_over(path, reason, _group(path, split, reason))
         unread = {folder.path for folder in division.unread}
         for file in self._tree.all_images:
             if file not in taken and _within(file, trees) and not _within(file, apart):
@@ -148,6 +148,8 @@ def _within(path: Path, folders: set[Path]) -> bool:
     return not folders.isdisjoint((path, *path.parents))
 
 
-def _group(path: Path, split: Split) -> str:
+def _group(path: Path, split: Split, reason: Reason) -> str:
     """The class that a file would belong to; empty text beside the classes."""
+    if reason.lost and path.parent == split.tree.path and split.groups and not is_readable(path):
+        return path.name  # a class folder that is a link to nowhere
     return next((split.groups[folder] for folder in (path, *path.parents) if folder in split.groups), "")

@@ -18,11 +18,12 @@ _FILES = (
     "picture", "photo",
 )  # fmt: skip
 _LABELS = (
-    "labelname", "classname", "categoryname", "label", "class", "category", "classlabel", "labels", "classes",
+    "labelname", "labeltext", "classname", "categoryname", "label", "class", "category", "classlabel", "labels",
+    "classes",
     "findinglabels", "target", "species", "breed", "variety", "diagnosis", "dx", "tag", "type", "y",
     "classid", "labelid", "categoryid", "finding",
 )  # fmt: skip
-_PLAIN = _LABELS[:10]  # names that a column of classes alone has
+_PLAIN = _LABELS[:11]  # names that a column of classes alone has
 _SPLITS = ("split", "set", "subset", "partition", "part", "phase", "usage")
 _MATCHED = 0.5  # of the rows, or of the images, at least
 _TRUE, _FALSE = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false", ""})

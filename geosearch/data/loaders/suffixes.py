@@ -14,6 +14,8 @@ _NOT_READ = frozenset({
     "MCIDAS", "SPIDER", "IMT", "XVTHUMB",  # no suffix of their own, and hardly a signature
 })  # fmt: skip
 TABLES = frozenset({".csv", ".tsv", ".jsonl"})
+_LISTS = frozenset({".txt", ".json"})  # tables if they are called so
+_TABLE_WORDS = ("metadata", "label", "annotation", "train", "val", "test", "list", "truth", "index")
 _DOCUMENTS = TABLES | frozenset({
     "", ".txt", ".md", ".rst", ".html", ".htm", ".xml", ".json", ".ndjson", ".yaml", ".yml", ".toml", ".ini",
     ".cfg", ".log", ".xls", ".xlsx", ".ods", ".doc", ".docx", ".pdf", ".tex", ".bib", ".py", ".pyc", ".ipynb", ".r",
@@ -63,6 +65,16 @@ def is_document(path: str | Path) -> bool:
     """Whether the suffix is that of a text, a table, an archive or a program: nobody expects an image there."""
     suffix = Path(path).suffix.lower()
     return suffix in _DOCUMENTS and bool(suffix or _is_note(Path(path).name))
+
+
+def is_table(name: str) -> bool:
+    """Whether a file may hold the labels of images.
+
+    >>> is_table("labels.csv"), is_table("train.txt"), is_table("readme.txt")
+    (True, True, False)
+    """
+    path = Path(name.lower())
+    return path.suffix in TABLES or (path.suffix in _LISTS and any(word in path.stem for word in _TABLE_WORDS))
 
 
 def way_out(suffix: str) -> str:

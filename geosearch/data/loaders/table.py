@@ -1,4 +1,4 @@
-"""Table: the rows of a CSV, TSV or JSON-lines file as text."""
+"""Table: the rows of a CSV, TSV, text or JSON file as text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from geosearch.errors import InvalidDataError
 
@@ -49,7 +50,10 @@ def read_table(path: Path) -> Table:
         if path.stat().st_size > _MOST_BYTES:
             raise InvalidDataError(f"{path} is larger than {_MOST_BYTES >> 20} MiB; keep file names and labels only")
         text = _decode(path.read_bytes())
-        return _from_json(path, text) if path.suffix.lower() == ".jsonl" else _from_csv(path, text)
+        suffix = path.suffix.lower()
+        if suffix == ".jsonl":
+            return _from_records(path, [json.loads(line) for line in text.splitlines() if line.strip()])
+        return _from_json(path, json.loads(text)) if suffix == ".json" else _from_csv(path, text)
     except (OSError, ValueError, csv.Error, RecursionError) as error:
         if isinstance(error, InvalidDataError):
             raise
@@ -68,7 +72,10 @@ def _decode(content: bytes) -> str:
 def _from_csv(path: Path, text: str) -> Table:
     first = text.lstrip().partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)]
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = [[cell.strip() for cell in row] for row in lines]
+    if path.suffix.lower() == ".txt" and delimiter not in first:  # "FILE LABEL", parted by blanks
+        rows = [row[0].rsplit(None, 1) if row else row for row in rows]
     filled = [row for row in rows if any(row)]
     if not filled:
         return Table(path, (), ())
@@ -76,8 +83,20 @@ def _from_csv(path: Path, text: str) -> Table:
     return Table(path, tuple(filled[0]), tuple(tuple((row + [""] * width)[:width]) for row in filled[1:]))
 
 
-def _from_json(path: Path, text: str) -> Table:
-    records = [json.loads(line) for line in text.splitlines() if line.strip()]
+def _from_json(path: Path, value: Any) -> Table:
+    """A list of records, a list of pairs (in a record "labels", too), or a record of file -> label."""
+    if isinstance(value, dict) and isinstance(value.get("labels"), list):
+        value = value["labels"]
+    if isinstance(value, dict):
+        value = [*value.items()]
+    if not isinstance(value, list):
+        raise InvalidDataError(f"{path} cannot be read as a table: expected a list or an object")
+    if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value):
+        return _from_records(path, value)
+    return Table(path, ("file", "label"), tuple((_cell(file), _cell(label)) for file, label in value))
+
+
+def _from_records(path: Path, records: list[Any]) -> Table:
     if not all(isinstance(record, dict) for record in records):
         raise InvalidDataError(f"{path} cannot be read as a table: expected an object on every line")
     columns = tuple(dict.fromkeys(key for record in records for key in record))

@@ -133,6 +133,13 @@ def test_links_that_lead_nowhere_are_an_error_with_the_way_out(tmp_path: Path) -
         load(spec)
 
 
+def test_a_class_folder_that_is_a_link_to_nowhere_is_an_error(tmp_path: Path) -> None:
+    spec = write_classes(tmp_path)
+    (tmp_path / "zebra").symlink_to("/nowhere/zebra")
+    with pytest.raises(InvalidDataError, match=r"1 of 1 of class 'zebra'.*broken links"):
+        load(spec)
+
+
 def test_loose_images_beside_classes_are_counted(tmp_path: Path) -> None:
     spec = write_classes(tmp_path)
     write_class(tmp_path, 0, 8)

@@ -85,7 +85,29 @@ def absolute_paths(folder: Path) -> None:
     )
 
 
+def list_of_files(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    (folder / "labels.txt").write_text("".join(f"images/{name} {label}\n" for name, label in pairs))
+
+
+def json_object(folder: Path) -> None:
+    (folder / "labels.json").write_text(json.dumps(dict(write_flat(folder / "images"))))
+
+
+def json_pairs(folder: Path) -> None:
+    (folder / "labels.json").write_text(json.dumps({"labels": write_flat(folder)}))
+
+
+def json_records(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    (folder / "annotations.json").write_text(json.dumps([{"image": name, "category": label} for name, label in pairs]))
+
+
 LAYOUTS = [
+    list_of_files,
+    json_object,
+    json_pairs,
+    json_records,
     hugging_face_csv, hugging_face_jsonl, table_among_the_images, other_words, names_without_suffix, another_suffix,
     no_header,    a_column_for_each_class, masks_beside, absolute_paths,
 ]  # fmt: skip
