@@ -71,9 +71,20 @@ class Sinkhorn:
         )
         cost, a, b = self._setting(problem)
         epsilon = self.regularization * cost_scale(cost) or 1e-6  # for a cost of zero
+        if not epsilon > _rounding(problem, cost):  # also where float32 overflows
+            del cost
+            memory.require(
+                8 * largest + linear_bytes(problem, 64),
+                f"a Sinkhorn plan between {n} and {p} points in float64, for epsilon is below float32's rounding",
+                "raise regularization or remove outliers",
+                device=self.device,
+            )
+            cost, a, b = self._setting(problem, torch.float64)
+            epsilon = self.regularization * cost_scale(cost) or 1e-6
         found = self._potentials(cost, a, b, epsilon, start)
         certificate = certify(problem, double_c_transform(cost, found.g)[0].g.double().cpu().numpy(), cost)
         coupling = _rounded(self._entries(cost, a, b, found), *problem.masses)
+        dtype = cost.u.dtype
         del cost
         converged = found.error <= self.tolerance
         message = f"entropic, epsilon {epsilon:.3g}, marginal error {found.error:.1e} before rounding" + (
@@ -87,11 +98,13 @@ class Sinkhorn:
             potentials=(found.f.cpu().double().numpy(), found.g.cpu().double().numpy()),
             epsilon=epsilon,
             lower_bound=certificate.value,
-            divergence=self._divergence(problem, epsilon) if self.debiased else None,
+            divergence=self._divergence(problem, epsilon, dtype) if self.debiased else None,
         )
 
-    def _setting(self, problem: Problem) -> tuple[Blocks, torch.Tensor, torch.Tensor]:
-        u, v = problem.factors(dtype=torch.float32, device=self.device)
+    def _setting(
+        self, problem: Problem, dtype: torch.dtype = torch.float32
+    ) -> tuple[Blocks, torch.Tensor, torch.Tensor]:
+        u, v = problem.factors(dtype=dtype, device=self.device)
         cost = Blocks.of(u, v, keep=True)
         a, b = (cost.to_tensor(mass) for mass in problem.masses)
         return cost, a, b
@@ -103,14 +116,14 @@ class Sinkhorn:
         g = coarse_to_fine(cost, a, b, start=warm, epsilon=epsilon, sweeps=1).g
         return iterate_to_convergence(cost, a, b, g, epsilon, tolerance=self.tolerance, max_sweeps=self.max_iterations)
 
-    def _divergence(self, problem: Problem, epsilon: float) -> float:
+    def _divergence(self, problem: Problem, epsilon: float, dtype: torch.dtype) -> float:
         """OT_eps(a, b) - OT_eps(a, a) / 2 - OT_eps(b, b) / 2, each by its dual value; in z if there are labels."""
         plain = problem if problem.table is None else problem.embedded()
         one, other = (plain.x, plain.y, plain.masses[0]), (plain.x2, plain.y2, plain.masses[1])
         values = []
         for (x, y, a), (x2, y2, b) in ((one, other), (one, one), (other, other)):
             pair = replace(plain, x=x, y=y, x2=x2, y2=y2, a=a, b=b, table=None)
-            cost, left, right = self._setting(pair)
+            cost, left, right = self._setting(pair, dtype)
             found = self._potentials(cost, left, right, epsilon)
             values.append(float(left.double() @ found.f.double() + right.double() @ found.g.double()))
             del cost
@@ -135,6 +148,12 @@ class Sinkhorn:
         memory.require(100 * count, f"a coupling of {count} pairs", "raise cutoff or lower regularization")
         i, j, mass = (torch.cat(part).cpu() for part in zip(*cost.map(step), strict=True))
         return sparse.csr_array((mass.double().numpy(), (i.numpy(), j.numpy())), shape=cost.shape)
+
+
+def _rounding(problem: Problem, cost: Blocks) -> float:
+    """Size of rounding errors in the costs, squared feature units: that of the largest squared norms."""
+    d = problem.x.shape[1]
+    return 4 * torch.finfo(cost.u.dtype).eps * float(cost.u[:, d].max() + cost.v[:, d + 1].max())
 
 
 def _rounded(coupling: sparse.csr_array, a: np.ndarray, b: np.ndarray) -> sparse.csr_array:

@@ -91,3 +91,15 @@ def test_masses_next_to_nothing_take_no_part():
     assert plan.converged
     assert np.isfinite(plan.lower_bound)
     assert plan.coupling[[0, 1]].sum() == 0
+
+
+def test_a_regularization_below_the_rounding_of_float32_is_solved_in_float64():
+    """Two clusters 1e4 apart, blurred by less than a cluster is wide: float32 has no digits of the costs within one."""
+    x, x2 = cloud(60), cloud(60, seed=1)
+    x[:30] += 1e4
+    x2[:30] += 1e4
+    problem = Problem.plain(x, x2)
+    sharp, exact = solve(problem, Sinkhorn(regularization=1e-9, max_iterations=3000)), solve(problem, Exact())
+    assert sharp.lower_bound <= exact.value <= sharp.value
+    assert sharp.value == pytest.approx(exact.value, rel=0.05)
+    assert sharp.lower_bound == pytest.approx(exact.value, rel=0.1)
