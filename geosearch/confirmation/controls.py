@@ -22,7 +22,7 @@ from geosearch.confirmation.candidates.retrieved import Retrieved
 from geosearch.data.target import Target
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.anchors import Anchors
-from geosearch.mixture.baselines import POOLED
+from geosearch.mixture.baselines import POOLED, WITHIN_LIMITS
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.retrieval import retrieve
 from geosearch.mixture.weights import Weights
@@ -45,6 +45,7 @@ class ControlInputs:
         source_networks: gives source -> network that was pretrained on it alone.
         few_shots: gives a training of a fresh network on the shots, tuned with as many trainings as the search has.
         errors: mixture -> validation error, of the mixtures that the search trained.
+        nearest: gives the nearest mixture that the limits of the study allow; None without limits.
     """
 
     anchors: Anchors
@@ -56,11 +57,25 @@ class ControlInputs:
     source_networks: Callable[[], Mapping[int, Network]]
     few_shots: Callable[[], FineTuning]
     errors: Mapping[Weights, float] = field(default_factory=dict)
+    nearest: Callable[[Weights], Weights] | None = None
 
     @property
     def pooled(self) -> Mixture:
-        """The pooled union."""
-        return Mixture(self.anchors, Weights.pooled([source.size for source in self.anchors.sources]))
+        """The pooled union, within the limits."""
+        pooled = Weights.pooled([source.size for source in self.anchors.sources])
+        return Mixture(self.anchors, self.nearest(pooled) if self.nearest else pooled)
+
+    @property
+    def pooled_name(self) -> str:
+        """What the pooled union is called, within limits or not."""
+        pooled = Weights.pooled([source.size for source in self.anchors.sources])
+        return POOLED if self.pooled.weights == pooled else POOLED + WITHIN_LIMITS
+
+    def allowed(self) -> tuple[int, ...]:
+        """The sources that the limits allow alone."""
+        m = len(self.anchors.sources)
+        singles = [Weights.single(i, m) for i in range(m)]
+        return tuple(i for i, one in enumerate(singles) if self.nearest is None or self.nearest(one) == one)
 
     def single(self, i: int) -> Mixture:
         """Source i alone."""
@@ -69,7 +84,7 @@ class ControlInputs:
     def best_single(self) -> int | None:
         """The source with the smallest validation error among those that were trained alone; None without any."""
         m = len(self.anchors.sources)
-        known = {i: self.errors[one] for i in range(m) if (one := Weights.single(i, m)) in self.errors}
+        known = {i: self.errors[one] for i in self.allowed() if (one := Weights.single(i, m)) in self.errors}
         return min(known, key=lambda i: known[i]) if known else None
 
 
@@ -105,7 +120,9 @@ class CommitteeControl:
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         networks = inputs.committee().networks
-        return {f"committee-taught {POOLED}": CommitteeTaught(inputs.pooled, networks, inputs.self_training)}
+        return {
+            f"committee-taught {inputs.pooled_name}": CommitteeTaught(inputs.pooled, networks, inputs.self_training)
+        }
 
 
 @CONTROLS.register("single-source", "the single source with the smallest validation error in the search")
@@ -151,11 +168,13 @@ class TransferabilityControl:
     cost: ClassVar[float] = 0.5  # often the network of a baseline, or one row for both
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        sources, shots = inputs.anchors.sources, inputs.target.shots
-        networks = inputs.source_networks()
+        sources, shots, allowed = inputs.anchors.sources, inputs.target.shots, inputs.allowed()
+        networks = {i: network for i, network in inputs.source_networks().items() if i in allowed}
+        if not networks:
+            return {}
         evidence = {i: logme(features(network, shots.images), shots.labels) for i, network in networks.items()}
         chosen = {
-            "OTDD": min(range(len(sources)), key=lambda i: sources[i].otdd_to_target),
+            "OTDD": min(allowed, key=lambda i: sources[i].otdd_to_target),
             "LogME": max(evidence, key=lambda i: evidence[i]),
         }
         found: dict[int, list[str]] = {}
@@ -173,7 +192,7 @@ class JointTrainingControl:
     cost: ClassVar[float] = 0.9
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        return {f"{POOLED} and shots at once": JointTraining(inputs.pooled)}
+        return {f"{inputs.pooled_name} and shots at once": JointTraining(inputs.pooled)}
 
 
 @CONTROLS.register("fixmatch", "the pooled union, adapted by FixMatch")
@@ -184,7 +203,7 @@ class FixMatchControl:
     cost: ClassVar[float] = 3.3
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        return {f"{POOLED}, FixMatch": FixMatched(inputs.pooled, inputs.fixmatch)}
+        return {f"{inputs.pooled_name}, FixMatch": FixMatched(inputs.pooled, inputs.fixmatch)}
 
 
 @CONTROLS.register("simclr", "contrastive pretraining on the unlabelled images of the target, without sources")
@@ -201,11 +220,13 @@ class SimCLRControl:
 @CONTROLS.register("retrieval", "the quarter of all source images that is nearest to the target's unlabelled images")
 @dataclass(frozen=True)
 class RetrievalControl:
-    """See `retrieve`."""
+    """See `retrieve`; no row in a study with limits, which hold for weights."""
 
     cost: ClassVar[float] = 1.1
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        if inputs.nearest is not None:
+            return {}
         pool = retrieve(inputs.anchors, inputs.unlabelled.images)
         return {"nearest source images": Retrieved(pool, len(inputs.unlabelled))}
 

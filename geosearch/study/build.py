@@ -12,7 +12,7 @@ from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import LENGTH
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.adaptation.tuning import Tuner
-from geosearch.config.build import build_adaptation, build_adaptations, build_recipe, build_search_space
+from geosearch.config.build import build_adaptation, build_adaptations, build_limits, build_recipe, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.base import Setup, StartKind
 from geosearch.confirmation.candidates.from_scratch import FromScratch
@@ -261,4 +261,5 @@ def build_control_inputs(
         few_shots=partial(tune_few_shots, file, prepared, cache),
         source_networks=partial(build_source_networks, file, prepared, cache),
         errors=errors,
+        nearest=build_search_space(file).nearest if build_limits(file) else None,
     )

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from generators.studies import tiny_file
+from generators.studies import tiny, tiny_file
 
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.from_scratch import fresh_network
@@ -16,6 +16,7 @@ from geosearch.adaptation.predictors import EnsemblePredictor, NetworkPredictor
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.adaptation.tuning import Tuner
+from geosearch.config.read import parse_study
 from geosearch.confirmation import controls
 from geosearch.confirmation.candidates import CommitteeTaught, JointStream, Setup, Start, joint_training
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
@@ -250,3 +251,19 @@ def test_retrieval_trains_on_the_source_images_nearest_to_the_unlabelled_ones(in
     assert one.pool.key == pool.key
     assert one.start(setup, 1).network.fingerprint == pretrain(pool, RECIPE, 1).fingerprint
     assert one.unlabelled_images(RidgeHead()) == len(inputs.unlabelled)
+
+
+def test_controls_keep_to_the_limits_of_the_study(tmp_path, cache):
+    raw = tiny(tmp_path)
+    raw["limits"] = {"caps": {raw["domain"]["sources"][1]: 0.2}}
+    file = parse_study(raw)
+    study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache)
+    limited = build_control_inputs(file, study.prepared, cache, ERRORS)
+    assert limited.allowed() == (0,)
+    assert limited.pooled.weights.values[1] <= 0.2 + 1e-9
+    made = rows(limited, *CONTROLS.names())
+    assert "committee-taught pooled union, within limits" in made
+    assert "single by OTDD and LogME: near" in made
+    assert "nearest source images" not in made
+    mixed = [one.mixture.weights for one in made.values() if hasattr(one, "mixture")]
+    assert all(weights.values[1] <= 0.2 + 1e-9 for weights in mixed)
