@@ -105,9 +105,10 @@ def grow_plan(growth: ColumnGeneration, tolerance: float, max_rounds: int) -> Pl
     problem, cost = growth.problem, growth.cost
     growth.run(tolerance, max_rounds)
     plan = prove(problem, growth.flow, certify(problem, _finite(growth.bound.g), cost), tolerance)
-    if plan.converged or growth.rounds == max_rounds:
-        return plan
     keep, device = cost.whole is not None, str(cost.u.device)
+    fits = memory.limit_bytes(device) > 2 * linear_bytes(problem, _MORE)
+    if plan.converged or growth.rounds == max_rounds or not fits:
+        return plan
     pairs = Pairs.of(*np.divmod(growth.known, cost.shape[1]), cost)
     rounds = growth.rounds
     del growth, cost
