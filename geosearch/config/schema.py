@@ -158,19 +158,12 @@ class SearchSection(Section):
         "it. Several workers have no rounds.",
     )
     jobs: int = Field(2, ge=1, description="Number of processes; the results do not depend on it.")
-    prune: bool = Field(
-        True,
-        description="Use the debiased held-out OTDD as prior knowledge of the sampler 'hull', and let it and the "
-        "closed form prune trials while they agree with the evaluations.",
-    )
     proxy_samples: int = Field(400, ge=20, description="Held-out points of the proxy, at most.")
-    finalists: int = Field(
-        5, ge=1, description="Best trials that start the race with the long recipe; more may follow."
-    )
+    finalists: int = Field(5, ge=1, description="Best trials that are trained with the long recipe, in a race.")
     repeats: int = Field(
         3,
         ge=1,
-        description="Budget of long trainings, per finalist; a race spends them where they are expected to gain most.",
+        description="Budget of long trainings, per finalist; a race spends them on the best ones.",
     )
     storage: str | None = Field(
         None,

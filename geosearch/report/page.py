@@ -185,7 +185,6 @@ def summary(facts: StudyReport) -> str:
         f"{len(facts.sources)} sources",
         f"{facts.count('complete')} mixtures trained",
     ]
-    parts += [f"{facts.count('pruned')} pruned"] if facts.count("pruned") else []
     parts += [f"{len(facts.failed)} failed"] if facts.failed else []
     return " · ".join(parts)
 

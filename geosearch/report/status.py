@@ -20,7 +20,7 @@ def status_of(summary: StudySummary) -> dict[str, Any]:
         "study": summary.name,
         "budget": summary.budget,
         "complete": summary.count("complete"),
-        "pruned": summary.count("pruned"),
+        "repeats": summary.count("repeat"),
         "failed": summary.count("failed"),
         "failures": [{"trial": trial.number, "reason": trial.reason} for trial in summary.failed],
         "best": best and {**asdict(best), "concentration": str(best.concentration)},
@@ -52,7 +52,7 @@ def _row_facts(row: Row) -> dict[str, Any]:
 
 
 def status_text(summary: StudySummary) -> str:
-    """For a terminal: the best mixture, how far the proxy is trusted, the confirmation and its verdict."""
+    """For a terminal: the best mixture, how the proxy ranks mixtures, the confirmation and its verdict."""
     best, confirmation = summary.best, summary.confirmation
     if best is None:
         return "\n".join(
@@ -78,7 +78,7 @@ def status_text(summary: StudySummary) -> str:
         lines.append(f"  front     {', '.join(shown)}")
     if summary.task_similarity:
         agreed = ", ".join(f"{name} (tau {tau:+.2f})" for name, tau in summary.task_similarity.items())
-        lines.append(f"  earlier   {agreed}: agreement of earlier studies with this one; below 0 they count nothing")
+        lines.append(f"  earlier   {agreed}: agreement of earlier studies with this one")
     return "\n".join([*lines, *_result(confirmation)])
 
 
@@ -109,15 +109,11 @@ def _fidelity_facts(fidelity: FidelityStatistics) -> dict[str, Any]:
 
 
 def _fidelities(fidelities: Sequence[FidelityStatistics]) -> list[str]:
-    """What each fidelity cost, its rank agreement, what it pruned and saved: a line each."""
-    lines = [
-        f"  {'fidelity':<15}{'evaluations':>13}{'mean':>14}{'total':>14}  "
-        f"{'rank agreement, tau':<22}{'stopped':>9}{'saved':>14}"
-    ]
+    """What each fidelity cost, and its rank agreement: a line each."""
+    lines = [f"  {'fidelity':<15}{'evaluations':>13}{'mean':>14}{'total':>14}  rank agreement, tau"]
     for one in fidelities:
         cost = f"{one.evaluations:>9}{duration(one.mean_seconds):>14}{duration(one.seconds):>14}"
-        stops = f"{one.stopped:>9}{duration(one.saved_seconds):>14}" if one.agreement else ""
-        lines.append(f"    {one.fidelity:<15}{cost}  {one.agreement_text:<22}{stops}".rstrip())
+        lines.append(f"    {one.fidelity:<15}{cost}  {one.agreement_text}".rstrip())
     return lines
 
 

@@ -130,7 +130,7 @@ class StudySummary:
         return tuple(front(done, [error for _, error, _ in done], [price for _, _, price in done]))
 
     def count(self, state: str) -> int:
-        """Trials that ended as "complete", "pruned" or "failed"."""
+        """Trials that ended as "complete", "repeat" or "failed"."""
         return Counter(trial.state for trial in self.trials)[state]
 
     def price(self, weights: Sequence[float]) -> float:

@@ -10,14 +10,13 @@ from .events import DerivativeComputed as DerivativeComputed
 from .events import Event as Event
 from .events import FinalistMeasured as FinalistMeasured
 from .events import FinalistsTrained as FinalistsTrained
-from .events import RankAgreementMeasured as RankAgreementMeasured
 from .events import RowConfirmed as RowConfirmed
 from .events import StageStarted as StageStarted
 from .events import StudyFinished as StudyFinished
 from .events import SynthesisStarted as SynthesisStarted
 from .events import TrialFailed as TrialFailed
 from .events import TrialFinished as TrialFinished
-from .events import TrialPruned as TrialPruned
+from .events import TrialRepeated as TrialRepeated
 from .events import TrialsLost as TrialsLost
 from .events import WorkersCrashed as WorkersCrashed
 from .parallel import engine as engine

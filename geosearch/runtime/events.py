@@ -156,15 +156,15 @@ class TrialFinished(CountedEvent):
 
 
 @dataclass(frozen=True)
-class TrialPruned(Event):
-    """A trial was pruned by a cheap evaluation."""
+class TrialRepeated(Event):
+    """A trial is not trained, since its mixture is that of another one."""
 
-    kind = "pruned"
+    kind = "repeat"
     trial: int
     reason: str
 
     def __str__(self) -> str:
-        return f"trial {self.trial} pruned: {self.reason}"
+        return f"trial {self.trial} {self.reason}: not trained"
 
 
 @dataclass(frozen=True)
@@ -203,24 +203,6 @@ class WorkersCrashed(Event):
 
     def __str__(self) -> str:
         return f"{self.ended} workers crashed (out of memory?), {self.left} left"
-
-
-@dataclass(frozen=True)
-class RankAgreementMeasured(Event):
-    """Rank correlation of the proxy with the errors so far.
-
-    Attributes:
-        tau: Kendall's tau in [-1, 1].
-        may_prune: whether it is high enough for the proxy to prune trials.
-    """
-
-    kind = "rank_agreement"
-    level = logging.DEBUG
-    tau: float
-    may_prune: bool
-
-    def __str__(self) -> str:
-        return f"rank correlation of the proxy {self.tau:.2f}; it {'may' if self.may_prune else 'may not'} prune trials"
 
 
 @dataclass(frozen=True)

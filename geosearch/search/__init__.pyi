@@ -1,9 +1,7 @@
 from .fidelity import Fidelity as Fidelity
-from .fidelity import FidelityPruner as FidelityPruner
 from .fidelity import FidelityStatistics as FidelityStatistics
 from .fidelity import Proxy as Proxy
 from .fidelity import RankAgreement as RankAgreement
-from .fidelity import Screening as Screening
 from .free_answer import FreeAnswer as FreeAnswer
 from .loop import Search as Search
 from .loop import SearchOptions as SearchOptions
@@ -26,7 +24,7 @@ from .trial import Failed as Failed
 from .trial import FailureReason as FailureReason
 from .trial import LongRuns as LongRuns
 from .trial import Proposal as Proposal
-from .trial import Pruned as Pruned
-from .trial import PruneReason as PruneReason
+from .trial import ProxyValue as ProxyValue
+from .trial import Repeat as Repeat
 from .trial import Trained as Trained
 from .trial import TrialRecord as TrialRecord

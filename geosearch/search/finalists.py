@@ -30,13 +30,13 @@ def promote(
 ) -> None:
     """Race the best trials with the long recipe and store their errors; does nothing if the race is over.
 
-    Trials of an earlier race run from the start; their earlier trainings are read from the cache.
+    Trials of an earlier race run too; their earlier trainings are read from the cache.
 
     Args:
         store: the study.
         objective: what is minimized.
         ranked: evaluated trials with the errors expected after the short recipe, the smallest first.
-        first: number of trials that run from the start.
+        first: number of trials that run, besides those that ran in an earlier race.
         repeats: long trainings per trial on average.
         steps: of the long recipe.
         jobs: number of processes; does not change results.
@@ -45,9 +45,9 @@ def promote(
     Raises:
         GeosearchError: all trainings failed; the race can then be run again.
     """
-    trials = [trial for trial, _ in ranked]
-    start = tuple(i for i, trial in enumerate(trials) if i < first or trial.long_error is not None)
-    asked, kept = Race(tuple(trial.number for trial in trials), first, repeats, start), store.record.race
+    finalists = [pair for i, pair in enumerate(ranked) if i < first or pair[0].long_error is not None]
+    trials = [trial for trial, _ in finalists]
+    asked, kept = Race(tuple(trial.number for trial in trials), repeats), store.record.race
     if kept is None or not kept.is_same(asked):
         store.update(race=(kept := asked))
     if kept.over:
@@ -63,7 +63,7 @@ def promote(
         progress.event(FinalistsTrained(running=tuple(sorted({trials[i].number for i, _ in calls}))))
         return [result.squared_error if isinstance(result, Evaluation) else None for result in results]
 
-    standings = race(run, [expected for _, expected in ranked], kept.start, repeats)
+    standings = race(run, len(trials), repeats)
     if failures and not any(standing.runs for standing in standings):
         raise GeosearchError(
             f"all long trainings of the finalists failed, the last with: {failures[-1]}; "
@@ -78,7 +78,7 @@ def promote(
                 error=standing.error,
                 deviation=standing.deviation if math.isfinite(standing.deviation) else None,
             )
-            for (trial, expected), standing, spent in zip(ranked, standings, seconds, strict=True)
+            for (trial, expected), standing, spent in zip(finalists, standings, seconds, strict=True)
             if standing.runs
         }
     )

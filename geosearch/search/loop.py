@@ -28,16 +28,15 @@ from geosearch.errors import GeosearchError, TrainingFailedError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
-from geosearch.runtime.events import StageStarted, TrialFailed, TrialFinished
+from geosearch.runtime.events import StageStarted, TrialFailed, TrialFinished, TrialRepeated
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.search.fidelity.proxy import Proxy
-from geosearch.search.fidelity.screening import Screening
 from geosearch.search.finalists import promote
 from geosearch.search.objective import Objective
 from geosearch.search.process import ProcessId
 from geosearch.search.racing import find_best
-from geosearch.search.samplers.base import random_neighbor
+from geosearch.search.samplers.base import alike, random_neighbor
 from geosearch.search.samplers.prior import Prior, ProxyDesign
 from geosearch.search.samplers.registry import build_sampler
 from geosearch.search.samplers.surrogate import FEWEST
@@ -48,6 +47,8 @@ from geosearch.search.trial import (
     Failed,
     FailureReason,
     Proposal,
+    ProxyValue,
+    Repeat,
     Trained,
     TrialRecord,
     drop_repeats,
@@ -56,7 +57,6 @@ from geosearch.search.trial import (
     proposal_of,
 )
 
-PATIENCE = 4  # pruned proposals, beyond the size of a round, after which one is drawn at random and not pruned
 FAILURES = 3  # failed trainings in a row that end a search
 
 
@@ -69,13 +69,9 @@ class SearchOptions:
         sampler: name of the sampler, one of `SAMPLERS`.
         sampler_settings: settings of the sampler, as in [search].
         batch: proposals of one round, evaluated in parallel; results depend on it.
-        finalists: trials that are trained with the long recipe first; the race may add more (`racing.race`).
-        repeats: long trainings per finalist on average; the race allocates them.
+        finalists: trials that are trained with the long recipe.
+        repeats: long trainings per finalist on average; the race (`racing.race`) allocates them.
         long_steps: training steps of the long recipe.
-        prune: whether cheap fidelities are used: the proxy as prior knowledge of the sampler "hull", and proxy and
-            closed form to prune trials, while their rank agreement is significant.
-        proxy_cost_ratio: cost of the proxy in units of a short training; estimated, since measured times would make
-            the results differ from run to run.
         seed: of the study.
         jobs: number of processes; does not change results.
     """
@@ -86,8 +82,6 @@ class SearchOptions:
     finalists: int = 5
     repeats: int = 3
     long_steps: int = 1000
-    prune: bool = True
-    proxy_cost_ratio: float = 0.02
     seed: int = 0
     jobs: int = 1
     sampler_settings: Mapping[str, Any] = field(default_factory=dict)
@@ -167,7 +161,7 @@ class Search:
 
     def missing(self) -> tuple[int, int]:
         """The first round that is not full, and how many proposals it lacks."""
-        filled = Counter(trial.round for trial in self.store.trials() if trial.state != "pruned")
+        filled = Counter(trial.round for trial in self.store.trials() if trial.state != "repeat")
         number = next(r for r in count() if filled[r] < self.options.batch)
         return number, min(self.options.batch - filled[number], self.left())
 
@@ -176,7 +170,6 @@ class Search:
         number, missing = self.missing()
         trials = self.store.trials()
         taken = [trial.index for trial in trials if trial.round == number]
-        screening = self.screening([trial for trial in trials if trial.round < number])
         interrupted = self.store.interrupted_proposals()
         pending: list[Weights] = []
         asked: list[tuple[optuna.Trial, Weights]] = []
@@ -184,22 +177,17 @@ class Search:
             if len(asked) == missing:
                 break
             if index not in taken:
-                before = interrupted.get((number, index))
-                trial, point = self._ask(number, index, before.params if before else None)
-                given = proposal_of(trial).role != SEARCHED
-                always = given or self._is_out_of_patience(index) or (before is not None and before.admitted)
-                if screening.should_train(trial, point, trials=trials, pending=pending, always=always):
+                trial, point = self._ask(number, index, interrupted.get((number, index)))
+                is_baseline = proposal_of(trial).role != SEARCHED
+                repeat = None if is_baseline else find_repeat(point, trials, pending)
+                if repeat:
+                    self.record_repeat(trial, repeat)
+                    self.store.study.tell(trial, state=TrialState.PRUNED)
+                else:
+                    self.measure_proxy(trial, point)
                     asked.append((trial, point))
                     pending.append(point)
-                else:
-                    self.store.study.tell(trial, state=TrialState.PRUNED)
         return asked
-
-    def screening(self, trials: Sequence[TrialRecord]) -> Screening:
-        """The screening of proposals, given the trials that ended."""
-        screening = Screening(self.store.study, self.proxy, self.options.proxy_cost_ratio, self.progress)
-        screening.update(trials, prune=self.options.prune)
-        return screening
 
     def proposal(self, place: tuple[int, int], role: str, point: Weights) -> Proposal:
         """The `Proposal` that is stored with a trial.
@@ -214,7 +202,18 @@ class Search:
         cost = time.perf_counter() - start
         return Proposal(*place, role, distance, cost)
 
-    def build_sampler(self, seed: int, *, random: bool) -> BaseSampler:
+    def measure_proxy(self, trial: optuna.Trial, point: Weights) -> None:
+        """Store the proxy of a trial's mixture; it is compared with the error in the report."""
+        start = time.perf_counter()
+        otdd = self.proxy.otdd(point)
+        keep_fact(trial, ProxyValue(otdd, time.perf_counter() - start))
+
+    def record_repeat(self, trial: optuna.Trial, repeat: Repeat) -> None:
+        """Store and report that a trial is not trained."""
+        keep_fact(trial, repeat)
+        self.progress.event(TrialRepeated(trial.number, str(repeat)))
+
+    def build_sampler(self, seed: int, *, random: bool = False) -> BaseSampler:
         """A sampler for one proposal: the study's, or a random one."""
         name = "random" if random else self.options.sampler
         return build_sampler(name, seed, self._prior, self.options.sampler_settings)
@@ -231,26 +230,19 @@ class Search:
             params = self.store.space.params_of(near)
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         study = self.store.study
-        study.sampler = (
-            _fixed_sampler(params) if params else self.build_sampler(seed, random=self._is_out_of_patience(index))
-        )
+        study.sampler = _fixed_sampler(params) if params else self.build_sampler(seed)
         trial = study.ask()
         keep_fact(trial, Claim(ProcessId.here()))
         point = self.store.space.suggest(trial)
         keep_fact(trial, self.proposal((number, index), role, point))
         return trial, point
 
-    def _is_out_of_patience(self, index: int) -> bool:
-        """Whether so many proposals of a round were pruned that the one at this index is not."""
-        return index >= self.options.batch + PATIENCE
-
     @cached_property
     def _prior(self) -> Prior:
         """Prior knowledge of the sampler; its slow parts are computed once per study."""
         space, design, gradient = self.store.space, None, None
         if self.options.sampler == "hull":
-            if self.options.prune:
-                design = self.store.get_or_compute("debiased_design", self._proxy_design)
+            design = self.store.get_or_compute("debiased_design", self._proxy_design)
             if self.gradient is not None:
                 gradient = np.array(self.store.get_or_compute("source_gradient", self.gradient))
         return Prior(space, self.hull, design, gradient, self.warm_start)
@@ -260,12 +252,12 @@ class Search:
         return ProxyDesign.of(self.store.space, self.proxy.otdd)
 
     def _find_repeated(self, number: int, index: int) -> Weights | None:
-        """The mixture at this round and index, if it was pruned because it repeats an older trial.
+        """The mixture at this round and index, if it repeats another trial.
 
         A sampler would go on to propose the same mixture; a random neighbor is evaluated instead.
         """
         for trial in self.store.trials():
-            if (trial.round, trial.index) == (number, index) and trial.pruned and trial.pruned.reason.is_repeat:
+            if (trial.round, trial.index) == (number, index) and trial.repeat:
                 return trial.point
         return None
 
@@ -304,7 +296,7 @@ class Search:
         Raises:
             GeosearchError: several trainings in a row failed.
         """
-        last = [trial.state for trial in self.store.trials() if trial.state != "pruned"][-FAILURES:]
+        last = [trial.state for trial in self.store.trials() if trial.state != "repeat"][-FAILURES:]
         if last == ["failed"] * FAILURES:
             raise GeosearchError(
                 f"{FAILURES} trainings in a row failed, the last with: {self.store.trials()[-1].reason}; "
@@ -336,6 +328,14 @@ class Search:
             self.store.add_seconds(stage, time.perf_counter() - start)
             raise
         self.store.add_seconds(stage, time.perf_counter() - start)
+
+
+def find_repeat(point: Weights, trials: Sequence[TrialRecord], pending: Sequence[Weights]) -> Repeat | None:
+    """Which trial a mixture repeats, among those that are complete and those that are pending; None if it is new."""
+    for old in trials:
+        if old.state == "complete" and alike(old.point, point):
+            return Repeat(old.number)
+    return Repeat() if any(alike(other, point) for other in pending) else None
 
 
 def _fixed_sampler(params: Mapping[str, Any]) -> BaseSampler:

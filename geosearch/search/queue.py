@@ -15,7 +15,7 @@ from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.search.study_store import StudyStore, is_interrupted, is_proposed, place_of
-from geosearch.search.trial import Claim, Crashes, Proposal, admission_of, attributes_of, fact_of, proposal_of
+from geosearch.search.trial import Claim, Crashes, Proposal, attributes_of, fact_of, proposal_of
 
 MAX_CRASHES = 3  # crashes of workers during the evaluation of one mixture after which it counts as failed
 UNCLAIMED = timedelta(minutes=1)  # a trial that runs for so long without a `Claim` lost its process right after `ask`
@@ -86,7 +86,7 @@ def retry(study: optuna.Study, trial: FrozenTrial, *, crashed: bool = True) -> N
     """
     crashes = count_crashes(trial) + crashed
     if is_proposed(trial) and crashes < MAX_CRASHES:
-        kept = attributes_of(proposal_of(trial)) | attributes_of(Crashes(crashes)) | admission_of(trial)
+        kept = attributes_of(proposal_of(trial)) | attributes_of(Crashes(crashes))
         study.enqueue_trial(trial.params, user_attrs=kept)
 
 

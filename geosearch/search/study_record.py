@@ -25,22 +25,18 @@ class Race:
     """How far the race of the finalists is.
 
     Attributes:
-        ranked: numbers of the trials in the order in which they enter.
-        first: how many of them run from the start.
+        trials: numbers of the finalists, the smallest expected error first.
         repeats: long trainings per finalist that the budget has.
-        start: indices in `ranked` of the trials that run from the start.
         over: whether it has ended.
     """
 
-    ranked: tuple[int, ...]
-    first: int
+    trials: tuple[int, ...]
     repeats: int
-    start: tuple[int, ...]
     over: bool = False
 
     def is_same(self, other: Race) -> bool:
         """Whether it is a race of the same trials with the same budget; progress is not compared."""
-        return (self.ranked, self.first, self.repeats) == (other.ranked, other.first, other.repeats)
+        return (self.trials, self.repeats) == (other.trials, other.repeats)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,6 @@ from optuna.trial import FrozenTrial, TrialState
 
 from geosearch.errors import StorageError, StudyMismatchError
 from geosearch.runtime.redact import mask
-from geosearch.search.fidelity.pruner import PROXY_STEP, FidelityPruner
 from geosearch.search.fingerprint import find_changed, find_differences, format_setting
 from geosearch.search.process import ProcessId
 from geosearch.search.space import LAST_PARAMETER, Space
@@ -24,24 +23,15 @@ from geosearch.search.trial import (
     Failed,
     LongRuns,
     Proposal,
-    ProxyCost,
-    Pruned,
+    ProxyValue,
+    Repeat,
     Trained,
     TrialRecord,
     fact_of,
-    is_admitted,
     proposal_of,
 )
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # failed trials are reported as events, with their reasons
-
-
-@dataclass(frozen=True)
-class InterruptedProposal:
-    """A proposal whose evaluation was interrupted: its parameters, and whether it had passed the screening."""
-
-    params: dict[str, Any]
-    admitted: bool
 
 
 @dataclass(frozen=True)
@@ -104,7 +94,6 @@ class StudyStore:
                 study_name=name,
                 direction="minimize",
                 load_if_exists=True,
-                pruner=FidelityPruner(),
             )
             store = cls(study, space, url, storage)
             begun = check_format(study.user_attrs, mask(url))
@@ -212,10 +201,10 @@ class StudyStore:
             if process is None or (claim and claim.process == process):
                 self.study.tell(trial.number, state=TrialState.FAIL)
 
-    def interrupted_proposals(self) -> dict[tuple[int, int], InterruptedProposal]:
-        """(round, index) -> the proposal at this place whose evaluation was interrupted, if it is complete."""
+    def interrupted_proposals(self) -> dict[tuple[int, int], dict[str, Any]]:
+        """(round, index) -> parameters of the proposal at this place whose evaluation was interrupted."""
         return {
-            place_of(trial): InterruptedProposal(trial.params, is_admitted(trial))
+            place_of(trial): trial.params
             for trial in self.study.get_trials(deepcopy=False)
             if is_interrupted(trial) and is_proposed(trial)
         }
@@ -262,17 +251,17 @@ class StudyStore:
         self.update(stage_seconds={**stages, stage: stages.get(stage, 0.0) + seconds})
 
     def _record_of(self, trial: FrozenTrial, long: LongRuns | None) -> TrialRecord:
-        proposal, trained, cost = proposal_of(trial), fact_of(trial, Trained), fact_of(trial, ProxyCost)
+        proposal, trained, proxy = proposal_of(trial), fact_of(trial, Trained), fact_of(trial, ProxyValue)
         point = self.space.weights_of(trial.params)
         return TrialRecord(
             number=trial.number,
-            state={TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned"}.get(trial.state, "failed"),
+            state={TrialState.COMPLETE: "complete", TrialState.PRUNED: "repeat"}.get(trial.state, "failed"),
             role=proposal.role,
             weights=point.values,
             concentration=point.concentration,
             pairing=point.pairing,
             closed_form=proposal.closed_form,
-            proxy=trial.intermediate_values.get(PROXY_STEP),
+            proxy=proxy.otdd if proxy else None,
             error=trial.value if trial.state == TrialState.COMPLETE else None,
             top1_error=trained.top1_error if trained else None,
             long_error=long.error if long else None,
@@ -280,12 +269,12 @@ class StudyStore:
             long_runs=long.runs if long else 0,
             long_seconds=long.seconds if long else 0.0,
             expected_error=long.expected_error if long else None,
-            proxy_seconds=cost.seconds if cost else 0.0,
+            proxy_seconds=proxy.seconds if proxy else 0.0,
             closed_seconds=proposal.closed_seconds,
             wall_seconds=trained.wall_seconds if trained else 0.0,
             round=proposal.round,
             index=proposal.index,
-            pruned=fact_of(trial, Pruned),
+            repeat=fact_of(trial, Repeat),
             failed=fact_of(trial, Failed),
             note=trained.note if trained else "",
         )

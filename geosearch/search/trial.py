@@ -17,20 +17,6 @@ from geosearch.search.process import ProcessId
 NO_TRIAL = -1  # number of a mixture that is no trial
 
 
-class PruneReason(StrEnum):
-    """Why a trial ended before it was trained."""
-
-    REPEATS_TRIAL = auto()
-    REPEATS_PENDING = auto()
-    CLOSED_FORM = auto()
-    PROXY = auto()
-
-    @property
-    def is_repeat(self) -> bool:
-        """Whether its mixture was evaluated before, or is being evaluated."""
-        return self in (PruneReason.REPEATS_TRIAL, PruneReason.REPEATS_PENDING)
-
-
 class FailureReason(StrEnum):
     """Why a trial failed."""
 
@@ -82,38 +68,30 @@ class Crashes:
 
 
 @dataclass(frozen=True)
-class ProxyCost:
-    """What the proxy of a trial cost; its value is the trial's intermediate value.
+class ProxyValue:
+    """The proxy of a trial, and what it cost.
 
     Attributes:
+        otdd: debiased, squared feature units.
         seconds: wall time.
     """
 
+    otdd: float
     seconds: float
 
 
 @dataclass(frozen=True)
-class Pruned:
-    """Why a trial was pruned.
+class Repeat:
+    """Why a proposal is not trained: its mixture is that of another trial.
 
     Attributes:
-        reason: the kind of reason.
-        repeats: number of the trial that was repeated, for `PruneReason.REPEATS_TRIAL`.
+        of: number of that trial; None if it is still running, or part of the same round.
     """
 
-    reason: PruneReason
-    repeats: int | None = None
+    of: int | None = None
 
     def __str__(self) -> str:
-        match self.reason:
-            case PruneReason.REPEATS_TRIAL:
-                return f"repeats trial {self.repeats}"
-            case PruneReason.REPEATS_PENDING:
-                return "repeats a trial of its own round"
-            case PruneReason.CLOSED_FORM:
-                return "its closed form is among the worse ones"
-            case PruneReason.PROXY:
-                return "its proxy is among the worse ones"
+        return "repeats a trial that is being evaluated" if self.of is None else f"repeats trial {self.of}"
 
 
 @dataclass(frozen=True)
@@ -172,7 +150,8 @@ class TrialRecord:
 
     Attributes:
         number: Optuna's number of the trial; `NO_TRIAL` of the free answer, which is none.
-        state: "complete", "pruned", "failed", or "untrained" for the free answer.
+        state: "complete", "failed", "repeat" (a mixture of another trial, not trained again), or "untrained" for the
+            free answer.
         role: the baseline that it is, or "searched".
         weights: (m,) on the simplex.
         concentration: 0 = pooled, inf = the point on the generalized geodesic.
@@ -190,15 +169,14 @@ class TrialRecord:
         expected_error: what the surrogate expected when the trial became a finalist.
         proxy_seconds: wall time of the proxy.
         closed_seconds: wall time of the closed form.
-        pruned: why it was pruned.
+        repeat: which trial it repeats.
         failed: why it failed.
         note: what was unusual about its training.
 
     >>> values = {"closed_form": 3.1, "proxy": 3.3, "error": None, "top1_error": None, "long_error": None}
     >>> place = {"number": 7, "role": "searched", "wall_seconds": 0.0}
-    >>> pruned = Pruned(PruneReason.REPEATS_TRIAL, repeats=3)
-    >>> trial = TrialRecord(**place, **values, state="pruned", weights=(0.5, 0.5), concentration=2.0,
-    ...                     pairing="transport", pruned=pruned)
+    >>> trial = TrialRecord(**place, **values, state="repeat", weights=(0.5, 0.5), concentration=2.0,
+    ...                     pairing="transport", repeat=Repeat(of=3))
     >>> trial.reason
     'repeats trial 3'
     """
@@ -223,7 +201,7 @@ class TrialRecord:
     expected_error: float | None = None
     proxy_seconds: float = 0.0
     closed_seconds: float = 0.0
-    pruned: Pruned | None = None
+    repeat: Repeat | None = None
     failed: Failed | None = None
     note: str = ""
 
@@ -239,21 +217,20 @@ class TrialRecord:
 
     @property
     def reason(self) -> str:
-        """Why it was pruned or failed, or what was unusual about its training, for people; often empty."""
-        return str(self.failed or self.pruned or self.note)
+        """Why it was not trained or failed, or what was unusual about its training, for people; often empty."""
+        return str(self.failed or self.repeat or self.note)
 
 
-Fact = TypeVar("Fact", Proposal, Claim, Crashes, ProxyCost, Pruned, Failed, Trained)
+Fact = TypeVar("Fact", Proposal, Claim, Crashes, ProxyValue, Repeat, Failed, Trained)
 _KEYS: dict[type, str] = {  # user attribute of an Optuna trial under which each kind of fact is kept
     Proposal: "proposal",
     Claim: "claim",
     Crashes: "losses",
-    ProxyCost: "proxy",
-    Pruned: "pruned",
+    ProxyValue: "debiased_proxy",
+    Repeat: "repeat",
     Failed: "failed",
     Trained: "trained",
 }
-_ADMITTED = "admitted"
 
 
 def keep_fact(trial: optuna.Trial, fact: Fact) -> None:
@@ -286,21 +263,6 @@ def proposal_of(trial: optuna.Trial | FrozenTrial) -> Proposal:
     if (found := fact_of(trial, Proposal)) is None:
         raise LookupError(f"trial {trial.number} has no proposal")
     return found
-
-
-def admit(trial: optuna.Trial) -> None:
-    """Record that a trial passed the screening: after an interrupt, its proposal is not screened again."""
-    trial.set_user_attr(_ADMITTED, True)
-
-
-def admission_of(trial: FrozenTrial) -> dict[str, Any]:
-    """User attributes for a retry of the trial: it skips the screening if this trial passed it."""
-    return {_ADMITTED: True} if is_admitted(trial) else {}
-
-
-def is_admitted(trial: optuna.Trial | FrozenTrial) -> bool:
-    """Whether the trial passed the screening."""
-    return bool(trial.user_attrs.get(_ADMITTED, False))
 
 
 def drop_repeats(trials: Iterable[TrialRecord]) -> list[TrialRecord]:

@@ -19,8 +19,7 @@ from geosearch.mixture.baselines import SEARCHED
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.events import TrialsLost
 from geosearch.runtime.parallel import one_thread
-from geosearch.search.fidelity.pruner import FidelityPruner
-from geosearch.search.loop import PATIENCE, Search
+from geosearch.search.loop import Search, find_repeat
 from geosearch.search.process import ProcessId
 from geosearch.search.queue import MAX_CRASHES, TrialQueue, count_crashes, fail, retry
 from geosearch.search.storage.sqlite import roll_back
@@ -34,7 +33,6 @@ from geosearch.search.trial import (
     Trained,
     fact_of,
     forget_fact,
-    is_admitted,
     keep_fact,
     proposal_of,
 )
@@ -66,7 +64,7 @@ class Worker:
         self._on_pause = on_pause
         self._number: int | None = None  # of the running trial
         self._may_be_closed = False  # whether an error from Optuna means that another process has closed the trial
-        self._pruned_in_a_row = 0
+        self._has_repeated = False  # whether the last proposal was a repeat
 
     def run(self) -> None:
         """Work until the budget is spent.
@@ -150,8 +148,9 @@ class Worker:
             if not fact_of(trial, Proposal):
                 place = divmod(trial.number, self.search.options.batch)
                 keep_fact(trial, self.search.proposal(place, SEARCHED, point))
-            if not self._should_train(trial, point):
+            if self._is_repeat(trial, point):
                 raise optuna.TrialPruned
+            self.search.measure_proxy(trial, point)
             (result,) = self.search.objective.evaluate_many([(point, None, 0)], jobs=1)
         finally:
             if is_last_chance:
@@ -162,25 +161,25 @@ class Worker:
         keep_fact(trial, Trained(result.top1_error, result.wall_seconds, result.note))
         return result.squared_error
 
-    def _should_train(self, trial: optuna.Trial, point: Weights) -> bool:
-        """Screen a proposal, given the trials that ended and those that are running."""
-        trials = self.search.store.trials()
+    def _is_repeat(self, trial: optuna.Trial, point: Weights) -> bool:
+        """Whether a proposal of the sampler is the mixture of a trial that is complete or running."""
         running = self.search.store.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         pending = [
             self.search.store.space.weights_of(other.params)
             for other in running
             if other.number != trial.number and is_proposed(other)
         ]
-        given = proposal_of(trial).role != SEARCHED or is_admitted(trial)
-        always = given or self._pruned_in_a_row >= self.search.options.batch + PATIENCE
-        passes = self.search.screening(trials).should_train(trial, point, trials=trials, pending=pending, always=always)
-        self._pruned_in_a_row = 0 if passes else self._pruned_in_a_row + 1
-        return passes
+        is_baseline = proposal_of(trial).role != SEARCHED
+        repeat = None if is_baseline else find_repeat(point, self.search.store.trials(), pending)
+        self._has_repeated = repeat is not None
+        if repeat:
+            self.search.record_repeat(trial, repeat)
+        return self._has_repeated
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
+        """The study's sampler; a random one after a repeat, which the study's might propose again."""
         seed = seeds.integer(self.search.options.seed, "sampler", number)
-        is_impatient = self._pruned_in_a_row >= self.search.options.batch + PATIENCE
-        return self.search.build_sampler(seed, random=is_impatient)
+        return self.search.build_sampler(seed, random=self._has_repeated)
 
     @cached_property
     def _baselines(self) -> dict[Proposal, dict[str, Any]]:
@@ -228,5 +227,5 @@ class _ByNumber(optuna.samplers.BaseSampler):
 def _with_heartbeat(store: StudyStore, heartbeat: Heartbeat) -> StudyStore:
     """The same study over a new connection, whose trials have heartbeats if the storage records them."""
     storage = storage_at(store.url, heartbeat, on_stale=retry)
-    study = optuna.load_study(study_name=store.name, storage=storage, pruner=FidelityPruner())
+    study = optuna.load_study(study_name=store.name, storage=storage)
     return replace(store, study=study, storage=storage)

@@ -112,8 +112,6 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
         finalists=file.search.finalists,
         repeats=file.search.repeats,
         long_steps=file.recipe.long_steps,
-        prune=file.search.prune,
-        proxy_cost_ratio=file.search.proxy_samples / (file.recipe.steps * file.recipe.batch),
         seed=seed,
         jobs=file.search.jobs,
     )

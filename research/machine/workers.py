@@ -74,7 +74,7 @@ class Proxy:
 def search_at(url: str, trials: int, seconds: float, uneven: bool = False) -> Search:
     hull = Hull(np.diag([1.0, 2.0, 3.0]) + 1.0, np.eye(3) * 2 + 1.0)
     store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3))
-    options = SearchOptions(evaluations=trials, batch=BATCH, sampler="random", prune=False)
+    options = SearchOptions(evaluations=trials, batch=BATCH, sampler="random")
     roles = baseline_weights(["a", "b", "c"], [100, 200, 300], hull)
     return Search(store, Trivial(seconds, uneven), hull, Proxy(), roles, options, Log())
 

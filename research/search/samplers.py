@@ -1,14 +1,14 @@
-"""How many evaluations does each sampler need? Whole searches on tabulated surfaces, thirty times each.
+"""How many evaluations does each sampler need? Whole searches on tabulated surfaces, many times each.
 
     python -m research.search.samplers [--shelves ...] [--repetitions 30] [--evaluations 24] [--draw]
 
 The surfaces are those of surfaces.py: real short runs, averaged over two seeds, joined between the tabulated mixtures
 by a thin plate over weights and spread that is as stiff as cross-validation finds best (pairing changes nothing).
-Geometry and proxy (debiased held-out OTDD) are those of one seed, as a search would have them. A search is the
+Geometry and proxy (the debiased held-out OTDD) are those of one seed, as a search would have them. A search is the
 product's own, from no baselines at all; every evaluation adds normal noise of the size that the two seeds show. Regret
-is what the mixture that the search would take for its best (`Search.ranked`: least expected error) truly has above the
+is what the mixture that the search would take for its best (`Search.rank`: least expected error) truly has above the
 best of the table.
-Seconds count trainings and evaluations of the OTDD as surfaces.py measured them, and the sampler's own time as it was
+Seconds count trainings and proxies as surfaces.py measured them, and the sampler's own time as it was
 here. Results: reports/data/search.jsonl; the same command goes on where it stopped, and at its end writes the tables
 and the figures of reports/search.md (`--draw`: only these).
 """
@@ -35,7 +35,6 @@ from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_
 from geosearch.report.figures import style
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.fidelity.pruner import FidelityPruner
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.samplers.base import EvaluatedMixtures, random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
@@ -163,27 +162,26 @@ class Tabulated:
         return self.surface.at(weights)[1]
 
 
-def search(collection: str, sampler: str, rungs: bool, repetition: int, evaluations: int) -> dict[str, Any]:
+def search(collection: str, sampler: str, repetition: int, evaluations: int) -> dict[str, Any]:
     """Regret and seconds after each evaluation of one search."""
     own, space = surface(collection), Space(len(surface(collection).hull.gram))
     seed = seeds.integer(repetition, "search", collection)
     stand_in = Tabulated(own, seeds.stream(seed, "noise"))
     storage = optuna.storages.InMemoryStorage()
-    store = StudyStore(optuna.create_study(storage=storage, pruner=FidelityPruner()), space, "", storage)
-    options = SearchOptions(evaluations=evaluations, sampler=sampler, prune=rungs, seed=seed)
-    job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), gradient=lambda: own.gradient)  # type: ignore[arg-type]
-    start = time.perf_counter()
+    store = StudyStore(optuna.create_study(storage=storage), space, "", storage)
+    options = SearchOptions(evaluations=evaluations, sampler=sampler, seed=seed)
+    job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), gradient=lambda: tuple(own.gradient))  # type: ignore[arg-type]
+    start = time.process_time()
     while job.left() > 0:
         job.evaluate(job.propose())
-    thought = (time.perf_counter() - start) / evaluations
+    thought = (time.process_time() - start) / evaluations
     trials, design = store.trials(), store.record.debiased_design
     before = len(design.values) if design else 0
     done = [trial for trial in trials if trial.error is not None]
     regrets, seconds = [], []
     for count in range(1, len(done) + 1):
         best, _ = job.rank(done[:count])[0]
-        looked = [one for one in trials if one.proxy is not None and one.number <= done[count - 1].number]
-        looks = before + len(looked) if rungs else 0
+        looks = before + count
         regrets.append(round(own.at(best.point)[0] - float(own.errors.min()), 5))
         seconds.append(round(count * (own.training + thought) + looks * own.look))
     return {"regret": regrets, "seconds": seconds, "noise": own.noise}
@@ -201,21 +199,16 @@ class Runs:
 
     @property
     def complete(self) -> bool:
-        """Whether every sampler was run on every surface, with pruning and without."""
-        return all(
-            self.of(collection, sampler, rungs)
-            for collection in self.shelves
-            for sampler in SAMPLERS.names()
-            for rungs in (False, True)
-        )
+        """Whether every sampler was run on every surface."""
+        return all(self.of(collection, sampler) for collection in self.shelves for sampler in SAMPLERS.names())
 
-    def of(self, collection: str, sampler: str, rungs: bool) -> list[dict[str, Any]]:
-        asked = {"shelf": collection, "sampler": sampler, "rungs": rungs}
+    def of(self, collection: str, sampler: str) -> list[dict[str, Any]]:
+        asked = {"shelf": collection, "sampler": sampler}
         return [line for line in self.lines if asked.items() <= line["asked"].items()]
 
-    def evaluations(self, collection: str, sampler: str, rungs: bool) -> np.ndarray:
+    def evaluations(self, collection: str, sampler: str) -> np.ndarray:
         """(repetitions,) evaluations until the regret lies within the noise; see `arrival`."""
-        return np.array([arrival(line)[0] for line in self.of(collection, sampler, rungs)])
+        return np.array([arrival(line)[0] for line in self.of(collection, sampler)])
 
     def table(self) -> list[str]:
         """Markdown: evaluations to come within the noise of the best mixture, median and quartiles."""
@@ -237,27 +230,27 @@ class Runs:
         if not self.lines:
             return []
         rows = ["| sampler | " + " | ".join(self.shelves) + " |", "| --- " * (1 + len(self.shelves)) + "|"]
-        for sampler, rungs in ((sampler, rungs) for sampler in SAMPLERS.names() for rungs in (False, True)):
+        for sampler in SAMPLERS.names():
             cells = []
             for collection in self.shelves:
-                low, middle, high = quartiles(np.array([arrival(line) for line in self.of(collection, sampler, rungs)]))
+                low, middle, high = quartiles(np.array([arrival(line) for line in self.of(collection, sampler)]))
                 cells.append(f"{middle} ({low}-{high})")
-            rows.append(f"| {sampler}{' with pruning' * rungs} | " + " | ".join(cells) + " |")
+            rows.append(f"| {sampler} | " + " | ".join(cells) + " |")
         return rows
 
     def ratios(self) -> list[str]:
-        """Markdown: the medians of `hull` with pruning over those of random search and of the best stock sampler."""
+        """Markdown: the medians of `hull` over those of random search and of the best stock sampler."""
         if not self.lines:
             return []
         rows = [
-            "| target/sources | hull with pruning | random | ratio | best stock sampler | ratio |",
+            "| target/sources | hull | random | ratio | best stock sampler | ratio |",
             "| --- " * 6 + "|",
         ]
         found = []
         for collection in self.shelves:
-            own = float(np.median(self.evaluations(collection, "hull", True)))
-            chance = float(np.median(self.evaluations(collection, "random", False)))
-            stock = {name: float(np.median(self.evaluations(collection, name, False))) for name in STOCK}
+            own = float(np.median(self.evaluations(collection, "hull")))
+            chance = float(np.median(self.evaluations(collection, "random")))
+            stock = {name: float(np.median(self.evaluations(collection, name))) for name in STOCK}
             best = min(stock, key=lambda name: stock[name])
             found.append((own / chance, own / stock[best]))
             ratios = (f"{own / chance:.2f}", f"{best}, {stock[best]:.1f}", f"{own / stock[best]:.2f}")
@@ -295,7 +288,7 @@ def shelves() -> list[str]:
 
 def scores_table() -> list[str]:
     """Markdown: Kendall's tau of each cheap score with the objective, and with the test error."""
-    names = ("closed form", "debiased held-out OTDD", "derivative", "OTDD and derivative", "objective")
+    names = ("closed form", "proxy", "derivative", "proxy and derivative", "objective")
     rows = ["| target/sources | " + " | ".join(names) + " |", "| --- " * (1 + len(names)) + "|"]
     for collection in shelves():
         own = surface(collection)
@@ -320,26 +313,24 @@ def proposal() -> list[str]:
     errors = np.array([own.at(weights)[0] for weights in done]) + rng.normal(0, own.noise, len(done))
     seconds = []
     for number in range(6):
-        start = time.perf_counter()
+        start = time.process_time()
         HullSampler(prior, seed=number).propose(EvaluatedMixtures(done, errors), [], rng)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     return [f"A proposal takes {np.median(seconds[1:]):.2f} s at 200 evaluations of five sources."]
 
 
 def regrets(runs: Runs) -> Figure:
     """Median regret against evaluations, in units of the noise; quartiles of the hull and of random search."""
     figure = Figure(figsize=(7.6, 4.6), layout="constrained")
-    shown = [("hull", True), *((name, False) for name in ("hull", *STOCK, "regression", "random"))]
+    shown = ("hull", *STOCK, "regression", "random")
     for axes, collection in zip(figure.subplots(2, 3, sharex=True).flat, runs.shelves, strict=True):
-        for i, (sampler, rungs) in enumerate(shown):
-            curves = (
-                np.array([line["regret"] for line in runs.of(collection, sampler, rungs)]) / surface(collection).noise
-            )
+        for i, sampler in enumerate(shown):
+            curves = np.array([line["regret"] for line in runs.of(collection, sampler)]) / surface(collection).noise
             low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
-            colour = style.BEST if rungs else style.MUTED if sampler == "random" else style.SHADES[i - 1]
+            colour = style.BEST if sampler == "hull" else style.MUTED if sampler == "random" else style.SHADES[i - 1]
             places = np.arange(1, len(middle) + 1)
-            axes.plot(places, middle, color=colour, lw=1.8 if rungs else 1.1, label=sampler + " with pruning" * rungs)
-            if rungs or sampler == "random":
+            axes.plot(places, middle, color=colour, lw=1.8 if sampler == "hull" else 1.1, label=sampler)
+            if sampler in ("hull", "random"):
                 axes.fill_between(places, low, high, color=colour, alpha=0.15, lw=0)
         axes.axhline(1, color=style.INK, lw=0.6, ls=":")
         axes.set_ylim(-1.5, 6)
@@ -364,14 +355,13 @@ def main() -> None:
         kept.fill(
             [
                 (
-                    {"shelf": collection, "sampler": sampler, "rungs": rungs, "repetition": repetition},
+                    {"shelf": collection, "sampler": sampler, "repetition": repetition},
                     search,
-                    (collection, sampler, rungs, repetition, options.evaluations),
+                    (collection, sampler, repetition, options.evaluations),
                 )
                 for repetition in range(options.repetitions)
                 for collection in options.shelves
                 for sampler in options.samplers
-                for rungs in (False, True)
             ],
             jobs=options.jobs,
         )

@@ -42,8 +42,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.racing import find_finalists
-from geosearch.study.build import build_baselines, build_confirmer, build_control_inputs, build_objective, build_search
+from geosearch.study.build import build_baselines, build_confirmer, build_control_inputs, build_objective
 from geosearch.study.study import Study
 from research.common.lines import Lines
 from research.common.mixtures import GREY, SIZE, study_file
@@ -52,7 +51,7 @@ FOLDER = Path(__file__).parents[2] / "reports" / "data"
 TARGETS = (*GREY, "mnist_m")
 SHOTS = (5, 2)  # a class: the paper's number, and where regimes.py finds that the choice pays most
 NEAREST, PLAIN = "nearest shot, pixels", "few shots, no augmentation"
-NO_PROXY = "search without the proxy"
+NO_PROXY = "search without the proxy"  # a row of recorded studies
 CONCENTRATION = "hull projection, best concentration"
 POOLED_TAUGHT = "pooled union, ensemble teacher"
 PROJECTION_TAUGHT = "hull projection, ensemble teacher"
@@ -87,7 +86,6 @@ CONTROL_ROWS = {
 EXTRA = {
     **dict.fromkeys(CONTROL_ROWS, Extra()),
     PROJECTION_TAUGHT: Extra(),
-    NO_PROXY: Extra(seeds=2, shots=SHOTS[1:]),
     ORACLE: Extra(seeds=1, shots=SHOTS[1:]),
     NEURAL: Extra(("mnist", "usps"), 1, SHOTS[1:]),
 }
@@ -144,7 +142,6 @@ def contest(target: str, seed: int, shots: int, aside: Mapping[str, Any], folder
         "stages": dict(study.store.record.stage_seconds),
         "sources": list(study.source_names),
         "best": {"weights": list(best.weights), "concentration": best.concentration, "pairing": best.pairing},
-        "pruned": sum(trial.state == "pruned" for trial in study.trials),
         "settings": f"{file.search.evaluations} evaluations, {file.recipe.steps}/{file.recipe.long_steps} steps",
     }
 
@@ -161,8 +158,6 @@ def extra_row(
     confirmer = build_confirmer(study.file, study.prepared, study.cache)
     if row == NEURAL:
         errors, seconds = neural(study, folder, number)
-    elif row == NO_PROXY:
-        errors, seconds = without_proxy(study, confirmer, folder, number)
     elif row == ORACLE:
         errors, seconds = oracle(study, confirmer, number)
     else:
@@ -235,18 +230,6 @@ def best_concentration(study: Study) -> tuple[Weights, float]:
     }
     best = min(found, key=lambda weights: found[weights].squared_error)
     return best, sum(result.wall_seconds for result in found.values())
-
-
-def without_proxy(study: Study, confirmer: Confirmer, folder: Path, number: int) -> Found:
-    """What the same search ends with when the held-out OTDD may stop nothing."""
-    search = study.file.search.model_copy(update={"prune": False})
-    file = study.file.model_copy(update={"search": search})
-    twin = Study.open(file, storage=f"sqlite:///{folder / file.study.name}-no-proxy.db")
-    build_search(file, study.prepared, twin.store, twin.cache, twin.progress).run()
-    finalists = [trial.point for trial in find_finalists(twin.trials)]
-    shots = confirmer.target.shots
-    taught = EnsembleTeacherVariant().candidate(confirmer.anchors, finalists[0], shots, finalists)
-    return errors_of(confirmer, taught, number)
 
 
 def oracle(study: Study, confirmer: Confirmer, number: int) -> Found:

@@ -37,7 +37,7 @@ def test_an_unknown_section_is_refused_with_the_nearest_known_one(tmp_path):
     [
         ({"search_evaluations": "many"}, "'search.evaluations': expected a valid integer, got 'many'"),
         ({"search_evaluations": 2.5}, "'search.evaluations': expected a valid integer, got 2.5"),
-        ({"search_prune": "yes"}, "'search.prune': expected a valid boolean, got 'yes'"),
+        ({"confirm_explain": "yes"}, "'confirm.explain': expected a valid boolean, got 'yes'"),
         ({"domain_shots": 0}, "'domain.shots': expected greater than or equal to 1, got 0"),
         ({"domain_channels": 2}, "'domain.channels': expected 1 or 3, got 2"),
         (

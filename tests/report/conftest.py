@@ -20,10 +20,9 @@ from geosearch.report.summary import StudyReport
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics
 from geosearch.search.free_answer import FreeAnswer
-from geosearch.search.trial import Failed, FailureReason, Pruned, PruneReason, TrialRecord
+from geosearch.search.trial import Failed, FailureReason, Repeat, TrialRecord
 
 LOSS_IS_NAN = Failed(FailureReason.TRAINING, "loss is NaN")
-FAR_BY_PROXY = Pruned(PruneReason.PROXY)
 FONT = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"
 SHELF = (
     ("fonts/sans-digits", 4000, 10, "DejaVu (free)", "7"),
@@ -79,7 +78,7 @@ def make_facts(
         if searched > 8:
             trials[-3] = replace(trials[-3], state="failed", error=None, top1_error=None, failed=LOSS_IS_NAN)
             for i in (-5, -8):
-                trials[i] = replace(trials[i], state="pruned", error=None, top1_error=None, pruned=FAR_BY_PROXY)
+                trials[i] = replace(trials[i], state="repeat", error=None, top1_error=None, repeat=Repeat(of=0))
     complete = sorted((t for t in trials if t.error is not None), key=lambda t: t.error)
     if state in ("searching", "finished"):
         for rank, trial in enumerate(complete[:3]):
@@ -168,9 +167,9 @@ def _left_out(names: list[str]) -> tuple[LeftOut, ...]:
 
 def _fidelities(trials: int, agreement: RankAgreement) -> tuple[FidelityStatistics, ...]:
     return (
-        FidelityStatistics(Fidelity.CLOSED_FORM, trials, 1e-5 * trials, agreement, 3, 0.15),
-        FidelityStatistics(Fidelity.PROXY, 40 + trials, 2.1, agreement, 2, 6.2),
-        FidelityStatistics(Fidelity.SHORT, trials, 71.0, RankAgreement(float("nan"), -1.0, 1.0, 3), trials - 3, 90.0),
+        FidelityStatistics(Fidelity.CLOSED_FORM, trials, 1e-5 * trials, agreement),
+        FidelityStatistics(Fidelity.PROXY, 40 + trials, 2.1, agreement),
+        FidelityStatistics(Fidelity.SHORT, trials, 71.0, RankAgreement(float("nan"), -1.0, 1.0, 3)),
         FidelityStatistics(Fidelity.LONG, 9, 18.5),
     )
 

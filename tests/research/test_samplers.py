@@ -20,8 +20,8 @@ def share_outside(collection: str, repetitions: int = 9) -> float:
         rng, n = seeds.stream(number, "calibration", collection), 9 + 3 * (number % 3)
         weights = random_weights(space, n + 100, rng)
         true = np.array([own.at(one)[0] for one in weights])
-        surrogate, _ = prior.fit_surrogate(weights[:n], true[:n] + rng.normal(0, own.noise, n))
-        mean, deviation = surrogate.predict(prior.points(weights[n:]), prior.scores(weights[n:], {}))
+        surrogate = prior.fit_surrogate(weights[:n], true[:n] + rng.normal(0, own.noise, n))
+        mean, deviation = surrogate.predict(prior.points(weights[n:]), prior.scores(weights[n:]))
         found.append(float((np.abs(true[n:] - mean) > 1.96 * deviation).mean()))
     return float(np.mean(found))
 

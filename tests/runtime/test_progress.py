@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from geosearch.runtime.events import StageStarted, TrialFailed, TrialFinished, TrialPruned
+from geosearch.runtime.events import StageStarted, TrialFailed, TrialFinished, TrialRepeated
 from geosearch.runtime.progress import Interruptible, JsonLines, Live, Log
 
 STAGE = StageStarted("search")
@@ -31,7 +31,7 @@ def test_an_interrupt_that_was_swallowed_ends_the_run_at_the_next_event():
 
 def test_the_log_has_a_sentence_per_event_and_a_level_per_kind(caplog):
     caplog.set_level(logging.INFO, "geosearch")
-    for event in (STAGE, TRIAL, TrialPruned(4, "no better"), TrialFailed(5, "the loss became nan")):
+    for event in (STAGE, TRIAL, TrialRepeated(4, "repeats trial 2"), TrialFailed(5, "the loss became nan")):
         Log().event(event)
     assert [record.levelname for record in caplog.records] == ["INFO", "INFO", "INFO", "WARNING"]
     assert caplog.messages[1] == "trial 3 (proposal): squared error nan, best 0.2500 [4 of 10]"

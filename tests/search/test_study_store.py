@@ -9,13 +9,12 @@ from dataclasses import replace
 import pytest
 
 from geosearch.errors import NewerFormatError, StorageError, StudyMismatchError
-from geosearch.search.fidelity.pruner import PROXY_STEP
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import exclusive_access
 from geosearch.search.study_record import FORMAT, StudyRecord
 from geosearch.search.study_store import StudyStore, mask, stored_settings
-from geosearch.search.trial import LongRuns
+from geosearch.search.trial import LongRuns, Proposal, keep_fact
 
 PRINT = {"study.seed": 0, "domain.target": "digits"}
 
@@ -81,10 +80,17 @@ def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_w
 
 
 def test_proxies_from_before_they_were_debiased_are_not_read(url):
-    """They stand under another name and step, so that a study begun before compares like with like."""
-    opened(url).study.set_user_attr("proxy_design", {"values": [1.0], "seconds": 1.0})
+    """They stand under other names, so that a study begun before compares like with like."""
+    store = opened(url)
+    store.study.set_user_attr("proxy_design", {"values": [1.0], "seconds": 1.0})
+    trial = store.study.ask()
+    store.space.suggest(trial)
+    keep_fact(trial, Proposal(0, 0, "searched", 3.5))
+    trial.report(1.0, 0)
+    trial.set_user_attr("proxy", {"seconds": 0.1})
+    store.study.tell(trial, 0.5)
     assert opened(url).record.debiased_design is None
-    assert PROXY_STEP > 0
+    assert [old.proxy for old in opened(url).trials()] == [None]
 
 
 def test_nobody_changes_the_settings_under_those_who_begin(url):

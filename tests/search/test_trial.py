@@ -9,9 +9,8 @@ from geosearch.search.trial import (
     Failed,
     FailureReason,
     Proposal,
-    ProxyCost,
-    Pruned,
-    PruneReason,
+    ProxyValue,
+    Repeat,
     Trained,
     attributes_of,
     fact_of,
@@ -21,8 +20,9 @@ from geosearch.search.trial import (
 
 FACTS = [
     Proposal(1, 2, "searched", 3.5, 0.1),
-    ProxyCost(0.2),
-    *(Pruned(reason, 3 if reason == PruneReason.REPEATS_TRIAL else None) for reason in PruneReason),
+    ProxyValue(12.5, 0.2),
+    Repeat(3),
+    Repeat(),
     *(Failed(reason, "NaN loss") for reason in FailureReason),
     Trained(0.25, 1.5, "half the batch"),
 ]
@@ -40,16 +40,13 @@ def test_a_fact_that_was_kept_with_a_trial_comes_back(tmp_path, fact):
 
 
 def test_reasons_are_kept_by_their_names():
-    assert attributes_of(Pruned(PruneReason.REPEATS_TRIAL, 3)) == {"pruned": {"reason": "repeats_trial", "repeats": 3}}
-    assert {reason for reason in PruneReason if reason.is_repeat} == {
-        PruneReason.REPEATS_TRIAL,
-        PruneReason.REPEATS_PENDING,
-    }
+    kept = attributes_of(Failed(FailureReason.WORKERS_CRASHED, "3 workers crashed"))
+    assert kept == {"failed": {"reason": "workers_crashed", "message": "3 workers crashed"}}
 
 
 def test_a_sentence_tells_people_why():
-    assert str(Pruned(PruneReason.REPEATS_TRIAL, 3)) == "repeats trial 3"
-    assert all(str(Pruned(reason)) for reason in PruneReason)
+    assert str(Repeat(3)) == "repeats trial 3"
+    assert str(Repeat()) == "repeats a trial that is being evaluated"
 
 
 def test_a_trial_without_a_proposal_is_no_trial_of_ours():

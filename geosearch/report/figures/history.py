@@ -49,12 +49,11 @@ def plot_history(facts: StudyReport) -> ReportFigure:
             at, after, marker="s", s=22, facecolors="none", edgecolors=style.INK,
             linewidths=0.9, zorder=3, label="after the long recipe",
         )  # fmt: skip
-    for state, label, marker in (("pruned", "pruned", "|"), ("failed", "failed", "x")):
-        at = [place[trial.number] for trial in facts.trials if trial.state == state]
-        if at:
-            axes.plot(
-                at, [0.02] * len(at), marker, color=style.MUTED, ms=5, transform=axes.get_xaxis_transform(), label=label
-            )
+    if failed := [place[trial.number] for trial in facts.failed]:
+        axes.plot(
+            failed, [0.02] * len(failed), "x", color=style.MUTED, ms=5, transform=axes.get_xaxis_transform(),
+            label="failed",
+        )  # fmt: skip
     axes.set_xlim(0.5 - 0.02 * end, end)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.margins(y=0.1)

@@ -1,4 +1,4 @@
-"""Cheap evaluations of a mixture, how well they rank mixtures, and which trials they prune."""
+"""Cheap evaluations of a mixture, and how well they rank mixtures."""
 
 import lazy_loader as _lazy
 

@@ -1,9 +1,5 @@
 from .proxy import Proxy as Proxy
-from .pruner import FidelityPruner as FidelityPruner
 from .rank_agreement import RankAgreement as RankAgreement
-from .screening import Screening as Screening
-from .shares import share_to_train as share_to_train
-from .shares import shares_to_keep as shares_to_keep
 from .statistics import Fidelity as Fidelity
 from .statistics import FidelityStatistics as FidelityStatistics
 from .statistics import fidelity_statistics as fidelity_statistics

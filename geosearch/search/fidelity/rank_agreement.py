@@ -47,23 +47,12 @@ class RankAgreement:
 
     @property
     def is_significant(self) -> bool:
-        """Whether the whole interval lies above zero; only then may the score prune trials."""
+        """Whether the whole interval lies above zero."""
         return self.low > 0
-
-    @property
-    def correlation(self) -> float:
-        """Correlation of a normal pair whose tau is the lower end of the interval: sin(pi tau / 2).
-
-        0 if the agreement is not significant.
-        Source: Kruskal 1958.
-        """
-        return float(np.sin(np.pi / 2 * self.low)) if self.is_significant else 0.0
 
     def sentence(self) -> str:
         """What the agreement of the proxy means for a search."""
         if not np.isfinite(self.tau):
-            return f"too few evaluations ({self.trials}) to judge the proxy; it prunes nothing"
-        verdict = (
-            "agrees with the evaluations" if self.is_significant else "is not shown to agree, so it prunes nothing"
-        )
+            return f"too few evaluations ({self.trials}) to judge the proxy"
+        verdict = "agrees with the evaluations" if self.is_significant else "is not shown to agree"
         return f"tau {self.tau:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.trials} trials: the proxy {verdict}"

@@ -1,8 +1,8 @@
-"""Fidelities: what each way to evaluate a mixture cost, how well it ranks mixtures, and what it saved."""
+"""Fidelities: what each way to evaluate a mixture cost, and how well it ranks mixtures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ import numpy as np
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import PruneReason, TrialRecord, drop_repeats
+from geosearch.search.trial import TrialRecord, drop_repeats
 
 
 class Fidelity(StrEnum):
@@ -33,15 +33,13 @@ _SCORES: dict[Fidelity, tuple[Read, Read]] = {  # the value of a trial, and the 
 
 @dataclass(frozen=True)
 class FidelityStatistics:
-    """Cost and benefit of one fidelity in a study.
+    """What one fidelity cost in a study, and how well it ranks mixtures.
 
     Attributes:
         fidelity: which one.
         evaluations: mixtures (long recipe: trainings) that it evaluated, each counted once.
         seconds: wall time of all of them.
         agreement: rank agreement with the more expensive evaluation that it predicts; None for the last fidelity.
-        stopped: mixtures that were not passed on to the next fidelity.
-        saved_seconds: what the next fidelity would have taken for these, at its mean cost.
 
     >>> print(FidelityStatistics(Fidelity.PROXY, evaluations=40, seconds=2.0).mean_seconds)
     0.05
@@ -51,8 +49,6 @@ class FidelityStatistics:
     evaluations: int
     seconds: float
     agreement: RankAgreement | None = None
-    stopped: int = 0
-    saved_seconds: float = 0.0
 
     @property
     def mean_seconds(self) -> float:
@@ -87,25 +83,19 @@ def fidelity_statistics(store: StudyStore) -> tuple[FidelityStatistics, ...]:
     with_proxy = drop_repeats(trial for trial in trials if trial.proxy is not None)
     trained = drop_repeats(trial for trial in trials if trial.error is not None)
     finalists = [trial for trial in trials if trial.long_runs]
-    proxies = len(with_proxy) + len(design.values)
-    proxy_seconds = sum(trial.proxy_seconds for trial in with_proxy) + design.seconds
-    short, long = sum(trial.wall_seconds for trial in trained), sum(trial.long_seconds for trial in finalists)
-    closed_seconds = sum(trial.closed_seconds for trial in trials)
-    by_closed_form, by_proxy = (_pruned(trials, why) for why in (PruneReason.CLOSED_FORM, PruneReason.PROXY))
-    not_raced = len(trained) - len(finalists) if finalists else 0
-    rows = (
-        (Fidelity.CLOSED_FORM, len(trials), closed_seconds, by_closed_form, proxy_seconds / max(proxies, 1)),
-        (Fidelity.PROXY, proxies, proxy_seconds, by_proxy, short / max(len(trained), 1)),
-        (Fidelity.SHORT, len(trained), short, not_raced, long / max(len(finalists), 1)),
-    )
-    return (
-        *(
-            FidelityStatistics(fidelity, count, seconds, rank_agreement(fidelity, trials), stopped, stopped * next_mean)
-            for fidelity, count, seconds, stopped, next_mean in rows
+    costs = {
+        Fidelity.CLOSED_FORM: (len(trials), sum(trial.closed_seconds for trial in trials)),
+        Fidelity.PROXY: (
+            len(with_proxy) + len(design.values),
+            sum(trial.proxy_seconds for trial in with_proxy) + design.seconds,
         ),
-        FidelityStatistics(Fidelity.LONG, sum(trial.long_runs for trial in finalists), long),
+        Fidelity.SHORT: (len(trained), sum(trial.wall_seconds for trial in trained)),
+        Fidelity.LONG: (
+            sum(trial.long_runs for trial in finalists),
+            sum(trial.long_seconds for trial in finalists),
+        ),
+    }
+    return tuple(
+        FidelityStatistics(fidelity, *cost, rank_agreement(fidelity, trials) if fidelity in _SCORES else None)
+        for fidelity, cost in costs.items()
     )
-
-
-def _pruned(trials: Sequence[TrialRecord], reason: PruneReason) -> int:
-    return sum(trial.pruned is not None and trial.pruned.reason == reason for trial in trials)

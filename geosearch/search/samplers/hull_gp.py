@@ -77,7 +77,7 @@ class HullSampler(MixtureSampler):
 
         def negative_bound(some: Sequence[Weights]) -> np.ndarray:
             deviation = process.predict(self._prior.points(some), return_std=True)[1]
-            return deviation - self._prior.scores(some, {}) @ self._prior.slopes
+            return deviation - self._prior.scores(some) @ self._prior.slopes
 
         return negative_bound
 
@@ -86,11 +86,11 @@ class HullSampler(MixtureSampler):
     ) -> Callable[[Sequence[Weights]], np.ndarray]:
         """Expected improvement (k,); -inf next to a mixture that was evaluated or is pending."""
         prior = self._prior
-        surrogate, task_similarity = prior.fit_surrogate(done.weights, done.errors)
-        points, cheap = prior.points(done.weights), prior.scores(done.weights, task_similarity)
+        surrogate = prior.fit_surrogate(done.weights, done.errors)
+        points, cheap = prior.points(done.weights), prior.scores(done.weights)
         best = float(surrogate.predict(points, cheap)[0].min())
         if pending:
-            more, more_cheap = prior.points(pending), prior.scores(pending, task_similarity)
+            more, more_cheap = prior.points(pending), prior.scores(pending)
             expected = surrogate.predict(more, more_cheap)[0]
             points, cheap = np.vstack([points, more]), np.vstack([cheap, more_cheap])
             surrogate = surrogate.condition(points, cheap, np.concatenate([done.errors, expected]))
@@ -98,7 +98,7 @@ class HullSampler(MixtureSampler):
         def acquisition(some: Sequence[Weights]) -> np.ndarray:
             here = prior.points(some)
             gaps = np.sqrt(((here[:, None] - points[None]) ** 2).sum(2)).min(1)  # (k,)
-            expected = expected_improvement(*surrogate.predict(here, prior.scores(some, task_similarity)), best)
+            expected = expected_improvement(*surrogate.predict(here, prior.scores(some)), best)
             return np.where(gaps > SAME / np.sqrt(len(points)), expected, -np.inf)
 
         return acquisition

@@ -59,9 +59,9 @@ class Prior:
     """The geometry of the mixtures, and cheap scores that may predict their errors.
 
     Scores: the proxy, computed for a few mixtures and interpolated by a Gaussian process; the derivative of the shots'
-    error in the sources' weights; the closed-form distance; the price, where sources have prices; the error predicted
-    by earlier studies. All but the last are standardized over random mixtures. A priori the error grows equally with
-    the first two (with the closed form if there is no proxy); the weight of the other scores is learned.
+    error in the sources' weights; the closed-form distance; the price, where sources have prices; the errors predicted
+    by earlier studies, one score each. All but these are standardized over random mixtures. A priori the error grows
+    equally with the first two (with the closed form if there is no proxy); the weight of the other scores is learned.
 
     Attributes:
         space: the mixtures that may be proposed.
@@ -73,7 +73,7 @@ class Prior:
     >>> hull = Hull(np.diag([1.0, 2.0]), np.eye(2))
     >>> prior = Prior(Space(2), hull)
     >>> near, far = Weights.single(0, 2), Weights.single(1, 2)
-    >>> scores = prior.scores([near, far], {})  # the closed form alone
+    >>> scores = prior.scores([near, far])  # the closed form alone
     >>> scores.shape, bool(scores[0] < scores[1])
     ((2, 1), True)
     """
@@ -99,7 +99,8 @@ class Prior:
     @property
     def slopes(self) -> np.ndarray:
         """(c,) by how many of its standard deviations the error is expected to grow with each score."""
-        leads = np.array([leads for _, leads in self._own] + [False] * (self.warm_start is not None), dtype=float)
+        earlier = len(self.warm_start.surrogates) if self.warm_start else 0
+        leads = np.array([leads for _, leads in self._own] + [False] * earlier, dtype=float)
         return CORRELATION * leads / np.sqrt(leads.sum())
 
     @cached_property
@@ -111,30 +112,22 @@ class Prior:
         """(k, m + 2) coordinates in units of that length; Euclidean distances are distances between mixtures."""
         return self.hull.coordinates(weights) / self.unit
 
-    def task_similarity(self, weights: Sequence[Weights], errors: np.ndarray) -> dict[str, float]:
-        """Agreement of each earlier study with the evaluations so far; see `WarmStart`."""
-        return self.warm_start.task_similarity(weights, errors) if self.warm_start and weights else {}
-
-    def scores(self, weights: Sequence[Weights], task_similarity: dict[str, float]) -> np.ndarray:
+    def scores(self, weights: Sequence[Weights]) -> np.ndarray:
         """(k, c) cheap scores."""
         own = zip(self._own, self._scales, strict=True)
         columns = [(score(weights) - mean) / width for (score, _), (mean, width) in own]
         if self.warm_start:
-            columns.append(
-                self.warm_start.expect(weights, task_similarity) if task_similarity else np.zeros(len(weights))
-            )
+            columns += self.warm_start.expect(weights)
         return np.column_stack(columns)
 
-    def fit_surrogate(self, weights: Sequence[Weights], errors: np.ndarray) -> tuple[Surrogate, dict[str, float]]:
-        """A surrogate of n >= 2 evaluations on points and scores, and the task similarity that the scores used."""
-        task_similarity = self.task_similarity(weights, errors)
-        scores = self.scores(weights, task_similarity)
-        return Surrogate.fit(self.points(weights), scores, errors, self.slopes), task_similarity
+    def fit_surrogate(self, weights: Sequence[Weights], errors: np.ndarray) -> Surrogate:
+        """A surrogate of n >= 2 evaluations on points and scores."""
+        return Surrogate.fit(self.points(weights), self.scores(weights), errors, self.slopes)
 
     def expected(self, weights: Sequence[Weights], errors: np.ndarray) -> np.ndarray:
         """(n,) posterior means of the evaluated mixtures themselves, by a surrogate of n >= 2 evaluations."""
-        surrogate, task_similarity = self.fit_surrogate(weights, errors)
-        return surrogate.predict(self.points(weights), self.scores(weights, task_similarity))[0]
+        surrogate = self.fit_surrogate(weights, errors)
+        return surrogate.predict(self.points(weights), self.scores(weights))[0]
 
     @cached_property
     def _population(self) -> list[Weights]:

@@ -67,11 +67,10 @@ class EarlierStudy:
 
 @dataclass(frozen=True, eq=False)
 class WarmStart:
-    """Earlier studies as one cheap score of a mixture: the error that they predict.
+    """Earlier studies as cheap scores of a mixture: the error that each of them predicts.
 
-    Each is a Gaussian process on the geometry of the new target's hull. Its weight is its task similarity: Kendall's
-    tau between its predictions and the errors of the new study, 0 if that is negative. The search's surrogate learns
-    the weight of the score as a whole.
+    Each is a Gaussian process on the geometry of the new target's hull. The search's surrogate learns the weight of its
+    score from the evaluations of the new study.
 
     Attributes:
         studies: their evaluations.
@@ -94,18 +93,17 @@ class WarmStart:
         return found
 
     def task_similarity(self, points: Sequence[Weights], errors: np.ndarray) -> dict[str, float]:
-        """Study -> Kendall's tau of its predictions with the errors (n,) of n mixtures; 0 if it is not defined."""
+        """Study -> Kendall's tau of its predictions with the errors (n,) of n mixtures; 0 if it is not defined.
+
+        It is shown in the report; the search does without it.
+        """
         features, found = self.hull.features(points), {}
         for study, surrogate in self.surrogates.items():
             tau = float(stats.kendalltau(surrogate.predict(*features)[0], errors).statistic)
             found[study] = tau if np.isfinite(tau) else 0.0
         return found
 
-    def expect(self, points: Sequence[Weights], task_similarity: dict[str, float]) -> np.ndarray:
-        """(k,) predicted errors in standard deviations of each study's errors, averaged by task similarity."""
-        features, total, weight = self.hull.features(points), np.zeros(len(points)), 0.0
-        for study, surrogate in self.surrogates.items():
-            if (share := task_similarity[study]) > 0:
-                total += share * (surrogate.predict(*features)[0] - surrogate.level) / surrogate.spread
-                weight += share
-        return total / weight if weight else total
+    def expect(self, points: Sequence[Weights]) -> list[np.ndarray]:
+        """(k,) predicted errors of every study, in standard deviations of its own errors."""
+        features = self.hull.features(points)
+        return [(one.predict(*features)[0] - one.level) / one.spread for one in self.surrogates.values()]

@@ -133,11 +133,10 @@ def test_the_best_so_far_only_falls_and_ends_at_the_least_error(facts_of):
     assert heights[-1] == min(trial.error for trial in facts.trials if trial.error is not None)
 
 
-def test_pruned_failed_and_long_trials_are_marked(facts_of):
+def test_failed_and_long_trials_are_marked(facts_of):
     facts = facts_of()
     axes = figures.plot_history(facts).figure.axes[0]
     marks = {line.get_label(): len(line.get_xdata()) for line in axes.lines}
-    assert marks["pruned"] == 2
     assert marks["failed"] == 1
     assert len(scatter(axes, "after the long recipe")) == 3
 

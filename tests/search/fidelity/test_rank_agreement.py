@@ -56,8 +56,3 @@ def test_too_few_trials_are_never_trusted():
         found = RankAgreement.of(np.arange(float(n)), np.arange(float(n)))
         assert not found.is_significant
         assert "too few" in found.sentence()
-
-
-def test_the_correlation_is_that_of_the_lower_end_and_none_without_trust():
-    assert RankAgreement(0.8, 0.5, 0.9, 30).correlation == pytest.approx(np.sin(np.pi / 4))
-    assert RankAgreement(0.3, -0.1, 0.6, 30).correlation == 0.0

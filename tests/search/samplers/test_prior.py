@@ -39,7 +39,7 @@ def far(weights: Weights) -> float:
 def test_a_few_looks_tell_the_distance_everywhere(hull):
     prior = Prior(SPACE, hull, ProxyDesign.of(SPACE, far))
     places = random_weights(SPACE, 200, np.random.default_rng(5))
-    told = prior.scores(places, {})[:, 1]
+    told = prior.scores(places)[:, 1]
     assert kendalltau(told, [far(place) for place in places]).statistic > 0.8
     assert told.mean() == pytest.approx(0, abs=0.3)
     assert told.std() == pytest.approx(1, rel=0.3)
@@ -49,8 +49,8 @@ def test_distance_and_derivative_are_expected_to_tell_alike_and_the_closed_form_
     places = random_weights(SPACE, 20, np.random.default_rng(5))
     distances = [hull.distance(place) for place in places]
     alone, looked = Prior(SPACE, hull), Prior(SPACE, hull, ProxyDesign.of(SPACE, far), np.arange(M))
-    assert kendalltau(alone.scores(places, {})[:, 0], distances).statistic == pytest.approx(1)
-    assert kendalltau(looked.scores(places, {})[:, 0], distances).statistic == pytest.approx(1)
+    assert kendalltau(alone.scores(places)[:, 0], distances).statistic == pytest.approx(1)
+    assert kendalltau(looked.scores(places)[:, 0], distances).statistic == pytest.approx(1)
     assert alone.slopes.tolist() == [CORRELATION]
     np.testing.assert_allclose(looked.slopes, [0, CORRELATION / np.sqrt(2), CORRELATION / np.sqrt(2)])
 
