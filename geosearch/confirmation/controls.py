@@ -116,7 +116,7 @@ CONTROLS: Choice[Control] = Choice(
 class CommitteeControl:
     """See `CommitteeTaught`."""
 
-    cost: ClassVar[float] = 1.45
+    cost: ClassVar[float] = 1.4
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         networks = inputs.committee().networks
@@ -189,7 +189,7 @@ class TransferabilityControl:
 class JointTrainingControl:
     """See `JointTraining`."""
 
-    cost: ClassVar[float] = 0.9
+    cost: ClassVar[float] = 0.75
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         return {f"{inputs.pooled_name} and shots at once": JointTraining(inputs.pooled)}
@@ -200,7 +200,7 @@ class JointTrainingControl:
 class FixMatchControl:
     """See `FixMatch`; it starts from the pooled union, which no search chose."""
 
-    cost: ClassVar[float] = 3.3
+    cost: ClassVar[float] = 2.8
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         return {f"{inputs.pooled_name}, FixMatch": FixMatched(inputs.pooled, inputs.fixmatch)}
@@ -211,7 +211,7 @@ class FixMatchControl:
 class SimCLRControl:
     """See `SimCLR`."""
 
-    cost: ClassVar[float] = 2.0
+    cost: ClassVar[float] = 1.75
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         return {"SimCLR, no sources": Contrastive(inputs.unlabelled)}
@@ -222,7 +222,7 @@ class SimCLRControl:
 class RetrievalControl:
     """See `retrieve`; no row in a study with limits, which hold for weights."""
 
-    cost: ClassVar[float] = 1.1
+    cost: ClassVar[float] = 1.0
 
     def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
         if inputs.nearest is not None:
