@@ -62,7 +62,7 @@ def test_the_gaussian_label_distance_is_the_bures_formula():
     s, s2 = (np.cov(one.T, bias=True) for one in (x, y))
     root = sqrtm(s)
     expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(s + s2 - 2 * sqrtm(root @ s2 @ root).real)
-    assert GaussianLabels().table([x, y])[0, 1] == pytest.approx(expected, rel=1e-8)
+    assert GaussianLabels(debiased=False).table([x, y])[0, 1] == pytest.approx(expected, rel=1e-8)
 
 
 def test_classes_of_one_image_and_of_none_are_coped_with():
