@@ -9,11 +9,13 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from generators.image_folders import write_classes
 from generators.outcomes import outcomes
-from generators.studies import tiny_file
+from generators.studies import tiny, tiny_file
 from generators.training import train_briefly
 
 from geosearch.config.build import build_recipe
+from geosearch.config.read import parse_study
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.variants import VARIANTS, row_name
 from geosearch.data.writers.npz import NpzWriter
@@ -148,6 +150,24 @@ def test_more_seeds_after_a_confirmation_are_said_to_be_more(begun, tmp_path):
     assert study.run() == study.confirmation  # which reads no label
     assert len(study.status()["past_confirmations"]) == 1
     assert first.background.past == ()
+
+
+def test_what_readers_passed_over_is_said_when_the_sets_are_loaded(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="geosearch")
+    source = write_classes(tmp_path / "pets")
+    study = tiny(tmp_path)
+    study["domain"]["sources"].append(source)
+    (tmp_path / "pets" / ".DS_Store").write_bytes(b"x")
+    for level, damaged in ((logging.INFO, False), (logging.WARNING, True)):
+        if damaged:
+            (tmp_path / "pets" / "box" / "004.png").write_bytes(b"")
+        caplog.clear()
+        folder = tmp_path / str(level)
+        folder.mkdir()
+        assert opened(folder, parse_study(study)).prepared.reports[-1].taken == 60 - damaged
+        (said,) = [record for record in caplog.records if record.event.kind == "passed_over"]
+        assert said.levelno == level
+        assert str(said.event).startswith(f"{source}: {1 + damaged} of 61 files passed over: 1 hidden (.DS_Store)")
 
 
 def test_the_free_answer_is_said_before_the_first_training(tmp_path, caplog):

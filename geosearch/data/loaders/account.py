@@ -112,4 +112,5 @@ def _listed(files: list[PassedFile]) -> str:
     if len(files) > 3 and len(kinds) == 1:  # all alike: said once
         names = [PassedFile(file.path, file.reason) for file in files]
         return f"{len(files)} {files[0].reason.value}, each {kinds.pop()}: {list_some(map(str, names), len(files))}"
-    return f"{len(files)} {files[0].reason.value}: {list_some(map(str, files), len(files), _LISTED)}"
+    most = _LISTED if files[0].reason in (Reason.DAMAGED, Reason.EMPTY) else 3  # the others tell nothing by their names
+    return f"{len(files)} {files[0].reason.value}: {list_some(map(str, files), len(files), most)}"
