@@ -87,7 +87,7 @@ FOUND_CONTENTS = [
     "DELETE FROM trial_user_attributes WHERE key = 'proposal'",
     "UPDATE trial_user_attributes SET value_json = '0.5' WHERE key = 'proposal'",
     "UPDATE trial_user_attributes SET value_json = '' WHERE key = 'proposal'",
-    "UPDATE trial_intermediate_values SET intermediate_value = 'CON'",
+    "UPDATE trial_user_attributes SET value_json = '\"CON\"' WHERE key = 'debiased_proxy'",
     "UPDATE trial_values SET value = '../../x'",
     "UPDATE trials SET state = '<script>alert(1)</script>'",
     "UPDATE study_directions SET direction = 'digits'",

@@ -75,7 +75,7 @@ def test_it_joins_the_hull_and_the_card_and_the_report_say_where_its_labels_come
     assert len(near.classes) == 4
     assert near.labelled_by.startswith("G2L by order, 4 labels from 4 anchor classes: far/")
     assert far.labelled_by == ""
-    trial = next(trial.number for trial in run.trials if trial.role == "uniform")
+    trial = next(trial.number for trial in run.trials if trial.role == "pooled union")
     said = (run.synthesize(tmp_path / "out", size=5, trial=trial) / "CARD.md").read_text()
     page = run.report(tmp_path / "page").read_text()
     for text in (said, page):

@@ -182,7 +182,11 @@ def test_the_unit_is_the_mean_cost_of_a_random_pair(pair):
     pixel_cost = make_pixel_cost(replace(pair, feature_weight=2.0, label_weight=0.5), torch.device("cpu"))
     x, x2 = (Pixels().fit([each], seed=0, cache=None).encode(each.images) for each in (pair.reference, pair.source))
     features = np.square(x[:, None] - x2[None]).sum(2).mean()
-    labels = pair.table[pair.reference.labels][:, pair.source.labels].mean()
+    groups = [
+        [rows[each.labels == c] for c in range(len(each.classes))]
+        for rows, each in zip((x, x2), (pair.reference, pair.source), strict=True)
+    ]
+    labels = GaussianLabels(debiased=False).table(*groups)[pair.reference.labels][:, pair.source.labels].mean()
     assert pixel_cost.unit == pytest.approx(2 * features + 0.5 * labels, rel=1e-4)
 
 
