@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
 
 import numpy as np
@@ -63,11 +63,21 @@ class Row:
         """
         return ", ".join(f"{_count(counts[adaptation], unit)}" for unit, counts in self._counts if adaptation in counts)
 
-    def unequal(self, best: Row, adaptation: str) -> str:
-        """What it has more or less of than the best mixture, in words; empty if nothing, or if it is not known."""
+    def unequal(self, best: Row, adaptation: str, *, fewer_images: bool = True) -> str:
+        """What it has more or less of than the best mixture, in words; empty if nothing, or if it is not known.
+
+        Args:
+            best: the row of the best mixture.
+            adaptation: under which both are scored.
+            fewer_images: False leaves out that it has seen fewer unlabelled images.
+        """
         pairs = zip(self._counts, best._counts, strict=True)
         known = [(unit, own[adaptation], other[adaptation]) for (unit, own), (_, other) in pairs if adaptation in own]
-        return ", ".join(f"{_count(own, unit)} against {other:,}" for unit, own, other in known if own != other)
+        return ", ".join(
+            f"{_count(own, unit)} against {other:,}"
+            for unit, own, other in known
+            if own > other or (own < other and (fewer_images or unit == "network"))
+        )
 
     @property
     def _counts(self) -> tuple[tuple[str, Mapping[str, int]], ...]:
@@ -180,8 +190,8 @@ class Confirmation:
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.
 
-        Where another row has more or fewer networks or unlabelled images, it says so. The projection's cloud is left
-        to the next sentence, in `remarks`.
+        Where another row has another number of networks or more unlabelled images, it says so. The projection's cloud
+        and rows with fewer unlabelled images are left to `remarks`.
         """
         kinds = (RowKind.BASELINE, RowKind.SINGLE_SOURCE)
         ranked = [row for row in self.ranked() if row.kind in kinds and row.name != self.equal]
@@ -203,9 +213,7 @@ class Confirmation:
         if control := next((row for row in self.ranked() if row.name in self._controls), None):
             against[control.name] = f"the strongest control, {control.name}"
         against |= {row.name: f"the same mixture, {row.label}" for row in self.rows if row.kind == RowKind.VARIANT}
-        clauses = [
-            compare(self.row(BEST), self.row(name), self.adaptation).clause(label) for name, label in against.items()
-        ]
+        clauses = [self._compare(self.row(name)).clause(label) for name, label in against.items()]
         return f"{subject} {'; '.join(clauses)}."
 
     @property
@@ -215,9 +223,22 @@ class Confirmation:
         return {row.name for row in self.rows if row.kind == RowKind.CONTROL and row.top1_errors not in others}
 
     def remarks(self) -> tuple[str, ...]:
-        """What searching added to the projection's cloud, and what the `Background` adds; a sentence each."""
-        added = self._added() if self.background.searched else ""
-        return (*([added] if added else []), *self.background.sentences(len(self.seeds)))
+        """What searching added, how many rows saw fewer images, and the `Background`; a sentence each."""
+        found = [self._added() if self.background.searched else "", self._images()]
+        return (*(sentence for sentence in found if sentence), *self.background.sentences(len(self.seeds)))
+
+    def _compare(self, row: Row) -> Comparison:
+        """The best mixture against a row; fewer unlabelled images are not said."""
+        best = self.row(BEST)
+        unequal = row.unequal(best, self.adaptation, fewer_images=False)
+        return replace(compare(best, row, self.adaptation), unequal=unequal)
+
+    def _images(self) -> str:
+        """That other rows have seen fewer unlabelled images than the best mixture; empty if none has."""
+        own = self.row(BEST).unlabelled_images.get(self.adaptation, 0)
+        fewer = sum(row.unlabelled_images.get(self.adaptation, own) < own for row in self.rows)
+        rows = "1 other row has" if fewer == 1 else f"{fewer} other rows have"
+        return f"{rows} seen fewer unlabelled images than the {own:,} of the best mixture." if fewer else ""
 
     def _added(self) -> str:
         """What searching added, in one sentence; empty if the cloud was not confirmed."""
@@ -225,7 +246,7 @@ class Confirmation:
             return ""
         if cloud.top1_errors == self.row(BEST).top1_errors:
             return "Searching added nothing: the best mixture is the projection's cloud, which needs no search."
-        found, free = compare(self.row(BEST), cloud, self.adaptation), "the projection's cloud, which needs no search"
+        found, free = self._compare(cloud), "the projection's cloud, which needs no search"
         if np.isnan(found.half_width):
             points = f"{found.points:+.1f}".replace("-", "−")
             return f"One seed cannot tell what searching added ({points} points against {free})."

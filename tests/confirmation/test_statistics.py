@@ -169,6 +169,16 @@ def test_a_comparison_of_unequal_rows_says_so():
     assert compare(best, other, "ridge").unequal == ""  # of a confirmation that did not count them
 
 
+def test_the_verdict_says_once_that_other_rows_saw_fewer_images():
+    best = counted(row(BEST, [0.1, 0.2], RowKind.BEST), 1, 1400)
+    alone = counted(row(NO_PRETRAINING, [0.2, 0.3], RowKind.NO_PRETRAINING), 1, 0)
+    taught = counted(row("pooled union", [0.2, 0.2]), 5, 1400)
+    found = Confirmation((best, alone, taught), "ridge", (1, 2), 1000)
+    assert "points against no pretraining; " in found.verdict()
+    assert "pooled union (5 networks against 1; " in found.verdict()
+    assert found.remarks() == ("1 other row has seen fewer unlabelled images than the 1,400 of the best mixture.",)
+
+
 def test_the_verdict_names_the_strongest_control_that_is_no_other_row(confirmation):
     same = replace(confirmation.row("single: usps"), name="single by the objective: usps", kind=RowKind.CONTROL)
     control = row("committee-taught pooled union", np.linspace(0.2, 0.3, 5), RowKind.CONTROL)
