@@ -7,6 +7,7 @@ from .confirm import Confirmer as Confirmer
 from .controls import CONTROLS as CONTROLS
 from .controls import Control as Control
 from .controls import ControlInputs as ControlInputs
+from .controls import control_rows as control_rows
 from .record import ConfirmationRecord as ConfirmationRecord
 from .rows import RowRequest as RowRequest
 from .rows import request_rows as request_rows

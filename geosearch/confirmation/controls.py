@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -109,6 +109,16 @@ CONTROLS: Choice[Control] = Choice(
     room=__name__,
     many=True,
 )
+
+
+def control_rows(names: Sequence[str], inputs: ControlInputs) -> dict[str, Candidate]:
+    """Name of a row -> what is trained for it.
+
+    Args:
+        names: of the controls, as in study files.
+        inputs: what they are made of.
+    """
+    return {row: one for name in names for row, one in CONTROLS.build(name, {}).rows(inputs).items()}
 
 
 @CONTROLS.register("committee", "the pooled union, self-trained under labels of the networks that label the reference")

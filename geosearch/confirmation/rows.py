@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.candidates.plain import Plain
-from geosearch.confirmation.controls import CONTROLS, ControlInputs
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, RowKind
 from geosearch.confirmation.variants import VARIANTS, row_name
 from geosearch.data.target import Target
@@ -36,8 +35,7 @@ def request_rows(
     singles: Mapping[str, str],
     variants: Sequence[str] = (),
     finalists: Sequence[Weights] = (),
-    controls: Sequence[str] = (),
-    inputs: ControlInputs | None = None,
+    controls: Mapping[str, Candidate] | None = None,
     is_searched: bool = True,
 ) -> tuple[RowRequest, ...]:
     """The best mixture, the baselines, no pretraining, the controls, and the variants, in this order.
@@ -50,8 +48,7 @@ def request_rows(
         singles: row -> source, for the baselines that are single sources.
         variants: of the best mixture, by their names in study files.
         finalists: mixtures of the race, the best first; the variant "ensemble-teacher" uses them.
-        controls: by their names in study files.
-        inputs: what the controls are made of; needed if there are any.
+        controls: row -> what is trained for it (see `control_rows`).
         is_searched: False if no search chose the best mixture, which then owes nothing to the held-out images.
     """
     searched_on = len(target.held_out) if is_searched else 0
@@ -60,10 +57,7 @@ def request_rows(
         kind = RowKind.SINGLE_SOURCE if name in singles else RowKind.BASELINE
         rows.append(RowRequest(name, Plain(Mixture(anchors, weights)), kind, singles.get(name, "")))
     rows.append(RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING))
-    for name in controls:
-        assert inputs is not None
-        made = CONTROLS.build(name, {}).rows(inputs)
-        rows += [RowRequest(row, candidate, RowKind.CONTROL) for row, candidate in made.items()]
+    rows += [RowRequest(name, candidate, RowKind.CONTROL) for name, candidate in (controls or {}).items()]
     for name in variants:
         variant = VARIANTS.build(name, {})
         candidate = variant.candidate(anchors, best, target.shots, finalists)

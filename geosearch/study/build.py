@@ -14,11 +14,11 @@ from geosearch.adaptation.self_training import SelfTraining
 from geosearch.adaptation.tuning import Tuner
 from geosearch.config.build import build_adaptation, build_adaptations, build_limits, build_recipe, build_search_space
 from geosearch.config.study_config import StudyFile
-from geosearch.confirmation.candidates.base import Setup, StartKind
+from geosearch.confirmation.candidates.base import Candidate, Setup, StartKind
 from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.confirm import Confirmer
-from geosearch.confirmation.controls import ControlInputs
+from geosearch.confirmation.controls import ControlInputs, control_rows
 from geosearch.confirmation.rows import RowRequest, request_rows
 from geosearch.confirmation.tuning import KindTuner, TunedAdaptations
 from geosearch.curation.curated_mixture import source_gradient
@@ -234,10 +234,17 @@ def build_rows(
             singles=find_single_sources(baselines, [source.name for source in prepared.anchors.sources]),
             variants=file.confirm.variants,
             finalists=finalists,
-            controls=file.confirm.controls,
-            inputs=build_control_inputs(file, prepared, cache, errors),
+            controls=build_controls(file, prepared, cache, errors),
             is_searched=bool(errors),
         )
+
+
+def build_controls(
+    file: StudyFile, prepared: Prepared, cache: Cache, errors: Mapping[Weights, float]
+) -> dict[str, Candidate]:
+    """Row -> what is trained for it, of the controls that the study asks for."""
+    names = file.confirm.controls
+    return control_rows(names, build_control_inputs(file, prepared, cache, errors)) if names else {}
 
 
 def build_control_inputs(

@@ -20,7 +20,7 @@ from geosearch.config.read import parse_study
 from geosearch.confirmation import controls
 from geosearch.confirmation.candidates import CommitteeTaught, JointStream, Setup, Start, joint_training
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
-from geosearch.confirmation.controls import CONTROLS, ControlInputs
+from geosearch.confirmation.controls import CONTROLS, ControlInputs, control_rows
 from geosearch.confirmation.rows import request_rows
 from geosearch.confirmation.statistics import RowKind
 from geosearch.errors import InvalidOptionError
@@ -56,7 +56,7 @@ def setup(inputs) -> Setup:
 
 
 def rows(inputs: ControlInputs, *names: str):
-    return {row: one for name in names for row, one in CONTROLS.build(name, {}).rows(inputs).items()}
+    return control_rows(names, inputs)
 
 
 def test_every_control_has_a_key_of_its_own_and_trains_to_the_same_weights_again(inputs, setup):
@@ -130,7 +130,7 @@ def test_without_a_single_source_in_the_search_there_is_no_such_row(study):
 def test_the_rows_of_controls_stand_behind_the_baselines(inputs):
     pooled = {"pooled union": Weights.pooled([160, 200])}
     ask = partial(request_rows, inputs.anchors, inputs.target, Weights.uniform(2), pooled, singles={})
-    made = ask(controls=["single-source"], inputs=inputs)
+    made = ask(controls=control_rows(["single-source"], inputs))
     assert [one.kind for one in made[3:]] == [RowKind.CONTROL]
     assert len(ask()) == 3
 
