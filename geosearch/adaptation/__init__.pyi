@@ -24,6 +24,7 @@ from .ridge import RidgePredictor as RidgePredictor
 from .ridge import leave_one_out as leave_one_out
 from .ridge import ridge_fit as ridge_fit
 from .self_training import SelfTraining as SelfTraining
+from .semi_supervised import SemiSupervised as SemiSupervised
 from .tuning import Tuned as Tuned
 from .tuning import Tuner as Tuner
 from .tuning import take_over as take_over

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,31 +12,29 @@ from torch.nn import functional as F
 
 from geosearch import seeds
 from geosearch.adaptation.base import ADAPTATIONS
-from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.semi_supervised import SemiSupervised
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.unlabelled import UnlabelledSet
-from geosearch.errors import DomainMismatchError, InvalidOptionError
+from geosearch.errors import InvalidOptionError
 from geosearch.nn.augmentation import Augmentation, cut_out, strengthen
 from geosearch.nn.networks import Network
-from geosearch.nn.option_facts import added_field, facts_of
+from geosearch.nn.option_facts import added_field
 from geosearch.nn.streams import Batch, Stream, as_tensor, shot_batches, shuffled_rows
 from geosearch.nn.train import autocast, minimize, resolve_device
 
 
 @ADAPTATIONS.register("fixmatch", "fine-tuned on unlabelled images too, under its confident predictions of the step")
 @dataclass(frozen=True, eq=False)
-class FixMatch(FineTuning):
+class FixMatch(SemiSupervised):
     """Fine-tune on the shots, and on unlabelled images that the network predicts with confidence at that step.
 
     Of each unlabelled image the network sees a weakly and a strongly augmented version. The class that it predicts for
     the weak one is the label of the strong one, if its probability reaches the threshold. The other options are those
-    of `GradientAdaptation`.
+    of `SemiSupervised`.
 
     Source: Sohn et al. 2020, eq. 3 and 4. Ours: the strong augmentation is the weak one with twice the ranges,
     followed by Cutout, in place of RandAugment; AdamW takes the steps.
 
     Attributes:
-        unlabelled: images of the target; needed to fit.
         threshold: probability in (0, 1] from which a prediction counts as confident.
         ratio: unlabelled images per labelled one in a batch; each counts twice in the costs of a step.
         unlabelled_weight: weight of the loss on the unlabelled images.
@@ -56,7 +54,6 @@ class FixMatch(FineTuning):
 
     steps: int = 600
     label_smoothing: float = 0.0  # with smoothed labels no prediction would reach the threshold
-    unlabelled: UnlabelledSet | None = None
     threshold: float = 0.95
     ratio: int = added_field(2)
     unlabelled_weight: float = added_field(1.0)
@@ -82,12 +79,6 @@ class FixMatch(FineTuning):
             )
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """All options, as values that JSON can represent; the images by their fingerprint."""
-        images = self.unlabelled.fingerprint if self.unlabelled is not None else None
-        return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
-
-    @property
     def strong_augmentation(self) -> Augmentation:
         """What precedes Cutout in the strong augmentation."""
         return strengthen(self.augmentation, self.strength)
@@ -99,15 +90,10 @@ class FixMatch(FineTuning):
             InvalidOptionError: `unlabelled` is None.
             DomainMismatchError: the unlabelled images have another shape than the shots.
         """
-        if self.unlabelled is None:
-            raise InvalidOptionError("FixMatch needs images of the target; pass unlabelled=")
-        if self.unlabelled.shape != shots.shape:
-            raise DomainMismatchError(
-                f"expected unlabelled images of the target, {shots.shape}; got {self.unlabelled.shape}"
-            )
+        unlabelled = self.images_like(shots).images
         recipe, place = self._recipe(), resolve_device(self.device)
         adapted = network.with_head(len(shots.classes), seed).to(place)
-        images = as_tensor(self.unlabelled.images)
+        images = as_tensor(unlabelled)
         generators = {name: seeds.torch_stream(seed, "fixmatch", name) for name in ("shots", "weak", "strong")}
         batches = zip(
             shot_batches(shots, self.batch, seeds.stream(seed, "fixmatch", "shots")),
@@ -117,11 +103,11 @@ class FixMatch(FineTuning):
 
         def loss(pair: tuple[Batch, np.ndarray]) -> torch.Tensor:
             (x, y), rows = pair
-            unlabelled = images[rows].to(place)
+            seen = images[rows].to(place)
             views = [
                 self.augmentation(torch.from_numpy(x).to(place), generators["shots"]),
-                self.augmentation(unlabelled, generators["weak"]),
-                cut_out(self.strong_augmentation(unlabelled, generators["strong"]), self.cutout, generators["strong"]),
+                self.augmentation(seen, generators["weak"]),
+                cut_out(self.strong_augmentation(seen, generators["strong"]), self.cutout, generators["strong"]),
             ]
             with autocast(recipe, place):  # one batch, so that the statistics of batch normalization describe all three
                 scores = adapted(torch.cat(views)).float()

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from geosearch.adaptation.base import ADAPTATIONS, Predictor
-from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.predictors import NetworkPredictor
+from geosearch.adaptation.semi_supervised import SemiSupervised
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.unlabelled import UnlabelledSet
-from geosearch.errors import DomainMismatchError, InvalidOptionError
+from geosearch.errors import InvalidOptionError
 from geosearch.nn.networks import Network
-from geosearch.nn.option_facts import added_field, facts_of
+from geosearch.nn.option_facts import added_field
 from geosearch.nn.streams import Stream
 from geosearch.nn.train import fine_tune
 from geosearch.runtime.registry import setting
@@ -26,17 +25,16 @@ from geosearch.transport.solvers.class_balance import allocate, class_factors
 
 @ADAPTATIONS.register("self-train", "fine-tuned on unlabelled images too, under pseudo-labels of the network itself")
 @dataclass(frozen=True, eq=False)
-class SelfTraining(FineTuning):
+class SelfTraining(SemiSupervised):
     """Fine-tune on the augmented shots and on the unlabelled images that a teacher labels with confidence.
 
     The teacher is a linear probe of the pretrained network, unless `teacher` says otherwise, or another is passed to
-    `train_student`. The other options are those of `GradientAdaptation`.
+    `train_student`. The other options are those of `SemiSupervised`.
 
     Source: Lee 2013 (pseudo-labels); Xie et al. 2020 (noisy student) for augmenting the student's images and not the
     teacher's.
 
     Attributes:
-        unlabelled: images of the target; needed to fit.
         confident_fraction: fraction in (0, 1] of the images of each predicted class that is used, the most
             confident predictions first.
         head_steps: optimizer steps of the teacher's linear probe.
@@ -57,7 +55,6 @@ class SelfTraining(FineTuning):
     """
 
     steps: int = 600
-    unlabelled: UnlabelledSet | None = None
     confident_fraction: float = setting(
         0.7,
         "confident_fraction",
@@ -88,12 +85,6 @@ class SelfTraining(FineTuning):
         if not 0 <= self.balance <= 1:
             raise InvalidOptionError(f"SelfTraining needs balance in [0, 1], got {self.balance}")
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """All options, as values that JSON can represent; the images by their fingerprint."""
-        images = self.unlabelled.fingerprint if self.unlabelled is not None else None
-        return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
-
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
         """Fit a teacher to the shots, then train a student; see `train_student` for the errors raised."""
         return self.train_student(self.fit_teacher(network, shots, seed), network, shots, seed)
@@ -117,17 +108,12 @@ class SelfTraining(FineTuning):
             DomainMismatchError: the unlabelled images have another shape than the shots.
             TrainingFailedError: the loss became NaN or infinite.
         """
-        if self.unlabelled is None:
-            raise InvalidOptionError("SelfTraining needs images of the target; pass unlabelled=")
-        if self.unlabelled.shape != shots.shape:
-            raise DomainMismatchError(
-                f"expected unlabelled images of the target, {shots.shape}; got {self.unlabelled.shape}"
-            )
-        scores = teacher.predict(self.unlabelled.images)
+        unlabelled = self.images_like(shots).images
+        scores = teacher.predict(unlabelled)
         scores = allocate(scores, class_factors(scores, self.balance))
         rows = top_confident(scores, self.confident_fraction)
         labels = scores[rows].argmax(1).astype(shots.labels.dtype)
-        both = shots.concatenate(replace(shots, images=self.unlabelled.images[rows], labels=labels))
+        both = shots.concatenate(replace(shots, images=unlabelled[rows], labels=labels))
         recipe = self._recipe()
         return NetworkPredictor(fine_tune(network, both, recipe, seed, device=self.device, body_rate=self.body_rate))
 

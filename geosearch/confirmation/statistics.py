@@ -168,12 +168,6 @@ class Confirmation:
     def row(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
 
-    def comparisons(self, adaptation: str | None = None) -> tuple[Comparison, ...]:
-        """The best mixture against every other row, in the rows' order."""
-        adaptation = adaptation or self.adaptation
-        best = self.row(BEST)
-        return tuple(compare(best, row, adaptation) for row in self.rows if row.name != BEST)
-
     def ranked(self, adaptation: str | None = None) -> tuple[Row, ...]:
         adaptation = adaptation or self.adaptation
         return tuple(sorted(self.rows, key=lambda row: row.mean(adaptation)))

@@ -11,6 +11,7 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.predictors import NetworkPredictor
 from geosearch.adaptation.self_training import SelfTraining
+from geosearch.adaptation.semi_supervised import SemiSupervised
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
@@ -153,6 +154,6 @@ class SupervisedCandidate(AdaptedCandidate):
 
 def images_of(adaptation: Adaptation) -> int:
     """Number of unlabelled target images that an adaptation uses."""
-    if isinstance(adaptation, SelfTraining | FixMatch) and adaptation.unlabelled is not None:
+    if isinstance(adaptation, SemiSupervised) and adaptation.unlabelled is not None:
         return len(adaptation.unlabelled.images)
     return 0
