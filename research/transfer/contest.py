@@ -57,7 +57,7 @@ POOLED_TAUGHT = "pooled union, ensemble teacher"
 PROJECTION_TAUGHT = "hull projection, ensemble teacher"
 NEURAL = "neural map, hull projection"
 ORACLE = "oracle"
-EDITION = "classes balanced"  # of the search; part of a line's key: what changes numbers makes studies other studies
+EDITION = "debiased proxy"  # of the search; part of a line's key: what changes numbers makes studies other studies
 CONCENTRATIONS = (0.5, 1.0, 2.0, 5.0, np.inf)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, t_half_width
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
-from research.transfer.contest import FOLDER, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
+from research.transfer.contest import EDITION, FOLDER, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 from research.transfer.standings import SELF_TRAINED, TAUGHT, Standing, adaptations, read, standings
 
 USED = ("ridge", "linear-probe", "fine-tune", SELF_TRAINED)  # ways to adapt, in this order
@@ -25,10 +25,17 @@ RIVALS: Mapping[str, Mapping[str, str]] = {  # the search's row -> rows with as 
         CLOUD: "the projection's cloud, no search",
         POOLED: "pooled union",
         NO_PRETRAINING: "no pretraining",
+        "single source by the objective": "single source by the objective",
+        "single source by OTDD": "single source by OTDD",
+        "single source by LogME": "single source by LogME",
+        "joint training": "joint training on shots and union",
+        "nearest source images": "nearest source images (retrieval)",
     },
     TAUGHT: {
         PROJECTION_TAUGHT: "the paper's weights (hull projection)",
         POOLED_TAUGHT: "pooled union",
+        "single source by the objective, equal teachers": "single source by the objective",
+        "committee-taught pooled union": "committee-taught pooled union (5 networks)",
     },
 }
 
@@ -52,23 +59,23 @@ class Comparison:
     targets: tuple[Standing, ...]
 
     def cell(self, sure: Iterable[Standing]) -> str:
-        """Mean difference with its 95 % interval over targets; won and lost targets after Holm's correction."""
+        """Mean difference with its 95 % interval over targets; (won, lost) targets after Holm's correction."""
         means = [one.gap for one in self.targets]
         ids = {id(one) for one in sure}
         kept = [one.outcome for one in self.targets if id(one) in ids]
         difference = f"{np.mean(means):+.1f} ± {t_half_width(means):.1f}".replace("-", "−")
-        return f"{difference} ({kept.count('better')} won, {kept.count('worse')} lost)"
+        return f"{difference} ({kept.count('better')}, {kept.count('worse')})"
 
 
-def compare(folder: Path, shots: int) -> list[Comparison]:
+def compare(folder: Path, shots: int, edition: str | None = None) -> list[Comparison]:
     """Every comparison at equal numbers of networks and unlabelled images, with so many labels a class."""
-    lines, found = read(folder, shots), []
+    lines, found = read(folder, shots, edition), []
     for adaptation in sorted(adaptations(lines), key=USED.index) if lines else ():
         for own in (BEST, TAUGHT) if adaptation == SELF_TRAINED else (BEST,):
             by_target = {target: standings(lines, target, adaptation, own) for target in TARGETS}
             for rival in RIVALS[own]:
                 rows = tuple(
-                    one for ranked in by_target.values() for one in ranked if one.row == rival and len(one.gaps) > 1
+                    one for ranked in by_target.values() for one in ranked if one.row == rival
                 )
                 if len(rows) > 1:
                     found.append(Comparison(shots, adaptation, own, rival, rows))
@@ -77,29 +84,31 @@ def compare(folder: Path, shots: int) -> list[Comparison]:
 
 def holm(found: Sequence[Comparison]) -> list[Standing]:
     """The targets on which a difference stays, with Holm's correction for the number of all comparisons."""
-    ranked = sorted((one for comparison in found for one in comparison.targets), key=lambda one: one.chance)
+    every = (one for comparison in found for one in comparison.targets if len(one.gaps) > 1)
+    ranked = sorted(every, key=lambda one: one.chance)
     kept = takewhile(lambda pair: pair[1].chance <= 0.05 / (len(ranked) - pair[0]), enumerate(ranked))
     return [one for _, one in kept]
 
 
-def table(folder: Path = FOLDER) -> list[str]:
-    """Markdown: labels a class and adaptation by rivals; rows of four networks stand apart from those of one."""
-    compared = {shots: compare(folder, shots) for shots in sorted(SHOTS)}
-    titles = list(dict.fromkeys(RIVALS[one.own][one.rival] for found in compared.values() for one in found))
-    rows = [f"| search minus ... | {' | '.join(titles)} |", "| --- " * (1 + len(titles)) + "|"]
-    for shots, found in compared.items():
-        sure = holm(found)
-        for adaptation, own in dict.fromkeys((one.adaptation, one.own) for one in found):
-            cells = {
-                RIVALS[own][one.rival]: one.cell(sure)
-                for one in found
-                if (one.adaptation, one.own) == (adaptation, own)
-            }
-            networks = TEACHERS if own == TAUGHT else "1 network each"
-            name = f"{shots} labels a class, {adaptation}, {networks}"
-            rows.append(f"| {name} | " + " | ".join(cells.get(title, "") for title in titles) + " |")
-    return rows if len(rows) > 2 else []
+def table(folder: Path = FOLDER, edition: str | None = None) -> list[str]:
+    """Markdown: rivals by labels a class and adaptation; rows of several networks stand apart from those of one."""
+    compared = {shots: compare(folder, shots, edition) for shots in sorted(SHOTS)}
+    sure = {shots: holm(found) for shots, found in compared.items()}
+    every = [one for found in compared.values() for one in found]
+    rows = []
+    for own, networks in ((BEST, "1 network each"), (TAUGHT, TEACHERS)):
+        mine = [one for one in every if one.own == own]
+        columns = list(dict.fromkeys((one.shots, one.adaptation) for one in mine))
+        if not mine:
+            continue
+        rows += ["", f"| {networks}: search minus ... | " + " | ".join(f"{s} labels, {a}" for s, a in columns) + " |"]
+        rows.append("| --- " * (1 + len(columns)) + "|")
+        for rival, title in RIVALS[own].items():
+            cells = {(one.shots, one.adaptation): one.cell(sure[one.shots]) for one in mine if one.rival == rival}
+            if cells:
+                rows.append(f"| {title} | " + " | ".join(cells.get(column, "") for column in columns) + " |")
+    return rows[1:]
 
 
 if __name__ == "__main__":
-    print("\n".join(table()))
+    print("\n".join([*table(), "", *table(edition=EDITION)]))

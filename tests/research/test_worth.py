@@ -33,10 +33,10 @@ def write(folder, targets, seeds, gain, noise=0.001):
 def test_rows_with_several_networks_meet_none_with_one(tmp_path):
     write(tmp_path, ["mnist", "usps"], 3, gain=0.05)
     found = worth.compare(tmp_path, 2)
-    assert {one.rival for one in found if one.own == BEST} == set(worth.RIVALS[BEST])
+    assert {one.rival for one in found if one.own == BEST} == {PROJECTION, CLOUD, POOLED, NO_PRETRAINING}
     assert {one.rival for one in found if one.own == TAUGHT} == {POOLED_TAUGHT}
     assert all(one.adaptation == "self-train" for one in found if one.own == TAUGHT)
-    assert "4 networks each" in worth.table(tmp_path)[-1]
+    assert any("4 networks each" in line for line in worth.table(tmp_path))
 
 
 @pytest.mark.parametrize(("gain", "won"), [(0.05, 2), (0.0, 0)])
@@ -44,4 +44,4 @@ def test_a_win_is_one_that_the_correction_leaves(tmp_path, gain, won):
     write(tmp_path, ["mnist", "usps"], 5, gain=gain, noise=0.001 if gain else 0.02)
     found = worth.compare(tmp_path, 2)
     ridge = next(one for one in found if one.adaptation == "ridge" and one.rival == POOLED)
-    assert f"({won} won, 0 lost)" in ridge.cell(worth.holm(found))
+    assert f"({won}, 0)" in ridge.cell(worth.holm(found))
