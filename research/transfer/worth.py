@@ -74,9 +74,7 @@ def compare(folder: Path, shots: int, edition: str | None = None) -> list[Compar
         for own in (BEST, TAUGHT) if adaptation == SELF_TRAINED else (BEST,):
             by_target = {target: standings(lines, target, adaptation, own) for target in TARGETS}
             for rival in RIVALS[own]:
-                rows = tuple(
-                    one for ranked in by_target.values() for one in ranked if one.row == rival
-                )
+                rows = tuple(one for ranked in by_target.values() for one in ranked if one.row == rival)
                 if len(rows) > 1:
                     found.append(Comparison(shots, adaptation, own, rival, rows))
     return found
