@@ -39,6 +39,8 @@ class LabelledSet:
         license: license of the images as far as known.
         labelled_by: how the labels were made, if they are pseudo-labels; empty if they came with the images.
         report: what its reader saw, took and passed over; None for a set of arrays.
+        row_names: str (n,), what each image is called where it was read: its file within the folder, or its row number;
+            None for a set of arrays.
     """
 
     images: np.ndarray
@@ -48,6 +50,7 @@ class LabelledSet:
     license: str = "unknown"
     labelled_by: str = ""
     report: ReadReport | None = None
+    row_names: np.ndarray | None = None
 
     @classmethod
     def from_arrays(
@@ -146,7 +149,8 @@ class LabelledSet:
 
     def take(self, rows: np.ndarray) -> LabelledSet:
         """The images and labels at `rows` (integers or a mask); `classes` stays, even if a class loses all images."""
-        return replace(self, images=self.images[rows], labels=self.labels[rows])
+        names = take_names(self.row_names, len(self), rows)
+        return replace(self, images=self.images[rows], labels=self.labels[rows], row_names=names)
 
     def concatenate(self, other: LabelledSet) -> LabelledSet:
         """This set followed by another one of the same classes and image shape."""
@@ -154,11 +158,17 @@ class LabelledSet:
             self,
             images=np.concatenate([self.images, other.images]),
             labels=np.concatenate([self.labels, other.labels]),
+            row_names=None,
         )
 
     def sample(self, size: int, rng: np.random.Generator) -> LabelledSet:
         """At most `size` images, drawn without replacement and evenly over the classes."""
         return self if size >= len(self) else self.take(balanced_rows(self.labels, size, rng))
+
+
+def take_names(names: np.ndarray | None, count: int, rows: np.ndarray) -> np.ndarray | None:
+    """The names at `rows`; None if there are none, or if they are those of other images than these `count`."""
+    return None if names is None or len(names) != count else names[rows]
 
 
 def balanced_rows(labels: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

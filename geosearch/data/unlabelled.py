@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from geosearch.data.dataset import LabelledSet, check_images
+from geosearch.data.dataset import LabelledSet, check_images, take_names
 from geosearch.data.read_report import ReadReport
 from geosearch.errors import InvalidDataError
 from geosearch.runtime.cache import Cache
@@ -34,12 +34,15 @@ class UnlabelledSet:
         name: short name, unique within a study.
         license: license of the images as far as known.
         report: what its reader saw, took and passed over; None for a set of arrays.
+        row_names: str (n,), what each image is called where it was read: its file within the folder, or its row number;
+            None for a set of arrays.
     """
 
     images: np.ndarray
     name: str
     license: str = "unknown"
     report: ReadReport | None = None
+    row_names: np.ndarray | None = None
 
     @classmethod
     def from_images(cls, images: np.ndarray, *, name: str, license: str = "unknown") -> UnlabelledSet:
@@ -49,7 +52,7 @@ class UnlabelledSet:
     @classmethod
     def of(cls, data: LabelledSet) -> UnlabelledSet:
         """The images of a labelled set."""
-        return cls(data.images, data.name, data.license, data.report)
+        return cls(data.images, data.name, data.license, data.report, data.row_names)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -73,7 +76,8 @@ class UnlabelledSet:
         """At most `size` images, drawn without replacement."""
         if size >= len(self):
             return self
-        return replace(self, images=self.images[rng.permutation(len(self))[:size]])
+        rows = rng.permutation(len(self))[:size]
+        return replace(self, images=self.images[rows], row_names=take_names(self.row_names, len(self), rows))
 
     def as_one_class(self) -> LabelledSet:
         """A labelled set of one class, for what looks at images only, such as the fit of a PCA."""
@@ -98,7 +102,9 @@ class UnlabelledSet:
                 "they may be equal, or look the same in this embedding: choose another embedding, or give labels"
             )
         names = tuple(f"pseudo-{i}" for i in range(len(present)))
-        return LabelledSet(self.images, numbers.astype(np.int64), names, self.name, self.license, by, self.report)
+        return LabelledSet(
+            self.images, numbers.astype(np.int64), names, self.name, self.license, by, self.report, self.row_names
+        )
 
 
 class Labelling(Protocol):

@@ -106,6 +106,8 @@ def test_a_loader_says_what_its_set_has_and_reads_that(examples: list[Example]) 
             assert len(train) == len(train.images)
             assert train.name
             assert train.license
+            assert train.row_names is not None
+            assert len(set(train.row_names)) == len(train)
             if example.has_test:
                 test = loader.read_labelled("test")
                 assert (test.classes, test.name, test.license) == (train.classes, train.name, train.license)

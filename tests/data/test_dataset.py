@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -118,3 +120,12 @@ def test_a_class_without_images_counts_in_the_fingerprint() -> None:
 def test_two_classes_of_one_name_are_refused() -> None:
     with pytest.raises(InvalidDataError, match="several classes named 'a'"):
         LabelledSet.from_arrays(np.zeros((3, 4, 4), np.uint8), np.arange(3), name="twice", classes=["a", "b", "a"])
+
+
+def test_names_of_other_images_are_not_taken_along() -> None:
+    names = np.array(["a", "b", "c", "d"])
+    data = replace(LabelledSet.from_arrays(np.zeros((4, 8, 8), np.uint8), [0, 1, 0, 1], name="mine"), row_names=names)
+    assert data.take(np.array([2, 1])).row_names.tolist() == ["c", "b"]
+    other = replace(data, images=data.images[:2], labels=data.labels[:2])
+    assert other.take(np.array([0])).row_names is None
+    assert data.concatenate(other).row_names is None

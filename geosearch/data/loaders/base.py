@@ -142,7 +142,9 @@ class Loader(ABC):
         data = self._read(part)
         report = data.report or self.plain_report(part, len(data))
         note = _check_contrast(data.images, self.spec)
-        return replace(data, report=replace(report, notes=(*report.notes, note) if note else report.notes))
+        names = np.arange(len(data)).astype(str) if data.row_names is None else data.row_names
+        notes = (*report.notes, note) if note else report.notes
+        return replace(data, report=replace(report, notes=notes), row_names=names)
 
     def plain_report(self, part: Part, count: int, notes: Sequence[str] = ()) -> ReadReport:
         """The account of a reader that takes everything; empty notes are left out."""

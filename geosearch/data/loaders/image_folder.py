@@ -77,12 +77,14 @@ class ImageFolderLoader(PathLoader):
         account.check(taken)
         report = account.report(self.spec, self.kind, part, taken)
         common: dict[str, Any] = {"name": self.name, "license": read_license(self.path)}
+        inside = [file.relative_to(self.path) if file.is_relative_to(self.path) else file for file, _ in files]
+        found: dict[str, Any] = {"report": report, "row_names": np.array(inside, str)[decoded.read]}
         if not self.has_labels:
-            return replace(UnlabelledSet.from_images(decoded.images, **common), report=report)
+            return replace(UnlabelledSet.from_images(decoded.images, **common), **found)
         classes = tuple(division.train.files)
         labels = np.array([classes.index(name) for name in groups])
         build = LabelledSet.from_arrays if part == "train" else LabelledSet.test_part
-        return replace(build(decoded.images, labels, classes=classes, **common), report=report)
+        return replace(build(decoded.images, labels, classes=classes, **common), **found)
 
     def _pass_over(self, account: Account, split: Split) -> None:
         """All that is seen and not taken: beside the training part, what lies anywhere but in the test part."""

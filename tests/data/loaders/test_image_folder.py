@@ -39,6 +39,20 @@ def test_a_sub_folder_is_a_class(tmp_path: Path) -> None:
     assert not find_loader(spec).has_test
 
 
+def test_every_image_goes_by_the_name_of_its_file(tmp_path: Path) -> None:
+    spec = two_classes(tmp_path / "pets")
+    (tmp_path / "pets" / "cat" / "1.png").write_bytes(b"no image")
+    for number in range(3, 20):
+        save(tmp_path / "pets" / "cat" / f"{number:02d}.png", 100 + number)
+    data = load(spec)
+    assert len(data) == 22
+    assert "cat/1.png" not in data.row_names
+    for name, image in zip(data.row_names, data.images, strict=True):
+        assert (np.asarray(Image.open(tmp_path / "pets" / name)) == image[..., 0]).all()
+    rows = np.array([4, 0])
+    assert data.take(rows).row_names.tolist() == data.row_names[rows].tolist()
+
+
 def test_train_and_test_folders_are_parts(tmp_path: Path) -> None:
     two_classes(tmp_path / "train")
     save(tmp_path / "test" / "dog" / "0.png")
