@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -22,6 +24,7 @@ from geosearch.cli.report import report
 from geosearch.cli.resume import resume
 from geosearch.cli.search import search
 from geosearch.cli.status import status
+from geosearch.cli.streams import drop_output, open_streams
 from geosearch.cli.synthesize import synthesize
 from geosearch.cli.worker import worker
 from geosearch.errors import GeosearchError
@@ -33,6 +36,8 @@ GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data sets": (domains, distance, label, curate),
     "Reference": (options,),
 }
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota, limit on the size of files
 
 app = typer.Typer(
     name="geosearch",
@@ -65,7 +70,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "_GEOSEARCH_COMPLETE" in os.environ:
         app(prog_name="geosearch")  # the shell asks for completions; this exits
     try:
-        _invoke(sys.argv[1:] if arguments is None else list(arguments))
+        with open_streams():
+            return _run(sys.argv[1:] if arguments is None else list(arguments))
+    except BrokenPipeError:
+        return 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        with suppress(OSError):
+            print(f"geosearch: {error.strerror}; make room and run the same command again", file=sys.stderr)
+        return 2
+    finally:
+        drop_output()
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command and print its error."""
+    try:
+        _invoke(arguments)
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
@@ -88,8 +110,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         advice = getattr(request, "__notes__", ["run the same command again"])[-1]
         print(f"\ngeosearch: stopped; {advice} to continue", file=sys.stderr)
         return 143 if isinstance(request, Terminated) else 130
-    except BrokenPipeError:
-        return 0
     return 0
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from geosearch.config.study_config import StudyFile
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.redact import mask
+from geosearch.runtime.user_folder import expand_user
 
 
 def read_study(path: Path) -> StudyFile:
@@ -63,7 +64,7 @@ def expand(text: str) -> str:
                 f"'{mask(text)}' needs the environment variable {variable}, which is not set; export it"
             )
     text = re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], text)
-    return re.sub(r"^((?:[a-z]+:(?:///)?)?)~(?=/|$)", lambda match: match[1] + str(Path.home()), text)
+    return re.sub(r"^((?:[a-z]+:(?:///)?)?)~(?=/|$)", lambda match: match[1] + str(expand_user("~")), text)
 
 
 def _expand_paths(data: Mapping[str, Any]) -> dict[str, Any]:

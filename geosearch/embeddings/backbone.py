@@ -17,6 +17,7 @@ from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.errors import InvalidOptionError, StorageError, UnknownDatasetError
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.registry import setting
+from geosearch.runtime.user_folder import expand_user
 
 if TYPE_CHECKING:
     import torch
@@ -122,7 +123,7 @@ class TorchvisionBackbone:
             torch.manual_seed(seeds.integer(seed, "backbone", self.name))
             network = models.get_model(self.name, weights=None)
         if self.weights_path is not None:
-            network.load_state_dict(self._state(Path(self.weights_path).expanduser(), network))
+            network.load_state_dict(self._state(expand_user(self.weights_path), network))
         return network
 
     def _state(self, path: Path, network: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -19,15 +19,19 @@ from geosearch.errors import StorageError
 from geosearch.runtime.arrays import Arrays, read_checked_arrays, write_checked_arrays
 from geosearch.runtime.duration import duration
 from geosearch.runtime.shared_cache import Artifacts
+from geosearch.runtime.user_folder import cache_home, expand_user
 
 LOGGER = logging.getLogger(__name__)
 
 
 def default_folder() -> Path:
-    """``$GEOSEARCH_CACHE``, else ``$XDG_CACHE_HOME/geosearch``, else ``~/.cache/geosearch``."""
+    """``$GEOSEARCH_CACHE``, else ``$XDG_CACHE_HOME/geosearch``, else ``~/.cache/geosearch``.
+
+    Where the home folder is not known, it is in the temporary folder.
+    """
     if folder := os.environ.get("GEOSEARCH_CACHE"):
-        return Path(folder).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "geosearch"
+        return expand_user(folder)
+    return cache_home() / "geosearch"
 
 
 def content_key(kind: str, **facts: object) -> str:

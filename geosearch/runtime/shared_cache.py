@@ -11,6 +11,7 @@ from typing import Any
 
 from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.runtime.atomic import atomic_write
+from geosearch.runtime.user_folder import expand_user
 
 LOGGER = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def _store(address: str) -> tuple[Any, str]:
         except _unreachable() as error:
             raise InvalidOptionError(f"{VARIABLE}={address}: {error}") from error
         return store, f"{prefix.strip('/')}/".lstrip("/")
-    folder = Path(address).expanduser()
+    folder = expand_user(address)
     if kind or not folder.is_dir():
         raise InvalidOptionError(f"{VARIABLE}={address}: expected s3://BUCKET/PREFIX or a folder that exists")
     return FileSystemArtifactStore(folder), ""

@@ -15,6 +15,7 @@ from geosearch.data.read_report import ReadReport
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError, InvalidOptionError, UnknownDatasetError
 from geosearch.runtime.cache import default_folder
+from geosearch.runtime.user_folder import expand_user
 
 Part = Literal["train", "test"]
 _FEW_LEVELS = 32  # an eighth of the range
@@ -37,7 +38,7 @@ class LoadOptions:
 
     @property
     def torchvision_root(self) -> Path:
-        return default_folder() / "torchvision" if self.root is None else Path(self.root).expanduser()
+        return default_folder() / "torchvision" if self.root is None else expand_user(self.root)
 
 
 @dataclass(frozen=True)

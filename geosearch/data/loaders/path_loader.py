@@ -12,6 +12,7 @@ from typing import ClassVar, Self
 
 from geosearch.data.loaders.base import Loader, LoadOptions
 from geosearch.errors import UnknownDatasetError
+from geosearch.runtime.user_folder import expand_user
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class PathLoader(Loader):
         Raises:
             UnknownDatasetError: it does not exist; the message names its nearest neighbour.
         """
-        path = Path(os.path.expandvars(self.text)).expanduser()
+        path = expand_user(os.path.expandvars(self.text))
         if os.path.isdir(path) if self.is_folder else os.path.isfile(path):  # False for names that no file can have
             return path
         if unset := re.search(r"\$\{?(\w+)\}?", str(path)):

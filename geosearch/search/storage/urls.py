@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial
 
 from geosearch.errors import StorageError
 from geosearch.runtime.redact import mask
+from geosearch.runtime.user_folder import expand_user
 from geosearch.search.storage.sqlite import serialize_transactions, sqlite_path
 
 JOURNAL, GRPC = "journal:", "grpc://"
@@ -87,7 +88,7 @@ def storage_at(
 
 def journal_path(url: str) -> Path | None:
     """The file behind an address like journal:/shared/mnist.journal; None for other storages."""
-    return Path(url.removeprefix(JOURNAL)).expanduser() if url.startswith(JOURNAL) else None
+    return expand_user(url.removeprefix(JOURNAL)) if url.startswith(JOURNAL) else None
 
 
 def make_folder(path: Path) -> None:
