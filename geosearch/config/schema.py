@@ -60,6 +60,11 @@ class DomainSection(Section):
     shots: int = Field(5, ge=1, description="Labelled target images per class.")
     size: int = Field(28, ge=8, le=256, description="Height and width that all images are resized to, pixels.")
     channels: Literal[1, 3] = Field(1, description="1: gray; 3: color.")
+    fit: Literal["crop", "pad", "stretch"] = Field(
+        "crop",
+        description="How images that are not square become so: 'crop' takes the square in their middle, 'pad' adds a "
+        "border in the color of their own, 'stretch' changes their aspect ratio.",
+    )
     reference: int = Field(
         1000,
         ge=20,
@@ -93,7 +98,7 @@ class DomainSection(Section):
     @property
     def collection(self) -> dict[str, Any]:
         """What `load_collection` asks for, but the seed and the labelling."""
-        keys = {"target", "sources", "size", "channels", "samples", "margin", "polarity", "root", "download"}
+        keys = {"target", "sources", "size", "channels", "fit", "samples", "margin", "polarity", "root", "download"}
         return self.model_dump(include=keys)
 
     @model_validator(mode="after")

@@ -104,6 +104,8 @@ class StudyFile(Section):
             for key, value in keys.items()
             if f"{section}.{key}" not in _FREE
         }
+        if self.domain.fit == "crop":  # as studies from before this key
+            del stated["domain.fit"]
         return {**stated, "recipe.recolour": self.recolour}
 
 

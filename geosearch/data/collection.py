@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonization import harmonize, ink_margin
+from geosearch.data.fit import Fit, check_fit
+from geosearch.data.harmonization import harmonize, ink_margin, is_colored
 from geosearch.data.loaders.registry import find_loader
 from geosearch.data.read_report import ReadReport
 from geosearch.data.target import scale_to_classes
@@ -18,6 +19,10 @@ from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.runtime.cache import Cache
 
 _AnySet = LabelledSet | UnlabelledSet
+_DROPS_COLOR = (
+    "the images are in color, and domain.channels = 1 drops it; set domain.channels = 3 if color helps to tell the "
+    "classes apart"
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,7 @@ def load_collection(
     size: int,
     channels: int,
     samples: int,
+    fit: Fit = "crop",
     margin: Literal["keep", "match"] = "keep",
     polarity: Literal["keep", "light-on-dark"] = "keep",
     root: str | Path | None = None,
@@ -91,6 +97,7 @@ def load_collection(
         size: height and width that all images are brought to, pixels.
         channels: 1 or 3.
         samples: images drawn from each source, at most, evenly over its classes.
+        fit: how images that are not square become so: "crop", "pad" or "stretch" (see `harmonize`).
         margin: "match" pads sources whose ink fills the frame until their margin is the target's.
         polarity: "light-on-dark" inverts sets that are dark on light.
         root, download: of torchvision's sets, see `load`.
@@ -102,14 +109,18 @@ def load_collection(
         UnknownDatasetError, InvalidDataError: a set that cannot be loaded, or a set without labels that nothing labels.
         DomainMismatchError: a source that is the target under another name.
     """
-    options: dict[str, Any] = {"root": root, "download": download, "size_hint": size}
+    check_fit(fit)
+    options: dict[str, Any] = {"root": root, "download": download, "size_hint": size, "fit": fit}
     with find_loader(target, **options) as loader:
         train = loader.read_labelled()
         own_test = loader.read_labelled("test") if loader.has_test else None
+    if channels == 1 and is_colored(train.images):
+        train = _noted(train, _DROPS_COLOR)
     common: dict[str, Any] = {
         "size": size,
         "channels": channels,
-        "margin": ink_margin(train, channels) if margin == "match" else None,
+        "fit": fit,
+        "margin": ink_margin(train, channels, fit) if margin == "match" else None,
         "polarity": polarity,
     }
     contents = {target: train.fingerprint, **({f"{target}, test part": own_test.fingerprint} if own_test else {})}
@@ -129,6 +140,11 @@ def load_collection(
         _labelled(_distinctly_named(loaded), labelling, seed, cache),
         contents,
     )
+
+
+def _noted(data: LabelledSet, note: str) -> LabelledSet:
+    """The set, with a further note in the account of its reader."""
+    return replace(data, report=replace(data.report, notes=(*data.report.notes, note))) if data.report else data
 
 
 def _distinctly_named(sources: list[_AnySet]) -> list[_AnySet]:

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.fit import Fit, make_square
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 
@@ -20,6 +21,7 @@ _INK = 64  # grey levels that ink must differ from the background
 _FLAT = 32  # grey levels within which a border pixel still counts as background
 _INSPECTED = 2000  # images that decide about a set's background and margin
 _CHUNK = 1024  # images resized at a time
+_COLORED = 32  # grey levels that the channels of a colored pixel differ by, at least
 
 
 def harmonize(
@@ -27,6 +29,7 @@ def harmonize(
     *,
     size: int,
     channels: int,
+    fit: Fit = "crop",
     margin: float | None = None,
     polarity: Polarity = "keep",
     judged_by: LabelledSet | None = None,
@@ -35,8 +38,10 @@ def harmonize(
 
     Args:
         data: images (n, h, w, ch) of any one shape.
-        size: side of the square result in pixels; a frame that is not square is stretched.
+        size: side of the square result in pixels.
         channels: 1 (grey, by ITU-R 601) or 3 (grey images repeat their channel).
+        fit: of images that are not square: "crop" takes the square in the middle; "pad" adds a border in the median
+            color of each image's own border; "stretch" changes the aspect ratio.
         margin: empty border wanted around the ink, as a fraction of the frame; a set that has less is padded
             with its background first, one that has more stays as it is. Sets without a flat background
             (photographs) are never padded. `ink_margin` of the target is a good value.
@@ -59,8 +64,8 @@ def harmonize(
         raise InvalidOptionError(f"margin is a fraction of the frame in [0, 0.5), got {margin}")
     if polarity not in ("keep", "light-on-dark"):
         raise InvalidOptionError(f"polarity must be 'keep' or 'light-on-dark', got {polarity!r}")
-    images = to_channels(data.images, channels)
-    judge = images if judged_by is None else to_channels(_subsample(judged_by.images), channels)
+    images = to_channels(make_square(data.images, fit), channels)
+    judge = images if judged_by is None else to_channels(make_square(_subsample(judged_by.images), fit), channels)
     if polarity == "light-on-dark" and _background(judge).mean() > 127:
         images, judge = 255 - images, 255 - judge
     if margin is not None and has_flat_background(judge):
@@ -68,16 +73,16 @@ def harmonize(
     return replace(data, images=resize(images, size))
 
 
-def ink_margin(data: LabelledSet, channels: int = 1) -> float:
+def ink_margin(data: LabelledSet, channels: int = 1, fit: Fit = "crop") -> float:
     """Width of the empty border around the ink of a typical image, as a fraction of the frame: (1 - extent) / 2.
 
     The extent is the longer side of the bounding box of all pixels that differ from the background; the median over
     the images. MNIST: 4 / 28 = 0.14; USPS, which fills its frame: 0; photographs: 0.
 
     Args:
-        channels: 1 or 3, as for `harmonize`.
+        channels, fit: as for `harmonize`.
     """
-    images = to_channels(_subsample(data.images), channels)
+    images = to_channels(make_square(_subsample(data.images), fit), channels)
     return _margin(images) if has_flat_background(images) else 0.0
 
 
@@ -102,6 +107,15 @@ def has_flat_background(images: np.ndarray) -> bool:
     """Whether at least half of the border pixels of (n, h, w, ch) are close to one color."""
     border = _border(images).astype(np.int16)
     return bool((np.abs(border - _background(images)) <= _FLAT).all(-1).mean() >= 0.5)
+
+
+def is_colored(images: np.ndarray) -> bool:
+    """Whether color matters in (n, h, w, ch): one image in ten has it in one pixel of a hundred or more."""
+    if images.shape[-1] != 3:
+        return False
+    seen = _subsample(images)
+    colored = seen.max(-1) - seen.min(-1) >= _COLORED  # (n, h, w)
+    return bool((colored.mean((1, 2)) >= 0.01).mean() >= 0.1)
 
 
 def to_channels(images: np.ndarray, channels: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
@@ -107,3 +108,21 @@ def test_with_many_classes_the_unlabelled_parts_grow_as_far_as_the_target_goes()
     assert sizes(100, 100) == (2000, 800)
     assert sizes(1000, 50) == (20_000, 8000)
     assert sizes(200, 9) == (600, 200)  # 800 images that are no shots
+
+
+@pytest.mark.parametrize("kind", ["files", "arrays"])
+def test_a_target_in_color_of_which_color_is_dropped(tmp_path: Path, kind: str) -> None:
+    images = np.random.default_rng(0).integers(0, 40, (30, 12, 12, 1)).repeat(3, -1).astype(np.uint8)
+    images[::2, 3:9, 3:9], images[1::2, 3:9, 3:9] = (200, 60, 60), (60, 132, 60)
+    images[:, 2, 2] = np.arange(30)[:, None]
+    np.savez(tmp_path / "color.npz", images=images, labels=np.arange(30) % 2)
+    np.savez(tmp_path / "grey.npz", images=images[..., :1].repeat(3, -1), labels=np.arange(30) % 2)
+    for row, image in enumerate(images):
+        path = tmp_path / "color" / "ab"[row % 2] / f"{row}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(path)
+    spec = f"imagefolder:{tmp_path / 'color'}" if kind == "files" else f"npz:{tmp_path / 'color.npz'}"
+    for target, channels, count in ((spec, 1, 1), (spec, 3, 0), (f"npz:{tmp_path / 'grey.npz'}", 1, 0)):
+        report = load_collection(target, SOURCES, size=12, channels=channels, samples=50).train.report
+        assert report is not None
+        assert sum("domain.channels = 1 drops it" in note for note in report.notes) == count

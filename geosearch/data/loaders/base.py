@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, Self, TypeVar
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.fit import Fit, describe_crop, kept_share, make_square
 from geosearch.data.read_report import ReadReport
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError, InvalidOptionError, UnknownDatasetError
@@ -30,11 +31,13 @@ class LoadOptions:
         root: folder of torchvision's files; ``torchvision`` in the cache folder if None.
         download: let torchvision download what is missing.
         size: side in pixels at which glyphs are drawn and image files are read; if None, that of the set.
+        fit: how image files of another aspect ratio are brought to the shape of the set: "crop", "pad" or "stretch".
     """
 
     root: str | Path | None = None
     download: bool = False
     size: int | None = None
+    fit: Fit = "crop"
 
     @property
     def torchvision_root(self) -> Path:
@@ -142,10 +145,16 @@ class Loader(ABC):
             raise UnknownDatasetError(f"'{self.spec}' has no test part; use part = 'train', which is all of it")
         data = self._read(part)
         report = data.report or self.plain_report(part, len(data))
-        note = _check_contrast(data.images, self.spec)
+        seen = data.images if self.options.size is None else make_square(data.images, self.options.fit)
+        notes = (*report.notes, _check_contrast(seen, self.spec), self._describe_crop(data.images))
         names = np.arange(len(data)).astype(str) if data.row_names is None else data.row_names
-        notes = (*report.notes, note) if note else report.notes
-        return replace(data, report=replace(report, notes=notes), row_names=names)
+        return replace(data, report=replace(report, notes=tuple(filter(None, notes))), row_names=names)
+
+    def _describe_crop(self, images: np.ndarray) -> str:
+        """A note if much of these images is lost when they become square."""
+        if self.options.size is None or self.options.fit != "crop":
+            return ""
+        return describe_crop([kept_share((images.shape[2], images.shape[1]))])
 
     def plain_report(self, part: Part, count: int, notes: Sequence[str] = ()) -> ReadReport:
         """The account of a reader that takes everything; empty notes are left out."""
@@ -189,7 +198,8 @@ def _check_contrast(images: np.ndarray, spec: str) -> str:
     if len(images) > 1 and (least == most).all():
         raise InvalidDataError(
             f"all {len(images):,} images of '{spec}' are of one flat color {tuple(map(int, least))}, so there is "
-            "nothing to learn from them; check how they were saved (transparency, bit depth, range of values)"
+            "nothing to learn from them; check how they were saved (transparency, bit depth, range of values), and "
+            'whether a crop leaves anything to be seen (domain.fit = "pad")'
         )
     low, high = int(least.min()), int(most.max())
     if high - low >= _FEW_LEVELS:

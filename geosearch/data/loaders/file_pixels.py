@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
+from geosearch.data.fit import Fit, kept_share, pad_to
 from geosearch.data.rendering import GroundJudge, Rendering
 
 _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
@@ -15,14 +16,15 @@ _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 @dataclass(frozen=True, eq=False)
 class FilePixels:
-    """The pixels of a file, cropped to a shape; what they look like may depend on the other files of the set.
+    """The pixels of a file, brought to a shape; what they look like may depend on the other files of the set.
 
     Attributes:
         rgb: uint8 (h, w, 3); times alpha if there is one. None for values that are not 8 bits.
         alpha: uint8 (h, w), 0 is transparent; None if all is opaque.
         values: float32 (h, w), whole numbers of more than 8 bits, or floats.
-        span: least and largest of the values, before they were cropped.
+        span: least and largest of the values, before they were resized.
         whole: whether the values are whole numbers.
+        size: (w, h) of the whole image, upright.
     """
 
     rgb: np.ndarray | None = None
@@ -30,23 +32,27 @@ class FilePixels:
     values: np.ndarray | None = None
     span: tuple[float, float] = (0, 0)
     whole: bool = True
+    size: tuple[int, int] = (1, 1)
 
     @classmethod
-    def of(cls, image: Image.Image, size: tuple[int, int]) -> FilePixels:
-        """Decode an image, cropped about its center to `size` (w, h), never stretched."""
+    def of(cls, image: Image.Image, size: tuple[int, int], fit: Fit = "crop") -> FilePixels:
+        """Decode an image and bring it to `size` (w, h)."""
         if image.mode == "F" or image.mode.startswith("I"):
             values = np.asarray(image)
             span = (float(values.min()), float(values.max()))
             if not np.isfinite(span).all():
                 raise ValueError("NaN or infinite values")
-            cropped = _fit(Image.fromarray(values.astype(np.float32)), size)
-            return cls(values=np.asarray(cropped), span=span, whole=image.mode != "F")
+            resized = _resize(Image.fromarray(values.astype(np.float32)), size, fit)
+            return cls(values=resized, span=span, whole=image.mode != "F", size=image.size)
         if image.mode in _WITH_ALPHA or "transparency" in image.info:
-            pixels = np.asarray(_fit(image.convert("RGBA").convert("RGBa"), size))
-            if (pixels[..., 3] < 255).any():
-                return cls(rgb=pixels[..., :3], alpha=pixels[..., 3])
-            return cls(rgb=pixels[..., :3])
-        return cls(rgb=np.asarray(_fit(image.convert("RGB"), size)))
+            pixels = _resize(image.convert("RGBA").convert("RGBa"), size, fit)
+            alpha = pixels[..., 3] if (pixels[..., 3] < 255).any() else None
+            return cls(rgb=pixels[..., :3], alpha=alpha, size=image.size)
+        return cls(rgb=_resize(image.convert("RGB"), size, fit), size=image.size)
+
+    def kept_share(self, wanted: tuple[int, int]) -> float:
+        """Share of the image that a crop to the aspect ratio of `wanted` (w, h) keeps."""
+        return kept_share(self.size, wanted)
 
 
 @dataclass(frozen=True)
@@ -104,5 +110,17 @@ def _judge_floats(files: Sequence[FilePixels], name: str) -> Rendering:
     return Rendering.of_floats(values, least, most, name)
 
 
-def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.BICUBIC)
+def _resize(image: Image.Image, size: tuple[int, int], fit: Fit) -> np.ndarray:
+    """(h, w) or (h, w, ch)"""
+    if image.size == size:
+        return np.asarray(image)
+    if fit == "stretch":
+        return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+    if fit == "crop":
+        return np.asarray(ImageOps.fit(image, size, Image.Resampling.BICUBIC))
+    scale = min(size[0] / image.width, size[1] / image.height)
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    pixels = np.asarray(image.resize(inner, Image.Resampling.BICUBIC))
+    return pad_to(pixels.reshape(1, inner[1], inner[0], -1), size[1], size[0]).reshape(
+        size[1], size[0], *pixels.shape[2:]
+    )

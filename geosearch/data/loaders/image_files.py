@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from geosearch.data.fit import Fit
 from geosearch.data.loaders.file_kind import describe_file
 from geosearch.data.loaders.file_pixels import FilePixels, SetRendering
 from geosearch.data.loaders.limits import most_bytes, most_pixels
@@ -50,12 +51,14 @@ class DecodedFiles:
         read: bool, one for each file: whether it was read.
         failures: one for each file that was not.
         rendering: how values and transparency were understood.
+        kept: share of each image that was read that a crop to the shape wanted keeps.
     """
 
     images: np.ndarray
     read: np.ndarray
     failures: tuple[Failure, ...]
     rendering: SetRendering
+    kept: tuple[float, ...]
 
 
 def median_size(files: Sequence[Path]) -> tuple[int, int]:
@@ -76,18 +79,23 @@ def _upright_size(file: Path) -> tuple[int, int] | None:
 
 
 def decode_images(
-    files: Sequence[Path], size: tuple[int, int], name: str, rendering: Callable[[], SetRendering] | None = None
+    files: Sequence[Path],
+    size: tuple[int, int],
+    name: str,
+    *,
+    fit: Fit = "crop",
+    rendering: Callable[[], SetRendering] | None = None,
 ) -> DecodedFiles:
     """Decode image files to uint8 (n, h, w, ch): ch = 1 if every one of them is grey, else 3 (RGB).
 
-    Images are turned upright as the camera noted. They are cropped about their center to the shape wanted, never
-    stretched. Transparent pixels show the ground on which the set's ink stands out; values of more than 8 bits are
-    scaled by the range of the set (see `SetRendering`).
+    Images are turned upright as the camera noted. Transparent pixels show the ground on which the set's ink stands out;
+    values of more than 8 bits are scaled by the range of the set (see `SetRendering`).
 
     Args:
         files: image files.
         size: width and height that all are brought to, pixels.
         name: of the set, for messages.
+        fit: how images of another aspect ratio come to the size wanted.
         rendering: gives the rendering of the training part, if these files are another part; asked only if needed.
 
     Raises:
@@ -105,15 +113,17 @@ def decode_images(
         )
     images = np.empty((len(files), height, width, 3), np.uint8)
     read = np.ones(len(files), bool)
-    failures, special = [], dict[int, FilePixels]()
+    failures, special, kept = [], dict[int, FilePixels](), list[float]()
     with ThreadPoolExecutor(max_workers=4) as pool:
         for start in range(0, len(files), _CHUNK):  # in blocks, so that few decoded pictures wait
-            block = pool.map(lambda file: _decode(file, size), files[start : start + _CHUNK])
+            block = pool.map(lambda file: _decode(file, size, fit), files[start : start + _CHUNK])
             for row, result in enumerate(block, start):
                 if isinstance(result, Failure):
                     read[row] = False
                     failures.append(result)
-                elif result.rgb is not None and result.alpha is None:
+                    continue
+                kept.append(result.kept_share(size))
+                if result.rgb is not None and result.alpha is None:
                     images[row] = result.rgb
                 else:
                     special[row] = result
@@ -122,17 +132,17 @@ def decode_images(
         images[row] = rendered.apply(pixels)
     images = images if read.all() else images[read]
     grey = all((image[..., :1] == image[..., 1:]).all() for image in images)
-    return DecodedFiles(images[..., :1].copy() if grey else images, read, tuple(failures), rendered)
+    return DecodedFiles(images[..., :1].copy() if grey else images, read, tuple(failures), rendered, tuple(kept))
 
 
-def _decode(file: Path, size: tuple[int, int]) -> FilePixels | Failure:
+def _decode(file: Path, size: tuple[int, int], fit: Fit) -> FilePixels | Failure:
     try:
         with Image.open(file, formats=formats()) as image:
             if image.width * image.height > (limit := most_pixels()):
                 raise TooLargeError(f"{file} has {image.width} x {image.height} pixels, {_way_out(limit)}")
             if image.mode == "RGB":
                 image.draft("RGB", (2 * size[0], 2 * size[1]))  # lets a large JPEG decode at a fraction
-            return FilePixels.of(ImageOps.exif_transpose(image), size)
+            return FilePixels.of(ImageOps.exif_transpose(image), size, fit)
     except Image.DecompressionBombError as error:
         raise TooLargeError(f"{file} has too many pixels ({error}), {_way_out(most_pixels())}") from error
     except GeosearchError:

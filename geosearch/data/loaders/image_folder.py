@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.fit import describe_crop
 from geosearch.data.license import read_license
 from geosearch.data.loaders.account import Account
 from geosearch.data.loaders.base import Part, register_loader
@@ -66,10 +67,14 @@ class ImageFolderLoader(PathLoader):
         files = files or [(file, "") for file in split.loose]
         account.check(Counter(group for _, group in files))  # before anything is decoded
         judged = (lambda: self._rendering) if part == "test" else None
-        decoded = decode_images([file for file, _ in files], self._size, self.name, judged)
+        decoded = decode_images(
+            [file for file, _ in files], self._size, self.name, fit=self.options.fit, rendering=judged
+        )
         if part == "train":
             vars(self)["_rendering"] = decoded.rendering  # so that nothing is decoded again for it
             account.notes += decoded.rendering.notes
+            if self.options.size is not None and self.options.fit == "crop":
+                account.notes += filter(None, [describe_crop(decoded.kept)])
         groups = np.array([group for _, group in files])
         account.pass_over_failures(decoded.failures, groups[~decoded.read])
         groups = groups[decoded.read]
@@ -136,7 +141,7 @@ class ImageFolderLoader(PathLoader):
 
     @cached_property
     def _rendering(self) -> SetRendering:
-        return decode_images(self._division.train.all_files, self._size, self.name).rendering
+        return decode_images(self._division.train.all_files, self._size, self.name, fit=self.options.fit).rendering
 
     @cached_property
     def _size(self) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from geosearch.data import loaders as room
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.fit import Fit
 from geosearch.data.loaders.base import LOADERS, DatasetInfo, Loader, LoadOptions, Part
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import UnknownDatasetError
@@ -28,7 +29,12 @@ def spec_forms() -> str:
 
 
 def find_loader(
-    spec: str, *, root: Path | str | None = None, download: bool = False, size_hint: int | None = None
+    spec: str,
+    *,
+    root: Path | str | None = None,
+    download: bool = False,
+    size_hint: int | None = None,
+    fit: Fit = "crop",
 ) -> Loader:
     """The loader of the set that `spec` names; arguments as for `load`.
 
@@ -39,7 +45,7 @@ def find_loader(
     Raises:
         UnknownDatasetError: no loader knows such a name; the message gives the nearest known one.
     """
-    spec, options = str(spec), LoadOptions(root, download, size_hint)
+    spec, options = str(spec), LoadOptions(root, download, size_hint, fit)
     if loader := _parse(spec, options):
         return loader
     raise UnknownDatasetError(f"no data set '{spec}'; expected {spec_forms()}; {_hint(spec, options)}")
@@ -52,6 +58,7 @@ def load(
     root: Path | str | None = None,
     download: bool = False,
     size_hint: int | None = None,
+    fit: Fit = "crop",
 ) -> LabelledSet:
     """The labelled set that `spec` names.
 
@@ -62,6 +69,7 @@ def load(
         root: folder of torchvision's files; ``torchvision`` in the cache folder if None.
         download: let torchvision download what is missing.
         size_hint: side in pixels at which glyphs are drawn and image files are read.
+        fit: how image files of another aspect ratio are brought to one shape: "crop", "pad" or "stretch".
 
     Raises:
         UnknownDatasetError: no set of that name, no file at that path, or no test part.
@@ -72,12 +80,17 @@ def load(
     >>> load("fonts/sans-digits", size_hint=10)
     LabelledSet('fonts/sans-digits', 4000 images (10, 10, 1), 10 classes)
     """
-    with find_loader(spec, root=root, download=download, size_hint=size_hint) as loader:
+    with find_loader(spec, root=root, download=download, size_hint=size_hint, fit=fit) as loader:
         return loader.read_labelled(part)
 
 
 def load_unlabelled(
-    spec: str, *, root: Path | str | None = None, download: bool = False, size_hint: int | None = None
+    spec: str,
+    *,
+    root: Path | str | None = None,
+    download: bool = False,
+    size_hint: int | None = None,
+    fit: Fit = "crop",
 ) -> UnlabelledSet:
     """The images of the set that `spec` names (its training part), without the labels that it may have.
 
@@ -86,7 +99,7 @@ def load_unlabelled(
     >>> load_unlabelled("digits")
     UnlabelledSet('digits', 1797 images (8, 8, 1))
     """
-    with find_loader(spec, root=root, download=download, size_hint=size_hint) as loader:
+    with find_loader(spec, root=root, download=download, size_hint=size_hint, fit=fit) as loader:
         data = loader.read()
     return UnlabelledSet.of(data) if isinstance(data, LabelledSet) else data
 
