@@ -50,15 +50,16 @@ class OptionNames:
             raise typer.BadParameter(f"{name!r} is not one of {', '.join(map(repr, names))}.")
         return name
 
-    def option(self, flag: str, *, help: str, key: str) -> Any:
+    def option(self, flag: str, *, help: str, key: str = "", listed: str = "") -> Any:
         """The option of the command.
 
         Args:
             flag: e.g. "--embedding".
             help: one sentence.
             key: of study files, under which `geosearch options` lists the names.
+            listed: the names, of a choice that study files do not have.
         """
-        text = f"{help} Names: '{key}' in 'geosearch options'."
+        text = f"{help} Names: {listed}." if listed else f"{help} Names: '{key}' in 'geosearch options'."
         return typer.Option(flag, metavar="NAME", help=text, callback=self.check, autocompletion=self.complete)
 
 
@@ -78,6 +79,12 @@ def _labellers() -> Choice[Any]:
     from geosearch.pseudo_labels.base import PSEUDO_LABELLERS
 
     return PSEUDO_LABELLERS
+
+
+def _acquisitions() -> Choice[Any]:
+    from geosearch.acquisition.base import ACQUISITIONS
+
+    return ACQUISITIONS
 
 
 def _without_labels(choice: Choice[Any], name: str) -> bool:
@@ -100,6 +107,7 @@ LABELLERS = OptionNames(_labellers)
 DISTANCE_EMBEDDINGS = OptionNames(_embeddings, lambda *of: _without_labels(*of) and _without_settings(*of))
 LABELLER_EMBEDDINGS = OptionNames(_embeddings, _without_settings)
 CURATION_EMBEDDINGS = OptionNames(_embeddings, _without_labels)
+ACQUISITION_STRATEGIES = OptionNames(_acquisitions)
 
 
 def label_distance(name: str) -> LabelDistance:

@@ -19,6 +19,7 @@ from geosearch.cli.distance import distance
 from geosearch.cli.domains import domains
 from geosearch.cli.label import label
 from geosearch.cli.log import log_to_stderr
+from geosearch.cli.next import next
 from geosearch.cli.options import options
 from geosearch.cli.report import report
 from geosearch.cli.resume import resume
@@ -32,7 +33,7 @@ from geosearch.runtime.progress import Terminated
 
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Search": (check, search, resume, worker),
-    "Results of a study": (status, report, synthesize, dashboard),
+    "Results of a study": (status, report, synthesize, next, dashboard),
     "Data sets": (domains, distance, label, curate),
     "Reference": (options,),
 }

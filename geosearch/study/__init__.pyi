@@ -3,5 +3,7 @@ from .curated_dataset import curate_dataset as curate_dataset
 from .estimate import Estimate as Estimate
 from .estimate import check as check
 from .export import Export as Export
+from .next_labels import NextLabels as NextLabels
+from .next_labels import choose_next_labels as choose_next_labels
 from .prepare import Prepared as Prepared
 from .study import Study as Study

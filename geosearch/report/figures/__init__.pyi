@@ -1,6 +1,7 @@
 from .ablation import plot_ablation as plot_ablation
 from .all import draw_figures as draw_figures
 from .confirmation import plot_confirmation as plot_confirmation
+from .contact_sheet import draw_contact_sheet as draw_contact_sheet
 from .figure import ReportFigure as ReportFigure
 from .history import plot_history as plot_history
 from .pareto import plot_pareto_front as plot_pareto_front
