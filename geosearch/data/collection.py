@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.duplicates import PixelIndex, clean_source, clean_target
 from geosearch.data.fit import Fit, check_fit
 from geosearch.data.harmonization import harmonize, ink_margin, is_colored
 from geosearch.data.loaders.registry import find_loader
@@ -91,6 +92,8 @@ def load_collection(
 ) -> DatasetCollection:
     """Load the target and the sources of a study and bring them to one image shape.
 
+    No image of the target, by its pixels, stays in a source, nor in two parts of the target (see `clean_target`).
+
     Args:
         target: specification of the target (see `load`).
         sources: specifications of the sources.
@@ -107,7 +110,8 @@ def load_collection(
 
     Raises:
         UnknownDatasetError, InvalidDataError: a set that cannot be loaded, or a set without labels that nothing labels.
-        DomainMismatchError: a source that is the target under another name.
+        DomainMismatchError: a source that is the target under another name, or has too little that is not the
+            target's; a target of which too much is there twice.
     """
     check_fit(fit)
     options: dict[str, Any] = {"root": root, "download": download, "size_hint": size, "fit": fit}
@@ -116,6 +120,10 @@ def load_collection(
         own_test = loader.read_labelled("test") if loader.has_test else None
     if channels == 1 and is_colored(train.images):
         train = _noted(train, _DROPS_COLOR)
+    contents = {target: train.fingerprint, **({f"{target}, test part": own_test.fingerprint} if own_test else {})}
+    whole = train
+    index = PixelIndex.of(train.images, *([own_test.images] if own_test else []))
+    train, own_test = clean_target(train, own_test)
     common: dict[str, Any] = {
         "size": size,
         "channels": channels,
@@ -123,15 +131,15 @@ def load_collection(
         "margin": ink_margin(train, channels, fit) if margin == "match" else None,
         "polarity": polarity,
     }
-    contents = {target: train.fingerprint, **({f"{target}, test part": own_test.fingerprint} if own_test else {})}
     loaded: list[_AnySet] = []
     for spec in sources:
         with find_loader(spec, **options) as loader:
             source = loader.read()
-        own = train if isinstance(source, LabelledSet) else UnlabelledSet.of(train)
+        own = whole if isinstance(source, LabelledSet) else UnlabelledSet.of(whole)
         contents[spec] = source.fingerprint
         if contents[spec] == own.fingerprint:
             raise DomainMismatchError(f"source '{spec}' is the target '{target}' itself; take it out of the sources")
+        source = clean_source(source, index, train.name)
         rng = seeds.stream(seed, "sample", contents[spec])  # not by name: the path of a set does not matter
         loaded.append(harmonize(source.sample(samples, rng), **common))
     return DatasetCollection(

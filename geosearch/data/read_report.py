@@ -29,11 +29,19 @@ class Reason(StrEnum):
     UNLISTED = "not in the table"
     MISSING = "in the table but not there"
     DUPLICATE = "copies of others"
+    TEST_COPY = "copies of test images"
+    TARGET_COPY = "copies of target images"
+    TWO_LABELS = "under several labels"
 
     @property
     def expected(self) -> bool:
         """Whether every folder may have such files, so that nobody misses them."""
         return self in (Reason.HIDDEN, Reason.SYSTEM, Reason.DOCUMENT)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it was read, and left out because the same pixels are elsewhere."""
+        return self in (Reason.DUPLICATE, Reason.TEST_COPY, Reason.TARGET_COPY, Reason.TWO_LABELS)
 
     @property
     def lost(self) -> bool:
@@ -104,8 +112,15 @@ class ReadReport:
         """What was passed over, as a clause; empty if nothing was."""
         if not self.passed:
             return ""
-        kinds = [f"{count:,} {reason.value} ({self._examples(reason)})" for reason, count in self.counts().items()]
-        return f"{len(self.passed):,} of {self.seen:,} files passed over: {', '.join(kinds)}"
+        read = self.seen - sum(count for reason, count in self.counts().items() if not reason.repeated)
+        return "; ".join(
+            clause
+            for clause in (
+                self._clause(f"of {self.seen:,} files passed over", repeated=False),
+                self._clause(f"of {read:,} images left out", repeated=True),
+            )
+            if clause
+        )
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -137,6 +152,12 @@ class ReadReport:
             },
             "notes": list(self.lines),
         }
+
+    def _clause(self, what: str, *, repeated: bool) -> str:
+        """How many were passed over for reasons of one kind; empty if none."""
+        counts = {reason: count for reason, count in self.counts().items() if reason.repeated is repeated}
+        kinds = ", ".join(f"{count:,} {reason.value} ({self._examples(reason)})" for reason, count in counts.items())
+        return f"{sum(counts.values()):,} {what}: {kinds}" if counts else ""
 
     def _examples(self, reason: Reason) -> str:
         files = [file for file in self.passed if file.reason is reason]

@@ -72,12 +72,15 @@ class UnlabelledSet:
         digest.update(np.ascontiguousarray(self.images).data)
         return digest.hexdigest()
 
+    def take(self, rows: np.ndarray) -> UnlabelledSet:
+        """The images at `rows` (integers or a mask)."""
+        return replace(self, images=self.images[rows], row_names=take_names(self.row_names, len(self), rows))
+
     def sample(self, size: int, rng: np.random.Generator) -> UnlabelledSet:
         """At most `size` images, drawn without replacement."""
         if size >= len(self):
             return self
-        rows = rng.permutation(len(self))[:size]
-        return replace(self, images=self.images[rows], row_names=take_names(self.row_names, len(self), rows))
+        return self.take(rng.permutation(len(self))[:size])
 
     def as_one_class(self) -> LabelledSet:
         """A labelled set of one class, for what looks at images only, such as the fit of a PCA."""

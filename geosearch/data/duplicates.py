@@ -1,0 +1,193 @@
+"""Duplicates: images with the same pixels, taken out where something would be judged on what it was trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.read_report import PassedFile, ReadReport, Reason
+from geosearch.data.unlabelled import UnlabelledSet
+from geosearch.errors import DomainMismatchError
+
+_FLAT = np.uint64(0)  # instead of a hash
+_CHUNK = 1024  # images hashed at a time
+
+
+@dataclass(frozen=True, eq=False)
+class PixelIndex:
+    """Images that can be found again by their pixels.
+
+    >>> import numpy as np
+    >>> images = np.arange(64, dtype=np.uint8).reshape(4, 4, 4, 1)
+    >>> PixelIndex.of(images[:2]).find(images)
+    array([ True,  True, False, False])
+
+    Attributes:
+        hashes: uint64, sorted, distinct.
+    """
+
+    hashes: np.ndarray
+
+    @classmethod
+    def of(cls, *images: np.ndarray) -> PixelIndex:
+        """The index of some arrays of images, uint8 (n, h, w, ch)."""
+        hashes = np.unique(np.concatenate([*map(hash_pixels, images)]))
+        return cls(hashes[hashes != _FLAT])
+
+    def find(self, images: np.ndarray) -> np.ndarray:
+        """Which images are in the index: uint8 (n, h, w, ch) -> bool (n,)"""
+        return np.isin(hash_pixels(images), self.hashes)
+
+
+def hash_pixels(images: np.ndarray) -> np.ndarray:
+    """uint8 (n, h, w, ch) -> uint64 (n,), equal for equal pixels, different for others but for one pair in 1e19.
+
+    Color images whose channels are equal hash as their grey ones do. Images of one flat color all hash as 0: they show
+    nothing, so equal ones are no copies of each other.
+    """
+    key = "{} {}".format(*images.shape[1:3]).encode()
+    hashes = [np.zeros(0, np.uint64)]
+    for start in range(0, len(images), _CHUNK):
+        pixels = np.ascontiguousarray(images[start : start + _CHUNK])
+        flat = (pixels == pixels[:, :1, :1]).all((1, 2, 3))
+        grey = (pixels == pixels[..., :1]).all((1, 2, 3))
+        shown = [image[..., :1] if is_grey else image for image, is_grey in zip(pixels, grey, strict=True)]
+        digests = [hashlib.blake2b(image.tobytes(), digest_size=8, key=key).digest() for image in shown]
+        hashes.append(np.where(flat, _FLAT, np.frombuffer(b"".join(digests), np.uint64)))
+    return np.concatenate(hashes)
+
+
+def clean_target(train: LabelledSet, test: LabelledSet | None) -> tuple[LabelledSet, LabelledSet | None]:
+    """The parts of a target without images that are there twice, so that no two of its parts share an image.
+
+    An image that is in both parts stays in the test part. One that is under several labels of a part is left out.
+    One that is repeated under its label is kept once. The sets' reports say how many were left out.
+
+    Raises:
+        DomainMismatchError: no image is left of a class of the training part, or of the whole test part.
+    """
+    reasons = _no_reasons(train)
+    if test is not None:
+        reasons[PixelIndex.of(test.images).find(train.images)] = Reason.TEST_COPY
+        repeats = _repeats(test)
+        if len(test) and not _kept(repeats).any():
+            raise DomainMismatchError(
+                f"target '{train.name}': every image of its test part is under several labels; give each one label"
+            )
+        if not _kept(repeats).all():
+            test = replace(test.take(_kept(repeats)), report=_report(test, repeats))
+    rest = np.flatnonzero(_kept(reasons))
+    reasons[rest] = _repeats(train.take(rest))
+    if _kept(reasons).all():
+        return train, test
+    cleaned = train.take(_kept(reasons))
+    left = np.isin(train.labels, cleaned.labels)
+    if not left.all():
+        label = train.labels[~left][0]
+        found = Counter(reasons[train.labels == label])
+        raise DomainMismatchError(
+            f"target '{train.name}': no image of class '{train.classes[label]}' can be used, "
+            f"{', '.join(f'{count:,} {reason.value}' for reason, count in found.items())}; "
+            "keep every image in one part and under one label"
+        )
+    return replace(cleaned, report=_report(train, reasons)), test
+
+
+def clean_source(source: LabelledSet | UnlabelledSet, target: PixelIndex, name: str) -> LabelledSet | UnlabelledSet:
+    """A source without the images that are in the target, of which `name` is the name.
+
+    What is repeated within the source stays, and its report says how much that is. A class of which no image is left
+    is dropped.
+
+    Raises:
+        DomainMismatchError: nothing is left, or of a labelled source no two classes.
+    """
+    found = target.find(source.images)
+    if found.all():
+        raise DomainMismatchError(
+            f"all {len(found):,} images of source '{source.name}' are images of the target '{name}'; take it out of "
+            "the sources"
+        )
+    notes: list[str] = []
+    if found.any():
+        reasons = _no_reasons(source)
+        reasons[found] = Reason.TARGET_COPY
+        source = replace(source.take(~found), report=_report(source, reasons))
+        if isinstance(source, LabelledSet):
+            source, notes = _drop_empty_classes(source, name)
+    notes += _notes(source)
+    if not notes or source.report is None:
+        return source
+    return replace(source, report=replace(source.report, notes=(*source.report.notes, *notes)))
+
+
+def _no_reasons(data: LabelledSet | UnlabelledSet) -> np.ndarray:
+    """object (n,), all None"""
+    return np.full(len(data), None, object)
+
+
+def _kept(reasons: np.ndarray) -> np.ndarray:
+    """object (n,) -> bool (n,), True where there is no reason to leave an image out"""
+    return np.array([reason is None for reason in reasons], bool)
+
+
+def _repeats(data: LabelledSet) -> np.ndarray:
+    """Why images are to be left out that have the pixels of another one of the set: object (n,), None to keep."""
+    reasons = _no_reasons(data)
+    hashes = hash_pixels(data.images)
+    _, first, group, counts = np.unique(hashes, return_index=True, return_inverse=True, return_counts=True)
+    repeated = (counts[group] > 1) & (hashes != _FLAT)
+    if repeated.any():
+        reasons[repeated & (first[group] != np.arange(len(data)))] = Reason.DUPLICATE
+        pairs = np.unique(np.stack([group, data.labels]), axis=1)  # (2, distinct pairs of pixels and label)
+        reasons[repeated & (np.bincount(pairs[0])[group] > 1)] = Reason.TWO_LABELS
+    return reasons
+
+
+def _notes(data: LabelledSet | UnlabelledSet) -> list[str]:
+    """What is repeated within a set, of which everything stays."""
+    found = Counter(_repeats(data if isinstance(data, LabelledSet) else data.as_one_class()))
+    kinds = (Reason.DUPLICATE, Reason.TWO_LABELS)
+    return [
+        f"{found[reason]:,} of {len(data):,} images are {reason.value}; they stay" for reason in kinds if found[reason]
+    ]
+
+
+def _report(data: LabelledSet | UnlabelledSet, reasons: np.ndarray) -> ReadReport | None:
+    """The report of a set, with the images that were left out for these reasons."""
+    report, rows = data.report, np.flatnonzero(~_kept(reasons))
+    if report is None or not len(rows):
+        return report
+    names = rows if data.row_names is None else data.row_names[rows]
+    groups = [data.classes[data.labels[row]] if isinstance(data, LabelledSet) else "" for row in rows]
+    files = [f"image {name}" if str(name).isdigit() else str(name) for name in names]
+    passed = [PassedFile(*each) for each in zip(files, reasons[rows], groups, strict=True)]
+    lost = Counter(groups)
+    return replace(
+        report,
+        taken=report.taken - len(rows),
+        passed=(*report.passed, *passed),
+        by_class=tuple((name, count - lost[name]) for name, count in report.by_class),
+    )
+
+
+def _drop_empty_classes(data: LabelledSet, target: str) -> tuple[LabelledSet, list[str]]:
+    """The set without classes that have no image, and what to say of them."""
+    present, labels = np.unique(data.labels, return_inverse=True)
+    if len(present) < 2:
+        raise DomainMismatchError(
+            f"source '{data.name}' has but one class, '{data.classes[present[0]]}', without the images that are also "
+            f"in the target '{target}'; take it out of the sources"
+        )
+    if len(present) == len(data.classes):
+        return data, []
+    gone = [name for number, name in enumerate(data.classes) if number not in present]
+    classes = tuple(data.classes[number] for number in present)
+    return (
+        replace(data, labels=labels.astype(np.int64), classes=classes),
+        [f"without class {', '.join(gone)}, whose images are all in the target"],
+    )
