@@ -44,7 +44,10 @@ class StudySection(Section):
     @classmethod
     def _check_name(cls, name: str) -> str:
         if not _NAME.fullmatch(name):
-            raise ValueError("use letters, digits, '.', '_' and '-', 64 at most, starting with a letter or digit")
+            raise ValueError(
+                "use the letters a-z, A-Z, digits, '.', '_' and '-', 64 at most, starting with a letter or digit; "
+                "names of data sets may have letters of every script"
+            )
         return name
 
 

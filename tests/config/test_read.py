@@ -44,7 +44,7 @@ def test_an_unknown_section_is_refused_with_the_nearest_known_one(tmp_path):
             {"search_sampler": "magic"},
             "'search.sampler': expected 'hull', 'cmaes', 'gp', 'random', 'regression' or 'tpe', got 'magic'",
         ),
-        ({"study_name": "../evil"}, "'study.name': use letters, digits"),
+        ({"study_name": "../evil"}, "'study.name': use the letters a-z"),
         ({"recipe_learning_rate": math.inf}, "'recipe.learning_rate': expected a finite number, got inf"),
         ({"search_earlier": ["one", "one"]}, "search.earlier names a study twice"),
         ({"domain_sources": ["digits"]}, "at least 2"),
@@ -91,7 +91,7 @@ def test_variables_are_expanded_in_paths_only(tmp_path, monkeypatch):
     assert expand("npz:${SOMEWHERE}/x.npz") == "npz:/data/x.npz"
     with pytest.raises(InvalidOptionError, match="NOWHERE_SET, which is not set"):
         expand("${NOWHERE_SET}/x")
-    assert "use letters" in refused(tiny(tmp_path, study_name="${SOMEWHERE}"))
+    assert "use the letters" in refused(tiny(tmp_path, study_name="${SOMEWHERE}"))
 
 
 def test_colour_images_are_recoloured_unless_the_file_says_otherwise(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -41,9 +42,10 @@ class PathLoader(Loader):
 
     @property
     def name(self) -> str:
-        """The set's short name, from that of its file or folder."""
-        text = self.path.name if self.is_folder else self.path.stem
-        return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-.") or ("images" if self.is_folder else self.kind)
+        """The set's short name, from that of its file or folder; letters of every script are kept."""
+        text = unicodedata.normalize("NFC", self.path.name if self.is_folder else self.path.stem).lower()
+        kept = "".join(letter if _is_kept(letter) else " " for letter in text)
+        return "-".join(kept.split()).strip("-.") or ("images" if self.is_folder else self.kind)
 
     @cached_property
     def path(self) -> Path:
@@ -70,3 +72,8 @@ class PathLoader(Loader):
         close = get_close_matches(path.name, neighbours, n=1, cutoff=0.5)
         hint = f"did you mean '{path.parent / close[0]}'?" if close else "check the path"
         raise UnknownDatasetError(f"'{self.spec}': there is no {wanted} {path}; {hint}")
+
+
+def _is_kept(letter: str) -> bool:
+    """Letters, marks, digits and pictures of every script, and '.', '_', '-'."""
+    return letter.isalnum() or letter in "._-" or (not letter.isascii() and unicodedata.category(letter)[0] in "LMNS")

@@ -13,6 +13,11 @@ def safe_name(name: str, limit: int = 100) -> str:
     >>> safe_name("../fonts/sans/α")
     'fonts-sans-α'
     """
-    text = "".join(c if c.isalnum() or c in "._-" else "-" for c in unicodedata.normalize("NFC", name))
+    text = "".join(c if _is_kept(c) else "-" for c in unicodedata.normalize("NFC", name))
     text = text.encode(errors="replace")[:limit].decode(errors="ignore").strip(".-") or "unnamed"
     return f"_{text}" if text.partition(".")[0].upper() in _RESERVED else text
+
+
+def _is_kept(letter: str) -> bool:
+    """Whether it may stay: many scripts write vowels as marks."""
+    return letter.isalnum() or letter in "._-" or unicodedata.category(letter)[0] == "M"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from geosearch.report.figures.fonts import families, missing_letters, warn_once
 
 WIDTH = 4.8  # inches, 346 points: on a page of 400 px a point is about a pixel, so 9 pt text stays readable
 
@@ -33,7 +36,6 @@ HATCHES = ("", "////")  # used with the second round of colors, so that twelve s
 ERRORS = LinearSegmentedColormap.from_list("errors", matplotlib.colormaps["viridis"](np.linspace(0.08, 0.96, 256)))
 
 RC: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same figure everywhere
     "font.size": 9,
     "text.parse_math": False,  # names are data: a '$' in a name is a dollar sign
     "text.color": INK,
@@ -73,7 +75,10 @@ def context() -> Iterator[None]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(RC)  # type: ignore[arg-type]
-        yield
+        matplotlib.rcParams["font.family"] = families()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")  # said once, when the figure is saved
+            yield
 
 
 def new_figure(height: float) -> Figure:
@@ -158,9 +163,13 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure) -> str:
-    """Render as an SVG to include in a page: no prologue, metadata or URLs; colors as CSS variables."""
+    """Render as an SVG to include in a page: no prologue, metadata or URLs; colors as CSS variables.
+
+    Text is drawn as paths; in a figure with letters that no font here has it stays text, so that a browser shows them.
+    """
     buffer = io.StringIO()
-    _save(figure, buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    kind = "none" if missing_letters(figure) else "path"
+    _save(figure, buffer, text=kind, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
@@ -172,9 +181,11 @@ def svg(figure: Figure) -> str:
     return text
 
 
-def _save(figure: Figure, buffer: io.BytesIO | io.StringIO, **options: Any) -> None:
+def _save(figure: Figure, buffer: io.BytesIO | io.StringIO, text: str = "path", **options: Any) -> None:
     """Save in this style, and keep the layout of the first drawing for the next."""
+    warn_once(missing_letters(figure))
     with context():
+        matplotlib.rcParams["svg.fonttype"] = text
         figure.savefig(buffer, **options)
     figure.set_layout_engine("none")
 

@@ -55,6 +55,19 @@ def test_a_missing_file_is_told_its_neighbour(tmp_path: Path) -> None:
         load(f"imagefolder:{tmp_path / 'letters.npz'}")
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("猫.npz", "猫"), ("КОШКИ 2.npz", "кошки-2"), ("हिन्दी.npz", "हिन्दी"), ("cafe\u0301.npz", "café"),
+        ("🐱.npz", "🐱"),
+        ("a\u202eb.npz", "a-b"), ("My Set (1).npz", "my-set-1"), ("---.npz", "npz"), ("قطة.v2.npz", "قطة.v2"),
+    ],
+)  # fmt: skip
+def test_names_keep_the_letters_of_every_script(tmp_path: Path, file: str, name: str) -> None:
+    np.savez(tmp_path / file, images=np.arange(32, dtype=np.uint8).reshape(2, 4, 4) * 8, labels=np.array([0, 1]))
+    assert load(f"npz:{tmp_path / file}").name == name
+
+
 def test_a_folder_given_bare_is_told_its_prefix(tmp_path: Path) -> None:
     with pytest.raises(UnknownDatasetError, match="imagefolder:"):
         load(str(tmp_path))
