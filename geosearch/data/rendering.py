@@ -9,6 +9,7 @@ import numpy as np
 from geosearch.errors import InvalidDataError
 
 _CHUNK = 1024  # images converted at a time
+_DEVIATIONS = 12  # that the range of standardized images spans, at most; MNIST's spans 3, CIFAR-10's 4
 _OVERSHOOT = 0.05  # below 0 or above 1, that resizing leaves in floats
 _LUMA = np.array([0.299, 0.587, 0.114])  # Source: ITU-R BT.601
 
@@ -18,7 +19,7 @@ class Rendering:
     """How the values of a set become grey levels. It is fixed on the training part and used for both parts.
 
     Attributes:
-        low, high: stored values that become 0 and 255; others are clipped.
+        low, high: stored values that become 0 and 255, one or one for each channel; others are clipped.
         whole: whether values are whole numbers, of which 2^k neighbours share a grey level.
         ground: grey level behind transparent pixels: white if the ink is dark, else black.
         note: what to say of it; empty where it is plain.
@@ -28,8 +29,8 @@ class Rendering:
     (16.0, 'floats 0..16 are divided by 16')
     """
 
-    low: float = 0
-    high: float = 255
+    low: float | tuple[float, ...] = 0
+    high: float | tuple[float, ...] = 255
     whole: bool = True
     ground: int = 0
     note: str = ""
@@ -78,6 +79,8 @@ class Rendering:
         for bound in (0.5, 1):
             if -bound <= least < -bound / 4 and most <= bound:
                 return cls(-bound, bound, whole=False, note=f"floats in [-{bound:g}, {bound:g}] are shifted to [0, 1]")
+        if images.shape[-1] != 4 and _is_standardized(images, least, most):
+            return _of_standardized(images, least, most)
         raise InvalidDataError(f"set '{name}': {_advice(images, least, most)}")
 
     def apply(self, images: np.ndarray) -> np.ndarray:
@@ -92,10 +95,11 @@ class Rendering:
 
     def _levels(self, images: np.ndarray) -> np.ndarray:
         """uint8, every channel by itself"""
+        low, high = np.asarray(self.low), np.asarray(self.high)
         if self.whole:
-            levels = np.floor((images.astype(np.float64) - self.low) * 256 / (self.high + 1 - self.low))
+            levels = np.floor((images.astype(np.float64) - low) * 256 / (high + 1 - low))
         else:
-            levels = np.round((images.astype(np.float64) - self.low) * 255 / (self.high - self.low))
+            levels = np.round((images.astype(np.float64) - low) * 255 / (high - low))
         return np.clip(levels, 0, 255).astype(np.uint8)
 
     def _composed(self, levels: np.ndarray) -> np.ndarray:
@@ -158,15 +162,26 @@ def _of_positive_floats(most: float) -> Rendering:
     return Rendering(0, most, whole=False, note=f"floats 0..{most:.6g} are divided by {most:.6g}")
 
 
+def _is_standardized(images: np.ndarray, least: float, most: float) -> bool:
+    """Whether floats on both sides of zero have about mean 0 and deviation 1, and no value far outside."""
+    mean, deviation = float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64))
+    both = least < -_OVERSHOOT * most
+    return both and abs(mean) < 0.5 and 0.5 < deviation < 2 and most - least <= _DEVIATIONS * deviation
+
+
+def _of_standardized(images: np.ndarray, least: float, most: float) -> Rendering:
+    """Undone by the range of each channel, in which black and white usually occur."""
+    low, high = images.min((0, 1, 2)), images.max((0, 1, 2))
+    alone = len(low) == 1 or (low == high).any()
+    note = f"floats in [{least:.3g}, {most:.3g}] look standardized; the range of each channel becomes 0..255"
+    if alone:
+        return Rendering(least, most, whole=False, note=note)
+    return Rendering(tuple(map(float, low)), tuple(map(float, high)), whole=False, note=note)
+
+
 def _advice(images: np.ndarray, least: float, most: float) -> str:
     found = f"float images in [{least:.3g}, {most:.3g}]"
     stretch = f"(images - ({least:.6g})) / {most - least:.6g}"
-    mean, deviation = float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64))
-    if least >= -_OVERSHOOT * most:
+    if least >= -_OVERSHOOT * most and images.mean(dtype=np.float64) > -least:
         return f"{found} are slightly negative; clip them: images.clip(0)"
-    if abs(mean) < 0.5 and 0.5 < deviation < 2:
-        return (
-            f"{found} with mean {mean:.2g} and deviation {deviation:.2g} are standardized; undo that with the mean and "
-            f"deviation that were used, images * deviation + mean, or bring them to [0, 1]: {stretch}"
-        )
     return f"{found} are none of [0, 1], [-1, 1] and 0..255; bring them to [0, 1]: {stretch}"

@@ -229,3 +229,26 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_audit)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda images: images, ""),
+        (lambda images: images // 16, "only the grey levels 0..15"),
+        (lambda images: np.concatenate([images // 16, images[:1]]), "a typical image uses only 16 of 256"),
+        (lambda images: np.concatenate([images, images[:2, :1, :1] + np.zeros_like(images[:2])]), "2 of 22 images"),
+    ],
+)
+def test_images_without_contrast_are_noted(
+    tmp_path: Path, change: Callable[[np.ndarray], np.ndarray], said: str
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8)).astype(np.uint8)
+    images[:, 0, :2] = (0, 255)
+    images[0, 0, 0], images[1, 0, 0] = 9, 4
+    made = change(images)
+    np.savez(tmp_path / "a.npz", images=made, labels=np.arange(len(made)) % 2)
+    report = load(f"npz:{tmp_path / 'a.npz'}").report
+    assert report is not None
+    assert len(report.notes) == bool(said)
+    assert all(said in note for note in report.notes)

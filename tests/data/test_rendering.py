@@ -45,6 +45,17 @@ def test_floats_are_read_by_their_range(dtype: type) -> None:
     assert near(check_images(unit * 1.02 - 0.01, "a"), LEVELS, 4)  # what resizing leaves beyond 0 and 1
 
 
+def test_standardized_floats_are_read_by_the_range_of_each_channel() -> None:
+    """With the means and deviations that torchvision's models and MNIST's examples use."""
+    digits = np.where(LEVELS < 180, 0, LEVELS)  # mostly ground
+    assert near(check_images((digits / 255 - 0.1307) / 0.3081, "a"), digits)
+    color = np.stack([LEVELS, LEVELS[::-1], LEVELS[:, ::-1]], -1)
+    standardized = (color / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    assert (abs(check_images(standardized, "a").astype(int) - color) <= 1).all()
+    assert "look standardized; the range of each channel" in Rendering.of(standardized, "a").note
+    assert not Rendering.of(color / 127.5 - 1, "a").note.count("standardized")
+
+
 def test_yes_and_no_are_white_and_black() -> None:
     assert (check_images(LEVELS > 99, "a")[..., 0] == (LEVELS > 99) * 255).all()
 
@@ -52,7 +63,6 @@ def test_yes_and_no_are_white_and_black() -> None:
 @pytest.mark.parametrize(
     ("images", "said"),
     [
-        ((LEVELS - 128.0) / 74, "are standardized; undo that"),
         (LEVELS - 128.0, "none of [0, 1], [-1, 1] and 0..255"),
         (LEVELS.astype(np.int16) * 4 - 500, "must not be negative, got -500..520"),
         (LEVELS // 200, "multiply them by 255, or pass them as bool"),
@@ -66,6 +76,12 @@ def test_other_ranges_are_refused_with_advice_that_works(images: np.ndarray, sai
     if ": (images" in str(caught.value) or ", (images" in str(caught.value):
         formula = "(images" + str(caught.value).split("(images", 1)[1].split(",")[0]
         assert near(check_images(eval(formula, {"images": images}), "mine"), LEVELS)  # the advice, followed
+
+
+def test_standardized_floats_with_values_far_outside_are_refused() -> None:
+    images = (LEVELS - 128.0) / 74 * (1 + 30 * (LEVELS > 253)) - 0.5
+    with pytest.raises(InvalidDataError, match=r"none of \[0, 1\]"):
+        check_images(images, "a")
 
 
 def test_a_test_part_is_rendered_as_its_training_part() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,3 +63,17 @@ def write_flat(folder: Path, count: int = 18) -> list[tuple[str, str]]:
         Image.fromarray(picture(number % 3, number)).save(folder / f"{number:03d}.png")
         found.append((f"{number:03d}.png", CLASSES[number % 3]))
     return found
+
+
+def write_deep_png(path: Path, values: np.ndarray) -> None:
+    """A PNG file with 16 bits a channel, which Pillow does not write; values (h, w, ch), ch = 2 (with alpha), 3, 4."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    height, width, channels = values.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)

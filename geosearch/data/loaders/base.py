@@ -20,6 +20,7 @@ from geosearch.runtime.user_folder import expand_user
 
 Part = Literal["train", "test"]
 _FEW_LEVELS = 32  # an eighth of the range
+_SHARE = 20  # one image in this many may be of one flat color before that is said
 AnyLoader = TypeVar("AnyLoader", bound="Loader")
 
 
@@ -193,8 +194,9 @@ class Loader(ABC):
 
 
 def _check_contrast(images: np.ndarray, spec: str) -> str:
-    """A note if the images use few grey levels; refused if they are all of one flat color."""
-    least, most = images.min((0, 1, 2)), images.max((0, 1, 2))
+    """A note if images use few grey levels or are flat; refused if they are all of one flat color."""
+    lows, highs = images.min((1, 2)), images.max((1, 2))  # (n, ch)
+    least, most = lows.min(0), highs.max(0)
     if len(images) > 1 and (least == most).all():
         raise InvalidDataError(
             f"all {len(images):,} images of '{spec}' are of one flat color {tuple(map(int, least))}, so there is "
@@ -202,9 +204,15 @@ def _check_contrast(images: np.ndarray, spec: str) -> str:
             'whether a crop leaves anything to be seen (domain.fit = "pad")'
         )
     low, high = int(least.min()), int(most.max())
-    if high - low >= _FEW_LEVELS:
-        return ""
-    return f"the images use only the grey levels {low}..{high} of 0..255; if {high} is their white, stretch them"
+    if high - low < _FEW_LEVELS:
+        return f"the images use only the grey levels {low}..{high} of 0..255; if {high} is their white, stretch them"
+    flat = int((lows == highs).all(1).sum())
+    if flat > len(images) / _SHARE:
+        return f"{flat:,} of {len(images):,} images are each of one flat color; check how they were saved"
+    typical = int(np.median(highs.max(1) - lows.min(1)))
+    if typical < _FEW_LEVELS:
+        return f"a typical image uses only {typical + 1} of 256 grey levels; a few bright pixels may have set the range"
+    return ""
 
 
 LOADERS: dict[str, type[Loader]] = {}  # by `form`

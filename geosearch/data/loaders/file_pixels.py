@@ -21,7 +21,7 @@ class FilePixels:
     Attributes:
         rgb: uint8 (h, w, 3); times alpha if there is one. None for values that are not 8 bits.
         alpha: uint8 (h, w), 0 is transparent; None if all is opaque.
-        values: float32 (h, w), whole numbers of more than 8 bits, or floats.
+        values: float32 (h, w, 1 or 3), whole numbers of more than 8 bits, or floats.
         span: least and largest of the values, before they were resized.
         whole: whether the values are whole numbers.
         size: (w, h) of the whole image, upright.
@@ -43,12 +43,19 @@ class FilePixels:
             if not np.isfinite(span).all():
                 raise ValueError("NaN or infinite values")
             resized = _resize(Image.fromarray(values.astype(np.float32)), size, fit)
-            return cls(values=resized, span=span, whole=image.mode != "F", size=image.size)
+            return cls(values=resized[..., None], span=span, whole=image.mode != "F", size=image.size)
         if image.mode in _WITH_ALPHA or "transparency" in image.info:
             pixels = _resize(image.convert("RGBA").convert("RGBa"), size, fit)
             alpha = pixels[..., 3] if (pixels[..., 3] < 255).any() else None
             return cls(rgb=pixels[..., :3], alpha=alpha, size=image.size)
         return cls(rgb=_resize(image.convert("RGB"), size, fit), size=image.size)
+
+    @classmethod
+    def of_channels(cls, channels: Sequence[Image.Image], size: tuple[int, int], fit: Fit = "crop") -> FilePixels:
+        """Whole numbers of several channels, each an image of mode "F"."""
+        extrema = np.array([channel.getextrema() for channel in channels])
+        values = np.stack([_resize(channel, size, fit) for channel in channels], axis=-1)
+        return cls(values=values, span=(float(extrema.min()), float(extrema.max())), size=channels[0].size)
 
     def kept_share(self, wanted: tuple[int, int]) -> float:
         """Share of the image that a crop to the aspect ratio of `wanted` (w, h) keeps."""
@@ -60,7 +67,7 @@ class SetRendering:
     """How the pixels of files become RGB; judged by the training part, used for both.
 
     Attributes:
-        integers, floats: of files with one channel of more than 8 bits.
+        integers, floats: of files with more than 8 bits a channel.
         ground: grey level behind transparent pixels.
         notes: what to say of it.
     """
@@ -92,7 +99,8 @@ class SetRendering:
         """uint8 (h, w, 3)"""
         if file.values is not None:
             rendering = self.integers if file.whole else self.floats
-            return np.repeat(rendering.apply(file.values[None, ..., None])[0], 3, axis=-1)
+            levels = rendering.apply(file.values[None])[0]
+            return np.repeat(levels, 3 // levels.shape[-1], axis=-1)
         assert file.rgb is not None
         if file.alpha is None:
             return file.rgb

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from geosearch.data.fit import Fit
+from geosearch.data.loaders.deep_color import is_deep_color, read_deep_color
 from geosearch.data.loaders.file_kind import describe_file
 from geosearch.data.loaders.file_pixels import FilePixels, SetRendering
 from geosearch.data.loaders.limits import most_bytes, most_pixels
@@ -140,6 +141,8 @@ def _decode(file: Path, size: tuple[int, int], fit: Fit) -> FilePixels | Failure
         with Image.open(file, formats=formats()) as image:
             if image.width * image.height > (limit := most_pixels()):
                 raise TooLargeError(f"{file} has {image.width} x {image.height} pixels, {_way_out(limit)}")
+            if is_deep_color(image) and (channels := read_deep_color(file, image)):
+                return FilePixels.of_channels(channels, size, fit)
             if image.mode == "RGB":
                 image.draft("RGB", (2 * size[0], 2 * size[1]))  # lets a large JPEG decode at a fraction
             return FilePixels.of(ImageOps.exif_transpose(image), size, fit)
