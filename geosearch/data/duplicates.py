@@ -42,6 +42,10 @@ class PixelIndex:
         """Which images are in the index: uint8 (n, h, w, ch) -> bool (n,)"""
         return np.isin(hash_pixels(images), self.hashes)
 
+    def count_shared(self, other: PixelIndex) -> int:
+        """How many different images are in both."""
+        return len(np.intersect1d(self.hashes, other.hashes))
+
 
 def hash_pixels(images: np.ndarray) -> np.ndarray:
     """uint8 (n, h, w, ch) -> uint64 (n,), equal for equal pixels, different for others but for one pair in 1e19.

@@ -136,7 +136,7 @@ def check(path: str | Path) -> Estimate:
     file = read_study(Path(path))
     build_limits(file)  # raises if no mixture satisfies them
     file.require_budget()
-    domain, search, recipe = file.domain, file.search, file.recipe
+    domain, search = file.domain, file.search
     way = build_labelling(file)
     collection = load_collection(
         **domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed
@@ -149,37 +149,7 @@ def check(path: str | Path) -> Estimate:
     }
     cut_target(collection.train, collection.test, **cut)  # raises if there are too few images
     classes = sum(len(source.classes) for source in collection.sources)
-    try:
-        with one_thread():
-            shape: dict[str, Any] = {"channels": domain.channels, "size": domain.size, "classes": classes}
-            step = measure_pace(build_recipe(file), **shape, device=recipe.device).step_seconds
-    except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
-        raise TooLargeError(
-            f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
-            "lower recipe.width, recipe.batch or domain.size"
-        ) from error
-    baselines = count_baselines(search.evaluations, len(collection.sources))
-    rows: float = min(baselines, MOST_SINGLE + 5) + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
-    rows += sum(CONTROLS.entry(name).option.cost for name in file.confirm.controls)
-    finalists = search.finalists * search.repeats * (search.evaluations > 0)
-    steps: float = search.evaluations * recipe.steps + finalists * recipe.long_steps
-    longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
-    steps += rows * file.confirm.seeds * (recipe.long_steps + longest / 2)
-    steps += recipe.long_steps + 2 * file.confirm.tuning * Tuner().folds * longest / 2
-    steps += search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in file.confirm.controls)
-    steps += min(len(collection.sources), MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
-    networks = min(len(collection.sources), MOST_NETWORKS)
-    refinement = build_refinement(file)
-    if refinement is not None:  # two mixtures, and for an ensemble the nearest single sources
-        steps += (2 + networks * (refinement.members > 1)) * refinement.recipe.steps
-    if NEED_COMMITTEE & {*file.confirm.controls} and (refinement is None or refinement.members == 1):
-        steps += (2 + networks) * recipe.long_steps
-    if isinstance(how := build_adaptations(file)[recipe.adaptation], SelfTraining):
-        steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
-    elif isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image
-        steps += rows * file.confirm.seeds * how.steps * (1 + 2 * how.ratio)
-    if "ensemble-teacher" in file.confirm.variants:
-        steps += file.confirm.seeds * TEACHERS * recipe.long_steps
+    step, steps = measure_step(file, classes), count_steps(file, len(collection.sources))
     pixels = domain.size**2 * domain.channels
     images = len(collection.train) + sum(len(source) for source in collection.sources)
     plan = 24 * parts["reference"] ** 2 * search.jobs
@@ -205,6 +175,51 @@ def check(path: str | Path) -> Estimate:
         advice=_advice(file, parts),
         reports=collection.reports,
     )
+
+
+def measure_step(file: StudyFile, classes: int) -> float:
+    """Seconds of one step of pretraining on this machine, on so many classes, measured on a few.
+
+    Raises:
+        TooLargeError: a step does not fit into memory.
+    """
+    try:
+        with one_thread():
+            shape: dict[str, Any] = {"channels": file.domain.channels, "size": file.domain.size, "classes": classes}
+            return measure_pace(build_recipe(file), **shape, device=file.recipe.device).step_seconds
+    except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
+        raise TooLargeError(
+            f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
+            "lower recipe.width, recipe.batch or domain.size"
+        ) from error
+
+
+def count_steps(file: StudyFile, sources: int) -> float:
+    """Steps of pretraining that all trainings of a study of so many sources are worth."""
+    search, recipe = file.search, file.recipe
+    baselines = count_baselines(search.evaluations, sources)
+    rows: float = min(baselines, MOST_SINGLE + 5) + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
+    rows += sum(CONTROLS.entry(name).option.cost for name in file.confirm.controls)
+    finalists = search.finalists * search.repeats * (search.evaluations > 0)
+    steps: float = search.evaluations * recipe.steps + finalists * recipe.long_steps
+    longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
+    steps += rows * file.confirm.seeds * (recipe.long_steps + longest / 2)
+    steps += recipe.long_steps + 2 * file.confirm.tuning * Tuner().folds * longest / 2
+    steps += search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in file.confirm.controls)
+    steps += min(sources, MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
+    networks = min(sources, MOST_NETWORKS)
+    refinement = build_refinement(file)
+    if refinement is not None:  # two mixtures, and for an ensemble the nearest single sources
+        steps += (2 + networks * (refinement.members > 1)) * refinement.recipe.steps
+    if NEED_COMMITTEE & {*file.confirm.controls} and (refinement is None or refinement.members == 1):
+        steps += (2 + networks) * recipe.long_steps
+    if isinstance(how := build_adaptations(file)[recipe.adaptation], SelfTraining):
+        steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
+    elif isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image
+        steps += rows * file.confirm.seeds * how.steps * (1 + 2 * how.ratio)
+    if "ensemble-teacher" in file.confirm.variants:
+        steps += file.confirm.seeds * TEACHERS * recipe.long_steps
+    return steps
 
 
 def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:

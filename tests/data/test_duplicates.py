@@ -168,3 +168,9 @@ def test_sets_without_duplicates_are_the_very_same() -> None:
     train, test, source = (blobs("t", 3, 10, seed=seed) for seed in range(3))
     assert clean_target(train, test) == (train, test)
     assert clean_source(source, PixelIndex.of(train.images, test.images), "t") is source
+
+
+def test_shared_images_are_counted_once() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 1), dtype=np.uint8)
+    one, other = PixelIndex.of(images[:4], images[:1]), PixelIndex.of(images[2:])
+    assert one.count_shared(other) == 2

@@ -51,6 +51,17 @@ def find_loader(
     raise UnknownDatasetError(f"no data set '{spec}'; expected {spec_forms()}; {_hint(spec, options)}")
 
 
+def complete_spec(spec: str) -> str:
+    """A specification, or what a plain path means: a folder, or a file of a known kind.
+
+    >>> complete_spec("mine.npz"), complete_spec("digits")
+    ('npz:mine.npz', 'digits')
+    """
+    if _parse(spec, LoadOptions()):
+        return spec
+    return next((meant for loader in loader_classes() if (meant := loader.suggest(spec))), spec)
+
+
 def load(
     spec: str,
     *,

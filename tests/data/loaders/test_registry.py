@@ -13,7 +13,7 @@ import pytest
 from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders import base, registry
-from geosearch.data.loaders.registry import find_loader, list_datasets, load
+from geosearch.data.loaders.registry import complete_spec, find_loader, list_datasets, load
 from geosearch.errors import InvalidOptionError, UnknownDatasetError
 
 
@@ -141,3 +141,10 @@ def test_real_files_load(real_data: Path) -> None:
         train, test = (load(f"npz:{real_data / name}.npz", part=part) for part in ("train", "test"))
         assert len(train.classes) == len(test.classes) == classes
         assert train.shape == test.shape == (28, 28, 1)
+
+
+def test_a_plain_path_means_the_set_that_it_holds(tmp_path: Path) -> None:
+    assert complete_spec(str(tmp_path)) == f"imagefolder:{tmp_path}"
+    assert complete_spec("sets/mine.npz") == "npz:sets/mine.npz"
+    for spec in ("digits", f"npz:{tmp_path}", "nothing of the kind"):
+        assert complete_spec(spec) == spec
