@@ -48,7 +48,9 @@ class CardFacts:
     files: str  # what lies where: the writer's `layout`
     command: str  # rebuilds the data set
     learned: bool = False  # condensed from the mixture, not drawn from it
-    passed_over: tuple[tuple[str, str], ...] = ()  # (specification, what of its files was not read, and why)
+    passed_over: tuple[
+        tuple[str, str], ...
+    ] = ()  # (data set, what of it was not used and why, or how it was understood)
 
 
 def render_card(facts: CardFacts) -> str:
@@ -82,7 +84,7 @@ def render_card(facts: CardFacts) -> str:
             for source in used
             if source.labelled_by
         ),
-        _list(*(f"Of {_text(spec)}, {_text(summary)}." for spec, summary in facts.passed_over)),
+        _list(*(f"{_text(name)}: {_text(note)}." for name, note in facts.passed_over)),
         f"Searched but not in this mixture: {_text(', '.join(unused))}." if unused else "",
         "## The mixture",
         _list(

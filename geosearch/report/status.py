@@ -34,6 +34,7 @@ def status_of(summary: StudySummary) -> dict[str, Any]:
         "seconds": dict(summary.stages),
         "free_answer": free and {"weights": list(free.values), "closed_form": free.closed_form, "proxy": free.proxy},
         "untrained": list(summary.untrained),
+        "passed_over": [{"set": name, "note": note} for name, note in summary.passed_over],
         "past_confirmations": [asdict(one) for one in confirmation.background.past] if confirmation else [],
         "rows": [_row_facts(row) for row in confirmation.rows] if confirmation else [],
         "verdict": confirmation.verdict() if confirmation else None,
@@ -90,8 +91,9 @@ def _result(confirmation: Confirmation | None) -> list[str]:
 
 
 def _beforehand(summary: StudySummary) -> list[str]:
-    """What is known before the first training: the free answer, and the sources that are not trained alone."""
-    lines = []
+    """What is known before the first training: what was not used of the data sets, the free answer, and the sources
+    that are not trained alone."""
+    lines = [f"  files     {name}: {note}" for name, note in summary.passed_over]
     if summary.free_answer:
         lines.append(f"  free      {summary.free_answer.sentence(summary.source_names)}; it needs no training")
     if rest := summary.untrained:

@@ -50,6 +50,7 @@ class StudySummary:
         running: trials that are being evaluated, and where.
         free_answer: the mixture that needs no training; None before the data are prepared.
         untrained: sources that are not trained alone as baselines; empty before they are chosen.
+        passed_over: (data set, what of it was not used and why, or how it was understood), where there is such.
     """
 
     name: str
@@ -65,6 +66,7 @@ class StudySummary:
     running: tuple[RunningTrial, ...] = ()
     free_answer: FreeAnswer | None = None
     untrained: tuple[str, ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, store: StudyStore, *, budget: int, source_names: Sequence[str]) -> StudySummary:
@@ -93,6 +95,7 @@ class StudySummary:
                 running=store.running(),
                 free_answer=record.free_answer,
                 untrained=_untrained(record.baselines, source_names) if budget else (),
+                passed_over=record.passed_over,
             )
 
     @cached_property

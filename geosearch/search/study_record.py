@@ -50,6 +50,7 @@ class StudyRecord:
         evaluations: the budget, where it was raised above that of the study file.
         contents: data set -> content hash; the target first, then the sources in their order.
         sources: the sources' names in the order of the weights.
+        passed_over: (data set, what of it was not used and why, or how it was understood), where there is such.
         debiased_design: the proxy of a few mixtures, prior knowledge of the sampler; "proxy_design", from before the
             proxy was debiased, is not read.
         free_answer: the mixture that needs no training; None before the data are prepared.
@@ -76,6 +77,7 @@ class StudyRecord:
     evaluations: int = 0
     contents: Mapping[str, str] | None = None
     sources: tuple[str, ...] = ()
+    passed_over: tuple[tuple[str, str], ...] = ()
     debiased_design: ProxyDesign | None = None
     free_answer: FreeAnswer | None = None
     baselines: tuple[str, ...] | None = None

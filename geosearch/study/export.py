@@ -10,7 +10,6 @@ from geosearch import seeds
 from geosearch.config.study_config import StudyFile
 from geosearch.data.card import CardFacts, card_mentions, render_card
 from geosearch.data.license import CARD
-from geosearch.data.loaders.registry import portable_id
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.write import Streamable, write_mixture
 from geosearch.mixture.distillation import Condensation
@@ -21,7 +20,7 @@ from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.runtime.versions import versions
 from geosearch.search.trial import NO_TRIAL, TrialRecord
-from geosearch.study.prepare import Prepared
+from geosearch.study.prepare import Prepared, passed_over
 
 _OBJECTIVES = {
     "episodes": "on pseudo-labelled images of the target, of heads fitted to a few of them at a time",
@@ -105,9 +104,7 @@ class Export:
             versions=versions(),
             files=writer.layout,
             command=f"geosearch synthesize {self.study} {number}--size {size} --format {writer.name} --out DIR",
-            passed_over=tuple(
-                (portable_id(report.spec), report.summary) for report in self.prepared.reports if report.passed
-            ),
+            passed_over=passed_over(self.prepared.reports),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,8 @@ from geosearch.config.build import (
 from geosearch.config.study_config import StudyFile
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.read_report import ReadReport
+from geosearch.data.loaders.registry import portable_id
+from geosearch.data.read_report import ReadReport, printable
 from geosearch.data.target import Target, cut_target
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.anchors import Anchors, build_anchors
@@ -118,6 +119,15 @@ def prepare(
             target = target.relabel(labeller)
             anchors = build_anchors(target.reference, collection.sources, encoder, **options)
     return Prepared(target, anchors, Hull.of(anchors), collection.train, collection.reports, tuple(mixtures))
+
+
+def passed_over(reports: Sequence[ReadReport]) -> tuple[tuple[str, str], ...]:
+    """(data set, what of it was not used and why, or how it was understood): what card, page and status say of it."""
+    return tuple(
+        (printable(portable_id(report.spec)) + ", test part" * (report.part == "test"), line)
+        for report in reports
+        for line in report.lines
+    )
 
 
 def build_committee(file: StudyFile, prepared: Prepared, cache: Cache) -> EnsembleLabeller:

@@ -41,7 +41,7 @@ from geosearch.study.build import build_confirmer, build_rows, build_search, fin
 from geosearch.study.export import Export
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
-from geosearch.study.prepare import Prepared, prepare
+from geosearch.study.prepare import Prepared, passed_over, prepare
 
 
 class Study:
@@ -304,6 +304,8 @@ class Study:
                 event = ImagesPassedOver if report.remarkable else FilesPassedOver
                 self.progress.event(event(report.spec, report.part, line))
         self.store.verify_datasets(collection.contents)
+        if (found := passed_over(collection.reports)) != self.store.record.passed_over:
+            self.store.update(passed_over=found)
         update_locations(self.store, self.file)
 
     def _explain(self, search: Search) -> None:

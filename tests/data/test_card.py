@@ -124,5 +124,5 @@ def test_what_was_not_read_is_said() -> None:
     text = render_card(
         replace(FACTS, passed_over=(("imagefolder:pets", "2 of 40 files passed over: 2 empty (a.png)"),))
     )
-    assert "Of imagefolder:pets, 2 of 40 files passed over: 2 empty (a.png)." in text
+    assert "- imagefolder:pets: 2 of 40 files passed over: 2 empty (a.png)." in text
     assert "passed over" not in render_card(FACTS)

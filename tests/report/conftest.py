@@ -100,6 +100,7 @@ def make_facts(
         trials=tuple(trials),
         free_answer=None if state == "empty" else FreeAnswer(hull.projection().values, CLOUD, 2.5, 1.5),
         untrained=tuple(names[2:]) if trials else (),
+        passed_over=() if state == "empty" else ((names[0], "9 of 309 images left out: 9 copies of target images"),),
         fidelities=_fidelities(len(trials), RankAgreement.of(*pairs.T)) if trials else (),
         confirmation=_confirmation(names, seeds) if state == "finished" else None,
         left_out=_left_out(names) if state == "finished" else (),

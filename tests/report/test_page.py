@@ -173,6 +173,15 @@ def test_the_free_answer_stands_on_every_page_and_so_do_the_sources_that_are_not
     assert ("Not trained alone: " in words) == bool(facts.untrained)
 
 
+@pytest.mark.parametrize("state", [PREPARED, SEARCHING, HOSTILE])
+def test_what_was_not_used_of_a_set_stands_on_the_page_and_in_the_status(page_of, state):
+    facts, page = page_of(state)
+    ((name, note),) = facts.passed_over
+    assert f"{name}: {note}." in Reader(page).words
+    assert f"  files     {name}: {note}" in status_text(facts).splitlines()
+    assert status_of(facts)["passed_over"] == [{"set": name, "note": note}]
+
+
 def test_what_searching_added_stands_below_the_verdict(page_of):
     facts, page = page_of(FINISHED)
     assert facts.confirmation.remarks()

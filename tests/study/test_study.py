@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from generators.image_folders import write_classes
 from generators.outcomes import outcomes
-from generators.studies import tiny, tiny_file
+from generators.studies import tiny, tiny_file, write_sets
 from generators.training import train_briefly
 
 from geosearch.config.build import build_recipe
@@ -168,6 +168,23 @@ def test_what_readers_passed_over_is_said_when_the_sets_are_loaded(tmp_path, cap
         (said,) = [record for record in caplog.records if record.event.kind == "passed_over"]
         assert said.levelno == level
         assert str(said.event).startswith(f"{source}: {1 + damaged} of 61 files passed over: 1 hidden (.DS_Store)")
+
+
+def test_copies_of_target_images_in_a_source_are_said_by_search_status_page_and_card(tmp_path, caplog):
+    sets = write_sets(tmp_path)
+    target, near = (np.load(sets[name]) for name in ("target", "near"))
+    file = tiny_file(tmp_path, search_evaluations=0)  # which writes the sets
+    mixed = {key: np.concatenate([near[key], target[key][::8]]) for key in near}
+    np.savez(sets["near"], **mixed)
+    study = opened(tmp_path, file)
+    study.run()
+    note = "20 of 180 images left out: 20 copies of target images (image 160, image 161, image 162 and 17 more)"
+    assert [record.message for record in caplog.records].count(f"npz:{sets['near']}: {note}") == 1
+    assert f"  files     npz:near.npz: {note}" in status_text(study.summary()).splitlines()
+    assert f"npz:near.npz: {note}." in study.report(tmp_path / "page").read_text()
+    card = (study.synthesize(tmp_path / "mixture", size=4) / "CARD.md").read_text()
+    assert f"- npz:near.npz: {note}." in card
+    assert study.prepared.anchors.sources[0].size == 160
 
 
 def test_the_free_answer_is_said_before_the_first_training(tmp_path, caplog):
