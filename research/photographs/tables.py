@@ -1,0 +1,397 @@
+"""The tables of reports/photographs.md, from the kept lines.
+
+python -m research.photographs.tables
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geosearch.confirmation.statistics import t_half_width
+from research.common.page import fill
+from research.photographs import agreement, blocks, lengths, merged, mixtures, without
+from research.photographs.mixtures import of_target
+from research.photographs.scoring import ERROR, SELF_TRAINED, SQUARED
+from research.photographs.sets import CHOSEN_ON, SHOTS, TARGETS, sources_of
+
+PAGE = Path(__file__).parents[2] / "reports" / "photographs.md"
+LAST = "150"
+EVEN = "balance 1"  # settings that know that classes are equally frequent
+Cell = Sequence[float]
+
+
+def head(first: str, columns: Sequence[str] = TARGETS) -> list[str]:
+    return [f"| {first} | {' | '.join(columns)} |", "| --- " * (len(columns) + 1) + "|"]
+
+
+def row(name: str, cells: Sequence[str]) -> str:
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def percent(values: Sequence[float]) -> str:
+    return f"{100 * float(np.mean(values)):.1f}"
+
+
+def difference(values: Sequence[float], base: Sequence[float]) -> str:
+    """Mean paired difference in points with its 95 % t interval over draws."""
+    gaps = 100 * (np.asarray(values) - np.asarray(base))
+    return f"{gaps.mean():+.1f} ± {t_half_width(list(gaps)):.1f}"
+
+
+# ways without a source
+
+
+@cache
+def heads_found() -> dict[tuple[str, int, str], list[tuple[float, float, float]]]:
+    """(target, shots, way) -> of each draw error, balanced error and seconds."""
+    found = defaultdict(list)
+    for line in sorted(without.FILE.all(), key=lambda line: line["asked"]["draw"]):
+        for way, numbers in line["errors"].items():
+            found[line["asked"]["target"], line["asked"]["shots"], way].append(tuple(numbers))
+    return dict(found)
+
+
+def chosen(family: str, even: bool = False) -> str:
+    """The setting of a way with the least mean error over the targets to choose on and all numbers of labels."""
+    known = heads_found()
+    names = {w for _, _, w in known if w.startswith(family) and (EVEN in w) == even}
+    return min(names, key=lambda w: np.mean([[v[0] for v in known[t, s, w]] for t in CHOSEN_ON for s in SHOTS]))
+
+
+def shown_ways() -> dict[str, str]:
+    """Name in the tables -> way."""
+    ways = {name: name for name in without.HEADS}
+    for family in without.TUNED:
+        ways[family] = chosen(family)
+        ways[f"{family}, classes known to be even"] = chosen(family, even=True)
+    return ways
+
+
+def without_table(shots: int) -> list[str]:
+    known = heads_found()
+    lines = head(f"{shots} a class", (*TARGETS, "mean", "seconds"))
+    for name, way in shown_ways().items():
+        cells, means = [], []
+        for target in TARGETS:
+            own, base = ([v[0] for v in known[target, shots, w]] for w in (way, "ridge"))
+            cells.append(percent(own) + ("" if way == "ridge" else f" ({difference(own, base)})"))
+            means.append(float(np.mean(own)))
+        seconds = np.mean([v[2] for t in TARGETS for v in known[t, shots, way]])
+        lines.append(row(name, [*cells, percent(means), f"{seconds:.2f}"]))
+    return lines
+
+
+def settings() -> list[str]:
+    """What was chosen, and how far it is from the best on the targets that it was checked on."""
+    known, lines = heads_found(), []
+    for family in without.TUNED:
+        for even in (False, True):
+            own = chosen(family, even)
+            names = {w for _, _, w in known if w.startswith(family) and (EVEN in w) == even}
+            others = [t for t in TARGETS if t not in CHOSEN_ON]
+            mean = {w: np.mean([[v[0] for v in known[t, s, w]] for t in others for s in SHOTS]) for w in names}
+            best = min(mean, key=mean.__getitem__)
+            lines.append(
+                f"- {own}: on the other three targets {100 * mean[own]:.1f}; the best of {len(names)} settings there, "
+                f"{best.removeprefix(family).strip()}: {100 * mean[best]:.1f}"
+            )
+    return lines
+
+
+# mixtures
+
+
+@cache
+def scores() -> dict[tuple[str, str, int, str, int], np.ndarray]:
+    """(target, mixture, seed, steps, shots) -> (draws, 5)."""
+    found = {}
+    for line in mixtures.FILE.all():
+        for target, marks in line["scores"].items():
+            for mark, by_shots in marks.items():
+                for shots, rows in by_shots.items():
+                    key = target, line["asked"]["mixture"], line["asked"]["seed"], mark, int(shots)
+                    found[key] = np.array(rows, dtype=float)
+    return found
+
+
+def trained(target: str, name: str, column: int, shots: int = 5, mark: str = LAST) -> np.ndarray | None:
+    """(draws,) the mean over the seeds that there are."""
+    known = [scores().get((target, name, seed, mark, shots)) for seed in (0, 1)]
+    present = [one[:, column] for one in known if one is not None]
+    return np.mean(present, 0) if present else None
+
+
+@cache
+def untouched() -> dict[tuple[str, int], np.ndarray]:
+    lines = [line for line in merged.FILE.all() if line["asked"]["way"] == "none"]
+    return {(line["asked"]["target"], int(s)): np.array(v, float) for line in lines for s, v in line["scores"].items()}
+
+
+def random_of(target: str) -> list[str]:
+    return [name for name in of_target(target) if name.startswith("random") and (target, name, 0, LAST, 5) in scores()]
+
+
+def sources_table(shots: int, column: int) -> list[str]:
+    """Errors after training on sources, with the differences from no source."""
+    lines = head(f"{shots} a class")
+    none = {target: untouched()[target, shots][:, column] for target in TARGETS}
+    lines.append(row("**none**", [percent(none[t]) for t in TARGETS]))
+
+    def add(name: str, of: Callable[[str], np.ndarray | None]) -> None:
+        cells = []
+        for target in TARGETS:
+            own = of(target)
+            cells.append("-" if own is None else f"{percent(own)} ({difference(own, none[target])})")
+        if any(cell != "-" for cell in cells):
+            lines.append(row(name, cells))
+
+    for source in (*TARGETS, "wbc"):
+        add(source, lambda t, s=source: None if s == t else trained(t, s, column, shots))  # type: ignore[misc]
+    for kind in ("pooled", "uniform", "mixup"):
+        add(kind, lambda t, k=kind: trained(t, f"{k}: {t}", column, shots))  # type: ignore[misc]
+    if shots == 5:
+        add("random mixtures, mean", lambda t: _mean_random(t, column))
+        add("chosen by leave-one-out", lambda t: picked(t, column))
+        add("best of all (by test error)", lambda t: best_trained(t, column))
+    return lines
+
+
+def _mean_random(target: str, column: int) -> np.ndarray | None:
+    found = [trained(target, name, column) for name in random_of(target)]
+    return np.mean([one for one in found if one is not None], 0) if found else None
+
+
+def candidates(target: str) -> list[str]:
+    """Trained mixtures of a target but Mixup."""
+    return [n for n in of_target(target) if (target, n, 0, LAST, 5) in scores() and not n.startswith("mixup")]
+
+
+def picked(target: str, column: int) -> np.ndarray | None:
+    """(draws,) of the trained mixture, or none, of least squared leave-one-out error on the labels of the draw."""
+    names = candidates(target)
+    if not names:
+        return None
+    tables = [untouched()[target, 5], *(scores()[target, name, 0, LAST, 5] for name in names)]
+    chosen_rows = np.argmin([t[:, SQUARED] for t in tables], 0)
+    return np.array([tables[i][draw, column] for draw, i in enumerate(chosen_rows)])
+
+
+def best_trained(target: str, column: int) -> np.ndarray | None:
+    """(draws,) of the mixture with the least mean test error of the first seed; scored on the second if it is there."""
+    names = candidates(target)
+    if not names:
+        return None
+    name = min(names, key=lambda n: scores()[target, n, 0, LAST, 5][:, column].mean())
+    again = scores().get((target, name, 1, LAST, 5))
+    return (scores()[target, name, 0, LAST, 5] if again is None else again)[:, column]
+
+
+def spread_table(column: int = ERROR) -> list[str]:
+    """Of the twenty random mixtures and of all: standard deviation over mixtures, beside that over training seeds."""
+    lines = head(
+        "target",
+        ("none", "mixtures", "lowest to highest", "standard deviation", "of it noise of a seed", "true spread"),
+    )
+    for target in TARGETS:
+        names = candidates(target)
+        both = [n for n in names if (target, n, 1, LAST, 5) in scores()]
+        first = np.array([scores()[target, n, 0, LAST, 5][:, column].mean() for n in names])
+        if not len(first):
+            continue
+        noise = float("nan")
+        if len(both) > 2:
+            pairs = np.array([[scores()[target, n, s, LAST, 5][:, column].mean() for s in (0, 1)] for n in both])
+            noise = float(np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).mean() / 2))
+        sd = float(first.std(ddof=1))
+        true = float(np.sqrt(max(sd**2 - noise**2, 0))) if np.isfinite(noise) else float("nan")
+        lines.append(
+            row(
+                target,
+                [
+                    percent(untouched()[target, 5][:, column]),
+                    str(len(first)),
+                    f"{100 * first.min():.1f} to {100 * first.max():.1f}",
+                    f"{100 * sd:.2f}",
+                    f"{100 * noise:.2f} ({len(both)} pairs)",
+                    f"{100 * true:.2f}",
+                ],
+            )
+        )
+    return lines
+
+
+# merged networks as candidates
+
+
+@cache
+def merged_scores() -> dict[tuple[str, str, str, float], np.ndarray]:
+    """(target, way, mixture, lambda) -> (draws, 5)."""
+    return {
+        (a["target"], a["way"], a["mixture"], a["lambda"]): np.array(line["scores"]["5"], dtype=float)
+        for line in merged.FILE.all()
+        for a in [line["asked"]]
+    }
+
+
+def family(target: str, way: str, mixture: str) -> list[tuple[float, np.ndarray]]:
+    """(lambda, (draws, 5)) of what lies between no pretraining and a merged or a trained block."""
+    found = [(0.0, untouched()[target, 5])]
+    found += [(k[3], v) for k, v in merged_scores().items() if k[:3] == (target, way, mixture)]
+    single = mixture in sources_of(target)
+    if (way == merged.BETWEEN or single) and (target, mixture, 0, LAST, 5) in scores():
+        found.append((1.0, scores()[target, mixture, 0, LAST, 5]))
+    if way == merged.BETWEEN and single:
+        found += [(k[3], v) for k, v in merged_scores().items() if k[:3] == (target, merged.MERGED, mixture)]
+    return sorted(found, key=lambda one: one[0])
+
+
+def least(tables: Sequence[np.ndarray], column: int = ERROR) -> np.ndarray:
+    """(draws,) errors of what has the least squared leave-one-out error on each draw's labels."""
+    rows = np.argmin([t[:, SQUARED] for t in tables], 0)
+    return np.array([tables[i][draw, column] for draw, i in enumerate(rows)])
+
+
+def candidates_table() -> list[str]:
+    """Merged and interpolated blocks beside trained ones: ridge errors at five labels, differences from none."""
+    lines = head("5 a class")
+    none = {target: untouched()[target, 5][:, ERROR] for target in TARGETS}
+
+    def add(name: str, of: Callable[[str], np.ndarray | None]) -> None:
+        found = {t: of(t) for t in TARGETS}
+        if all(one is None for one in found.values()):
+            return
+        cells = ["-" if o is None else f"{percent(o)} ({difference(o, none[t])})" for t, o in found.items()]
+        lines.append(row(name, cells))
+
+    def at(way: str, kind: str, scale: float) -> Callable[[str], np.ndarray | None]:
+        def of(target: str) -> np.ndarray | None:
+            found = dict(family(target, way, f"{kind}: {target}"))
+            return found[scale][:, ERROR] if scale in found else None
+
+        return of
+
+    def free(way: str, kinds: Sequence[str] | None = None) -> Callable[[str], np.ndarray | None]:
+        def of(target: str) -> np.ndarray | None:
+            names = candidates(target) if kinds is None else [f"{k}: {target}" for k in kinds]
+            tables = [t for n in names for _, t in family(target, way, n)]
+            return least(tables) if len(tables) > len(names) else None
+
+        return of
+
+    lines.append(row("**none**", [percent(none[t]) for t in TARGETS]))
+    for scale in (0.25, 0.5, 0.75, 1.0):
+        add(f"merged, uniform weights, lambda {scale:g}", at(merged.MERGED, "uniform", scale))
+    add("merged, uniform weights, lambda by leave-one-out", free(merged.MERGED, ["uniform"]))
+    add("merged, weights and lambda by leave-one-out", free(merged.MERGED))
+    for scale in (0.25, 0.5, 0.75, 1.0):
+        add(f"trained on the uniform union, lambda {scale:g}", at(merged.BETWEEN, "uniform", scale))
+    add("trained on the uniform union, lambda by leave-one-out", free(merged.BETWEEN, ["uniform"]))
+    add("trained, mixture by leave-one-out (lambda 1, or none)", lambda t: picked(t, ERROR))
+    add("trained, mixture and lambda by leave-one-out", free(merged.BETWEEN))
+    add("trained, best by test error", lambda t: best_trained(t, ERROR))
+    return lines
+
+
+# against the best way without a source
+
+
+def gain_table() -> list[str]:
+    """Each way to use sources, self-trained, against self-training on the pretrained features."""
+    lines = head("self-trained, 5 a class")
+    own = {target: untouched()[target, 5][:, SELF_TRAINED] for target in TARGETS}
+    lines.append(row("**no source**", [percent(own[t]) for t in TARGETS]))
+    ways: Mapping[str, Callable[[str], np.ndarray | None]] = {
+        "pooled": lambda t: trained(t, f"pooled: {t}", SELF_TRAINED),
+        "uniform": lambda t: trained(t, f"uniform: {t}", SELF_TRAINED),
+        "chosen by leave-one-out": lambda t: picked(t, SELF_TRAINED),
+        "best single (by test error)": lambda t: _best_single(t),
+        "best of all (by test error)": lambda t: best_trained(t, SELF_TRAINED),
+    }
+    for name, of in ways.items():
+        found = {t: of(t) for t in TARGETS}
+        cells = ["-" if o is None else f"{percent(o)} ({difference(o, own[t])})" for t, o in found.items()]
+        lines.append(row(name, cells))
+    return lines
+
+
+def _best_single(target: str) -> np.ndarray | None:
+    names = [n for n in sources_of(target) if (target, n, 0, LAST, 5) in scores()]
+    found = [trained(target, n, SELF_TRAINED) for n in names]
+    return min((f for f in found if f is not None), key=lambda f: f.mean(), default=None)
+
+
+# trained on the target itself, and for how long
+
+
+def blocks_table() -> list[str]:
+    found: dict[tuple[str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
+    for line in blocks.FILE.all():
+        found[line["asked"]["way"], line["asked"]["target"]][line["asked"]["draw"]] = line
+    lines = head("5 a class: own head / ridge / self-trained")
+    cells = []
+    for target in TARGETS:
+        none = untouched()[target, 5]
+        cells.append(f"- / {percent(none[:, ERROR])} / {percent(none[:, SELF_TRAINED])}")
+    lines.append(row("**pretrained features**", cells))
+    for way in blocks.WAYS:
+        cells = []
+        for target in TARGETS:
+            draws = found.get((way, target), {})
+            shown = " / ".join(percent([one[k] for one in draws.values()]) for k in ("own", "ridge", "again"))
+            cells.append(f"{shown} ({len(draws)})" if draws else "-")
+        if any(cell != "-" for cell in cells):
+            lines.append(row(way, cells))
+    return lines if len(lines) > 3 else []
+
+
+def lengths_table() -> list[str]:
+    known = {(a["target"], a["way"]): line for line in lengths.FILE.all() for a in [line["asked"]]}
+    if not known:
+        return []
+    lines = head("uniform union, 5 a class: ridge / self-trained", (*CHOSEN_ON, "mean"))
+    for way in lengths.WAYS:
+        for mark in map(str, lengths.MARKS):
+            found = [np.array(known[t, way]["scores"][mark]["5"], float) for t in CHOSEN_ON if (t, way) in known]
+            if len(found) < len(CHOSEN_ON):
+                continue
+            both = [[f[:, column].mean() for f in found] for column in (ERROR, SELF_TRAINED)]
+            cells = [f"{100 * a:.1f} / {100 * b:.1f}" for a, b in zip(*both, strict=True)]
+            lines.append(row(f"{way}, {mark} steps", [*cells, " / ".join(percent(b) for b in both)]))
+    return lines
+
+
+def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    for shots in SHOTS:
+        yield f"without {shots}", lambda s=shots: without_table(s)  # type: ignore[misc]
+        yield f"sources {shots}", lambda s=shots: sources_table(s, ERROR)  # type: ignore[misc]
+    yield "settings", settings
+    yield "sources self-trained", lambda: sources_table(5, SELF_TRAINED)
+    yield "spread", spread_table
+    yield "spread self-trained", lambda: spread_table(SELF_TRAINED)
+    yield "gain", gain_table
+    yield "candidates", candidates_table
+    yield "agreement", agreement.table
+    yield "blocks", blocks_table
+    yield "lengths", lengths_table
+
+
+def made(block: Callable[[], list[str]]) -> list[str]:
+    """Nothing where lines are missing that a table cannot do without."""
+    try:
+        return block()
+    except KeyError:
+        return []
+
+
+def main() -> None:
+    fill(PAGE, [(name, partial(made, block)) for name, block in all_blocks()])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Photographs: draws are nested, mixtures leave their targets out, merged blocks keep to their formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from research.photographs import heads, merged
+from research.photographs.heads import Few
+from research.photographs.mixtures import mixtures, of_target
+from research.photographs.sets import DATA, TARGETS, task
+
+needs_photographs = pytest.mark.skipif(
+    not (DATA.parent / "photos").is_dir(), reason="needs photos/ beside $GEOSEARCH_DATA"
+)
+
+
+@pytest.fixture
+def blobs() -> Few:
+    """Three well separated classes, two labels each."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 40)
+    z = (3 * np.eye(5)[labels] + rng.normal(size=(120, 5)) * 0.8).astype(np.float32)
+    chosen = np.concatenate([np.flatnonzero(labels == label)[:2] for label in range(3)])
+    return Few(z[chosen], labels[chosen], 3, np.delete(z, chosen, 0))
+
+
+@pytest.mark.parametrize("way", [heads.ridge, heads.logistic, heads.nearest_mean, heads.spreading, heads.self_trained])
+def test_every_head_tells_clear_classes_apart(blobs, way):
+    rng = np.random.default_rng(1)
+    labels = np.repeat(np.arange(3), 50)
+    z = 3 * np.eye(5)[labels] + rng.normal(size=(150, 5)) * 0.3
+    assert heads.error(way(blobs), z, labels)[0] < 0.1
+
+
+def test_labels_spread_further_than_the_nearest_shot():
+    """Two chains of points: the far ends are nearer to the other class's shot."""
+    x = np.linspace(0, 1, 60)
+    chains = np.concatenate([np.stack([x, 0 * x, 0 * x + 1], 1), np.stack([x, 0 * x + 0.3, 0 * x - 1], 1)])
+    few = Few(chains[[0, 119]], np.array([0, 1]), 2, np.delete(chains, [0, 119], 0))
+    scores, reached = heads.spread(few, neighbours=4, alpha=0.9)
+    assert (scores.argmax(1)[reached] == np.repeat([0, 1], 59)[reached]).mean() > 0.95
+
+
+def test_merged_blocks_keep_to_their_formula(monkeypatch):
+    start = {"w": torch.tensor([1.0, 1.0]), "batches": torch.tensor(3)}
+    states = {"a": {"w": torch.tensor([3.0, 1.0])}, "b": {"w": torch.tensor([1.0, 5.0])}}
+    monkeypatch.setattr(merged, "tail", lambda: type("Tail", (), {"state_dict": lambda self: start})())
+    assert merged.merge({"a": 0.5, "b": 0.5}, states, 0.0)["w"].tolist() == [1, 1]
+    assert merged.merge({"a": 1.0}, states, 1.0)["w"].tolist() == [3, 1]
+    assert merged.merge({"a": 0.5, "b": 0.5}, states, 0.5)["w"].tolist() == [1.5, 2.0]
+    assert merged.merge({"a": 2.0, "b": 2.0}, states, 1.0)["w"].tolist() == [2, 3]
+
+
+@needs_photographs
+def test_draws_are_nested_and_apart():
+    known = task("rsscn7")
+    one, five = known.draw(1, 0), known.draw(5, 0)
+    assert set(one) < set(five)
+    assert len(five) == 35
+    assert np.bincount(known.train_labels[five]).tolist() == [5] * 7
+    assert set(five) != set(known.draw(5, 1))
+    assert len(task("aid").classes) == 10
+
+
+@needs_photographs
+def test_every_target_has_twenty_random_mixtures_without_itself():
+    for target in TARGETS:
+        names = of_target(target)
+        assert sum(name.startswith("random") for name in names) == 20
+        assert len(names) == 29
+        assert all(target not in dict(mixtures()[name].weights) for name in names)
