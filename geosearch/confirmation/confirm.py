@@ -11,6 +11,7 @@ import numpy as np
 from geosearch import seeds
 from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import Candidate, Setup, StartKind
+from geosearch.confirmation.intervals import bootstrap_half_width
 from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import Confirmation, Row
 from geosearch.data.target import Target
@@ -20,6 +21,8 @@ from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.events import RowConfirmed
 from geosearch.runtime.parallel import in_processes
 from geosearch.runtime.progress import Progress
+
+_Wrong = Mapping[str, Sequence[np.ndarray]]  # adaptation -> of each training, which test images (n,) it gets wrong
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,32 +70,36 @@ class Confirmer:
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
         calls = [(Confirmer.predictions, (self, one.candidate, number)) for one in requests for number in numbers]
         truth = self.target.test_labels.reveal()
-        errors: dict[str, dict[str, list[float]]] = {
+        wrong: dict[str, dict[str, list[np.ndarray]]] = {
             one.name: {name: [] for name in self.adaptations_of(one.candidate)} for one in requests
         }
-        cost = dict.fromkeys(errors, 0.0)
-        places = [row for row in errors for _ in numbers]
+        cost = dict.fromkeys(wrong, 0.0)
+        places = [row for row in wrong for _ in numbers]
         for done, (row, (predicted, seconds)) in enumerate(zip(places, in_processes(calls, jobs), strict=True), 1):
             for name, classes in predicted.items():
-                errors[row][name].append(float(np.mean(classes != truth)))
+                wrong[row][name].append(classes != truth)
             cost[row] += seconds
             progress.event(RowConfirmed(row, done=done, total=len(calls)))
-        rows = [self._row(one, errors[one.name], cost[one.name]) for one in requests]
         best, *others = requests
+        rows = [self._row(one, wrong[one.name], wrong[best.name], cost[one.name]) for one in requests]
         equal = next((one.name for one in others if one.candidate.key == best.candidate.key), None)
         return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal, self.tuning)
 
-    def _row(self, request: RowRequest, errors: Mapping[str, Sequence[float]], seconds: float) -> Row:
+    def _row(self, request: RowRequest, wrong: _Wrong, best: _Wrong, seconds: float) -> Row:
+        """A row from what its trainings and those of the best mixture got wrong."""
         candidate = request.candidate
         adaptations = self.adaptations_of(candidate).items()
+        own = {name: np.array(images, dtype=float) for name, images in wrong.items()}
         return Row(
             request.name,
-            {name: tuple(values) for name, values in errors.items()},
+            {name: tuple(float(one.mean()) for one in images) for name, images in wrong.items()},
             seconds,
             request.kind,
             request.label,
             {name: candidate.networks(how) for name, how in adaptations},
             {name: candidate.unlabelled_images(how) for name, how in adaptations},
+            {name: bootstrap_half_width(values) for name, values in own.items()},
+            {name: bootstrap_half_width(np.array(best[name], dtype=float) - values) for name, values in own.items()},
         )
 
     def adaptations_of(self, candidate: Candidate) -> Mapping[str, Adaptation]:

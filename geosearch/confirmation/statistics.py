@@ -39,6 +39,9 @@ class Row:
         label: what tells it from others of its kind: the source, or the variant; empty if its name does.
         networks: adaptation name -> networks that are pretrained for one predictor, its teachers included.
         unlabelled_images: adaptation name -> unlabelled target images that the predictor has seen.
+        half_widths: adaptation name -> half the 95 % interval of the mean error over trainings and test images, in
+            [0, 1]; empty in records of version 0.1.
+        gap_half_widths: the same of the best mixture's error minus the row's, paired.
 
     >>> Row("pooled union", {"ridge": (0.1, 0.2)}, wall_seconds=3.0).mean("ridge")
     0.15000000000000002
@@ -51,6 +54,8 @@ class Row:
     label: str = ""
     networks: Mapping[str, int] = field(default_factory=dict)
     unlabelled_images: Mapping[str, int] = field(default_factory=dict)
+    half_widths: Mapping[str, float] = field(default_factory=dict)
+    gap_half_widths: Mapping[str, float] = field(default_factory=dict)
 
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))
@@ -83,21 +88,20 @@ class Row:
     def _counts(self) -> tuple[tuple[str, Mapping[str, int]], ...]:
         return ("network", self.networks), ("unlabelled image", self.unlabelled_images)
 
-    def spread(self, adaptation: str) -> float:
-        """Standard deviation over the seeds."""
-        errors = self.top1_errors[adaptation]
-        return float(np.std(errors, ddof=1)) if len(errors) > 1 else float("nan")
+    def half_width(self, adaptation: str) -> float:
+        """Half the 95 % interval of its mean error, in [0, 1]; nan with one seed."""
+        return self.half_widths.get(adaptation, t_half_width(self.top1_errors[adaptation]))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Best mixture minus another row, paired by seed, in points of test error (negative is better).
+    """Best mixture minus another row, paired by training and test image, in points of test error (negative is better).
 
     Attributes:
         against: name of the other row.
         adaptation: under which both were scored.
         points: mean difference.
-        half_width: of the 95 % t interval; nan with a single seed.
+        half_width: of the 95 % interval; nan with a single seed.
         unequal: what the other row has more or less of than the best mixture, in words; empty if nothing.
 
     >>> Comparison("mixup", "ridge", points=-2.1, half_width=0.6).clause()
@@ -164,6 +168,19 @@ class Confirmation:
     @property
     def adaptations(self) -> tuple[str, ...]:
         return tuple(self.rows[0].top1_errors)
+
+    @property
+    def interval(self) -> str:
+        """What the intervals are and what they are over, in words."""
+        if len(self.seeds) < 2:
+            return "one training, so no interval"
+        over = f"{len(self.seeds)} trainings"
+        return f"95 % intervals over {over}" + (f" and {self.test_size:,} test images" if self._resamples else "")
+
+    @property
+    def _resamples(self) -> bool:
+        """Whether test images are resampled too, which version 0.1 did not."""
+        return any(row.half_widths for row in self.rows)
 
     def row(self, name: str) -> Row:
         return next(row for row in self.rows if row.name == name)
@@ -250,10 +267,15 @@ class Confirmation:
 
 
 def compare(best: Row, other: Row, adaptation: str) -> Comparison:
-    """Paired difference of two rows over the seeds, with its 95 % t interval, in points."""
+    """Paired difference of the best mixture and another row with its 95 % interval, in points.
+
+    The interval is over trainings and test images (see `bootstrap_half_width`); a t interval over the trainings alone in
+    records of version 0.1.
+    """
     differences = 100 * (np.asarray(best.top1_errors[adaptation]) - np.asarray(other.top1_errors[adaptation]))
-    half_width, unequal = t_half_width(differences), other.unequal(best, adaptation)
-    return Comparison(other.name, adaptation, float(differences.mean()), half_width, unequal)
+    known = other.gap_half_widths.get(adaptation)
+    half_width = t_half_width(differences) if known is None else 100 * known
+    return Comparison(other.name, adaptation, float(differences.mean()), half_width, other.unequal(best, adaptation))
 
 
 def t_half_width(values: Sequence[float] | np.ndarray, level: float = 0.95) -> float:

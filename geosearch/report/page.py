@@ -224,8 +224,8 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
     lines = []
     for row in confirmation.ranked(adaptation):
         resources = row.unequal(best, adaptation) or row.resources(adaptation)
-        spread = row.spread(adaptation)
-        error = f"{100 * row.mean(adaptation):.1f}" + ("" if math.isnan(spread) else f" ± {100 * spread:.1f}")
+        half = row.half_width(adaptation)
+        error = f"{100 * row.mean(adaptation):.1f}" + ("" if math.isnan(half) else f" ± {100 * half:.1f}")
         if row.name == BEST:
             lines.append(ConfirmationLine(row.name, error, "", "", resources))
             continue

@@ -132,7 +132,7 @@ def _failures(summary: StudySummary, most: int = 3) -> list[str]:
 
 
 def _table(confirmation: Confirmation) -> str:
-    """The confirmation as aligned text: test error in %, mean and spread over seeds."""
+    """The confirmation as aligned text: test error in %, mean and half its interval."""
     names = confirmation.adaptations
     width, count = max(len(row.name) for row in confirmation.rows) + 2, len(confirmation.seeds)
     head = "test error, %".ljust(width) + "".join(f"{name:>16}" for name in names)
@@ -141,11 +141,10 @@ def _table(confirmation: Confirmation) -> str:
         head += f"{'networks':>12}{'unlabelled':>13}"
     lines = [head]
     for row in confirmation.ranked():
-        spreads = [f" ± {100 * row.spread(name):<4.1f}" if count > 1 else " " * 7 for name in names]
+        spreads = [f" ± {100 * row.half_width(name):<4.1f}" if count > 1 else " " * 7 for name in names]
         cells = "".join(f"{100 * row.mean(name):>9.1f}{spread}" for name, spread in zip(names, spreads, strict=True))
         lines.append((row.name.ljust(width) + cells + _resources(confirmation, row)).rstrip())
-    over = f"mean ± standard deviation over {count} seeds" if count > 1 else "one seed, so no spread"
-    lines.append(f"({over}, {confirmation.test_size} test images)")
+    lines.append(f"(means with {confirmation.interval})" if count > 1 else f"({confirmation.interval})")
     if has_counts:
         lines.append(f"(networks, and unlabelled images of the target, under {own}; * not those of the best mixture)")
     return "\n".join([*lines, *(f"({line})" for line in confirmation.tuning)])

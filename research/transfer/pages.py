@@ -17,7 +17,7 @@ from research.common.lines import Lines
 from research.common.mixtures import LONG
 from research.common.page import fill
 from research.transfer import agreement, colour, label_ceiling, pseudo_labels, regimes, self_training, surfaces, worth
-from research.transfer.contest import EDITION, FOLDER, SHOTS, TARGETS
+from research.transfer.contest import FOLDER, SHOTS, TARGETS
 from research.transfer.standings import (
     SELF_TRAINED,
     adaptations,
@@ -55,8 +55,7 @@ def blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "colour", lambda: colour.table(coloured)
     yield "colour noise", lambda: colour.noise(coloured)
     yield "paper", published
-    yield "worth", partial(worth.table, edition=EDITION)
-    yield "worth before", worth.table
+    yield "worth", worth.table
     for shots in SHOTS:
         for adaptation in (SELF_TRAINED, "linear-probe", "ridge", "fine-tune"):
             yield f"contest {shots} {adaptation}", partial(contest, shots, adaptation)

@@ -211,14 +211,11 @@ def overall(lines: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def read(folder: Path, shots: int, edition: str | None = None, **aside: float) -> list[dict[str, Any]]:
+def read(folder: Path, shots: int, **aside: float) -> list[dict[str, Any]]:
     """The lines of contest.jsonl with so many shots a class, the rows of contest_rows.jsonl among theirs.
 
-    Args:
-        folder: where the lines are.
-        shots: labels a class.
-        edition: of the program; if None the one that most lines have, the last such one.
-        aside: size or balance, of studies that have another than the contest's.
+    If there are studies of several editions, those of the edition that most of them have, the last such edition.
+    `aside`: size or balance, of studies that have another than the contest's.
     """
     lines = [
         line
@@ -229,8 +226,7 @@ def read(folder: Path, shots: int, edition: str | None = None, **aside: float) -
     if not lines:
         return []
     editions = Counter(line["asked"]["edition"] for line in reversed(lines))
-    wanted = edition or editions.most_common(1)[0][0]
-    lines = [line for line in lines if line["asked"]["edition"] == wanted]
+    lines = [line for line in lines if line["asked"]["edition"] == editions.most_common(1)[0][0]]
     for extra in Lines(folder / "contest_rows.jsonl").all():
         for line in lines:
             if extra["asked"] == {**line["asked"], "row": extra["asked"]["row"]}:

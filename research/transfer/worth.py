@@ -14,7 +14,7 @@ import numpy as np
 
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, t_half_width
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
-from research.transfer.contest import EDITION, FOLDER, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
+from research.transfer.contest import FOLDER, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 from research.transfer.standings import SELF_TRAINED, TAUGHT, Standing, adaptations, read, standings
 
 USED = ("ridge", "linear-probe", "fine-tune", SELF_TRAINED)  # ways to adapt, in this order
@@ -67,9 +67,9 @@ class Comparison:
         return f"{difference} ({kept.count('better')}, {kept.count('worse')})"
 
 
-def compare(folder: Path, shots: int, edition: str | None = None) -> list[Comparison]:
+def compare(folder: Path, shots: int) -> list[Comparison]:
     """Every comparison at equal numbers of networks and unlabelled images, with so many labels a class."""
-    lines, found = read(folder, shots, edition), []
+    lines, found = read(folder, shots), []
     for adaptation in sorted(adaptations(lines), key=USED.index) if lines else ():
         for own in (BEST, TAUGHT) if adaptation == SELF_TRAINED else (BEST,):
             by_target = {target: standings(lines, target, adaptation, own) for target in TARGETS}
@@ -88,9 +88,9 @@ def holm(found: Sequence[Comparison]) -> list[Standing]:
     return [one for _, one in kept]
 
 
-def table(folder: Path = FOLDER, edition: str | None = None) -> list[str]:
+def table(folder: Path = FOLDER) -> list[str]:
     """Markdown: rivals by labels a class and adaptation; rows of several networks stand apart from those of one."""
-    compared = {shots: compare(folder, shots, edition) for shots in sorted(SHOTS)}
+    compared = {shots: compare(folder, shots) for shots in sorted(SHOTS)}
     sure = {shots: holm(found) for shots, found in compared.items()}
     every = [one for found in compared.values() for one in found]
     rows = []
@@ -109,4 +109,4 @@ def table(folder: Path = FOLDER, edition: str | None = None) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join([*table(), "", *table(edition=EDITION)]))
+    print("\n".join(table()))

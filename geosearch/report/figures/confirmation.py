@@ -7,7 +7,7 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 
-from geosearch.confirmation.statistics import BEST, Confirmation, t_half_width
+from geosearch.confirmation.statistics import BEST, Confirmation
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import ReportFigure
 from geosearch.report.summary import StudyReport
@@ -22,8 +22,8 @@ def plot_confirmation(facts: StudyReport) -> ReportFigure:
         read = "Test errors of the best mixture, the baselines and no pretraining, after the long recipe."
         return ReportFigure("confirmation", title, read, None, "the end of the search")
     read = (
-        f"Small points are the {len(kept.seeds)} seeds, large points their mean, bars the 95 % confidence interval of "
-        "the mean. Further left is better; the dotted line marks the best mixture."
+        f"Small points are the {len(kept.seeds)} seeds, large points their mean, bars its {kept.interval}. Further left "
+        "is better; the dotted line marks the best mixture."
         if len(kept.seeds) > 1
         else "One point per row, a single seed. Further left is better; the dotted line marks the best mixture."
     )
@@ -46,7 +46,7 @@ def _dots(axes: Axes, kept: Confirmation, adaptation: str) -> None:
     for place, row in enumerate(kept.ranked()):
         errors = 100 * np.array(row.top1_errors[adaptation])
         colour = style.BEST if row.name == BEST else style.BASELINE
-        half = t_half_width(errors)
+        half = 100 * row.half_width(adaptation)
         if math.isfinite(half):
             axes.plot([errors.mean() - half, errors.mean() + half], [place] * 2, color=colour, linewidth=2, alpha=0.55)
         seeds = axes.scatter(errors, np.full(len(errors), place), s=9, color=colour, alpha=0.5, linewidths=0, zorder=3)

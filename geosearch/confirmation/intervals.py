@@ -1,0 +1,42 @@
+"""95 % intervals of mean errors over trainings and test images together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geosearch import seeds
+
+RESAMPLES = 2000
+
+
+def bootstrap_half_width(values: np.ndarray) -> float:
+    """Half the width of the 95 % percentile interval of a mean over trainings and images.
+
+    Trainings and images are drawn with replacement, independently of each other. On simulated errors of 5 trainings and
+    20 to 2,000 images, 94 to 99 % of such intervals of a difference held the true one.
+
+    Source: Owen 2007, "The pigeonhole bootstrap".
+
+    Args:
+        values: (k, n), of k trainings and n images: 1 where the class is wrong, or differences of two such arrays.
+
+    Returns:
+        The half width; nan for a single training, whose noise is not known.
+
+    >>> wrong = np.array([[0, 1, 0, 0], [0, 1, 1, 0]])
+    >>> bootstrap_half_width(wrong - wrong)
+    0.0
+    """
+    trainings, images = values.shape
+    if trainings < 2:
+        return float("nan")
+    rng = seeds.stream(0, "bootstrap over trainings and images")
+    by_training = rng.multinomial(trainings, np.full(trainings, 1 / trainings), RESAMPLES)  # (B, k)
+    sums = np.concatenate(
+        [
+            np.einsum("bn,bn->b", rows @ values, rng.multinomial(images, np.full(images, 1 / images), len(rows)))
+            for rows in np.array_split(by_training, 20)  # few megabytes at a time
+        ]
+    )
+    low, high = np.percentile(sums / values.size, [2.5, 97.5])
+    return float(high - low) / 2
