@@ -33,7 +33,7 @@ class ConfirmationLine:
 
     Attributes:
         name: name of the row.
-        error: mean test error in %, with its standard deviation over seeds.
+        error: mean test error in %, with half its 95 % interval.
         difference: error of the best mixture minus this one, in percentage points, with its 95 % interval.
         outcome: of the best mixture compared with this row: "better", "tie" or "worse"; "the same" for the baseline
             that it equals, "" for the best mixture itself.
