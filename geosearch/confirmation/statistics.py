@@ -269,8 +269,8 @@ class Confirmation:
 def compare(best: Row, other: Row, adaptation: str) -> Comparison:
     """Paired difference of the best mixture and another row with its 95 % interval, in points.
 
-    The interval is over trainings and test images (see `bootstrap_half_width`); a t interval over the trainings alone in
-    records of version 0.1.
+    The interval is over trainings and test images (see `bootstrap_half_width`); over the trainings alone, by Student,
+    in records of version 0.1.
     """
     differences = 100 * (np.asarray(best.top1_errors[adaptation]) - np.asarray(other.top1_errors[adaptation]))
     known = other.gap_half_widths.get(adaptation)

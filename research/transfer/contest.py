@@ -117,7 +117,14 @@ def contest_file(target: str, seed: int, shots: int, aside: Mapping[str, Any], *
         **aside,
         search={"evaluations": 16 if quick else 25, "finalists": 4, "jobs": 1},
         recipe={"steps": 60 if quick else 300, "long_steps": 120 if quick else 1000, "adaptation": "self-train"},
-        confirm={"seeds": 1, "export": 1, "explain": False, "variants": ["ensemble-teacher"], "controls": [], "tuning": 0},
+        confirm={
+            "seeds": 1,
+            "export": 1,
+            "explain": False,
+            "variants": ["ensemble-teacher"],
+            "controls": [],
+            "tuning": 0,
+        },
     )
 
 

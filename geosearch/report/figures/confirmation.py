@@ -22,8 +22,8 @@ def plot_confirmation(facts: StudyReport) -> ReportFigure:
         read = "Test errors of the best mixture, the baselines and no pretraining, after the long recipe."
         return ReportFigure("confirmation", title, read, None, "the end of the search")
     read = (
-        f"Small points are the {len(kept.seeds)} seeds, large points their mean, bars its {kept.interval}. Further left "
-        "is better; the dotted line marks the best mixture."
+        f"Small points are the {len(kept.seeds)} seeds, large points their mean, bars its {kept.interval}. Further "
+        "left is better; the dotted line marks the best mixture."
         if len(kept.seeds) > 1
         else "One point per row, a single seed. Further left is better; the dotted line marks the best mixture."
     )
