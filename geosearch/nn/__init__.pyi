@@ -1,5 +1,8 @@
 from .augmentation import NO_AUGMENTATION as NO_AUGMENTATION
 from .augmentation import Augmentation as Augmentation
+from .backbones import Backbone as Backbone
+from .backbones import PretrainedNetwork as PretrainedNetwork
+from .cut import Cut as Cut
 from .early_stopping import EarlyStopping as EarlyStopping
 from .networks import NETWORKS as NETWORKS
 from .networks import VGG as VGG
@@ -7,6 +10,7 @@ from .networks import Architecture as Architecture
 from .networks import Network as Network
 from .networks import ResNet18 as ResNet18
 from .networks import SmallConv as SmallConv
+from .preprocessing import Preprocessing as Preprocessing
 from .recipe import Recipe as Recipe
 from .schedule import SCHEDULES as SCHEDULES
 from .schedule import Constant as Constant

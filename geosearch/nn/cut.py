@@ -1,0 +1,271 @@
+"""Cut: a network divided into a frozen stem and a trainable tail, at a stage that is found in its structure."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from geosearch.errors import InvalidOptionError
+
+_PROBES = 3  # random images on which a cut is checked; three, so that no width of a network is mistaken for it
+_NEARLY_ALL = 0.75  # of the weight matrices of a level, so that it has one part only that counts
+
+
+def last_stage(network: nn.Module, probe: torch.Tensor) -> str:
+    """Name of the module in which the last stage of a network begins.
+
+    At the outermost level where several parts hold more than one weight matrix, it is the last of these parts to be
+    called; what follows it (a convolution, a norm) belongs to the tail as well. A part that holds nearly all matrices
+    of its level is such a level itself. So it is ``layer4`` of a ResNet, the last group of blocks of an EfficientNet
+    or a ConvNeXt, and the last block of a vision transformer.
+
+    Args:
+        network: images -> features.
+        probe: some images, (b, ch, h, w).
+
+    Raises:
+        InvalidOptionError: there are no such parts.
+
+    >>> block = lambda: nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1))
+    >>> last_stage(nn.Sequential(nn.Conv2d(3, 3, 3), nn.Sequential(block(), block())), torch.zeros(1, 3, 8, 8))
+    '1.1'
+    """
+    called = [name for name, _ in _calls(network, probe)]
+    path = ""
+    while parts := [part for part in _parts(network, path, called) if _matrices(network.get_submodule(part)) > 1]:
+        path = max(parts, key=called.index)
+        held = [_matrices(network.get_submodule(part)) for part in parts]
+        if _matrices(network.get_submodule(path)) <= _NEARLY_ALL * sum(held):
+            return path
+    raise InvalidOptionError(
+        f"{type(network).__name__} has no stages to cut between (no level of it has several parts with weights); "
+        'set recipe.trainable to "head" or "all", or take another network'
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """A network in two parts, tail(stem(x)) == network(x).
+
+    Attributes:
+        stem: images (b, ch, h, w) -> activations at the cut, (b, *shape).
+        tail: activations -> features (b, d); it holds only what comes behind the cut.
+        shape: of the activations of one image.
+        width: d.
+    """
+
+    stem: nn.Module
+    tail: nn.Module
+    shape: tuple[int, ...]
+    width: int
+
+    @classmethod
+    def before(cls, network: nn.Module, stage: str, image: tuple[int, int, int]) -> Cut:
+        """The cut before a stage, checked on random images.
+
+        Args:
+            network: images -> features (b, d), in evaluation mode.
+            stage: name of a module, as from `last_stage`.
+            image: (ch, h, w) of the images.
+
+        Raises:
+            InvalidOptionError: the network does more than hand one tensor through this stage.
+        """
+        probe = _probe(network, image)
+        try:
+            with torch.no_grad():
+                whole, stem = network(probe), Stem(network, stage)
+                activations = stem(probe)
+                tail = Tail(network, stage, probe)
+                is_exact = torch.allclose(tail(activations), whole, rtol=1e-4, atol=1e-5)
+            freeze_unused(tail, activations)
+        except (RuntimeError, TypeError, ValueError, KeyError, AttributeError) as error:
+            raise _no_cut(network, stage, next(iter(str(error).splitlines()), "")) from error
+        if not is_exact or whole.ndim != 2:
+            raise _no_cut(network, stage, "the two parts together give other features than the whole")
+        return cls(stem, tail, tuple(activations.shape[1:]), whole.shape[1])
+
+    @classmethod
+    def everything(cls, network: nn.Module, image: tuple[int, int, int]) -> Cut:
+        """The cut before the first layer: the tail is the whole network."""
+        tail, probe = Whole(copy.deepcopy(network)), _probe(network, image)
+        freeze_unused(tail, probe)
+        with torch.no_grad():
+            return cls(nn.Identity(), tail, image, network(probe).shape[1])
+
+
+class Stem(nn.Module):
+    """The part of a network before a stage: a forward pass that ends where the stage would begin."""
+
+    def __init__(self, network: nn.Module, stage: str) -> None:
+        super().__init__()
+        self.network, self.stage = network, stage
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        def leave(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            raise _Arrived(inputs)
+
+        hook = self.network.get_submodule(self.stage).register_forward_pre_hook(leave)
+        try:
+            self.network(images)
+        except _Arrived as arrived:
+            activations = arrived.inputs[0]
+            if not isinstance(activations, torch.Tensor):
+                raise TypeError(f"the stage takes a {type(activations).__name__}") from None
+            return activations
+        finally:
+            hook.remove()
+        raise ValueError("the stage is never reached")
+
+
+class Tail(nn.Module):
+    """The part of a network from a stage on.
+
+    It runs the network's own forward pass, in which the modules before the stage are replaced by what they gave for a
+    blank image (nothing is computed and none of their weights are kept), and the stage gets the activations. So
+    whatever the network does between its modules (flattening, pooling, taking the class token) is done here as well.
+
+    Norms and dropout stay in evaluation mode, also while the tail is trained.
+    """
+
+    def __init__(self, network: nn.Module, stage: str, probe: torch.Tensor) -> None:
+        super().__init__()
+        before = _before(network, stage, probe)
+        own = {id(network.get_submodule(name)): _Recorded(output) for name, output in before.items()}
+        self.network = copy.deepcopy(network, memo=own)  # type: ignore[arg-type]
+        parent, _, leaf = stage.rpartition(".")
+        setattr(self.network.get_submodule(parent), leaf, _Entrance(self.network.get_submodule(stage)))
+        self.stage, self.image = stage, tuple(probe.shape[1:])
+
+    def forward(self, activations: torch.Tensor) -> torch.Tensor:
+        entrance = self.network.get_submodule(self.stage)
+        entrance.activations = activations  # type: ignore[assignment]
+        blank = activations.new_zeros(1, *(1 for _ in self.image)).expand(len(activations), *self.image)
+        try:
+            return self.network(blank)
+        finally:
+            entrance.activations = None  # type: ignore[assignment]
+
+    def train(self, mode: bool = True) -> Tail:
+        return super().train(False)
+
+
+class Whole(nn.Module):
+    """A whole network as a tail; its norms and dropout stay in evaluation mode, too."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.network(images)
+
+    def train(self, mode: bool = True) -> Whole:
+        return super().train(False)
+
+
+def freeze_unused(tail: nn.Module, activations: torch.Tensor) -> None:
+    """Let only those weights be trained that the features of a tail depend on."""
+    tail.requires_grad_(True)
+    weights = list(tail.parameters())
+    found = torch.autograd.grad(tail(activations).sum(), weights, allow_unused=True)
+    for weight, gradient in zip(weights, found, strict=True):
+        weight.requires_grad_(gradient is not None)
+
+
+class _Arrived(Exception):
+    """Ends a forward pass at a stage."""
+
+    def __init__(self, inputs: tuple[Any, ...]) -> None:
+        self.inputs = inputs
+
+
+class _Recorded(nn.Module):
+    """Stands for a module whose output does not matter; its shape does."""
+
+    def __init__(self, output: torch.Tensor) -> None:
+        super().__init__()
+        self.shape = tuple(output.shape[1:])
+
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return x.new_zeros(1, *(1 for _ in self.shape)).expand(len(x), *self.shape)
+
+
+class _Entrance(nn.Module):
+    """A stage that is given its input from outside."""
+
+    def __init__(self, stage: nn.Module) -> None:
+        super().__init__()
+        self.stage = stage
+        self.activations: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return self.stage(self.activations, *args, **kwargs)
+
+
+def _calls(network: nn.Module, probe: torch.Tensor) -> list[tuple[str, Any]]:
+    """Name and output of every call of a module, in the order in which the calls begin."""
+    calls: list[tuple[str, Any]] = []
+    open_calls: list[int] = []
+
+    def begin(name: str) -> None:
+        open_calls.append(len(calls))
+        calls.append((name, None))
+
+    def end(name: str, output: Any) -> None:
+        calls[open_calls.pop()] = (name, output)
+
+    with ExitStack() as hooks, torch.no_grad():
+        for name, module in network.named_modules():
+            if name:
+                hooks.callback(module.register_forward_pre_hook(lambda m, x, name=name: begin(name)).remove)
+                hooks.callback(module.register_forward_hook(lambda m, x, y, name=name: end(name, y)).remove)
+        network(probe)
+    return calls
+
+
+def _before(network: nn.Module, stage: str, probe: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Name and output of the outermost modules that are called once, and wholly before the stage."""
+    calls = _calls(network, probe)
+    names = [name for name, _ in calls]
+    known: dict[str, torch.Tensor] = {}
+    for name, output in calls[: names.index(stage) if stage in names else 0]:
+        is_whole = names.count(name) == 1 and isinstance(output, torch.Tensor) and len(output) == len(probe)
+        if is_whole and not stage.startswith(f"{name}.") and not any(name.startswith(f"{one}.") for one in known):
+            known[name] = output
+    return known
+
+
+def _parts(network: nn.Module, path: str, called: Sequence[str]) -> Iterator[str]:
+    """Names of the modules of one level; for a list of modules, which is never called itself, those in it."""
+    for name, _ in network.get_submodule(path).named_children():
+        full = f"{path}.{name}" if path else name
+        if full in called:
+            yield full
+        else:
+            yield from _parts(network, full, called)
+
+
+def _matrices(module: nn.Module) -> int:
+    """How many of its modules hold weights with two or more dimensions."""
+    own = ([weight.ndim for weight in part.parameters(recurse=False)] for part in module.modules())
+    return sum(max(ndims, default=0) > 1 for ndims in own)
+
+
+def _probe(network: nn.Module, image: tuple[int, int, int]) -> torch.Tensor:
+    """Random images (b, ch, h, w) on the device of a network."""
+    place = next(network.parameters()).device
+    return torch.randn(_PROBES, *image, generator=torch.Generator().manual_seed(0)).to(place)
+
+
+def _no_cut(network: nn.Module, stage: str, why: str) -> InvalidOptionError:
+    return InvalidOptionError(
+        f'{type(network).__name__} cannot be cut before its last stage "{stage}" ({why}); set recipe.trainable to '
+        '"head" or "all", or take another network'
+    )
