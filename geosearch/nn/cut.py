@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from geosearch import seeds
 from geosearch.errors import InvalidOptionError
 
 _PROBES = 3  # random images on which a cut is checked; three, so that no width of a network is mistaken for it
@@ -261,7 +262,7 @@ def _matrices(module: nn.Module) -> int:
 def _probe(network: nn.Module, image: tuple[int, int, int]) -> torch.Tensor:
     """Random images (b, ch, h, w) on the device of a network."""
     place = next(network.parameters()).device
-    return torch.randn(_PROBES, *image, generator=torch.Generator().manual_seed(0)).to(place)
+    return torch.randn(_PROBES, *image, generator=seeds.torch_stream(0, "cut probe")).to(place)
 
 
 def _no_cut(network: nn.Module, stage: str, why: str) -> InvalidOptionError:
