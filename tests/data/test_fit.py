@@ -24,7 +24,7 @@ def strips(height: int, width: int, channels: int = 1, n: int = 12) -> np.ndarra
     along = np.linspace(0, 1, max(height, width)) if width > height else np.linspace(0, 1, height)[:, None]
     images = np.empty((n, height, width, channels), np.uint8)
     for row in range(n):
-        images[row] = (40 + 10 * (row % 5) + (row % 2) * 150 * (1 - np.broadcast_to(along, (height, width))))[..., None]
+        images[row] = (40 + 4 * row + (row % 2) * 150 * (1 - np.broadcast_to(along, (height, width))))[..., None]
     return images
 
 
@@ -57,8 +57,8 @@ def test_folders_and_arrays_are_treated_alike(tmp_path: Path, fit: Fit, shape: t
 def test_pad_and_stretch_keep_what_stands_at_the_end(tmp_path: Path, fit: Fit) -> None:
     images = np.full((12, 12, 60, 1), 30, np.uint8)
     images[1::2, :, :12] = 230
-    images[:, 6, 30] = 36
-    images[:, 6, 31] = 3
+    images[:, 6, 25:35, 0] = np.arange(12)[:, None] + 25
+    images[:, 5, 30] = 3
     for spec in write(tmp_path, images):
         data = load_collection(spec, SOURCES, size=20, channels=1, samples=50, fit=fit).train
         assert data.images[data.labels == 1].max() > 200
