@@ -47,6 +47,9 @@ from .mixture import Mixture as Mixture
 from .mixture import PixelSpace as PixelSpace
 from .mixture import Weights as Weights
 from .mixture import build_anchors as build_anchors
+from .model import Predictions as Predictions
+from .model import TrainedModel as TrainedModel
+from .model import load_model as load_model
 from .nn import VGG as VGG
 from .nn import Augmentation as Augmentation
 from .nn import EarlyStopping as EarlyStopping

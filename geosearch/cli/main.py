@@ -19,8 +19,10 @@ from geosearch.cli.distance import distance
 from geosearch.cli.domains import domains
 from geosearch.cli.label import label
 from geosearch.cli.log import log_to_stderr
+from geosearch.cli.model import model
 from geosearch.cli.next import next
 from geosearch.cli.options import options
+from geosearch.cli.predict import predict
 from geosearch.cli.report import report
 from geosearch.cli.resume import resume
 from geosearch.cli.search import search
@@ -33,7 +35,7 @@ from geosearch.runtime.progress import Terminated
 
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
     "Search": (check, search, resume, worker),
-    "Results of a study": (status, report, synthesize, next, dashboard),
+    "Results of a study": (status, report, model, predict, next, synthesize, dashboard),
     "Data sets": (domains, distance, label, curate),
     "Reference": (options,),
 }

@@ -52,6 +52,21 @@ Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print the log on standard error instead of a progress bar.")
 ]
 OutputFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder.")]
+RowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--row", metavar="NAME", help="Row of the confirmation.", show_default="best mixture, or a clearly better row"
+    ),
+]
+AdaptationOption = Annotated[
+    str | None,
+    typer.Option(
+        "--adaptation",
+        metavar="NAME",
+        help="Adaptation of the row.",
+        show_default="the study's, or a clearly better one",
+    ),
+]
 ImageSize = Annotated[
     int, typer.Option("--size", metavar="PX", min=1, help="Height and width at which images are compared.")
 ]

@@ -60,10 +60,10 @@ def render_card(facts: CardFacts) -> str:
     unused = [source.name for source, weight in zip(facts.sources, facts.weights, strict=True) if weight <= 0]
     warnings = license_warnings((source.name, source.license) for source in used)
     parts = [
-        f"# Mixture for {_text(facts.target)}",
+        f"# Mixture for {plain_text(facts.target)}",
         _opening(facts, len(used)),
         "## Sources and licenses",
-        _table(
+        table(
             ("source", "weight", "images", "classes", "distance to target", "license"),
             [
                 (
@@ -78,32 +78,32 @@ def render_card(facts: CardFacts) -> str:
                 if weight > 0
             ],
         ),
-        *(f"> **Warning:** {_text(warning)}" for warning in warnings),
+        *(f"> **Warning:** {plain_text(warning)}" for warning in warnings),
         *(
-            f"The labels of {_text(source.name)} are pseudo-labels: {_text(source.labelled_by)}."
+            f"The labels of {plain_text(source.name)} are pseudo-labels: {plain_text(source.labelled_by)}."
             for source in used
             if source.labelled_by
         ),
-        _list(*(f"{_text(name)}: {_text(note)}." for name, note in facts.passed_over)),
-        f"Searched but not in this mixture: {_text(', '.join(unused))}." if unused else "",
+        _list(*(f"{plain_text(name)}: {plain_text(note)}." for name, note in facts.passed_over)),
+        f"Searched but not in this mixture: {plain_text(', '.join(unused))}." if unused else "",
         "## The mixture",
         _list(
             f"Concentration {_number(facts.concentration)}: {concentration_meaning(facts.concentration)}.",
             f"Pairing `{facts.pairing}`: {pairing_meaning(facts.pairing)}.",
-            f"Made of {_text(facts.how)}.",
+            f"Made of {plain_text(facts.how)}.",
             f"Closed-form distance to the target: {facts.closed_form:.4g} (squared feature units).",
             f"OTDD to held-out target images: {_measured(facts.held_out_otdd, '{:.4g}', ' (same units)')}.",
             f"Error in the search, {facts.judged}: {_measured(facts.top1_error, '{:.1%}')}.",
-            f"Confirmed on the test part: {_text(facts.verdict)}" if facts.verdict else "Not confirmed yet.",
+            f"Confirmed on the test part: {plain_text(facts.verdict)}" if facts.verdict else "Not confirmed yet.",
         ),
         "## The files",
         f"{facts.files} A soft label holds one share per class of every source and sums to 1; the label of "
         "an image is its largest share.",
         "## Build it again",
-        _fenced(facts.command),
-        _table(("seed of", "seed"), [(name, str(seed)) for name, seed in facts.seeds]),
-        _table(("package", "version"), facts.versions),
-        f"Mixture `{_text(facts.mixture_key)}`. The same versions and seeds give the same images and labels.",
+        fenced(facts.command),
+        table(("seed of", "seed"), [(name, str(seed)) for name, seed in facts.seeds]),
+        table(("package", "version"), facts.versions),
+        f"Mixture `{plain_text(facts.mixture_key)}`. The same versions and seeds give the same images and labels.",
         license_comment([(source.name, source.license) for source in used]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -111,15 +111,15 @@ def render_card(facts: CardFacts) -> str:
 
 def card_mentions(text: str, mixture_key: str, verdict: str | None) -> bool:
     """Whether the text of a card describes this mixture, with this verdict if there is one."""
-    return f"Mixture `{_text(mixture_key)}`" in text and (verdict is None or _text(verdict) in text)
+    return f"Mixture `{plain_text(mixture_key)}`" in text and (verdict is None or plain_text(verdict) in text)
 
 
 def _opening(facts: CardFacts, used: int) -> str:
     h, w, ch = facts.image_shape
     return (
         f"{facts.size:,} images of {h} × {w} × {ch}, soft labels over {facts.class_count} classes, "
-        f"synthesized by geosearch from {used} labelled source{'s' * (used != 1)}: {_text(facts.origin)} of "
-        f"study “{_text(facts.study)}”. {_made(facts)}; none of the target's own images is copied."
+        f"synthesized by geosearch from {used} labelled source{'s' * (used != 1)}: {plain_text(facts.origin)} of "
+        f"study “{plain_text(facts.study)}”. {_made(facts)}; none of the target's own images is copied."
     )
 
 
@@ -188,18 +188,19 @@ def _list(*items: str) -> str:
     return "\n".join(f"- {item}" for item in items)
 
 
-def _text(value: str) -> str:
+def plain_text(value: str) -> str:
     """One line of text, escaped so that markdown shows it as it is."""
     line = " ".join(value.split())
     return re.sub(r"([\\`*_\[\]|<>#~])", r"\\\1", line).replace("&", "&amp;")
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A markdown table."""
     lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(map(_text, row))} |" for row in rows)])
+    return "\n".join([*lines, *(f"| {' | '.join(map(plain_text, row))} |" for row in rows)])
 
 
-def _fenced(code: str) -> str:
+def fenced(code: str, language: str = "sh") -> str:
     """A code block, its fence longer than any run of backticks in it."""
     fence = "`" * max(3, 1 + max(map(len, re.findall(r"`+", code)), default=0))
-    return f"{fence}sh\n{code}\n{fence}"
+    return f"{fence}{language}\n{code}\n{fence}"

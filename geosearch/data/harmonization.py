@@ -66,7 +66,7 @@ def harmonize(
         raise InvalidOptionError(f"polarity must be 'keep' or 'light-on-dark', got {polarity!r}")
     images = to_channels(make_square(data.images, fit), channels)
     judge = images if judged_by is None else to_channels(make_square(_subsample(judged_by.images), fit), channels)
-    if polarity == "light-on-dark" and _background(judge).mean() > 127:
+    if polarity == "light-on-dark" and has_light_background(judge):
         images, judge = 255 - images, 255 - judge
     if margin is not None and has_flat_background(judge):
         images = _padded(images, margin, _margin(judge), _background(judge))
@@ -116,6 +116,11 @@ def is_colored(images: np.ndarray) -> bool:
     seen = _subsample(images)
     colored = seen.max(-1) - seen.min(-1) >= _COLORED  # (n, h, w)
     return bool((colored.mean((1, 2)) >= 0.01).mean() >= 0.1)
+
+
+def has_light_background(images: np.ndarray) -> bool:
+    """Whether the median color of the border of (n, h, w, ch) is light."""
+    return bool(_background(images).mean() > 127)
 
 
 def to_channels(images: np.ndarray, channels: int) -> np.ndarray:

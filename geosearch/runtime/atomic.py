@@ -62,8 +62,7 @@ def atomic_dir(out: Path) -> Iterator[Path]:
     """
     out = out.absolute()
     try:
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise OutputExistsError(f"{out} exists and is not an empty folder; choose another folder or remove it")
+        check_out(out)
         missing = [parent for parent in out.parents if not parent.exists()]
         temporary = _temporary_name(out)
         try:
@@ -88,6 +87,16 @@ def atomic_dir(out: Path) -> Iterator[Path]:
             f"cannot write {out}: {error.strerror or error}; nothing was left behind, "
             "free some space or choose another folder"
         ) from error
+
+
+def check_out(out: Path) -> None:
+    """Refuse an output folder that holds something.
+
+    Raises:
+        OutputExistsError: it is a file, or a folder that is not empty.
+    """
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise OutputExistsError(f"{out} exists and is not an empty folder; choose another folder or remove it")
 
 
 def backup_existing(path: Path) -> Path:

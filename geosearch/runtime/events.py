@@ -258,6 +258,19 @@ class RowConfirmed(CountedEvent):
 
 
 @dataclass(frozen=True)
+class ImagesPredicted(CountedEvent):
+    """Some more images were predicted; `done` counts those that could not be read, too."""
+
+    kind = "prediction"
+    bar = "predictions"
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"predicted {self.done:,} of {self.total:,} images"
+
+
+@dataclass(frozen=True)
 class SynthesisStarted(Event):
     """A mixture is about to be written out; `how` says from which images."""
 

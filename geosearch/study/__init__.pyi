@@ -7,3 +7,5 @@ from .next_labels import NextLabels as NextLabels
 from .next_labels import choose_next_labels as choose_next_labels
 from .prepare import Prepared as Prepared
 from .study import Study as Study
+from .take_away import TakeAway as TakeAway
+from .take_away import choose_row as choose_row

@@ -15,6 +15,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
 from geosearch.confirmation.background import Background
 from geosearch.confirmation.record import ConfirmationRecord
+from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.collection import DatasetCollection
 from geosearch.data.writers.base import Writer
@@ -23,6 +24,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.spaces.custom import CustomSpace
+from geosearch.model.trained_model import TrainedModel
 from geosearch.report.status import status_of
 from geosearch.report.summary import StudyReport, StudySummary, collect
 from geosearch.runtime.atomic import backup_existing
@@ -42,6 +44,7 @@ from geosearch.study.export import Export
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
 from geosearch.study.prepare import Prepared, passed_over, prepare
+from geosearch.study.take_away import TakeAway, choose_row
 
 
 class Study:
@@ -258,6 +261,34 @@ class Study:
             self.synthesize(out, size=size)
         return out
 
+    def model(self, *, row: str | None = None, adaptation: str | None = None) -> TrainedModel:
+        """The model of a row of the confirmation, adapted to all labels; trained anew unless the cache has it.
+
+        Args:
+            row: name of the row; if None, the best mixture, unless another row is clearly better on the test part.
+            adaptation: name of the adaptation; if None, the study's own, unless another is clearly better.
+
+        Raises:
+            InvalidOptionError: the study is not confirmed yet, or has no such row or adaptation.
+            StudyMismatchError: a data set has changed.
+            TrainingFailedError: the training failed.
+        """
+        name, confirmation = command_line_name(self.name, self.store.url), self.confirmation
+        if confirmation is None:
+            raise InvalidOptionError(
+                f"the study '{self.name}' has no confirmation of its best trial yet, which tells what the model is to "
+                f"be; run 'geosearch resume {name}' first"
+            )
+        choice = choose_row(confirmation, row, adaptation)
+        prepared = self.prepared
+        with self._stage("model"):
+            job = build_search(self.file, prepared, self.store, self.cache, self.progress)
+            confirmer = build_confirmer(self.file, prepared, self.cache)
+            contents = dict(self.store.record.contents or {})
+            rows = self._rows(job)
+            made = TakeAway(self.file, prepared, confirmer, rows, confirmation, contents, self.cache, name)
+            return made.train(choice)
+
     def status(self) -> dict[str, Any]:
         """Progress and results of the study, JSON-representable."""
         return status_of(self.summary())
@@ -342,12 +373,8 @@ class Study:
             return known.result
         self.progress.event(StageStarted("confirmation on the test part"))
         start = time.perf_counter()
-        errors = errors_by_mixture(self.trials)
-        baselines = choose_confirmed(search.baselines, errors)
-        points = [trial.point for trial in finalists]
-        rows = build_rows(file, prepared, self.cache, best.point, points, baselines, errors)
         confirmation = build_confirmer(file, prepared, self.cache).run(
-            rows,
+            self._rows(search),
             adaptation=file.recipe.adaptation,
             count=file.confirm.seeds,
             seed=file.study.seed,
@@ -364,6 +391,13 @@ class Study:
         self.store.update(confirmation=replace(request, result=confirmation).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
+
+    def _rows(self, search: Search) -> tuple[RowRequest, ...]:
+        """The rows of the confirmation."""
+        errors = errors_by_mixture(self.trials)
+        baselines = choose_confirmed(search.baselines, errors)
+        points = [trial.point for trial in find_finalists(self.trials)]
+        return build_rows(self.file, self.prepared, self.cache, self.best.point, points, baselines, errors)
 
     def _export(self, trial: TrialRecord) -> Export:
         confirmation = self.confirmation if trial.number == self.best.number else None

@@ -12,6 +12,7 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.fit import Fit, describe_crop, kept_share, make_square
+from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.read_report import ReadReport
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError, InvalidOptionError, UnknownDatasetError
@@ -127,6 +128,11 @@ class Loader(ABC):
     def has_test(self) -> bool:
         """Whether the set comes with a test part of its own; nothing is downloaded or decoded for the answer."""
         return False
+
+    @property
+    def rendering(self) -> SetRendering | None:
+        """How values and transparency of the training part's files are understood; None for a set that is no files."""
+        return None
 
     def read(self, part: Part = "train") -> LabelledSet | UnlabelledSet:
         """One part of the set: a `LabelledSet` if it has labels, else an `UnlabelledSet`.

@@ -131,6 +131,10 @@ class ImageFolderLoader(PathLoader):
         problems = "".join(f"; {problem}" for problem in self._division.problems)
         return super().unlabelled_because + problems
 
+    @property
+    def rendering(self) -> SetRendering:
+        return self._rendering
+
     @cached_property
     def _tree(self) -> FolderTree:
         return scan_folder(self.path)

@@ -1,0 +1,14 @@
+from .calibration import expected_calibration_error as expected_calibration_error
+from .calibration import fit_temperature as fit_temperature
+from .facts import ModelFacts as ModelFacts
+from .facts import Provenance as Provenance
+from .facts import SourceShare as SourceShare
+from .files import load_model as load_model
+from .files import write_model as write_model
+from .module import NetworkEnsemble as NetworkEnsemble
+from .module import as_module as as_module
+from .prediction_file import PredictionReport as PredictionReport
+from .prediction_file import predict_images as predict_images
+from .trained_model import Predictions as Predictions
+from .trained_model import TrainedModel as TrainedModel
+from .unlikeness import Unlikeness as Unlikeness

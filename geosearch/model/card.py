@@ -1,0 +1,117 @@
+"""The card of a trained model: what it is, how to load it, how good it is, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from geosearch.data.card import fenced, license_warnings, plain_text, table
+from geosearch.model.facts import ModelFacts, SourceShare
+
+_LAST = 40  # classes that are listed
+
+
+def render_model_card(facts: ModelFacts, name: str, onnx: str = "") -> str:
+    """README.md of a model, GitHub-flavored markdown.
+
+    Args:
+        facts: of the model.
+        name: of its folder.
+        onnx: how model.onnx was checked; empty if there is none.
+    """
+    origin = facts.provenance
+    used = list(origin.sources)
+    parts = [
+        f"# Classifier for {plain_text(origin.target)}",
+        _opening(facts),
+        "## Load it",
+        fenced(
+            f'import geosearch\nmodel = geosearch.load_model("{name}")\n'
+            "print(model.predict(images).names)  # images: uint8 (n, h, w, 3) or (n, h, w), of any size",
+            "python",
+        ),
+        _usage(facts, onnx),
+        fenced(f"geosearch predict {name} FOLDER_OF_IMAGES --out predictions.csv"),
+        "## How good it is",
+        *_quality(facts),
+        "## Classes and labels",
+        _labels(facts),
+        "## What it was trained on",
+        *_sources(used),
+        "## Build it again",
+        fenced(origin.command) if origin.command else "",
+        f"Seed {origin.seed}. The same data, versions and kind of machine give the same weights.",
+        table(("package", "version"), origin.versions.items()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _opening(facts: ModelFacts) -> str:
+    origin, ready = facts.provenance, facts.preprocessing
+    networks = f"{len(facts.architecture)} networks" if facts.is_ensemble else "One network"
+    kind = facts.architecture[0].get("architecture", "")
+    color = "grey" if ready.channels == 1 else "color"
+    return (
+        f"{networks} (`{kind}`) for {len(facts.classes)} classes, images of {ready.size} px in {color}. "
+        f"Written by geosearch from the study “{plain_text(origin.study)}”: row “{plain_text(origin.row)}” of its "
+        f"confirmation, adapted by `{facts.adaptation.get('type', '')}`. {plain_text(origin.why)}"
+    )
+
+
+def _usage(facts: ModelFacts, onnx: str) -> str:
+    ready = facts.preprocessing
+    steps = [
+        "grey by ITU-R 601" if ready.channels == 1 else "three channels",
+        "light and dark exchanged" if ready.inverted else "",
+        f"resized to {ready.size} × {ready.size} px (bicubic, antialiased)",
+    ]
+    lines = [
+        f"`model.predict` prepares the images as the study did: {', '.join(step for step in steps if step)}.",
+        f"`model.module` is a plain `torch.nn.Module`: float32 (b, {ready.channels}, {ready.size}, {ready.size}) in "
+        f"[0, 1] to logits; divide them by the temperature {facts.temperature:.3g} before the softmax.",
+    ]
+    if onnx:
+        lines.append(f"`model.onnx` is the same module (“images” to “logits”), {plain_text(onnx)}.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _quality(facts: ModelFacts) -> Iterable[str]:
+    origin = facts.provenance
+    if origin.test_error is not None:
+        yield (
+            f"Trainings like this one had a mean error of **{origin.test_error:.1%}** on the study's test part; this "
+            "training itself is one of them."
+        )
+    if origin.verdict:
+        yield f"Verdict of the study: {plain_text(origin.verdict)}"
+    yield (
+        "Probabilities are calibrated on the labelled images by cross-fitting: right as often as they say, on images "
+        "like the target's. An image whose `unlike_target` is above 1 is less like the target than 95 % of "
+        "its own images; do not trust its class."
+    )
+
+
+def _labels(facts: ModelFacts) -> str:
+    counts = facts.provenance.labels
+    rows = [(name, f"{counts.get(name, 0):,}") for name in facts.classes[:_LAST]]
+    listed = table(("class", "labelled images"), rows)
+    more = len(facts.classes) - len(rows)
+    unlabelled = facts.provenance.unlabelled
+    images = f"{unlabelled:,} unlabelled images" if unlabelled else "no unlabelled image"
+    return f"{listed}\n\n{f'{more} further classes. ' if more else ''}The adaptation also used {images} of the target."
+
+
+def _sources(used: list[SourceShare]) -> Iterable[str]:
+    if not used:
+        yield "Images of the target alone; nothing was pretrained."
+        return
+    rows = [
+        (one.name, _weight(one), f"{one.images:,}", str(one.classes), one.license, one.fingerprint)
+        for one in sorted(used, key=lambda one: -(one.weight or 0))
+    ]
+    yield table(("source", "weight", "images", "classes", "license", "fingerprint"), rows)
+    for warning in license_warnings((one.name, one.license) for one in used):
+        yield f"> **Warning:** {plain_text(warning)}"
+
+
+def _weight(source: SourceShare) -> str:
+    return "some of its images" if source.weight is None else f"{source.weight:.4f}"

@@ -1,0 +1,91 @@
+"""ModelFacts: everything about a trained model but its weights, as model.json keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from geosearch.data.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True)
+class SourceShare:
+    """A source that the network was pretrained on.
+
+    Attributes:
+        name: of the source.
+        spec: its specification, without folders.
+        weight: its share of the mixture; None where single images of the sources were chosen.
+        images, classes: how many it has.
+        license: as far as known.
+        fingerprint: of its images and labels, as they were loaded.
+    """
+
+    name: str
+    spec: str
+    weight: float | None
+    images: int
+    classes: int
+    license: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model is from.
+
+    Attributes:
+        study: name of the study.
+        target: specification of the target, without folders.
+        target_fingerprint: of its images and labels, as they were loaded.
+        target_license: as far as known.
+        row: of the confirmation.
+        why: why this row, in a sentence.
+        verdict: of the confirmation.
+        seed: of the training.
+        sources: what the network was pretrained on; empty for one that is trained on the target alone.
+        labels: labelled images of each class.
+        unlabelled: unlabelled images of the target that the adaptation used.
+        test_error: mean error of this row on the test part, in [0, 1]; None if it was not measured.
+        command: writes this model.
+        versions: package -> version.
+    """
+
+    study: str
+    target: str
+    target_fingerprint: str = ""
+    target_license: str = "unknown"
+    row: str = ""
+    why: str = ""
+    verdict: str = ""
+    seed: int = 0
+    sources: tuple[SourceShare, ...] = ()
+    labels: Mapping[str, int] = field(default_factory=dict)
+    unlabelled: int = 0
+    test_error: float | None = None
+    command: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """All that a model needs besides arrays, and where it is from.
+
+    Attributes:
+        classes: names, in the order of the logits.
+        architecture: facts of each network: its name in study files, and its settings.
+        is_ensemble: whether probabilities of several networks are averaged.
+        preprocessing: what images go through first.
+        adaptation: facts of how the network was adapted to the labels.
+        temperature: what logits are divided by.
+        provenance: where the model is from.
+    """
+
+    classes: tuple[str, ...]
+    architecture: tuple[Mapping[str, Any], ...]
+    is_ensemble: bool
+    preprocessing: Preprocessing
+    adaptation: Mapping[str, Any]
+    temperature: float
+    provenance: Provenance

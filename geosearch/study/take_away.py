@@ -1,0 +1,239 @@
+"""TakeAway: the model of a confirmed row, trained as the confirmation trained it, ready to predict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from geosearch.adaptation.base import Adaptation, Predictor
+from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.candidates.base import AdaptedCandidate, Setup, images_of
+from geosearch.confirmation.confirm import Confirmer
+from geosearch.confirmation.rows import RowRequest
+from geosearch.confirmation.statistics import BEST, Confirmation, Row, compare, t_half_width
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.loaders.registry import find_loader, portable_id
+from geosearch.data.preprocessing import Preprocessing
+from geosearch.errors import InvalidOptionError
+from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.weights import Weights
+from geosearch.model.calibration import cross_fit_temperature
+from geosearch.model.facts import ModelFacts, Provenance, SourceShare
+from geosearch.model.files import dump_model, restore_model
+from geosearch.model.module import architecture_of, as_module
+from geosearch.model.trained_model import TrainedModel, read_out
+from geosearch.model.unlikeness import Unlikeness
+from geosearch.runtime.cache import Cache, content_key
+from geosearch.runtime.parallel import one_thread
+from geosearch.runtime.versions import versions
+from geosearch.study.prepare import Prepared
+
+_MOST_IMAGES = 5000  # unlabelled images that the threshold is set on
+_FACTS = "facts"  # name of the array that holds the facts in the cache
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which row of a confirmation, adapted how, and why.
+
+    Attributes:
+        row: name of the row.
+        adaptation: name of the adaptation.
+        why: a sentence.
+    """
+
+    row: str
+    adaptation: str
+    why: str
+
+
+def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: str | None = None) -> Choice:
+    """What a user takes away: the best mixture, unless another row is better than it by more than the interval.
+
+    The adaptation is the study's own, unless another one is better for this row by more than its interval.
+
+    Args:
+        confirmation: of the study.
+        row: name of another row.
+        adaptation: name of another adaptation.
+
+    Raises:
+        InvalidOptionError: the confirmation has no such row, or no such adaptation.
+    """
+    names = [one.name for one in confirmation.rows]
+    if row is not None and row not in names:
+        raise InvalidOptionError(f"the confirmation has no row '{row}'; it has {', '.join(map(repr, names))}")
+    if adaptation is not None and adaptation not in confirmation.adaptations:
+        known = ", ".join(map(repr, confirmation.adaptations))
+        raise InvalidOptionError(f"the confirmation has no adaptation '{adaptation}'; it has {known}")
+    why = "It was asked for." if row else ""
+    if row is None:
+        row, why = _winner(confirmation, adaptation or confirmation.adaptation)
+    chosen = adaptation or _best_adaptation(confirmation.row(row), confirmation.adaptation)
+    if adaptation is None and chosen != confirmation.adaptation:
+        why += f" Its adaptation {chosen} is better than the study's own, {confirmation.adaptation}, on the test part."
+    return Choice(row, chosen, why.strip())
+
+
+def _winner(confirmation: Confirmation, adaptation: str) -> tuple[str, str]:
+    best = confirmation.row(BEST)
+    compared = [compare(best, one, adaptation) for one in confirmation.rows if one.name != BEST]
+    better = [one for one in compared if one.outcome == "worse"]
+    if not better:
+        return BEST, "No other row is better by more than the interval of the difference."
+    found = max(better, key=lambda one: one.points)
+    interval = f"{found.points:.1f} ± {found.half_width:.1f} points"
+    return found.against, f"Its test error is lower than that of the best mixture by {interval}."
+
+
+def _best_adaptation(row: Row, own: str) -> str:
+    gains = {name: 100 * (np.array(row.top1_errors[own]) - np.array(row.top1_errors[name])) for name in row.top1_errors}
+    clear = [name for name, gain in gains.items() if name != own and gain.mean() > t_half_width(gain)]
+    return max(clear, key=lambda name: float(gains[name].mean()), default=own)
+
+
+@dataclass(frozen=True, eq=False)
+class TakeAway:
+    """Trains the model of one row.
+
+    Attributes:
+        file: the study's settings.
+        prepared: its target and sources.
+        confirmer: trains rows as the confirmation does.
+        requests: its rows.
+        confirmation: its result.
+        contents: specification -> fingerprint of every set.
+        cache: keeps the trained model.
+        study: the argument that names the study on the command line.
+    """
+
+    file: StudyFile
+    prepared: Prepared
+    confirmer: Confirmer
+    requests: Sequence[RowRequest]
+    confirmation: Confirmation
+    contents: dict[str, str]
+    cache: Cache
+    study: str
+
+    def train(self, choice: Choice) -> TrainedModel:
+        """The model of the confirmation's first seed; read from the cache if it was trained before.
+
+        Raises:
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        request = self._request(choice.row)
+        adaptation = self.confirmer.adaptations_of(request.candidate)[choice.adaptation]
+        seed = self.confirmation.seeds[0]
+        unlabelled = self.prepared.unlabelled(_MOST_IMAGES)
+        key = content_key(
+            "model",
+            version=1,
+            candidate=request.candidate.key,
+            recipe=self.confirmer.recipe.key,
+            adaptation=adaptation.key,
+            target=self.confirmer.target.key,
+            unlabelled=unlabelled.fingerprint,
+            seed=seed,
+        )
+        with one_thread():
+            stored = self.cache.arrays("models", key, lambda: self._train(request, adaptation, seed))
+        arrays = {name: np.array(array) for name, array in stored.items() if name != _FACTS}
+        model = restore_model(json.loads(bytes(stored[_FACTS]).decode()), arrays)
+        return replace(model, facts=replace(model.facts, provenance=self._provenance(choice, adaptation, seed)))
+
+    def _train(self, request: RowRequest, adaptation: Adaptation, seed: int) -> dict[str, np.ndarray]:
+        candidate, target = request.candidate, self.prepared.target
+        setup = Setup(target.shots, self.confirmer.recipe, self.confirmer.device)
+        start = candidate.start(setup, seed)
+        module = as_module(candidate.adapt(start, adaptation, setup, seed))
+
+        def fit(shots: LabelledSet) -> Predictor:
+            some = replace(setup, shots=shots)  # a start that saw the labels is made again without some of them
+            begun = candidate.start(some, seed) if isinstance(candidate, AdaptedCandidate) else start
+            return candidate.adapt(begun, adaptation, some, seed)
+
+        images = np.concatenate([target.shots.images, self.prepared.unlabelled(_MOST_IMAGES).images])
+        logits, features = read_out(module, images)
+        labels = logits.argmax(1)
+        labels[: len(target.shots)] = target.shots.labels
+        facts = ModelFacts(
+            target.classes,
+            architecture_of(module, self.confirmer.recipe.network.facts),
+            hasattr(module, "members"),
+            self._preprocessing(),
+            adaptation.facts,
+            cross_fit_temperature(fit, target.shots, seed),
+            Provenance(self.file.study.name, target.name),
+        )
+        described, tensors = dump_model(TrainedModel(module, facts, Unlikeness.fit(features, labels, seed)))
+        return {**tensors, _FACTS: np.frombuffer(json.dumps(described).encode(), np.uint8)}
+
+    def _preprocessing(self) -> Preprocessing:
+        """Of the target's images, as they were loaded."""
+        domain = self.file.domain
+        options: dict[str, Any] = {"root": domain.root, "download": domain.download, "size_hint": domain.size}
+        with find_loader(domain.target, **options) as loader:
+            train = loader.read()
+            rendering = loader.rendering
+        sizes: dict[str, Any] = {"size": domain.size, "channels": domain.channels}
+        return Preprocessing.of(train, **sizes, polarity=domain.polarity, rendering=rendering)
+
+    def _request(self, row: str) -> RowRequest:
+        for request in self.requests:
+            if request.name == row:
+                return request
+        names = ", ".join(repr(one.name) for one in self.requests)
+        raise InvalidOptionError(
+            f"the study's settings no longer have the row '{row}' of its confirmation; they have {names}; run "
+            f"'geosearch resume {self.study}' to confirm them"
+        )
+
+    def _provenance(self, choice: Choice, adaptation: Adaptation, seed: int) -> Provenance:
+        target, domain, row = self.prepared.target, self.file.domain, self.confirmation.row(choice.row)
+        counts = np.bincount(target.shots.labels, minlength=len(target.classes)).tolist()
+        return Provenance(
+            study=self.file.study.name,
+            target=portable_id(domain.target),
+            target_fingerprint=self.contents.get(domain.target, ""),
+            target_license=target.shots.license,
+            row=choice.row,
+            why=choice.why,
+            verdict=self.confirmation.verdict(),
+            seed=seed,
+            sources=self._sources(choice.row),
+            labels=dict(zip(target.classes, counts, strict=True)),
+            unlabelled=images_of(adaptation),
+            test_error=row.mean(choice.adaptation),
+            command=f"geosearch model {self.study} --row '{choice.row}' --adaptation {choice.adaptation} --out DIR",
+            versions=dict(versions()),
+        )
+
+    def _sources(self, row: str) -> tuple[SourceShare, ...]:
+        """The sources of the row's mixture; all of them, without weights, where single images were chosen."""
+        candidate, sources = self._request(row).candidate, self.prepared.anchors.sources
+        mixture = getattr(candidate, "mixture", None)
+        weights: Weights | None = (
+            mixture.weights if isinstance(mixture, Mixture) else getattr(candidate, "weights", None)
+        )
+        if weights is None and not hasattr(candidate, "pool"):
+            return ()
+        shares = [None] * len(sources) if weights is None else [float(value) for value in weights.values]
+        specs = self.file.domain.sources
+        return tuple(
+            SourceShare(
+                source.name,
+                portable_id(spec),
+                share,
+                source.size,
+                len(source.classes),
+                source.license,
+                self.contents.get(spec, ""),
+            )
+            for source, spec, share in zip(sources, specs, shares, strict=True)
+            if share is None or share > 0
+        )
