@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.fit import Fit, make_square
 from geosearch.data.harmonization import Polarity, has_light_background, resize, to_channels
 from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.unlabelled import UnlabelledSet
@@ -28,12 +29,14 @@ class Preprocessing:
     Attributes:
         size: side in pixels.
         channels: 1 (grey) or 3 (RGB).
+        fit: how images that are not square become so.
         inverted: whether light and dark are exchanged.
         rendering: how values and transparency in image files were understood; None if the set was no files.
     """
 
     size: int
     channels: int
+    fit: Fit = "crop"
     inverted: bool = False
     rendering: SetRendering | None = field(default=None)
 
@@ -44,12 +47,15 @@ class Preprocessing:
         *,
         size: int,
         channels: int,
+        fit: Fit = "crop",
         polarity: Polarity = "keep",
         rendering: SetRendering | None = None,
     ) -> Preprocessing:
         """Judge the training part of a set, as it was loaded; arguments as for `harmonize`."""
-        inverted = polarity == "light-on-dark" and has_light_background(to_channels(train.images, channels))
-        return cls(size, channels, inverted, rendering)
+        inverted = polarity == "light-on-dark" and has_light_background(
+            to_channels(make_square(train.images, fit), channels)
+        )
+        return cls(size, channels, fit, inverted, rendering)
 
     def apply(self, images: np.ndarray) -> np.ndarray:
         """uint8 (n, h, w), (n, h, w, 1) or (n, h, w, 3) -> uint8 (n, size, size, channels).
@@ -65,5 +71,5 @@ class Preprocessing:
                 f"expected images uint8 (n, h, w), (n, h, w, 1) or (n, h, w, 3), got {images.dtype} {images.shape}; "
                 "a single image is images[None]"
             )
-        images = to_channels(images, self.channels)
+        images = to_channels(make_square(images, self.fit), self.channels)
         return resize(255 - images if self.inverted else images, self.size)

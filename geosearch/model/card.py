@@ -62,6 +62,7 @@ def _usage(facts: ModelFacts, onnx: str) -> str:
     steps = [
         "grey by ITU-R 601" if ready.channels == 1 else "three channels",
         "light and dark exchanged" if ready.inverted else "",
+        {"crop": "cropped to the square in the middle", "pad": "padded to a square", "stretch": ""}[ready.fit],
         f"resized to {ready.size} × {ready.size} px (bicubic, antialiased)",
     ]
     lines = [

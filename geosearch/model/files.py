@@ -104,6 +104,8 @@ def restore_model(facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trai
     """
     try:
         known = from_json(ModelFacts, facts)
+        if not known.temperature > 0:
+            raise ValueError(f"a temperature of {known.temperature}")
         ready, count = known.preprocessing, len(known.classes)
         module = build_module(
             known.architecture,

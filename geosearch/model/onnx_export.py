@@ -15,6 +15,7 @@ import torch
 
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.model.trained_model import TrainedModel
+from geosearch.seeds import torch_stream
 
 _TOLERANCE = 1e-3  # of the largest logit
 _IMAGES = 3  # in the check; other than in the example of the export
@@ -35,7 +36,7 @@ def export_onnx(model: TrainedModel, path: Path) -> str:
     """
     check_onnx()
     shape = (model.channels, model.size, model.size)
-    example = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+    example = torch.rand(2, *shape, generator=torch_stream(0, "onnx", "example"))
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet("torch.onnx", "onnxscript"):
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -49,7 +50,7 @@ def export_onnx(model: TrainedModel, path: Path) -> str:
             external_data=False,
             verbose=False,
         )
-    images = torch.rand(_IMAGES, *shape, generator=torch.Generator().manual_seed(1))
+    images = torch.rand(_IMAGES, *shape, generator=torch_stream(0, "onnx", "check"))
     with torch.inference_mode():
         expected = model.module(images).numpy()
     found, by = _run(path, images.numpy())

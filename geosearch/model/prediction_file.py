@@ -77,9 +77,10 @@ def predict_images(
     _check_replaceable(out, COLUMNS)
     _check_replaceable(unread_file(out), _UNREAD)
     ready = model.facts.preprocessing
-    stream = (
-        open_images(images, size=ready.size, rendering=ready.rendering) if isinstance(images, str | Path) else images
-    )
+    if isinstance(images, str | Path):
+        stream = open_images(images, size=ready.size, fit=ready.fit, rendering=ready.rendering)
+    else:
+        stream = images
     passed: list[PassedFile] = []
     counts = dict.fromkeys(model.classes, 0)
     done = unlike = told = 0

@@ -176,11 +176,11 @@ class TakeAway:
     def _preprocessing(self) -> Preprocessing:
         """Of the target's images, as they were loaded."""
         domain = self.file.domain
-        options: dict[str, Any] = {"root": domain.root, "download": domain.download, "size_hint": domain.size}
-        with find_loader(domain.target, **options) as loader:
+        places: dict[str, Any] = {"root": domain.root, "download": domain.download}
+        with find_loader(domain.target, **places, size_hint=domain.size, fit=domain.fit) as loader:
             train = loader.read()
             rendering = loader.rendering
-        sizes: dict[str, Any] = {"size": domain.size, "channels": domain.channels}
+        sizes: dict[str, Any] = {"size": domain.size, "channels": domain.channels, "fit": domain.fit}
         return Preprocessing.of(train, **sizes, polarity=domain.polarity, rendering=rendering)
 
     def _request(self, row: str) -> RowRequest:

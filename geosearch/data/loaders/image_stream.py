@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.fit import Fit
 from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.loaders.folder_tree import FolderTree, scan_folder
 from geosearch.data.loaders.image_files import DecodedFiles, Failure, decode_images
@@ -52,7 +53,9 @@ class ImageStream(Protocol):
         ...
 
 
-def open_images(place: str | Path, *, size: int, rendering: SetRendering | None = None) -> ImageStream:
+def open_images(
+    place: str | Path, *, size: int, fit: Fit = "crop", rendering: SetRendering | None = None
+) -> ImageStream:
     """The images of a folder (at any depth), of one file, or of a data set that a loader knows.
 
     >>> stream = open_images("digits", size=28)
@@ -62,6 +65,7 @@ def open_images(place: str | Path, *, size: int, rendering: SetRendering | None 
     Args:
         place: a path, with ``~`` and ``${VARIABLES}``, or a specification such as ``npz:PATH`` (see `load`).
         size: side in pixels to which image files are brought, as for `load`.
+        fit: how files of another aspect ratio become square.
         rendering: how values and transparency of files are understood; judged by the first files that ask for it if
             None.
 
@@ -72,11 +76,11 @@ def open_images(place: str | Path, *, size: int, rendering: SetRendering | None 
     text = os.path.expandvars(str(place))
     path = Path(text.removeprefix(_FOLDER)).expanduser()
     if path.is_dir():
-        return _of_folder(scan_folder(path), size, rendering)
+        return _of_folder(scan_folder(path), size, fit, rendering)
     if path.is_file() and is_readable(path):
-        return FileStream((path,), path.parent, size, rendering)
+        return FileStream((path,), path.parent, size, fit, rendering)
     is_archive = path.is_file() and path.suffix.lower() == ".npz"
-    return ArrayStream.load(f"npz:{path}" if is_archive else str(place), size)
+    return ArrayStream.load(f"npz:{path}" if is_archive else str(place), size, fit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +91,7 @@ class FileStream:
         files: paths.
         root: the folder that names start from.
         size: side in pixels that they are brought to.
+        fit: how files of another aspect ratio become square.
         rendering: see `open_images`.
         lost: what might have been images and is not read.
     """
@@ -94,6 +99,7 @@ class FileStream:
     files: Sequence[Path]
     root: Path
     size: int
+    fit: Fit = "crop"
     rendering: SetRendering | None = None
     lost: tuple[PassedFile, ...] = field(default=())
 
@@ -119,13 +125,19 @@ class FileStream:
     def _decode(self, files: Sequence[Path], rendering: SetRendering | None) -> DecodedFiles:
         """One absurd file does not end the stream."""
         try:
-            return decode_images(files, (self.size, self.size), "images", (lambda: rendering) if rendering else None)
+            return decode_images(
+                files,
+                (self.size, self.size),
+                "images",
+                fit=self.fit,
+                rendering=(lambda: rendering) if rendering else None,
+            )
         except GeosearchError as error:
             if len(files) == 1:
                 what = "too many pixels" if isinstance(error, TooLargeError) else "values that cannot be told"
                 failure = Failure(files[0], Reason.DAMAGED, what)
                 empty = np.empty((0, self.size, self.size, 1), np.uint8)
-                return DecodedFiles(empty, np.zeros(1, bool), (failure,), rendering or SetRendering())
+                return DecodedFiles(empty, np.zeros(1, bool), (failure,), rendering or SetRendering(), ())
         return _join([self._decode([file], rendering) for file in files])
 
 
@@ -140,9 +152,9 @@ class ArrayStream:
     parts: Sequence[tuple[Sequence[str], np.ndarray]]
 
     @classmethod
-    def load(cls, spec: str, size: int) -> ArrayStream:
+    def load(cls, spec: str, size: int, fit: Fit) -> ArrayStream:
         """The set of a specification; glyphs are drawn at `size` pixels."""
-        with find_loader(spec, size_hint=size) as loader:
+        with find_loader(spec, size_hint=size, fit=fit) as loader:
             parts = [(_names(train := loader.read(), ""), train.images)]
             if loader.has_test:
                 parts.append((_names(test := loader.read("test"), "test/"), test.images))
@@ -166,13 +178,13 @@ def _names(data: LabelledSet | UnlabelledSet, prefix: str) -> list[str]:
     return [prefix + str(name) for name in data.row_names]
 
 
-def _of_folder(tree: FolderTree, size: int, rendering: SetRendering | None) -> FileStream:
+def _of_folder(tree: FolderTree, size: int, fit: Fit, rendering: SetRendering | None) -> FileStream:
     if not tree.all_images:
         raise InvalidDataError(
             f"{tree.path} has no image, at any depth; expected files of type {' '.join(sorted(readable_suffixes()))}"
         )
     lost = tuple(PassedFile(_within(tree.path, path), reason) for path, reason in tree.lost)
-    return FileStream(tree.all_images, tree.path, size, rendering, lost)
+    return FileStream(tree.all_images, tree.path, size, fit, rendering, lost)
 
 
 def _within(folder: Path, path: Path) -> str:
@@ -189,4 +201,5 @@ def _join(parts: Sequence[DecodedFiles]) -> DecodedFiles:
         np.concatenate([one.read for one in parts]),
         tuple(failure for one in parts for failure in one.failures),
         special[0] if special else SetRendering(),
+        tuple(share for one in parts for share in one.kept),
     )
