@@ -22,7 +22,7 @@ from geosearch.study.take_away import TakeAway, choose_row
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, shared_cache) -> Study:
     folder = tmp_path_factory.mktemp("taken")
-    file = tiny_file(folder, recipe_adaptation="self-train")
+    file = tiny_file(folder, recipe_adaptation="self-train", recipe_unlabelled=30)
     opened = Study.open(file, storage=f"sqlite:///{folder / 'tiny.db'}", cache=shared_cache)
     opened.run()
     return opened
