@@ -6,12 +6,13 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from geosearch.config.relative_paths import place_path, place_set
 from geosearch.config.study_config import StudyFile
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.redact import mask
@@ -20,6 +21,10 @@ from geosearch.runtime.user_folder import expand_user
 
 def read_study(path: Path) -> StudyFile:
     """Read and check a study file; `${VAR}` and `~` are expanded in paths and storage addresses only.
+
+    A relative path of a data set, of `domain.root` or `transport.weights` is looked up from the working folder; if
+    there is nothing, and there is something beside the study file, it becomes the absolute path of that. Databases and
+    results are written below the working folder.
 
     Raises:
         InvalidOptionError: no such file, not TOML, an unknown key, a wrong type, a value out of range.
@@ -32,7 +37,8 @@ def read_study(path: Path) -> StudyFile:
         raise InvalidOptionError(f"cannot read {path}: {error}; expected a TOML study file") from error
     except tomllib.TOMLDecodeError as error:
         raise InvalidOptionError(f"{path} is not valid TOML: {error}") from error
-    return parse_study(data, str(path))
+    folder = Path(path).parent
+    return _parse(data, str(path), folder).read_from(folder)
 
 
 def parse_study(data: Mapping[str, Any], where: str = "study") -> StudyFile:
@@ -45,8 +51,12 @@ def parse_study(data: Mapping[str, Any], where: str = "study") -> StudyFile:
     Raises:
         InvalidOptionError: an unknown key, a wrong type, a value out of range.
     """
+    return _parse(data, where, None)
+
+
+def _parse(data: Mapping[str, Any], where: str, folder: Path | None) -> StudyFile:
     try:
-        return StudyFile.model_validate(_expand_paths(data))
+        return StudyFile.model_validate(_expand_paths(data, folder))
     except ValidationError as error:
         lines = [_explain(entry) for entry in error.errors()]
         raise InvalidOptionError(f"{where}: " + "; ".join(lines)) from error
@@ -67,22 +77,33 @@ def expand(text: str) -> str:
     return re.sub(r"^((?:[a-z]+:(?:///)?)?)~(?=/|$)", lambda match: match[1] + str(expand_user("~")), text)
 
 
-def _expand_paths(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Expand variables where a path may stand: names of sets, root, weights, addresses of studies."""
+def _expand_paths(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+    """Expand variables where a path may stand: names of sets, root, weights, addresses of studies.
+
+    Sets, root and weights that are not found from the working folder, but in `folder`, become absolute paths.
+    """
+
+    def place(spec: str) -> str:
+        return expand(spec) if folder is None else place_set(expand(spec), folder)
+
+    def place_file(path: str) -> str:
+        return expand(path) if folder is None else place_path(expand(path), folder)
+
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
     domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
     if isinstance(domain, dict):
-        for key in ("target", "root"):
-            if isinstance(domain.get(key), str):
-                domain[key] = expand(domain[key])
+        if isinstance(domain.get("target"), str):
+            domain["target"] = place(domain["target"])
+        if isinstance(domain.get("root"), str):
+            domain["root"] = place_file(domain["root"])
         if isinstance(domain.get("sources"), list):
-            domain["sources"] = [expand(s) if isinstance(s, str) else s for s in domain["sources"]]
+            domain["sources"] = [place(s) if isinstance(s, str) else s for s in domain["sources"]]
     if isinstance(limits := sections.get("limits"), dict):
-        _expand_limits(limits)
+        _expand_limits(limits, place)
     if isinstance(price := sections.get("price"), dict) and isinstance(price.get("sources"), Mapping):
-        price["sources"] = {expand(source): value for source, value in price["sources"].items()}
+        price["sources"] = {place(source): value for source, value in price["sources"].items()}
     if isinstance(transport, dict) and isinstance(transport.get("weights"), str):
-        transport["weights"] = expand(transport["weights"])
+        transport["weights"] = place_file(transport["weights"])
     if isinstance(search, dict):
         if isinstance(search.get("storage"), str):
             search["storage"] = expand(search["storage"])
@@ -91,14 +112,14 @@ def _expand_paths(data: Mapping[str, Any]) -> dict[str, Any]:
     return sections
 
 
-def _expand_limits(limits: dict[str, Any]) -> None:
+def _expand_limits(limits: dict[str, Any], place: Callable[[str], str]) -> None:
     """Expand variables in [limits], where sources are written as in domain.sources."""
     for key in ("floors", "caps"):
         if isinstance(limits.get(key), Mapping):
-            limits[key] = {expand(source): value for source, value in limits[key].items()}
+            limits[key] = {place(source): value for source, value in limits[key].items()}
     if isinstance(limits.get("groups"), list):
         limits["groups"] = [
-            {**group, "sources": [expand(source) for source in group["sources"]]}
+            {**group, "sources": [place(source) for source in group["sources"]]}
             if isinstance(group, Mapping) and _all_text(group.get("sources"))
             else group
             for group in limits["groups"]

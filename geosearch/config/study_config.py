@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from geosearch.config.schema import (
     ConfirmSection,
@@ -34,6 +35,7 @@ class StudyFile(Section):
     price: PriceSection = Field(default_factory=PriceSection)
     recipe: RecipeSection = Field(default_factory=RecipeSection)
     confirm: ConfirmSection = Field(default_factory=ConfirmSection)
+    _folder: Path | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _check_named_sources(self) -> StudyFile:
@@ -66,6 +68,17 @@ class StudyFile(Section):
                     f"confirm.{key} '{name}' needs recipe.adaptation = \"self-train\"; set it, or drop the {kind}"
                 )
         return self
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that the study file was read from; None if the settings are from elsewhere."""
+        return self._folder
+
+    def read_from(self, folder: Path) -> StudyFile:
+        """The same study, read from a folder."""
+        file = self.model_copy()
+        file._folder = folder
+        return file
 
     @property
     def storage(self) -> str:

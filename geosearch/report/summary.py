@@ -15,12 +15,11 @@ from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.card import SourceFacts
 from geosearch.data.dataset import balanced_rows
-from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.baselines import SINGLE
-from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.report.data_facts import DataFacts
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics, fidelity_statistics, rank_agreement
 from geosearch.search.free_answer import FreeAnswer
@@ -175,25 +174,25 @@ class StudyReport(StudySummary):
 
 def collect(
     summary: StudySummary,
+    data: DataFacts,
     *,
-    target: Target,
-    anchors: Anchors,
-    hull: Hull,
+    anchors: Anchors | None = None,
     settings: tuple[tuple[str, str], ...],
     versions: tuple[tuple[str, str], ...],
 ) -> StudyReport:
-    """Add to a study's summary what its prepared data show."""
+    """Add to a study's summary what its prepared data show; without the anchors, there are no images and no curves."""
     known = {entry.name: getattr(summary, entry.name) for entry in fields(summary)}
+    sources = anchors.sources if anchors else ()
     return StudyReport(
         **known,
-        target=target.name,
-        target_classes=len(target.classes),
-        shots=len(target.shots) // len(target.classes),
-        sources=tuple(source.facts for source in anchors.sources),
-        gram=hull.gram,
-        projection=hull.projection().values,
-        walk=walk(anchors, summary.best.point if summary.best else None),
-        curves=tuple((source.name, source.map.curves) for source in anchors.sources if source.map.curves),
+        target=data.target,
+        target_classes=data.target_classes,
+        shots=data.shots,
+        sources=data.sources,
+        gram=np.array(data.gram),
+        projection=data.projection,
+        walk=walk(anchors, summary.best.point if summary.best else None) if anchors else (),
+        curves=tuple((source.name, source.map.curves) for source in sources if source.map.curves),
         settings=settings,
         versions=versions,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import unquote
 
 _QUERY = re.compile(r"([?&;]\w*(?:pass|pwd|secret|token|key)\w*=)([^&;\s]*)", re.IGNORECASE)
@@ -16,6 +17,19 @@ def mask(address: str) -> str:
     """
     head, user, secret, tail = _parts(address)
     return _QUERY.sub(r"\1***", f"{head}{user}:***@{tail}" if secret else address)
+
+
+def mask_all(value: Any) -> Any:
+    """A setting with the passwords of all addresses in it hidden.
+
+    >>> mask_all(["usps", "postgresql://me:secret@host/db"])
+    ['usps', 'postgresql://me:***@host/db']
+    """
+    if isinstance(value, str):
+        return mask(value) if "://" in value else value
+    if isinstance(value, list | tuple):
+        return [mask_all(entry) for entry in value]
+    return {key: mask_all(entry) for key, entry in value.items()} if isinstance(value, dict) else value
 
 
 def scrub(message: str, address: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from geosearch.data.loaders.registry import portable_id
+from geosearch.runtime.redact import mask_all
 
 
 def find_differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
@@ -25,7 +26,7 @@ def find_differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[
 
 def format_setting(settings: Mapping[str, Any], key: str) -> str:
     """A setting as a message shows it."""
-    return repr(settings[key]) if key in settings else "not set (as 0 or empty)"
+    return repr(mask_all(settings[key])) if key in settings else "not set (as 0 or empty)"
 
 
 def find_changed(known: Mapping[str, str], contents: Mapping[str, str]) -> list[str]:

@@ -65,6 +65,7 @@ class StudyRecord:
         shared: whether several processes evaluate trials of the study, or have done so.
         searching: the process that searches the study, in databases without a file lock.
         confirmation: errors on the test part, by `confirmation.record.ConfirmationRecord`.
+        data_facts: what the report says of the data, by `report.data_facts.DataFacts`.
 
     >>> record = StudyRecord(fingerprint={"study.seed": 0}, sources=("mnist", "usps"))
     >>> StudyRecord.from_attributes(record.to_attributes()) == record
@@ -89,6 +90,7 @@ class StudyRecord:
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     ablation: Mapping[str, Any] | None = None
     confirmation: Mapping[str, Any] | None = None
+    data_facts: Mapping[str, Any] | None = None
     shared: bool = False
     searching: ProcessId | None = None
 

@@ -39,6 +39,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
+from geosearch.runtime.redact import mask_all
 from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.fingerprint import match_specs
 from geosearch.search.free_answer import FreeAnswer
@@ -148,13 +149,15 @@ def _earlier(study: str, file: StudyFile) -> EarlierStudy:
     places = match_specs(file.domain.sources, sources)
     if unknown := [source for source in sources if source not in places]:
         raise InvalidOptionError(
-            f"search.earlier: '{study}' was searched over {unknown} too, which domain.sources does not list; "
+            f"search.earlier: '{mask_all(study)}' was searched over {unknown} too, which domain.sources does not list; "
             "add them, or leave that study out"
         )
     trials = StudyStore.open(address, other.study.name, other.fingerprint, build_search_space(other)).trials()
     found = errors_by_mixture(trials)
     if not found:
-        raise InvalidOptionError(f"search.earlier: '{study}' has no evaluation yet; search it first, or leave it out")
+        raise InvalidOptionError(
+            f"search.earlier: '{mask_all(study)}' has no evaluation yet; search it first, or leave it out"
+        )
     here = [places[source] for source in sources]
     return EarlierStudy.of(other.study.name, other.domain.target, here, found.items(), file.domain.sources)
 

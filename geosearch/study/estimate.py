@@ -37,6 +37,7 @@ from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
 from geosearch.runtime.parallel import one_thread
+from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.prepare import MOST_NETWORKS
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
@@ -138,9 +139,10 @@ def check(path: str | Path) -> Estimate:
     file.require_budget()
     domain, search = file.domain, file.search
     way = build_labelling(file)
-    collection = load_collection(
-        **domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed
-    )
+    with explain_missing_data(file):
+        collection = load_collection(
+            **domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed
+        )
     parts = collection.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
     cut: dict[str, Any] = {
         **parts,

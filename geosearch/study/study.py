@@ -20,18 +20,20 @@ from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.collection import DatasetCollection
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
-from geosearch.errors import InvalidOptionError
+from geosearch.errors import InvalidOptionError, UnknownDatasetError
 from geosearch.mixture.baselines import choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.spaces.custom import CustomSpace
 from geosearch.model.trained_model import TrainedModel
+from geosearch.report.data_facts import DataFacts
 from geosearch.report.status import status_of
 from geosearch.report.summary import StudyReport, StudySummary, collect
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.events import BaselinesChosen, FilesPassedOver, FreeAnswerFound, ImagesPassedOver, StageStarted
 from geosearch.runtime.parallel import one_thread
-from geosearch.runtime.progress import Log, Progress
+from geosearch.runtime.progress import LOGGER, Log, Progress
+from geosearch.runtime.redact import mask_all
 from geosearch.runtime.versions import versions
 from geosearch.search.loop import Search
 from geosearch.search.racing import find_best, find_finalists, find_ties
@@ -43,6 +45,7 @@ from geosearch.study.build import build_confirmer, build_rows, build_search, fin
 from geosearch.study.export import Export
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
+from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.prepare import Prepared, passed_over, prepare
 from geosearch.study.take_away import TakeAway, choose_row
 
@@ -309,22 +312,36 @@ class Study:
         return write_page(self.facts(), Path(out or Path("reports") / self.name))
 
     def facts(self) -> StudyReport:
-        """The data that the report shows."""
-        prepared = self.prepared
+        """The data that the report shows.
+
+        Where the data sets are not at hand, they are what an earlier report showed of them, without images.
+        """
+        known, anchors = DataFacts.of(self.store.record), None
+        try:
+            prepared = self.prepared
+        except UnknownDatasetError as error:
+            if known is None:
+                raise
+            LOGGER.warning("the report is written from the database alone, without images of the data: %s", error)
+        else:
+            anchors, found = prepared.anchors, DataFacts.of_data(prepared.target, prepared.anchors, prepared.hull)
+            if found != known:
+                self.store.update(data_facts=found.to_json())
+            known = found
         settings = {**self.store.record.fingerprint, "search.evaluations": self.file.search.evaluations}
         return collect(
             self.summary(),
-            target=prepared.target,
-            anchors=prepared.anchors,
-            hull=prepared.hull,
-            settings=tuple((key, str(value)) for key, value in sorted(settings.items())),
+            known,
+            anchors=anchors,
+            settings=tuple((key, str(mask_all(value))) for key, value in sorted(settings.items())),
             versions=versions(),
         )
 
     @cached_property
     def prepared(self) -> Prepared:
         """Load, harmonize, embed, split and map the data sets; slow steps are cached."""
-        with one_thread():
+        database = "" if self.store.record.contents is None else self.store.url
+        with one_thread(), explain_missing_data(self.file, database):
             prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._datasets_loaded)
         self.store.update(sources=tuple(source.name for source in prepared.anchors.sources))
         return prepared

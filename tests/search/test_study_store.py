@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
 from geosearch.errors import NewerFormatError, StorageError, StudyMismatchError
+from geosearch.search.fingerprint import format_setting
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import exclusive_access
@@ -200,3 +203,26 @@ def test_long_runs_of_finished_trials_add_up(url):
     store.add_long_runs({3: found})
     store.add_long_runs({4: replace(found, runs=3, deviation=0.1)})
     assert store.record.long_runs == {3: found, 4: replace(found, runs=3, deviation=0.1)}
+
+
+@pytest.mark.parametrize(
+    "password", ["p@QZ/w#QX", "p@QZ", "a@b@c", "p@QZ:w/QX", "p?a@QZ", "p@QZ?w", "p@Q#Z?x=1", "p@QZ:1234/x"]
+)
+def test_a_password_that_has_to_be_encoded_is_not_shown(password):
+    with pytest.raises(StorageError, match=r"percent-encoded .*@ is %40") as caught:
+        opened(f"postgresql://me:{password}@127.0.0.1:1/db")
+    assert not [piece for piece in re.split("[@/#?:=]", password) if len(piece) > 1 and piece in str(caught.value)]
+    with pytest.raises(StorageError, match=r"cannot use postgresql://me:\*\*\*@127\.0\.0\.1:1/db") as caught:
+        opened(f"postgresql://me:{quote(password, safe='')}@127.0.0.1:1/db")
+    assert password not in str(caught.value)
+
+
+@pytest.mark.parametrize("login", ["me@server:secret", "me:100%", "me:a:b", "me:a#b"])
+def test_logins_that_need_no_encoding_are_taken(login):
+    with pytest.raises(StorageError, match="cannot use postgresql://me"):
+        opened(f"postgresql://{login}@127.0.0.1:1/db?application_name=a@b")
+
+
+def test_settings_are_shown_without_passwords():
+    shown = format_setting({"search.earlier": ["before", "postgresql://me:secret@h/db"]}, "search.earlier")
+    assert shown == "['before', 'postgresql://me:***@h/db']"

@@ -57,6 +57,10 @@ class PathLoader(Loader):
         path = expand_user(os.path.expandvars(self.text))
         if os.path.isdir(path) if self.is_folder else os.path.isfile(path):  # False for names that no file can have
             return path
+        for form in ("NFC", "NFD"):  # an accent may be a letter of its own, as file systems of Macs write it
+            same = Path(unicodedata.normalize(form, str(path)))
+            if os.path.isdir(same) if self.is_folder else os.path.isfile(same):
+                return same
         if unset := re.search(r"\$\{?(\w+)\}?", str(path)):
             raise UnknownDatasetError(
                 f"'{self.spec}': the environment variable {unset[1]} is not set; set it to a folder "
@@ -66,7 +70,8 @@ class PathLoader(Loader):
         if os.path.exists(path):
             raise UnknownDatasetError(f"'{self.spec}': {path} is not a {wanted}")
         try:
-            neighbours = sorted(os.listdir(path.parent))
+            with os.scandir(path.parent) as entries:
+                neighbours = sorted(entry.name for entry in entries if entry.is_dir() == self.is_folder)
         except OSError:  # not there either, or not to be listed
             neighbours = []
         close = get_close_matches(path.name, neighbours, n=1, cutoff=0.5)

@@ -26,6 +26,11 @@ from geosearch.search.storage.sqlite import serialize_transactions, sqlite_path
 JOURNAL, GRPC = "journal:", "grpc://"
 _POSTGRES = ("postgresql://", "postgres://")
 _TRIES = 5
+_ENCODE = (
+    "the storage address cannot be taken apart: a user or password with special characters has to be percent-encoded "
+    "(@ is %40, / is %2F, # is %23, ? is %3F, : is %3A, % is %25); for the whole of it: "
+    "python -c \"from urllib.parse import quote; print(quote(input(), safe=''))\""
+)  # says nothing of the address: any part of it may belong to the password
 _NAMES = inspect.signature(optuna.storages.RDBStorage).parameters  # Optuna 4.9 gave the callback another name
 _STALE = next(name for name in ("heartbeat_stale_trial_callback", "failed_trial_callback") if name in _NAMES)
 _INCOMPLETE_TABLES = (
@@ -71,10 +76,7 @@ def storage_at(
         return _journal(path)
     if url.startswith(GRPC):
         return _proxy(url)
-    try:
-        sqlalchemy.make_url(url)
-    except ValueError as error:  # e.g. a port that is no number
-        raise sqlalchemy.exc.ArgumentError(str(error)) from error
+    _check_url(url)
     if path := sqlite_path(url):
         make_folder(path)
     if url.startswith("sqlite"):
@@ -84,6 +86,27 @@ def storage_at(
             raise StorageError("PostgreSQL needs its driver; pip install 'geosearch[postgres]'")
         url = f"postgresql+psycopg2://{url.partition('://')[2]}"  # SQLAlchemy's default differs between its versions
     return _relational(url, {"pool_pre_ping": True}, heartbeat, on_stale)
+
+
+def _check_url(url: str) -> None:
+    """Check an SQLAlchemy address; a password with an '@' in it would be cut, and its rest be taken for the host.
+
+    Raises:
+        StorageError: it has a special character where none may be.
+        sqlalchemy.exc.ArgumentError: it is malformed otherwise.
+    """
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (ValueError, sqlalchemy.exc.ArgumentError) as error:  # ValueError: e.g. a port that is no number
+        if "://" in url and "@" in url:
+            raise StorageError(_ENCODE) from None
+        raise sqlalchemy.exc.ArgumentError(str(error)) from error
+    if url.startswith("sqlite"):
+        return
+    if any("@" in (part or "") for part in (parsed.host, parsed.database, *parsed.query)) or (
+        "@" in url.partition("?")[2].partition("=")[0]
+    ):
+        raise StorageError(_ENCODE)
 
 
 def journal_path(url: str) -> Path | None:

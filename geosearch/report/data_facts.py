@@ -1,0 +1,58 @@
+"""DataFacts: what a report says of a study's data, kept in its database, so that a report needs no data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from geosearch.data.card import SourceFacts
+from geosearch.data.target import Target
+from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.hull import Hull
+from geosearch.runtime.json_records import from_json, to_json
+from geosearch.search.study_record import StudyRecord
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the prepared data of a study show, but for the images.
+
+    Attributes:
+        target: the target's name; target_classes, shots: its number of classes, and of labelled images per class.
+        sources: (m,) what is known of each source.
+        gram: (m, m) of the closed form: the distance of weights a is a @ gram @ a.
+        projection: (m,) weights of the target's projection on the hull.
+    """
+
+    target: str
+    target_classes: int
+    shots: int
+    sources: tuple[SourceFacts, ...]
+    gram: tuple[tuple[float, ...], ...]
+    projection: tuple[float, ...]
+
+    @classmethod
+    def of_data(cls, target: Target, anchors: Anchors, hull: Hull) -> DataFacts:
+        """The facts of prepared data."""
+        return cls(
+            target.name,
+            len(target.classes),
+            len(target.shots) // len(target.classes),
+            tuple(source.facts for source in anchors.sources),
+            tuple(map(tuple, hull.gram.tolist())),
+            tuple(map(float, hull.projection().values)),
+        )
+
+    @classmethod
+    def of(cls, study: StudyRecord) -> DataFacts | None:
+        """The facts that a study keeps; None before its first report.
+
+        Raises:
+            ValueError: it holds something else.
+        """
+        return None if study.data_facts is None else from_json(cls, study.data_facts)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `StudyRecord` keeps it."""
+        found: dict[str, Any] = to_json(DataFacts, self)
+        return found
