@@ -201,6 +201,13 @@ def cut_target(
     )
 
 
+def _repeats(train: LabelledSet) -> str:
+    """What the set has lost because it was there twice, in brackets; empty if nothing."""
+    counts = train.report.counts() if train.report else {}
+    lost = [f"{count:,} {reason.value}" for reason, count in counts.items() if reason.repeated]
+    return f" (left out: {', '.join(lost)})" if lost else ""
+
+
 def _shot_rows(train: LabelledSet, shots: int, seed: int) -> np.ndarray:
     """The first `shots` rows of every class in a seeded order -> (c * shots,), sorted by class."""
     counts = np.bincount(train.labels, minlength=len(train.classes))
@@ -208,7 +215,7 @@ def _shot_rows(train: LabelledSet, shots: int, seed: int) -> np.ndarray:
     if counts[poorest] < shots:
         raise DomainMismatchError(
             f"target '{train.name}': class '{train.classes[poorest]}' has {counts[poorest]} images, fewer than "
-            f"{shots} shots; lower domain.shots to {counts[poorest]} at most, or drop the class"
+            f"{shots} shots{_repeats(train)}; lower domain.shots to {counts[poorest]} at most, or drop the class"
         )
     order = seeds.stream(seed, "shots", train.name).permutation(len(train))
     by_class = (order[train.labels[order] == label][:shots] for label in range(len(train.classes)))

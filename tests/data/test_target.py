@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import geosearch
+from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.target import Target, cut_target
 from geosearch.embeddings.pixels import PixelEncoder
@@ -216,3 +217,14 @@ def test_the_surplus_follows_the_reference_and_meets_no_other_part(own_test: boo
     without = replace(target, rows={**target.rows, "surplus": target.rows["surplus"][:0]}, labeller=None)
     assert len(without.with_surplus(train, 10_000)) == n
     np.testing.assert_array_equal(target.unlabelled(train, 10).images, target.reference.images)
+
+
+def test_too_few_images_because_of_copies_is_said(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).random((3, 8, 8))[np.arange(30) % 3] > 0.5
+    np.savez(tmp_path / "bool.npz", images=images, labels=np.arange(30) % 3)
+    sources = ("fonts/sans-digits", "fonts/mono-upper")
+    train = load_collection(f"npz:{tmp_path / 'bool.npz'}", sources, size=8, channels=1, samples=50).train
+    with pytest.raises(
+        DomainMismatchError, match=r"has 1 images, fewer than 2 shots \(left out: 27 copies of others\)"
+    ):
+        cut(train, shots=2)
