@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 
 from geosearch import seeds
-from research.photographs import distances, merged, mixtures
+from research.photographs import distances, episodes, merged, mixtures
 from research.photographs.mixtures import of_target
 from research.photographs.scoring import ERROR, LEFT_OUT, SELF_TRAINED, SQUARED
 from research.photographs.sets import DRAWS, TARGETS, sources_of
@@ -86,6 +86,19 @@ def _of_distance(kind: str) -> Score:
     return score
 
 
+@cache
+def episode_errors() -> dict[tuple[str, str], dict[str, list[float]]]:
+    return {(line["asked"]["target"], line["asked"]["mixture"]): line["errors"] for line in episodes.FILE.all()}
+
+
+def _of_episodes(kind: str) -> Score:
+    def score(target: str, name: str) -> np.ndarray | None:
+        found = episode_errors().get((target, name), {}).get(kind)
+        return None if found is None else np.array(found)
+
+    return score
+
+
 def _constant(of: Score) -> Score:
     def score(target: str, name: str) -> np.ndarray | None:
         found = of(target, name)
@@ -98,11 +111,14 @@ SCORES: dict[str, Score] = {
     "merged, lambda 1: leave-one-out, squared": _of_merged(1.0, SQUARED),
     "merged, lambda 1: leave-one-out, share wrong": _of_merged(1.0, LEFT_OUT),
     "merged, lambda 0.5: leave-one-out, squared": _of_merged(0.5, SQUARED),
+    "merged, lambda 1: episodes": _of_episodes("merged"),
     "single sources' leave-one-out, weighted": _mean_of_singles,
     "held-out OTDD with labels": _of_distance("with_labels"),
     "held-out OTDD of features": _of_distance("features"),
     "50 steps: leave-one-out, squared": _of_training("50", SQUARED),
+    "50 steps: episodes": _of_episodes("50 steps"),
     "150 steps: leave-one-out, squared": _of_training("150", SQUARED),
+    "150 steps: episodes": _of_episodes("150 steps"),
     "*merged, lambda 1: its own test error*": _constant(_of_merged(1.0, ERROR)),
     "*50 steps: its own test error*": _constant(_of_training("50", ERROR)),
     "*150 steps, another seed: its own test error*": _constant(_of_training("150", ERROR)),

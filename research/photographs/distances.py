@@ -10,6 +10,7 @@ so the distance depends on the draw. Results: reports/data/photographs_distances
 
 from __future__ import annotations
 
+import argparse
 from functools import cache, lru_cache
 from typing import Any
 
@@ -22,6 +23,7 @@ from geosearch.transport.solvers.exact import Exact
 from research.common.lines import Lines
 from research.photographs import heads
 from research.photographs.encoder import pooled
+from research.photographs.mixtures import FILE as TRAININGS
 from research.photographs.mixtures import mixtures, of_target
 from research.photographs.scoring import few
 from research.photographs.sets import DRAWS, FOLDER, TARGETS, photos, task
@@ -84,12 +86,16 @@ def _otdd(x: np.ndarray, x2: np.ndarray) -> float:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--known", action="store_true", help="only of mixtures that have been trained on")
+    options = parser.parse_args()
+    known = {line["asked"]["mixture"] for line in TRAININGS.all()} if options.known else set(mixtures())
     FILE.fill(
         [
             ({"target": target, "mixture": name}, measured, (target, name))
             for target in TARGETS
             for name in of_target(target)
-            if not name.startswith("mixup")
+            if name in known and not name.startswith("mixup")
         ],
         jobs=1,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from geosearch.adaptation.ridge import leave_one_out, one_hot, ridge_fit
+from geosearch.adaptation.ridge import leave_one_out, one_hot
 from geosearch.adaptation.self_training import top_confident
 from geosearch.transport.solvers.class_balance import allocate, class_factors
 
@@ -32,17 +32,14 @@ class Few:
 
 def ridge(few: Few) -> Head:
     """As `RidgeHead` fits it: penalty of least squared leave-one-out error."""
+    return ridge_and_errors(few)[0]
+
+
+def ridge_and_errors(few: Few) -> tuple[Head, float, float]:
+    """The ridge head and its leave-one-out error: squared, and in [0, 1]."""
     scale = _scale(few.z)
-    z, y = few.z.astype(np.float64) * scale, one_hot(few.y, few.c)
-    fit = ridge_fit(z, y, leave_one_out(z, y).ridge)
-    return lambda x: fit.predict(x * scale)
-
-
-def left_out(few: Few) -> tuple[float, float]:
-    """Leave-one-out error of the ridge head: squared, and in [0, 1]."""
-    z = few.z.astype(np.float64) * _scale(few.z)
-    found = leave_one_out(z, one_hot(few.y, few.c))
-    return found.squared_error, found.top1_error
+    found = leave_one_out(few.z.astype(np.float64) * scale, one_hot(few.y, few.c))
+    return _dual(few.z.astype(np.float64), few.y, few.c, found.ridge), found.squared_error, found.top1_error
 
 
 def logistic(few: Few, penalty: float | None = None) -> Head:
@@ -136,12 +133,17 @@ def confident(scores: np.ndarray) -> np.ndarray:
 
 
 def student(few: Few, z: np.ndarray, labels: np.ndarray, penalty: float) -> Head:
-    """Ridge regression, in its dual form, on the shots and on further features (k, d) under labels (k,)."""
-    x = np.concatenate([few.z, z]).astype(np.float64)
-    y = one_hot(np.concatenate([few.y, labels]), few.c)
-    shift, scale, middle = x.mean(0), _scale(x), y.mean(0)
-    x = (x - shift) * scale
-    weight = x.T @ cho_solve(cho_factor(x @ x.T + penalty * np.eye(len(x))), y - middle)  # (d, c)
+    """Ridge regression on the shots and on further features (k, d) under labels (k,)."""
+    return _dual(np.concatenate([few.z, z]), np.concatenate([few.y, labels]), few.c, penalty)
+
+
+def _dual(z: np.ndarray, y: np.ndarray, c: int, penalty: float) -> Head:
+    """Ridge regression in its dual form, of features scaled to a mean squared norm of 1 once centred."""
+    targets = one_hot(y, c).astype(z.dtype)
+    shift, scale, middle = z.mean(0), z.dtype.type(_scale(z)), targets.mean(0)
+    x = (z - shift) * scale
+    gram = x @ x.T + penalty * np.eye(len(x), dtype=z.dtype)
+    weight = x.T @ cho_solve(cho_factor(gram), targets - middle)  # (d, c)
     return lambda new: (new - shift) * scale @ weight + middle
 
 

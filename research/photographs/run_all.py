@@ -12,7 +12,19 @@ import argparse
 import subprocess
 import sys
 
-PARTS = ("encoder", "without", "lengths", "mixtures", "distances", "merged", "blocks", "tables")
+PARTS = (
+    "encoder",
+    "without",
+    "choice",
+    "lengths",
+    "mixtures",
+    "distances",
+    "merged",
+    "episodes",
+    "blocks",
+    "layers",
+    "tables",
+)
 
 
 def main() -> None:

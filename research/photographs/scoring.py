@@ -57,9 +57,11 @@ def few(target: str, shots: int, draw: int, z: np.ndarray) -> Few:
 
 
 def _scored(labelled: Few, test: np.ndarray, labels: np.ndarray, again: bool) -> list[float | None]:
-    plain, balanced = heads.error(heads.ridge(labelled), test, labels)
-    squared, left_out = heads.left_out(labelled)
-    taught = heads.error(heads.self_trained(labelled, **SELF_TRAINING), test, labels)[0] if again else None
+    ridge, squared, left_out = heads.ridge_and_errors(labelled)
+    plain, balanced = heads.error(ridge, test, labels)
+    taught = None
+    if again:
+        taught = heads.error(heads.self_trained(labelled, **SELF_TRAINING, teacher=lambda _: ridge), test, labels)[0]
     return [None if value is None else round(value, 5) for value in (plain, balanced, taught, squared, left_out)]
 
 

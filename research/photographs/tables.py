@@ -15,10 +15,11 @@ import numpy as np
 
 from geosearch.confirmation.statistics import t_half_width
 from research.common.page import fill
-from research.photographs import agreement, blocks, lengths, merged, mixtures, without
+from research.photographs import agreement, blocks, choice, layers, lengths, merged, mixtures, without
+from research.photographs.episodes import NONE
 from research.photographs.mixtures import of_target
-from research.photographs.scoring import ERROR, SELF_TRAINED, SQUARED
-from research.photographs.sets import CHOSEN_ON, SHOTS, TARGETS, sources_of
+from research.photographs.scoring import ERROR, LEFT_OUT, SELF_TRAINED, SQUARED
+from research.photographs.sets import CHOSEN_ON, DRAWS, SHOTS, TARGETS, sources_of
 
 PAGE = Path(__file__).parents[2] / "reports" / "photographs.md"
 LAST = "150"
@@ -84,7 +85,26 @@ def without_table(shots: int) -> list[str]:
             means.append(float(np.mean(own)))
         seconds = np.mean([v[2] for t in TARGETS for v in known[t, shots, way]])
         lines.append(row(name, [*cells, percent(means), f"{seconds:.2f}"]))
+    if validated := chosen_by_labels(shots):
+        lines.append(validated)
     return lines
+
+
+def chosen_by_labels(shots: int) -> str:
+    """The row of the way that cross-validation on the labels prefers, draw by draw; ties to the earlier one."""
+    known, cells, means = heads_found(), [], []
+    found = {
+        (a["target"], a["draw"]): one["errors"] for one in choice.FILE.all() if (a := one["asked"])["shots"] == shots
+    }
+    if len(found) < len(TARGETS) * DRAWS:
+        return ""
+    ways = shown_ways()
+    for target in TARGETS:
+        taken = [min(found[target, draw], key=found[target, draw].__getitem__) for draw in range(DRAWS)]
+        own = [known[target, shots, ways[name]][draw][0] for draw, name in enumerate(taken)]
+        cells.append(f"{percent(own)} ({difference(own, [v[0] for v in known[target, shots, 'ridge']])})")
+        means.append(float(np.mean(own)))
+    return row("chosen by cross-validation on the labels", [*cells, percent(means), "1"])
 
 
 def settings() -> list[str]:
@@ -194,35 +214,27 @@ def best_trained(target: str, column: int) -> np.ndarray | None:
 
 def spread_table(column: int = ERROR) -> list[str]:
     """Of the twenty random mixtures and of all: standard deviation over mixtures, beside that over training seeds."""
-    lines = head(
-        "target",
-        ("none", "mixtures", "lowest to highest", "standard deviation", "of it noise of a seed", "true spread"),
+    columns = (
+        "none",
+        "mixtures",
+        "lowest to highest",
+        "standard deviation",
+        "noise of a training",
+        "seeds' correlation",
     )
+    lines = head("target", columns)
     for target in TARGETS:
         names = candidates(target)
-        both = [n for n in names if (target, n, 1, LAST, 5) in scores()]
         first = np.array([scores()[target, n, 0, LAST, 5][:, column].mean() for n in names])
-        if not len(first):
-            continue
-        noise = float("nan")
+        both = [n for n in names if (target, n, 1, LAST, 5) in scores()]
+        pairs = np.array([[scores()[target, n, s, LAST, 5][:, column].mean() for s in (0, 1)] for n in both])
+        noise = correlation = "-"
         if len(both) > 2:
-            pairs = np.array([[scores()[target, n, s, LAST, 5][:, column].mean() for s in (0, 1)] for n in both])
-            noise = float(np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).mean() / 2))
-        sd = float(first.std(ddof=1))
-        true = float(np.sqrt(max(sd**2 - noise**2, 0))) if np.isfinite(noise) else float("nan")
-        lines.append(
-            row(
-                target,
-                [
-                    percent(untouched()[target, 5][:, column]),
-                    str(len(first)),
-                    f"{100 * first.min():.1f} to {100 * first.max():.1f}",
-                    f"{100 * sd:.2f}",
-                    f"{100 * noise:.2f} ({len(both)} pairs)",
-                    f"{100 * true:.2f}",
-                ],
-            )
-        )
+            noise = f"{100 * float(np.sqrt(((pairs[:, 0] - pairs[:, 1]) ** 2).mean() / 2)):.2f}"
+            correlation = f"{float(np.corrcoef(pairs.T)[0, 1]):+.2f} ({len(both)} pairs)"
+        lowest, highest = (100 * value for value in (first.min(), first.max()))
+        cells = [percent(untouched()[target, 5][:, column]), str(len(first)), f"{lowest:.1f} to {highest:.1f}"]
+        lines.append(row(target, [*cells, f"{100 * float(first.std(ddof=1)):.2f}", noise, correlation]))
     return lines
 
 
@@ -301,29 +313,87 @@ def candidates_table() -> list[str]:
 # against the best way without a source
 
 
+def head_of(target: str) -> int:
+    """Ridge or self-trained, whichever is better on the pretrained features; both sides of a comparison have it."""
+    return min((SELF_TRAINED, ERROR), key=lambda column: untouched()[target, 5][:, column].mean())
+
+
+def chosen_by(values: Callable[[str, str], np.ndarray | None], with_none: bool) -> Callable[[str], np.ndarray | None]:
+    """The trained mixture (seed 0) with the least value on each draw; `with_none`: or none."""
+
+    def of(target: str) -> np.ndarray | None:
+        names = [*([NONE] if with_none else []), *candidates(target)]
+        found = [values(target, name) for name in names]
+        if len(names) < 2 or any(one is None for one in found):
+            return None
+        rows = np.argmin(np.stack([np.broadcast_to(one, DRAWS) for one in found if one is not None]), 0)
+        return np.array([_table(target, names[i])[draw, head_of(target)] for draw, i in enumerate(rows)])
+
+    return of
+
+
+def _table(target: str, name: str) -> np.ndarray:
+    return untouched()[target, 5] if name == NONE else scores()[target, name, 0, LAST, 5]
+
+
+def _squared(target: str, name: str) -> np.ndarray | None:
+    return _table(target, name)[:, SQUARED]
+
+
+def _left_out(target: str, name: str) -> np.ndarray | None:
+    return _table(target, name)[:, LEFT_OUT] + 1e-3 * _table(target, name)[:, SQUARED]
+
+
+def _episodes(target: str, name: str) -> np.ndarray | None:
+    found = agreement.episode_errors().get((target, name), {}).get(NONE if name == NONE else f"{LAST} steps")
+    return None if found is None else np.array(found)
+
+
+def _merged(target: str, name: str) -> np.ndarray | None:
+    if name == NONE or name in sources_of(target):
+        return _squared(target, name)
+    found = merged_scores().get((target, merged.MERGED, name, 1.0))
+    return None if found is None else found[:, SQUARED]
+
+
 def gain_table() -> list[str]:
-    """Each way to use sources, self-trained, against self-training on the pretrained features."""
-    lines = head("self-trained, 5 a class")
-    own = {target: untouched()[target, 5][:, SELF_TRAINED] for target in TARGETS}
-    lines.append(row("**no source**", [percent(own[t]) for t in TARGETS]))
+    """What a study could take, against the better head on the pretrained features."""
+    lines = head("5 a class")
+    own = {target: untouched()[target, 5][:, head_of(target)] for target in TARGETS}
+    lines.append(
+        row("**no source**", [f"{percent(own[t])}{'' if head_of(t) == SELF_TRAINED else ' (ridge)'}" for t in TARGETS])
+    )
+    distance = agreement.SCORES["held-out OTDD of features"]
     ways: Mapping[str, Callable[[str], np.ndarray | None]] = {
-        "pooled": lambda t: trained(t, f"pooled: {t}", SELF_TRAINED),
-        "uniform": lambda t: trained(t, f"uniform: {t}", SELF_TRAINED),
-        "chosen by leave-one-out": lambda t: picked(t, SELF_TRAINED),
-        "best single (by test error)": lambda t: _best_single(t),
-        "best of all (by test error)": lambda t: best_trained(t, SELF_TRAINED),
+        "pooled": lambda t: trained(t, f"pooled: {t}", head_of(t)),
+        "uniform": lambda t: trained(t, f"uniform: {t}", head_of(t)),
+        "Mixup": lambda t: trained(t, f"mixup: {t}", head_of(t)),
+        "random mixtures, mean": lambda t: _mean_random(t, head_of(t)),
+        "chosen by leave-one-out, squared": chosen_by(_squared, with_none=True),
+        "chosen by leave-one-out, share wrong": chosen_by(_left_out, with_none=True),
+        "chosen by episodes": chosen_by(_episodes, with_none=True),
+        "chosen by the merged blocks' leave-one-out": chosen_by(_merged, with_none=True),
+        "chosen by held-out OTDD (none not among them)": chosen_by(distance, with_none=False),
+        "best single (by test error)": lambda t: _best(t, sources_of(t)),
+        "best of all (by test error)": lambda t: _best(t, candidates(t)),
     }
     for name, of in ways.items():
         found = {t: of(t) for t in TARGETS}
+        if all(one is None for one in found.values()):
+            continue
         cells = ["-" if o is None else f"{percent(o)} ({difference(o, own[t])})" for t, o in found.items()]
         lines.append(row(name, cells))
     return lines
 
 
-def _best_single(target: str) -> np.ndarray | None:
-    names = [n for n in sources_of(target) if (target, n, 0, LAST, 5) in scores()]
-    found = [trained(target, n, SELF_TRAINED) for n in names]
-    return min((f for f in found if f is not None), key=lambda f: f.mean(), default=None)
+def _best(target: str, names: Sequence[str]) -> np.ndarray | None:
+    """Of the least mean test error under training seed 0, with that under seed 1 if it is there."""
+    known = [n for n in names if (target, n, 0, LAST, 5) in scores()]
+    if not known:
+        return None
+    name = min(known, key=lambda n: scores()[target, n, 0, LAST, 5][:, head_of(target)].mean())
+    again = scores().get((target, name, 1, LAST, 5))
+    return (scores()[target, name, 0, LAST, 5] if again is None else again)[:, head_of(target)]
 
 
 # trained on the target itself, and for how long
@@ -366,6 +436,21 @@ def lengths_table() -> list[str]:
     return lines
 
 
+def layers_table() -> list[str]:
+    """Errors of the ridge head / self-trained, of what was trained further back than the last block."""
+    known = {(a["way"], a["source"]): line["errors"] for line in layers.FILE.all() for a in [line["asked"]]}
+    lines = head("5 a class: ridge / self-trained")
+    for way in layers.WAYS:
+        for source in layers.TRAINED_ON:
+            found = known.get((way, source))
+            if found is None:
+                continue
+            errors = {target: np.array(rows) for target, rows in found.items()}
+            cells = [" / ".join(percent(c) for c in errors[t].T) if t in errors else "-" for t in TARGETS]
+            lines.append(row(f"{way}: {source.split(':')[0]}", cells))
+    return lines if len(lines) > 2 else []
+
+
 def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     for shots in SHOTS:
         yield f"without {shots}", lambda s=shots: without_table(s)  # type: ignore[misc]
@@ -379,6 +464,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "agreement", agreement.table
     yield "blocks", blocks_table
     yield "lengths", lengths_table
+    yield "layers", layers_table
 
 
 def made(block: Callable[[], list[str]]) -> list[str]:
