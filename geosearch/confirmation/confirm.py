@@ -98,8 +98,8 @@ class Confirmer:
             request.label,
             {name: candidate.networks(how) for name, how in adaptations},
             {name: candidate.unlabelled_images(how) for name, how in adaptations},
-            {name: bootstrap_half_width(values) for name, values in own.items()},
-            {name: bootstrap_half_width(np.array(best[name], dtype=float) - values) for name, values in own.items()},
+            _half_widths(own),
+            _half_widths({name: np.array(best[name], dtype=float) - values for name, values in own.items()}),
         )
 
     def adaptations_of(self, candidate: Candidate) -> Mapping[str, Adaptation]:
@@ -134,3 +134,9 @@ class Confirmer:
             for name, adaptation in self.adaptations_of(candidate).items()
         }
         return {**predicted, "wall_seconds": np.array([time.perf_counter() - begin])}
+
+
+def _half_widths(differences: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Half intervals where there are some: none after a single training; JSON has no nan."""
+    found = {name: bootstrap_half_width(values) for name, values in differences.items()}
+    return {name: width for name, width in found.items() if not np.isnan(width)}

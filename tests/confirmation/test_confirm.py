@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from generators.studies import tiny_file
@@ -11,8 +13,10 @@ from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.candidates.base import Setup, StartKind
 from geosearch.confirmation.candidates.from_scratch import FromScratch
+from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.confirmation.rows import request_rows
 from geosearch.mixture.weights import Weights
+from geosearch.runtime.json_records import from_json
 from geosearch.runtime.progress import Log
 from geosearch.study.build import build_confirmer
 from geosearch.study.study import Study
@@ -69,6 +73,19 @@ def test_a_best_mixture_that_is_a_baseline_is_known_as_such(confirmer):
 
     assert equal(Weights.of([1.0, 0.0], concentration=3.0)) == "single: near"  # a cloud of one source is that source
     assert equal(Weights.of([0.9, 0.1])) is None
+
+
+def test_what_a_single_training_found_can_be_kept(confirmer):
+    """It has no intervals, and their nan is no JSON."""
+    baselines = {"single: near": Weights.single(0, 2), "uniform": Weights.uniform(2)}
+    asked = {"singles": {"single: near": "near"}}
+    rows = request_rows(confirmer.anchors, confirmer.target, Weights.of([0.9, 0.1]), baselines, **asked)
+    record = ConfirmationRecord(
+        1, 1, result=confirmer.run(rows, adaptation="ridge", count=1, seed=0, jobs=1, progress=Log())
+    )
+    kept = from_json(ConfirmationRecord, json.loads(json.dumps(record.to_json())))
+    assert kept == record
+    assert np.isnan(kept.result.rows[0].half_width("ridge"))
 
 
 def test_predictions_are_those_of_the_seed_and_come_from_the_cache(confirmer, monkeypatch):

@@ -25,6 +25,7 @@ _LABELS = (
 )  # fmt: skip
 _PLAIN = _LABELS[:11]  # names that a column of classes alone has
 _SPLITS = ("split", "set", "subset", "partition", "part", "phase", "usage")
+_MISSING = frozenset({"", "nan", "null", "n/a", "#n/a", "<na>"})  # how tables write that there is no label
 _MATCHED = 0.5  # of the rows, or of the images, at least
 _TRUE, _FALSE = frozenset({"1", "1.0", "true"}), frozenset({"0", "0.0", "false", ""})
 
@@ -172,7 +173,7 @@ def _unique(table: Table, found: list[Path | None], cells: list[str]) -> dict[Pa
     labels: dict[Path, str] = {}
     twice = [] if not (mixed := _combined({*cells})) else [mixed]
     for file, label in zip(found, cells, strict=True):
-        if file is None or not label:
+        if file is None or label.lower() in _MISSING:
             continue
         if labels.setdefault(file, label) != label:
             twice.append(file.name)
@@ -194,11 +195,12 @@ def _unique(table: Table, found: list[Path | None], cells: list[str]) -> dict[Pa
 
 
 def _combined(labels: set[str]) -> str:
-    """A label that is made of others, such as "cat|dog" beside "cat" and "dog"; empty text if there is none."""
+    """A label that is made of others, such as "cat|dog" beside "cat"; empty text if there is none."""
     for label in labels:
         for mark in "|;,":
             parts = [part.strip() for part in label.split(mark)]
-            if len(parts) > 1 and all(part in labels for part in parts):
+            known = [part in labels for part in parts]
+            if len(parts) > 1 and (all(known) or (mark == "|" and any(known))):
                 return label
     return ""
 

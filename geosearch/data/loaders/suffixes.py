@@ -48,7 +48,7 @@ def formats() -> tuple[str, ...]:
 @cache
 def readable_suffixes() -> frozenset[str]:
     """Suffixes of the files that are read as images, in lower case."""
-    known = {*formats()}
+    known = {*formats(), "MPO"}  # pictures of several views; opened as JPEG
     return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in known)
 
 

@@ -7,16 +7,18 @@ import re
 _NAMES = frozenset({
     # macOS
     "__macosx", "icon\r", "network trash folder", "temporary items", "thevolumesettingsfolder", "ipod photo cache",
+    "resource.frk",
     # Windows
     "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "folder.htt", "$recycle.bin", "recycler",
     "recycled", "recycle.bin", "system volume information", "indexervolumeguid", "wpsettings.dat", "zbthumbnail.info",
-    "picasa.ini", "albumartsmall.jpg", "msdownld.tmp",
+    "picasa.ini", "albumartsmall.jpg", "msdownld.tmp", "msocache", "onedrivetemp", "windowsimagebackup",
     # Linux, Android
     "lost+found", "lost.dir",
     # file servers: Synology, QNAP, NetApp
     "@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@transcode", "~snapshot",
     # programs
-    "__pycache__", "cvs", "node_modules", "__thumbs__", "_thumbs", "thumbnails.db",
+    "__pycache__", "cvs", "node_modules", "__thumbs__", "_thumbs", "thumbnails.db", "venv", "_gsdata_",
+    "dropbox.cache",
 })  # fmt: skip
 _PATTERNS = re.compile(
     r"""

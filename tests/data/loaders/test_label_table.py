@@ -224,3 +224,22 @@ def test_equal_names_in_two_folders_are_told_apart_by_their_paths(tmp_path: Path
         rows += [(f"{part}/{name}", label) for name, label in write_flat(tmp_path / "images" / part, 6)]
     write_table(tmp_path / "images" / "labels.csv", [("file", "label"), *rows])
     check(load(f"imagefolder:{tmp_path}"), 12)
+
+
+@pytest.mark.parametrize("missing", ["NaN", "", "null", "N/A", "#N/A"])
+def test_no_label_is_no_class(tmp_path: Path, missing: str) -> None:
+    pairs = write_flat(tmp_path / "images")
+    rows = [(name, label if number % 6 else missing) for number, (name, label) in enumerate(pairs)]
+    write_table(tmp_path / "labels.csv", [("file", "label"), *rows])
+    data = load(f"imagefolder:{tmp_path}")
+    check(data, 15)
+    assert data.report is not None
+    assert data.report.counts() == {Reason.UNLISTED: 3}
+
+
+def test_labels_that_hold_another_label_are_several(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path / "images")
+    rows = [(name, "Effusion" if number % 2 else "Effusion|Mass") for number, (name, _) in enumerate(pairs)]
+    write_table(tmp_path / "labels.csv", [("file", "Finding Labels"), *rows])
+    with pytest.raises(InvalidDataError, match="several labels to an image"):
+        load(f"imagefolder:{tmp_path}")
