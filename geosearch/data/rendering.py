@@ -163,10 +163,13 @@ def _of_positive_floats(most: float) -> Rendering:
 
 
 def _is_standardized(images: np.ndarray, least: float, most: float) -> bool:
-    """Whether floats on both sides of zero have about mean 0 and deviation 1, and no value far outside."""
+    """Whether floats on both sides of zero have a mean near 0, a deviation near 1, and no value far outside.
+
+    Near, since the mean and deviation that were taken out may be those of other images, darker or lighter ones.
+    """
     mean, deviation = float(images.mean(dtype=np.float64)), float(images.std(dtype=np.float64))
-    both = least < -_OVERSHOOT * most
-    return both and abs(mean) < 0.5 and 0.5 < deviation < 2 and most - least <= _DEVIATIONS * deviation
+    both = least < -_OVERSHOOT * most < 0
+    return both and abs(mean) < 2 and 0.3 < deviation < 3 and most - least <= _DEVIATIONS * deviation
 
 
 def _of_standardized(images: np.ndarray, least: float, most: float) -> Rendering:

@@ -52,6 +52,7 @@ def test_standardized_floats_are_read_by_the_range_of_each_channel() -> None:
     color = np.stack([LEVELS, LEVELS[::-1], LEVELS[:, ::-1]], -1)
     standardized = (color / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
     assert (abs(check_images(standardized, "a").astype(int) - color) <= 1).all()
+    assert (abs(check_images(standardized / 2 - 1, "a").astype(int) - color) <= 1).all()  # of darker images
     assert "look standardized; the range of each channel" in Rendering.of(standardized, "a").note
     assert not Rendering.of(color / 127.5 - 1, "a").note.count("standardized")
 
