@@ -21,6 +21,17 @@ def complete_dataset(incomplete: str) -> list[str]:
     return sorted(name for name in _datasets(incomplete) if name.startswith(incomplete))
 
 
+def complete_path_or_dataset(incomplete: str) -> list[str]:
+    """Data sets as `complete_dataset` gives them, and plain paths of folders and of npz and table files."""
+    folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+    paths = [
+        f"{entry}{'/' if entry.is_dir() else ''}"
+        for entry in ([] if ":" in incomplete else folder.glob("*"))
+        if entry.is_dir() or entry.suffix in (".npz", ".csv", ".tsv", ".jsonl", ".parquet")
+    ]
+    return sorted({*complete_dataset(incomplete), *(path for path in paths if path.startswith(incomplete))})
+
+
 def complete_format(incomplete: str) -> list[str]:
     """Formats that a data set can be written in."""
     from geosearch.data.writers.registry import writer_names

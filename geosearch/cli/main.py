@@ -17,6 +17,7 @@ from geosearch.cli.curate import curate
 from geosearch.cli.dashboard import dashboard
 from geosearch.cli.distance import distance
 from geosearch.cli.domains import domains
+from geosearch.cli.init import init
 from geosearch.cli.label import label
 from geosearch.cli.log import log_to_stderr
 from geosearch.cli.model import model
@@ -34,7 +35,7 @@ from geosearch.errors import GeosearchError
 from geosearch.runtime.progress import Terminated
 
 GROUPS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Search": (check, search, resume, worker),
+    "Search": (init, check, search, resume, worker),
     "Results of a study": (status, report, model, predict, next, synthesize, dashboard),
     "Data sets": (domains, distance, label, curate),
     "Reference": (options,),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from geosearch.cli.choices import Channels
-from geosearch.cli.completion import complete_dataset, complete_format, complete_study
+from geosearch.cli.completion import complete_dataset, complete_format, complete_path_or_dataset, complete_study
 
 StudyFileArgument = Annotated[
     str,
@@ -83,3 +83,43 @@ Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Random seed.")]
 ChannelsOption = Annotated[
     Channels, typer.Option("--channels", help="Number of channels at which images are compared.")
 ]
+
+TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="SET",
+        help="The labelled images: a folder, a file, or a data set.",
+        autocompletion=complete_path_or_dataset,
+    ),
+]
+UnlabelledOption = Annotated[
+    str | None,
+    typer.Option(
+        "--unlabelled",
+        metavar="SET",
+        help="Images of the target without labels.",
+        autocompletion=complete_path_or_dataset,
+    ),
+]
+TestOption = Annotated[
+    str | None,
+    typer.Option("--test", metavar="SET", help="Its test set.", autocompletion=complete_path_or_dataset),
+]
+SourcesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="SET",
+        help="A set to pretrain on; given at least twice.",
+        autocompletion=complete_path_or_dataset,
+    ),
+]
+StudyName = Annotated[
+    str | None, typer.Option("--name", metavar="NAME", help="Name of the study.", show_default="that of the target")
+]
+Minutes = Annotated[
+    float, typer.Option("--minutes", metavar="N", min=1, help="How long the study may take on this machine, about.")
+]
+Root = Annotated[str | None, typer.Option("--root", metavar="DIR", help="Folder of torchvision's data sets.")]
+Download = Annotated[bool, typer.Option("--download", help="Let torchvision download what is missing.")]

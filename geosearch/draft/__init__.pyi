@@ -1,0 +1,10 @@
+from .appearance import Appearance as Appearance
+from .appearance import judge_appearance as judge_appearance
+from .draft import Draft as Draft
+from .draft import draft_study as draft_study
+from .findings import Findings as Findings
+from .findings import inspect_sets as inspect_sets
+from .look import Look as Look
+from .look import look_at as look_at
+from .rules import RULES as RULES
+from .rules import Rule as Rule

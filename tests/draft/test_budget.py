@@ -1,0 +1,40 @@
+"""Budgets: as much as the minutes allow on this machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from geosearch.draft.budget import BUDGETS, Plan, plan_budget
+
+SETTINGS = {"study": {"name": "mine"}, "domain": {"target": "digits", "sources": ["npz:a.npz", "npz:b.npz"]}}
+
+
+def plan(minutes: float, size: int = 64) -> Plan:
+    return plan_budget(SETTINGS, classes=20, size=size, minutes=minutes)
+
+
+def test_more_minutes_give_no_less():
+    plans = [plan(minutes) for minutes in (1, 5, 20, 60, 300)]
+    assert [one.seconds for one in plans] == sorted(one.seconds for one in plans)
+    assert all(one.fits for one in plans[1:])
+    assert plans[-1].budget is BUDGETS[0]
+    assert plans[-1].size == 64
+
+
+def test_smaller_images_are_preferred_to_a_search_too_short(fast_machine):
+    slow = next(plan(minutes) for minutes in range(60, 0, -1) if plan(minutes).size < 64)
+    assert slow.fits
+    assert BUDGETS.index(slow.budget) <= 4
+
+
+def test_what_does_not_fit_says_so(fast_machine):
+    fast_machine(10.0)
+    found = plan(5)
+    assert (found.budget, found.size, found.fits) == (BUDGETS[-1], 28, False)
+    assert "no smaller budget" in found.reason
+
+
+@pytest.mark.parametrize("longer", range(len(BUDGETS) - 1))
+def test_budgets_go_from_long_to_short(longer):
+    one, next_one = BUDGETS[longer], BUDGETS[longer + 1]
+    assert one.evaluations * one.steps > next_one.evaluations * next_one.steps or one.long_steps > next_one.long_steps
