@@ -35,8 +35,13 @@ def expected(kept):
     return json.loads((kept / "expected.json").read_text())
 
 
-def test_a_kept_study_opens_with_its_trials_and_its_verdict(kept, expected, cache):
-    study = Study.open(str(kept / "study.db"), cache=cache)
+@pytest.mark.parametrize("folder", [f"format-{FORMAT}", "before-test-sets"])  # the latter: a number in domain.test
+def test_a_kept_study_opens_with_its_trials_and_its_verdict(folder, tmp_path, cache):
+    shutil.copytree(KEPT / folder, tmp_path / "kept")
+    expected = json.loads((tmp_path / "kept" / "expected.json").read_text())
+    study = Study.open(str(tmp_path / "kept" / "study.db"), cache=cache)
+    assert study.file.domain.test_size == 40
+    assert study.file.domain.shots == 3
     assert [trial.error for trial in study.trials] == expected["errors"]
     assert [list(trial.weights) for trial in study.trials] == expected["weights"]
     assert study.best.number == expected["best"]
@@ -44,7 +49,7 @@ def test_a_kept_study_opens_with_its_trials_and_its_verdict(kept, expected, cach
     assert study.confirmation.verdict() == expected["verdict"]
     assert "no pretraining" in expected["verdict"]
     assert study.status()["complete"] == 7
-    assert "(one seed, so no spread, 40 test images)" in status_text(study.summary())
+    assert "(one training, so no interval)" in status_text(study.summary())
     assert "nan" not in status_text(study.summary())
 
 

@@ -14,22 +14,32 @@ from geosearch.errors import DomainMismatchError
 
 
 def cross_validate(fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, folds: int, seed: int) -> Score:
-    """Mean error over all shots, each predicted by a model fitted without its fold.
+    """Mean error over all shots that a fold leaves out, each predicted by a model fitted without its fold.
 
     Args:
         fit: fits a predictor to some of the shots.
-        shots: labelled images, at least two of every class.
-        folds: number of folds; never more than the smallest class has shots.
+        shots: labelled images; see `stratified_folds`.
+        folds: number of folds; never more than the largest class has shots.
         seed: seed of the assignment to folds.
 
     Raises:
-        DomainMismatchError: a class has only one shot.
+        DomainMismatchError: no class has two shots.
     """
     target = one_hot(shots.labels, len(shots.classes))
     prediction = np.empty_like(target)
     for fit_rows, validation_rows in stratified_folds(shots.labels, folds, seeds.stream(seed, "folds")):
         prediction[validation_rows] = fit(shots.take(fit_rows)).predict(shots.images[validation_rows])
-    return score_predictions(prediction, target)
+    judged = can_be_left_out(shots.labels)
+    return score_predictions(prediction[judged], target[judged])
+
+
+def can_be_left_out(labels: np.ndarray) -> np.ndarray:
+    """bool (n,): whether another row has the same label, so that the class is still known without this one.
+
+    >>> can_be_left_out(np.array([0, 0, 1]))
+    array([ True,  True, False])
+    """
+    return np.asarray(np.bincount(labels)[labels] > 1)
 
 
 def score_predictions(prediction: np.ndarray, target: np.ndarray) -> Score:
@@ -44,24 +54,30 @@ def stratified_folds(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Row numbers (to fit to, to validate on) of each fold; every class is spread evenly over the folds.
 
+    The single row of a class is fitted to in every fold and validated on in none. Where classes have different numbers
+    of rows, each goes on with the fold at which the one before it ended, so that folds are of one size.
+
     Args:
-        labels: int64 (n,), at least two rows of every class.
-        folds: number of folds; never more than the smallest class has rows.
+        labels: int64 (n,), two rows of some class at least.
+        folds: number of folds; never more than the largest class has rows.
         rng: assigns rows to folds.
 
     Raises:
-        DomainMismatchError: a class has only one row, so none is left to fit to while it is validated on.
+        DomainMismatchError: no class has two rows, so there is none to validate on.
     """
-    smallest = int(np.bincount(labels).min())
-    if smallest < 2:
+    counts = np.bincount(labels)
+    counts = counts[counts > 0]
+    if (largest := int(counts.max())) < 2:
         raise DomainMismatchError(
-            "cross-validation needs at least two shots of every class, got 1; raise domain.shots, or set "
-            'search.objective = "episodes", which draws shots from pseudo-labelled images'
+            "cross-validation needs two shots of some class, got 1 of each; label more images (in a benchmark: raise "
+            'domain.shots), or set search.objective = "episodes", which draws shots from pseudo-labelled images'
         )
-    folds = min(folds, smallest)
-    fold = np.empty(len(labels), dtype=np.int64)
+    folds, is_even, begin = min(folds, largest), len({*counts.tolist()}) == 1, 0
+    fold = np.full(len(labels), -1)
     for label in np.unique(labels):
         rows = rng.permutation(np.flatnonzero(labels == label))
-        fold[rows] = np.arange(len(rows)) % folds
+        if len(rows) > 1:
+            fold[rows] = (begin + np.arange(len(rows))) % folds
+            begin += 0 if is_even else len(rows)
     for number in range(folds):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)

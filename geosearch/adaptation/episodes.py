@@ -29,8 +29,9 @@ class Episodes:
     an objective, are our choice.
 
     Attributes:
-        shots: images of each class that a head is fitted to; fewer where a class has too few, so that at least one
-            image is left to validate on.
+        shots: images of each class that a head is fitted to, one number for all classes or one for each; fewer where a
+            class has too few, so that at least one image is left to validate on. A class with a single image is fitted
+            to in every episode, and not validated on.
         count: number of episodes.
         ridge: penalty, in units of the mean squared norm of the episode's centred features.
 
@@ -44,12 +45,13 @@ class Episodes:
         True
     """
 
-    shots: int = 5
+    shots: int | tuple[int, ...] = 5
     count: int = 20
     ridge: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.shots < 1 or self.count < 1 or not self.ridge > 0:
+        least = self.shots if isinstance(self.shots, int) else min(self.shots)
+        if least < 1 or self.count < 1 or not self.ridge > 0:
             raise InvalidOptionError(
                 f"Episodes needs shots >= 1, count >= 1 and ridge > 0, got {self.shots}, {self.count}, {self.ridge}"
             )
@@ -101,10 +103,10 @@ class Episodes:
         return float(((prediction - y[others]) ** 2).sum(1).mean()), float(wrong.mean())
 
 
-def _draw_shots(labels: np.ndarray, shots: int, rng: np.random.Generator) -> np.ndarray:
+def _draw_shots(labels: np.ndarray, shots: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """Up to `shots` rows of every class that occurs, leaving at least one row of a class with several."""
     drawn = []
     for label in np.unique(labels):
-        rows = np.flatnonzero(labels == label)
-        drawn.append(rng.choice(rows, size=min(shots, max(len(rows) - 1, 1)), replace=False))
+        rows, wanted = np.flatnonzero(labels == label), shots if isinstance(shots, int) else shots[label]
+        drawn.append(rng.choice(rows, size=min(wanted, max(len(rows) - 1, 1)), replace=False))
     return np.concatenate(drawn)

@@ -28,7 +28,7 @@ class GradientAdaptation(AdaptationOptions):
         weight_decay: decoupled weight decay.
         label_smoothing: fraction of each label that is spread evenly over all classes.
         augmentation: random affine map and crop per image and step.
-        folds: folds of the cross-validation; never more than the smallest class has shots.
+        folds: folds of the cross-validation; never more than the largest class has shots.
         device: where to train, as for `pretrain`.
         body_rate: learning rate of the body, as a fraction in (0, 1] of that of the head; no effect on a linear probe.
     """
@@ -59,7 +59,7 @@ class GradientAdaptation(AdaptationOptions):
         """Cross-validated error on the shots.
 
         Raises:
-            DomainMismatchError: a class has only one shot.
+            DomainMismatchError: no class has two shots.
             TrainingFailedError: the loss became NaN or infinite.
         """
         return cross_validate(lambda part: self.fit(network, part, seed, mixture), shots, self.folds, seed)

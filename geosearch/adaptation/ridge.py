@@ -48,11 +48,13 @@ class RidgeHead(AdaptationOptions):
     def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
         """Leave-one-out error on the shots; `seed` and `mixture` have no effect.
 
+        The only shot of a class is never left out, unless no class has two.
+
         Raises:
             TrainingFailedError: the features are NaN or infinite.
         """
         z, y, _ = _regression_data(network, shots)
-        result = leave_one_out(z, y, self.ridge)
+        result = leave_one_out(z, y, self.ridge, rows=_judged(shots))
         return Score(result.squared_error, result.top1_error)
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
@@ -62,7 +64,7 @@ class RidgeHead(AdaptationOptions):
             TrainingFailedError: the features are NaN or infinite.
         """
         z, y, scale = _regression_data(network, shots)
-        ridge = self.ridge if self.ridge is not None else leave_one_out(z, y).ridge
+        ridge = self.ridge if self.ridge is not None else leave_one_out(z, y, rows=_judged(shots)).ridge
         return RidgePredictor(network, scale, ridge_fit(z, y, ridge))
 
 
@@ -90,8 +92,8 @@ class LeaveOneOut:
     """The error of ridge regression on each sample when it is fitted to all others.
 
     Attributes:
-        squared_error: mean over samples of the squared residual norm; smaller is better.
-        top1_error: fraction of samples whose largest prediction is not at their own class, in [0, 1].
+        squared_error: mean over samples (those of `rows`) of the squared residual norm; smaller is better.
+        top1_error: fraction of these samples whose largest prediction is not at their own class, in [0, 1].
         ridge: the penalty (squared feature units).
         residuals: float64 (n, c), prediction minus target.
 
@@ -129,7 +131,9 @@ class RidgeFit:
         return features.astype(np.float64) @ self.weight + self.bias  # (n, d) @ (d, c) -> (n, c)
 
 
-def leave_one_out(features: np.ndarray, targets: np.ndarray, ridge: float | None = None) -> LeaveOneOut:
+def leave_one_out(
+    features: np.ndarray, targets: np.ndarray, ridge: float | None = None, rows: np.ndarray | None = None
+) -> LeaveOneOut:
     """Leave-one-out residuals e_i = (F_i - Y_i) / (1 - h_i) of ridge regression with an unpenalized intercept.
 
     F are the fitted values and h_i = 1/n + (diagonal i of the centred hat matrix) the leverages. The residuals equal
@@ -141,10 +145,11 @@ def leave_one_out(features: np.ndarray, targets: np.ndarray, ridge: float | None
         features: (n, d).
         targets: (n, c), one-hot or soft labels.
         ridge: penalty > 0 in squared feature units; None selects the one of a grid with the smallest squared error.
+        rows: bool (n,), the samples that errors are averaged over; None for all.
     """
     left, singular, fitted = _decompose(features, targets)
     choices = _grid(singular, len(features)) if ridge is None else np.array([ridge])
-    return min((_residuals(left, singular, fitted, targets, r) for r in choices), key=lambda r: r.squared_error)
+    return min((_residuals(left, singular, fitted, targets, r, rows) for r in choices), key=lambda r: r.squared_error)
 
 
 def ridge_fit(features: np.ndarray, targets: np.ndarray, ridge: float) -> RidgeFit:
@@ -194,7 +199,12 @@ def _grid(singular: np.ndarray, n: int) -> np.ndarray:
 
 
 def _residuals(
-    left: np.ndarray, singular: np.ndarray, fitted: np.ndarray, targets: np.ndarray, ridge: float
+    left: np.ndarray,
+    singular: np.ndarray,
+    fitted: np.ndarray,
+    targets: np.ndarray,
+    ridge: float,
+    rows: np.ndarray | None,
 ) -> LeaveOneOut:
     y = np.asarray(targets, dtype=np.float64)
     shrink = singular**2 / (singular**2 + ridge)  # (r,)
@@ -202,7 +212,16 @@ def _residuals(
     prediction = y.mean(0) + left @ (shrink[:, None] * fitted)  # (n, c)
     residuals = (prediction - y) / (1.0 - leverage)[:, None]
     wrong = (y + residuals).argmax(1) != y.argmax(1)
-    return LeaveOneOut(float((residuals**2).sum(1).mean()), float(wrong.mean()), float(ridge), residuals)
+    squared = (residuals**2).sum(1)
+    if rows is not None:
+        squared, wrong = squared[rows], wrong[rows]
+    return LeaveOneOut(float(squared.mean()), float(wrong.mean()), float(ridge), residuals)
+
+
+def _judged(shots: LabelledSet) -> np.ndarray | None:
+    """bool (n,): the shots of classes that have two; None for all, also where no class has."""
+    several = np.bincount(shots.labels)[shots.labels] > 1
+    return None if several.all() or not several.any() else several
 
 
 def _regression_data(network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray, float]:

@@ -14,7 +14,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import TrialState
 
 from geosearch import seeds
-from geosearch.adaptation.cross_validation import stratified_folds
+from geosearch.adaptation.cross_validation import can_be_left_out, stratified_folds
 from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.ridge import one_hot
@@ -79,7 +79,7 @@ class Tuner:
     Attributes:
         trainings: number of settings to try, the default's included; 0 and 1 keep the default.
         longest: steps of the longest training that may be chosen; a default that is longer may be kept.
-        folds: folds of the cross-validation; never more than the smallest class has shots.
+        folds: folds of the cross-validation; never more than the largest class has shots.
         margin: see above.
 
     Example:
@@ -122,7 +122,7 @@ class Tuner:
     ) -> Tuned[G]:
         """Choose the settings for one start.
 
-        With a single shot in a class there is nothing to validate on, and the default is kept. A training that fails
+        Where no class has two shots there is nothing to validate on, and the default is kept. A training that fails
         is a bad trial.
 
         Args:
@@ -135,8 +135,7 @@ class Tuner:
             jobs: number of processes; has no effect on the result.
             is_trained: False for a network that was never trained: its body always moves at the full rate.
         """
-        smallest = int(np.bincount(shots.labels, minlength=len(shots.classes)).min())
-        if self.trainings < 2 or smallest < 2:
+        if self.trainings < 2 or not can_be_left_out(shots.labels).any():
             return Tuned(adaptation)
         space = Space.of(adaptation, self.longest, is_trained=is_trained)
         options = {name: getattr(self, name) for name in ("trainings", "longest", "folds")}
@@ -171,15 +170,16 @@ class Tuner:
     def _validate(
         self, adaptations: Sequence[GradientAdaptation], network: Network, shots: LabelledSet, seed: int, jobs: int
     ) -> Iterator[np.ndarray]:
-        """Squared error of every shot (n,), each predicted without its fold; infinite where a training failed."""
+        """Squared error of every shot that a fold leaves out (n,), predicted without it; infinite where that failed."""
         folds = list(stratified_folds(shots.labels, self.folds, seeds.stream(seed, "folds")))
         calls = [(_predict_fold, (how, network, shots, *rows, seed)) for how in adaptations for rows in folds]
         scores = iter(in_processes(calls, jobs))
-        target = one_hot(shots.labels, len(shots.classes))
+        target, judged = one_hot(shots.labels, len(shots.classes)), can_be_left_out(shots.labels)
         for _ in adaptations:
             squared = np.empty(len(shots))
             for _, validation_rows in folds:
                 squared[validation_rows] = ((next(scores) - target[validation_rows]) ** 2).sum(1)
+            squared = squared[judged]
             yield np.where(np.isfinite(squared), squared, np.inf)
 
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from geosearch import seeds
 from geosearch.adaptation.base import ADAPTATIONS, Adaptation
 from geosearch.config.study_config import StudyFile
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
@@ -14,6 +20,7 @@ from geosearch.nn.early_stopping import EarlyStopping
 from geosearch.nn.networks import NETWORKS
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.schedule import SCHEDULES
+from geosearch.nn.streams import as_tensor
 from geosearch.nn.train import resolve_device
 from geosearch.nn.weight_averaging import AVERAGINGS
 from geosearch.pseudo_labels.base import PSEUDO_LABELLERS, TARGET_LABELLINGS, TargetLabelling
@@ -132,6 +139,17 @@ def build_recipe(file: StudyFile) -> Recipe:
         precision=recipe.precision,
         compiled=recipe.compiled,
     )
+
+
+def build_copying(file: StudyFile) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Makes augmented copies of images (uint8 (n, h, w, ch), seed): as in training, but in their own colors."""
+    augmentation = replace(_build_augmentation(file), recolour=0.0)
+
+    def copy(images: np.ndarray, seed: int) -> np.ndarray:
+        moved = augmentation(as_tensor(images), seeds.torch_stream(seed, "copies"))
+        return (moved.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+    return copy
 
 
 def build_adaptations(file: StudyFile, unlabelled: UnlabelledSet | None = None) -> dict[str, Adaptation]:

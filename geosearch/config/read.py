@@ -92,8 +92,9 @@ def _expand_paths(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
     domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
     if isinstance(domain, dict):
-        if isinstance(domain.get("target"), str):
-            domain["target"] = place(domain["target"])
+        for key in ("target", "unlabelled", "test"):
+            if isinstance(domain.get(key), str):
+                domain[key] = place(domain[key])
         if isinstance(domain.get("root"), str):
             domain["root"] = place_file(domain["root"])
         if isinstance(domain.get("sources"), list):

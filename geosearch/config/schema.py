@@ -60,7 +60,23 @@ class DomainSection(Section):
     sources: Listed[str] = Field(
         min_length=2, description="Data sets to pretrain on, at least two, none of them the target."
     )
-    shots: int = Field(5, ge=1, description="Labelled target images per class.")
+    unlabelled: str | None = Field(
+        None,
+        description="Images of the target without labels: a folder of images at any depth (`imagefolder:PATH`), an npz "
+        "file of images only, or any other set, whose labels are not read. Left out: those that "
+        "the target itself has; if it has none, augmented copies of the labelled ones.",
+    )
+    test: str | None = Field(
+        None,
+        description="Test set of the target: a specification. Left out: the target's own test part, if it has one.",
+    )
+    shots: int | None = Field(
+        None,
+        ge=1,
+        description="Benchmark mode: hide the labels of a fully labelled target but so many per class, and cut a test "
+        "part off it unless it has one. Left out: all labels of the target are used, as many of each class as there "
+        "are, and no test part is cut off.",
+    )
     size: int = Field(28, ge=8, le=256, description="Height and width that all images are resized to, pixels.")
     channels: Literal[1, 3] = Field(1, description="1: gray; 3: color.")
     fit: Literal["crop", "pad", "stretch"] = Field(
@@ -78,7 +94,7 @@ class DomainSection(Section):
         ge=20,
         description="Unlabelled target images kept for distances, at most; c / 50 times as many for c > 50 classes.",
     )
-    test: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
+    test_size: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
     samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
     pseudo_labels: str = TARGET_LABELLINGS.default
     balance: float = Field(
@@ -95,14 +111,26 @@ class DomainSection(Section):
     polarity: Literal["keep", "light-on-dark"] = Field(
         "keep", description="'light-on-dark' inverts sets that are dark on light."
     )
+    on_damaged: Literal["skip", "refuse"] = Field(
+        "skip",
+        description="Image files that cannot be read: 'skip' leaves them out and lists them, up to one in 20 of a "
+        "class; 'refuse' none.",
+    )
     root: str | None = Field(None, description="Folder of torchvision's data sets; one in the cache if left out.")
     download: bool = Field(False, description="Let torchvision download what is missing.")
 
     @property
     def collection(self) -> dict[str, Any]:
         """What `load_collection` asks for, but the seed and the labelling."""
-        keys = {"target", "sources", "size", "channels", "fit", "samples", "margin", "polarity", "root", "download"}
-        return self.model_dump(include=keys)
+        keys = {"target", "unlabelled", "test", "sources", "size", "channels", "samples", "margin", "polarity"}
+        return self.model_dump(include=keys | {"fit", "root", "download", "on_damaged"})
+
+    @field_validator("test", mode="before")
+    @classmethod
+    def _check_test(cls, test: Any) -> Any:
+        if isinstance(test, int):
+            raise ValueError(f"domain.test names a test set; write test_size = {test} for the number of test images")
+        return test
 
     @model_validator(mode="after")
     def _check_sources(self) -> DomainSection:

@@ -46,7 +46,7 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _check_shots(self) -> StudyFile:
-        if self.search.objective == "shots" and self.domain.shots < 2:
+        if self.search.objective == "shots" and self.domain.shots == 1:
             raise ValueError(
                 "search.objective 'shots' leaves shots out and needs two of every class, got domain.shots = 1; "
                 "raise it, or set search.objective to 'episodes'"
@@ -125,6 +125,7 @@ class StudyFile(Section):
 _FREE = {
     "domain.root",
     "domain.download",
+    "domain.on_damaged",
     "search.evaluations",
     "search.jobs",
     "search.storage",

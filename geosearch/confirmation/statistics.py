@@ -42,6 +42,8 @@ class Row:
         half_widths: adaptation name -> half the 95 % interval of the mean error over trainings and test images, in
             [0, 1]; empty in records of version 0.1.
         gap_half_widths: the same of the best mixture's error minus the row's, paired.
+        balanced_errors: as `top1_errors`, but the mean over the classes of the error in each; empty in confirmations
+            from before it was measured.
 
     >>> Row("pooled union", {"ridge": (0.1, 0.2)}, wall_seconds=3.0).mean("ridge")
     0.15000000000000002
@@ -56,9 +58,15 @@ class Row:
     unlabelled_images: Mapping[str, int] = field(default_factory=dict)
     half_widths: Mapping[str, float] = field(default_factory=dict)
     gap_half_widths: Mapping[str, float] = field(default_factory=dict)
+    balanced_errors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))
+
+    def balanced_mean(self, adaptation: str) -> float:
+        """Mean of the balanced errors; nan if they were not measured."""
+        errors = self.balanced_errors.get(adaptation)
+        return float(np.mean(errors)) if errors else float("nan")
 
     def resources(self, adaptation: str) -> str:
         """Its networks and unlabelled images, in words; empty if they are not known.
@@ -95,7 +103,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Best mixture minus another row, paired by training and test image, in points of test error (negative is better).
+    """Best mixture minus another row, paired by training and test image, in points of error (negative is better).
 
     Attributes:
         against: name of the other row.
@@ -103,6 +111,7 @@ class Comparison:
         points: mean difference.
         half_width: of the 95 % interval; nan with a single seed.
         unequal: what the other row has more or less of than the best mixture, in words; empty if nothing.
+        error: the error that is compared, in words.
 
     >>> Comparison("mixup", "ridge", points=-2.1, half_width=0.6).clause()
     'lowers the test error by 2.1 ± 0.6 points against mixup'
@@ -117,6 +126,7 @@ class Comparison:
     points: float
     half_width: float
     unequal: str = ""
+    error: str = "test error"
 
     @property
     def outcome(self) -> str:
@@ -135,7 +145,7 @@ class Comparison:
         if self.outcome == "tie":
             return f"ties with {against} ({unequal}{points}{interval} points)"
         verb, mark = "lowers" if self.points < 0 else "raises", f" ({self.unequal})" if self.unequal else ""
-        return f"{verb} the test error by {abs(self.points):.1f}{interval} points against {against}{mark}"
+        return f"{verb} the {self.error} by {abs(self.points):.1f}{interval} points against {against}{mark}"
 
 
 @dataclass(frozen=True)
@@ -146,10 +156,11 @@ class Confirmation:
         rows: in the order of their training.
         adaptation: the one that the study is about.
         seeds: (k,) one training of each row per seed.
-        test_size: test images.
+        test_size: images that errors are measured on.
         equal: name of the baseline that the best mixture is, if it is one.
         tuning: how the adaptations were tuned, a sentence each.
         background: what the study did before.
+        judged_by: what errors are measured by, if the target has no test part; empty if it has one.
 
     >>> best = Row("best mixture", {"ridge": (0.10, 0.11, 0.09)}, 3.0, RowKind.BEST)
     >>> without = Row("no pretraining", {"ridge": (0.20, 0.22, 0.21)}, 1.0, RowKind.NO_PRETRAINING)
@@ -164,6 +175,26 @@ class Confirmation:
     equal: str | None = None
     tuning: tuple[str, ...] = ()
     background: Background = Background()
+    judged_by: str = ""
+
+    @property
+    def error(self) -> str:
+        """What kind of error the rows have, in words."""
+        return "validation error" if self.judged_by else "test error"
+
+    @property
+    def judges(self) -> str:
+        """What errors are measured on, in words, e.g. "2,000 test images"."""
+        return f"by {self.judged_by}" if self.judged_by else f"{self.test_size:,} test images"
+
+    @property
+    def is_uneven(self) -> bool:
+        """Whether plain and balanced errors differ somewhere by a tenth of a point, so that both should be shown."""
+        return any(
+            round(100 * row.mean(name), 1) != round(100 * row.balanced_mean(name), 1)
+            for row in self.rows
+            for name in row.balanced_errors
+        )
 
     @property
     def adaptations(self) -> tuple[str, ...]:
@@ -175,7 +206,8 @@ class Confirmation:
         if len(self.seeds) < 2:
             return "one training, so no interval"
         over = f"{len(self.seeds)} trainings"
-        return f"95 % intervals over {over}" + (f" and {self.test_size:,} test images" if self._resamples else "")
+        images = "labelled images" if self.judged_by else "test images"
+        return f"95 % intervals over {over}" + (f" and {self.test_size:,} {images}" if self._resamples else "")
 
     @property
     def _resamples(self) -> bool:
@@ -196,7 +228,16 @@ class Confirmation:
 
     def verdict(self) -> str:
         """The comparisons, what searching added, and what else has to be said; a sentence each."""
-        return " ".join([self.summary(), *self.remarks()])
+        return " ".join([*self.basis(), self.summary(), *self.remarks()])
+
+    def basis(self) -> tuple[str, ...]:
+        """What has to be said before the comparisons: that no test label judged."""
+        if not self.judged_by:
+            return ()
+        return (
+            f"No test labels: judged by {self.judged_by}; the best mixture was chosen with their help, so its errors "
+            "may be somewhat too small.",
+        )
 
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.
@@ -242,7 +283,7 @@ class Confirmation:
         """The best mixture against a row; fewer unlabelled images are not said."""
         best = self.row(BEST)
         unequal = row.unequal(best, self.adaptation, fewer_images=False)
-        return replace(compare(best, row, self.adaptation), unequal=unequal)
+        return replace(compare(best, row, self.adaptation), unequal=unequal, error=self.error)
 
     def _images(self) -> str:
         """That other rows have seen fewer unlabelled images than the best mixture; empty if none has."""

@@ -13,6 +13,7 @@ from .loaders import find_loader as find_loader
 from .loaders import list_datasets as list_datasets
 from .loaders import load as load
 from .loaders import load_unlabelled as load_unlabelled
+from .own_target import own_target as own_target
 from .preprocessing import Preprocessing as Preprocessing
 from .read_report import ReadReport as ReadReport
 from .target import SealedLabels as SealedLabels

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.duplicates import PixelIndex, clean_source, clean_target
+from geosearch.data.duplicates import clean_source
 from geosearch.data.fit import Fit, check_fit
 from geosearch.data.harmonization import harmonize, ink_margin, is_colored
+from geosearch.data.loaders.base import OnDamaged
 from geosearch.data.loaders.registry import find_loader
+from geosearch.data.own_target import Augment, own_target
 from geosearch.data.read_report import ReadReport
-from geosearch.data.target import scale_to_classes
+from geosearch.data.target import Labeller, Target, cut_target, draw_shots, scale_to_classes
+from geosearch.data.target_sets import read_target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.runtime.cache import Cache
@@ -31,10 +36,11 @@ class DatasetCollection:
     """The target and the sources of a study, all of one image shape.
 
     Attributes:
-        train: training part of the target.
-        test: test part of the target, if it has one of its own.
+        train: training part of the target: all its labelled images.
+        test: test part of the target, if it has one of its own or another set is one.
         sources: the m sources.
         contents: specification -> fingerprint of what was loaded, before it was sampled and resized.
+        unlabelled: images of the target without labels; None if there are none.
 
     >>> collection = load_collection("digits", ["fonts/sans-digits"], size=12, channels=1, samples=100)
     >>> collection.sources
@@ -47,11 +53,12 @@ class DatasetCollection:
     test: LabelledSet | None
     sources: tuple[LabelledSet, ...]
     contents: Mapping[str, str] = field(default_factory=dict)
+    unlabelled: UnlabelledSet | None = None
 
     @property
     def reports(self) -> tuple[ReadReport, ...]:
         """The accounts of what was read: of the target's parts, then of the sources."""
-        sets = (self.train, self.test, *self.sources)
+        sets = (self.train, self.unlabelled, self.test, *self.sources)
         return tuple(data.report for data in sets if data is not None and data.report is not None)
 
     def parts(self, *, shots: int, reference: int, held_out: int, test: int) -> dict[str, int]:
@@ -73,6 +80,52 @@ class DatasetCollection:
             "test_size": max(test, 1),
         }
 
+    def target(
+        self,
+        *,
+        shots: int | None,
+        reference: int,
+        held_out: int,
+        test_size: int,
+        fit_labels: Callable[[LabelledSet, np.ndarray], Labeller],
+        augment: Augment,
+        seed: int,
+    ) -> tuple[Target, LabelledSet | UnlabelledSet]:
+        """The target of a study, and the images that its unlabelled parts were taken from.
+
+        Args:
+            shots: labelled images per class in a benchmark, whose other images lose their labels; None: all labels
+                are used.
+            reference, held_out, test_size: sizes at most, for up to fifty classes.
+            fit_labels, augment, seed: as for `cut_target` and `own_target`.
+
+        Raises:
+            DomainMismatchError: too few images for all parts.
+        """
+        train = self.train
+        if shots is not None and self.unlabelled is None:
+            parts = self.parts(shots=shots, reference=reference, held_out=held_out, test=test_size)
+            return cut_target(train, self.test, **parts, fit_labels=fit_labels, seed=seed), train
+        labelled, unlabelled = train, self.unlabelled
+        if shots is not None and unlabelled is not None:  # the labels that the benchmark hides leave images without
+            rows = draw_shots(train, shots, seed)
+            labelled, rest = train.take(rows), np.setdiff1d(np.arange(len(train)), rows)
+            images = np.concatenate([unlabelled.images, train.images[rest]])
+            unlabelled = replace(unlabelled, images=images, row_names=None)
+        reference, held_out = (scale_to_classes(size, len(train.classes)) for size in (reference, held_out))
+        target = own_target(
+            labelled,
+            unlabelled,
+            self.test,
+            reference=reference,
+            held_out=held_out,
+            test_size=test_size,
+            fit_labels=fit_labels,
+            augment=augment,
+            seed=seed,
+        )
+        return target, unlabelled or target.reference
+
 
 def load_collection(
     target: str,
@@ -86,6 +139,9 @@ def load_collection(
     polarity: Literal["keep", "light-on-dark"] = "keep",
     root: str | Path | None = None,
     download: bool = False,
+    unlabelled: str | None = None,
+    test: str | None = None,
+    on_damaged: OnDamaged = "skip",
     labelling: Labelling | None = None,
     cache: Cache | None = None,
     seed: int = 0,
@@ -96,6 +152,11 @@ def load_collection(
 
     Args:
         target: specification of the target (see `load`).
+        unlabelled: specification of images of the target without labels, at any depth of a folder; labels that they
+            may have are not read. Images that `target` itself has without labels are added to them.
+        test: specification of the target's test part; its test part if it has one of its own, else all of it. The
+            target's own test part if None.
+        on_damaged: "skip" passes over files that cannot be read, up to one in 20 of a class; "refuse" none.
         sources: specifications of the sources.
         size: height and width that all images are brought to, pixels.
         channels: 1 or 3.
@@ -111,19 +172,21 @@ def load_collection(
     Raises:
         UnknownDatasetError, InvalidDataError: a set that cannot be loaded, or a set without labels that nothing labels.
         DomainMismatchError: a source that is the target under another name, or has too little that is not the
-            target's; a target of which too much is there twice.
+            target's; a target of which too much is there twice; a test set that has classes which the labels lack, or
+            shares images with them.
     """
     check_fit(fit)
-    options: dict[str, Any] = {"root": root, "download": download, "size_hint": size, "fit": fit}
-    with find_loader(target, **options) as loader:
-        train = loader.read_labelled()
-        own_test = loader.read_labelled("test") if loader.has_test else None
-    if channels == 1 and is_colored(train.images):
+    options: dict[str, Any] = {
+        "root": root,
+        "download": download,
+        "size_hint": size,
+        "fit": fit,
+        "on_damaged": on_damaged,
+    }
+    parts = read_target(target, unlabelled, test, options)
+    train, whole, contents = parts.train, parts.whole, {**parts.contents}
+    if channels == 1 and is_colored(whole.images):
         train = _noted(train, _DROPS_COLOR)
-    contents = {target: train.fingerprint, **({f"{target}, test part": own_test.fingerprint} if own_test else {})}
-    whole = train
-    index = PixelIndex.of(train.images, *([own_test.images] if own_test else []))
-    train, own_test = clean_target(train, own_test)
     common: dict[str, Any] = {
         "size": size,
         "channels": channels,
@@ -139,14 +202,15 @@ def load_collection(
         contents[spec] = source.fingerprint
         if contents[spec] == own.fingerprint:
             raise DomainMismatchError(f"source '{spec}' is the target '{target}' itself; take it out of the sources")
-        source = clean_source(source, index, train.name)
+        source = clean_source(source, parts.index, train.name)
         rng = seeds.stream(seed, "sample", contents[spec])  # not by name: the path of a set does not matter
         loaded.append(harmonize(source.sample(samples, rng), **common))
     return DatasetCollection(
         harmonize(train, **common),
-        harmonize(own_test, **common, judged_by=train) if own_test else None,
+        harmonize(parts.test, **common, judged_by=train) if parts.test else None,
         _labelled(_distinctly_named(loaded), labelling, seed, cache),
         contents,
+        harmonize(parts.unlabelled, **common, judged_by=train) if parts.unlabelled else None,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.read_report import PassedFile, ReadReport, Reason
+from geosearch.data.read_report import PassedFile, ReadReport, Reason, list_some
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError
 
@@ -99,6 +99,42 @@ def clean_target(train: LabelledSet, test: LabelledSet | None) -> tuple[Labelled
             "keep every image in one part and under one label"
         )
     return replace(cleaned, report=_report(train, reasons)), test
+
+
+def clean_unlabelled(data: UnlabelledSet, labelled: LabelledSet, test: LabelledSet | None) -> UnlabelledSet:
+    """The unlabelled images of a target without those that are labelled, or in its test part, and without repeats.
+
+    Raises:
+        DomainMismatchError: nothing is left.
+    """
+    reasons = _repeats(data.as_one_class())
+    reasons[PixelIndex.of(labelled.images).find(data.images)] = Reason.LABELLED_COPY
+    if test is not None:
+        reasons[PixelIndex.of(test.images).find(data.images)] = Reason.TEST_COPY
+    if not (kept := _kept(reasons)).any():
+        raise DomainMismatchError(
+            f"all {len(data):,} images of '{data.name}' are labelled or test images of the target; leave "
+            "domain.unlabelled out, or give other images"
+        )
+    return data if kept.all() else replace(data.take(kept), report=_report(data, reasons))
+
+
+def refuse_shared(labelled: LabelledSet, test: LabelledSet, spec: str) -> None:
+    """Refuse a test set with images that are labelled images of the target.
+
+    Raises:
+        DomainMismatchError: there are such images; the message names some.
+    """
+    shared = PixelIndex.of(labelled.images).find(test.images)
+    if not shared.any():
+        return
+    rows = np.flatnonzero(shared)
+    names = rows if test.row_names is None else test.row_names[rows]
+    raise DomainMismatchError(
+        f"{len(rows):,} of {len(test):,} images of the test set '{spec}' are labelled images of '{labelled.name}' too "
+        f"({list_some(map(str, names), len(rows))}), so that it would be judged on what it was trained on; "
+        "keep every image in one of them"
+    )
 
 
 def clean_source(source: LabelledSet | UnlabelledSet, target: PixelIndex, name: str) -> LabelledSet | UnlabelledSet:

@@ -30,6 +30,7 @@ class Reason(StrEnum):
     MISSING = "in the table but not there"
     DUPLICATE = "copies of others"
     TEST_COPY = "copies of test images"
+    LABELLED_COPY = "copies of labelled images"
     TARGET_COPY = "copies of target images"
     TWO_LABELS = "under several labels"
 
@@ -41,7 +42,13 @@ class Reason(StrEnum):
     @property
     def repeated(self) -> bool:
         """Whether it was read, and left out because the same pixels are elsewhere."""
-        return self in (Reason.DUPLICATE, Reason.TEST_COPY, Reason.TARGET_COPY, Reason.TWO_LABELS)
+        return self in (
+            Reason.DUPLICATE,
+            Reason.TEST_COPY,
+            Reason.LABELLED_COPY,
+            Reason.TARGET_COPY,
+            Reason.TWO_LABELS,
+        )
 
     @property
     def lost(self) -> bool:

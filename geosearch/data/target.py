@@ -1,4 +1,4 @@
-"""Target: a set cut into few labelled images (shots), unlabelled images (reference, held-out) and a test part."""
+"""Target: few labelled images (shots), unlabelled images (reference, held-out) and, where there is one, a test part."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class SealedLabels:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The few-shot target of a study, made by `cut_target`.
+    """The few-shot target of a study, made by `cut_target` (a benchmark) or `own_target` (labels of one's own).
 
     The parts are disjoint. `reference` and `held_out` have pseudo-labels, never true ones; a class may have no image
-    there.
+    there. A target without unlabelled images is another matter, see `is_copied`.
 
     >>> import numpy as np
     >>> from geosearch.data import cut_target, load
@@ -58,15 +58,18 @@ class Target:
 
     Attributes:
         name: the set's name; classes: its c class names.
-        shots: the labelled images, equally many of every class, sorted by class.
+        shots: the labelled images, sorted by class; equally many of every class in a benchmark, else from 1 a class up.
         reference: the base of the geodesics.
         held_out: unlabelled images that distances are measured to.
-        test_images: uint8 (p, h, w, ch).
-        test_labels: the labels of `test_images`.
+        test_images: uint8 (p, h, w, ch); p = 0 without a test part.
+        test_labels: the labels of `test_images`; None without a test part.
         rows: name of a part -> its row numbers in the training part; for "test" those in the test part, unless
             `test_from_train`. "surplus" are the images of the training part that no other part uses.
         test_from_train: whether the test part was cut from the training part, since the set has none of its own.
         labeller: what gives the pseudo-labels.
+        is_copied: whether there are no unlabelled images, so that `reference` and `held_out` are the labelled images
+            themselves and augmented copies of them, under their true labels; no image has copies in both.
+        notes: what a person should know of how the parts were made, a sentence each.
     """
 
     name: str
@@ -75,27 +78,36 @@ class Target:
     reference: LabelledSet
     held_out: LabelledSet
     test_images: np.ndarray
-    test_labels: SealedLabels
+    test_labels: SealedLabels | None
     rows: Mapping[str, np.ndarray]
     test_from_train: bool
     labeller: Labeller
+    is_copied: bool = False
+    notes: tuple[str, ...] = ()
 
     def relabel(self, labeller: Labeller) -> Target:
-        """The same parts with other pseudo-labels; shots and test part stay as they are."""
+        """The same parts with other pseudo-labels; shots, test part and copies of the shots stay as they are."""
+        if self.is_copied:
+            return replace(self, labeller=labeller)
         reference, held_out = (replace(p, labels=labeller(p.images)) for p in (self.reference, self.held_out))
         return replace(self, reference=reference, held_out=held_out, labeller=labeller)
 
-    def unlabelled(self, train: LabelledSet, count: int) -> UnlabelledSet:
+    @property
+    def counts(self) -> np.ndarray:
+        """int64 (c,) labelled images of each class."""
+        return np.bincount(self.shots.labels, minlength=len(self.classes))
+
+    def unlabelled(self, train: LabelledSet | UnlabelledSet, count: int) -> UnlabelledSet:
         """The images of the reference, then those of `train` that no part uses, up to `count` (see `with_surplus`)."""
         reference = self.reference.images
         more = train.images[self.rows["surplus"][: max(count - len(reference), 0)]]
         return UnlabelledSet(np.concatenate([reference, more]), train.name, train.license)
 
-    def with_surplus(self, train: LabelledSet, count: int) -> LabelledSet:
+    def with_surplus(self, train: LabelledSet | UnlabelledSet, count: int) -> LabelledSet:
         """The reference and images of `train` that no part uses, with pseudo-labels.
 
         Args:
-            train: the training part that the target was cut from.
+            train: the images that the unlabelled parts were taken from.
             count: images wanted; there may be fewer.
         """
         more = self.unlabelled(train, count).images[len(self.reference) :]
@@ -106,9 +118,10 @@ class Target:
     @cached_property
     def key(self) -> str:
         """Content key of all parts, the test labels included."""
-        parts = (self.shots, self.reference, self.held_out)
-        test = replace(self.shots, images=self.test_images, labels=self.test_labels._labels)
-        return content_key("target", parts=[part.fingerprint for part in (*parts, test)])
+        parts = [self.shots, self.reference, self.held_out]
+        if self.test_labels is not None:
+            parts.append(replace(self.shots, images=self.test_images, labels=self.test_labels._labels))
+        return content_key("target", parts=[part.fingerprint for part in parts])
 
 
 def scale_to_classes(size: int, classes: int) -> int:
@@ -131,7 +144,7 @@ def cut_target(
     fit_labels: Callable[[LabelledSet, np.ndarray], Labeller],
     seed: int,
 ) -> Target:
-    """Cut a set into the parts of a few-shot target; the same seed gives the same cut.
+    """Cut a fully labelled set into the parts of a few-shot target, as a benchmark; the same seed gives the same cut.
 
     The cut is nested: more shots contain the fewer shots, a larger reference contains the smaller one. Labels decide
     about the shots only.
@@ -158,8 +171,8 @@ def cut_target(
     if test_size is not None and test_size < 1:
         raise InvalidOptionError(f"test_size must be at least 1, got {test_size}")
     if test is not None:
-        _check_pair(train, test)
-    shot_rows = _shot_rows(train, shots, seed)
+        check_pair(train, test)
+    shot_rows = draw_shots(train, shots, seed)
     rest = np.setdiff1d(np.arange(len(train)), shot_rows)
     rest = rest[np.argsort(seeds.stream(seed, "unlabelled", train.name).random(len(train))[rest])]
     if test is None:
@@ -208,8 +221,12 @@ def _repeats(train: LabelledSet) -> str:
     return f" (left out: {', '.join(lost)})" if lost else ""
 
 
-def _shot_rows(train: LabelledSet, shots: int, seed: int) -> np.ndarray:
-    """The first `shots` rows of every class in a seeded order -> (c * shots,), sorted by class."""
+def draw_shots(train: LabelledSet, shots: int, seed: int) -> np.ndarray:
+    """The first `shots` rows of every class in a seeded order -> (c * shots,), sorted by class.
+
+    Raises:
+        DomainMismatchError: a class with fewer images than shots.
+    """
     counts = np.bincount(train.labels, minlength=len(train.classes))
     poorest = int(counts.argmin())
     if counts[poorest] < shots:
@@ -222,7 +239,8 @@ def _shot_rows(train: LabelledSet, shots: int, seed: int) -> np.ndarray:
     return np.concatenate(list(by_class))
 
 
-def _check_pair(train: LabelledSet, test: LabelledSet) -> None:
+def check_pair(train: LabelledSet, test: LabelledSet) -> None:
+    """Refuse a test part of other classes or another image shape."""
     if train.classes != test.classes:
         raise DomainMismatchError(
             f"target '{train.name}' has {len(train.classes)} classes in its training part and "

@@ -107,7 +107,7 @@ class EnsembleLabelling:
         """
         train = partial(self.train_member, seed=seed, cache=cache)
         trained = list(in_processes([(train, (mixture, shots)) for mixture in mixtures], jobs))
-        if int(np.bincount(shots.labels, minlength=len(shots.classes)).min()) >= 2:
+        if int(np.bincount(shots.labels, minlength=len(shots.classes)).max()) >= 2:
             trained.sort(key=lambda one: RidgeHead().score(one.network, shots, seed).squared_error)
             trained = trained[: self.members]
         elif self.members == 1:

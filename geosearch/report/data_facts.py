@@ -18,29 +18,31 @@ class DataFacts:
     """What the prepared data of a study show, but for the images.
 
     Attributes:
-        target: the target's name; target_classes, shots: its number of classes, and of labelled images per class.
+        target: the target's name.
+        label_counts: (c,) labelled images of each of its classes.
         sources: (m,) what is known of each source.
         gram: (m, m) of the closed form: the distance of weights a is a @ gram @ a.
         projection: (m,) weights of the target's projection on the hull.
+        target_notes: what a person should know of how the target's parts were made, a sentence each.
     """
 
     target: str
-    target_classes: int
-    shots: int
+    label_counts: tuple[int, ...]
     sources: tuple[SourceFacts, ...]
     gram: tuple[tuple[float, ...], ...]
     projection: tuple[float, ...]
+    target_notes: tuple[str, ...] = ()
 
     @classmethod
     def of_data(cls, target: Target, anchors: Anchors, hull: Hull) -> DataFacts:
         """The facts of prepared data."""
         return cls(
             target.name,
-            len(target.classes),
-            len(target.shots) // len(target.classes),
+            tuple(target.counts.tolist()),
             tuple(source.facts for source in anchors.sources),
             tuple(map(tuple, hull.gram.tolist())),
             tuple(map(float, hull.projection().values)),
+            target.notes,
         )
 
     @classmethod

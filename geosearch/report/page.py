@@ -10,11 +10,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from geosearch.confirmation.statistics import BEST, Confirmation, compare
 from geosearch.data.card import SourceFacts, license_warnings
+from geosearch.data.own_target import describe_counts
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
@@ -33,11 +35,12 @@ class ConfirmationLine:
 
     Attributes:
         name: name of the row.
-        error: mean test error in %, with half its 95 % interval.
+        error: mean error in %, with half its 95 % interval.
         difference: error of the best mixture minus this one, in percentage points, with its 95 % interval.
         outcome: of the best mixture compared with this row: "better", "tie" or "worse"; "the same" for the baseline
             that it equals, "" for the best mixture itself.
         resources: networks and unlabelled images of the row, compared with those of the best mixture if they differ.
+        balanced: mean balanced error in %; empty where it is the plain one in all rows.
 
     Example:
         >>> ConfirmationLine("uniform", "8.1 ± 0.3", "−1.2 ± 0.4", "better").outcome
@@ -49,6 +52,7 @@ class ConfirmationLine:
     difference: str
     outcome: str
     resources: str = ""
+    balanced: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ def render(facts: StudyReport, drawn: tuple[ReportFigure, ...] | None = None) ->
 def verdict(facts: StudyReport) -> str:
     """The result of the study in one sentence; before the confirmation, the best mixture so far."""
     if facts.confirmation is not None:
-        return facts.confirmation.summary()
+        return " ".join([*facts.confirmation.basis(), facts.confirmation.summary()])
     best = facts.best
     if best is None:
         return "No trial has finished yet."
@@ -170,6 +174,7 @@ def verdict(facts: StudyReport) -> str:
 def remarks(facts: StudyReport) -> tuple[str, ...]:
     """What is said below the verdict, a sentence each: what searching added, and what was known before it."""
     found = list(facts.confirmation.remarks()) if facts.confirmation else []
+    found += [f"{note[0].upper()}{note[1:]}." for note in facts.target_notes]
     if facts.free_answer:
         found.append(f"Free answer, before any training: {facts.free_answer.sentence(facts.source_names)}.")
     if facts.untrained:
@@ -180,8 +185,7 @@ def remarks(facts: StudyReport) -> tuple[str, ...]:
 def summary(facts: StudyReport) -> str:
     """Target, sources and number of trials in one line."""
     parts = [
-        f"Target {facts.target}: {facts.shots} labelled image{'s' * (facts.shots != 1)} for each of "
-        f"{facts.target_classes} classes",
+        f"Target {facts.target}: {describe_counts(np.array(facts.label_counts))}",
         f"{len(facts.sources)} sources",
         f"{facts.count('complete')} mixtures trained",
     ]
@@ -226,16 +230,17 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
         resources = row.unequal(best, adaptation) or row.resources(adaptation)
         half = row.half_width(adaptation)
         error = f"{100 * row.mean(adaptation):.1f}" + ("" if math.isnan(half) else f" ± {100 * half:.1f}")
+        balanced = f"{100 * row.balanced_mean(adaptation):.1f}" if confirmation.is_uneven else ""
         if row.name == BEST:
-            lines.append(ConfirmationLine(row.name, error, "", "", resources))
+            lines.append(ConfirmationLine(row.name, error, "", "", resources, balanced))
             continue
         if row.name == confirmation.equal:
-            lines.append(ConfirmationLine(row.name, error, "", "the same", resources))
+            lines.append(ConfirmationLine(row.name, error, "", "the same", resources, balanced))
             continue
         against = compare(best, row, adaptation)
         interval = "" if math.isnan(against.half_width) else f" ± {against.half_width:.1f}"
         difference = format_points(against.points) + interval
-        lines.append(ConfirmationLine(row.name, error, difference, against.outcome, resources))
+        lines.append(ConfirmationLine(row.name, error, difference, against.outcome, resources, balanced))
     return ConfirmationTable(adaptation, adaptation == confirmation.adaptation, tuple(lines))
 
 

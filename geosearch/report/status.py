@@ -47,6 +47,7 @@ def _row_facts(row: Row) -> dict[str, Any]:
         "name": row.name,
         "kind": str(row.kind),
         "errors": {name: list(errors) for name, errors in row.top1_errors.items()},
+        "balanced_errors": {name: list(errors) for name, errors in row.balanced_errors.items()},
         "networks": dict(row.networks),
         "unlabelled_images": dict(row.unlabelled_images),
     }
@@ -132,19 +133,27 @@ def _failures(summary: StudySummary, most: int = 3) -> list[str]:
 
 
 def _table(confirmation: Confirmation) -> str:
-    """The confirmation as aligned text: test error in %, mean and half its interval."""
+    """The confirmation as aligned text: error in %, mean and half its interval."""
     names = confirmation.adaptations
     width, count = max(len(row.name) for row in confirmation.rows) + 2, len(confirmation.seeds)
-    head = "test error, %".ljust(width) + "".join(f"{name:>16}" for name in names)
+    head = f"{confirmation.error}, %".ljust(width) + "".join(f"{name:>16}" for name in names)
     own, has_counts = confirmation.adaptation, any(row.networks for row in confirmation.rows)
+    if confirmation.is_uneven:
+        head += f"{'balanced':>10}"
     if has_counts:
         head += f"{'networks':>12}{'unlabelled':>13}"
     lines = [head]
     for row in confirmation.ranked():
         spreads = [f" ± {100 * row.half_width(name):<4.1f}" if count > 1 else " " * 7 for name in names]
         cells = "".join(f"{100 * row.mean(name):>9.1f}{spread}" for name, spread in zip(names, spreads, strict=True))
+        if confirmation.is_uneven:
+            cells += f"{100 * row.balanced_mean(own):>10.1f}"
         lines.append((row.name.ljust(width) + cells + _resources(confirmation, row)).rstrip())
     lines.append(f"(means with {confirmation.interval})" if count > 1 else f"({confirmation.interval})")
+    if confirmation.judged_by:
+        lines.append(f"(judged by {confirmation.judged_by})")
+    if confirmation.is_uneven:
+        lines.append(f"(balanced: the mean over the classes of the error in each, {own})")
     if has_counts:
         lines.append(f"(networks, and unlabelled images of the target, under {own}; * not those of the best mixture)")
     return "\n".join([*lines, *(f"({line})" for line in confirmation.tuning)])

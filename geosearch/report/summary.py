@@ -150,7 +150,9 @@ class StudyReport(StudySummary):
     """A study's summary together with what its data show: everything that the page and its figures need.
 
     Attributes:
-        target: the target's name; target_classes, shots: its number of classes, and of labelled images per class.
+        target: the target's name.
+        label_counts: (c,) labelled images of each of its classes.
+        target_notes: what a person should know of how its parts were made, a sentence each.
         sources: (m,) what is known of each source.
         gram: (m, m) of the closed form: the distance of weights a is a @ gram @ a.
         projection: (m,) weights of the target's projection on the hull.
@@ -161,8 +163,7 @@ class StudyReport(StudySummary):
     """
 
     target: str
-    target_classes: int
-    shots: int
+    label_counts: tuple[int, ...]
     sources: tuple[SourceFacts, ...]
     gram: np.ndarray
     projection: tuple[float, ...]
@@ -170,6 +171,7 @@ class StudyReport(StudySummary):
     curves: tuple[tuple[str, Mapping[str, np.ndarray]], ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
+    target_notes: tuple[str, ...] = ()
 
 
 def collect(
@@ -186,8 +188,8 @@ def collect(
     return StudyReport(
         **known,
         target=data.target,
-        target_classes=data.target_classes,
-        shots=data.shots,
+        label_counts=data.label_counts,
+        target_notes=data.target_notes,
         sources=data.sources,
         gram=np.array(data.gram),
         projection=data.projection,

@@ -74,6 +74,23 @@ class ImagesPassedOver(FilesPassedOver):
 
 
 @dataclass(frozen=True)
+class TargetNoted(Event):
+    """Something that a person should know of the target's images and labels.
+
+    Attributes:
+        target: its name.
+        note: a clause.
+    """
+
+    kind = "target_noted"
+    target: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"target {self.target}: {self.note}"
+
+
+@dataclass(frozen=True)
 class FreeAnswerFound(Event):
     """Before any training: the mixture that a study names without a search.
 

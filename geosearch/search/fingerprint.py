@@ -50,7 +50,8 @@ def _named(specs: Sequence[str]) -> dict[str, str]:
 
 def _placed(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The settings, with the position and name of a data set in place of its specification."""
-    places = _places([settings.get("domain.target", ""), *settings.get("domain.sources", [])])
+    parts = [spec for key in ("domain.unlabelled", "domain.test") if (spec := settings.get(key))]
+    places = _places([settings.get("domain.target", ""), *settings.get("domain.sources", []), *parts])
 
     def placed(value: Any) -> Any:
         if isinstance(value, dict):

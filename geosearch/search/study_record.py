@@ -110,6 +110,7 @@ class StudyRecord:
             ValueError: a field has the wrong type.
         """
         flat = {**kept.get(_HEADER, {}), **{key: value for key, value in kept.items() if value is not None}}
+        flat |= {name: _with_test_size(flat[name]) for name in ("fingerprint", "settings") if flat.get(name)}
         return cls(**{name: from_json(kind, flat[name]) for name, kind in _types().items() if name in flat})
 
 
@@ -130,6 +131,15 @@ def check_format(kept: Mapping[str, Any], where: str) -> bool:
             "with version 0.1, or start anew with --force-new (the old file is renamed)"
         )
     return True
+
+
+def _with_test_size(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the number of test images as `domain.test_size`; it was `domain.test` before that named a set."""
+    found = {name: _with_test_size(keys) if name == "domain" else keys for name, keys in settings.items()}
+    for key in ("test", "domain.test"):
+        if isinstance(found.get(key), int):
+            found[f"{key}_size"] = found.pop(key)
+    return found
 
 
 @cache

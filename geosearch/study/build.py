@@ -23,7 +23,8 @@ from geosearch.confirmation.rows import RowRequest, request_rows
 from geosearch.confirmation.tuning import KindTuner, TunedAdaptations
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet
-from geosearch.errors import InvalidOptionError
+from geosearch.data.target import Target
+from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.mixture.baselines import (
     CLOUD,
     SINGLE,
@@ -86,11 +87,13 @@ def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Object
     target = prepared.target
     images: LabelledSet = target.shots
     scorer: Scorer = build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
-    if file.search.objective == "episodes":
-        images, scorer = (
-            target.shots.concatenate(target.reference).concatenate(target.held_out),
-            Episodes(file.domain.shots),
-        )
+    check_labels(file, target)
+    if file.search.objective == "episodes" and target.is_copied:  # a copy must not be judged by its original
+        scorer = Episodes(tuple(max(1, 2 * count // 3) for count in target.counts.tolist()))
+    elif file.search.objective == "episodes":
+        images = target.shots.concatenate(target.reference).concatenate(target.held_out)
+        counts = tuple(target.counts.tolist())
+        scorer = Episodes(counts[0] if len({*counts}) == 1 else counts)
     return Objective(
         anchors=prepared.anchors,
         images=images,
@@ -100,6 +103,19 @@ def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Object
         seed=file.study.seed,
         device=file.recipe.device,
     )
+
+
+def check_labels(file: StudyFile, target: Target) -> None:
+    """Refuse a target with too few labels for the objective.
+
+    Raises:
+        DomainMismatchError: the objective leaves labelled images out, but no class has two.
+    """
+    if file.search.objective == "shots" and target.counts.max() < 2:
+        raise DomainMismatchError(
+            f"search.objective 'shots' leaves labelled images out, but no class of '{target.name}' has two; label "
+            "more, or set search.objective to 'episodes'"
+        )
 
 
 def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cache, progress: Progress) -> Search:

@@ -24,8 +24,9 @@ from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.confirmation.controls import CONTROLS
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.own_target import describe_counts
 from geosearch.data.read_report import ReadReport
-from geosearch.data.target import cut_target
+from geosearch.data.target import Target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import TooLargeError
@@ -37,8 +38,9 @@ from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
 from geosearch.runtime.parallel import one_thread
+from geosearch.study.build import check_labels
 from geosearch.study.missing_data import explain_missing_data
-from geosearch.study.prepare import MOST_NETWORKS
+from geosearch.study.prepare import MOST_NETWORKS, build_target
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
 
@@ -143,13 +145,14 @@ def check(path: str | Path) -> Estimate:
         collection = load_collection(
             **domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed
         )
-    parts = collection.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
-    cut: dict[str, Any] = {
-        **parts,
-        "fit_labels": partial(NearestShot().fit, encoder=PixelEncoder()),
-        "seed": file.study.seed,
+    target, _ = build_target(file, collection, partial(NearestShot().fit, encoder=PixelEncoder()))
+    parts = {
+        **({"labels": len(target.shots)} if domain.shots is None else {"shots": domain.shots}),
+        "reference": len(target.reference),
+        "held_out": len(target.held_out),
+        "test_size": len(target.test_images),
     }
-    cut_target(collection.train, collection.test, **cut)  # raises if there are too few images
+    check_labels(file, target)
     classes = sum(len(source.classes) for source in collection.sources)
     step, steps = measure_step(file, classes), count_steps(file, len(collection.sources))
     pixels = domain.size**2 * domain.channels
@@ -157,8 +160,8 @@ def check(path: str | Path) -> Estimate:
     plan = 24 * parts["reference"] ** 2 * search.jobs
     return Estimate(
         study=file.study.name,
-        target=collection.train.name,
-        target_images=len(collection.train),
+        target=target.name,
+        target_images=len(collection.train) + len(collection.unlabelled or ()),
         target_classes=len(collection.train.classes),
         parts=parts,
         sources=tuple(
@@ -174,7 +177,7 @@ def check(path: str | Path) -> Estimate:
         evaluations=search.evaluations,
         peak_bytes=int(2 * images * pixels + plan + (1 + search.jobs) * 0.8 * 2**30),
         wall_seconds=steps * step / search.jobs + _fitting_seconds(file, collection) + 15,
-        advice=_advice(file, parts),
+        advice=(*target.notes, *_advice(file, target)),
         reports=collection.reports,
     )
 
@@ -248,7 +251,7 @@ def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     return max(seconds, 0.0)
 
 
-def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
+def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:
     found = []
     evaluations = file.search.evaluations
     baselines = count_baselines(evaluations, len(file.domain.sources))
@@ -257,9 +260,9 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
     elif evaluations < baselines + 10:
         found.append(f"{baselines} of the {evaluations} evaluations are baselines; the search is short")
     if file.recipe.adaptation in ("fine-tune", "rehearse", "self-train"):
-        if file.domain.shots >= MANY_SHOTS:
+        if target.counts.mean() >= MANY_SHOTS:
             found.append(
-                f"with {file.domain.shots} shots a class and the whole network trained on them, mixtures differ by "
+                f"with {describe_counts(target.counts)} and the whole network trained on them, mixtures differ by "
                 "about their noise (reports/transfer/where-it-pays.md): "
                 "the pooled union will most likely do as well, unsearched"
             )
@@ -273,8 +276,8 @@ def _advice(file: StudyFile, parts: dict[str, int]) -> tuple[str, ...]:
             "color images are recoloured in training: right where shape tells the classes apart (digits, signs); "
             "on photographs set recipe.recolour = 0 (reports/transfer/colour.md)"
         )
-    if parts["test_size"] < 500:
-        found.append(f"only {parts['test_size']} test images: small differences will be ties")
+    if 0 < (tested := len(target.test_images)) < 500:
+        found.append(f"only {tested} test images: small differences will be ties")
     if file.confirm.seeds < 3:
         wide = "no intervals" if file.confirm.seeds == 1 else "very wide intervals"
         found.append(f"fewer than 3 confirmation seeds: {wide}")

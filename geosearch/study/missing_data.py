@@ -29,7 +29,9 @@ def explain_missing_data(file: StudyFile, database: str = "") -> Iterator[None]:
         yield
     except UnknownDatasetError as error:
         text = str(error)
-        if any(f"'{spec}'" in text for spec in (file.domain.target, *file.domain.sources) if relative_path(spec)):
+        domain = file.domain
+        specs = (domain.target, domain.unlabelled, domain.test, *domain.sources)
+        if any(f"'{spec}'" in text for spec in specs if spec and relative_path(spec)):
             text += f"; relative paths are looked up from the working folder, {Path.cwd()}"
             text += f", then beside the study file, in {os.path.abspath(file.folder)}" if file.folder else ""
         if database:

@@ -100,11 +100,17 @@ def choose_next_labels(study: Study, *, count: int, out: str | Path, strategy: s
     return NextLabels(out, _names(chosen), len(unlabelled), named, state.labels_per_class, all(files))
 
 
-def _divide(prepared: Prepared) -> tuple[LabelledSet, LabelledSet]:
-    """The labelled images of the target, and those whose labels the study does not use."""
-    rows = prepared.target.rows
-    free = np.sort(np.concatenate([rows[part] for part in ("reference", "held_out", "surplus")]))
-    return prepared.train.take(rows["shots"]), prepared.train.take(free)
+def _divide(prepared: Prepared) -> tuple[LabelledSet, LabelledSet | UnlabelledSet]:
+    """The labelled images of the target, and those without labels, or whose labels the study does not use.
+
+    Raises:
+        InvalidOptionError: there are none without.
+    """
+    target, pool = prepared.target, prepared.pool
+    if target.is_copied:
+        raise InvalidOptionError(f"the target '{target.name}' has no unlabelled images; set domain.unlabelled")
+    free = np.sort(np.concatenate([target.rows[part] for part in ("reference", "held_out", "surplus")]))
+    return target.shots, pool.take(free)
 
 
 def _encoder(prepared: Prepared) -> Callable[[np.ndarray], np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from geosearch.config.build import (
     build_anchor_options,
+    build_copying,
     build_embedding,
     build_ensemble,
     build_labelling,
@@ -23,8 +24,9 @@ from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.registry import portable_id
 from geosearch.data.read_report import ReadReport, printable
-from geosearch.data.target import Target, cut_target
+from geosearch.data.target import Labeller, Target
 from geosearch.data.unlabelled import UnlabelledSet
+from geosearch.errors import InvalidOptionError
 from geosearch.mixture.anchors import Anchors, build_anchors
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
@@ -48,7 +50,7 @@ class Prepared:
         target: the target, split into shots, reference, held-out part and test part.
         anchors: the sources, mapped from the target.
         hull: closed-form distances of their mixtures.
-        train: all images of the target's training part.
+        pool: the images that the target's unlabelled parts were taken from.
         reports: accounts of what the readers of the sets took and passed over.
         teachers: what the networks that label the reference were pretrained on; empty if none label it.
     """
@@ -56,20 +58,31 @@ class Prepared:
     target: Target
     anchors: Anchors
     hull: Hull
-    train: LabelledSet
+    pool: LabelledSet | UnlabelledSet
     reports: tuple[ReadReport, ...] = ()
     teachers: tuple[Mixture, ...] = ()
+
+    @property
+    def train(self) -> LabelledSet:
+        """All images of a benchmark's target with their true labels, for measurements of what was hidden.
+
+        Raises:
+            InvalidOptionError: the study is no benchmark, so nothing was hidden.
+        """
+        if not isinstance(self.pool, LabelledSet) or self.target.is_copied:
+            raise InvalidOptionError("only a benchmark (domain.shots without domain.unlabelled) has hidden labels")
+        return self.pool
 
     def target_images(self, count: int) -> LabelledSet:
         """The reference, followed by further unlabelled target images up to `count`, all pseudo-labelled.
 
         There may be fewer: shots, held-out part and test part are never among them.
         """
-        return self.target.with_surplus(self.train, count)
+        return self.target.with_surplus(self.pool, count)
 
     def unlabelled(self, count: int) -> UnlabelledSet:
         """The images of the reference, followed by further ones up to `count`."""
-        return self.target.unlabelled(self.train, count)
+        return self.target.unlabelled(self.pool, count)
 
 
 def prepare(
@@ -95,11 +108,8 @@ def prepare(
         loaded(collection)
     with stage("embedding"):
         encoder = build_embedding(file).fit(collection.sources, seed=seed, cache=cache)
-        parts = collection.parts(
-            shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test
-        )
         fit_labels = partial(build_target_labelling(file).fit, encoder=encoder)
-        target = cut_target(collection.train, collection.test, **parts, fit_labels=fit_labels, seed=seed)
+        target, pool = build_target(file, collection, fit_labels)
         options: dict[str, Any] = {
             "options": build_anchor_options(file),
             "shots": target.shots,
@@ -118,7 +128,27 @@ def prepare(
             labeller = refinement.fit(mixtures, target.shots, seen, seed=seed, cache=cache, jobs=file.search.jobs)
             target = target.relabel(labeller)
             anchors = build_anchors(target.reference, collection.sources, encoder, **options)
-    return Prepared(target, anchors, Hull.of(anchors), collection.train, collection.reports, tuple(mixtures))
+    return Prepared(target, anchors, Hull.of(anchors), pool, collection.reports, tuple(mixtures))
+
+
+def build_target(
+    file: StudyFile, collection: DatasetCollection, fit_labels: Callable[[LabelledSet, np.ndarray], Labeller]
+) -> tuple[Target, LabelledSet | UnlabelledSet]:
+    """The target of a study, and the images that its unlabelled parts were taken from.
+
+    Raises:
+        DomainMismatchError: too few images for all parts.
+    """
+    domain = file.domain
+    return collection.target(
+        shots=domain.shots,
+        reference=domain.reference,
+        held_out=domain.held_out,
+        test_size=domain.test_size,
+        fit_labels=fit_labels,
+        augment=build_copying(file),
+        seed=file.study.seed,
+    )
 
 
 def passed_over(reports: Sequence[ReadReport]) -> tuple[tuple[str, str], ...]:

@@ -30,7 +30,14 @@ from geosearch.report.status import status_of
 from geosearch.report.summary import StudyReport, StudySummary, collect
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.cache import Cache
-from geosearch.runtime.events import BaselinesChosen, FilesPassedOver, FreeAnswerFound, ImagesPassedOver, StageStarted
+from geosearch.runtime.events import (
+    BaselinesChosen,
+    FilesPassedOver,
+    FreeAnswerFound,
+    ImagesPassedOver,
+    StageStarted,
+    TargetNoted,
+)
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import LOGGER, Log, Progress
 from geosearch.runtime.redact import mask_all
@@ -343,6 +350,8 @@ class Study:
         database = "" if self.store.record.contents is None else self.store.url
         with one_thread(), explain_missing_data(self.file, database):
             prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._datasets_loaded)
+        for note in prepared.target.notes:
+            self.progress.event(TargetNoted(prepared.target.name, note))
         self.store.update(sources=tuple(source.name for source in prepared.anchors.sources))
         return prepared
 
@@ -388,7 +397,8 @@ class Study:
         known = ConfirmationRecord.of(self.store.record)
         if known and known.result and known.answers(request):
             return known.result
-        self.progress.event(StageStarted("confirmation on the test part"))
+        judged = "the test part" if prepared.target.test_labels is not None else "the labels"
+        self.progress.event(StageStarted(f"confirmation on {judged}"))
         start = time.perf_counter()
         confirmation = build_confirmer(file, prepared, self.cache).run(
             self._rows(search),

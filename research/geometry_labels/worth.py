@@ -75,7 +75,9 @@ def shelf_of(target: str, seed: int) -> tuple[Target, tuple[LabelledSet, ...]]:
     """The target cut as a study cuts it, and its four sources with their true labels."""
     domain = study_file(target, seed).domain
     collection = load_collection(**domain.collection, seed=seed)
-    parts = collection.parts(shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test)
+    parts = collection.parts(
+        shots=domain.shots, reference=domain.reference, held_out=domain.held_out, test=domain.test_size
+    )
     return cut_target(
         collection.train,
         collection.test,

@@ -122,7 +122,7 @@ def test_unlabelled_parts_do_not_depend_on_the_true_labels(monkeypatch: pytest.M
     others = np.setdiff1d(np.arange(300), first.rows["shots"])
     labels = train.labels.copy()
     labels[others] = np.random.default_rng(0).permutation(labels[others])
-    monkeypatch.setattr("geosearch.data.target._shot_rows", lambda *arguments: first.rows["shots"])
+    monkeypatch.setattr("geosearch.data.target.draw_shots", lambda *arguments: first.rows["shots"])
     again = cut(LabelledSet.from_arrays(train.images, labels, name=train.name))
     for part in ("shots", "reference", "held_out"):
         assert getattr(first, part).fingerprint == getattr(again, part).fingerprint

@@ -34,7 +34,7 @@ def tiny(folder: Path, **changes: Any) -> dict[str, Any]:
             "size": 12,
             "reference": 40,
             "held_out": 20,
-            "test": 40,
+            "test_size": 40,
         },
         "transport": {"embedding": "pca"},
         "search": {"evaluations": 10, "finalists": 2, "repeats": 2, "sampler": "tpe", "jobs": 1, "proxy_samples": 20},

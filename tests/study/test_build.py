@@ -16,7 +16,7 @@ from geosearch.study.study import Study
 
 
 def forty(folder, cache, **changes) -> Study:
-    parts = {"domain_reference": 60, "domain_held_out": 40, "domain_test": 60, "domain_samples": 100}
+    parts = {"domain_reference": 60, "domain_held_out": 40, "domain_test_size": 60, "domain_samples": 100}
     sources = write_glyph_sources(folder, 40)
     file = tiny_file(folder, domain_target="digits", domain_sources=sources, **parts, **changes)
     return Study.open(file, storage=f"sqlite:///{folder}/forty.db", cache=cache)

@@ -14,6 +14,7 @@ from geosearch.errors import InvalidDataError
 
 _SHARE = 20  # of a class, one image in this many may be missing
 _LISTED = 20  # files named in an error, at most
+_STRICT = '; none may be missing, since domain.on_damaged is "refuse"'
 _FEW = 10  # images; from here on one may be missing, however few they are
 _REMEDIES = {
     Reason.BROKEN_LINK: "fetch the contents of the links (git annex get, dvc pull, or copy what they lead to)",
@@ -31,11 +32,13 @@ class Account:
         root: the folder of the set; paths are shown from here.
         passed: what was passed over so far.
         notes: sentences about how the set was understood.
+        strict: whether no image at all may be missing.
     """
 
     root: Path
     passed: list[PassedFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    strict: bool = False
 
     def pass_over(self, path: Path, reason: Reason, group: str = "", what: str = "") -> None:
         """One more file, or folder that is not entered."""
@@ -56,11 +59,12 @@ class Account:
             taken: class -> images that were read.
 
         Raises:
-            InvalidDataError: more than one image in 20 of a class is missing (broken links, damaged files, no
-                permission), or a folder has files but no image; the message lists them and says what they are.
+            InvalidDataError: more than one image in 20 of a class (any, if `strict`) is missing (broken links, damaged
+                files, no permission), or a folder has files but no image; the message lists them and says what they
+                are.
         """
         lost = Counter(file.group for file in self.passed if file.reason.lost and (file.group or "" in taken))
-        bad = [name for name, count in lost.items() if count > _allowed(taken.get(name, 0) + count)]
+        bad = [name for name, count in lost.items() if count > self._allowed(taken.get(name, 0) + count)]
         if bad:
             files = [file for file in self.passed if file.reason.lost and file.group in bad]
             kinds = [reason for reason in _REMEDIES if any(file.reason is reason for file in files)]
@@ -69,9 +73,13 @@ class Account:
             raise InvalidDataError(
                 f"{self.root}: too many images are missing ({shares}): {listed}; "
                 + " and ".join(_REMEDIES[reason] for reason in kinds)
-                + f"; up to one in {_SHARE} of a class may be missing"
+                + (_STRICT if self.strict else f"; up to one in {_SHARE} of a class may be missing")
             )
         self._check_suffixes(taken)
+
+    def _allowed(self, files: int) -> int:
+        """Images that may be missing of this many."""
+        return 0 if self.strict else max(files // _SHARE, int(files >= _FEW))
 
     def _check_suffixes(self, taken: dict[str, int]) -> None:
         by_group: dict[str, list[PassedFile]] = {}
@@ -95,11 +103,6 @@ class Account:
             spec, reader, str(self.root), part, total + len(self.passed), total, tuple(self.passed),
             tuple(taken.items()) if {*taken} != {""} else (), tuple(self.notes),
         )  # fmt: skip
-
-
-def _allowed(files: int) -> int:
-    """Images that may be missing of this many."""
-    return max(files // _SHARE, int(files >= _FEW))
 
 
 def _share(name: str, lost: int, taken: int) -> str:

@@ -20,6 +20,7 @@ from geosearch.runtime.cache import default_folder
 from geosearch.runtime.user_folder import expand_user
 
 Part = Literal["train", "test"]
+OnDamaged = Literal["skip", "refuse"]
 _FEW_LEVELS = 32  # an eighth of the range
 _SHARE = 20  # one image in this many may be of one flat color before that is said
 AnyLoader = TypeVar("AnyLoader", bound="Loader")
@@ -34,12 +35,14 @@ class LoadOptions:
         download: let torchvision download what is missing.
         size: side in pixels at which glyphs are drawn and image files are read; if None, that of the set.
         fit: how image files of another aspect ratio are brought to the shape of the set: "crop", "pad" or "stretch".
+        on_damaged: "skip" passes over files that cannot be read, up to one in 20 of a class; "refuse" none.
     """
 
     root: str | Path | None = None
     download: bool = False
     size: int | None = None
     fit: Fit = "crop"
+    on_damaged: OnDamaged = "skip"
 
     @property
     def torchvision_root(self) -> Path:
@@ -134,6 +137,11 @@ class Loader(ABC):
         """How values and transparency of the training part's files are understood; None for a set that is no files."""
         return None
 
+    @property
+    def has_unlabelled(self) -> bool:
+        """Whether a set with labels comes with images that have none, too."""
+        return False
+
     def read(self, part: Part = "train") -> LabelledSet | UnlabelledSet:
         """One part of the set: a `LabelledSet` if it has labels, else an `UnlabelledSet`.
 
@@ -183,6 +191,14 @@ class Loader(ABC):
             'the study says how to label it, domain.pseudo_labeller = "g2l" or "clusters"; or write labels '
             "with `geosearch label`"
         )
+
+    def read_unlabelled(self) -> UnlabelledSet:
+        """Images without labels: those of a set with labels that have none, else all of its training part.
+
+        In a folder, images at any depth count. Errors are those of `read`, and `InvalidDataError` if there is no image.
+        """
+        data = self.read()
+        return UnlabelledSet.of(data) if isinstance(data, LabelledSet) else data
 
     @abstractmethod
     def _read(self, part: Part) -> LabelledSet | UnlabelledSet:

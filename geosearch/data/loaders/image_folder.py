@@ -60,7 +60,7 @@ class ImageFolderLoader(PathLoader):
     def _read(self, part: Part) -> LabelledSet | UnlabelledSet:
         division = self._division
         split = division.test if part == "test" and division.test else division.train
-        account = Account(self.path, notes=[*division.notes] if part == "train" else [])
+        account = self._account(division.notes if part == "train" else [])
         self._pass_over(account, split)
         self._check(split)
         files = [(file, name) for name, files in split.files.items() for file in files]
@@ -90,6 +90,30 @@ class ImageFolderLoader(PathLoader):
         labels = np.array([classes.index(name) for name in groups])
         build = LabelledSet.from_arrays if part == "train" else LabelledSet.test_part
         return replace(build(decoded.images, labels, classes=classes, **common), **found)
+
+    def read_unlabelled(self) -> UnlabelledSet:
+        """All images at any depth, whatever the folders are called."""
+        account, files = self._account([]), self._tree.all_images
+        for path, reason in self._tree.all_passed:
+            account.pass_over(path, reason)
+        if not files:
+            raise InvalidDataError(
+                f"{self.path} has no image that can be read, at any depth; expected files of type "
+                + " ".join(sorted(readable_suffixes()))
+            )
+        side = self.options.size
+        size = (side, side) if side else median_size(files)
+        decoded = decode_images(files, size, self.name, fit=self.options.fit)
+        account.pass_over_failures(decoded.failures, [""] * len(decoded.failures))
+        account.notes += decoded.rendering.notes
+        taken = {"": int(decoded.read.sum())}
+        account.check(taken)
+        data = UnlabelledSet.from_images(decoded.images, name=self.name, license=read_license(self.path))
+        names = np.array([str(file.relative_to(self.path)) for file in files])[decoded.read]
+        return replace(data, report=account.report(self.spec, self.kind, "train", taken), row_names=names)
+
+    def _account(self, notes: list[str]) -> Account:
+        return Account(self.path, notes=[*notes], strict=self.options.on_damaged == "refuse")
 
     def _pass_over(self, account: Account, split: Split) -> None:
         """All that is seen and not taken: beside the training part, what lies anywhere but in the test part."""

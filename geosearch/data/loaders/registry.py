@@ -8,7 +8,7 @@ from pathlib import Path
 from geosearch.data import loaders as room
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.fit import Fit
-from geosearch.data.loaders.base import LOADERS, DatasetInfo, Loader, LoadOptions, Part
+from geosearch.data.loaders.base import LOADERS, DatasetInfo, Loader, LoadOptions, OnDamaged, Part
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import UnknownDatasetError
 from geosearch.runtime.registry import import_extensions
@@ -35,8 +35,9 @@ def find_loader(
     download: bool = False,
     size_hint: int | None = None,
     fit: Fit = "crop",
+    on_damaged: OnDamaged = "skip",
 ) -> Loader:
-    """The loader of the set that `spec` names; arguments as for `load`.
+    """The loader of the set that `spec` names; arguments as for `load` and `LoadOptions`.
 
     >>> with find_loader("digits") as loader:
     ...     print(loader.has_labels, loader.has_test, loader.portable_id)
@@ -45,7 +46,7 @@ def find_loader(
     Raises:
         UnknownDatasetError: no loader knows such a name; the message gives the nearest known one.
     """
-    spec, options = str(spec), LoadOptions(root, download, size_hint, fit)
+    spec, options = str(spec), LoadOptions(root, download, size_hint, fit, on_damaged)
     if loader := _parse(spec, options):
         return loader
     raise UnknownDatasetError(f"no data set '{spec}'; expected {spec_forms()}; {_hint(spec, options)}")

@@ -16,8 +16,8 @@ from geosearch.report.summary import StudyReport
 @style.context()
 def plot_confirmation(facts: StudyReport) -> ReportFigure:
     """Draw the test errors of all rows: a small point per seed, the mean and its interval."""
-    title = "Test errors"
     kept = facts.confirmation
+    title = f"{kept.error if kept else 'test error'}s".capitalize()
     if kept is None:
         read = "Test errors of the best mixture, the baselines and no pretraining, after the long recipe."
         return ReportFigure("confirmation", title, read, None, "the end of the search")
@@ -38,7 +38,7 @@ def plot_confirmation(facts: StudyReport) -> ReportFigure:
     for label, row in zip(panels[0].get_yticklabels(), rows, strict=True):
         if row.name == BEST:
             label.set(color=style.BEST, fontweight="bold")
-    figure.supxlabel("test error, %", fontsize=9)
+    figure.supxlabel(f"{kept.error}, %", fontsize=9)
     return ReportFigure("confirmation", title, read, figure)
 
 
