@@ -3,8 +3,8 @@
     python -m research.model.unlikeness [--draws 3]
 
 Small networks with 5 labels a class; the unlike images are of a set that the network has never seen. Scores: maximum
-softmax probability, energy, and distances in the features of 1,000 unlabelled images. The score is chosen on mnist against
-fashion_mnist and usps against kmnist, and checked on photographs. Results: reports/model.md,
+softmax probability, energy, and distances in the features of 1,000 unlabelled images. The score is chosen on mnist
+against fashion_mnist and usps against kmnist, and checked on photographs. Results: reports/model.md,
 reports/data/model-unlikeness.jsonl. Needs $GEOSEARCH_DATA, and the photographs beside it.
 """
 
