@@ -3,8 +3,8 @@
     python -m research.model.calibration [--draws 4]
 
 Small networks, pretrained on the other three sets, get 3, 5 or 20 labels a class of mnist, usps, kmnist or
-fashion_mnist. The sharpness of ridge heads and the prior of the temperature are chosen on mnist and fashion_mnist, and checked on the
-others. Results: reports/model.md, reports/data/model-calibration.jsonl. Needs $GEOSEARCH_DATA.
+fashion_mnist. The sharpness of ridge heads and the prior of the temperature are chosen on mnist and fashion_mnist, and
+checked on the others. Results: reports/model.md, reports/data/model-calibration.jsonl. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
