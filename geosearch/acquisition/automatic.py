@@ -10,7 +10,7 @@ from geosearch.acquisition.base import ACQUISITIONS, Acquisition, LabelState
 from geosearch.acquisition.typical import Typical
 from geosearch.acquisition.uncertain import Uncertain
 
-SWITCH = 4.0  # labels a class
+SWITCH = 32.0  # labels a class: reports/next-labels.md
 
 
 @ACQUISITIONS.register("automatic", "typical while labels are few, uncertain later")
