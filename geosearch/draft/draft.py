@@ -142,9 +142,8 @@ def find_or_draft(
     """
     path = folder / f"{name or default_name(target)}.toml"
     if path.exists():
-        known, wanted = read_study(path).domain.model_dump(), [target, *sources, unlabelled, test]
-        apart = [known.get(part) for part in ("unlabelled", "test")]
-        present = [known["target"], *known["sources"], *(one if isinstance(one, str) else None for one in apart)]
+        known, wanted = read_study(path).domain, [target, *sources, unlabelled, test]
+        present = [known.target, *known.sources, known.unlabelled, known.test]
         if present != [_placed(complete_spec(spec), folder) if spec else None for spec in wanted]:
             raise InvalidOptionError(f"{path} is a study of other sets; give this one another --name")
         return path, None

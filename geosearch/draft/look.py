@@ -117,7 +117,7 @@ def look_at(spec: str, *, labels: bool = True, root: str | None = None, download
     """
     with find_loader(spec, root=root, download=download, size_hint=_SEEN) as loader:
         try:
-            data = loader.read()
+            data = loader.read() if labels else loader.read_unlabelled()
         except UnknownDatasetError:
             if found := _unseen(spec, root):
                 return found

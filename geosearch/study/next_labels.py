@@ -38,7 +38,6 @@ class NextLabels:
         unlabelled: number of images that they were chosen from.
         strategy: how they were chosen.
         labels_per_class: labelled images of a class, on average.
-        in_files: whether the images are files, so that the table can be a target.
     """
 
     out: Path
@@ -46,19 +45,15 @@ class NextLabels:
     unlabelled: int
     strategy: str
     labels_per_class: float
-    in_files: bool
 
     @property
     def text(self) -> str:
-        """What was chosen and what to do with it, in two or three lines."""
+        """What was chosen and what to do with it, in two lines."""
         chosen = (
             f"{len(self.names)} of {self.unlabelled:,} unlabelled images to label next, chosen as '{self.strategy}' "
             f"with {self.labels_per_class:.3g} labels a class: {self.out / SHEET}"
         )
-        todo = f"fill in the column 'label' of {self.out / TABLE}"
-        if self.in_files:
-            todo += f', then search again with domain.target = "labels_table:{self.out / TABLE}"'
-        return f"{chosen}\n{todo}"
+        return f"{chosen}\nfill in the column 'label' of {self.out / TABLE}"
 
 
 def choose_next_labels(study: Study, *, count: int, out: str | Path, strategy: str = "automatic") -> NextLabels:
@@ -74,7 +69,7 @@ def choose_next_labels(study: Study, *, count: int, out: str | Path, strategy: s
         strategy: a name of `ACQUISITIONS`.
 
     Raises:
-        InvalidOptionError: no such strategy, or fewer unlabelled images than `count`.
+        InvalidOptionError: no such strategy, no unlabelled images, or fewer than `count`.
         OutputExistsError: `out` is not empty.
     """
     way, prepared, out = ACQUISITIONS.build(strategy, {}), study.prepared, Path(out)
@@ -97,20 +92,19 @@ def choose_next_labels(study: Study, *, count: int, out: str | Path, strategy: s
         _write_table(folder / TABLE, labelled, chosen, out)
     used = type(way.strategy(state)) if isinstance(way, Automatic) else type(way)
     named = next(entry.name for entry in ACQUISITIONS.entries() if entry.option is used)
-    return NextLabels(out, _names(chosen), len(unlabelled), named, state.labels_per_class, all(files))
+    return NextLabels(out, _names(chosen), len(unlabelled), named, state.labels_per_class)
 
 
 def _divide(prepared: Prepared) -> tuple[LabelledSet, LabelledSet | UnlabelledSet]:
-    """The labelled images of the target, and those without labels, or whose labels the study does not use.
-
-    Raises:
-        InvalidOptionError: there are none without.
-    """
+    """The labelled images of the target, and those whose labels the study does not have or, in a benchmark, hides."""
     target, pool = prepared.target, prepared.pool
     if target.is_copied:
-        raise InvalidOptionError(f"the target '{target.name}' has no unlabelled images; set domain.unlabelled")
+        raise InvalidOptionError(
+            f"the target '{target.name}' has no unlabelled images to choose from; name some in domain.unlabelled"
+        )
     free = np.sort(np.concatenate([target.rows[part] for part in ("reference", "held_out", "surplus")]))
-    return target.shots, pool.take(free)
+    labelled = pool.take(target.rows["shots"]) if isinstance(pool, LabelledSet) else target.shots
+    return labelled, pool.take(free)
 
 
 def _encoder(prepared: Prepared) -> Callable[[np.ndarray], np.ndarray]:

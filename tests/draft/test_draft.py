@@ -42,6 +42,19 @@ def test_a_file_is_not_overwritten_unless_forced(sets):
     assert (sets / "study.toml").read_text() == draft.text
 
 
+def test_unlabelled_images_and_a_test_set_are_named(sets):
+    photographs(sets / "unsorted" / "deep", {"monday": 5}, seed=7)
+    photographs(sets / "checked", {"bolt": 2, "nut": 2}, seed=8)
+    options = {"unlabelled": "unsorted", "test": "checked"}
+    draft = draft_study("mine", ["a", "b"], **options)
+    assert (draft.file.domain.unlabelled, draft.file.domain.test) == ("imagefolder:unsorted", "imagefolder:checked")
+    assert draft.file.domain.shots is None
+    path, _ = find_or_draft("mine", ["a", "b"], folder=sets / "studies", **options)
+    assert find_or_draft("mine", ["a", "b"], folder=sets / "studies", **options) == (path, None)
+    with pytest.raises(InvalidOptionError, match="other sets"):
+        find_or_draft("mine", ["a", "b"], folder=sets / "studies")
+
+
 def test_a_file_in_another_folder_names_whole_paths(sets):
     draft = draft_study("mine", ["a", "digits"], folder=sets / "studies")
     assert draft.file.domain.target == f"imagefolder:{sets / 'mine'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +60,31 @@ def test_files_are_named_from_the_table_on(tmp_path):
     rows = rows_of(tmp_path / "deep" / "next" / TABLE)
     assert all((tmp_path / "deep" / "next" / row["file"]).is_file() for row in rows)
     assert all(f"/{row['label']}/" in row["file"] for row in rows[3:])
-    assert "labels_table:" in found.text
+    assert f"fill in the column 'label' of {tmp_path / 'deep' / 'next' / TABLE}" in found.text
     assert found.strategy == "random"
+
+
+def test_unlabelled_images_of_ones_own_are_chosen_by_their_files(tmp_path):
+    shutil.move(write_folder(tmp_path / "all").partition(":")[2], tmp_path / "unsorted")
+    for label in range(4):
+        (tmp_path / "mine" / f"class {label}").mkdir(parents=True)
+        for file in sorted((tmp_path / "unsorted" / f"class {label}").iterdir())[: label + 2]:
+            shutil.move(file, tmp_path / "mine" / f"class {label}" / file.name)
+    domain = {"target": f"imagefolder:{tmp_path}/mine", "unlabelled": f"imagefolder:{tmp_path}/unsorted"}
+    file = tiny_file(tmp_path, domain_shots=None, **{f"domain_{key}": value for key, value in domain.items()})
+    study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db")
+    choose_next_labels(study, count=6, out=tmp_path / "next")
+    rows = rows_of(tmp_path / "next" / TABLE)
+    assert [row["file"].startswith("../unsorted/") for row in rows] == [True] * 6 + [False] * 14
+    assert all((tmp_path / "next" / row["file"]).is_file() for row in rows)
+    assert all(f"/{row['label']}/" in row["file"] for row in rows[6:])
+
+
+def test_without_unlabelled_images_there_is_nothing_to_choose(tmp_path):
+    file = tiny_file(tmp_path, domain_shots=None)
+    study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db")
+    with pytest.raises(InvalidOptionError, match=r"domain\.unlabelled"):
+        choose_next_labels(study, count=1, out=tmp_path / "next")
 
 
 def test_equal_studies_choose_equally(study, tmp_path):
