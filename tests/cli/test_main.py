@@ -294,7 +294,7 @@ def test_every_command_explains_itself(run, monkeypatch, command, width):
         ((), "missing command; see 'geosearch --help'"),
         (("serch", "x.toml"), "no such command 'serch'. Did you mean 'search'? See 'geosearch --help'"),
         (("--bogus",), "no such option: --bogus; see 'geosearch --help'"),
-        (("search",), "missing argument 'STUDY'; see 'geosearch search --help'"),
+        (("search",), "give a study, or --target and at least two --source; see 'geosearch search --help'"),
         (("search", "x.toml", "--workrs", "2"), "no such option: --workrs (Possible options: --workers); see"),
         (("search", "x.toml", "y.toml"), "unexpected extra argument"),
         (("search", "x.toml", "--workers", "0"), "greater than or equal to 1"),
