@@ -308,6 +308,20 @@ class ConfirmSection(Section):
         description="Settings of the adaptation that are tried by cross-validation on the shots, once for pretrained "
         "networks and once for no pretraining; 0 takes both as they are.",
     )
+    folds: int = Field(
+        5,
+        ge=2,
+        le=20,
+        description="Without a test part: parts of the labels; each judges what the others gave (cross-fitting).",
+    )
+    repeats: int = Field(1, ge=1, le=20, description="Without a test part: times that the labels are divided anew.")
+    hold_out: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="Share of the labels of every class that is set aside before anything looks at them, as the test "
+        "part, in place of cross-fitting.",
+    )
     explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
     controls: Listed[str] = ("committee", "single-source", "transferability", "joint-training")

@@ -132,6 +132,8 @@ _FREE = {
     "confirm.seeds",
     "confirm.explain",
     "confirm.export",
+    "confirm.folds",
+    "confirm.repeats",
     "confirm.controls",
     "confirm.tuning",
     "confirm.variants",

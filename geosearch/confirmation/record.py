@@ -23,6 +23,7 @@ class ConfirmationRecord:
         finalists: numbers of the trials whose mixtures a variant uses as well, the best first.
         controls: by their names in study files.
         tuning: settings of the adaptation that were tried for each kind of start.
+        folds, repeats: of a cross-fitting; 0 with a test part.
         result: errors on the test part; None in a request.
 
     >>> request = ConfirmationRecord(trial=7, seeds=3)
@@ -37,6 +38,8 @@ class ConfirmationRecord:
     finalists: tuple[int, ...] = ()
     controls: tuple[str, ...] = ()
     tuning: int = 0
+    folds: int = 0
+    repeats: int = 0
     result: Confirmation | None = None
 
     def answers(self, request: ConfirmationRecord) -> bool:

@@ -203,11 +203,11 @@ class Confirmation:
     @property
     def interval(self) -> str:
         """What the intervals are and what they are over, in words."""
+        images = f"{self.test_size:,} {'labels' if self.judged_by else 'test images'}"
         if len(self.seeds) < 2:
-            return "one training, so no interval"
+            return f"95 % intervals over {images}" if self._resamples else "one training, so no interval"
         over = f"{len(self.seeds)} trainings"
-        images = "labelled images" if self.judged_by else "test images"
-        return f"95 % intervals over {over}" + (f" and {self.test_size:,} {images}" if self._resamples else "")
+        return f"95 % intervals over {over}" + (f" and {images}" if self._resamples else "")
 
     @property
     def _resamples(self) -> bool:
@@ -234,10 +234,7 @@ class Confirmation:
         """What has to be said before the comparisons: that no test label judged."""
         if not self.judged_by:
             return ()
-        return (
-            f"No test labels: judged by {self.judged_by}; the best mixture was chosen with their help, so its errors "
-            "may be somewhat too small.",
-        )
+        return (f"No test labels: judged by {self.judged_by}.",)
 
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.

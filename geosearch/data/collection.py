@@ -16,7 +16,7 @@ from geosearch.data.fit import Fit, check_fit
 from geosearch.data.harmonization import harmonize, ink_margin, is_colored
 from geosearch.data.loaders.base import OnDamaged
 from geosearch.data.loaders.registry import find_loader
-from geosearch.data.own_target import Augment, own_target
+from geosearch.data.own_target import Augment, own_target, set_aside
 from geosearch.data.read_report import ReadReport
 from geosearch.data.target import Labeller, Target, cut_target, draw_shots, scale_to_classes
 from geosearch.data.target_sets import read_target
@@ -90,6 +90,8 @@ class DatasetCollection:
         fit_labels: Callable[[LabelledSet, np.ndarray], Labeller],
         augment: Augment,
         seed: int,
+        hold_out: float = 0.0,
+        without: np.ndarray | None = None,
     ) -> tuple[Target, LabelledSet | UnlabelledSet]:
         """The target of a study, and the images that its unlabelled parts were taken from.
 
@@ -98,12 +100,19 @@ class DatasetCollection:
                 are used.
             reference, held_out, test_size: sizes at most, for up to fifty classes.
             fit_labels, augment, seed: as for `cut_target` and `own_target`.
+            hold_out: share of the labelled images of every class that becomes the test part, where there is none.
+            without: row numbers of the target's shots that are left out, as if they were not there.
 
         Raises:
-            DomainMismatchError: too few images for all parts.
+            DomainMismatchError: too few images for all parts, or labels to hold out where there is a test part.
         """
         train = self.train
         if shots is not None and self.unlabelled is None:
+            if hold_out:
+                raise DomainMismatchError(
+                    "confirm.hold_out sets labels aside, but a benchmark (domain.shots without domain.unlabelled) has "
+                    "a test part; leave one of the two out"
+                )
             parts = self.parts(shots=shots, reference=reference, held_out=held_out, test=test_size)
             return cut_target(train, self.test, **parts, fit_labels=fit_labels, seed=seed), train
         labelled, unlabelled = train, self.unlabelled
@@ -112,11 +121,17 @@ class DatasetCollection:
             labelled, rest = train.take(rows), np.setdiff1d(np.arange(len(train)), rows)
             images = np.concatenate([unlabelled.images, train.images[rest]])
             unlabelled = replace(unlabelled, images=images, row_names=None)
+        test = self.test
+        if hold_out:
+            labelled, test = set_aside(labelled, test, hold_out, seed)
+        if without is not None:
+            labelled = labelled.sort_by_class()
+            labelled = labelled.take(np.setdiff1d(np.arange(len(labelled)), without))
         reference, held_out = (scale_to_classes(size, len(train.classes)) for size in (reference, held_out))
         target = own_target(
             labelled,
             unlabelled,
-            self.test,
+            test,
             reference=reference,
             held_out=held_out,
             test_size=test_size,

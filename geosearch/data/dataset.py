@@ -147,6 +147,10 @@ class LabelledSet:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
+    def sort_by_class(self) -> LabelledSet:
+        """The same images, sorted by class; within a class their order stays."""
+        return self.take(np.argsort(self.labels, kind="stable"))
+
     def take(self, rows: np.ndarray) -> LabelledSet:
         """The images and labels at `rows` (integers or a mask); `classes` stays, even if a class loses all images."""
         names = take_names(self.row_names, len(self), rows)

@@ -67,7 +67,7 @@ def own_target(
         raise InvalidOptionError(
             f"reference, held_out and test_size must be at least 1, got {reference}, {held_out} and {test_size}"
         )
-    shots = labelled.take(np.argsort(labelled.labels, kind="stable"))
+    shots = labelled.sort_by_class()
     counts = np.bincount(shots.labels, minlength=len(shots.classes))
     notes = _note_singles(shots, counts)
     rows = {"shots": np.arange(len(shots)), "surplus": np.empty(0, np.int64)}
@@ -117,6 +117,35 @@ def own_target(
         is_copied=unlabelled is None,
         notes=notes,
     )
+
+
+def set_aside(
+    labelled: LabelledSet, test: LabelledSet | None, share: float, seed: int
+) -> tuple[LabelledSet, LabelledSet]:
+    """Some labelled images of every class, which become the test part, and the others: (others, set aside).
+
+    Of a class of n labels a `share`, rounded down, so that at least one is left; a class with one or two may give none.
+
+    Raises:
+        DomainMismatchError: there is a test part already, or no class has labels enough.
+    """
+    if test is not None:
+        raise DomainMismatchError(
+            f"confirm.hold_out sets labels aside, but target '{labelled.name}' has a test part; leave one of the two "
+            "out"
+        )
+    order, rows = seeds.stream(seed, "hold out", labelled.name).permutation(len(labelled)), []
+    for label in range(len(labelled.classes)):
+        own = order[labelled.labels[order] == label]
+        rows.append(own[: min(int(share * len(own)), len(own) - 1)])
+    chosen = np.sort(np.concatenate(rows))
+    if not len(chosen):
+        raise DomainMismatchError(
+            f"confirm.hold_out = {share:g} sets no label of '{labelled.name}' aside: no class has "
+            f"{int(np.ceil(1 / share))} labels; raise it, label more images, or leave it out (the labels then judge by "
+            "cross-fitting)"
+        )
+    return labelled.take(np.setdiff1d(np.arange(len(labelled)), chosen)), labelled.take(chosen)
 
 
 def describe_counts(counts: np.ndarray) -> str:

@@ -93,6 +93,11 @@ class Target:
         return replace(self, reference=reference, held_out=held_out, labeller=labeller)
 
     @property
+    def judges_itself(self) -> bool:
+        """Whether there is no test part, and some class has two labels, so that one can judge what the other made."""
+        return self.test_labels is None and int(self.counts.max()) > 1
+
+    @property
     def counts(self) -> np.ndarray:
         """int64 (c,) labelled images of each class."""
         return np.bincount(self.shots.labels, minlength=len(self.classes))

@@ -154,7 +154,8 @@ def check(path: str | Path) -> Estimate:
     }
     check_labels(file, target)
     classes = sum(len(source.classes) for source in collection.sources)
-    step, steps = measure_step(file, classes), count_steps(file, len(collection.sources))
+    step = measure_step(file, classes)
+    steps = count_steps(file, len(collection.sources), cross_fits=target.judges_itself)
     pixels = domain.size**2 * domain.channels
     images = len(collection.train) + sum(len(source) for source in collection.sources)
     plan = 24 * parts["reference"] ** 2 * search.jobs
@@ -199,32 +200,63 @@ def measure_step(file: StudyFile, classes: int) -> float:
         ) from error
 
 
-def count_steps(file: StudyFile, sources: int) -> float:
-    """Steps of pretraining that all trainings of a study of so many sources are worth."""
+def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False) -> float:
+    """Steps of pretraining that all trainings of a study of so many sources are worth.
+
+    Args:
+        file: the study's settings.
+        sources: m
+        cross_fits: whether the labels judge, for want of a test part.
+    """
     search, recipe = file.search, file.recipe
-    baselines = count_baselines(search.evaluations, sources)
-    rows: float = min(baselines, MOST_SINGLE + 5) + 2 + len({*file.confirm.variants} - {"ensemble-teacher"})
-    rows += sum(CONTROLS.entry(name).option.cost for name in file.confirm.controls)
     finalists = search.finalists * search.repeats * (search.evaluations > 0)
     steps: float = search.evaluations * recipe.steps + finalists * recipe.long_steps
-    longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
-    steps += rows * file.confirm.seeds * (recipe.long_steps + longest / 2)
-    steps += recipe.long_steps + 2 * file.confirm.tuning * Tuner().folds * longest / 2
-    steps += search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in file.confirm.controls)
     steps += min(sources, MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
-    networks = min(sources, MOST_NETWORKS)
+    steps += _refinement_steps(file, sources)
+    return steps + (_cross_fitting_steps(file, sources) if cross_fits else _confirmation_steps(file, sources))
+
+
+def _confirmation_steps(file: StudyFile, sources: int) -> float:
+    confirm, recipe = file.confirm, file.recipe
+    rows: float = min(count_baselines(file.search.evaluations, sources), MOST_SINGLE + 5) + 2
+    rows += len({*confirm.variants} - {"ensemble-teacher"})
+    rows += sum(CONTROLS.entry(name).option.cost for name in confirm.controls)
+    longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
+    steps = rows * confirm.seeds * (recipe.long_steps + longest / 2 + _semi_supervised_steps(file))
+    steps += recipe.long_steps + 2 * confirm.tuning * Tuner().folds * longest / 2
+    steps += file.search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in confirm.controls)
     refinement = build_refinement(file)
-    if refinement is not None:  # two mixtures, and for an ensemble the nearest single sources
-        steps += (2 + networks * (refinement.members > 1)) * refinement.recipe.steps
-    if NEED_COMMITTEE & {*file.confirm.controls} and (refinement is None or refinement.members == 1):
-        steps += (2 + networks) * recipe.long_steps
-    if isinstance(how := build_adaptations(file)[recipe.adaptation], SelfTraining):
-        steps += rows * file.confirm.seeds * (how.head_steps + how.steps)
-    elif isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image
-        steps += rows * file.confirm.seeds * how.steps * (1 + 2 * how.ratio)
-    if "ensemble-teacher" in file.confirm.variants:
-        steps += file.confirm.seeds * TEACHERS * recipe.long_steps
+    if NEED_COMMITTEE & {*confirm.controls} and (refinement is None or refinement.members == 1):
+        steps += (2 + min(sources, MOST_NETWORKS)) * recipe.long_steps
+    if "ensemble-teacher" in confirm.variants:
+        steps += confirm.seeds * TEACHERS * recipe.long_steps
     return steps
+
+
+def _cross_fitting_steps(file: StudyFile, sources: int) -> float:
+    """In each fold: labels, a choice among finalists and baselines, and six rows."""
+    search, recipe = file.search, file.recipe
+    rows = 6 * (recipe.long_steps * (1 + LENGTH / 2) + _semi_supervised_steps(file))
+    choice = (search.finalists + count_baselines(search.evaluations, sources)) * recipe.steps
+    return file.confirm.folds * file.confirm.repeats * (rows + choice + _refinement_steps(file, sources))
+
+
+def _refinement_steps(file: StudyFile, sources: int) -> float:
+    """Of the networks that label the target: two mixtures, and for an ensemble the nearest single sources."""
+    refinement = build_refinement(file)
+    if refinement is None:
+        return 0.0
+    return (2 + min(sources, MOST_NETWORKS) * (refinement.members > 1)) * refinement.recipe.steps
+
+
+def _semi_supervised_steps(file: StudyFile) -> float:
+    """Of one row and training, of an adaptation that learns from unlabelled images."""
+    how = build_adaptations(file)[file.recipe.adaptation]
+    if isinstance(how, SelfTraining):
+        return how.head_steps + how.steps
+    if isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image
+        return how.steps * (1 + 2 * how.ratio)
+    return 0.0
 
 
 def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:

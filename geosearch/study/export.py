@@ -104,7 +104,7 @@ class Export:
             versions=versions(),
             files=writer.layout,
             command=f"geosearch synthesize {self.study} {number}--size {size} --format {writer.name} --out DIR",
-            passed_over=passed_over(self.prepared.reports),
+            passed_over=passed_over(self.prepared.collection.reports),
         )
 
 

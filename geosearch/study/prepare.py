@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -51,7 +51,7 @@ class Prepared:
         anchors: the sources, mapped from the target.
         hull: closed-form distances of their mixtures.
         pool: the images that the target's unlabelled parts were taken from.
-        reports: accounts of what the readers of the sets took and passed over.
+        collection: the sets as they were loaded.
         teachers: what the networks that label the reference were pretrained on; empty if none label it.
     """
 
@@ -59,7 +59,7 @@ class Prepared:
     anchors: Anchors
     hull: Hull
     pool: LabelledSet | UnlabelledSet
-    reports: tuple[ReadReport, ...] = ()
+    collection: DatasetCollection
     teachers: tuple[Mixture, ...] = ()
 
     @property
@@ -102,14 +102,35 @@ def prepare(
         stage: makes the context of each stage, from its name.
         loaded: called with the sets before the slow steps; may raise.
     """
-    domain, seed = file.domain, file.study.seed
+    labelling = build_labelling(file)
     with stage("load"):
-        collection = load_collection(**domain.collection, labelling=build_labelling(file), cache=cache, seed=seed)
+        collection = load_collection(**file.domain.collection, labelling=labelling, cache=cache, seed=file.study.seed)
         loaded(collection)
+    return prepare_collection(file, collection, space, cache, stage)
+
+
+def prepare_collection(
+    file: StudyFile,
+    collection: DatasetCollection,
+    space: MixingSpace,
+    cache: Cache,
+    stage: Stage = lambda name: nullcontext(),
+    *,
+    without: np.ndarray | None = None,
+) -> Prepared:
+    """Embed, split and map the data sets of a collection; slow steps are cached.
+
+    Args:
+        file, space, cache, stage: as for `prepare`.
+        collection: the sets.
+        without: row numbers of the target's labelled images (`Target.shots`) that are left out, as if they were not
+            there; none if None. What does not depend on labels comes from the cache.
+    """
+    seed = file.study.seed
     with stage("embedding"):
         encoder = build_embedding(file).fit(collection.sources, seed=seed, cache=cache)
         fit_labels = partial(build_target_labelling(file).fit, encoder=encoder)
-        target, pool = build_target(file, collection, fit_labels)
+        target, pool = build_target(file, collection, fit_labels, without)
         options: dict[str, Any] = {
             "options": build_anchor_options(file),
             "shots": target.shots,
@@ -128,13 +149,19 @@ def prepare(
             labeller = refinement.fit(mixtures, target.shots, seen, seed=seed, cache=cache, jobs=file.search.jobs)
             target = target.relabel(labeller)
             anchors = build_anchors(target.reference, collection.sources, encoder, **options)
-    return Prepared(target, anchors, Hull.of(anchors), pool, collection.reports, tuple(mixtures))
+    return Prepared(target, anchors, Hull.of(anchors), pool, collection, tuple(mixtures))
 
 
 def build_target(
-    file: StudyFile, collection: DatasetCollection, fit_labels: Callable[[LabelledSet, np.ndarray], Labeller]
+    file: StudyFile,
+    collection: DatasetCollection,
+    fit_labels: Callable[[LabelledSet, np.ndarray], Labeller],
+    without: np.ndarray | None = None,
 ) -> tuple[Target, LabelledSet | UnlabelledSet]:
     """The target of a study, and the images that its unlabelled parts were taken from.
+
+    Args:
+        without: see `prepare_collection`.
 
     Raises:
         DomainMismatchError: too few images for all parts.
@@ -147,6 +174,8 @@ def build_target(
         test_size=domain.test_size,
         fit_labels=fit_labels,
         augment=build_copying(file),
+        hold_out=file.confirm.hold_out,
+        without=without,
         seed=file.study.seed,
     )
 

@@ -14,6 +14,7 @@ from geosearch.config.build import build_mixing_space, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
 from geosearch.confirmation.background import Background
+from geosearch.confirmation.cross_fitting import CrossFitting
 from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import Confirmation
@@ -50,6 +51,7 @@ from geosearch.search.trial import NO_TRIAL, TrialRecord, errors_by_mixture
 from geosearch.search.worker import Worker
 from geosearch.study.build import build_confirmer, build_rows, build_search, find_single_sources
 from geosearch.study.export import Export
+from geosearch.study.folds import FoldBuilder
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
 from geosearch.study.missing_data import explain_missing_data
@@ -394,20 +396,34 @@ class Study:
             tuple(file.confirm.controls),
             file.confirm.tuning,
         )
+        if crosses := prepared.target.judges_itself:
+            request = ConfirmationRecord(
+                best.number,
+                seeds=file.confirm.repeats,
+                finalists=tuple(trial.number for trial in finalists),
+                folds=file.confirm.folds,
+                repeats=file.confirm.repeats,
+            )
         known = ConfirmationRecord.of(self.store.record)
         if known and known.result and known.answers(request):
             return known.result
         judged = "the test part" if prepared.target.test_labels is not None else "the labels"
         self.progress.event(StageStarted(f"confirmation on {judged}"))
         start = time.perf_counter()
-        confirmation = build_confirmer(file, prepared, self.cache).run(
-            self._rows(search),
-            adaptation=file.recipe.adaptation,
-            count=file.confirm.seeds,
-            seed=file.study.seed,
-            jobs=file.search.jobs,
-            progress=self.progress,
-        )
+        options: dict[str, Any] = {
+            "adaptation": file.recipe.adaptation,
+            "seed": file.study.seed,
+            "jobs": file.search.jobs,
+            "progress": self.progress,
+        }
+        if crosses:
+            points = [best.point, *(trial.point for trial in finalists)]
+            folds = FoldBuilder(file, prepared, self.space, self.cache, tuple(points), tuple(search.baselines))
+            crossing = CrossFitting(file.confirm.folds, file.confirm.repeats)
+            confirmation = crossing.run(prepared.target.shots.labels, folds, **options)
+        else:
+            confirmer = build_confirmer(file, prepared, self.cache)
+            confirmation = confirmer.run(self._rows(search), count=file.confirm.seeds, **options)
         background = Background(
             sources=len(self.source_names),
             trained=len(find_single_sources(search.baselines, self.source_names)),

@@ -1,0 +1,114 @@
+"""Cross-fitting of a whole study: nothing in a fold has seen the labels that judge it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from generators.sets import blobs
+from generators.studies import tiny_file
+
+from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.cross_fitting import CrossFitting
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
+from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
+from geosearch.study.folds import BEST_SINGLE, FoldBuilder
+from geosearch.study.prepare import prepare_collection
+from geosearch.study.study import Study
+
+COUNTS = (5, 3, 4, 1)
+
+
+def own_file(folder, **changes) -> StudyFile:
+    """A study of few uneven labels, unlabelled images, and no test part."""
+    made = blobs("mine", 4, 40, seed=0, size=12, shift=0)
+    rows = [np.flatnonzero(made.labels == label) for label in range(4)]
+    labelled = np.concatenate([own[:count] for own, count in zip(rows, COUNTS, strict=True)])
+    rest = np.setdiff1d(np.arange(len(made)), labelled)
+    np.savez(folder / "labelled.npz", images=made.images[labelled], labels=made.labels[labelled])
+    np.savez(folder / "loose.npz", images=made.images[rest])
+    domain = {
+        "domain_target": f"npz:{folder / 'labelled.npz'}",
+        "domain_unlabelled": f"npz:{folder / 'loose.npz'}",
+        "domain_shots": None,
+        "search_evaluations": 6,
+        "confirm_folds": 3,
+        "confirm_explain": False,
+    }
+    return tiny_file(folder, **(domain | changes))
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return Study.open(own_file(tmp_path), storage=f"sqlite:///{tmp_path / 'study.db'}")
+
+
+def test_a_fold_is_the_study_of_someone_without_these_labels(study):
+    prepared = study.prepared
+    judged = np.array([0, 6, 9])
+    there = prepare_collection(study.file, prepared.collection, study.space, study.cache, without=judged)
+    kept = np.setdiff1d(np.arange(len(prepared.target.shots)), judged)
+    train = prepared.target.shots.take(kept)
+    alone = prepare_collection(study.file, replace(prepared.collection, train=train), study.space, study.cache)
+    assert there.target.key == alone.target.key
+    assert there.hull.projection() == alone.hull.projection()
+    seen = {image.tobytes() for image in there.target.shots.images}
+    assert not seen & {image.tobytes() for image in prepared.target.shots.images[judged]}
+
+
+def test_a_study_without_a_test_part_is_judged_by_its_labels_in_folds(study):
+    confirmation = study.run()
+    assert {row.name for row in confirmation.rows} == {BEST, BEST_SINGLE, POOLED, PROJECTION, CLOUD, NO_PRETRAINING}
+    judged = sum(count for count in COUNTS if count > 1)
+    assert confirmation.test_size == judged
+    for row in confirmation.rows:
+        for name, (error,) in row.top1_errors.items():
+            assert round(error * judged) == pytest.approx(error * judged)
+            assert row.half_widths[name] > 0
+    verdict = confirmation.verdict()
+    assert "judged by 12 labels (1 more are the only ones of their class" in verdict
+    assert "in 3 folds" in verdict
+    assert study.run() == confirmation  # kept
+
+
+def test_an_interrupted_cross_fitting_goes_on_with_the_same_numbers(study, tmp_path):
+    class StopError(Exception):
+        pass
+
+    whole = study.run()
+    again = Study.open(own_file(tmp_path), storage=f"sqlite:///{tmp_path / 'again.db'}")
+    builder, built = FoldBuilder.__call__, []
+
+    def stop_at_the_second(self, split):
+        built.append(split.number)
+        if len(built) == 2:
+            raise StopError
+        return builder(self, split)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FoldBuilder, "__call__", stop_at_the_second)
+        with pytest.raises(StopError):
+            again.run()
+    resumed = Study.open(own_file(tmp_path), storage=f"sqlite:///{tmp_path / 'again.db'}").run()
+    assert [row.top1_errors for row in resumed.rows] == [row.top1_errors for row in whole.rows]
+
+
+def test_labels_set_aside_are_the_test_part(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = own_file(tmp_path, confirm_hold_out=0.4, search_evaluations=0)
+    study = Study.open(file, storage=f"sqlite:///{tmp_path / 'held.db'}")
+    target = study.prepared.target
+    assert target.counts.tolist() == [3, 2, 3, 1]
+    assert len(target.test_images) == 4
+    assert study.run().test_size == 4
+
+
+def test_splits_judge_every_label_once_a_repetition_but_the_only_ones_of_their_class():
+    labels = np.repeat(np.arange(4), COUNTS)
+    splits = CrossFitting(folds=3, repeats=2).splits(labels, seed=0)
+    for repeat in range(2):
+        judged = np.concatenate([split.judged for split in splits if split.repeat == repeat])
+        assert sorted(judged.tolist()) == list(range(12))
+    assert len({split.seed for split in splits}) == 2
