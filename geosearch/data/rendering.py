@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from geosearch.errors import InvalidDataError
 
 _CHUNK = 1024  # images converted at a time
 _DEVIATIONS = 12  # that the range of standardized images spans, at most; MNIST's spans 3, CIFAR-10's 4
+_MARK = 65535  # in 16 bits, of a pixel that is overexposed or defective, whatever range the others have
+_MARKED = 0.01  # of the pixels, at most, that may be so
 _OVERSHOOT = 0.05  # below 0 or above 1, that resizing leaves in floats
 _LUMA = np.array([0.299, 0.587, 0.114])  # Source: ITU-R BT.601
 
@@ -45,14 +47,30 @@ class Rendering:
         if images.dtype == bool:
             plain = cls(0, 1, whole=False)
         elif images.dtype.kind in "ui":
-            plain = cls.of_integers(int(images.min()), int(images.max()), name)
+            plain = cls.of_integers(int(images.min()), largest_unmarked(images), name, int(images.max()))
         else:
             plain = cls.of_floats(images, float(images.min()), float(images.max()), name)
         return plain if images.shape[-1] != 4 else plain._on_ground(images)
 
     @classmethod
-    def of_integers(cls, least: int, most: int, name: str) -> Rendering:
-        """Of whole numbers with this range."""
+    def of_integers(cls, least: int, most: int, name: str, largest: int | None = None) -> Rendering:
+        """Of whole numbers with this range.
+
+        Args:
+            least, most: the range; a few pixels may be brighter, see `largest_unmarked`.
+            name: of the set, for messages.
+            largest: the brightest of all pixels; `most` if None.
+
+        Raises:
+            InvalidDataError: numbers that are no grey levels.
+        """
+        if largest is not None and largest > most:
+            if 4 * most >= largest:  # no gap that would tell them from the others
+                most = largest
+            else:
+                plain = cls.of_integers(least, most, name)
+                few = f"few pixels of {largest:,} become white"
+                return replace(plain, note=f"{plain.note or f'values to {most:,} are read as 0..{plain.high:,}'}; {few}")
         if least < 0:
             raise InvalidDataError(
                 f"set '{name}': images of whole numbers must not be negative, got {least}..{most}; shift and scale "
@@ -142,6 +160,18 @@ class GroundJudge:
     def note(self) -> str:
         """What to say of it; empty if nothing is transparent."""
         return f"transparent pixels are shown on {'white' if self.ground else 'black'}" if self._opaque else ""
+
+
+def largest_unmarked(values: np.ndarray) -> int:
+    """The largest value of whole numbers, leaving out 65535 if that is in one pixel of a hundred at most.
+
+    Cameras of fewer bits mark overexposed and defective pixels so, and such files would be read as 16 bits, dark.
+    """
+    most = int(values.max())
+    if most != _MARK or values.dtype.kind not in "uif":
+        return most
+    marked = values == _MARK
+    return most if marked.all() or marked.mean() > _MARKED else int(values[~marked].max())
 
 
 def range_of_integers(most: int) -> int:

@@ -33,6 +33,16 @@ def test_the_whole_range_of_32_bits() -> None:
     assert (check_images(LEVELS.astype(np.uint16) * 257, "a")[..., 0] == LEVELS).all()
 
 
+def test_few_overexposed_pixels_do_not_set_the_range() -> None:
+    images = LEVELS.astype(np.uint16) << 4
+    images[:, 0, 0] = 65535
+    many = np.repeat(np.repeat(images, 2, 1), 2, 2)
+    many[:, :2, :2] = many[:, 2:4, :2]
+    many[:, 0, 0] = 65535
+    assert (check_images(many, "a")[:, 2:, 2:, 0] == np.repeat(np.repeat(LEVELS, 2, 1), 2, 2)[:, 2:, 2:]).all()
+    assert (check_images(images, "a")[..., 0] == images >> 8).all()  # one in 64 is not few
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_floats_are_read_by_their_range(dtype: type) -> None:
     unit = (LEVELS / 255).astype(dtype)

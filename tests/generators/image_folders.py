@@ -77,3 +77,37 @@ def write_deep_png(path: Path, values: np.ndarray) -> None:
     body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+
+
+def write_deep_tiff(path: Path, values: np.ndarray, order: str = "<", *, packed: bool = False, planar: bool = False) -> None:
+    """A TIFF file with 16 bits a channel, which Pillow does not write; values (h, w, ch), ch = 3 or 4 (with alpha).
+
+    Args:
+        path: the file.
+        values: whole numbers to 65535.
+        order: "<" or ">", of the bytes.
+        packed: whether it is compressed.
+        planar: whether one whole channel stands after the other.
+    """
+    height, width, channels = values.shape
+    planes = [values[..., k] for k in range(channels)] if planar else [values]
+    strips = [plane.astype(f"{order}u2").tobytes() for plane in planes]
+    strips = [zlib.compress(strip) for strip in strips] if packed else strips
+    ends = np.cumsum([8, *map(len, strips)]).tolist()
+    beyond, entries, start = b"", b"", ends[-1]
+    tags: dict[int, tuple[int, ...]] = {
+        256: (width,), 257: (height,), 258: (16,) * channels, 259: (8 if packed else 1,), 262: (2,),
+        273: tuple(ends[:-1]), 277: (channels,), 278: (height,), 279: tuple(map(len, strips)),
+        284: (2 if planar else 1,), **({338: (2,)} if channels == 4 else {}),
+    }  # fmt: skip
+    for tag, numbers in tags.items():
+        kind, letter = (4, "I") if tag in (273, 279) else (3, "H")
+        data = struct.pack(f"{order}{len(numbers)}{letter}", *numbers)
+        if len(data) > 4:
+            data, beyond = struct.pack(f"{order}I", start + len(beyond)), beyond + data
+        entries += struct.pack(f"{order}HHI", tag, kind, len(numbers)) + data.ljust(4, b"\0")
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    head = mark + struct.pack(f"{order}I", start + len(beyond))
+    directory = struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(head + b"".join(strips) + beyond + directory)

@@ -232,9 +232,18 @@ def _check_contrast(images: np.ndarray, spec: str) -> str:
     if flat > len(images) / _SHARE:
         return f"{flat:,} of {len(images):,} images are each of one flat color; check how they were saved"
     typical = int(np.median(highs.max(1) - lows.min(1)))
+    if typical >= _FEW_LEVELS:  # an image may still be dark but for single pixels
+        typical = int(np.median(_without_brightest(images) - lows.min(1)))
     if typical < _FEW_LEVELS:
         return f"a typical image uses only {typical + 1} of 256 grey levels; a few bright pixels may have set the range"
     return ""
+
+
+def _without_brightest(images: np.ndarray) -> np.ndarray:
+    """The largest grey level of each image but for its brightest pixels, one in 500 and at least one: (n,)"""
+    levels = images.max(-1).reshape(len(images), -1)
+    rank = max(1, levels.shape[1] // 500)
+    return np.partition(levels, -rank - 1, axis=1)[:, -rank - 1] if levels.shape[1] > rank else levels.max(1)
 
 
 LOADERS: dict[str, type[Loader]] = {}  # by `form`

@@ -45,9 +45,14 @@ def divide(root: FolderTree) -> Division:
     usual names, with either of these; parts inside every class; and any of these in a folder of its own.
 
     Raises:
-        InvalidDataError: parts that cannot be told apart; the message says which to take.
+        InvalidDataError: parts that cannot be told apart; the message says which to take. Or images without labels beside
+            a table of labels that names none, or few, of them.
     """
-    return _divide(root, TableSearch(root))
+    search = TableSearch(root)
+    division = _divide(root, search)
+    if search.mismatches and not division.train.files:
+        raise InvalidDataError(f"{root.path}: {search.mismatches[0]}")
+    return division
 
 
 def _divide(root: FolderTree, search: TableSearch) -> Division:

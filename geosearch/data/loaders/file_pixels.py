@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from geosearch.data.fit import Fit, kept_share, pad_to
-from geosearch.data.rendering import GroundJudge, Rendering
+from geosearch.data.rendering import GroundJudge, Rendering, largest_unmarked
 
 _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -22,7 +22,8 @@ class FilePixels:
         rgb: uint8 (h, w, 3); times alpha if there is one. None for values that are not 8 bits.
         alpha: uint8 (h, w), 0 is transparent; None if all is opaque.
         values: float32 (h, w, 1 or 3), whole numbers of more than 8 bits, or floats.
-        span: least and largest of the values, before they were resized.
+        span: least and largest of the values, before they were resized; without marked pixels (`largest_unmarked`).
+        largest: of the values, with marked pixels.
         whole: whether the values are whole numbers.
         size: (w, h) of the whole image, upright.
     """
@@ -31,6 +32,7 @@ class FilePixels:
     alpha: np.ndarray | None = None
     values: np.ndarray | None = None
     span: tuple[float, float] = (0, 0)
+    largest: float = 0
     whole: bool = True
     size: tuple[int, int] = (1, 1)
 
@@ -39,11 +41,12 @@ class FilePixels:
         """Decode an image and bring it to `size` (w, h)."""
         if image.mode == "F" or image.mode.startswith("I"):
             values = np.asarray(image)
-            span = (float(values.min()), float(values.max()))
-            if not np.isfinite(span).all():
+            least, largest, whole = float(values.min()), float(values.max()), image.mode != "F"
+            if not np.isfinite([least, largest]).all():
                 raise ValueError("NaN or infinite values")
+            span = (least, float(largest_unmarked(values)) if whole else largest)
             resized = _resize(Image.fromarray(values.astype(np.float32)), size, fit)
-            return cls(values=resized[..., None], span=span, whole=image.mode != "F", size=image.size)
+            return cls(values=resized[..., None], span=span, largest=largest, whole=whole, size=image.size)
         if image.mode in _WITH_ALPHA or "transparency" in image.info:
             pixels = _resize(image.convert("RGBA").convert("RGBa"), size, fit)
             alpha = pixels[..., 3] if (pixels[..., 3] < 255).any() else None
@@ -53,9 +56,10 @@ class FilePixels:
     @classmethod
     def of_channels(cls, channels: Sequence[Image.Image], size: tuple[int, int], fit: Fit = "crop") -> FilePixels:
         """Whole numbers of several channels, each an image of mode "F"."""
-        extrema = np.array([channel.getextrema() for channel in channels])
+        whole = np.stack([np.asarray(channel) for channel in channels])
+        span = (float(whole.min()), float(largest_unmarked(whole)))
         values = np.stack([_resize(channel, size, fit) for channel in channels], axis=-1)
-        return cls(values=values, span=(float(extrema.min()), float(extrema.max())), size=channels[0].size)
+        return cls(values=values, span=span, largest=float(whole.max()), size=channels[0].size)
 
     def kept_share(self, wanted: tuple[int, int]) -> float:
         """Share of the image that a crop to the aspect ratio of `wanted` (w, h) keeps."""
@@ -90,7 +94,7 @@ class SetRendering:
                 judge.add(file.rgb[None], file.alpha[None, ..., None])
         whole = [file for file in files if file.values is not None and file.whole]
         floats = [file for file in files if file.values is not None and not file.whole]
-        integers = Rendering.of_integers(*_span(whole), name) if whole else cls.integers
+        integers = _judge_integers(whole, name) if whole else cls.integers
         scaled = _judge_floats(floats, name) if floats else cls.floats
         notes = tuple(filter(None, (integers.note if whole else "", scaled.note if floats else "", judge.note)))
         return cls(integers, scaled, judge.ground, notes)
@@ -108,8 +112,9 @@ class SetRendering:
         return np.clip(np.round(file.rgb + behind), 0, 255).astype(np.uint8)
 
 
-def _span(files: Sequence[FilePixels]) -> tuple[int, int]:
-    return int(min(file.span[0] for file in files)), int(max(file.span[1] for file in files))
+def _judge_integers(files: Sequence[FilePixels], name: str) -> Rendering:
+    least, most = min(file.span[0] for file in files), max(file.span[1] for file in files)
+    return Rendering.of_integers(int(least), int(most), name, int(max(file.largest for file in files)))
 
 
 def _judge_floats(files: Sequence[FilePixels], name: str) -> Rendering:

@@ -36,16 +36,30 @@ class ImageIndex:
     Args:
         files: the images.
         base: the folder that paths in the table may start from.
+        loose: whether names are compared without the zeros before numbers, and capital letters count as small ones.
+
+    Attributes:
+        examples: two of the files, as a table would name them.
     """
 
-    def __init__(self, files: Sequence[Path], base: Path) -> None:
+    def __init__(self, files: Sequence[Path], base: Path, *, loose: bool = False) -> None:
         self._found: dict[str, Path | None] = {}
+        self._loose = loose
+        self._files, self._base = files, base
+        self.examples = [_relative(file, base) for file in files[:2]]
         for file in files:
-            path = PurePosixPath(file.relative_to(base).as_posix() if file.is_relative_to(base) else file.as_posix())
+            path = PurePosixPath(_relative(file, base))
             for depth in range(len(path.parts)):
                 tail = PurePosixPath(*path.parts[depth:])
-                for key in (str(tail), str(tail.with_suffix(""))):
+                for key in map(self._key, (str(tail), str(tail.with_suffix("")))):
                     self._found[key] = None if self._found.get(key, file) != file else file  # None: ambiguous
+
+    def loosened(self) -> ImageIndex:
+        """The same files, found by names without leading zeros, too."""
+        return ImageIndex(self._files, self._base, loose=True)
+
+    def _key(self, text: str) -> str:
+        return re.sub(r"0+(?=\d)", "", re.sub(r"(?<=\d)\.0+$", "", text)).casefold() if self._loose else text
 
     def knows(self, text: str) -> bool:
         """Whether there are such files, be it several."""
@@ -57,7 +71,7 @@ class ImageIndex:
         path = PurePosixPath(re.sub(r"[\\/]+", "/", text))
         parts = [part for part in path.parts if part not in (".", "/")]
         for depth in range(len(parts)):
-            key = "/".join(parts[depth:])
+            key = self._key("/".join(parts[depth:]))
             if found := self._found.get(key):
                 return found
             stem = str(PurePosixPath(key).with_suffix("")) if is_readable(key) else key  # .jpg was converted to .png
@@ -115,7 +129,11 @@ def label_images(table: Table, index: ImageIndex, count: int) -> LabelTable | No
         table = table.with_header_as_row()
     columns = [re.sub(r"[\W_]+", "", name.lower()) for name in table.columns]
     if (files := _file_column(table, columns, index, count)) is None:
-        return None
+        index = index.loosened()
+        if (files := _file_column(table, columns, index, count)) is None:
+            return None
+        if not _one_to_one(table.column(files), index, count):
+            return None
     found = [index.find(cell) if cell else None for cell in table.column(files)]
     absent = tuple(row[files] for row, file in zip(table.rows, found, strict=True) if file is None and row[files])
     split = next((columns.index(name) for name in _SPLITS if name in columns), None)
@@ -138,6 +156,33 @@ def _file_column(table: Table, columns: list[str], index: ImageIndex, count: int
         if found and (found >= _MATCHED * len(sample) or images >= _MATCHED * count):
             return column
     return None
+
+
+def _one_to_one(cells: list[str], index: ImageIndex, count: int) -> bool:
+    """Whether no two names of a table mean the same file, and most of them and of the images belong together."""
+    names = {cell for cell in cells if cell}
+    found = [file for cell in names if (file := index.find(cell))]
+    return len({*found}) == len(found) >= _MATCHED * max(len(names), count)
+
+
+def explain_mismatch(table: Table, index: ImageIndex) -> str:
+    """What to say of a table that seems to hold labels, of other images than these; empty if it holds none."""
+    columns = [re.sub(r"[\W_]+", "", name.lower()) for name in table.columns]
+    files = next((columns.index(name) for name in _FILES if name in columns), None)
+    label = next((columns.index(name) for name in _LABELS if name in columns), None)
+    if not table.rows or (None in (files, label) and not re.search("label|annotation|truth", table.path.stem.lower())):
+        return ""
+    names = [cell for cell in table.column(files or 0) if cell]
+    known = sum(index.find(name) is not None for name in names)
+    match = f"only {known:,} of its {len(names):,} rows name an image" if known else "none of its rows names an image"
+    return (
+        f"{table.path.name} seems to hold labels, but {match}: it names {', '.join(names[:2])}, and the images are "
+        f"{', '.join(index.examples)}; make them alike, or move the table elsewhere"
+    )
+
+
+def _relative(file: Path, base: Path) -> str:
+    return file.relative_to(base).as_posix() if file.is_relative_to(base) else file.as_posix()
 
 
 def _classes(table: Table, columns: list[str], files: int, split: int | None) -> tuple[str, list[str]]:

@@ -30,6 +30,13 @@ _DAMAGE = (
     NotImplementedError, RuntimeError, SyntaxError, tokenize.TokenError, MemoryError, OverflowError, RecursionError,
 )  # of archives, of their compression, and of headers that promise what no memory holds  # fmt: skip
 _ARRAYS = "train_images, train_labels, test_images, test_labels, class_names; or images, labels"
+_NAMES = (
+    ("train_images", "train_labels", "test_images", "test_labels"),
+    ("x_train", "y_train", "x_test", "y_test"),  # as Keras has them
+    ("images", "labels", "test_images", "test_labels"),
+    ("x", "y", "x_test", "y_test"),
+)  # of images and labels of the training part and of the test part, both in small letters
+_OTHERS = frozenset({"class_names", "license", "licence"})
 
 
 @register_loader
@@ -37,7 +44,8 @@ _ARRAYS = "train_images, train_labels, test_images, test_labels, class_names; or
 class NpzLoader(PathLoader):
     """``npz:PATH``: arrays `train_images`, `train_labels`, or `images`, `labels`, as `numpy.savez` writes them.
 
-    Optional arrays: `test_images` with `test_labels`, `class_names`, `license`.
+    Optional arrays: `test_images` with `test_labels`, `class_names`, `license`. `x_train`, `y_train`, `x_test` and
+    `y_test` are read, too, as are `x` and `y`, be they capital letters or not.
     """
 
     form = "npz:PATH"
@@ -51,41 +59,54 @@ class NpzLoader(PathLoader):
     @property
     def has_labels(self) -> bool:
         """Whether the file holds labels, or no images that could go without."""
-        names = {*self._arrays.files}
-        return bool({"labels", "train_labels"} & names) or not {"images", "train_images"} & names
+        return bool({"labels", self._keys[1]} & {*self._arrays.files}) or self._keys[0] not in self._arrays.files
 
     @property
     def has_test(self) -> bool:
-        return "test_images" in self._arrays.files
+        return self._keys[2] in self._arrays.files
 
     def _read(self, part: Part) -> LabelledSet | UnlabelledSet:
-        prefix = "train_" if "train_images" in self._arrays.files else ""
-        images = "test_images" if part == "test" else f"{prefix}images"
+        train_images, train_labels, test_images, test_labels = self._keys
+        images = test_images if part == "test" else train_images
         if not self.has_labels:
             return UnlabelledSet.from_images(self._pixels(images), name=self.name, license=self._license())
-        labels, license, classes = self._label_array(f"{prefix}labels"), self._license(), self._class_names()
+        labels, license, classes = self._label_array(train_labels), self._license(), self._class_names()
         if part == "train":
             pixels = self._pixels(images, len(labels))
             data = LabelledSet.from_arrays(pixels, labels, name=self.name, classes=classes, license=license)
-            return replace(data, report=self.plain_report("train", len(data), [self._rendering.note]))
+            notes = [self._rendering.note, self._unread_note()]
+            return replace(data, report=self.plain_report("train", len(data), notes))
         if classes is None:
             blank = np.zeros((len(labels), 1, 1), np.uint8)  # only the training labels are to be checked
             classes = LabelledSet.from_arrays(blank, labels, name=self.name).classes
-        test_labels = self._label_array("test_labels")
-        pixels = self._pixels(images, len(test_labels))
-        return LabelledSet.test_part(pixels, test_labels, name=self.name, classes=classes, license=license)
+        labels = self._label_array(test_labels)
+        pixels = self._pixels(images, len(labels))
+        return LabelledSet.test_part(pixels, labels, name=self.name, classes=classes, license=license)
 
     def _pixels(self, key: str, count: int | None = None) -> np.ndarray:
         """uint8 (n, h, w, ch), both parts rendered as the training part; `count` is the number of labels."""
         array = stack_images(self._array(key), self.name, count)
-        if key != "test_images":
+        if key != self._keys[2]:
             vars(self)["_rendering"] = Rendering.of(array, self.name)  # so that the array is not read again for it
         return self._rendering.apply(array)
 
     @cached_property
     def _rendering(self) -> Rendering:
-        key = "train_images" if "train_images" in self._arrays.files else "images"
-        return Rendering.of(stack_images(self._array(key), self.name), self.name)
+        return Rendering.of(stack_images(self._array(self._keys[0]), self.name), self.name)
+
+    @cached_property
+    def _keys(self) -> tuple[str, str, str, str]:
+        """The arrays of images and labels of the training part, then of the test part, as this file calls them."""
+        found = {name.lower(): name for name in self._arrays.files}
+        names = next((names for names in _NAMES if names[0] in found), _NAMES[2])
+        train_images, train_labels, test_images, test_labels = (found.get(name, name) for name in names)
+        return train_images, train_labels, test_images, test_labels
+
+    def _unread_note(self) -> str:
+        """What to say of further arrays that hold images, such as a validation part."""
+        rest = [name for name in self._arrays.files if name not in self._keys and name.lower() not in _OTHERS]
+        unread = [name for name in rest if {"images", "x", "imgs"} & {*name.lower().split("_")}]
+        return f"not read: {', '.join(unread)}" if unread else ""
 
     def _label_array(self, key: str) -> np.ndarray:
         """(n,) or (n, c), also of text that was saved as Python objects"""

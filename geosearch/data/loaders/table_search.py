@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from geosearch.data.loaders.folder_tree import FolderTree
-from geosearch.data.loaders.label_table import ImageIndex, LabelTable, label_images
+from geosearch.data.loaders.label_table import ImageIndex, LabelTable, explain_mismatch, label_images
 from geosearch.data.loaders.part_names import Kind, parse_part_name
 from geosearch.data.loaders.table import Table, read_table
 from geosearch.errors import InvalidDataError
@@ -20,10 +20,12 @@ class TableSearch:
 
     Attributes:
         problems: why tables that were seen give no labels.
+        mismatches: of those, the tables that name other images than there are.
     """
 
     def __init__(self, root: FolderTree) -> None:
         self.problems: list[str] = []
+        self.mismatches: list[str] = []
         self._root = root
         self._tables: dict[Path, Table | None] = {}
 
@@ -41,8 +43,9 @@ class TableSearch:
                 continue
             if (table := self._read(path)) is None:
                 continue
+            index = ImageIndex(images, path.parent)
             try:
-                found = label_images(table, ImageIndex(images, path.parent), len(images))
+                found = label_images(table, index, len(images))
             except InvalidDataError as error:
                 self._note(str(error))
                 continue
@@ -50,6 +53,9 @@ class TableSearch:
                 everywhere = ImageIndex(self._root.all_images, path.parent)
                 absent = tuple(text for text in found.absent if not everywhere.knows(text))
                 return replace(found, absent=absent)
+            if not found and (problem := explain_mismatch(table, index)):
+                self._note(problem)
+                self.mismatches.append(problem)
         return None
 
     def _read(self, path: Path) -> Table | None:

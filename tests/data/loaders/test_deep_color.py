@@ -1,4 +1,4 @@
-"""PNG files with 16 bits for each of several channels."""
+"""PNG and TIFF files with 16 bits for each of several channels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from generators.image_folders import CLASSES, picture, write_deep_png
+from generators.image_folders import CLASSES, picture, write_deep_png, write_deep_tiff
 from PIL import Image
 
 from geosearch.data.fit import Fit
@@ -78,6 +78,25 @@ def test_damaged_ones_are_left_out(tmp_path: Path) -> None:
     assert data.report is not None
     assert len(data) == 51
     assert "1 damaged (bar/20.png" in data.report.summary
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_colors_of_tiff_files(tmp_path: Path, order: str, packed: bool, planar: bool, channels: int) -> None:
+    write(tmp_path, 12)
+    for path in (tmp_path / "plain").rglob("*.png"):
+        deep = np.asarray(Image.open(path)).astype(np.uint16) << 4
+        veil = np.full((*deep.shape[:2], channels - 3), 4095, np.uint16)
+        file = tmp_path / "tiff" / path.parent.name / f"{path.stem}.tif"
+        write_deep_tiff(file, np.concatenate([deep, veil], -1), order, packed=packed, planar=planar)
+    data, plain = load(f"imagefolder:{tmp_path / 'tiff'}"), load(f"imagefolder:{tmp_path / 'plain'}")
+    assert data.report is not None
+    if packed and planar:  # of which Pillow gives eight bits
+        assert any("grey levels" in note for note in data.report.notes)
+    else:
+        assert (data.images == plain.images).all()
 
 
 def test_they_are_turned_as_the_camera_noted(tmp_path: Path) -> None:

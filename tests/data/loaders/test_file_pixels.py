@@ -45,6 +45,37 @@ def test_deep_images_of_eight_bits_are_taken_as_they_are(tmp_path: Path) -> None
     assert (load(spec).images == plain(tmp_path).images).all()
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("mark", [65535, 60000])
+def test_single_bright_pixels_do_not_set_the_range_unsaid(tmp_path: Path, suffix: str, mark: int) -> None:
+    def make(grey: np.ndarray) -> Image.Image:
+        deep = grey.astype(np.uint16) << 4
+        deep[0, 0] = mark
+        return Image.fromarray(deep)
+
+    data = load(write(tmp_path, make, suffix))
+    assert data.report is not None
+    if mark == 65535:  # what cameras of 12 bits mark such pixels with
+        wanted = plain(tmp_path).images.copy()
+        wanted[:, 0, 0] = 255
+        assert (data.images == wanted).all()
+        assert "read as 12 bits, 0..4,095; few pixels of 65,535 become white" in data.report.notes[0]
+    else:
+        assert "a few bright pixels may have set the range" in data.report.notes[0]
+
+
+def test_overexposed_pixels_of_sixteen_bits_change_nothing(tmp_path: Path) -> None:
+    def make(grey: np.ndarray) -> Image.Image:
+        deep = np.minimum(grey, 130).astype(np.uint16) * 256
+        deep[0, 0] = 65535
+        return Image.fromarray(deep)
+
+    data = load(write(tmp_path, make, brightest=130))
+    assert (data.images[:, 1:] == plain(tmp_path).images[:, 1:]).all()
+    assert data.report is not None
+    assert not data.report.notes
+
+
 def test_floats_are_read_by_their_range(tmp_path: Path) -> None:
     for number, change in enumerate((lambda x: x / 255, lambda x: x / 127.5 - 1, lambda x: x * 1.0)):
         spec = write(tmp_path / str(number), lambda g, c=change: Image.fromarray(c(g).astype(np.float32)), ".tif")

@@ -63,6 +63,23 @@ def another_suffix(folder: Path) -> None:
     )
 
 
+def names_without_zeros(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    write_table(folder / "labels.csv", [("id", "label"), *((int(name[:-4]), label) for name, label in pairs)])
+
+
+def numbers_as_floats(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    write_table(folder / "labels.csv", [("id", "label"), *((float(name[:-4]), label) for name, label in pairs)])
+
+
+def names_in_other_letters(folder: Path) -> None:
+    pairs = write_flat(folder / "images")
+    for name, _ in pairs:
+        (folder / "images" / name).rename(folder / "images" / f"IMG_{name}")
+    write_table(folder / "labels.csv", [("image", "label"), *((f"img_{int(name[:-4])}", label) for name, label in pairs)])
+
+
 def no_header(folder: Path) -> None:
     write_table(folder / "labels.csv", write_flat(folder / "images"))
 
@@ -104,6 +121,9 @@ def json_records(folder: Path) -> None:
 
 
 LAYOUTS = [
+    names_without_zeros,
+    numbers_as_floats,
+    names_in_other_letters,
     list_of_files,
     json_object,
     json_pairs,
@@ -197,6 +217,39 @@ def test_a_table_that_gives_no_class_says_why(
     assert len(loader.read()) == 18
     with pytest.raises(InvalidDataError, match=f"has no labels: .*labels.csv.*{message}"):
         loader.read_labelled()
+
+
+def test_a_table_of_other_images_is_an_error(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path)
+    rows = [(f"scan-{number}", label) for number, (_, label) in enumerate(pairs, 50)]
+    write_table(tmp_path / "labels.csv", [("file", "label"), *rows])
+    loader = find_loader(f"imagefolder:{tmp_path}")
+    message = r"none of its rows names an image: it names scan-50, scan-51, and the images are 000.png, 001.png"
+    with pytest.raises(InvalidDataError, match=message):
+        loader.read()
+    write_table(tmp_path / "labels.csv", [("file", "label"), *rows, pairs[0]])
+    with pytest.raises(InvalidDataError, match="only 1 of its 19 rows name an image"):
+        find_loader(f"imagefolder:{tmp_path}").read()
+    assert len(loader.read_unlabelled()) == 18  # who wants no labels does without the table
+    write_table(tmp_path / "labels.csv", [("file", "size"), ("a", 1)])
+    (tmp_path / "labels.csv").rename(tmp_path / "sizes.csv")
+    assert not find_loader(f"imagefolder:{tmp_path}").has_labels  # a table of something else
+
+
+def test_numbers_that_mean_two_images_match_none(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path / "images", 6)
+    for name, _ in pairs:
+        (tmp_path / "images" / name).rename(tmp_path / "images" / f"0{name}")
+    pairs = write_flat(tmp_path / "images", 6)
+    write_table(tmp_path / "labels.csv", [("id", "label"), *((int(name[:-4]), label) for name, label in pairs)])
+    with pytest.raises(InvalidDataError, match="none of its rows names an image"):
+        load(f"imagefolder:{tmp_path}")
+
+
+def test_class_folders_do_without_a_table_of_other_images(tmp_path: Path) -> None:
+    spec = write_classes(tmp_path, 6)
+    write_table(tmp_path / "labels.csv", [("file", "label"), ("other.png", "x"), ("further.png", "y")])
+    assert load(spec).classes == CLASSES
 
 
 def test_an_image_with_two_rows_needs_one_label(tmp_path: Path) -> None:

@@ -35,6 +35,35 @@ def test_both_parts_and_the_names(tmp_path: Path) -> None:
     assert len(test) == 2  # lacks class c, and that is well
 
 
+@pytest.mark.parametrize("names", ["x_train y_train x_test y_test", "X_train Y_train X_test Y_test", "X y x_test y_test"])
+def test_the_names_of_other_libraries(tmp_path: Path, names: str) -> None:
+    arrays = dict(zip(names.split(), (IMAGES, LABELS, IMAGES[:2], LABELS[:2]), strict=True))
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    with find_loader(f"npz:{tmp_path / 'mnist.npz'}") as loader:
+        assert (loader.has_labels, loader.has_test) == (True, True)
+        train, test = loader.read_labelled(), loader.read_labelled("test")
+    assert (train.images[..., 0] == IMAGES).all()
+    assert (train.labels == LABELS).all()
+    assert (test.images[..., 0] == IMAGES[:2]).all()
+    assert (test.labels == LABELS[:2]).all()
+
+
+def test_a_further_part_is_named(tmp_path: Path) -> None:
+    arrays = {"train_images": IMAGES, "train_labels": LABELS, "val_images": IMAGES[:2], "val_labels": LABELS[:2]}
+    np.savez(tmp_path / "a.npz", **arrays)
+    report = load(f"npz:{tmp_path / 'a.npz'}").report
+    assert report is not None
+    assert report.notes == ("not read: val_images",)
+
+
+def test_images_alone_under_any_name_have_no_labels(tmp_path: Path) -> None:
+    for name in ("images", "train_images", "x_train", "X"):
+        np.savez(tmp_path / "a.npz", **{name: IMAGES})
+        with find_loader(f"npz:{tmp_path / 'a.npz'}") as loader:
+            assert not loader.has_labels
+            assert len(loader.read()) == 6
+
+
 def test_one_part_without_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=IMAGES, labels=LABELS)
     assert not find_loader(f"npz:{tmp_path / 'a.npz'}").has_test
