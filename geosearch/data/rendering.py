@@ -70,7 +70,9 @@ class Rendering:
             else:
                 plain = cls.of_integers(least, most, name)
                 few = f"few pixels of {largest:,} become white"
-                return replace(plain, note=f"{plain.note or f'values to {most:,} are read as 0..{plain.high:,}'}; {few}")
+                return replace(
+                    plain, note=f"{plain.note or f'values to {most:,} are read as 0..{plain.high:,}'}; {few}"
+                )
         if least < 0:
             raise InvalidDataError(
                 f"set '{name}': images of whole numbers must not be negative, got {least}..{most}; shift and scale "

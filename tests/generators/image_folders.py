@@ -79,7 +79,9 @@ def write_deep_png(path: Path, values: np.ndarray) -> None:
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
 
 
-def write_deep_tiff(path: Path, values: np.ndarray, order: str = "<", *, packed: bool = False, planar: bool = False) -> None:
+def write_deep_tiff(
+    path: Path, values: np.ndarray, order: str = "<", *, packed: bool = False, planar: bool = False
+) -> None:
     """A TIFF file with 16 bits a channel, which Pillow does not write; values (h, w, ch), ch = 3 or 4 (with alpha).
 
     Args:

@@ -45,8 +45,8 @@ def divide(root: FolderTree) -> Division:
     usual names, with either of these; parts inside every class; and any of these in a folder of its own.
 
     Raises:
-        InvalidDataError: parts that cannot be told apart; the message says which to take. Or images without labels beside
-            a table of labels that names none, or few, of them.
+        InvalidDataError: parts that cannot be told apart; the message says which to take. Or images without labels
+            beside a table of labels that names none, or few, of them.
     """
     search = TableSearch(root)
     division = _divide(root, search)

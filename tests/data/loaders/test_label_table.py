@@ -77,7 +77,9 @@ def names_in_other_letters(folder: Path) -> None:
     pairs = write_flat(folder / "images")
     for name, _ in pairs:
         (folder / "images" / name).rename(folder / "images" / f"IMG_{name}")
-    write_table(folder / "labels.csv", [("image", "label"), *((f"img_{int(name[:-4])}", label) for name, label in pairs)])
+    write_table(
+        folder / "labels.csv", [("image", "label"), *((f"img_{int(name[:-4])}", label) for name, label in pairs)]
+    )
 
 
 def no_header(folder: Path) -> None:

@@ -35,7 +35,9 @@ def test_both_parts_and_the_names(tmp_path: Path) -> None:
     assert len(test) == 2  # lacks class c, and that is well
 
 
-@pytest.mark.parametrize("names", ["x_train y_train x_test y_test", "X_train Y_train X_test Y_test", "X y x_test y_test"])
+@pytest.mark.parametrize(
+    "names", ["x_train y_train x_test y_test", "X_train Y_train X_test Y_test", "X y x_test y_test"]
+)
 def test_the_names_of_other_libraries(tmp_path: Path, names: str) -> None:
     arrays = dict(zip(names.split(), (IMAGES, LABELS, IMAGES[:2], LABELS[:2]), strict=True))
     np.savez(tmp_path / "mnist.npz", **arrays)
