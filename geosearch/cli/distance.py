@@ -9,7 +9,7 @@ import typer
 
 from geosearch.cli.choices import DISTANCE_EMBEDDINGS, LABEL_DISTANCES
 from geosearch.cli.completion import complete_dataset
-from geosearch.cli.parameters import ChannelsOption, ImageSize, Json, Seed
+from geosearch.cli.parameters import ChannelsOption, Download, ImageSize, Json, Root, Seed
 
 
 def distance(
@@ -36,6 +36,8 @@ def distance(
     ] = "pixels",
     size: ImageSize = 28,
     channels: ChannelsOption = "1",
+    root: Root = None,
+    download: Download = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -51,6 +53,8 @@ def distance(
         embedding=embedding_named(embedding),
         size=size,
         channels=int(channels),
+        root=root,
+        download=download,
         seed=seed,
     )
     print(json.dumps(result.as_dict(), indent=1) if as_json else result.text())

@@ -11,9 +11,11 @@ from geosearch.cli.completion import complete_dataset
 from geosearch.cli.parameters import (
     ChannelsOption,
     DatasetArgument,
+    Download,
     FormatOption,
     ImageSize,
     OutputFolder,
+    Root,
     Seed,
     Verbose,
 )
@@ -43,6 +45,8 @@ def label(
     size: ImageSize = 28,
     channels: ChannelsOption = "1",
     format: FormatOption = "imagefolder",
+    root: Root = None,
+    download: Download = False,
     seed: Seed = 0,
     verbose: Verbose = False,
 ) -> None:
@@ -65,6 +69,8 @@ def label(
             size=size,
             channels=int(channels),
             writer=writer,
+            root=root,
+            download=download,
             seed=seed,
         )
     print(result.text())

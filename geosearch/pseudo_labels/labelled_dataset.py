@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,8 @@ def label_dataset(
     size: int = 28,
     channels: int = 1,
     writer: Writer | None = None,
+    root: str | Path | None = None,
+    download: bool = False,
     seed: int = 0,
 ) -> LabelledDataset:
     """Label a data set with pseudo-labels and write it; labels that it already has are ignored.
@@ -72,14 +75,16 @@ def label_dataset(
         channels: channels with which images are compared, 1 or 3.
         labelling: the labelling; `G2L()` if None.
         writer: the format; an image folder if None.
+        root, download: of torchvision's sets; see `geosearch.load`.
         seed: seed of the embedding and of k-means.
 
     Raises:
         InvalidOptionError: no anchors where they are needed, or more labels than images.
         OutputExistsError: `out` is not empty.
     """
-    bare = load_unlabelled(spec)
-    known = [harmonize(load(anchor, size_hint=size), size=size, channels=channels) for anchor in anchors]
+    at: dict[str, Any] = {"root": root, "download": download}
+    bare = load_unlabelled(spec, **at)
+    known = [harmonize(load(anchor, size_hint=size, **at), size=size, channels=channels) for anchor in anchors]
     labelling = labelling or G2L()
     seen: UnlabelledSet = harmonize(bare, size=size, channels=channels)
     with one_thread():  # as in a study; sums, and so labels, depend on the number of threads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -26,29 +27,34 @@ class HarmfulSample:
 
     Attributes:
         row: its row in the set.
+        place: its file, or "row" and its row.
         given: name of its class.
         likely: name of the class that all other samples predict.
         derivative: its derivative, formatted.
         image: the image as a data URI.
 
     Example:
-        >>> HarmfulSample(7, "cat", "dog", "+0.120", "data:image/png;base64,").likely
+        >>> HarmfulSample(7, "cat/7.png", "cat", "dog", "+0.120", "data:image/png;base64,").likely
         'dog'
     """
 
     row: int
+    place: str
     given: str
     likely: str
     derivative: str
     image: str
 
 
-def render_curation_page(data: LabelledSet, detection: Detection, *, target: str | None) -> str:
+def render_curation_page(
+    data: LabelledSet, detection: Detection, *, places: Sequence[str] = (), target: str | None
+) -> str:
     """Render a detection as one self-contained HTML document.
 
     Args:
         data: the n samples, with the images to show.
         detection: detection on the same n samples.
+        places: the file of each sample; empty texts, or none at all, for samples without files.
         target: name of the target, if there is one.
     """
     mislabelled, names = detection.mislabelled, data.classes
@@ -57,7 +63,7 @@ def render_curation_page(data: LabelledSet, detection: Detection, *, target: str
     groups = []
     for chosen, most in zip((mislabelled, others), SHOWN, strict=True):
         rows = [int(row) for row in detection.ranking if chosen[row]]
-        groups.append((f"{len(rows):,}", [_harmful_sample(row, data, detection) for row in rows[:most]]))
+        groups.append((f"{len(rows):,}", [_harmful_sample(row, data, detection, places) for row in rows[:most]]))
     return (
         Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
         .from_string(files("geosearch.report").joinpath("curation.html").read_text(encoding="utf-8"))
@@ -75,9 +81,10 @@ def render_curation_page(data: LabelledSet, detection: Detection, *, target: str
     )
 
 
-def _harmful_sample(row: int, data: LabelledSet, detection: Detection) -> HarmfulSample:
+def _harmful_sample(row: int, data: LabelledSet, detection: Detection, places: Sequence[str]) -> HarmfulSample:
     given, likely = data.classes[detection.given[row]], data.classes[detection.likely[row]]
-    return HarmfulSample(row, given, likely, f"{detection.derivative[row]:+.3f}", _uri(data.images[row]))
+    place = (places[row] if places else "") or f"row {row}"
+    return HarmfulSample(row, place, given, likely, f"{detection.derivative[row]:+.3f}", _uri(data.images[row]))
 
 
 def _uri(image: np.ndarray) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize
 from geosearch.data.license import CARD, license_comment
 from geosearch.data.loaders.registry import load
+from geosearch.data.read_report import printable
 from geosearch.data.writers.base import Contents, Writer
 from geosearch.data.writers.write import BATCH
 from geosearch.embeddings.base import Embedding
@@ -53,6 +55,8 @@ def curate_dataset(
     embedding: Embedding,
     size: int = 28,
     channels: int = 1,
+    root: str | Path | None = None,
+    download: bool = False,
     seed: int = 0,
     out: Path,
     writer: Writer,
@@ -68,6 +72,7 @@ def curate_dataset(
         embedding: features of the ridge head; see `Curation.of`.
         size, channels: of the images from which features are computed; images are written as they are, files of
             several sizes at the median size.
+        root, download: of torchvision's sets; see `geosearch.load`.
         seed: of the embedding.
         out: a folder that does not exist yet, or is empty.
         writer: format of the data set.
@@ -79,10 +84,22 @@ def curate_dataset(
     """
     if task == "extend" and target is None:
         raise InvalidOptionError("--task extend needs --target: the core set that the samples are to join")
-    original = load(spec)
-    sets = [harmonize(one, size=size, channels=channels) for one in (original, *_load_target(target, size))]
+    at: dict[str, Any] = {"root": root, "download": download}
+    original = load(spec, **at)
+    sets = [
+        harmonize(one, size=size, channels=channels) for one in (original, *_load_target(target, size_hint=size, **at))
+    ]
     curation = Curation.of(sets[0], *sets[1:], embedding=embedding, seed=seed, progress=progress)
-    shown = LabelledSet(original.images, curation.data.labels, curation.classes, original.name, original.license)
+    shown = LabelledSet(
+        original.images,
+        curation.data.labels,
+        curation.classes,
+        original.name,
+        original.license,
+        report=original.report,
+        row_names=original.row_names,
+    )
+    files = _files(shown)
     with atomic_dir(out) as folder:
         if task == "detect":
             return _write_detection(curation, shown, folder, out)
@@ -98,9 +115,15 @@ def curate_dataset(
         order = np.concatenate([rows, np.flatnonzero(place < 0)]) if task == "extend" else np.arange(len(shown))
         _write_list(
             folder,
-            ("row", "label", "weight", "image"),
+            ("row", "file", "label", "weight", "image"),
             [
-                (row, shown.classes[shown.labels[row]], f"{weights[row]:.6g}", place[row] if place[row] >= 0 else "")
+                (
+                    row,
+                    files[row],
+                    shown.classes[shown.labels[row]],
+                    f"{weights[row]:.6g}",
+                    place[row] if place[row] >= 0 else "",
+                )
                 for row in order
             ],
         )
@@ -112,20 +135,21 @@ def curate_dataset(
     return CuratedDataset(sentence, str(out), len(rows), len(shown))
 
 
-def _load_target(target: str | None, size: int) -> Sequence[LabelledSet]:
-    return () if target is None else (load(target, size_hint=size),)
+def _load_target(target: str | None, **options: Any) -> Sequence[LabelledSet]:
+    return () if target is None else (load(target, **options),)
 
 
 def _write_detection(curation: Curation, shown: LabelledSet, folder: Path, out: Path) -> CuratedDataset:
     found = curation.detect()
-    names = shown.classes
+    names, files = shown.classes, _files(shown)
     _write_list(
         folder,
-        ("rank", "row", "given", "likely", "derivative", "squared_error", "harmful", "mislabelled"),
+        ("rank", "row", "file", "given", "likely", "derivative", "squared_error", "harmful", "mislabelled"),
         [
             (
                 rank,
                 row,
+                files[row],
                 names[found.given[row]],
                 names[found.likely[row]],
                 f"{found.derivative[row]:.6g}",
@@ -137,10 +161,16 @@ def _write_detection(curation: Curation, shown: LabelledSet, folder: Path, out: 
         ],
     )
     name = curation.target.name if curation.target else None
-    (folder / PAGE).write_text(render_curation_page(shown, found, target=name), encoding="utf-8")
+    (folder / PAGE).write_text(render_curation_page(shown, found, places=files, target=name), encoding="utf-8")
     harmful, mislabelled = int(found.harmful.sum()), int(found.mislabelled.sum())
     sentence = f"{mislabelled} of {len(shown)} samples look mislabelled; {harmful - mislabelled} others do harm"
     return CuratedDataset(sentence, str(out), len(shown) - mislabelled, len(shown))
+
+
+def _files(shown: LabelledSet) -> Sequence[str]:
+    """The file of each sample within its folder; empty text for sets that are not folders of files."""
+    is_folder = shown.report is not None and shown.row_names is not None and os.path.isdir(shown.report.place)
+    return [printable(str(name)) for name in shown.row_names] if is_folder else [""] * len(shown)  # type: ignore[union-attr]
 
 
 def _write_list(folder: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -162,7 +192,9 @@ def _write_set(kept: LabelledSet, folder: Path, out: Path, writer: Writer) -> No
 def _card(shown: LabelledSet, task: str, target: str | None, sentence: str, layout: str) -> str:
     done = {"reweight": "reweighted", "extend": "chosen sample by sample"}[task]
     purpose = f" for {target}" if target else ""
-    listed = f"`{LIST}` holds every sample's row in the set, its label, its weight, and the number of its image here."
+    listed = (
+        f"`{LIST}` holds every sample's row in the set, its file, label and weight, and the number of its image here."
+    )
     held = f"{layout} {listed}".lstrip()
     return (
         f"# {shown.name}, {done}{purpose}\n\n{sentence[:1].upper()}{sentence[1:]}.\n\n{held}\n\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from geosearch import seeds
@@ -61,6 +62,8 @@ def measure(
     embedding: Embedding | None = None,
     size: int = 28,
     channels: int = 1,
+    root: str | Path | None = None,
+    download: bool = False,
     seed: int = 0,
 ) -> Measurement:
     """OTDD between two data sets, and between two halves of each.
@@ -74,13 +77,17 @@ def measure(
         labels: distance between classes; `GaussianLabels()` if None.
         embedding: features in which images are compared; `Pixels()` if None.
         size, channels: images are brought to this size and number of channels first.
+        root, download: of torchvision's sets; see `geosearch.load`.
         seed: seed of the samples.
 
     Raises:
         InvalidDataError: a set with fewer images in a half than classes.
     """
     options: dict[str, Any] = {"labels": labels or GaussianLabels(), "embedding": embedding or Pixels(), "seed": seed}
-    first, second = (harmonize(load(spec, size_hint=size), size=size, channels=channels) for spec in (a, b))
+    first, second = (
+        harmonize(load(spec, root=root, download=download, size_hint=size), size=size, channels=channels)
+        for spec in (a, b)
+    )
     distance = otdd(first, second, samples=samples, **options)
     floors = [otdd(*_halves(one, samples, seed), **options) for one in (first, second)]
     return Measurement(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import shutil
 import string
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -77,6 +81,13 @@ TORCHVISION: dict[str, TorchvisionSet] = {
 }  # fmt: skip
 
 
+_ARCHIVES = {
+    "CIFAR10": "cifar-10-python.tar.gz",
+    "CIFAR100": "cifar-100-python.tar.gz",
+    "STL10": "stl10_binary.tar.gz",
+}
+
+
 @register_loader
 @dataclass(frozen=True)
 class TorchvisionLoader(Loader):
@@ -120,11 +131,11 @@ class TorchvisionLoader(Loader):
         missing = _missing_files(self.name, root)
         if missing and not download:
             raise UnknownDatasetError(
-                f"{self.spec} is not complete below {root}: {missing[0]} is missing; "
-                "download it (download = true), or set root to the folder that has it"
+                f"{self.spec} is not complete below {root}: {missing[0]} is missing; {_way_out(self.name, root)}"
             )
         try:
-            data = _opened(self.name, root, part, download)
+            with _unpacked(self.name, root) as place:
+                data = _opened(self.name, place, part, download)
         except (ImportError, MemoryError):
             raise
         except Exception as error:  # the parsers behind torchvision raise anything at all on a damaged file
@@ -144,8 +155,39 @@ class TorchvisionLoader(Loader):
 
 
 def _missing_files(name: str, root: Path) -> list[str]:
-    """Files of the set that are not below `root`."""
-    return [file for file in TORCHVISION[name].files if not (root / file).is_file()]
+    """Files of the set that are not below `root`, not even compressed."""
+    return [
+        file for file in TORCHVISION[name].files if not any((root / f"{file}{end}").is_file() for end in ("", ".gz"))
+    ]
+
+
+@contextmanager
+def _unpacked(name: str, root: Path) -> Iterator[Path]:
+    """A root in which no file of the set is compressed: `root`, or a temporary one, which the set is read from."""
+    files = TORCHVISION[name].files
+    if all((root / file).is_file() for file in files) or _missing_files(name, root):  # nothing to do, or a download
+        yield root
+        return
+    with tempfile.TemporaryDirectory(prefix="geosearch-") as folder:
+        for file in files:
+            target = Path(folder) / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (root / file).is_file():
+                target.symlink_to((root / file).absolute())
+                continue
+            with gzip.open(root / f"{file}.gz") as packed, target.open("wb") as plain:
+                shutil.copyfileobj(packed, plain)
+        yield Path(folder)
+
+
+def _way_out(name: str, root: Path) -> str:
+    """What to do about missing files."""
+    if (archive := root / _ARCHIVES.get(name, "")).is_file():
+        return f"unpack the archive that is there: tar -xf {archive} -C {root}"
+    return (
+        "download it (--download, or download = true in [domain] of a study file), or name the folder that has it "
+        "(--root, or root in [domain])"
+    )
 
 
 def _opened(name: str, root: Path, part: str, download: bool) -> Any:

@@ -5,6 +5,7 @@ Only the comparison of MD5 sums is replaced: tiny files cannot have those of the
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from generators.torchvision_files import WRITERS
 from torchvision import datasets
 
-from geosearch.data.loaders.registry import find_loader, load
+from geosearch.cli.main import main
+from geosearch.data.loaders.registry import find_loader, list_datasets, load
 from geosearch.data.loaders.torchvision import TORCHVISION
 from geosearch.errors import GeosearchError, InvalidDataError, StorageError, UnknownDatasetError
 
@@ -95,3 +97,49 @@ def test_a_failed_download_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_download_is_asked_for_only_when_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.MNIST, "download", lambda self: WRITERS["MNIST"](tmp_path))
     assert len(load("torchvision:MNIST", root=tmp_path, download=True)) == 20
+
+
+@pytest.mark.parametrize("name", ["MNIST", "KMNIST", "EMNIST"])
+def test_compressed_files_are_read_where_they_lie(name: str, tmp_path: Path) -> None:
+    WRITERS[name](tmp_path / "plain")
+    raw, packed = tmp_path / "plain" / name / "raw", tmp_path / "packed" / name / "raw"
+    packed.mkdir(parents=True)
+    for i, file in enumerate(sorted(raw.iterdir())):
+        if i:
+            (packed / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+        else:
+            (packed / file.name).write_bytes(file.read_bytes())  # the one that was unpacked by hand
+    before = sorted(packed.iterdir())
+    for part in ("train", "test"):
+        plain, found = (load(f"torchvision:{name}", part=part, root=tmp_path / at) for at in ("plain", "packed"))
+        assert plain.fingerprint == found.fingerprint
+    assert sorted(packed.iterdir()) == before
+    assert not next(
+        info for info in list_datasets(root=tmp_path / "packed") if info.spec.endswith(f":{name}")
+    ).needs_download
+    (packed / f"{sorted(raw.iterdir())[1].name}.gz").write_bytes(b"\x1f\x8b no")
+    with pytest.raises(InvalidDataError, match="is damaged"):
+        load(f"torchvision:{name}", root=tmp_path / "packed")
+
+
+def test_what_is_missing_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UnknownDatasetError, match=r"--download, or download = true .*--root, or root in \[domain\]"):
+        load("torchvision:MNIST", root=tmp_path)
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"an archive")
+    with pytest.raises(UnknownDatasetError, match=r"tar -xf .*cifar-10-python\.tar\.gz -C"):
+        load("torchvision:CIFAR10", root=tmp_path)
+
+
+def test_commands_take_the_folder_of_torchvisions_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    WRITERS["MNIST"](tmp_path / "here")
+    at = ["--root", str(tmp_path / "here")]
+    for command in (
+        ["distance", "torchvision:MNIST", "digits", "--samples", "20", "--size", "8"],
+        ["curate", "torchvision:MNIST", "--out", str(tmp_path / "c"), "--embedding", "pixels", "--size", "8"],
+        ["label", "torchvision:MNIST", "--out", str(tmp_path / "l"), "--by", "clusters", "--embedding", "pixels"],
+    ):
+        code = main([*command, *at])
+        assert "torchvision's files" not in (err := capsys.readouterr().err)
+        assert code == 0 or "two halves" in err, err  # so few images
+        assert main([*command, "--root", str(tmp_path / "nowhere")]) == 2
+        assert "is not complete below" in capsys.readouterr().err
