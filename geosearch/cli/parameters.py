@@ -79,13 +79,6 @@ FormatOption = Annotated[
         autocompletion=complete_format,
     ),
 ]
-Root = Annotated[
-    Path | None,
-    typer.Option(
-        "--root", metavar="DIR", help="Folder of torchvision's files.", show_default="torchvision in the cache"
-    ),
-]
-Download = Annotated[bool, typer.Option("--download", help="Let torchvision download what is missing.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Random seed.")]
 ChannelsOption = Annotated[
     Channels, typer.Option("--channels", help="Number of channels at which images are compared.")
