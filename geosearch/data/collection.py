@@ -16,6 +16,7 @@ from geosearch.data.fit import Fit, check_fit
 from geosearch.data.harmonization import harmonize, ink_margin, is_colored
 from geosearch.data.loaders.base import OnDamaged
 from geosearch.data.loaders.registry import find_loader
+from geosearch.data.near_duplicates import ThumbnailIndex, clean_near_source
 from geosearch.data.own_target import Augment, own_target, set_aside
 from geosearch.data.read_report import ReadReport
 from geosearch.data.target import Labeller, Target, cut_target, draw_shots, scale_to_classes
@@ -209,6 +210,10 @@ def load_collection(
         "margin": ink_margin(train, channels, fit) if margin == "match" else None,
         "polarity": polarity,
     }
+    own_test = harmonize(parts.test, **common, judged_by=train) if parts.test else None
+    loose = harmonize(parts.unlabelled, **common, judged_by=train) if parts.unlabelled else None
+    train = harmonize(train, **common)
+    thumbnails = ThumbnailIndex.of(own_test, train, loose)
     loaded: list[_AnySet] = []
     for spec in sources:
         with find_loader(spec, **options) as loader:
@@ -219,13 +224,14 @@ def load_collection(
             raise DomainMismatchError(f"source '{spec}' is the target '{target}' itself; take it out of the sources")
         source = clean_source(source, parts.index, train.name)
         rng = seeds.stream(seed, "sample", contents[spec])  # not by name: the path of a set does not matter
-        loaded.append(harmonize(source.sample(samples, rng), **common))
+        source = harmonize(source.sample(samples, rng), **common)
+        loaded.append(clean_near_source(source, thumbnails, train.name))
     return DatasetCollection(
-        harmonize(train, **common),
-        harmonize(parts.test, **common, judged_by=train) if parts.test else None,
+        train,
+        own_test,
         _labelled(_distinctly_named(loaded), labelling, seed, cache),
         contents,
-        harmonize(parts.unlabelled, **common, judged_by=train) if parts.unlabelled else None,
+        loose,
     )
 
 

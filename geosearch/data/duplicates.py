@@ -40,7 +40,11 @@ class PixelIndex:
 
     def find(self, images: np.ndarray) -> np.ndarray:
         """Which images are in the index: uint8 (n, h, w, ch) -> bool (n,)"""
-        return np.isin(hash_pixels(images), self.hashes)
+        return self.find_hashes(hash_pixels(images))
+
+    def find_hashes(self, hashes: np.ndarray) -> np.ndarray:
+        """The same of images that are hashed already: uint64 (n,) -> bool (n,)"""
+        return np.isin(hashes, self.hashes)
 
     def count_shared(self, other: PixelIndex) -> int:
         """How many different images are in both."""
@@ -57,12 +61,19 @@ def hash_pixels(images: np.ndarray) -> np.ndarray:
     hashes = [np.zeros(0, np.uint64)]
     for start in range(0, len(images), _CHUNK):
         pixels = np.ascontiguousarray(images[start : start + _CHUNK])
-        flat = (pixels == pixels[:, :1, :1]).all((1, 2, 3))
-        grey = (pixels == pixels[..., :1]).all((1, 2, 3))
+        flat = _all_equal(pixels, pixels[:, :1, :1])
+        grey = flat if pixels.shape[-1] == 1 else _all_equal(pixels, pixels[..., :1])
         shown = [image[..., :1] if is_grey else image for image, is_grey in zip(pixels, grey, strict=True)]
         digests = [hashlib.blake2b(image.tobytes(), digest_size=8, key=key).digest() for image in shown]
         hashes.append(np.where(flat, _FLAT, np.frombuffer(b"".join(digests), np.uint64)))
     return np.concatenate(hashes)
+
+
+def _all_equal(pixels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Images that equal another array everywhere, both (n, h, w, ch) but for broadcasting -> bool (n,)"""
+    equal = (pixels[:, ::4, ::4] == wanted[:, ::4, ::4]).all((1, 2, 3))  # most differ here already
+    equal[equal] = (pixels[equal] == wanted[equal]).all((1, 2, 3))
+    return equal
 
 
 def clean_target(train: LabelledSet, test: LabelledSet | None) -> tuple[LabelledSet, LabelledSet | None]:
@@ -74,10 +85,11 @@ def clean_target(train: LabelledSet, test: LabelledSet | None) -> tuple[Labelled
     Raises:
         DomainMismatchError: no image is left of a class of the training part, or of the whole test part.
     """
-    reasons = _no_reasons(train)
+    reasons, hashes = _no_reasons(train), hash_pixels(train.images)
     if test is not None:
-        reasons[PixelIndex.of(test.images).find(train.images)] = Reason.TEST_COPY
-        repeats = _repeats(test)
+        test_hashes = hash_pixels(test.images)
+        reasons[np.isin(hashes, test_hashes[test_hashes != _FLAT])] = Reason.TEST_COPY
+        repeats = _repeats(test_hashes, test.labels)
         if len(test) and not _kept(repeats).any():
             raise DomainMismatchError(
                 f"target '{train.name}': every image of its test part is under several labels; give each one label"
@@ -85,7 +97,7 @@ def clean_target(train: LabelledSet, test: LabelledSet | None) -> tuple[Labelled
         if not _kept(repeats).all():
             test = replace(test.take(_kept(repeats)), report=_report(test, repeats))
     rest = np.flatnonzero(_kept(reasons))
-    reasons[rest] = _repeats(train.take(rest))
+    reasons[rest] = _repeats(hashes[rest], train.labels[rest])
     if _kept(reasons).all():
         return train, test
     cleaned = train.take(_kept(reasons))
@@ -107,7 +119,7 @@ def clean_unlabelled(data: UnlabelledSet, labelled: LabelledSet, test: LabelledS
     Raises:
         DomainMismatchError: nothing is left.
     """
-    reasons = _repeats(data.as_one_class())
+    reasons = _repeats(hash_pixels(data.images), np.zeros(len(data), np.int64))
     reasons[PixelIndex.of(labelled.images).find(data.images)] = Reason.LABELLED_COPY
     if test is not None:
         reasons[PixelIndex.of(test.images).find(data.images)] = Reason.TEST_COPY
@@ -146,23 +158,37 @@ def clean_source(source: LabelledSet | UnlabelledSet, target: PixelIndex, name: 
     Raises:
         DomainMismatchError: nothing is left, or of a labelled source no two classes.
     """
-    found = target.find(source.images)
+    hashes = hash_pixels(source.images)
+    found = target.find_hashes(hashes)
+    rest = leave_out_of_source(source, found, name)
+    labels = source.labels if isinstance(source, LabelledSet) else np.zeros(len(source), np.int64)
+    return _with_notes(rest, _repeat_notes(hashes[~found], labels[~found]))
+
+
+def leave_out_of_source(
+    source: LabelledSet | UnlabelledSet, found: np.ndarray, name: str
+) -> LabelledSet | UnlabelledSet:
+    """A source without the images that were found in the target, of which `name` is the name.
+
+    Args:
+        source: the source.
+        found: which of its images are in the target, bool (n,).
+        name: of the target.
+
+    Raises:
+        DomainMismatchError: as `clean_source`.
+    """
+    if not found.any():
+        return source
     if found.all():
         raise DomainMismatchError(
             f"all {len(found):,} images of source '{source.name}' are images of the target '{name}'; take it out of "
             "the sources"
         )
-    notes: list[str] = []
-    if found.any():
-        reasons = _no_reasons(source)
-        reasons[found] = Reason.TARGET_COPY
-        source = replace(source.take(~found), report=_report(source, reasons))
-        if isinstance(source, LabelledSet):
-            source, notes = _drop_empty_classes(source, name)
-    notes += _notes(source)
-    if not notes or source.report is None:
-        return source
-    return replace(source, report=replace(source.report, notes=(*source.report.notes, *notes)))
+    reasons = _no_reasons(source)
+    reasons[found] = Reason.TARGET_COPY
+    rest = replace(source.take(~found), report=_report(source, reasons))
+    return _drop_empty_classes(rest, name) if isinstance(rest, LabelledSet) else rest
 
 
 def _no_reasons(data: LabelledSet | UnlabelledSet) -> np.ndarray:
@@ -175,26 +201,31 @@ def _kept(reasons: np.ndarray) -> np.ndarray:
     return np.array([reason is None for reason in reasons], bool)
 
 
-def _repeats(data: LabelledSet) -> np.ndarray:
-    """Why images are to be left out that have the pixels of another one of the set: object (n,), None to keep."""
-    reasons = _no_reasons(data)
-    hashes = hash_pixels(data.images)
+def _repeats(hashes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Why images are to be left out that have the pixels of another one of their set.
+
+    Args:
+        hashes: uint64 (n,), of the images.
+        labels: int64 (n,).
+
+    Returns:
+        object (n,), None to keep.
+    """
+    reasons = np.full(len(hashes), None, object)
     _, first, group, counts = np.unique(hashes, return_index=True, return_inverse=True, return_counts=True)
     repeated = (counts[group] > 1) & (hashes != _FLAT)
     if repeated.any():
-        reasons[repeated & (first[group] != np.arange(len(data)))] = Reason.DUPLICATE
-        pairs = np.unique(np.stack([group, data.labels]), axis=1)  # (2, distinct pairs of pixels and label)
+        reasons[repeated & (first[group] != np.arange(len(hashes)))] = Reason.DUPLICATE
+        pairs = np.unique(np.stack([group, labels]), axis=1)  # (2, distinct pairs of pixels and label)
         reasons[repeated & (np.bincount(pairs[0])[group] > 1)] = Reason.TWO_LABELS
     return reasons
 
 
-def _notes(data: LabelledSet | UnlabelledSet) -> list[str]:
+def _repeat_notes(hashes: np.ndarray, labels: np.ndarray) -> list[str]:
     """What is repeated within a set, of which everything stays."""
-    found = Counter(_repeats(data if isinstance(data, LabelledSet) else data.as_one_class()))
+    found, count = Counter(_repeats(hashes, labels)), len(hashes)
     kinds = (Reason.DUPLICATE, Reason.TWO_LABELS)
-    return [
-        f"{found[reason]:,} of {len(data):,} images are {reason.value}; they stay" for reason in kinds if found[reason]
-    ]
+    return [f"{found[reason]:,} of {count:,} images are {reason.value}; they stay" for reason in kinds if found[reason]]
 
 
 def _report(data: LabelledSet | UnlabelledSet, reasons: np.ndarray) -> ReadReport | None:
@@ -215,8 +246,7 @@ def _report(data: LabelledSet | UnlabelledSet, reasons: np.ndarray) -> ReadRepor
     )
 
 
-def _drop_empty_classes(data: LabelledSet, target: str) -> tuple[LabelledSet, list[str]]:
-    """The set without classes that have no image, and what to say of them."""
+def _drop_empty_classes(data: LabelledSet, target: str) -> LabelledSet | UnlabelledSet:
     present, labels = np.unique(data.labels, return_inverse=True)
     if len(present) < 2:
         raise DomainMismatchError(
@@ -224,10 +254,15 @@ def _drop_empty_classes(data: LabelledSet, target: str) -> tuple[LabelledSet, li
             f"in the target '{target}'; take it out of the sources"
         )
     if len(present) == len(data.classes):
-        return data, []
+        return data
     gone = [name for number, name in enumerate(data.classes) if number not in present]
     classes = tuple(data.classes[number] for number in present)
-    return (
-        replace(data, labels=labels.astype(np.int64), classes=classes),
-        [f"without class {', '.join(gone)}, whose images are all in the target"],
-    )
+    rest = replace(data, labels=labels.astype(np.int64), classes=classes)
+    return _with_notes(rest, [f"without class {', '.join(gone)}, whose images are all in the target"])
+
+
+def _with_notes(data: LabelledSet | UnlabelledSet, notes: list[str]) -> LabelledSet | UnlabelledSet:
+    """The set, with further notes in the account of its reader."""
+    if not notes or data.report is None:
+        return data
+    return replace(data, report=replace(data.report, notes=(*data.report.notes, *notes)))
