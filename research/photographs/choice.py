@@ -8,6 +8,7 @@ join the unlabelled images), at 5 and 20 labels a class. Results: reports/data/p
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 import numpy as np
@@ -43,10 +44,13 @@ def validated(target: str, shots: int, draw: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shots", nargs="+", type=int, default=[5, 20])
+    options = parser.parse_args()
     FILE.fill(
         [
             ({"target": target, "shots": shots, "draw": draw}, validated, (target, shots, draw))
-            for shots in (5, 20)
+            for shots in options.shots
             for target in TARGETS
             for draw in range(DRAWS)
         ],

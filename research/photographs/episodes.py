@@ -3,7 +3,7 @@
     python -m research.photographs.episodes
 
 Pseudo-labels of the unlabelled images are those of the self-trained ridge head on the pretrained features. In each of
-twenty episodes a ridge head is fitted to five of these images a class and counted on the others: on the features of
+eight episodes a ridge head is fitted to five of these images a class and counted on the others: on the features of
 merged blocks, and of blocks trained on the mixture for 50 and for 150 steps. Results:
 reports/data/photographs_episodes.jsonl.
 """
@@ -27,7 +27,7 @@ from research.photographs.sets import DRAWS, FOLDER, TARGETS, task
 from research.photographs.training import State
 
 FILE = Lines(FOLDER / "photographs_episodes.jsonl")
-EPISODES, SHOTS = 20, 5
+EPISODES, SHOTS = 8, 5
 NONE = "none"
 
 
