@@ -32,7 +32,9 @@ def place_set(spec: str, folder: Path) -> str:
     path = relative_path(spec)
     if path is None or os.path.exists(path) or not os.path.exists(folder / path):
         return spec
-    return f"{spec.partition(':')[0]}:{_absolute(folder / path)}"
+    loader = find_loader(spec)
+    assert isinstance(loader, PathLoader)
+    return loader.spec_at(_absolute(folder / path))
 
 
 def place_path(text: str, folder: Path) -> str:

@@ -8,6 +8,7 @@ from .image_folder import ImageFolderLoader as ImageFolderLoader
 from .image_stream import ImageBatch as ImageBatch
 from .image_stream import ImageStream as ImageStream
 from .image_stream import open_images as open_images
+from .labels_table import LabelsTableLoader as LabelsTableLoader
 from .npz import NpzLoader as NpzLoader
 from .registry import find_loader as find_loader
 from .registry import list_datasets as list_datasets

@@ -214,7 +214,61 @@ def _from_flags(table: Table, flags: list[int]) -> list[str]:
     return [table.columns[chosen[0]] for chosen in sums]
 
 
-def _unique(table: Table, found: list[Path | None], cells: list[str]) -> dict[Path, str]:
+def label_files(table: Table, file: str = "", label: str = "") -> tuple[LabelTable, tuple[Path, ...]]:
+    """The classes that a table gives to files, whose paths start from its folder, and the files without a label.
+
+    Few labels may all be of different classes here, since the table was named as one of labels.
+
+    Args:
+        table: any table.
+        file, label: names of the columns; found by what they are usually called if empty.
+
+    Raises:
+        InvalidDataError: a column is missing, or files that the table names are not there; the message lists them.
+    """
+    columns = [re.sub(r"[\W_]+", "", name.lower()) for name in table.columns]
+    files = _named_column(table, file) if file else _usual_column(table, columns)
+    split = next((columns.index(name) for name in _SPLITS if name in columns), None)
+    column, cells = (
+        (label, table.column(_named_column(table, label))) if label else _classes(table, columns, files, split)
+    )
+    paths = [table.path.parent / re.sub(r"\\+", "/", cell) if cell else None for cell in table.column(files)]
+    absent = tuple(str(row[files]) for row, path in zip(table.rows, paths, strict=True) if path and not path.is_file())
+    if absent:
+        raise InvalidDataError(
+            f"{table.path} names {len(absent):,} files that are not there: {list_some(absent, len(absent), 10)}; paths "
+            f"start from the table's folder, {table.path.parent}: correct them, or remove these rows"
+        )
+    splits = {} if split is None else {
+        path: row[split] for row, path in zip(table.rows, paths, strict=True) if path and row[split]
+    }  # fmt: skip
+    labels = _unique(table, paths, cells, few=True)
+    loose = tuple(path for path in dict.fromkeys(paths) if path and path not in labels)
+    return LabelTable(table.path, column, labels, splits, ()), loose
+
+
+def _named_column(table: Table, name: str) -> int:
+    if name in table.columns:
+        return table.columns.index(name)
+    raise InvalidDataError(
+        f"{table.path} has no column '{name}'; it has {list_some(table.columns, len(table.columns), 10)}"
+    )
+
+
+def _usual_column(table: Table, columns: list[str]) -> int:
+    """The column of files: one that is called so and has names of images, else any that has."""
+    named = [columns.index(name) for name in _FILES if name in columns]
+    for column in (*named, *(number for number in range(len(columns)) if number not in named)):
+        cells = [cell for cell in table.column(column) if cell]
+        if cells and sum(map(is_readable, cells)) >= _MATCHED * len(cells):
+            return column
+    raise InvalidDataError(
+        f"{table.path} has no column with names of image files (it has "
+        f"{list_some(table.columns, len(table.columns), 10)}); call it 'file', or add ?file=COLUMN to the path"
+    )
+
+
+def _unique(table: Table, found: Sequence[Path | None], cells: list[str], *, few: bool = False) -> dict[Path, str]:
     labels: dict[Path, str] = {}
     twice = [] if not (mixed := _combined({*cells})) else [mixed]
     for file, label in zip(found, cells, strict=True):
@@ -231,7 +285,7 @@ def _unique(table: Table, found: list[Path | None], cells: list[str]) -> dict[Pa
         )
     labels = _whole_numbers(labels)
     values = len({*labels.values()})
-    if len(labels) > 2 and values > len(labels) / 2:
+    if len(labels) > 2 and values > len(labels) / 2 and not few:
         raise InvalidDataError(
             f"{table.path.name} has {values:,} different labels for {len(labels):,} images, which are no classes; "
             "write a column 'label' with the class of each"

@@ -38,7 +38,11 @@ class PathLoader(Loader):
 
     @property
     def portable_id(self) -> str:
-        return f"{self.kind}:{Path(self.text).name}"
+        return self.spec_at(Path(self.text).name)
+
+    def spec_at(self, path: str) -> str:
+        """The specification of this set if it lay at another path."""
+        return f"{self.kind}:{path}"
 
     @property
     def name(self) -> str:

@@ -49,8 +49,10 @@ def read_table(path: Path) -> Table:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise InvalidDataError(f"{path} is larger than {_MOST_BYTES >> 20} MiB; keep file names and labels only")
-        text = _decode(path.read_bytes())
         suffix = path.suffix.lower()
+        if suffix == ".parquet":
+            return _from_parquet(path)
+        text = _decode(path.read_bytes())
         if suffix == ".jsonl":
             return _from_records(path, [json.loads(line) for line in text.splitlines() if line.strip()])
         return _from_json(path, json.loads(text)) if suffix == ".json" else _from_csv(path, text)
@@ -58,6 +60,16 @@ def read_table(path: Path) -> Table:
         if isinstance(error, InvalidDataError):
             raise
         raise InvalidDataError(f"{path} cannot be read as a table ({error}); fix or remove it") from error
+
+
+def _from_parquet(path: Path) -> Table:
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise InvalidDataError(
+            f"{path} is a Parquet file, which needs pyarrow (pip install pyarrow); or write it as CSV"
+        ) from None
+    return _from_records(path, parquet.read_table(path).to_pylist())
 
 
 def _decode(content: bytes) -> str:

@@ -1,0 +1,69 @@
+"""Tables of labels: columns found or named, rows without a class are unlabelled, and what is not there is listed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from generators.sets import blobs
+from PIL import Image
+
+from geosearch.data.loaders.registry import find_loader, portable_id
+from geosearch.errors import InvalidDataError
+
+DATA = blobs("set", 3, 4, size=12)
+ROWS = [(f"photos/{row}.png", "abc"[label] if row else "") for row, label in enumerate(DATA.labels)]
+
+
+def write(folder: Path, header: tuple[str, str] = ("file", "label"), name: str = "labels.csv") -> Path:
+    """A table beside twelve images, the first without a class."""
+    (folder / "photos").mkdir(exist_ok=True)
+    for row, image in enumerate(DATA.images):
+        Image.fromarray(image[..., 0]).save(folder / "photos" / f"{row}.png")
+    mark = "\t" if name.endswith("tsv") else ","
+    lines = [mark.join(row) for row in (header, *ROWS)]
+    if name.endswith("jsonl"):
+        lines = [json.dumps(dict(zip(header, (file, label or None), strict=True))) for file, label in ROWS]
+    (folder / name).write_text("\n".join(lines))
+    return folder / name
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "labels.tsv", "labels.jsonl"])
+@pytest.mark.parametrize("header", [("file_name", "category"), ("image", "class"), ("path", "target")])
+def test_columns_are_found(tmp_path: Path, header: tuple[str, str], name: str) -> None:
+    loader = find_loader(f"labels_table:{write(tmp_path, header, name)}")
+    data, loose = loader.read_labelled(), loader.read_unlabelled()
+    assert (len(data), data.classes, len(loose)) == (11, ("a", "b", "c"), 1)
+    assert data.row_names is not None
+    assert data.row_names[0] == "photos/1.png"
+    assert (data.labels == DATA.labels[1:]).all()
+    assert (loose.images == DATA.images[:1]).all()
+
+
+def test_columns_are_named(tmp_path: Path) -> None:
+    spec = f"labels_table:{write(tmp_path, ('where', 'what kind'))}?file=where&label=what kind"
+    assert len(find_loader(spec).read_labelled()) == 11
+    assert portable_id(spec) == "labels_table:labels.csv?file=where&label=what kind"
+    with pytest.raises(InvalidDataError, match="has no column 'kind'; it has where, what kind"):
+        find_loader(spec.replace("what kind", "kind")).read()
+
+
+def test_a_label_of_each_class_is_enough(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    table.write_text("file,label\nphotos/0.png,a\nphotos/1.png,b\nphotos/2.png,c\n")
+    assert find_loader(f"labels_table:{table}").read_labelled().classes == ("a", "b", "c")
+
+
+def test_files_that_are_not_there_are_listed(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    table.write_text(table.read_text() + "\nphotos/gone.png,a\nphotos/lost.png,\n")
+    with pytest.raises(InvalidDataError, match=r"names 2 files that are not there: photos/gone.png, photos/lost.png"):
+        find_loader(f"labels_table:{table}").read()
+
+
+def test_a_missing_label_column_is_said(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    table.write_text("file,width,height\nphotos/0.png,12,12\nphotos/1.png,12,12\n")
+    with pytest.raises(InvalidDataError, match="no column is called label or class"):
+        find_loader(f"labels_table:{table}").read()
