@@ -75,6 +75,23 @@ def image_folder(folder: Path) -> list[Example]:
     ]
 
 
+def labels_table(folder: Path) -> list[Example]:
+    for row, image in enumerate(DATA.images[..., 0]):
+        Image.fromarray(image).save(folder / f"{row:02d}.png")
+    for name, split, label in (("one", "train", "x{}"), ("both", "{}", "x{}"), ("loose", "train", "")):
+        lines = ["file,split,label"]
+        for row, number in enumerate(DATA.labels):
+            part = split.format("test" if row % 2 else "train")
+            lines.append(f"{row:02d}.png,{part},{label.format(number)}")
+        (folder / f"{name}.csv").write_text("\n".join(lines))
+    missing = f"labels_table:{folder}/none.csv"
+    return [
+        Example(f"labels_table:{folder}/one.csv", missing=missing),
+        Example(f"labels_table:{folder}/both.csv", has_test=True, missing=missing),
+        Example(f"labels_table:{folder}/loose.csv", has_labels=False, missing=missing),
+    ]
+
+
 def torchvision(folder: Path) -> list[Example]:
     WRITERS["MNIST"](folder)
     # torchvision itself opens what it finds
@@ -86,6 +103,7 @@ EXAMPLES: dict[str, Callable[[Path], list[Example]]] = {
     "fonts/FAMILY-CHARSET": fonts,
     "npz:PATH": npz,
     "imagefolder:PATH": image_folder,
+    "labels_table:PATH": labels_table,
     "torchvision:NAME": torchvision,
 }
 FORMS = [loader.form for loader in loader_classes()]

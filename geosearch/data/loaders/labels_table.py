@@ -72,6 +72,8 @@ class LabelsTableLoader(PathLoader):
         labels = self._table.labels
         files = self._files(part) if self.has_test else [*labels]
         decoded, found = self._decode(files, [labels[file] for file in files], part)
+        if part == "train":
+            vars(self)["_rendering"] = decoded.rendering  # so that nothing is decoded again for it
         names = [labels[file] for file, read in zip(files, decoded.read, strict=True) if read]
         build = LabelledSet.from_arrays if part == "train" else LabelledSet.test_part
         classes: dict[str, Any] = {} if part == "train" else {"classes": self._classes}
@@ -123,11 +125,18 @@ class LabelsTableLoader(PathLoader):
 
     @cached_property
     def _classes(self) -> tuple[str, ...]:
-        return self.read_labelled().classes
+        names = np.array([self._table.labels[file] for file in self._files("train")])
+        blank = np.zeros((len(names), 1, 1), np.uint8)  # only the labels are looked at
+        return LabelledSet.from_arrays(blank, names, name=self.name).classes
+
+    @property
+    def rendering(self) -> SetRendering:
+        return self._rendering
 
     @cached_property
     def _rendering(self) -> SetRendering:
-        return decode_images(self._files("train"), self._size, self.name, fit=self.options.fit).rendering
+        files = (self._files("train") if self.has_test else [*self._table.labels]) or self._loose
+        return decode_images(files, self._size, self.name, fit=self.options.fit).rendering
 
     @cached_property
     def _size(self) -> tuple[int, int]:

@@ -75,8 +75,8 @@ def load(
     """The labelled set that `spec` names.
 
     Args:
-        spec: ``digits``, ``fonts/FAMILY-CHARSET``, ``torchvision:NAME``, ``npz:PATH`` or ``imagefolder:PATH``; in a
-            PATH, ``~`` and ``${VARIABLES}`` are expanded.
+        spec: ``digits``, ``fonts/FAMILY-CHARSET``, ``torchvision:NAME``, ``npz:PATH``, ``imagefolder:PATH`` or
+            ``labels_table:PATH``; in a PATH, ``~`` and ``${VARIABLES}`` are expanded.
         part: "train", or "test" where the set has a test part; a set without one is all "train".
         root: folder of torchvision's files; ``torchvision`` in the cache folder if None.
         download: let torchvision download what is missing.
