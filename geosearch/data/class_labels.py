@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from geosearch.data.class_names import match_names, tidy_name
 from geosearch.errors import InvalidDataError
 
 
@@ -43,7 +44,8 @@ class ClassLabels:
         if array.ndim == 2 and len(array) == n and array.shape[1] > 1:
             return cls(_from_rows(array, name))
         if array.shape != (n,):
-            raise InvalidDataError(f"set '{name}': expected {n} labels, one per image, got shape {array.shape}")
+            way = "; labels in a row become such by labels.reshape(-1)" if array.shape == (1, n) else ""
+            raise InvalidDataError(f"set '{name}': expected {n} labels, one per image, got shape {array.shape}{way}")
         if array.dtype.kind == "O":
             array = _from_objects(array, name)
         if array.dtype.kind == "b":
@@ -73,12 +75,13 @@ class ClassLabels:
         """
         if self.names is None or (self.names == ("False", "True") and not {*self.names} <= {*classes}):
             return self.numbers
-        if unknown := sorted({*self.names} - {*classes}):
+        names = match_names(self.names, classes)
+        if unknown := sorted({*names.values()} - {*classes}):
             raise InvalidDataError(
                 f"set '{name}' has labels that are none of its classes: {', '.join(unknown[:5])}; its classes are "
                 f"{', '.join(classes[:10])}{', ...' * (len(classes) > 10)}"
             )
-        return np.array([classes.index(label) for label in self.names])[self.numbers]
+        return np.array([classes.index(names[label]) for label in self.names])[self.numbers]
 
 
 def _from_rows(rows: np.ndarray, name: str) -> np.ndarray:
@@ -125,6 +128,7 @@ def _from_text(array: np.ndarray, name: str) -> ClassLabels:
         raise InvalidDataError(
             f"set '{name}': {empty} labels are empty text; leave these images out, or name their class"
         )
+    array = np.array([tidy_name(text) for text in array.tolist()])
     present, numbers = np.unique(array, return_inverse=True)
     order = sorted(range(len(present)), key=lambda row: _natural(str(present[row])))
     place = np.argsort(order)

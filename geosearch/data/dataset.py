@@ -211,7 +211,10 @@ def _check_labels(array: np.ndarray, name: str) -> None:
     """Refuse labels that are not 0..c-1, every one present, c >= 2."""
     present = np.unique(array)
     if present[0] < 0:
-        raise InvalidDataError(f"set '{name}': labels must not be negative, got {present[0]}")
+        raise InvalidDataError(
+            f"set '{name}': labels must not be negative, got {present[0]}; if that means none, leave these images out "
+            "(keep = labels >= 0), else renumber with numpy.unique(labels, return_inverse=True)[1]"
+        )
     missing = np.setdiff1d(np.arange(min(int(present[-1]), len(present) + 5) + 1), present)  # however far they run
     if len(missing):
         raise InvalidDataError(

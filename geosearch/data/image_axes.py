@@ -59,6 +59,10 @@ def _way_out(shape: tuple[int, ...], count: int | None) -> str:
         for channels in (1, 3):
             side = isqrt(shape[1] // channels)
             if channels * side * side == shape[1] and side > 1:
-                order = f"-1, {side}, {side}" if channels == 1 else f"-1, 3, {side}, {side}"
-                return f"; flattened images become such by images.reshape({order})"
+                if channels == 1:
+                    return f"; flattened images become such by images.reshape(-1, {side}, {side})"
+                return (
+                    f"; flattened images become such by images.reshape(-1, {side}, {side}, 3), or by "
+                    f"images.reshape(-1, 3, {side}, {side}) if all red values come first, as in CIFAR's files"
+                )
     return ""

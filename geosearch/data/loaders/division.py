@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
+from geosearch.data.class_names import match_names
 from geosearch.data.loaders.folder_tree import FolderTree
 from geosearch.data.loaders.label_table import LabelTable
 from geosearch.data.loaders.part_names import GENERIC, KINDS, PartName, parse_part_name
 from geosearch.data.loaders.split import Split
 from geosearch.data.loaders.table_search import TableSearch
+from geosearch.data.read_report import list_some
 from geosearch.errors import InvalidDataError
 
 _BESIDE = 0.1  # of the images of a lone train/, at most, that may lie beside it
@@ -104,6 +106,7 @@ def _divide_by_name(tree: FolderTree, search: TableSearch) -> Division | None:
         )
     train = _choose(tree, trains)
     known = {*splits[train.path].files}
+    splits = {path: split.renamed(match_names(split.files, known)) for path, split in splits.items()}
     tests = [
         (folder, name)
         for kind in ("test", "val")  # a validation part serves where no test part has labels
@@ -164,7 +167,9 @@ def _parts_note(tree: FolderTree, division: Division, splits: dict[Path, Split])
     if division.test:
         parts.append(f"{_shown(division.test.tree, tree)} the test part")
     for folder in division.unread:
-        why = "" if splits[folder.path].files else ", which has no class folders,"
+        classes = {*splits[folder.path].files}
+        foreign = f", whose classes ({list_some(sorted(classes), len(classes))}) are none of the training part,"
+        why = ", which has no class folders," if not classes else "" if classes & {*division.train.files} else foreign
         parts.append(f"{folder.name}{why} is not read ({len(folder.all_images):,} images)")
     return ", ".join(parts)
 
@@ -238,6 +243,7 @@ def _mostly(folder: FolderTree, tree: FolderTree) -> bool:
 
 def _refuse_equal_folders(tree: FolderTree) -> None:
     """Refuse sub-folders that share most of their own sub-folders' names, whatever they are called."""
+    _refuse_repeated_classes(tree)
     alike: dict[Path, FolderTree] = {}
     shared: set[str] = set()
     for one, other in _pairs(tree):
@@ -256,6 +262,19 @@ def _refuse_equal_folders(tree: FolderTree) -> None:
         f"imagefolder:{first}, or call two of them train and test; if {names_of} are the classes, move the images out "
         "of their sub-folders"
     )
+
+
+def _refuse_repeated_classes(tree: FolderTree) -> None:
+    """Refuse a folder among the classes that holds them all again, as an archive does that was unpacked into itself."""
+    names = {folder.name for folder in tree.image_folders}
+    for folder in tree.image_folders:
+        inner = unwrap(folder)
+        again = {below.name for below in inner.image_folders} & names
+        if len(again) > 1 and len(again) >= len(names) - 1:
+            raise InvalidDataError(
+                f"{tree.path}: {_shown(inner, tree)} holds the classes again ({list_some(sorted(again), len(again))}), as "
+                f"if an archive had been unpacked twice; remove it, or take it as the set: imagefolder:{inner.path}"
+            )
 
 
 def _pairs(tree: FolderTree) -> Iterator[tuple[FolderTree, FolderTree]]:

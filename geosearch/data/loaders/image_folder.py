@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from geosearch.data.class_names import describe_similar
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.fit import describe_crop
 from geosearch.data.license import read_license
@@ -20,9 +21,10 @@ from geosearch.data.loaders.division import Division, Split, divide
 from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.loaders.folder_tree import FolderTree, scan_folder
 from geosearch.data.loaders.image_files import decode_images, median_size
+from geosearch.data.loaders.label_hints import hint_at_labels
 from geosearch.data.loaders.path_loader import PathLoader
 from geosearch.data.loaders.suffixes import is_readable, readable_suffixes
-from geosearch.data.read_report import Reason
+from geosearch.data.read_report import Reason, list_some
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError
 
@@ -73,6 +75,7 @@ class ImageFolderLoader(PathLoader):
         if part == "train":
             vars(self)["_rendering"] = decoded.rendering  # so that nothing is decoded again for it
             account.notes += decoded.rendering.notes
+            account.notes += filter(None, [describe_similar(split.files), _describe_empty(split)])
             if self.options.size is not None and self.options.fit == "crop":
                 account.notes += filter(None, [describe_crop(decoded.kept)])
         groups = np.array([group for _, group in files])
@@ -152,7 +155,7 @@ class ImageFolderLoader(PathLoader):
 
     @property
     def unlabelled_because(self) -> str:
-        problems = "".join(f"; {problem}" for problem in self._division.problems)
+        problems = "".join(f"; {problem}" for problem in [*self._division.problems, *hint_at_labels(self._tree)])
         return super().unlabelled_because + problems
 
     @property
@@ -181,6 +184,13 @@ class ImageFolderLoader(PathLoader):
 
 def _within(path: Path, folders: set[Path]) -> bool:
     return not folders.isdisjoint((path, *path.parents))
+
+
+def _describe_empty(split: Split) -> str:
+    """What to say of class folders in which nothing lies."""
+    folders = [] if split.table or not split.files else split.tree.folders
+    empty = [folder.name for folder in folders if not folder.all_images and not folder.all_passed]
+    return f"no image in: {list_some(empty, len(empty))}" if empty else ""
 
 
 def _group(path: Path, split: Split, reason: Reason) -> str:

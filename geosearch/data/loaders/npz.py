@@ -7,7 +7,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from geosearch.data.class_names import describe_similar
 from geosearch.data.dataset import LabelledSet, stack_images
 from geosearch.data.license import read_license
 from geosearch.data.loaders.base import Part, register_loader
@@ -36,7 +37,6 @@ _NAMES = (
     ("images", "labels", "test_images", "test_labels"),
     ("x", "y", "x_test", "y_test"),
 )  # of images and labels of the training part and of the test part, both in small letters
-_OTHERS = frozenset({"class_names", "license", "licence"})
 
 
 @register_loader
@@ -63,7 +63,11 @@ class NpzLoader(PathLoader):
 
     @property
     def has_test(self) -> bool:
-        return self._keys[2] in self._arrays.files
+        return {*self._keys[2:]} <= {*self._arrays.files}
+
+    @property
+    def unlabelled_because(self) -> str:
+        return f"{self.labels_expected}; the file has {', '.join(self._arrays.files)}"
 
     def _read(self, part: Part) -> LabelledSet | UnlabelledSet:
         train_images, train_labels, test_images, test_labels = self._keys
@@ -74,7 +78,7 @@ class NpzLoader(PathLoader):
         if part == "train":
             pixels = self._pixels(images, len(labels))
             data = LabelledSet.from_arrays(pixels, labels, name=self.name, classes=classes, license=license)
-            notes = [self._rendering.note, self._unread_note()]
+            notes = [self._rendering.note, describe_similar(data.classes), self._unread_note()]
             return replace(data, report=self.plain_report("train", len(data), notes))
         if classes is None:
             blank = np.zeros((len(labels), 1, 1), np.uint8)  # only the training labels are to be checked
@@ -104,9 +108,11 @@ class NpzLoader(PathLoader):
 
     def _unread_note(self) -> str:
         """What to say of further arrays that hold images, such as a validation part."""
-        rest = [name for name in self._arrays.files if name not in self._keys and name.lower() not in _OTHERS]
+        taken = {*self._keys[: 4 if self.has_test else 2]}
+        rest = [name for name in self._arrays.files if name not in taken]
         unread = [name for name in rest if {"images", "x", "imgs"} & {*name.lower().split("_")}]
-        return f"not read: {', '.join(unread)}" if unread else ""
+        without = ", which has no labels" if self._keys[2] in unread else ""
+        return f"not read: {', '.join(name + without * (name == self._keys[2]) for name in unread)}" if unread else ""
 
     def _label_array(self, key: str) -> np.ndarray:
         """(n,) or (n, c), also of text that was saved as Python objects"""
@@ -129,7 +135,9 @@ class NpzLoader(PathLoader):
                 unpacked = sum(entry.file_size for entry in arrays.zip.infolist())
             except _DAMAGE as error:
                 raise InvalidDataError(
-                    f"{path} is not a readable npz file ({error}); write one with numpy.savez_compressed"
+                    f"{path} is not a readable npz file ({error}); "
+                    + ("it is cut off or damaged: copy it again, or " if _begins_as_zip(path) else "")
+                    + "write one with numpy.savez_compressed"
                 ) from error
             if unpacked > (limit := most_bytes()):
                 raise TooLargeError(
@@ -178,9 +186,16 @@ class NpzLoader(PathLoader):
                 return read_objects(file)
         except _DAMAGE as error:
             pickled = "allow_pickle" in str(error) or "Python objects" in str(error)
+            plain = "numpy.stack([*images]).astype(numpy.uint8)" if key in self._keys[::2] else "labels.astype(str)"
             remedy = (
-                "it holds Python objects; save plain arrays of numbers or text of one shape, e.g. labels.astype(str)"
+                f"it holds Python objects; save plain arrays of numbers or text of one shape, e.g. {plain}"
                 if pickled
                 else f"the file is damaged ({error}); write it again"
             )
             raise InvalidDataError(f"{self.path}: array '{key}' cannot be read: {remedy}") from error
+
+
+def _begins_as_zip(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(2) == b"PK"
+    return False

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from geosearch.data.class_names import tidy_name
 from geosearch.data.loaders.folder_tree import FolderTree
 from geosearch.data.loaders.label_table import LabelTable
 
@@ -42,12 +43,22 @@ class Split:
     @classmethod
     def of(cls, tree: FolderTree) -> Split:
         """A part with a sub-folder for each class, or loose images."""
-        files = {folder.name: folder.all_images for folder in tree.image_folders}
-        return cls(tree, files, tree.images, {folder.path: folder.name for folder in tree.folders})
+        files: dict[str, list[Path]] = {}
+        for folder in tree.image_folders:
+            name = tidy_name(folder.name)
+            files[name] = sorted(files.get(name, []) + folder.all_images)
+        ordered = {name: files[name] for name in sorted(files)}
+        return cls(tree, ordered, tree.images, {folder.path: tidy_name(folder.name) for folder in tree.folders})
+
+    def renamed(self, names: dict[str, str]) -> Split:
+        """The same part with other names for its classes."""
+        files = {names.get(name, name): files for name, files in self.files.items()}
+        return replace(self, files=files, groups={path: names.get(name, name) for path, name in self.groups.items()})
 
     @classmethod
     def of_table(cls, tree: FolderTree, table: LabelTable, labels: dict[Path, str]) -> Split:
         """A part of images that a table gives a class."""
+        labels = {file: tidy_name(label) for file, label in labels.items()}
         names = sorted({*labels.values()}, key=_natural)
         files: dict[str, list[Path]] = {name: [] for name in names}
         for file in sorted(labels):

@@ -86,7 +86,8 @@ def _from_csv(path: Path, text: str) -> Table:
     delimiter = max(_DELIMITERS, key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     rows = [[cell.strip() for cell in row] for row in lines]
-    if path.suffix.lower() == ".txt" and delimiter not in first:  # "FILE LABEL", parted by blanks
+    plain = path.suffix.lower() == ".txt" or all(len(row) <= 1 and len("".join(row).split()) in (0, 2) for row in rows)
+    if plain and delimiter not in first:  # "FILE LABEL", parted by blanks
         rows = [row[0].rsplit(None, 1) if row else row for row in rows]
     filled = [row for row in rows if any(row)]
     if not filled:
