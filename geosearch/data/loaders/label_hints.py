@@ -32,7 +32,10 @@ def _boxes(tree: FolderTree) -> Iterator[str]:
             yield f"the {suffix} files beside the images ({kind}) {_CUT}"
     for path in files:
         if path.suffix.lower() == ".json" and _is_coco(path):
-            yield f"{path.name} (COCO) has lists of annotations; if they {_CUT}, else write a labels.csv of file and label"
+            yield (
+                f"{path.name} (COCO) has lists of annotations: where they mark places, cut these out into a sub-folder for "
+                "each class; where they name a class of each image, write a labels.csv of file and label"
+            )
             return
 
 
