@@ -41,7 +41,9 @@ def describe_similar(names: Iterable[str]) -> str:
     for name in names:
         groups.setdefault(_key(name), []).append(name)
     similar = [" and ".join(map(repr, group)) for group in groups.values() if len(group) > 1 and len(group[0]) > 1]
-    return f"nearly the same name for different classes: {', '.join(similar[:3])}; join them if they mean one" * bool(similar)
+    return f"nearly the same name for different classes: {', '.join(similar[:3])}; join them if they mean one" * bool(
+        similar
+    )
 
 
 def _key(name: str) -> str:

@@ -80,7 +80,13 @@ def test_classes_of_nearly_one_name_are_said(tmp_path: Path) -> None:
 def test_text_labels_are_treated_alike(tmp_path: Path) -> None:
     images = np.stack([picture(number % 3, number) for number in range(12)])
     words = np.array(["bar", "box ", ACCENT, "bar ", "box", APART] * 2)
-    np.savez(tmp_path / "a.npz", train_images=images, train_labels=words, test_images=images, test_labels=np.char.upper(words))
+    np.savez(
+        tmp_path / "a.npz",
+        train_images=images,
+        train_labels=words,
+        test_images=images,
+        test_labels=np.char.upper(words),
+    )
     train, test = load(f"npz:{tmp_path / 'a.npz'}"), load(f"npz:{tmp_path / 'a.npz'}", part="test")
     assert train.classes == ("bar", "box", ACCENT)
     assert train.labels.tolist() == test.labels.tolist() == [0, 1, 2] * 4
@@ -93,7 +99,9 @@ def test_text_labels_are_treated_alike(tmp_path: Path) -> None:
 def test_an_archive_that_was_unpacked_into_itself_is_refused(tmp_path: Path) -> None:
     write_classes(tmp_path / "pets", 6)
     write_classes(tmp_path / "pets" / "pets", 6)
-    with pytest.raises(InvalidDataError, match=r"pets holds the classes again \(bar, box, dot\).*imagefolder:.*pets/pets"):
+    with pytest.raises(
+        InvalidDataError, match=r"pets holds the classes again \(bar, box, dot\).*imagefolder:.*pets/pets"
+    ):
         load(f"imagefolder:{tmp_path / 'pets'}")
 
 

@@ -272,8 +272,8 @@ def _refuse_repeated_classes(tree: FolderTree) -> None:
         again = {below.name for below in inner.image_folders} & names
         if len(again) > 1 and len(again) >= len(names) - 1:
             raise InvalidDataError(
-                f"{tree.path}: {_shown(inner, tree)} holds the classes again ({list_some(sorted(again), len(again))}), as "
-                f"if an archive had been unpacked twice; remove it, or take it as the set: imagefolder:{inner.path}"
+                f"{tree.path}: {_shown(inner, tree)} holds the classes again ({list_some(sorted(again), len(again))}), "
+                f"as if an archive had been unpacked twice; remove it, or take it as the set: imagefolder:{inner.path}"
             )
 
 

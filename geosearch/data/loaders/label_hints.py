@@ -1,4 +1,4 @@
-"""Label hints: what lies beside images without labels and may hold them, in forms that are not read, and the way out."""
+"""Label hints: what lies beside images without labels and may hold them, in forms that are not read."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def _boxes(tree: FolderTree) -> Iterator[str]:
     for path in files:
         if path.suffix.lower() == ".json" and _is_coco(path):
             yield (
-                f"{path.name} (COCO) has lists of annotations: where they mark places, cut these out into a sub-folder for "
-                "each class; where they name a class of each image, write a labels.csv of file and label"
+                f"{path.name} (COCO) has lists of annotations: where they mark places, cut these out into a sub-folder "
+                "for each class; where they name a class of each image, write a labels.csv of file and label"
             )
             return
 
@@ -63,11 +63,15 @@ def _above(tree: FolderTree) -> Iterator[str]:
     except OSError:
         return
     if tables:
-        yield f"the folder above has {list_some(tables, len(tables))}; take it as the set: imagefolder:{tree.path.parent}"
+        found = list_some(tables, len(tables))
+        yield f"the folder above has {found}; take it as the set: imagefolder:{tree.path.parent}"
 
 
 def _is_label_table(path: Path) -> bool:
-    return path.suffix.lower() in (".csv", ".tsv", ".jsonl") and re.search("label|metadata|truth", path.stem.lower()) is not None
+    return (
+        path.suffix.lower() in (".csv", ".tsv", ".jsonl")
+        and re.search("label|metadata|truth", path.stem.lower()) is not None
+    )
 
 
 def _names(tree: FolderTree) -> Iterator[str]:
@@ -76,6 +80,6 @@ def _names(tree: FolderTree) -> Iterator[str]:
     counts = Counter(words)
     if 2 <= len(counts) <= len(words) / 3 and "" not in counts and min(counts.values()) >= _LARGE:
         yield (
-            f"the names of the files begin with {list_some(sorted(counts), len(counts))}; if these are the classes, move "
-            "the files into a sub-folder for each"
+            f"the names of the files begin with {list_some(sorted(counts), len(counts))}; if these are the classes, "
+            "move the files into a sub-folder for each"
         )
