@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from generators.models import labelled, trained_model
 from generators.studies import tiny, write_toml
 
 from geosearch.cli.main import app
 from geosearch.config.reference import options_table
+from geosearch.model.files import write_model
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -46,8 +48,13 @@ def test_the_python_lines_of_the_readme_run(tmp_path, monkeypatch, capsys):
     ids=lambda text: text if text.endswith(".md") else "",
 )
 def test_the_python_lines_of_a_page_run(page, code, tmp_path, monkeypatch):
+    """In a folder with the model and the images that a page about models speaks of."""
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, page, "exec"), {})
+    names = {}
+    if "load_model" in code:
+        write_model(trained_model(), tmp_path / "digits-model")
+        names["images"] = labelled().images
+    exec(compile(code, page, "exec"), names)
 
 
 def commands() -> list[str]:

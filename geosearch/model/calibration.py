@@ -11,7 +11,7 @@ from scipy.special import log_softmax, logsumexp
 
 from geosearch import seeds
 from geosearch.adaptation.base import Predictor
-from geosearch.adaptation.cross_validation import stratified_folds
+from geosearch.adaptation.cross_validation import can_be_left_out, stratified_folds
 from geosearch.data.dataset import LabelledSet
 from geosearch.model.module import as_module
 from geosearch.nn.streams import as_tensor
@@ -55,25 +55,29 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray, spread: float = SPRE
 
 def cross_fit_temperature(
     fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, seed: int, *, folds: int = FOLDS
-) -> float:
+) -> tuple[float, int]:
     """The temperature from labelled images, each predicted by a predictor that was fitted without its fold.
 
-    1 if a class has a single label, since nothing can be left out.
+    The only label of a class is never left out, and says nothing about the temperature.
 
     Args:
         fit: fits a predictor to some of the labelled images.
         shots: all labelled images.
         seed: of the folds.
-        folds: number of folds; never more than the smallest class has images.
+        folds: number of folds; never more than the largest class has images.
+
+    Returns:
+        The temperature, and the number of images that it is from: (1, 0) if no class has two.
     """
-    if np.bincount(shots.labels, minlength=len(shots.classes)).min() < 2:
-        return 1.0
+    judged = can_be_left_out(shots.labels)
+    if not judged.any():
+        return 1.0, 0
     logits = np.zeros((len(shots), len(shots.classes)))
     for fit_rows, rows in stratified_folds(shots.labels, folds, seeds.stream(seed, "calibration")):
         module = as_module(fit(shots.take(fit_rows)))
         with torch.inference_mode():
             logits[rows] = module(as_tensor(shots.images[rows])).double().numpy()
-    return fit_temperature(logits, shots.labels)
+    return fit_temperature(logits[judged], shots.labels[judged]), int(judged.sum())
 
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = _BINS) -> float:

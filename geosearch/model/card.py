@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from geosearch.data.card import fenced, license_warnings, plain_text, table
-from geosearch.model.facts import ModelFacts, SourceShare
+from geosearch.model.facts import ModelFacts, Provenance, SourceShare
 
 _LAST = 40  # classes that are listed
 
@@ -82,12 +82,26 @@ def _quality(facts: ModelFacts) -> Iterable[str]:
             f"Trainings like this one had a mean error of **{origin.test_error:.1%}** on the study's test part; this "
             "training itself is one of them."
         )
+    if origin.label_error is not None:
+        yield (
+            f"Made in the same way, this row had a mean error of **{origin.label_error:.1%}**, judged by "
+            f"{plain_text(origin.judged_by)}. This training itself was not judged."
+        )
     if origin.verdict:
         yield f"Verdict of the study: {plain_text(origin.verdict)}"
     yield (
-        "Probabilities are calibrated on the labelled images by cross-fitting: right as often as they say, on images "
-        "like the target's. An image whose `unlike_target` is above 1 is less like the target than 95 % of "
-        "its own images; do not trust its class."
+        f"{_calibration(facts.calibrated_on)} An image whose `unlike_target` is above 1 is less like the target than "
+        "95 % of its own images; do not trust its class."
+    )
+
+
+def _calibration(count: int) -> str:
+    """How far probabilities can be trusted."""
+    if not count:
+        return "Probabilities are not calibrated, since no class has two labels: they may be far too sure."
+    return (
+        f"Probabilities are calibrated by cross-fitting on {count:,} labelled images, one temperature for all: the "
+        "more labels, the more a probability says how often it is right, on images like the target's."
     )
 
 
@@ -96,9 +110,20 @@ def _labels(facts: ModelFacts) -> str:
     rows = [(name, f"{counts.get(name, 0):,}") for name in facts.classes[:_LAST]]
     listed = table(("class", "labelled images"), rows)
     more = len(facts.classes) - len(rows)
-    unlabelled = facts.provenance.unlabelled
-    images = f"{unlabelled:,} unlabelled images" if unlabelled else "no unlabelled image"
-    return f"{listed}\n\n{f'{more} further classes. ' if more else ''}The adaptation also used {images} of the target."
+    return f"{listed}\n\n{f'{more} further classes. ' if more else ''}{_unlabelled(facts.provenance)}"
+
+
+def _unlabelled(origin: Provenance) -> str:
+    """Which images without labels the model has seen."""
+    if origin.is_copied:
+        return (
+            "There were no unlabelled images; augmented copies of the labelled ones stood for them, and what is unlike "
+            "the target is judged by these few."
+        )
+    named = f" ({plain_text(origin.unlabelled_set)})" if origin.unlabelled_set else ""
+    if not origin.unlabelled:
+        return f"The adaptation used no unlabelled images of the target{named}."
+    return f"The adaptation also used {origin.unlabelled:,} unlabelled images of the target{named}."
 
 
 def _sources(used: list[SourceShare]) -> Iterable[str]:

@@ -47,7 +47,11 @@ class Provenance:
         sources: what the network was pretrained on; empty for one that is trained on the target alone.
         labels: labelled images of each class.
         unlabelled: unlabelled images of the target that the adaptation used.
+        unlabelled_set: specification of a set of unlabelled images, without folders; empty if the study names none.
+        is_copied: whether there was no unlabelled image, so that copies of the labelled ones stood for them.
         test_error: mean error of this row on the test part, in [0, 1]; None if it was not measured.
+        label_error: mean error of this row on labels that it had not seen, in [0, 1]; None with a test part.
+        judged_by: which labels these were; empty with a test part.
         command: writes this model.
         versions: package -> version.
     """
@@ -63,7 +67,11 @@ class Provenance:
     sources: tuple[SourceShare, ...] = ()
     labels: Mapping[str, int] = field(default_factory=dict)
     unlabelled: int = 0
+    unlabelled_set: str = ""
+    is_copied: bool = False
     test_error: float | None = None
+    label_error: float | None = None
+    judged_by: str = ""
     command: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -79,6 +87,7 @@ class ModelFacts:
         preprocessing: what images go through first.
         adaptation: facts of how the network was adapted to the labels.
         temperature: what logits are divided by.
+        calibrated_on: labelled images that the temperature was fitted to; 0: it is 1, and nothing is calibrated.
         provenance: where the model is from.
     """
 
@@ -89,3 +98,4 @@ class ModelFacts:
     adaptation: Mapping[str, Any]
     temperature: float
     provenance: Provenance
+    calibrated_on: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from geosearch.config.build import build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.candidates.plain import Plain
+from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.cross_fitting import Fold, Split
 from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, RowKind
@@ -53,19 +55,38 @@ class FoldBuilder:
             )
             known = constrain(build_search_space(self.file).nearest, build_baselines(there))
             baselines = {role.removesuffix(WITHIN_LIMITS): weights for role, weights in known.items()}
-            names = [source.name for source in there.anchors.sources]
-            roles = [role.removesuffix(WITHIN_LIMITS) for role in self.roles]
-            searched = {role: baselines[role] for role in roles}
+            searched = {role: baselines[role] for role in (role.removesuffix(WITHIN_LIMITS) for role in self.roles)}
             errors = self._errors(there, [*self.finalists, *searched.values()])
         best = min(errors, key=lambda weights: errors[weights])
-        singles = find_single_sources(searched, names)
-        single = min(singles, key=lambda role: errors[searched[role]])
-        rows = {
-            BEST: best,
-            BEST_SINGLE: searched[single],
-            **{role: baselines[role] for role in (POOLED, PROJECTION, CLOUD)},
-        }
-        return self._fold(split, there, rows, singles[single])
+        judged = self.prepared.target.shots.images[split.judged]
+        confirmer = self.confirmer(there)
+        return Fold(
+            replace(confirmer, target=replace(there.target, test_images=judged)),
+            self._requests(there, best, baselines, searched, errors),
+        )
+
+    def rows_of_all_labels(self, best: Weights, errors: Mapping[Weights, float]) -> tuple[RowRequest, ...]:
+        """The rows of the folds as they are with all labels, which is what a user takes away.
+
+        Args:
+            best: the best mixture of the search.
+            errors: mixture -> validation error in the search; if no single source has one, they are evaluated.
+        """
+        with one_thread():
+            known = constrain(build_search_space(self.file).nearest, build_baselines(self.prepared))
+        baselines = {role.removesuffix(WITHIN_LIMITS): weights for role, weights in known.items()}
+        names = [source.name for source in self.prepared.anchors.sources]
+        searched = {role: baselines[role] for role in (role.removesuffix(WITHIN_LIMITS) for role in self.roles)}
+        singles = [searched[role] for role in find_single_sources(searched, names)]
+        if not any(one in errors for one in singles):
+            with one_thread():
+                errors = self._errors(self.prepared, singles)
+        return self._requests(self.prepared, best, baselines, searched, errors)
+
+    def confirmer(self, prepared: Prepared) -> Confirmer:
+        """Trains the rows; adaptations are not tuned."""
+        untuned = self.file.model_copy(update={"confirm": self.file.confirm.model_copy(update={"tuning": 0})})
+        return build_confirmer(untuned, prepared, self.cache)
 
     def _errors(self, there: Prepared, mixtures: list[Weights]) -> Mapping[Weights, float]:
         """Validation error of the mixtures by the labels that are left; equal ones if these are too few to judge by."""
@@ -79,20 +100,30 @@ class FoldBuilder:
             for one, result in zip(asked, results, strict=True)
         }
 
-    def _fold(self, split: Split, there: Prepared, rows: Mapping[str, Weights], single: str) -> Fold:
-        """The rows, whose predictors judge the labels that they have not seen."""
-        judged = self.prepared.target.shots.images[split.judged]
-        target = replace(there.target, test_images=judged)
-        untuned = self.file.model_copy(update={"confirm": self.file.confirm.model_copy(update={"tuning": 0})})
-        confirmer = replace(build_confirmer(untuned, there, self.cache), target=target)
+    def _requests(
+        self,
+        there: Prepared,
+        best: Weights,
+        baselines: Mapping[str, Weights],
+        searched: Mapping[str, Weights],
+        errors: Mapping[Weights, float],
+    ) -> tuple[RowRequest, ...]:
+        """The rows, the best mixture first, the same names in every fold; the single source of least error."""
+        singles = find_single_sources(searched, [source.name for source in there.anchors.sources])
+        single = min(singles, key=lambda role: errors.get(searched[role], math.inf))
+        rows = {
+            BEST: best,
+            BEST_SINGLE: searched[single],
+            **{role: baselines[role] for role in (POOLED, PROJECTION, CLOUD)},
+        }
         kinds = {BEST: RowKind.BEST, BEST_SINGLE: RowKind.SINGLE_SOURCE}
         requests = [
             RowRequest(
                 name,
                 Plain(Mixture(there.anchors, weights), len(there.target.held_out) if name == BEST else 0),
                 kinds.get(name, RowKind.BASELINE),
-                single if name == BEST_SINGLE else "",
+                singles[single] if name == BEST_SINGLE else "",
             )
             for name, weights in rows.items()
         ]
-        return Fold(confirmer, (*requests, RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING)))
+        return (*requests, RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING))

@@ -277,8 +277,9 @@ class Study:
         """The model of a row of the confirmation, adapted to all labels; trained anew unless the cache has it.
 
         Args:
-            row: name of the row; if None, the best mixture, unless another row is clearly better on the test part.
-            adaptation: name of the adaptation; if None, the study's own, unless another is clearly better.
+            row: name of the row; if None, the best mixture, unless another row is clearly better.
+            adaptation: name of the adaptation; if None, the study's own, unless another is clearly better on the test
+                part.
 
         Raises:
             InvalidOptionError: the study is not confirmed yet, or has no such row or adaptation.
@@ -295,9 +296,13 @@ class Study:
         prepared = self.prepared
         with self._stage("model"):
             job = build_search(self.file, prepared, self.store, self.cache, self.progress)
-            confirmer = build_confirmer(self.file, prepared, self.cache)
+            if prepared.target.judges_itself:
+                folds = self._folds(job)
+                confirmer = folds.confirmer(prepared)
+                rows = folds.rows_of_all_labels(self.best.point, errors_by_mixture(self.trials))
+            else:
+                confirmer, rows = build_confirmer(self.file, prepared, self.cache), self._rows(job)
             contents = dict(self.store.record.contents or {})
-            rows = self._rows(job)
             made = TakeAway(self.file, prepared, confirmer, rows, confirmation, contents, self.cache, name)
             return made.train(choice)
 
@@ -417,10 +422,8 @@ class Study:
             "progress": self.progress,
         }
         if crosses:
-            points = [best.point, *(trial.point for trial in finalists)]
-            folds = FoldBuilder(file, prepared, self.space, self.cache, tuple(points), tuple(search.baselines))
             crossing = CrossFitting(file.confirm.folds, file.confirm.repeats)
-            confirmation = crossing.run(prepared.target.shots.labels, folds, **options)
+            confirmation = crossing.run(prepared.target.shots.labels, self._folds(search), **options)
         else:
             confirmer = build_confirmer(file, prepared, self.cache)
             confirmation = confirmer.run(self._rows(search), count=file.confirm.seeds, **options)
@@ -434,6 +437,11 @@ class Study:
         self.store.update(confirmation=replace(request, result=confirmation).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
+
+    def _folds(self, search: Search) -> FoldBuilder:
+        """Makes the rows of a cross-fitting."""
+        points = (self.best.point, *(trial.point for trial in find_finalists(self.trials)))
+        return FoldBuilder(self.file, self.prepared, self.space, self.cache, points, tuple(search.baselines))
 
     def _rows(self, search: Search) -> tuple[RowRequest, ...]:
         """The rows of the confirmation."""

@@ -54,7 +54,8 @@ class Choice:
 def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: str | None = None) -> Choice:
     """What a user takes away: the best mixture, unless another row is better than it by more than the interval.
 
-    The adaptation is the study's own, unless another one is better for this row by more than its interval.
+    The adaptation is the study's own, unless another one is better for this row on the test part by more than its
+    interval. Labels that judge by cross-fitting are too few to choose it, too.
 
     Args:
         confirmation: of the study.
@@ -73,9 +74,10 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
     why = "It was asked for." if row else ""
     if row is None:
         row, why = _winner(confirmation, adaptation or confirmation.adaptation)
-    chosen = adaptation or _best_adaptation(confirmation.row(row), confirmation.adaptation)
-    if adaptation is None and chosen != confirmation.adaptation:
-        why += f" Its adaptation {chosen} is better than the study's own, {confirmation.adaptation}, on the test part."
+    own = confirmation.adaptation
+    chosen = adaptation or (own if confirmation.judged_by else _best_adaptation(confirmation.row(row), own))
+    if adaptation is None and chosen != own:
+        why += f" Its adaptation {chosen} is better than the study's own, {own}, on the test part."
     return Choice(row, chosen, why.strip())
 
 
@@ -87,7 +89,7 @@ def _winner(confirmation: Confirmation, adaptation: str) -> tuple[str, str]:
         return BEST, "No other row is better by more than the interval of the difference."
     found = max(better, key=lambda one: one.points)
     interval = f"{found.points:.1f} ± {found.half_width:.1f} points"
-    return found.against, f"Its test error is lower than that of the best mixture by {interval}."
+    return found.against, f"Its {confirmation.error} is lower than that of the best mixture by {interval}."
 
 
 def _best_adaptation(row: Row, own: str) -> str:
@@ -132,7 +134,7 @@ class TakeAway:
         unlabelled = self.prepared.unlabelled(_MOST_IMAGES)
         key = content_key(
             "model",
-            version=1,
+            version=2,
             candidate=request.candidate.key,
             recipe=self.confirmer.recipe.key,
             adaptation=adaptation.key,
@@ -161,14 +163,16 @@ class TakeAway:
         logits, features = read_out(module, images)
         labels = logits.argmax(1)
         labels[: len(target.shots)] = target.shots.labels
+        temperature, calibrated_on = cross_fit_temperature(fit, target.shots, seed)
         facts = ModelFacts(
             target.classes,
             architecture_of(module, self.confirmer.recipe.network.facts),
             hasattr(module, "members"),
             self._preprocessing(),
             adaptation.facts,
-            cross_fit_temperature(fit, target.shots, seed),
+            temperature,
             Provenance(self.file.study.name, target.name),
+            calibrated_on,
         )
         described, tensors = dump_model(TrainedModel(module, facts, Unlikeness.fit(features, labels, seed)))
         return {**tensors, _FACTS: np.frombuffer(json.dumps(described).encode(), np.uint8)}
@@ -176,9 +180,9 @@ class TakeAway:
     def _preprocessing(self) -> Preprocessing:
         """Of the target's images, as they were loaded."""
         domain = self.file.domain
-        places: dict[str, Any] = {"root": domain.root, "download": domain.download}
+        places: dict[str, Any] = {"root": domain.root, "download": domain.download, "on_damaged": domain.on_damaged}
         with find_loader(domain.target, **places, size_hint=domain.size, fit=domain.fit) as loader:
-            train = loader.read()
+            train = loader.read_labelled()
             rendering = loader.rendering
         sizes: dict[str, Any] = {"size": domain.size, "channels": domain.channels, "fit": domain.fit}
         return Preprocessing.of(train, **sizes, polarity=domain.polarity, rendering=rendering)
@@ -208,7 +212,11 @@ class TakeAway:
             sources=self._sources(choice.row),
             labels=dict(zip(target.classes, counts, strict=True)),
             unlabelled=images_of(adaptation),
-            test_error=row.mean(choice.adaptation),
+            unlabelled_set=portable_id(domain.unlabelled) if domain.unlabelled else "",
+            is_copied=target.is_copied,
+            test_error=None if self.confirmation.judged_by else row.mean(choice.adaptation),
+            label_error=row.mean(choice.adaptation) if self.confirmation.judged_by else None,
+            judged_by=self.confirmation.judged_by,
             command=f"geosearch model {self.study} --row '{choice.row}' --adaptation {choice.adaptation} --out DIR",
             versions=dict(versions()),
         )

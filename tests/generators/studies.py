@@ -51,6 +51,34 @@ def tiny_file(folder: Path, **changes: Any) -> StudyFile:
     return parse_study(tiny(folder, **changes))
 
 
+OWN_COUNTS = (5, 3, 4, 1)  # labels of each class
+
+
+def own_file(folder: Path, counts: tuple[int, ...] = OWN_COUNTS, **changes: Any) -> StudyFile:
+    """A study of few uneven labels, unlabelled images, and no test part."""
+    return parse_study(own(folder, counts, **changes))
+
+
+def own(folder: Path, counts: tuple[int, ...] = OWN_COUNTS, **changes: Any) -> dict[str, Any]:
+    """The same as nested dictionaries; `counts` labels of each class."""
+    made = blobs("mine", 4, 40, seed=0, size=12, shift=0)
+    rows = [np.flatnonzero(made.labels == label) for label in range(4)]
+    labelled = np.concatenate([row[:count] for row, count in zip(rows, counts, strict=True)])
+    rest = np.setdiff1d(np.arange(len(made)), labelled)
+    np.savez(folder / "labelled.npz", images=made.images[labelled], labels=made.labels[labelled])
+    np.savez(folder / "loose.npz", images=made.images[rest])
+    domain = {
+        "domain_target": f"npz:{folder / 'labelled.npz'}",
+        "domain_unlabelled": f"npz:{folder / 'loose.npz'}",
+        "search_evaluations": 6,
+        "confirm_folds": 3,
+        "confirm_explain": False,
+    }
+    study = tiny(folder, **(domain | changes))
+    study["domain"] = {key: value for key, value in study["domain"].items() if key != "shots" and value is not None}
+    return study
+
+
 def write_toml(path: Path, study: dict[str, Any]) -> Path:
     """Just enough of a TOML writer for `tiny`."""
 

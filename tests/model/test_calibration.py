@@ -52,16 +52,30 @@ def test_cross_fitting_leaves_the_judged_labels_out():
         seen.append(len(part))
         return RidgeHead().fit(network_of(), part, 0)
 
-    temperature = cross_fit_temperature(fit, shots, 0)
-    assert temperature == cross_fit_temperature(fit, shots, 0)
+    temperature, count = cross_fit_temperature(fit, shots, 0)
+    assert (temperature, count) == cross_fit_temperature(fit, shots, 0)
     assert temperature > 0
+    assert count == len(shots)
     assert max(seen) < len(shots)
 
 
-def test_one_label_of_a_class_leaves_the_temperature_at_one():
+def test_the_only_label_of_a_class_is_never_left_out_and_judges_nothing():
     shots = labelled()
-    first = [np.flatnonzero(shots.labels == label)[0] for label in range(4)]
-    assert cross_fit_temperature(lambda part: pytest.fail("nothing to leave out"), shots.take(np.array(first)), 0) == 1
+    rows = np.concatenate([np.flatnonzero(shots.labels == label)[:n] for label, n in enumerate((5, 3, 1, 2))])
+
+    def fit(part):
+        assert 2 in part.labels
+        return RidgeHead().fit(network_of(), part, 0)
+
+    temperature, count = cross_fit_temperature(fit, shots.take(rows), 0)
+    assert temperature > 0
+    assert count == 10
+
+
+def test_without_a_second_label_of_any_class_nothing_is_calibrated():
+    shots = labelled()
+    first = np.array([np.flatnonzero(shots.labels == label)[0] for label in range(4)])
+    assert cross_fit_temperature(lambda part: pytest.fail("nothing to leave out"), shots.take(first), 0) == (1, 0)
 
 
 def test_the_calibration_error_of_certainty_is_the_error():

@@ -6,37 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from generators.sets import blobs
-from generators.studies import tiny_file
+from generators.studies import OWN_COUNTS as COUNTS
+from generators.studies import own_file
 
-from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.cross_fitting import CrossFitting
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
 from geosearch.study.folds import BEST_SINGLE, FoldBuilder
 from geosearch.study.prepare import prepare_collection
 from geosearch.study.study import Study
-
-COUNTS = (5, 3, 4, 1)
-
-
-def own_file(folder, **changes) -> StudyFile:
-    """A study of few uneven labels, unlabelled images, and no test part."""
-    made = blobs("mine", 4, 40, seed=0, size=12, shift=0)
-    rows = [np.flatnonzero(made.labels == label) for label in range(4)]
-    labelled = np.concatenate([own[:count] for own, count in zip(rows, COUNTS, strict=True)])
-    rest = np.setdiff1d(np.arange(len(made)), labelled)
-    np.savez(folder / "labelled.npz", images=made.images[labelled], labels=made.labels[labelled])
-    np.savez(folder / "loose.npz", images=made.images[rest])
-    domain = {
-        "domain_target": f"npz:{folder / 'labelled.npz'}",
-        "domain_unlabelled": f"npz:{folder / 'loose.npz'}",
-        "domain_shots": None,
-        "search_evaluations": 6,
-        "confirm_folds": 3,
-        "confirm_explain": False,
-    }
-    return tiny_file(folder, **(domain | changes))
 
 
 @pytest.fixture

@@ -7,14 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from generators.studies import tiny_file
+from generators.studies import OWN_COUNTS, own_file, tiny_file
 
 import geosearch
-from geosearch.confirmation.statistics import BEST, Confirmation, Row, RowKind
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
 from geosearch.data.loaders.registry import load
 from geosearch.errors import InvalidOptionError, OutputExistsError
+from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
+from geosearch.model.card import render_model_card
 from geosearch.model.files import dump_model, write_model
 from geosearch.study.build import build_confirmer, build_search
+from geosearch.study.folds import BEST_SINGLE
 from geosearch.study.study import Study
 from geosearch.study.take_away import TakeAway, choose_row
 
@@ -125,3 +128,72 @@ def test_the_studys_adaptation_is_taken_unless_another_one_is_clearly_better():
     rows = (replace(found.rows[0], top1_errors=better),)
     assert choose_row(replace(found, rows=rows)).adaptation == "self-train"
     assert choose_row(replace(found, rows=rows), adaptation="ridge").adaptation == "ridge"
+
+
+def test_labels_that_judge_choose_no_adaptation():
+    found = confirmation(best_mixture=(0.20, 0.21, 0.20))
+    better = {"ridge": (0.20, 0.21, 0.20), "self-train": (0.10, 0.11, 0.11)}
+    judged = replace(found, rows=(replace(found.rows[0], top1_errors=better),), judged_by="12 labels")
+    assert choose_row(judged).adaptation == "ridge"
+
+
+def test_the_reason_names_the_error_that_was_measured():
+    lost = confirmation(best_mixture=(0.20, 0.21, 0.20), no_pretraining=(0.10, 0.11, 0.11))
+    assert choose_row(lost).why.startswith("Its test error is lower")
+    assert choose_row(replace(lost, judged_by="12 labels")).why.startswith("Its validation error is lower")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, shared_cache) -> Study:
+    """A study of few uneven labels, without a test part."""
+    folder = tmp_path_factory.mktemp("own")
+    opened = Study.open(own_file(folder), storage=f"sqlite:///{folder / 'tiny.db'}", cache=shared_cache)
+    opened.run()
+    return opened
+
+
+@pytest.mark.parametrize("row", [None, BEST, BEST_SINGLE, POOLED, PROJECTION, CLOUD, NO_PRETRAINING])
+def test_every_row_that_labels_judged_can_be_taken_away(own, row, tmp_path):
+    model = own.model(row=row)
+    again = geosearch.load_model(write_model(model, tmp_path / "model"))
+    origin, target = again.facts.provenance, own.prepared.target
+    assert len(again.predict(target.reference.images)) == len(target.reference)
+    assert row in (None, origin.row)
+    assert list(origin.labels.values()) == list(OWN_COUNTS)
+    assert again.facts.calibrated_on == sum(count for count in OWN_COUNTS if count > 1)
+    used = [one.name for one in origin.sources]
+    if row == BEST:
+        assert used == [name for name, weight in zip(own.source_names, own.best.weights, strict=True) if weight > 0]
+    assert len(used) == {BEST_SINGLE: 1, POOLED: 2, NO_PRETRAINING: 0}.get(row, len(used))
+
+
+def test_the_best_single_source_is_the_searchs(own):
+    errors = {trial.role: trial.error for trial in own.trials if trial.role and trial.role.startswith("single: ")}
+    (used,) = own.model(row=BEST_SINGLE).facts.provenance.sources
+    assert errors[f"single: {used.name}"] == min(errors.values())
+
+
+def test_the_card_says_which_labels_judged(own):
+    card = render_model_card(own.model(row=BEST).facts, "model")
+    assert "test part" not in card
+    assert "judged by 12 labels (1 more are the only ones of their class and judge nothing)" in card
+    assert "calibrated by cross-fitting on 12 labelled images" in card
+    assert "used no unlabelled images of the target (npz:loose.npz)" in card
+
+
+def test_a_model_of_one_label_a_class_says_that_nothing_is_calibrated(tmp_path, shared_cache):
+    file = own_file(tmp_path, (1, 1, 1, 1), search_objective="episodes", search_evaluations=0)
+    one = Study.open(file, storage=f"sqlite:///{tmp_path / 'tiny.db'}", cache=shared_cache)
+    one.run()
+    facts = one.model().facts
+    assert facts.temperature == 1
+    card = render_model_card(facts, "model")
+    assert "not calibrated" in card
+    assert "judged by pseudo-labels" in card
+
+
+def test_a_model_without_unlabelled_images_says_what_stood_for_them(tmp_path, shared_cache):
+    file = own_file(tmp_path, (5, 3, 4, 2), domain_unlabelled=None, search_evaluations=0)
+    few = Study.open(file, storage=f"sqlite:///{tmp_path / 'tiny.db'}", cache=shared_cache)
+    few.run()
+    assert "augmented copies of the labelled ones stood for them" in render_model_card(few.model().facts, "model")
