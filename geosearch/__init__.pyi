@@ -20,11 +20,11 @@ from .data import load as load
 from .data import load_unlabelled as load_unlabelled
 from .data import write_mixture as write_mixture
 from .embeddings import PCA as PCA
+from .embeddings import BackboneEmbedding as BackboneEmbedding
 from .embeddings import Embedding as Embedding
 from .embeddings import Pixels as Pixels
 from .embeddings import RandomPatchFeatures as RandomPatchFeatures
 from .embeddings import SourceClassifier as SourceClassifier
-from .embeddings import TorchvisionBackbone as TorchvisionBackbone
 from .errors import DomainMismatchError as DomainMismatchError
 from .errors import GeosearchError as GeosearchError
 from .errors import InvalidDataError as InvalidDataError

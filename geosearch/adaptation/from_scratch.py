@@ -27,11 +27,15 @@ def fresh_network(shots: LabelledSet, recipe: Recipe, seed: int) -> Network:
 def fixed_features(shots: LabelledSet, recipe: Recipe, seed: int) -> Network:
     """Raw pixels or an untrained network, whichever gives a ridge head the smaller leave-one-out error on the shots.
 
+    Where the recipe's network is pretrained, it is that network as it is.
+
     Args:
         shots: labelled images of the target.
         recipe: its `network` is built, and not trained.
         seed: seed of the network's weights.
     """
+    if recipe.network.is_pretrained:
+        return fresh_network(shots, recipe, seed)
     height, width, channels = shots.shape
     pixels = Network(nn.Flatten(), nn.utils.skip_init(nn.Linear, height * width * channels, len(shots.classes)))
     candidates = (pixels, fresh_network(shots, recipe, seed))

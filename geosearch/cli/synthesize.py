@@ -20,6 +20,10 @@ def synthesize(
             "--condense", metavar="N", min=1, help="Learn N images per class from the --size images, and write those."
         ),
     ] = None,
+    rows: Annotated[
+        bool,
+        typer.Option("--rows", help="Write which images of the sources every sample is made of, in place of images."),
+    ] = False,
     trial: Annotated[int | None, typer.Option("--trial", metavar="K", help="Number of the trial.")] = None,
     best: Annotated[bool, typer.Option("--best", help="The best trial; the default.")] = False,
     storage: Storage = None,
@@ -36,5 +40,5 @@ def synthesize(
     writer = find_writer(format)
     with report_progress(as_json=False, verbose=verbose) as progress:
         opened = Study.open(study, storage=storage, must_exist=True, progress=progress)
-        written = opened.synthesize(out, size=size, trial=trial, condense=condense, writer=writer)
+        written = opened.synthesize(out, size=size, trial=trial, condense=condense, writer=writer, rows=rows)
     print(written)

@@ -17,7 +17,8 @@ from geosearch.mixture.mapped_source import AnchorOptions
 from geosearch.mixture.spaces.base import SPACES, MixingSpace
 from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.early_stopping import EarlyStopping
-from geosearch.nn.networks import NETWORKS
+from geosearch.nn.networks import NETWORKS, Architecture
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.schedule import SCHEDULES
 from geosearch.nn.streams import as_tensor
@@ -32,10 +33,12 @@ from geosearch.transport.maps.base import MAPS
 from geosearch.transport.solvers.base import SOLVERS
 
 
-def build_embedding(file: StudyFile) -> Embedding:
-    """The space in which costs are measured."""
+def build_embedding(file: StudyFile, network: Architecture | None = None) -> Embedding:
+    """The space in which costs are measured; `network` as in `build_recipe`."""
     augmentation = Augmentation(recolour=file.recolour)
-    return EMBEDDINGS.build(file.transport.embedding, file.transport.settings, augmentation=augmentation)
+    activations = network if isinstance(network, PretrainedArchitecture) and network.codes else None
+    context = {"augmentation": augmentation, "activations": activations}
+    return EMBEDDINGS.build(file.transport.embedding, file.transport.settings, **context)
 
 
 def build_anchor_options(file: StudyFile) -> AnchorOptions:
@@ -50,27 +53,29 @@ def build_anchor_options(file: StudyFile) -> AnchorOptions:
     )
 
 
-def build_target_labelling(file: StudyFile) -> TargetLabelling:
-    """How the reference is labelled before there are mixtures."""
-    labelling = _build_named_labelling(file)
+def build_target_labelling(file: StudyFile, network: Architecture | None = None) -> TargetLabelling:
+    """How the reference is labelled before there are mixtures; `network` as in `build_recipe`."""
+    labelling = _build_named_labelling(file, network)
     return NearestShot() if isinstance(labelling, EnsembleLabelling) else labelling
 
 
-def build_refinement(file: StudyFile) -> EnsembleLabelling | None:
+def build_refinement(file: StudyFile, network: Architecture | None = None) -> EnsembleLabelling | None:
     """How the reference is labelled again once there are mixtures; None if it is not."""
-    labelling = _build_named_labelling(file)
+    labelling = _build_named_labelling(file, network)
     return labelling if isinstance(labelling, EnsembleLabelling) else None
 
 
-def build_ensemble(file: StudyFile) -> EnsembleLabelling:
+def build_ensemble(file: StudyFile, network: Architecture | None = None) -> EnsembleLabelling:
     """The labelling "ensemble", whatever the study's own."""
-    made = _build_named_labelling(file, "ensemble")
+    made = _build_named_labelling(file, network, "ensemble")
     assert isinstance(made, EnsembleLabelling)
     return made
 
 
-def _build_named_labelling(file: StudyFile, name: str | None = None) -> TargetLabelling | EnsembleLabelling:
-    short = build_recipe(file)
+def _build_named_labelling(
+    file: StudyFile, network: Architecture | None, name: str | None = None
+) -> TargetLabelling | EnsembleLabelling:
+    short = build_recipe(file, network)
     return TARGET_LABELLINGS.build(
         name or file.domain.pseudo_labels,
         file.domain.settings,
@@ -81,12 +86,12 @@ def _build_named_labelling(file: StudyFile, name: str | None = None) -> TargetLa
     )
 
 
-def build_labelling(file: StudyFile) -> Labelling | None:
+def build_labelling(file: StudyFile, network: Architecture | None = None) -> Labelling | None:
     """The method that labels sources without labels; None if the study file names none."""
     domain = file.domain
     if domain.pseudo_labeller is None:
         return None
-    return PSEUDO_LABELLERS.build(domain.pseudo_labeller, domain.settings, embedding=build_embedding(file))
+    return PSEUDO_LABELLERS.build(domain.pseudo_labeller, domain.settings, embedding=build_embedding(file, network))
 
 
 def build_limits(file: StudyFile) -> Limits | None:
@@ -122,11 +127,21 @@ def build_mixing_space(file: StudyFile) -> MixingSpace:
     return SPACES.build(file.transport.space, file.transport.settings)
 
 
-def build_recipe(file: StudyFile) -> Recipe:
-    """The short recipe of a study."""
+def build_network(file: StudyFile) -> Architecture:
+    """The network of a study."""
+    return NETWORKS.build(file.recipe.network, file.recipe.settings)
+
+
+def build_recipe(file: StudyFile, network: Architecture | None = None) -> Recipe:
+    """The short recipe of a study.
+
+    Args:
+        file: the study's settings.
+        network: the network as the study's sets decide about it (`Prepared.network`); that of the file if None.
+    """
     recipe, settings = file.recipe, file.recipe.settings
     return Recipe(
-        network=NETWORKS.build(recipe.network, settings),
+        network=network or build_network(file),
         steps=recipe.steps,
         batch=recipe.batch,
         learning_rate=recipe.learning_rate,

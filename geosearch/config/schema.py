@@ -159,7 +159,8 @@ class TransportSection(Section):
     def _check_weights(self) -> TransportSection:
         if self.embedding == "backbone" and self.settings.get("weights", "") is None:
             raise ValueError(
-                'embedding = "backbone" needs transport.weights: a file with a state dict, or e.g. "IMAGENET1K_V1"'
+                'embedding = "backbone" needs transport.weights: a file with a state dict, "pretrained", or e.g. '
+                '"IMAGENET1K_V1"'
             )
         return self
 

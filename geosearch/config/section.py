@@ -84,7 +84,7 @@ def _choice_errors(choice: Choice[Any], data: Mapping[str, Any]) -> Iterator[Ini
         return
     many = choice.many and isinstance(value, list | tuple)
     for name in value if many else () if choice.many and value is None else (value,):
-        if not isinstance(name, str) or name not in choice.names():
+        if not isinstance(name, str) or not choice.has(name):
             yield _error(f"{choice.expected()}, got {name!r}", choice.name, name)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from geosearch.config.regimes import Regime, with_defaults
 from geosearch.config.schema import (
     ConfirmSection,
     DomainSection,
@@ -20,6 +22,7 @@ from geosearch.config.schema import (
 from geosearch.config.section import Section
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import FEWEST
+from geosearch.nn.networks import NETWORKS
 
 SMALLEST_BUDGET = FEWEST + 1  # the baselines of every search, and one mixture that is searched
 
@@ -36,6 +39,17 @@ class StudyFile(Section):
     recipe: RecipeSection = Field(default_factory=RecipeSection)
     confirm: ConfirmSection = Field(default_factory=ConfirmSection)
     _folder: Path | None = PrivateAttr(None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, data: Any) -> Any:
+        return with_defaults(data) if isinstance(data, Mapping) else data
+
+    @model_validator(mode="after")
+    def _check_features(self) -> StudyFile:
+        if problem := _features_problem(self):
+            raise ValueError(problem)
+        return self
 
     @model_validator(mode="after")
     def _check_named_sources(self) -> StudyFile:
@@ -103,6 +117,16 @@ class StudyFile(Section):
         return self.model_copy(update={"search": self.search.model_copy(update=changes)})
 
     @property
+    def regime(self) -> str:
+        """Which defaults the study has because of what it is, in one line; empty for a usual one."""
+        return Regime.of(self.model_dump()).sentence
+
+    @property
+    def mixes_features(self) -> bool:
+        """Whether images are mixed as activations at the cut of a pretrained network."""
+        return self.transport.space == "features"
+
+    @property
     def recolour(self) -> float:
         """`recipe.recolour`, or its default: 1 for images with three channels, 0 for images with one."""
         asked = self.recipe.recolour
@@ -121,6 +145,39 @@ class StudyFile(Section):
             del stated["domain.fit"]
         return {**stated, "recipe.recolour": self.recolour}
 
+
+def _features_problem(file: StudyFile) -> str:
+    """What cannot go with activations in place of images; empty if all can."""
+    transport, recipe = file.transport, file.recipe
+    if not file.mixes_features:
+        return 'recipe.views needs transport.space = "features"; set it, or leave recipe.views out' * bool(
+            recipe.settings.get("views")
+        )
+    if not NETWORKS.build(recipe.network, recipe.settings).is_pretrained or recipe.settings["trainable"] == "all":
+        return (
+            'transport.space = "features" mixes activations before the part of a pretrained network that is trained; '
+            'set recipe.network to e.g. "timm:tf_efficientnet_lite0" with recipe.trainable = "last" or "head", or '
+            'transport.space to "pixels"'
+        )
+    moved = [key for key in ("rotate", "scale", "translate", "crop", "flip") if getattr(recipe, key)]
+    if moved or file.recolour:
+        key = (moved or ["recolour"])[0]
+        return (
+            f'with transport.space = "features" there are no images to change: leave recipe.{key} out; recipe.views '
+            "adds mirrored images and parts of them"
+        )
+    refused = (
+        (transport.embedding not in _ON_ACTIVATIONS, f'transport.embedding = "{transport.embedding}"'),
+        (transport.map == "neural", 'transport.map = "neural"'),
+        (recipe.adaptation == "fixmatch", 'recipe.adaptation = "fixmatch"'),
+    )
+    for is_refused, what in refused:
+        if is_refused:
+            return f'{what} needs images, and transport.space = "features" has activations; take another, or "pixels"'
+    return ""
+
+
+_ON_ACTIVATIONS = ("backbone", "pca", "pixels")  # embeddings
 
 _FREE = {
     "domain.root",

@@ -76,7 +76,7 @@ class KindTuner:
         return TunedAdaptations(by_kind, tuple(_sentence(name, tuned) for name, tuned in found.items()))
 
     def _tune_one(self, how: GradientAdaptation, start: _Start) -> Tuned[GradientAdaptation]:
-        is_trained = start.candidate.start_kind is not StartKind.FRESH
+        is_trained = start.candidate.start_kind is not StartKind.FRESH or self.setup.recipe.network.is_pretrained
         if isinstance(how, FineTuning) and not is_trained:
             how = lengthen(how, self.setup.recipe)
         return self.tuner.tune(
@@ -96,7 +96,8 @@ class KindTuner:
         if tuned.trainings:
             assert isinstance(default, FineTuning)
             how = take_over(tuned.adaptation, default, how, self.tuner.longest)
-        if isinstance(how, SelfTraining) and kind is StartKind.FRESH:  # a probe of an untrained network knows nothing
+        is_untrained = kind is StartKind.FRESH and not self.setup.recipe.network.is_pretrained
+        if isinstance(how, SelfTraining) and is_untrained:  # a probe of an untrained network knows nothing
             how = replace(how, teacher=tuned.adaptation)
         return how
 

@@ -26,6 +26,9 @@ from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.runtime.cache import Cache
 
 _AnySet = LabelledSet | UnlabelledSet
+_Encoded = tuple[list[LabelledSet], UnlabelledSet | None, list[_AnySet]]
+Encode = Callable[[list[LabelledSet], UnlabelledSet | None, list[_AnySet]], _Encoded]
+TARGET = ""  # name of the target among the pictures
 _DROPS_COLOR = (
     "the images are in color, and domain.channels = 1 drops it; set domain.channels = 3 if color helps to tell the "
     "classes apart"
@@ -42,6 +45,8 @@ class DatasetCollection:
         sources: the m sources.
         contents: specification -> fingerprint of what was loaded, before it was sampled and resized.
         unlabelled: images of the target without labels; None if there are none.
+        pictures: name of a source, or "" for the target's labelled images and those without labels -> its images, uint8
+            (n, size, size, ch), where the sets hold something else in their place; empty where they hold images.
 
     >>> collection = load_collection("digits", ["fonts/sans-digits"], size=12, channels=1, samples=100)
     >>> collection.sources
@@ -55,6 +60,7 @@ class DatasetCollection:
     sources: tuple[LabelledSet, ...]
     contents: Mapping[str, str] = field(default_factory=dict)
     unlabelled: UnlabelledSet | None = None
+    pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def reports(self) -> tuple[ReadReport, ...]:
@@ -159,6 +165,7 @@ def load_collection(
     test: str | None = None,
     on_damaged: OnDamaged = "skip",
     labelling: Labelling | None = None,
+    encode: Encode | None = None,
     cache: Cache | None = None,
     seed: int = 0,
 ) -> DatasetCollection:
@@ -182,6 +189,8 @@ def load_collection(
         polarity: "light-on-dark" inverts sets that are dark on light.
         root, download: of torchvision's sets, see `load`.
         labelling: gives pseudo-labels to sources without labels.
+        encode: puts something else in place of the images of the target's parts and of the sources, such as
+            activations, before labels are given.
         cache: where fitted embeddings are kept; the default cache if None.
         seed: of the drawn samples and of the labelling.
 
@@ -226,12 +235,20 @@ def load_collection(
         rng = seeds.stream(seed, "sample", contents[spec])  # not by name: the path of a set does not matter
         source = harmonize(source.sample(samples, rng), **common)
         loaded.append(clean_near_source(source, thumbnails, train.name))
+    named = _distinctly_named(loaded)
+    pictures: dict[str, np.ndarray] = {}
+    if encode is not None:
+        shown = [train.images, *([loose.images] if loose else [])]
+        pictures = {TARGET: np.concatenate(shown), **{source.name: source.images for source in named}}
+        (train, *tests), loose, named = encode([train, *([own_test] if own_test else [])], loose, named)
+        own_test = tests[0] if tests else None
     return DatasetCollection(
         train,
         own_test,
-        _labelled(_distinctly_named(loaded), labelling, seed, cache),
+        _labelled(named, labelling, seed, cache),
         contents,
         loose,
+        pictures,
     )
 
 

@@ -1,5 +1,6 @@
-from .backbone import TorchvisionBackbone as TorchvisionBackbone
-from .backbone import TorchvisionEncoder as TorchvisionEncoder
+from .backbone import ActivationEncoder as ActivationEncoder
+from .backbone import BackboneEmbedding as BackboneEmbedding
+from .backbone import BackboneEncoder as BackboneEncoder
 from .base import EMBEDDINGS as EMBEDDINGS
 from .base import Embedding as Embedding
 from .base import Encoder as Encoder

@@ -1,204 +1,140 @@
-"""TorchvisionBackbone: the features of a pretrained torchvision network."""
+"""BackboneEmbedding: the pooled features of a pretrained network, of images or of activations at its cut."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import common_shape
 from geosearch.embeddings.base import EMBEDDINGS
-from geosearch.errors import InvalidOptionError, StorageError, UnknownDatasetError
+from geosearch.errors import InvalidOptionError
+from geosearch.nn.backbones import Backbone, PretrainedNetwork
+from geosearch.nn.networks import Network
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
+from geosearch.nn.train import features
 from geosearch.runtime.cache import Cache, content_key
-from geosearch.runtime.registry import setting
-from geosearch.runtime.user_folder import expand_user
-
-if TYPE_CHECKING:
-    import torch
+from geosearch.runtime.registry import Setting
 
 
-@EMBEDDINGS.register("backbone", "the features of a torchvision network")
+@EMBEDDINGS.register("backbone", "the features of a pretrained network")
 @dataclass(frozen=True)
-class TorchvisionBackbone:
-    """The penultimate features of a torchvision classification network.
-
-    Exactly one of `weights_path`, `weights` and `random_weights` is given.
+class BackboneEmbedding:
+    """The pooled features of a pretrained network.
 
     Attributes:
-        name: torchvision's name of the network, e.g. "resnet18".
-        weights_path: file with a state dict of that network (`torch.save(model.state_dict(), path)`).
-        weights: torchvision's name of published weights, e.g. "IMAGENET1K_V1"; downloaded by torchvision at first use.
-        random_weights: random initialization, as a baseline.
-        size: side to which images are resized, pixels.
-        batch: images per forward pass.
-        device: device of the network.
+        backbone: the network.
+        activations: the network that activations at its cut belong to, where sets hold them in place of images.
 
     Raises:
-        InvalidOptionError: not exactly one origin of the weights.
+        InvalidOptionError: another network than that of the activations.
 
     Example:
         >>> import geosearch
-        >>> from geosearch.embeddings import TorchvisionBackbone
+        >>> from geosearch.embeddings import BackboneEmbedding
+        >>> from geosearch.nn import Backbone
         >>> from geosearch.runtime.cache import Cache
         >>> digits = geosearch.load("digits").take(range(100))
-        >>> backbone = TorchvisionBackbone("resnet18", random_weights=True, size=32)
-        >>> encoder = backbone.fit([digits], seed=0, cache=Cache.default())
-        >>> encoder.encode(digits.images).shape
+        >>> embedding = BackboneEmbedding(Backbone("torchvision:resnet18", weights="random", size=32))
+        >>> embedding.fit([digits], seed=0, cache=Cache.default()).encode(digits.images).shape
         (100, 512)
     """
 
-    name: str = setting("resnet18", "backbone", "torchvision's name of the network (embedding = backbone).")
-    weights_path: Path | str | None = None
-    weights: str | None = setting(
-        None,
-        "weights",
-        "Its weights: a file with a state dict, or torchvision's name of published ones.",
-        kind=str | None,
-    )
-    random_weights: bool = False
-    size: int = 64
-    batch: int = 256
-    device: str = "cpu"
+    backbone: Backbone
+    activations: PretrainedArchitecture | None = None
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any], **context: object) -> TorchvisionBackbone:
-        """With the weights of a study file, which are a path if they look like one.
+    def settings(cls) -> tuple[Setting, ...]:
+        """The keys in study files."""
+        return (
+            Setting(
+                "backbone",
+                str,
+                "resnet18",
+                'The network of embedding = backbone: "timm:NAME", or torchvision\'s name. A study of a pretrained '
+                "recipe.network has that one where left out.",
+            ),
+            Setting(
+                "weights",
+                str | None,
+                None,
+                'Its weights: a file with a state dict, "pretrained", or torchvision\'s name of published ones.',
+            ),
+        )
+
+    @classmethod
+    def from_settings(
+        cls, settings: Mapping[str, Any], *, activations: PretrainedArchitecture | None = None, **context: object
+    ) -> BackboneEmbedding:
+        """With the network and the weights of a study file.
 
         Raises:
             InvalidOptionError: no weights.
         """
-        weights = settings.get("weights")
+        name, weights = settings.get("backbone") or "resnet18", settings.get("weights")
         if weights is None:
-            raise InvalidOptionError('the backbone needs weights: a file with a state dict, or e.g. "IMAGENET1K_V1"')
-        place = {"weights_path": weights} if "/" in weights or Path(weights).suffix else {"weights": weights}
-        return cls(settings.get("backbone", "resnet18"), **place)
+            raise InvalidOptionError(
+                'the backbone needs weights: a file with a state dict, "pretrained", or e.g. "IMAGENET1K_V1"'
+            )
+        known = activations.backbone if activations else None
+        size = known.size if known and known.name == name else None
+        return cls(Backbone(name if ":" in name else f"torchvision:{name}", weights, size), activations)
 
     def __post_init__(self) -> None:
-        given = [self.weights_path is not None, self.weights is not None, self.random_weights]
-        if sum(given) != 1:
+        known = self.activations.backbone if self.activations else None
+        if known and (known.name, known.weights) != (self.backbone.name, self.backbone.weights):
             raise InvalidOptionError(
-                f"backbone '{self.name}' needs its weights from exactly one of weights_path (a file), weights "
-                f"(a torchvision name) and random_weights = true; got {sum(given)} of them"
+                f"images are activations of '{known.name}' there, which '{self.backbone.name}' cannot embed; leave "
+                'transport.backbone and transport.weights out, or set transport.space to "pixels"'
             )
 
-    def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> TorchvisionEncoder:
-        common_shape(sets)
-        network = self._headless(self._network(seed)).eval().requires_grad_(False).to(self.device)
-        digest = hashlib.blake2b(digest_size=10)
-        for name, tensor in sorted(network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        key = content_key("torchvision", name=self.name, size=self.size, weights=digest.hexdigest())
-        return TorchvisionEncoder(key, network, self.size, self.batch, self.device)
+    def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> BackboneEncoder | ActivationEncoder:
+        """Load the network; nothing is fitted.
 
-    def _network(self, seed: int) -> torch.nn.Module:
-        import torch
-        from torchvision import models
-
-        if self.name not in models.list_models(models):
-            raise InvalidOptionError(
-                f"torchvision has no classification network '{self.name}'; "
-                f"{_nearest(self.name, models.list_models(models))}"
-            )
-        if self.weights is not None:
-            try:
-                return models.get_model(self.name, weights=self.weights)
-            except (KeyError, ValueError) as error:
-                known = [entry.name for entry in models.get_model_weights(self.name)]
-                raise InvalidOptionError(
-                    f"torchvision has no weights '{self.weights}' for '{self.name}'; it has {', '.join(known)}"
-                ) from error
-            except (OSError, RuntimeError) as error:
-                raise StorageError(
-                    f"weights '{self.weights}' of '{self.name}' could not be downloaded ({_first_line(error)}); "
-                    "check the network, or give a file as weights_path"
-                ) from error
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seeds.integer(seed, "backbone", self.name))
-            network = models.get_model(self.name, weights=None)
-        if self.weights_path is not None:
-            network.load_state_dict(self._state(expand_user(self.weights_path), network))
-        return network
-
-    def _state(self, path: Path, network: torch.nn.Module) -> dict[str, torch.Tensor]:
-        from pickle import UnpicklingError
-
-        import torch
-
-        if not path.is_file():
-            raise UnknownDatasetError(f"no weights file {path}; give the path of a state dict of '{self.name}'")
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError, UnpicklingError) as error:
-            raise InvalidOptionError(
-                f"{path} holds no plain state dict ({_first_line(error)}); "
-                "write one with torch.save(model.state_dict(), path)"
-            ) from error
-        wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-        got = {name: tuple(tensor.shape) for name, tensor in state.items()} if isinstance(state, dict) else {}
-        wrong = sorted(name for name in wanted.keys() | got.keys() if wanted.get(name) != got.get(name))
-        if wrong:
-            raise InvalidOptionError(
-                f"{path} does not fit '{self.name}': {len(wrong)} tensors differ, the first is '{wrong[0]}' "
-                f"(expected {wanted.get(wrong[0])}, got {got.get(wrong[0])})"
-            )
-        return state
-
-    def _headless(self, network: torch.nn.Module) -> torch.nn.Module:
-        """Replace the last linear layer, the classifier, by the identity."""
-        import torch
-
-        linear = [name for name, module in network.named_modules() if isinstance(module, torch.nn.Linear)]
-        if not linear:
-            raise InvalidOptionError(f"'{self.name}' ends in no linear layer; choose e.g. resnet18")
-        parent, _, leaf = linear[-1].rpartition(".")
-        setattr(network.get_submodule(parent), leaf, torch.nn.Identity())
-        return network
-
-
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what torchvision's networks were trained on
+        Raises:
+            DomainMismatchError: the sets differ in image shape.
+            InvalidOptionError, UnknownDatasetError, StorageError: as `Backbone.load`.
+        """
+        height, _, channels = common_shape(sets)
+        if self.activations is None:
+            return BackboneEncoder(self.backbone.load(height))
+        return ActivationEncoder(
+            content_key("activation-features", network=self.activations.facts),
+            self.activations.build(channels, height, 2, seed=0),
+        )
 
 
 @dataclass(frozen=True)
-class TorchvisionEncoder:
-    """See `TorchvisionBackbone`."""
+class BackboneEncoder:
+    """See `BackboneEmbedding`."""
 
-    key: str
-    network: Any = field(repr=False)
-    size: int
-    batch: int
-    device: str
+    network: PretrainedNetwork = field(repr=False)
+
+    @property
+    def key(self) -> str:
+        """Content key of the network."""
+        return self.network.key
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """uint8 (n, h, w, ch) -> float32 (n, d)"""
-        import torch
-        from torch.nn.functional import interpolate
-
-        mean, spread = (torch.tensor(v, device=self.device).view(1, 3, 1, 1) for v in (_MEAN, _SPREAD))
-        codes = []
-        with torch.inference_mode():
-            for start in range(0, len(images), self.batch):
-                batch = (
-                    torch.from_numpy(np.array(images[start : start + self.batch])).to(self.device).permute(0, 3, 1, 2)
-                )
-                batch = batch.expand(-1, 3, -1, -1).float() / 255
-                batch = interpolate(batch, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
-                codes.append(self.network((batch - mean) / spread).flatten(1).float().cpu().numpy())
-        return np.concatenate(codes)
+        return self.network.features(images)
 
 
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+@dataclass(frozen=True)
+class ActivationEncoder:
+    """The features of activations at the cut of a pretrained network.
 
+    Attributes:
+        key: content key of everything that the encoding depends on.
+        network: from activations, as codes, to features.
+    """
 
-def _nearest(word: str, known: Sequence[str]) -> str:
-    from difflib import get_close_matches
+    key: str
+    network: Network = field(repr=False)
 
-    close = get_close_matches(word, known, n=1, cutoff=0.4)
-    return f"did you mean '{close[0]}'?" if close else f"it has e.g. {', '.join(known[:5])}"
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Activation codes, uint8 (n, h, w, ch) -> float32 (n, d)"""
+        return features(self.network, images)

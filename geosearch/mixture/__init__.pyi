@@ -10,10 +10,14 @@ from .mapped_source import MappedSource as MappedSource
 from .mixture import Mixture as Mixture
 from .retrieval import RetrievedPool as RetrievedPool
 from .retrieval import retrieve as retrieve
+from .source_rows import Pictures as Pictures
+from .source_rows import SourceRow as SourceRow
+from .source_rows import SourceRows as SourceRows
 from .spaces import SPACES as SPACES
 from .spaces import Autoencoder as Autoencoder
 from .spaces import Codec as Codec
 from .spaces import CustomSpace as CustomSpace
+from .spaces import FeatureSpace as FeatureSpace
 from .spaces import FittedSpace as FittedSpace
 from .spaces import MixingSpace as MixingSpace
 from .spaces import PixelSpace as PixelSpace

@@ -100,7 +100,7 @@ class Mixture:
         """Draw images float32 (size, ch, h, w) in [0, 1] with soft labels float32 (size, C)."""
         streams = DrawStreams.of(rng)
         rows = streams.rows.integers(len(self.anchors.reference), size=size)
-        return self._mix(draw_weights(self.weights, size, streams.shares), self._picks(rows, streams.replicas))
+        return self._mix(draw_weights(self.weights, size, streams.shares), self.picks(rows, streams.replicas))
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """Endless random batches: images float32 (size, ch, h, w) in [0, 1], soft labels float32 (size, C)."""
@@ -126,7 +126,7 @@ class Mixture:
     def mix_rows(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
         """Mix the given reference rows (b,), with weights drawn as in `draw`."""
         streams = DrawStreams.of(rng)
-        return self._mix(draw_weights(self.weights, len(rows), streams.shares), self._picks(rows, streams.replicas))
+        return self._mix(draw_weights(self.weights, len(rows), streams.shares), self.picks(rows, streams.replicas))
 
     def map_target(self, target: LabelledSet) -> Mixture:
         """The same mixture of other target images (see `Anchors.map_target`)."""
@@ -136,7 +136,7 @@ class Mixture:
         """Mix the given reference rows (b,) with the mean weights, whatever the concentration."""
         return self._mix(np.tile(self.weights.array, (len(rows), 1)), [rows] * len(self.names))
 
-    def _picks(self, rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    def picks(self, rows: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         """For each source a random replica of the reference rows, or random rows if the pairing is random."""
         n, size = len(self.anchors.reference), len(rows)
         if self.weights.pairing == "transport":

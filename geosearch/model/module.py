@@ -118,7 +118,7 @@ def _with_ridge_head(predictor: RidgePredictor) -> Network:
     with torch.no_grad():
         head.weight.copy_(torch.from_numpy(SHARPNESS * predictor.scale * weight.T))
         head.bias.copy_(torch.from_numpy(SHARPNESS * bias))
-    return Network(copy.deepcopy(predictor.network.body), head).eval()
+    return type(predictor.network)(copy.deepcopy(predictor.network.body), head).eval()
 
 
 def _is_flat(network: nn.Module) -> bool:

@@ -1,3 +1,5 @@
+from .activation_codes import ActivationCodes as ActivationCodes
+from .activations import ActivationCache as ActivationCache
 from .augmentation import NO_AUGMENTATION as NO_AUGMENTATION
 from .augmentation import Augmentation as Augmentation
 from .backbones import Backbone as Backbone
@@ -10,7 +12,8 @@ from .networks import Architecture as Architecture
 from .networks import Network as Network
 from .networks import ResNet18 as ResNet18
 from .networks import SmallConv as SmallConv
-from .preprocessing import Preprocessing as Preprocessing
+from .normalization import Normalization as Normalization
+from .pretrained_architecture import PretrainedArchitecture as PretrainedArchitecture
 from .recipe import Recipe as Recipe
 from .schedule import SCHEDULES as SCHEDULES
 from .schedule import Constant as Constant

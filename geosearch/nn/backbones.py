@@ -17,7 +17,7 @@ from torch import nn
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError, StorageError, TooLargeError
 from geosearch.nn.cut import Cut, last_stage
-from geosearch.nn.preprocessing import Preprocessing
+from geosearch.nn.normalization import Normalization
 from geosearch.nn.pretrained_weights import load_weights
 from geosearch.runtime.cache import content_key
 
@@ -93,13 +93,13 @@ class PretrainedNetwork:
     Attributes:
         name: of the backbone.
         network: normalized images (b, 3, size, size) -> features (b, d).
-        preprocessing: from stored images to normalized ones.
+        normalization: from stored images to normalized ones.
         device: where it is computed.
     """
 
     name: str
     network: nn.Module = field(repr=False)
-    preprocessing: Preprocessing
+    normalization: Normalization
     device: torch.device
 
     @cached_property
@@ -109,7 +109,7 @@ class PretrainedNetwork:
         for name, tensor in sorted(self.network.state_dict().items()):
             digest.update(f"{name} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data if tensor.ndim else b"")
-        return content_key("backbone", name=self.name, weights=digest.hexdigest(), preprocessing=self.preprocessing)
+        return content_key("backbone", name=self.name, weights=digest.hexdigest(), normalization=self.normalization)
 
     @cached_property
     def width(self) -> int:
@@ -120,7 +120,7 @@ class PretrainedNetwork:
     @property
     def image(self) -> tuple[int, int, int]:
         """(ch, h, w) of normalized images."""
-        return (3, self.preprocessing.size, self.preprocessing.size)
+        return (3, self.normalization.size, self.normalization.size)
 
     def features(self, images: np.ndarray, *, batch: int = 64) -> np.ndarray:
         """Pooled features: uint8 (n, h, w, ch) -> float32 (n, d)
@@ -133,13 +133,13 @@ class PretrainedNetwork:
     def run(self, part: nn.Module, images: np.ndarray, *, batch: int = 64) -> Iterator[np.ndarray]:
         """What a part of the network gives for uint8 (n, h, w, ch) images, a float32 array (b, ...) for every batch."""
         for start in range(0, max(len(images), 1), batch):
-            x = self.preprocessing(images[start : start + batch]).to(self.device)
+            x = self.normalization(images[start : start + batch]).to(self.device)
             try:
                 with torch.inference_mode():
                     yield part(x).float().cpu().numpy()
             except torch.OutOfMemoryError as error:
                 raise TooLargeError(
-                    f"'{self.name}' at {self.preprocessing.size} px needs more memory than {self.device} has for "
+                    f"'{self.name}' at {self.normalization.size} px needs more memory than {self.device} has for "
                     f'{batch} images; lower its resolution, or set recipe.device to "cpu"'
                 ) from error
 
@@ -187,7 +187,7 @@ def _loaded(backbone: Backbone, side: int, device: str) -> PretrainedNetwork:
     network.eval().requires_grad_(False)
     size = _fitting_size(backbone, network, side, own)
     place = torch.device(device)
-    return PretrainedNetwork(backbone.name, network.to(place), Preprocessing(size, *normal), place)
+    return PretrainedNetwork(backbone.name, network.to(place), Normalization(size, *normal), place)
 
 
 _Normal = tuple[tuple[float, float, float], tuple[float, float, float], str]  # mean, std, interpolation

@@ -6,7 +6,7 @@ import copy
 import hashlib
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import nn
@@ -67,6 +67,11 @@ class Architecture(Protocol):
     """The contract of network options."""
 
     @property
+    def is_pretrained(self) -> bool:
+        """Whether a new network has learned something already."""
+        ...
+
+    @property
     def facts(self) -> dict[str, Any]:
         """All options, JSON-representable."""
         ...
@@ -81,12 +86,14 @@ class Architecture(Protocol):
 
 
 NETWORKS: Choice[Architecture] = Choice(
-    "recipe.network", default="small-conv", meaning="The network that is trained.", room=__name__
+    "recipe.network", default="small-conv", meaning="The network that is trained.", room="geosearch.nn"
 )
 
 
 @dataclass(frozen=True)
 class _Option:
+    is_pretrained: ClassVar[bool] = False
+
     @property
     def facts(self) -> dict[str, Any]:
         return {"architecture": name_of(type(self)), **asdict(self)}  # type: ignore[call-overload]

@@ -13,15 +13,20 @@ def added_field(default: Any) -> Any:
     return field(default=default, metadata={"later": True})
 
 
+def unstated_field() -> Any:
+    """A required field that is left out of the facts, since another field says what matters about it."""
+    return field(metadata={"unstated": True})
+
+
 def facts_of(option: Any) -> dict[str, Any]:
     """The fields of an option object, nested option objects as dictionaries with their class name.
 
-    Fields made by `added_field` are left out at their default.
+    Fields made by `added_field` are left out at their default, those made by `unstated_field` always.
     """
     facts: dict[str, Any] = {"type": name_of(type(option))}
     for entry in fields(option):
         value = getattr(option, entry.name)
-        if "later" in entry.metadata and value == entry.default:
+        if "unstated" in entry.metadata or ("later" in entry.metadata and value == entry.default):
             continue
         facts[entry.name] = facts_of(value) if hasattr(value, "__dataclass_fields__") else value
     return facts

@@ -39,19 +39,21 @@ class Pace:
         return self.setup_seconds + steps * self.step_seconds
 
 
-def measure_pace(recipe: Recipe, *, channels: int, size: int, classes: int, device: str = "cpu") -> Pace:
+def measure_pace(
+    recipe: Recipe, *, channels: int, size: int, classes: int, device: str = "cpu", width: int | None = None
+) -> Pace:
     """Time `pretrain` on random images, with the current number of threads of torch.
 
     Takes about as long as 28 steps; compilation (`recipe.compiled`) is not counted. Measured once per process for
-    recipes that differ in their length only.
+    recipes that differ in their length only. Images are `size` x `width`, square if None.
     """
     timed = replace(recipe, steps=0, early_stop=None)
-    return _pace(timed, channels, size, classes, str(resolve_device(device)), torch.get_num_threads())
+    return _pace(timed, (size, width or size, channels), classes, str(resolve_device(device)), torch.get_num_threads())
 
 
 @lru_cache
-def _pace(recipe: Recipe, channels: int, size: int, classes: int, device: str, threads: int) -> Pace:
-    noise = _Noise(classes, (size, size, channels))
+def _pace(recipe: Recipe, shape: tuple[int, int, int], classes: int, device: str, threads: int) -> Pace:
+    noise = _Noise(classes, shape)
 
     def seconds(steps: int) -> float:
         start = time.perf_counter()

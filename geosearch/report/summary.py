@@ -18,6 +18,7 @@ from geosearch.data.dataset import balanced_rows
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.baselines import SINGLE
 from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.source_rows import Pictures
 from geosearch.mixture.weights import Weights
 from geosearch.report.data_facts import DataFacts
 from geosearch.search.fidelity.rank_agreement import RankAgreement
@@ -179,10 +180,20 @@ def collect(
     data: DataFacts,
     *,
     anchors: Anchors | None = None,
+    pictures: Pictures | None = None,
     settings: tuple[tuple[str, str], ...],
     versions: tuple[tuple[str, str], ...],
 ) -> StudyReport:
-    """Add to a study's summary what its prepared data show; without the anchors, there are no images and no curves."""
+    """Add to a study's summary what its prepared data show; without the anchors, there are no images and no curves.
+
+    Args:
+        summary: of the study.
+        data: what is known of its sets.
+        anchors: its sources, mapped from the target.
+        pictures: the images of sets that hold activations; None where they hold images.
+        settings: of the study.
+        versions: of packages.
+    """
     known = {entry.name: getattr(summary, entry.name) for entry in fields(summary)}
     sources = anchors.sources if anchors else ()
     return StudyReport(
@@ -193,17 +204,25 @@ def collect(
         sources=data.sources,
         gram=np.array(data.gram),
         projection=data.projection,
-        walk=walk(anchors, summary.best.point if summary.best else None) if anchors else (),
+        walk=walk(anchors, summary.best.point if summary.best else None, pictures=pictures) if anchors else (),
         curves=tuple((source.name, source.map.curves) for source in sources if source.map.curves),
         settings=settings,
         versions=versions,
     )
 
 
-def walk(anchors: Anchors, best: Weights | None, rows: int = 6) -> tuple[tuple[str, np.ndarray], ...]:
-    """The same reference images at points of the hull: target, best mixture, then source by source with half-ways."""
+def walk(
+    anchors: Anchors, best: Weights | None, rows: int = 6, pictures: Pictures | None = None
+) -> tuple[tuple[str, np.ndarray], ...]:
+    """The same reference images at points of the hull: target, best mixture, then source by source with half-ways.
+
+    Where activations are mixed, there are images of the target and of the sources only.
+    """
     reference, m = anchors.reference, len(anchors.sources)
     chosen = balanced_rows(reference.labels, min(rows, len(reference)), seeds.stream(0, "walk"))
+    if pictures is not None:
+        shown = [("target", pictures.show("", reference.images[chosen]))]
+        return (*shown, *((one.name, pictures.show(one.name, one.images[chosen])) for one in anchors.sources))
     steps: list[tuple[str, Weights]] = [("best mixture", best)] if best else []
     for i, source in enumerate(anchors.sources):
         steps.append((source.name, Weights.single(i, m)))
@@ -211,8 +230,8 @@ def walk(anchors: Anchors, best: Weights | None, rows: int = 6) -> tuple[tuple[s
             halves = np.zeros(m)
             halves[[i, i + 1]] = 0.5
             steps.append(("half-way", Weights.of(halves)))
-    pictures = [("target", reference.images[chosen])]
+    strips = [("target", reference.images[chosen])]
     for caption, weights in steps:
         images, _ = Mixture(anchors, weights).mix_mean(chosen)  # (k, ch, h, w)
-        pictures.append((caption, np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)))
-    return tuple(pictures)
+        strips.append((caption, np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)))
+    return tuple(strips)

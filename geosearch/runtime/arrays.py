@@ -25,6 +25,7 @@ _DTYPES = {
     "U8": np.uint8,
     "I64": np.int64,
     "I32": np.int32,
+    "F16": np.float16,
     "F32": np.float32,
     "F64": np.float64,
     "BOOL": np.bool_,

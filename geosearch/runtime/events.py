@@ -91,6 +91,20 @@ class TargetNoted(Event):
 
 
 @dataclass(frozen=True)
+class ImagesEncoded(CountedEvent):
+    """A pretrained network encoded more images, or found them encoded."""
+
+    kind = "encoded"
+    level = logging.DEBUG
+    bar = "encoder"
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"images encoded [{self.done} of {self.total}]"
+
+
+@dataclass(frozen=True)
 class FreeAnswerFound(Event):
     """Before any training: the mixture that a study names without a search.
 

@@ -135,7 +135,8 @@ class Choice(Generic[Option]):
         """Class decorator: the frozen dataclass below is the option of this name.
 
         Args:
-            name: in study files and on the command line.
+            name: in study files and on the command line; "FAMILY:NAME" for all names that begin with "FAMILY:", whose
+                class makes itself and is given the ``name``.
             meaning: a few words for the reference of study files.
             preset: fields of the class that this name fixes.
 
@@ -170,17 +171,27 @@ class Choice(Generic[Option]):
         """All registered options, the default first."""
         return (self._entries[name] for name in self.names())
 
+    def has(self, name: str) -> bool:
+        """Whether there is an option of this name, or of its family."""
+        return self._registered(name) in self.names()
+
+    @staticmethod
+    def _registered(name: str) -> str:
+        """The name itself, or that of its family: "timm:resnet18" is one of "timm:NAME"."""
+        family, colon, own = name.partition(":")
+        return f"{family}:NAME" if colon and own else name
+
     def entry(self, name: str) -> Entry[Option]:
         """The option of a name.
 
         Raises:
             InvalidOptionError: there is none.
         """
-        if name not in self.names():
+        if not self.has(name):
             close = difflib.get_close_matches(name, self.names(), n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ""
             raise InvalidOptionError(f"'{self.key}': {self.expected()}, got {name!r}{hint}")
-        return self._entries[name]
+        return self._entries[self._registered(name)]
 
     def expected(self) -> str:
         """What a study file may say, for messages: "expected 'a', 'b' or 'c'"."""
@@ -208,7 +219,8 @@ class Choice(Generic[Option]):
         entry = self.entry(name)
         make = getattr(entry.option, "from_settings", None)
         if make is not None:
-            made: Option = make(settings, **entry.preset, **context)
+            given = {"name": name} if ":" in entry.name else {}
+            made: Option = make(settings, **entry.preset, **given, **context)
             return made
         known = signature(entry.option).parameters
         values = {name: value for name, value in context.items() if name in known}

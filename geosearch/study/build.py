@@ -97,7 +97,7 @@ def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Object
     return Objective(
         anchors=prepared.anchors,
         images=images,
-        recipe=build_recipe(file),
+        recipe=build_recipe(file, prepared.network),
         scorer=scorer,
         cache=cache,
         seed=file.study.seed,
@@ -180,7 +180,7 @@ def _earlier(study: str, file: StudyFile) -> EarlierStudy:
 
 def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
     """The confirmation with the long recipe; tunes the adaptations on the shots, unless the cache has the result."""
-    recipe = build_recipe(file).scaled(file.recipe.long_steps)
+    recipe = build_recipe(file, prepared.network).scaled(file.recipe.long_steps)
     tuned = tune_adaptations(file, prepared, cache)
     return Confirmer(
         anchors=prepared.anchors,
@@ -224,7 +224,7 @@ def tune_few_shots(file: StudyFile, prepared: Prepared, cache: Cache) -> FineTun
 
 
 def _build_tuner(file: StudyFile, prepared: Prepared, cache: Cache, trainings: int) -> KindTuner:
-    recipe = build_recipe(file).scaled(file.recipe.long_steps)
+    recipe = build_recipe(file, prepared.network).scaled(file.recipe.long_steps)
     return KindTuner(
         Tuner(trainings, longest=round(LENGTH * recipe.steps)),
         Setup(prepared.target.shots, recipe, file.recipe.device),

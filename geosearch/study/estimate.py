@@ -16,7 +16,14 @@ from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import LENGTH
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.adaptation.tuning import Tuner
-from geosearch.config.build import build_adaptations, build_labelling, build_limits, build_recipe, build_refinement
+from geosearch.config.build import (
+    build_adaptations,
+    build_labelling,
+    build_limits,
+    build_network,
+    build_recipe,
+    build_refinement,
+)
 from geosearch.config.read import read_study
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import MOST_LEFT_OUT
@@ -32,8 +39,12 @@ from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import TooLargeError
 from geosearch.mixture.baselines import MOST_SINGLE, count_baselines
 from geosearch.mixture.spaces.autoencoder import Autoencoder
+from geosearch.nn.activation_codes import ActivationCodes
+from geosearch.nn.activations import encode_block
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.timing import measure_pace
+from geosearch.nn.train import resolve_device
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
@@ -46,6 +57,9 @@ from geosearch.transport.maps.neural.map import Neural
 
 NEED_COMMITTEE = {"committee", "transferability"}  # controls
 MANY_SHOTS = 20  # a class: from here on fine-tuned errors differ by their noise on all four sets that were measured
+
+
+_TIMED = 48  # images that a pretrained network is timed on
 
 
 @dataclass(frozen=True)
@@ -191,8 +205,15 @@ def measure_step(file: StudyFile, classes: int) -> float:
     """
     try:
         with one_thread():
-            shape: dict[str, Any] = {"channels": file.domain.channels, "size": file.domain.size, "classes": classes}
-            return measure_pace(build_recipe(file), **shape, device=file.recipe.device).step_seconds
+            network = build_network(file)
+            height, width, channels = file.domain.size, file.domain.size, int(file.domain.channels)
+            if file.mixes_features and isinstance(network, PretrainedArchitecture):
+                network = network.loaded(file.domain.size)
+                codes = ActivationCodes.blank(network.backbone.load(height).cut(network.trainable).shape)
+                network, (height, width, channels) = replace(network, codes=codes), codes.image_shape
+            shape: dict[str, Any] = {"channels": channels, "size": height, "width": width, "classes": classes}
+            recipe = build_recipe(file, network)
+            return measure_pace(recipe, **shape, device=file.recipe.device).step_seconds
     except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
         raise TooLargeError(
             f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
@@ -260,7 +281,9 @@ def _semi_supervised_steps(file: StudyFile) -> float:
 
 
 def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
-    """Seconds that trained maps and a trained mixing space take, from a few steps on a few images of the study."""
+    """Seconds that an encoder, trained maps and a trained mixing space take, measured on a few images of the study."""
+    if file.mixes_features:
+        return _encoding_seconds(file, collection)
     if file.transport.map != "neural" and file.transport.space != "autoencoder":
         return 0.0
     few = [each.sample(64, np.random.default_rng(0)) for each in (collection.train, *collection.sources)]
@@ -283,8 +306,25 @@ def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     return max(seconds, 0.0)
 
 
+def _encoding_seconds(file: StudyFile, collection: DatasetCollection) -> float:
+    """Seconds of a pass of the pretrained network over all images; those that the cache has are not left out."""
+    network = build_network(file)
+    assert isinstance(network, PretrainedArchitecture)
+    device = str(resolve_device(file.recipe.device))
+    few = collection.train.images[:_TIMED]
+    call = (network.backbone, network.trainable, device, 0, 0)
+    with one_thread():
+        encode_block(*call, few[:8])  # loads it
+        start = time.perf_counter()
+        encode_block(*call, few)
+        each = (time.perf_counter() - start) / len(few)
+    sources = sum(map(len, collection.sources)) * (1 + network.views)
+    images = len(collection.train) + len(collection.unlabelled or ()) + len(collection.test or ()) + sources
+    return images * each / (file.search.jobs if device == "cpu" else 1)
+
+
 def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:
-    found = []
+    found = [file.regime] if file.regime else []
     evaluations = file.search.evaluations
     baselines = count_baselines(evaluations, len(file.domain.sources))
     if not evaluations:

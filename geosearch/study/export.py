@@ -14,7 +14,9 @@ from geosearch.data.writers.base import Writer
 from geosearch.data.writers.write import Streamable, write_mixture
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.source_rows import SourceRows, write_rows
 from geosearch.mixture.synthesis import Synthesis
+from geosearch.runtime.atomic import atomic_dir
 from geosearch.runtime.events import SynthesisStarted
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
@@ -26,6 +28,10 @@ _OBJECTIVES = {
     "episodes": "on pseudo-labelled images of the target, of heads fitted to a few of them at a time",
     "shots": "cross-validated on the target's shots",
 }
+_ROWS = (
+    "No images: `rows.csv` names, for every sample, the images of the sources that it is made of, their labels, and "
+    "their weights, which add up to 1."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,15 +77,42 @@ class Export:
             synthesis = Synthesis(self.mixture, self.prepared.target_images(size))
             progress.event(SynthesisStarted(synthesis.describe(size)))
             stream: Streamable = synthesis
-            facts = self.card(synthesis, size, writer)
+            facts = self.card(synthesis, size, writer.layout, f"--format {writer.name}")
             if condense is not None:
                 device = self.file.recipe.device
                 stream = learned = Condensation(condense).learn(synthesis, size, seed, device=device)
                 facts = _condensed(facts, condense, len(learned))
             return write_mixture(stream, size=facts.size, out=out, writer=writer, seed=seed, card=render_card(facts))
 
-    def card(self, synthesis: Synthesis, size: int, writer: Writer) -> CardFacts:
-        """What the card of `size` images says."""
+    def write_rows(self, out: Path, *, size: int, progress: Progress) -> Path:
+        """Write which images of the sources `size` samples of the mixture are made of, as rows.csv with a card.
+
+        Raises:
+            OutputExistsError: `out` is there and not empty.
+            StorageError: it cannot be written.
+        """
+        seed = seeds.integer(self.file.study.seed, "synthesize")
+        views = self.file.recipe.settings["views"]
+        with one_thread():
+            synthesis = Synthesis(self.mixture, self.prepared.target.reference)
+            progress.event(SynthesisStarted(synthesis.describe(size)))
+            rows = SourceRows(self.mixture, self.prepared.collection.sources, views)
+            found = rows.draw(size, seeds.stream(seed, "synthesize"))
+        with atomic_dir(out) as folder:
+            write_rows(folder / "rows.csv", found)
+            text = render_card(self.card(synthesis, size, _ROWS, "--rows"))
+            (folder / CARD).write_text(text, encoding="utf-8")
+        return out
+
+    def card(self, synthesis: Synthesis, size: int, layout: str, option: str) -> CardFacts:
+        """What the card of `size` images says.
+
+        Args:
+            synthesis: what is written.
+            size: number of images.
+            layout: which file holds what.
+            option: of the command that writes it.
+        """
         trial, seed = self.trial, self.file.study.seed
         number = "" if trial.number == NO_TRIAL else f"--trial {trial.number} "
         return CardFacts(
@@ -102,8 +135,8 @@ class Export:
             mixture_key=synthesis.mixture.key,
             seeds=(("study", seed), ("draw", seeds.integer(seed, "synthesize"))),
             versions=versions(),
-            files=writer.layout,
-            command=f"geosearch synthesize {self.study} {number}--size {size} --format {writer.name} --out DIR",
+            files=layout,
+            command=f"geosearch synthesize {self.study} {number}--size {size} {option} --out DIR",
             passed_over=passed_over(self.prepared.collection.reports),
         )
 

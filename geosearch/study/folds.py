@@ -50,8 +50,9 @@ class FoldBuilder:
     def __call__(self, split: Split) -> Fold:
         """Labels, maps, projection and choice anew; networks come when the fold predicts."""
         with one_thread():
+            ready = self.prepared
             there = prepare_collection(
-                self.file, self.prepared.collection, self.space, self.cache, without=split.judged
+                self.file, ready.collection, self.space, self.cache, network=ready.network, without=split.judged
             )
             known = constrain(build_search_space(self.file).nearest, build_baselines(there))
             baselines = {role.removesuffix(WITHIN_LIMITS): weights for role, weights in known.items()}

@@ -15,12 +15,12 @@ from geosearch.config.build import (
     build_copying,
     build_embedding,
     build_ensemble,
-    build_labelling,
+    build_network,
     build_refinement,
     build_target_labelling,
 )
 from geosearch.config.study_config import StudyFile
-from geosearch.data.collection import DatasetCollection, load_collection
+from geosearch.data.collection import TARGET, DatasetCollection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.registry import portable_id
 from geosearch.data.read_report import ReadReport, printable
@@ -30,12 +30,15 @@ from geosearch.errors import InvalidOptionError
 from geosearch.mixture.anchors import Anchors, build_anchors
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.mixture import Mixture
+from geosearch.mixture.source_rows import Pictures
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.weights import Weights
-from geosearch.nn.networks import Network
+from geosearch.nn.networks import Architecture, Network
 from geosearch.pseudo_labels.ensemble import EnsembleLabeller
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import in_processes
+from geosearch.runtime.progress import Log, Progress
+from geosearch.study.encode import load_sets
 
 MOST_NETWORKS = 8  # sources with a network of their own
 
@@ -52,6 +55,7 @@ class Prepared:
         hull: closed-form distances of their mixtures.
         pool: the images that the target's unlabelled parts were taken from.
         collection: the sets as they were loaded.
+        network: the network that is trained; a pretrained one with what it knows of the sets.
         teachers: what the networks that label the reference were pretrained on; empty if none label it.
     """
 
@@ -60,6 +64,7 @@ class Prepared:
     hull: Hull
     pool: LabelledSet | UnlabelledSet
     collection: DatasetCollection
+    network: Architecture
     teachers: tuple[Mixture, ...] = ()
 
     @property
@@ -72,6 +77,16 @@ class Prepared:
         if not isinstance(self.pool, LabelledSet) or self.target.is_copied:
             raise InvalidOptionError("only a benchmark (domain.shots without domain.unlabelled) has hidden labels")
         return self.pool
+
+    @property
+    def pictures(self) -> Pictures | None:
+        """The images of sets that hold activations; None where they hold images."""
+        collection = self.collection
+        if not collection.pictures:
+            return None
+        own = [part.images for part in (collection.train, collection.unlabelled) if part is not None]
+        codes = {TARGET: np.concatenate(own), **{one.name: one.images for one in collection.sources}}
+        return Pictures(codes, collection.pictures)
 
     def target_images(self, count: int) -> LabelledSet:
         """The reference, followed by further unlabelled target images up to `count`, all pseudo-labelled.
@@ -92,6 +107,7 @@ def prepare(
     stage: Stage,
     *,
     loaded: Callable[[DatasetCollection], None] = lambda collection: None,
+    progress: Progress | None = None,
 ) -> Prepared:
     """Load, harmonize, embed, split and map the data sets; slow steps are cached.
 
@@ -101,12 +117,12 @@ def prepare(
         cache: where encoders and anchors are stored.
         stage: makes the context of each stage, from its name.
         loaded: called with the sets before the slow steps; may raise.
+        progress: is told how many images a pretrained network has encoded.
     """
-    labelling = build_labelling(file)
     with stage("load"):
-        collection = load_collection(**file.domain.collection, labelling=labelling, cache=cache, seed=file.study.seed)
+        collection, network = load_sets(file, cache, progress or Log())
         loaded(collection)
-    return prepare_collection(file, collection, space, cache, stage)
+    return prepare_collection(file, collection, space, cache, stage, network=network)
 
 
 def prepare_collection(
@@ -116,6 +132,7 @@ def prepare_collection(
     cache: Cache,
     stage: Stage = lambda name: nullcontext(),
     *,
+    network: Architecture | None = None,
     without: np.ndarray | None = None,
 ) -> Prepared:
     """Embed, split and map the data sets of a collection; slow steps are cached.
@@ -123,13 +140,14 @@ def prepare_collection(
     Args:
         file, space, cache, stage: as for `prepare`.
         collection: the sets.
+        network: the network that is trained (`Prepared.network`); that of the file if None.
         without: row numbers of the target's labelled images (`Target.shots`) that are left out, as if they were not
             there; none if None. What does not depend on labels comes from the cache.
     """
-    seed = file.study.seed
+    seed, network = file.study.seed, network or build_network(file)
     with stage("embedding"):
-        encoder = build_embedding(file).fit(collection.sources, seed=seed, cache=cache)
-        fit_labels = partial(build_target_labelling(file).fit, encoder=encoder)
+        encoder = build_embedding(file, network).fit(collection.sources, seed=seed, cache=cache)
+        fit_labels = partial(build_target_labelling(file, network).fit, encoder=encoder)
         target, pool = build_target(file, collection, fit_labels, without)
         options: dict[str, Any] = {
             "options": build_anchor_options(file),
@@ -142,14 +160,14 @@ def prepare_collection(
     with stage("transport"):
         anchors = build_anchors(target.reference, collection.sources, encoder, **options)
     mixtures: list[Mixture] = []
-    if refinement := build_refinement(file):
+    if refinement := build_refinement(file, network):
         with stage("refinement"):
             mixtures = _teachers(anchors, singles=refinement.members > 1)
             seen = np.concatenate([target.reference.images, target.held_out.images])
             labeller = refinement.fit(mixtures, target.shots, seen, seed=seed, cache=cache, jobs=file.search.jobs)
             target = target.relabel(labeller)
             anchors = build_anchors(target.reference, collection.sources, encoder, **options)
-    return Prepared(target, anchors, Hull.of(anchors), pool, collection, tuple(mixtures))
+    return Prepared(target, anchors, Hull.of(anchors), pool, collection, network, tuple(mixtures))
 
 
 def build_target(
@@ -197,7 +215,7 @@ def build_committee(file: StudyFile, prepared: Prepared, cache: Cache) -> Ensemb
     target, mixtures = prepared.target, _teachers(prepared.anchors, singles=True)
     seen = np.concatenate([target.reference.images, target.held_out.images])
     asked: dict[str, Any] = {"seed": file.study.seed, "cache": cache, "jobs": file.search.jobs}
-    return build_ensemble(file).fit(mixtures, target.shots, seen, **asked)
+    return build_ensemble(file, prepared.network).fit(mixtures, target.shots, seen, **asked)
 
 
 def build_source_networks(file: StudyFile, prepared: Prepared, cache: Cache) -> dict[int, Network]:
@@ -212,7 +230,7 @@ def build_source_networks(file: StudyFile, prepared: Prepared, cache: Cache) -> 
     mixtures = {i: trained[one.weights] for i, one in enumerate(singles) if one.weights in trained}
     if len(mixtures) < min(len(singles), MOST_NETWORKS):  # no committee
         mixtures = {i: singles[i] for i in _nearest(prepared.anchors)}
-    train = partial(build_ensemble(file).train_member, seed=file.study.seed, cache=cache)
+    train = partial(build_ensemble(file, prepared.network).train_member, seed=file.study.seed, cache=cache)
     calls = [(train, (mixture, prepared.target.shots)) for mixture in mixtures.values()]
     networks = [one.network for one in in_processes(calls, file.search.jobs)]
     return dict(zip(mixtures, networks, strict=True))

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from geosearch.config.build import build_mixing_space, build_search_space
+from geosearch.config.build import build_mixing_space, build_network, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
 from geosearch.confirmation.background import Background
@@ -241,8 +241,11 @@ class Study:
         trial: int | None = None,
         condense: int | None = None,
         writer: Writer | None = None,
+        rows: bool = False,
     ) -> Path:
         """Write a mixture as a data set with its card.
+
+        A study that mixes activations has no images to write; its mixtures are written as with `rows`.
 
         Args:
             out: a folder that does not exist yet, or is empty.
@@ -250,16 +253,24 @@ class Study:
             trial: number of the trial; the best if None.
             condense: learn so many images per class from the `size` images, and write those instead.
             writer: the format; an image folder if None.
+            rows: write rows.csv in place of images: which images of the sources, with which weights, every sample is
+                made of. At concentration 0 that is one image each.
 
         Returns:
             The folder.
 
         Raises:
-            InvalidOptionError: there is no such trial.
+            InvalidOptionError: there is no such trial, or `condense` where there are no images.
             OutputExistsError: `out` is not empty.
             StorageError: it cannot be written.
         """
         facts = self.best if trial is None else self._trial(trial)
+        if rows or self.file.mixes_features:
+            if condense is not None:
+                raise InvalidOptionError(
+                    "images can be condensed, and a list of rows or of activations cannot; leave --condense out"
+                )
+            return self._export(facts).write_rows(Path(out), size=size, progress=self.progress)
         writer = writer or ImageFolderWriter()
         return self._export(facts).write(Path(out), size=size, condense=condense, writer=writer, progress=self.progress)
 
@@ -286,6 +297,11 @@ class Study:
             StudyMismatchError: a data set has changed.
             TrainingFailedError: the training failed.
         """
+        if build_network(self.file).is_pretrained:
+            raise InvalidOptionError(
+                f"the model of a study with recipe.network = '{self.file.recipe.network}' cannot be written yet; write "
+                f"its mixture with 'geosearch synthesize {self.name} --out DIR', and train that network on it"
+            )
         name, confirmation = command_line_name(self.name, self.store.url), self.confirmation
         if confirmation is None:
             raise InvalidOptionError(
@@ -330,7 +346,7 @@ class Study:
 
         Where the data sets are not at hand, they are what an earlier report showed of them, without images.
         """
-        known, anchors = DataFacts.of(self.store.record), None
+        known, anchors, pictures = DataFacts.of(self.store.record), None, None
         try:
             prepared = self.prepared
         except UnknownDatasetError as error:
@@ -338,6 +354,7 @@ class Study:
                 raise
             LOGGER.warning("the report is written from the database alone, without images of the data: %s", error)
         else:
+            pictures = prepared.pictures
             anchors, found = prepared.anchors, DataFacts.of_data(prepared.target, prepared.anchors, prepared.hull)
             if found != known:
                 self.store.update(data_facts=found.to_json())
@@ -347,6 +364,7 @@ class Study:
             self.summary(),
             known,
             anchors=anchors,
+            pictures=pictures,
             settings=tuple((key, str(mask_all(value))) for key, value in sorted(settings.items())),
             versions=versions(),
         )
@@ -356,7 +374,14 @@ class Study:
         """Load, harmonize, embed, split and map the data sets; slow steps are cached."""
         database = "" if self.store.record.contents is None else self.store.url
         with one_thread(), explain_missing_data(self.file, database):
-            prepared = prepare(self.file, self.space, self.cache, self._stage, loaded=self._datasets_loaded)
+            prepared = prepare(
+                self.file,
+                self.space,
+                self.cache,
+                self._stage,
+                loaded=self._datasets_loaded,
+                progress=self.progress,
+            )
         for note in prepared.target.notes:
             self.progress.event(TargetNoted(prepared.target.name, note))
         self.store.update(sources=tuple(source.name for source in prepared.anchors.sources))

@@ -25,7 +25,7 @@ from geosearch import seeds
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.target import Target, cut_target
-from geosearch.embeddings.backbone import TorchvisionBackbone
+from geosearch.embeddings.backbone import BackboneEmbedding
 from geosearch.embeddings.base import Embedding, Encoder
 from geosearch.embeddings.pca import PCA
 from geosearch.embeddings.pixels import Pixels
@@ -33,6 +33,7 @@ from geosearch.embeddings.source_classifier import SourceClassifier
 from geosearch.mixture.anchors import Anchors, build_anchors
 from geosearch.mixture.mixture import DrawStreams, Mixture, draw_weights
 from geosearch.mixture.weights import Weights
+from geosearch.nn.backbones import Backbone
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
 from geosearch.pseudo_labels.nearest import NearestShot
@@ -55,7 +56,7 @@ EMBEDDINGS: dict[str, Embedding] = {
     "PCA(64)": PCA(),
     "SourceClassifier": SourceClassifier(),
     "SourceClassifier, width 32": SourceClassifier(width=32),
-    "ResNet-18, random": TorchvisionBackbone(random_weights=True, size=32),
+    "ResNet-18, random": BackboneEmbedding(Backbone("torchvision:resnet18", "random", size=32)),
 }
 BIASED, DEBIASED = "biased", "debiased"
 PLANS = "SourceClassifier, width 32"  # the embedding in which the candidates' plans are solved, for every row alike

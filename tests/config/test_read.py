@@ -13,6 +13,7 @@ from geosearch.config.build import build_embedding, build_recipe
 from geosearch.config.read import expand, parse_study, read_study
 from geosearch.config.reference import options_table
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.backbones import Backbone
 
 ROOT = Path(__file__).parents[2]
 
@@ -141,9 +142,9 @@ def test_weights_are_a_file_or_a_name_of_torchvisions(tmp_path, monkeypatch):
     by_file = build_embedding(
         tiny_file(tmp_path, transport_embedding="backbone", transport_weights="${WEIGHTS}/r18.pth")
     )
-    assert by_file.weights_path == f"{tmp_path}/r18.pth"
+    assert by_file.backbone == Backbone("torchvision:resnet18", f"{tmp_path}/r18.pth")
     by_name = build_embedding(tiny_file(tmp_path, transport_embedding="backbone", transport_weights="IMAGENET1K_V1"))
-    assert (by_name.weights, by_name.weights_path) == ("IMAGENET1K_V1", None)
+    assert by_name.backbone == Backbone("torchvision:resnet18", "IMAGENET1K_V1")
 
 
 @pytest.mark.parametrize(

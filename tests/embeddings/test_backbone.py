@@ -1,4 +1,4 @@
-"""The torchvision backbone: where its weights come from, and what it refuses."""
+"""The embedding of a pretrained network: of images, and of activations at its cut."""
 
 from __future__ import annotations
 
@@ -6,76 +6,52 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torchvision import models
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.embeddings.backbone import TorchvisionBackbone
-from geosearch.errors import GeosearchError, InvalidOptionError, StorageError, UnknownDatasetError
+from geosearch.embeddings.backbone import BackboneEmbedding
+from geosearch.errors import InvalidOptionError
+from geosearch.nn.activation_codes import ActivationCodes
+from geosearch.nn.activations import ActivationCache
+from geosearch.nn.backbones import Backbone
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.runtime.cache import Cache
+
+RANDOM = Backbone("torchvision:resnet18", "random", size=32)
 
 
 @pytest.fixture
 def data() -> LabelledSet:
-    images = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1)).astype(np.uint8)
-    return LabelledSet.from_arrays(images, np.array([0, 1, 0, 1]), name="noise")
+    images = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
+    return LabelledSet.from_arrays(images, np.arange(8) % 2, name="noise")
 
 
-def test_weights_come_from_exactly_one_place() -> None:
-    with pytest.raises(InvalidOptionError, match="exactly one"):
-        TorchvisionBackbone()
-    with pytest.raises(InvalidOptionError, match="exactly one"):
-        TorchvisionBackbone(weights="DEFAULT", random_weights=True)
+def test_images_are_embedded(data: LabelledSet, cache: Cache) -> None:
+    encoder = BackboneEmbedding(RANDOM).fit([data], seed=0, cache=cache)
+    other = BackboneEmbedding(Backbone("torchvision:resnet18", "random", size=64)).fit([data], seed=0, cache=cache)
+    assert encoder.key != other.key
+    assert encoder.encode(data.images).shape == (8, 512)
 
 
-def test_given_weights_are_used_and_keyed(tmp_path: Path, data: LabelledSet, cache: Cache) -> None:
-    torch.manual_seed(1)
-    model = models.resnet18(weights=None)
-    torch.save(model.state_dict(), tmp_path / "weights.pt")
-    given = TorchvisionBackbone(weights_path=tmp_path / "weights.pt", size=32).fit([data], seed=0, cache=cache)
-    other = TorchvisionBackbone(weights_path=tmp_path / "weights.pt", size=32).fit([data], seed=5, cache=cache)
-    random = TorchvisionBackbone(random_weights=True, size=32).fit([data], seed=0, cache=cache)
-    assert given.key == other.key != random.key
-    assert given.encode(data.images).shape == (4, 512)
-    np.testing.assert_array_equal(given.encode(data.images), other.encode(data.images))
+def test_activations_are_embedded_as_their_images_would_be(data: LabelledSet, cache: Cache) -> None:
+    ((activations, features),) = ActivationCache(RANDOM, "last", cache).compute([data.images])
+    codes = ActivationCodes.fit([activations])
+    network = PretrainedArchitecture(RANDOM, "last", codes=codes).loaded(16)
+    encoder = BackboneEmbedding(network.backbone, network).fit(
+        [LabelledSet(codes.encode(activations), data.labels, data.classes, "codes")], seed=0, cache=cache
+    )
+    found = encoder.encode(codes.encode(activations))
+    assert np.abs(found - features).mean() < 0.02 * np.abs(features).mean()
 
 
-def test_random_weights_leave_the_global_stream_alone(data: LabelledSet, cache: Cache) -> None:
-    torch.manual_seed(3)
-    expected = torch.rand(3)
-    torch.manual_seed(3)
-    first = TorchvisionBackbone(random_weights=True, size=32).fit([data], seed=0, cache=cache)
-    assert torch.equal(torch.rand(3), expected)
-    assert first.key != TorchvisionBackbone(random_weights=True, size=32).fit([data], seed=1, cache=cache).key
+def test_activations_of_another_network_are_refused() -> None:
+    codes = ActivationCodes.blank((256, 2, 2))
+    with pytest.raises(InvalidOptionError, match=r"leave transport\.backbone and transport\.weights out"):
+        BackboneEmbedding(Backbone("torchvision:vgg11"), PretrainedArchitecture(RANDOM, codes=codes))
 
 
-def test_a_failed_download_of_weights_says_so(data: LabelledSet, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unreachable(name: str, weights: str) -> None:
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(models, "get_model", unreachable)
-    with pytest.raises(StorageError, match="no route to host"):
-        TorchvisionBackbone(weights="IMAGENET1K_V1").fit([data], seed=0, cache=cache)
-
-
-@pytest.mark.parametrize("content", [b"", b"not a file of torch", {"other": torch.zeros(2)}, [1, 2]])
-def test_other_files_are_refused(tmp_path: Path, data: LabelledSet, cache: Cache, content: object) -> None:
-    path = tmp_path / "weights.pt"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        torch.save(content, path)
-    with pytest.raises(InvalidOptionError, match=r"weights\.pt"):
-        TorchvisionBackbone(weights_path=path).fit([data], seed=0, cache=cache)
-
-
-def test_names_are_checked(tmp_path: Path, data: LabelledSet, cache: Cache) -> None:
-    cases: list[tuple[TorchvisionBackbone, type[GeosearchError], str]] = [
-        (TorchvisionBackbone("resnet81", random_weights=True), InvalidOptionError, "did you mean 'resnet"),
-        (TorchvisionBackbone(weights="IMAGENET9"), InvalidOptionError, "IMAGENET1K_V1"),
-        (TorchvisionBackbone(weights_path=tmp_path / "none.pt"), UnknownDatasetError, "no weights file"),
-        (TorchvisionBackbone("squeezenet1_0", random_weights=True), InvalidOptionError, "no linear layer"),
-    ]
-    for embedding, error, message in cases:
-        with pytest.raises(error, match=message):
-            embedding.fit([data], seed=0, cache=cache)
+def test_a_study_file_names_torchvisions_networks_with_or_without_their_library(tmp_path: Path) -> None:
+    for name in ("resnet18", "torchvision:resnet18"):
+        made = BackboneEmbedding.from_settings({"backbone": name, "weights": "DEFAULT"})
+        assert made.backbone == Backbone("torchvision:resnet18", "DEFAULT")
+    with pytest.raises(InvalidOptionError, match="needs weights"):
+        BackboneEmbedding.from_settings({"backbone": "resnet18"})

@@ -8,12 +8,15 @@ import pytest
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.digits import digits
 from geosearch.data.loaders.glyphs import glyphs
-from geosearch.embeddings.backbone import TorchvisionBackbone
+from geosearch.embeddings.backbone import BackboneEmbedding
 from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.pca import PCA
 from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import DomainMismatchError
+from geosearch.nn.backbones import Backbone
 from geosearch.runtime.cache import Cache
+
+RANDOM = BackboneEmbedding(Backbone("torchvision:resnet18", "random", size=32))
 
 
 def noise(name: str, seed: int, n: int = 40, side: int = 6) -> LabelledSet:
@@ -23,7 +26,7 @@ def noise(name: str, seed: int, n: int = 40, side: int = 6) -> LabelledSet:
 
 @pytest.mark.parametrize(
     "embedding",
-    [Pixels(), PCA(dims=5), TorchvisionBackbone(random_weights=True, size=32)],
+    [Pixels(), PCA(dims=5), RANDOM],
     ids=lambda e: type(e).__name__,
 )
 def test_contract(embedding: Embedding, cache: Cache) -> None:
@@ -42,6 +45,6 @@ def test_contract(embedding: Embedding, cache: Cache) -> None:
 
 
 def test_sets_of_two_shapes_are_refused(cache: Cache) -> None:
-    for embedding in (Pixels(), PCA(), TorchvisionBackbone(random_weights=True)):
+    for embedding in (Pixels(), PCA(), RANDOM):
         with pytest.raises(DomainMismatchError, match="harmonize"):
             embedding.fit([digits(), glyphs("sans", "digits", count=20)], seed=0, cache=cache)

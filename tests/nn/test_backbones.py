@@ -18,7 +18,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1)).astype(np.uin
 
 def test_the_weights_of_a_file_whose_tensors_fit_in_order() -> None:
     network = Backbone("timm:tf_efficientnet_lite0", lite0_weights()).load(side=64)
-    ours = network.preprocessing
+    ours = network.normalization
     assert (ours.size, ours.mean, ours.interpolation) == (128, (0.5, 0.5, 0.5), "bicubic")
     images = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.uint8)
     features = network.features(images)
@@ -53,7 +53,7 @@ def test_cuts(trainable: str) -> None:
     network = Backbone("torchvision:resnet18", "random", size=32).load(12)
     cut = network.cut(trainable)  # type: ignore[arg-type]
     assert cut.shape == {"head": (512,), "last": (256, 2, 2), "all": (3, 32, 32)}[trainable]
-    x = network.preprocessing(IMAGES)
+    x = network.normalization(IMAGES)
     with torch.no_grad():
         torch.testing.assert_close(cut.tail(cut.stem(x)), network.network(x))
     trained = sum(weight.requires_grad for weight in cut.tail.parameters())
@@ -71,9 +71,9 @@ def test_random_weights_leave_the_global_stream_alone() -> None:
 
 
 def test_the_default_resolution_is_twice_that_of_the_images_as_far_as_the_networks_own() -> None:
-    sizes = {side: Backbone("torchvision:resnet18", "random").load(side).preprocessing.size for side in (12, 64, 300)}
+    sizes = {side: Backbone("torchvision:resnet18", "random").load(side).normalization.size for side in (12, 64, 300)}
     assert sizes == {12: 32, 64: 128, 300: 224}
-    assert Backbone("torchvision:vit_b_32", "random").load(64).preprocessing.size == 224  # takes no other
+    assert Backbone("torchvision:vit_b_32", "random").load(64).normalization.size == 224  # takes no other
 
 
 def test_a_failed_download_of_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,8 @@ class FromScratch(PretrainedCandidate):
 
     Heads on frozen features are fitted to raw pixels or to the untrained network (`fixed_features`). Rehearsal is
     fine-tuning, since there is nothing to rehearse. Self-training and FixMatch go on from a network that was fine-tuned
-    first, since an untrained one labels nothing.
+    first, since an untrained one labels nothing. A network that comes with pretrained weights is adapted with these,
+    like any other.
     """
 
     start_kind: ClassVar[StartKind] = StartKind.FRESH
@@ -36,6 +37,8 @@ class FromScratch(PretrainedCandidate):
         return Start(fresh_network(setup.shots, setup.recipe, seed), frozen=fixed)
 
     def adapt(self, start: Start, adaptation: Adaptation, setup: Setup, seed: int) -> Predictor:
+        if setup.recipe.network.is_pretrained:
+            return super().adapt(start, adaptation, setup, seed)
         if isinstance(adaptation, SelfTraining):
             teacher = adaptation.fit_teacher(start.network, setup.shots, seed)
             own = teacher.network if isinstance(teacher, NetworkPredictor) else start.network

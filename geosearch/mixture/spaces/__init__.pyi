@@ -5,4 +5,5 @@ from .base import Codec as Codec
 from .base import FittedSpace as FittedSpace
 from .base import MixingSpace as MixingSpace
 from .custom import CustomSpace as CustomSpace
+from .features import FeatureSpace as FeatureSpace
 from .pixels import PixelSpace as PixelSpace

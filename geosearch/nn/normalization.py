@@ -1,4 +1,4 @@
-"""Preprocessing: from stored images to what a pretrained network was trained on."""
+"""Normalization: from stored images to what a pretrained network was trained on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
-class Preprocessing:
+class Normalization:
     """Resizing to the resolution of a network, and its normalization.
 
     Attributes:
@@ -21,8 +21,8 @@ class Preprocessing:
 
     Example:
         >>> import numpy as np
-        >>> from geosearch.nn import Preprocessing
-        >>> halves = Preprocessing(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
+        >>> from geosearch.nn import Normalization
+        >>> halves = Normalization(16, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), "bilinear")
         >>> halves(np.full((2, 8, 8, 1), 255, np.uint8)).mean().item()
         1.0
     """

@@ -1,0 +1,81 @@
+"""Regimes: which defaults suit a study, from what its file says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_LIBRARIES = ("timm:", "torchvision:")
+_NO_AUGMENTATION = {"rotate": 0.0, "scale": 0.0, "translate": 0.0, "recolour": 0.0}
+_TAIL = {"weights": "pretrained", "learning_rate": 1e-3, "weight_decay": 0.01, "steps": 150, "long_steps": 150}
+
+
+@dataclass(frozen=True)
+class Regime:
+    """Defaults of a kind of study, in place of those of the schema.
+
+    Attributes:
+        sentence: what they are and why, in one line; empty for the schema's own.
+        defaults: section -> key -> value.
+    """
+
+    sentence: str = ""
+    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Regime:
+        """The regime of a study file, as read.
+
+        >>> data = {"recipe": {"network": "torchvision:resnet18"}}
+        >>> Regime.of(data).defaults["transport"]["space"], Regime.of({}).sentence
+        ('features', '')
+        """
+        recipe, transport = (_section(data, name) for name in ("recipe", "transport"))
+        network = recipe.get("network")
+        if not isinstance(network, str) or not network.startswith(_LIBRARIES):
+            return cls()
+        weights = recipe.get("weights") or "pretrained"
+        trainable = recipe.get("trainable") or "last"
+        space = transport.get("space") or ("pixels" if trainable == "all" else "features")
+        in_space = "features" if space == "features" else "images"
+        moves = {**_NO_AUGMENTATION, "flip": space != "features", "crop": 0.0 if space == "features" else 0.2}
+        same = transport.get("embedding", "backbone") == "backbone" and "backbone" not in transport
+        named = {"backbone": network, "weights": weights} if same else {}
+        return cls(
+            f"{network} is pretrained, for photographs in color: sets are mixed as its {in_space}, distances are "
+            f"those of its features, {_TRAINED[trainable]} trained for {_TAIL['steps']} steps"
+            + (
+                ", without augmentation (recipe.views adds mirrored images and parts)"
+                if space == "features"
+                else ", with mirrored images and crops"
+            )
+            if trainable in _TRAINED
+            else "",
+            {
+                "domain": {"size": 64, "channels": 3},
+                "transport": {"space": space, "embedding": "backbone", **named},
+                "recipe": {**_TAIL, **moves, "trainable": trainable},
+            },
+        )
+
+
+_TRAINED = {
+    "head": "a head alone is",
+    "last": "its last stage is",
+    "all": "all of it is",
+}
+
+
+def _section(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = data.get(name)
+    return section if isinstance(section, Mapping) else {}
+
+
+def with_defaults(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A study file with the defaults of its regime where it leaves keys out."""
+    filled = dict(data)
+    for name, defaults in Regime.of(data).defaults.items():
+        given = data.get(name, {})
+        filled[name] = {**defaults, **given} if isinstance(given, Mapping) else given
+    return filled

@@ -1,0 +1,167 @@
+"""PretrainedArchitecture: the network option that starts from a backbone's weights, of which the tail is trained."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from geosearch import seeds
+from geosearch.errors import InvalidOptionError
+from geosearch.nn.activation_codes import ActivationCodes
+from geosearch.nn.backbones import Backbone, Trainable
+from geosearch.nn.networks import NETWORKS, Network
+from geosearch.nn.normalization import Normalization
+from geosearch.nn.option_facts import unstated_field
+from geosearch.runtime.registry import Setting
+
+
+@NETWORKS.register("torchvision:NAME", "any classification network of torchvision, with its pretrained weights")
+@NETWORKS.register("timm:NAME", "any network of timm (the extra timm), with its pretrained weights")
+@dataclass(frozen=True)
+class PretrainedArchitecture:
+    """A pretrained network whose last part is trained, on images or on activations at its cut.
+
+    A network that it builds has the pretrained weights, whatever the seed; only its head is drawn. Its norms keep the
+    statistics that they were pretrained with.
+
+    Attributes:
+        backbone: the pretrained network.
+        trainable: "head": only a head on its features; "last": its last stage too; "all": everything.
+        codes: the range of the activations that it is trained on; None: it is trained on images.
+        views: further views of every image of a source, computed beforehand (see `ActivationCache.compute`).
+        content: content key of its weights and preprocessing, once it is loaded.
+
+    Example:
+        >>> from geosearch.nn import Backbone, PretrainedArchitecture
+        >>> backbone = Backbone("torchvision:resnet18", weights="random", size=32)
+        >>> PretrainedArchitecture(backbone, "last").build(channels=3, size=16, classes=10, seed=0).head
+        Linear(in_features=512, out_features=10, bias=True)
+    """
+
+    is_pretrained: ClassVar[bool] = True
+
+    backbone: Backbone = unstated_field()  # its weights may be a path; what they are is in `content`
+    trainable: Trainable = "last"
+    codes: ActivationCodes | None = None
+    views: int = 0
+    content: str = ""
+
+    @classmethod
+    def settings(cls) -> tuple[Setting, ...]:
+        """The keys in study files."""
+        return (
+            Setting(
+                "weights",
+                str | None,
+                None,
+                'Weights of a pretrained network: "pretrained" (where left out), torchvision\'s name of others, or a '
+                "file.",
+            ),
+            Setting(
+                "trainable",
+                Literal["head", "last", "all"] | None,
+                None,
+                'What of a pretrained network is trained: "head", a head alone; "last" (where left out), its last '
+                'stage and what follows; "all", everything.',
+            ),
+            Setting(
+                "resolution",
+                int | None,
+                None,
+                "Side to which images are resized for a pretrained network, pixels. Left out: twice domain.size, as "
+                "far as the network's own.",
+                {"ge": 8, "le": 2048},
+            ),
+            Setting(
+                "views",
+                int,
+                0,
+                "Further views of every image of a source, computed once: the first is mirrored, others are random "
+                "parts (transport.space = features).",
+                {"ge": 0, "le": 20},
+            ),
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], *, name: str, **context: object) -> PretrainedArchitecture:
+        """Of the name in a study file; the weights are not read yet."""
+        backbone = Backbone(name, settings.get("weights") or "pretrained", settings.get("resolution"))
+        return cls(backbone, settings.get("trainable") or "last", views=settings.get("views") or 0)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All options, JSON-representable."""
+        codes = self.codes and [self.codes.shape, self.codes.low, self.codes.high]
+        known = {"content": self.content, "trainable": self.trainable, "codes": codes, "views": self.views}
+        return {"architecture": "pretrained", **known}
+
+    def loaded(self, side: int) -> PretrainedArchitecture:
+        """The same, with the content key of its weights, for images of a side in pixels.
+
+        Raises:
+            InvalidOptionError, UnknownDatasetError, StorageError: as `Backbone.load`.
+        """
+        network = self.backbone.load(side)
+        backbone = replace(self.backbone, size=network.normalization.size)
+        return replace(self, backbone=backbone, content=network.key)
+
+    def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
+        """The pretrained network with a new head.
+
+        Raises:
+            InvalidOptionError: codes of another shape than its own, or as `Backbone.load`.
+        """
+        network = self.backbone.load(size)
+        cut = network.cut(self.trainable)
+        tail = copy.deepcopy(cut.tail)
+        body: nn.Module
+        if self.codes is None:
+            body = _OnImages(network.normalization, cut.stem, tail)
+        elif (channels, size) != (self.codes.image_shape[2], self.codes.image_shape[0]):
+            raise InvalidOptionError(
+                f"'{self.backbone.name}' was given images of {size} px and {channels} channels for activations "
+                f"{self.codes.shape}; compute them with the same cut"
+            )
+        else:
+            body = _OnCodes(self.codes, tail)
+        made = PretrainedHeaded(body, nn.utils.skip_init(nn.Linear, cut.width, classes))
+        return made.with_head(classes, seeds.integer(seed, "network")).eval()
+
+
+class PretrainedHeaded(Network):
+    """A network whose body takes images in [0, 1] as they are."""
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        return self.body(images)
+
+
+class _OnImages(nn.Module):
+    """Normalization, a frozen stem, and a tail."""
+
+    def __init__(self, normalization: Normalization, stem: nn.Module, tail: nn.Module) -> None:
+        super().__init__()
+        self.normalization, self.stem, self.tail = normalization, stem, tail
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            x = self.stem(self.normalization(images))
+        return self.tail(x)
+
+    def train(self, mode: bool = True) -> _OnImages:
+        return super().train(False)
+
+
+class _OnCodes(nn.Module):
+    """From codes back to activations, and a tail."""
+
+    def __init__(self, codes: ActivationCodes, tail: nn.Module) -> None:
+        super().__init__()
+        self.codes, self.tail = codes, tail
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.tail(self.codes.decode(images))

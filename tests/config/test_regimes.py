@@ -1,0 +1,52 @@
+"""Regimes: a pretrained network brings defaults that suit it; a file's own keys stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from geosearch.config.study_config import StudyFile
+
+
+def study(**sections: Any) -> StudyFile:
+    data = {"study": {"name": "s"}, "domain": {"target": "npz:a.npz", "sources": ["npz:b.npz", "npz:c.npz"]}}
+    return StudyFile.model_validate({**data, **sections})
+
+
+def test_usual_studies_keep_their_defaults() -> None:
+    file = study()
+    assert (file.regime, file.recipe.steps, file.transport.space, file.domain.size) == ("", 300, "pixels", 28)
+
+
+def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
+    file = study(recipe={"network": "timm:resnet18", "steps": 7})
+    assert (file.recipe.steps, file.recipe.long_steps, file.recipe.learning_rate) == (7, 150, 1e-3)
+    assert (file.transport.space, file.transport.embedding) == ("features", "backbone")
+    assert file.transport.settings["backbone"] == "timm:resnet18"
+    assert file.recolour == file.recipe.rotate == 0
+    assert file.mixes_features
+    assert "timm:resnet18 is pretrained" in file.regime
+    assert "\n" not in file.regime
+    whole = study(recipe={"network": "torchvision:resnet18", "trainable": "all"})
+    assert (whole.transport.space, whole.recipe.flip, whole.recolour) == ("pixels", True, 0)
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"transport": {"space": "features"}}, "set recipe.network to e.g."),
+        ({"recipe": {"network": "timm:x", "trainable": "all"}, "transport": {"space": "features"}}, "recipe.trainable"),
+        ({"recipe": {"network": "timm:x", "flip": True}}, "leave recipe.flip out"),
+        ({"recipe": {"network": "timm:x"}, "transport": {"map": "neural"}}, 'transport.map = "neural" needs images'),
+        ({"recipe": {"network": "timm:x", "adaptation": "fixmatch"}}, "needs images"),
+        ({"recipe": {"network": "timm:x"}, "transport": {"embedding": "patches"}}, "needs images"),
+        ({"recipe": {"views": 2}}, "recipe.views needs"),
+        ({"recipe": {"network": "timm:x", "trainable": "some"}}, "trainable"),
+        ({"recipe": {"network": "keras:x"}}, "expected"),
+    ],
+)
+def test_what_cannot_go_together(sections: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        study(**sections)
