@@ -40,7 +40,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyFile:
                 "shots": 3,
                 "reference": 30,
                 "held_out": 20,
-                "test": 40,
+                "test_size": 40,
                 "samples": 60,
             },
             "search": {"evaluations": 6, "finalists": 1, "repeats": 1, "proxy_samples": 20, "jobs": 1},
