@@ -30,6 +30,8 @@ RIVALS: Mapping[str, Mapping[str, str]] = {  # the search's row -> rows with as 
         "single source by LogME": "single source by LogME",
         "joint training": "joint training on shots and union",
         "nearest source images": "nearest source images (retrieval)",
+        "SimCLR": "SimCLR on the unlabelled images (one draw of labels)",
+        "pooled union, FixMatch": "pooled union, FixMatch (one draw of labels)",
     },
     TAUGHT: {
         PROJECTION_TAUGHT: "the paper's weights (hull projection)",
