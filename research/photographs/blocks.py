@@ -27,14 +27,13 @@ from geosearch.adaptation.self_training import top_confident
 from geosearch.transport.solvers.class_balance import allocate, class_factors
 from research.common.lines import Lines
 from research.photographs import heads
-from research.photographs.encoder import FLIP, PLAIN, WIDTH, Tail, activations, tail
+from research.photographs.encoder import CROP, FLIP, PLAIN, WIDTH, activations, tail
 from research.photographs.mixtures import TRAINING, mixtures
 from research.photographs.scoring import SELF_TRAINING, features, few
 from research.photographs.sets import DRAWS, FOLDER, TARGETS, sources_of, task
 from research.photographs.training import Pool, State, fit, weights_of
 
 FILE = Lines(FOLDER / "photographs_blocks.jsonl")
-CROP = "crop 0"
 SHOTS, STEPS, BATCH = 5, 60, 64
 JOINT_STEPS = 150
 FRACTION, BALANCE = SELF_TRAINING["fraction"], SELF_TRAINING["balance"]
@@ -42,7 +41,7 @@ THRESHOLD = 0.95
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
 
-def fine_tuned(target: str, draw: int) -> tuple[Tail, nn.Linear]:
+def fine_tuned(target: str, draw: int) -> tuple[nn.Module, nn.Linear]:
     """On the labels alone: plain, mirrored, or a random part."""
     rows, labels = _shots(target, draw)
     stream = _batches(target, rows, labels, BATCH, seeds.stream(draw, "photographs fine-tune"))
@@ -52,7 +51,7 @@ def fine_tuned(target: str, draw: int) -> tuple[Tail, nn.Linear]:
 RATE = 3e-4
 
 
-def student(target: str, draw: int, start: State | None = None) -> tuple[Tail, nn.Linear]:
+def student(target: str, draw: int, start: State | None = None) -> tuple[nn.Module, nn.Linear]:
     """On the labels (half of a batch) and the images that the self-trained ridge head is confident of."""
     known, z = task(target), features(start, target)
     labelled = few(target, SHOTS, draw, z)
@@ -69,11 +68,11 @@ def student(target: str, draw: int, start: State | None = None) -> tuple[Tail, n
     return fit(stream, len(known.classes), STEPS, draw, rate=RATE, start=start)
 
 
-def pooled_student(target: str, draw: int) -> tuple[Tail, nn.Linear]:
+def pooled_student(target: str, draw: int) -> tuple[nn.Module, nn.Linear]:
     return student(target, draw, pooled_state(target))
 
 
-def joint(target: str, draw: int) -> tuple[Tail, nn.Linear]:
+def joint(target: str, draw: int) -> tuple[nn.Module, nn.Linear]:
     """Half of a batch from the labels, half from the uniform union of the sources, whose classes come after."""
     pool = Pool.of(weights_of(dict.fromkeys(sources_of(target), 1.0)), (PLAIN,))
     rng, (rows, labels), c = seeds.stream(draw, "photographs joint"), _shots(target, draw), _classes(target)
@@ -85,7 +84,7 @@ def joint(target: str, draw: int) -> tuple[Tail, nn.Linear]:
     return fit(both, c + pool.classes, JOINT_STEPS, draw)
 
 
-def fixmatch(target: str, draw: int) -> tuple[Tail, nn.Linear]:
+def fixmatch(target: str, draw: int) -> tuple[nn.Module, nn.Linear]:
     """Confident predictions of a weak view label a strong one. Source: Sohn et al. 2020, on cached views."""
     known, (rows, labels) = task(target), _shots(target, draw)
     rest, rng = np.setdiff1d(np.arange(len(known.train)), rows), seeds.stream(draw, "photographs fixmatch")
@@ -108,7 +107,7 @@ def fixmatch(target: str, draw: int) -> tuple[Tail, nn.Linear]:
     return network, head
 
 
-WAYS: Mapping[str, Callable[[str, int], tuple[Tail, nn.Linear]]] = {
+WAYS: Mapping[str, Callable[[str, int], tuple[nn.Module, nn.Linear]]] = {
     "fine-tuned on the labels": fine_tuned,
     "student": student,
     "student from pooled": pooled_student,

@@ -49,8 +49,7 @@ class Features(nn.Module):
 
 
 def pretrained() -> Features:
-    network = deepcopy(encoder())
-    network.reset_classifier(0)
+    network = deepcopy(encoder().network).requires_grad_(True)
     return Features(network.to(memory_format=torch.channels_last), PIXELS, 1280, frozen=True)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -409,23 +410,28 @@ def _best(target: str, names: Sequence[str]) -> np.ndarray | None:
 
 
 def blocks_table() -> list[str]:
+    """Errors of what was trained on the target itself; differences from the better head on the pretrained features."""
     found: dict[tuple[str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
     for line in blocks.FILE.all():
         found[line["asked"]["way"], line["asked"]["target"]][line["asked"]["draw"]] = line
-    lines = head("5 a class: own head / ridge / self-trained")
-    cells = []
-    for target in TARGETS:
-        none = untouched()[target, 5]
-        cells.append(f"- / {percent(none[:, ERROR])} / {percent(none[:, SELF_TRAINED])}")
-    lines.append(row("**pretrained features**", cells))
-    for way in blocks.WAYS:
-        cells = []
+    lines = head("5 a class", (*TARGETS, MEAN))
+    both = {t: untouched()[t, 5][:, [ERROR, SELF_TRAINED]] for t in TARGETS}
+    lines.append(row("**ridge / self-trained**", [*(" / ".join(percent(c) for c in both[t].T) for t in TARGETS), ""]))
+    for way, (name, kind) in product(blocks.WAYS, (("own head", "own"), ("ridge", "ridge"), ("self-trained", "again"))):
+        cells, gaps = [], []
         for target in TARGETS:
             draws = found.get((way, target), {})
-            shown = " / ".join(percent([one[k] for one in draws.values()]) for k in ("own", "ridge", "again"))
-            cells.append(f"{shown} ({len(draws)})" if draws else "-")
-        if any(cell != "-" for cell in cells):
-            lines.append(row(way, cells))
+            if not draws:
+                cells.append("-")
+                continue
+            own = np.array([draws[d][kind] for d in sorted(draws)])
+            base = untouched()[target, 5][sorted(draws), head_of(target)]
+            gaps.append(100 * float((own - base).mean()))
+            shown = f"{gaps[-1]:+.1f}" if len(own) < 3 else difference(own, base)
+            cells.append(f"{percent(own)} ({shown}; {len(own)})")
+        if gaps:
+            mean = f"{np.mean(gaps):+.1f} ± {t_half_width(gaps):.1f}" if len(gaps) == len(TARGETS) else ""
+            lines.append(row(f"{way}: {name}", [*cells, mean]))
     return lines if len(lines) > 3 else []
 
 
@@ -472,6 +478,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "candidates", candidates_table
     yield "candidates self-trained", lambda: candidates_table(again=True)
     yield "agreement", agreement.table
+    yield "agreement all", lambda: agreement.table(singles=True)
     yield "blocks", blocks_table
     yield "lengths", lengths_table
     yield "layers", layers_table

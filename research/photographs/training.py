@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from geosearch import seeds
 from geosearch.runtime.cache import Cache, content_key
-from research.photographs.encoder import PLAIN, WIDTH, Tail, activations, tail
+from research.photographs.encoder import PLAIN, SHAPE, WIDTH, activations, encoder, tail
 from research.photographs.sets import SETS, photos
 
 State = dict[str, torch.Tensor]
@@ -38,7 +38,7 @@ class Training:
 
     def run(self, weights: Weights, seed: int) -> dict[int, State]:
         """Weights of the tail at each mark, from the cache if they are there."""
-        key = content_key("photographs-tail", weights=weights, seed=seed, **asdict(self))
+        key = content_key("photographs-tail", encoder=encoder().key, weights=weights, seed=seed, **asdict(self))
         stored = Cache.default().arrays("photographs-tail", key, lambda: self._train(weights, seed))
         names = list(tail().state_dict())
         return {
@@ -76,7 +76,7 @@ class Pool:
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """float32 (b, 192, 4, 4) and int64 (b,); each image whole from one set."""
-        x, y = np.empty((size, 192, 4, 4), np.float32), np.empty(size, np.int64)
+        x, y = np.empty((size, *SHAPE), np.float32), np.empty(size, np.int64)
         for i, source in enumerate(rng.choice(len(self.weights), size, p=self.weights)):
             row = rng.integers(len(self.labels[source]))
             x[i] = self.views[source][rng.integers(len(self.views[source]))][row]
@@ -106,7 +106,7 @@ def fit(
     rate: float = 1e-3,
     start: State | None = None,
     marks: tuple[Sequence[int], dict[str, np.ndarray]] = ((), {}),
-) -> tuple[Tail, nn.Linear]:
+) -> tuple[nn.Module, nn.Linear]:
     """Train a tail and a linear head on batches of activations (b, 192, 4, 4) and soft labels (b, classes).
 
     AdamW; cross-entropy; norms keep their statistics. Products are computed in bfloat16, which halves the time.
