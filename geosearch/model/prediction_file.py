@@ -50,8 +50,9 @@ class PredictionReport:
         unlike = (
             f"{self.unlike:,} unlike the target's images (is_unlike = 1)" if self.unlike else "none unlike the target"
         )
-        unread = f"\n{len(self.passed):,} files could not be read, see {self.unread_path}" if self.passed else ""
-        return f"{self.predicted:,} images, {unlike}; predictions written to {self.path}{unread}{listed}"
+        unread = f"\n{_files(len(self.passed))} could not be read, see {self.unread_path}" if self.passed else ""
+        images = "1 image" if self.predicted == 1 else f"{self.predicted:,} images"
+        return f"{images}, {unlike}; predictions written to {self.path}{unread}{listed}"
 
 
 def predict_images(
@@ -102,14 +103,18 @@ def predict_images(
                 progress.event(ImagesPredicted(done=seen, total=stream.total))
         if not done:
             raise InvalidDataError(
-                f"none of {stream.total:,} files can be read: {list_some(map(str, passed), len(passed), _NAMED)}"
+                f"none of {_files(stream.total)} can be read: {list_some(map(str, passed), len(passed), _NAMED)}"
             )
     _write_unread(unread_file(out), passed)
     if passed:
-        summary = f"{len(passed):,} of {stream.total:,} files could not be read: "
+        summary = f"{len(passed):,} of {_files(stream.total)} could not be read: "
         summary += list_some(map(str, passed), len(passed), _NAMED)
         progress.event(ImagesPassedOver(str(images), "train", summary))
     return PredictionReport(out, done, unlike, tuple(passed), counts)
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count:,} files"
 
 
 def unread_file(out: Path) -> Path:
