@@ -120,7 +120,7 @@ def test_bad_places_leave_no_file(tmp_path):
     (tmp_path / "damaged" / "a.png").write_bytes(b"no image")
     with pytest.raises(InvalidDataError, match="has no image"):
         predict_images(model, tmp_path / "empty", out)
-    with pytest.raises(InvalidDataError, match="none of 1 files can be read"):
+    with pytest.raises(InvalidDataError, match="none of 1 file can be read"):
         predict_images(model, tmp_path / "damaged", out)
     with pytest.raises(UnknownDatasetError):
         predict_images(model, tmp_path / "absent", out)
