@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -36,13 +38,14 @@ def child(code, *, encoding=None, shell="", **environment):
 
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory, shared_cache):
-    """A folder with a finished study."""
+    """A folder with a finished study, and in `log` what its search said, as nohup or a batch system keep it."""
     folder = tmp_path_factory.mktemp("studied")
     here = Path.cwd()
     os.environ["GEOSEARCH_CACHE"] = str(shared_cache.folder)
     try:
         os.chdir(folder)
-        assert main(["search", str(write_toml(folder / "tiny.toml", tiny(folder)))]) == 0
+        with (folder / "log").open("w") as log, redirect_stdout(log), redirect_stderr(log):
+            assert main(["search", str(write_toml(folder / "tiny.toml", tiny(folder)))]) == 0
     finally:
         os.chdir(here)
     return folder
@@ -58,6 +61,16 @@ def test_what_an_encoding_cannot_show_is_printed_as_something_similar(encoding):
         assert shown == "58 us +- 1 -2 ? ?"
     if encoding == "utf-8":
         assert shown == "58 µs ± 1 −2 τ 猫"
+
+
+def test_a_search_whose_output_goes_to_a_file_says_a_line_a_stage_and_a_trial(studied):
+    lines = (studied / "log").read_text().splitlines()
+    trials = [line for line in lines if re.search(r"trial \d+ \(.*\): squared error .* \[\d+ of 10\]", line)]
+    assert len(trials) == 10
+    last = max(map(lines.index, trials))
+    for stage in ("search", "confirm"):
+        assert any(stage in line and line not in trials for line in lines), lines
+    assert last < len(lines) - 1
 
 
 def test_the_c_locale_is_enough():
