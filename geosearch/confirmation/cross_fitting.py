@@ -110,7 +110,7 @@ class CrossFitting:
                 (split, fold, fold.confirmer.predict(fold.requests, [split.seed], jobs=jobs, progress=progress))
             )
         judged = np.flatnonzero(can_be_left_out(labels))
-        scored = _join(found, self.repeats, len(labels), judged).score(labels[judged], few=True)
+        scored = _join(found, self.repeats, len(labels), judged).score(labels[judged], in_folds=True)
         requests = _describe([fold.requests for _, fold, _ in found])
         folds = len({split.number for split in splits})
         confirmer = found[-1][1].confirmer

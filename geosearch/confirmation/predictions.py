@@ -10,7 +10,7 @@ import numpy as np
 
 from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import Candidate
-from geosearch.confirmation.intervals import bootstrap_half_width
+from geosearch.confirmation.intervals import bootstrap_half_width, cross_fitted_half_width
 from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import BEST, Row
 
@@ -37,14 +37,14 @@ class Predictions:
     classes: ByRow
     wall_seconds: Mapping[str, float]
 
-    def score(self, truth: np.ndarray, *, few: bool = False) -> Scored:
+    def score(self, truth: np.ndarray, *, in_folds: bool = False) -> Scored:
         """Compare with the true classes int64 (n,).
 
         Args:
             truth: the true classes.
-            few: whether images are so few that they may agree by chance (see `bootstrap_half_width`).
+            in_folds: whether the images are labels, each predicted without its fold (see `cross_fitted_half_width`).
         """
-        return Scored(self, truth, few)
+        return Scored(self, truth, in_folds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class Scored:
 
     predictions: Predictions
     truth: np.ndarray
-    few: bool
+    in_folds: bool
 
     def row(self, request: RowRequest, adapting: Adapting) -> Row:
         """A row: its errors, and their intervals and those of its difference to the best mixture."""
@@ -78,12 +78,10 @@ class Scored:
         )
 
     def _half_widths(self, values: Mapping[str, np.ndarray], pseudo: tuple[float, float]) -> dict[str, float]:
-        """Adaptation -> half the interval; none with a single training, unless images are few."""
-        return {
-            name: bootstrap_half_width(one, pseudo=pseudo if self.few else None)
-            for name, one in values.items()
-            if len(one) > 1 or self.few
-        }
+        """Adaptation -> half the interval; none with a single training on all labels."""
+        if self.in_folds:
+            return {name: cross_fitted_half_width(one, pseudo) for name, one in values.items()}
+        return {name: bootstrap_half_width(one) for name, one in values.items() if len(one) > 1}
 
 
 def balanced_error(predicted: np.ndarray, truth: np.ndarray) -> float:

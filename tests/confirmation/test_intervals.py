@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from geosearch.confirmation.intervals import bootstrap_half_width
+from geosearch.confirmation.cross_fitting import CrossFitting
+from geosearch.confirmation.intervals import bootstrap_half_width, cross_fitted_half_width
 
 
 def test_one_training_has_no_interval():
@@ -67,3 +68,35 @@ def test_few_labels_give_intervals_that_hold_the_truth(images):
 def test_few_labels_that_all_agree_prove_nothing():
     same = np.zeros((1, 12))
     assert bootstrap_half_width(same, pseudo=(-1.0, 1.0)) > 0.05
+
+
+def test_labels_that_judge_in_folds_give_intervals_that_hold_the_truth():
+    """Nearest class means on clear and on noisy features; the truth is that of means of all labels of a draw."""
+    rng, dimensions, cells, held = np.random.default_rng(0), 20, 100, {"bootstrap": 0, "in folds": 0}
+    for cell in range(cells):
+        means = 0.5 * rng.normal(size=(10, dimensions))
+        y = np.repeat(np.arange(10), np.maximum(2, np.round(5 * 2 ** rng.uniform(-1, 1, 10))).astype(int))
+        new = rng.integers(10, size=1500)
+        clear, unseen = (means[labels] + rng.normal(size=(len(labels), dimensions)) for labels in (y, new))
+        noisy, noisy_unseen = (x + rng.normal(size=x.shape) for x in (clear, unseen))
+        first, second = (_judged_in_folds(x, y, cell) for x in (clear, noisy))
+        truth = (_nearest_mean(clear, y, unseen) != new).mean() - (_nearest_mean(noisy, y, noisy_unseen) != new).mean()
+        gaps = (first - second)[None]
+        away = abs(gaps.mean() - truth)
+        held["bootstrap"] += away <= bootstrap_half_width(gaps, pseudo=(-1.0, 1.0))
+        held["in folds"] += away <= cross_fitted_half_width(gaps, (-1.0, 1.0))
+    assert held["in folds"] / cells >= 0.93
+    assert held["bootstrap"] / cells < 0.92  # what the factor is for
+
+
+def _judged_in_folds(x: np.ndarray, y: np.ndarray, seed: int) -> np.ndarray:
+    wrong = np.zeros(len(y))
+    for split in CrossFitting().splits(y, seed):
+        kept = np.delete(np.arange(len(y)), split.judged)
+        wrong[split.judged] = _nearest_mean(x[kept], y[kept], x[split.judged]) != y[split.judged]
+    return wrong
+
+
+def _nearest_mean(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+    means = np.stack([x[y == label].mean(0) for label in range(10)])
+    return ((new[:, None] - means) ** 2).sum(-1).argmin(1)
