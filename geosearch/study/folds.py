@@ -38,6 +38,7 @@ class FoldBuilder:
         cache: where slow steps and results are kept, so that an interrupted cross-fitting goes on.
         finalists: mixtures that the search could not tell apart, its best first.
         roles: the baselines of the search, by their names.
+        is_searched: False if nothing was searched: the best mixture of a fold is then its own free answer, the cloud.
     """
 
     file: StudyFile
@@ -46,6 +47,7 @@ class FoldBuilder:
     cache: Cache
     finalists: tuple[Weights, ...]
     roles: tuple[str, ...]
+    is_searched: bool = True
 
     def __call__(self, split: Split) -> Fold:
         """Labels, maps, projection and choice anew; networks come when the fold predicts."""
@@ -58,7 +60,7 @@ class FoldBuilder:
             baselines = {role.removesuffix(WITHIN_LIMITS): weights for role, weights in known.items()}
             searched = {role: baselines[role] for role in (role.removesuffix(WITHIN_LIMITS) for role in self.roles)}
             errors = self._errors(there, [*self.finalists, *searched.values()])
-        best = min(errors, key=lambda weights: errors[weights])
+        best = min(errors, key=lambda weights: errors[weights]) if self.is_searched else baselines[CLOUD]
         judged = self.prepared.target.shots.images[split.judged]
         confirmer = self.confirmer(there)
         return Fold(
@@ -117,11 +119,12 @@ class FoldBuilder:
             BEST_SINGLE: searched[single],
             **{role: baselines[role] for role in (POOLED, PROJECTION, CLOUD)},
         }
+        searched_on = len(there.target.held_out) if self.is_searched else 0
         kinds = {BEST: RowKind.BEST, BEST_SINGLE: RowKind.SINGLE_SOURCE}
         requests = [
             RowRequest(
                 name,
-                Plain(Mixture(there.anchors, weights), len(there.target.held_out) if name == BEST else 0),
+                Plain(Mixture(there.anchors, weights), searched_on if name == BEST else 0),
                 kinds.get(name, RowKind.BASELINE),
                 singles[single] if name == BEST_SINGLE else "",
             )

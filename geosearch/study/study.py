@@ -465,8 +465,10 @@ class Study:
 
     def _folds(self, search: Search) -> FoldBuilder:
         """Makes the rows of a cross-fitting."""
-        points = (self.best.point, *(trial.point for trial in find_finalists(self.trials)))
-        return FoldBuilder(self.file, self.prepared, self.space, self.cache, points, tuple(search.baselines))
+        best = self.best
+        points = (best.point, *(trial.point for trial in find_finalists(self.trials)))
+        roles, is_searched = tuple(search.baselines), best.number != NO_TRIAL
+        return FoldBuilder(self.file, self.prepared, self.space, self.cache, points, roles, is_searched)
 
     def _rows(self, search: Search) -> tuple[RowRequest, ...]:
         """The rows of the confirmation."""

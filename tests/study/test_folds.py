@@ -51,6 +51,15 @@ def test_a_study_without_a_test_part_is_judged_by_its_labels_in_folds(study):
     assert study.run() == confirmation  # kept
 
 
+def test_without_a_search_each_fold_judges_its_own_free_answer(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = own_file(tmp_path, search_evaluations=0)
+    confirmation = Study.open(file, storage=f"sqlite:///{tmp_path / 'free.db'}").run()
+    best, cloud = confirmation.row(BEST), confirmation.row(CLOUD)
+    assert best.top1_errors == cloud.top1_errors
+    assert best.unlabelled_images == cloud.unlabelled_images
+
+
 def test_an_interrupted_cross_fitting_goes_on_with_the_same_numbers(study, tmp_path):
     class StopError(Exception):
         pass
