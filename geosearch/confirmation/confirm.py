@@ -78,9 +78,22 @@ class Confirmer:
         return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal, self.tuning, judged_by=judged_by)
 
     def predict(
-        self, requests: Sequence[RowRequest], numbers: Sequence[int], *, jobs: int, progress: Progress
+        self,
+        requests: Sequence[RowRequest],
+        numbers: Sequence[int],
+        *,
+        jobs: int,
+        progress: Progress,
+        before: int = 0,
+        total: int | None = None,
     ) -> Predictions:
-        """Train every row once for each seed, and predict the images that judge."""
+        """Train every row once for each seed, and predict the images that judge.
+
+        Args:
+            requests, jobs, progress: as for `run`.
+            numbers: a seed for each training.
+            before, total: trainings of the whole confirmation that are done, and all of them, which progress shows.
+        """
         calls = [(Confirmer.predictions, (self, one.candidate, number)) for one in requests for number in numbers]
         classes: dict[str, dict[str, list[np.ndarray]]] = {
             one.name: {name: [] for name in self.adaptations_of(one.candidate)} for one in requests
@@ -91,7 +104,7 @@ class Confirmer:
             for name, found in predicted.items():
                 classes[row][name].append(found)
             cost[row] += seconds
-            progress.event(RowConfirmed(row, done=done, total=len(calls)))
+            progress.event(RowConfirmed(row, done=before + done, total=total or len(calls)))
         stacked = {row: {name: np.stack(found) for name, found in own.items()} for row, own in classes.items()}
         return Predictions(stacked, cost)
 

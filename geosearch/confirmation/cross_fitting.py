@@ -106,9 +106,10 @@ class CrossFitting:
         found: list[tuple[Split, Fold, Predictions]] = []
         for split in splits:
             fold = make_fold(split)
-            found.append(
-                (split, fold, fold.confirmer.predict(fold.requests, [split.seed], jobs=jobs, progress=progress))
-            )
+            rows = len(fold.requests)
+            counts = {"before": rows * len(found), "total": rows * len(splits)}
+            predictions = fold.confirmer.predict(fold.requests, [split.seed], jobs=jobs, progress=progress, **counts)
+            found.append((split, fold, predictions))
         judged = np.flatnonzero(can_be_left_out(labels))
         scored = _join(found, self.repeats, len(labels), judged).score(labels[judged], in_folds=True)
         requests = _describe([fold.requests for _, fold, _ in found])

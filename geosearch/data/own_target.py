@@ -43,7 +43,7 @@ def own_target(
     >>> options = {"reference": 100, "held_out": 50, "augment": lambda images, seed: images, "seed": 0}
     >>> fit_labels = lambda shots, images: lambda images: np.zeros(len(images), np.int64)
     >>> target = own_target(digits.take(np.arange(37)), UnlabelledSet.of(digits), fit_labels=fit_labels, **options)
-    >>> len(target.shots), target.counts.min(), len(target.reference), len(target.held_out), target.test_labels
+    >>> len(target.shots), int(target.counts.min()), len(target.reference), len(target.held_out), target.test_labels
     (37, 3, 100, 50, None)
 
     Args:

@@ -115,7 +115,7 @@ class Rendering:
 
     def _levels(self, images: np.ndarray) -> np.ndarray:
         """uint8, every channel by itself"""
-        low, high = np.asarray(self.low), np.asarray(self.high)
+        low, high = (np.asarray(value, np.float64) for value in (self.low, self.high))  # 2^63 - 1 + 1 is no int64
         if self.whole:
             levels = np.floor((images.astype(np.float64) - low) * 256 / (high + 1 - low))
         else:

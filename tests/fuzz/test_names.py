@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from geosearch.config.read import parse_study
 from geosearch.config.study_config import StudyFile
-from geosearch.data.card import _text
+from geosearch.data.card import plain_text
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.writers.file_name import safe_name
 from geosearch.data.writers.write import write_mixture
@@ -113,4 +113,4 @@ def test_classes_of_odd_names_are_written_within_the_folder(tmp_path, bare):
 
 def test_names_are_text_in_pages_and_cards():
     assert "<script>" not in allow_breaks("<script>alert(1)</script>")
-    assert "<script>" not in _text("<script>alert(1)</script>").replace("\\<", "")
+    assert "<script>" not in plain_text("<script>alert(1)</script>").replace("\\<", "")

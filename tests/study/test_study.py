@@ -164,7 +164,7 @@ def test_what_readers_passed_over_is_said_when_the_sets_are_loaded(tmp_path, cap
         caplog.clear()
         folder = tmp_path / str(level)
         folder.mkdir()
-        assert opened(folder, parse_study(study)).prepared.reports[-1].taken == 60 - damaged
+        assert opened(folder, parse_study(study)).prepared.collection.reports[-1].taken == 60 - damaged
         (said,) = [record for record in caplog.records if record.event.kind == "passed_over"]
         assert said.levelno == level
         assert str(said.event).startswith(f"{source}: {1 + damaged} of 61 files passed over: 1 hidden (.DS_Store)")

@@ -33,7 +33,7 @@ def test_a_target_without_labels_is_refused_whatever_the_study_says(tmp_path):
     study = with_bare_source(tmp_path, domain_pseudo_labeller="clusters")
     target, near = study["domain"]["target"], study["domain"]["sources"][0]
     study["domain"] |= {"target": near, "sources": [target, study["domain"]["sources"][1]]}
-    with pytest.raises(InvalidDataError, match="has no labels"):
+    with pytest.raises(InvalidDataError, match="has no label at all"):
         check(write_toml(tmp_path / "tiny.toml", study))
 
 

@@ -104,7 +104,7 @@ def _check_url(url: str) -> None:
     if url.startswith("sqlite"):
         return
     if any("@" in (part or "") for part in (parsed.host, parsed.database, *parsed.query)) or (
-        "@" in url.partition("?")[2].partition("=")[0]
+        "@" in url.partition("?")[2].partition("=")[0] or "#" in (parsed.host or "")
     ):
         raise StorageError(_ENCODE)
 
