@@ -77,7 +77,7 @@ def test_variables_are_expanded_in_paths_and_addresses_alone(monkeypatch):
     assert file.storage == "postgresql://me:hunter2@host/db"
     assert file.transport.backbone == "${SECRET}"
     assert "hunter2@" not in str(file.fingerprint)
-    with pytest.raises(InvalidOptionError, match="use letters") as caught:
+    with pytest.raises(InvalidOptionError, match="use the letters") as caught:
         parse_study({**data, "study": {"name": "${SECRET}"}})
     assert "hunter2" not in str(caught.value)
     with pytest.raises(InvalidOptionError, match="needs the environment variable UNSET") as caught:
