@@ -210,6 +210,11 @@ class Confirmation:
         return f"95 % intervals over {over}" + (f" and {images}" if self._resamples else "")
 
     @property
+    def has_intervals(self) -> bool:
+        """Whether its numbers have intervals: several trainings, or labels that judge in folds."""
+        return len(self.seeds) > 1 or self._resamples
+
+    @property
     def _resamples(self) -> bool:
         """Whether test images are resampled too, which version 0.1 did not."""
         return any(row.half_widths for row in self.rows)

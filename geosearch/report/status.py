@@ -135,7 +135,7 @@ def _failures(summary: StudySummary, most: int = 3) -> list[str]:
 def _table(confirmation: Confirmation) -> str:
     """The confirmation as aligned text: error in %, mean and half its interval."""
     names = confirmation.adaptations
-    width, count = max(len(row.name) for row in confirmation.rows) + 2, len(confirmation.seeds)
+    width, known = max(len(row.name) for row in confirmation.rows) + 2, confirmation.has_intervals
     head = f"{confirmation.error}, %".ljust(width) + "".join(f"{name:>16}" for name in names)
     own, has_counts = confirmation.adaptation, any(row.networks for row in confirmation.rows)
     if confirmation.is_uneven:
@@ -144,12 +144,12 @@ def _table(confirmation: Confirmation) -> str:
         head += f"{'networks':>12}{'unlabelled':>13}"
     lines = [head]
     for row in confirmation.ranked():
-        spreads = [f" ± {100 * row.half_width(name):<4.1f}" if count > 1 else " " * 7 for name in names]
+        spreads = [f" ± {100 * row.half_width(name):<4.1f}" if known else " " * 7 for name in names]
         cells = "".join(f"{100 * row.mean(name):>9.1f}{spread}" for name, spread in zip(names, spreads, strict=True))
         if confirmation.is_uneven:
             cells += f"{100 * row.balanced_mean(own):>10.1f}"
         lines.append((row.name.ljust(width) + cells + _resources(confirmation, row)).rstrip())
-    lines.append(f"(means with {confirmation.interval})" if count > 1 else f"({confirmation.interval})")
+    lines.append(f"(means with {confirmation.interval})" if known else f"({confirmation.interval})")
     if confirmation.judged_by:
         lines.append(f"(judged by {confirmation.judged_by})")
     if confirmation.is_uneven:

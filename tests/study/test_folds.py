@@ -12,6 +12,7 @@ from generators.studies import own_file
 from geosearch.confirmation.cross_fitting import CrossFitting
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
+from geosearch.report.status import status_text
 from geosearch.study.folds import BEST_SINGLE, FoldBuilder
 from geosearch.study.prepare import prepare_collection
 from geosearch.study.study import Study
@@ -49,6 +50,8 @@ def test_a_study_without_a_test_part_is_judged_by_its_labels_in_folds(study):
     assert "judged by 12 labels (1 more are the only ones of their class" in verdict
     assert "in 3 folds" in verdict
     assert study.run() == confirmation  # kept
+    (line,) = (line for line in status_text(study.summary()).splitlines() if line.startswith(NO_PRETRAINING))
+    assert line.count("±") == 2
 
 
 def test_without_a_search_each_fold_judges_its_own_free_answer(tmp_path, monkeypatch):

@@ -21,12 +21,7 @@ def plot_confirmation(facts: StudyReport) -> ReportFigure:
     if kept is None:
         read = "Test errors of the best mixture, the baselines and no pretraining, after the long recipe."
         return ReportFigure("confirmation", title, read, None, "the end of the search")
-    read = (
-        f"Small points are the {len(kept.seeds)} seeds, large points their mean, bars its {kept.interval}. Further "
-        "left is better; the dotted line marks the best mixture."
-        if len(kept.seeds) > 1
-        else "One point per row, a single seed. Further left is better; the dotted line marks the best mixture."
-    )
+    read = f"{_points(kept)} Further left is better; the dotted line marks the best mixture."
     rows = kept.ranked()
     figure = style.new_figure(0.85 + 0.3 * len(rows))
     panels = figure.subplots(1, len(kept.adaptations), sharey=True, squeeze=False)[0]
@@ -40,6 +35,15 @@ def plot_confirmation(facts: StudyReport) -> ReportFigure:
             label.set(color=style.BEST, fontweight="bold")
     figure.supxlabel(f"{kept.error}, %", fontsize=9)
     return ReportFigure("confirmation", title, read, figure)
+
+
+def _points(kept: Confirmation) -> str:
+    """What points and bars are, in words."""
+    if len(kept.seeds) > 1:
+        return f"Small points are the {len(kept.seeds)} seeds, large points their mean, bars its {kept.interval}."
+    return (
+        f"Points are means, bars their {kept.interval}." if kept.has_intervals else "One point per row, a single seed."
+    )
 
 
 def _dots(axes: Axes, kept: Confirmation, adaptation: str) -> None:
