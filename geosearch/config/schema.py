@@ -125,12 +125,15 @@ class DomainSection(Section):
         keys = {"target", "unlabelled", "test", "sources", "size", "channels", "samples", "margin", "polarity"}
         return self.model_dump(include=keys | {"fit", "root", "download", "on_damaged"})
 
-    @field_validator("test", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _check_test(cls, test: Any) -> Any:
-        if isinstance(test, int):
-            raise ValueError(f"domain.test names a test set; write test_size = {test} for the number of test images")
-        return test
+    def _read_test(cls, given: Any) -> Any:
+        """A whole number as `test` is the number of test images, as in study files before there were test sets."""
+        if not isinstance(given, dict) or not isinstance(size := given.get("test"), int) or isinstance(size, bool):
+            return given
+        if "test_size" in given:
+            raise ValueError(f"test = {size} and test_size say the same; test_size alone will do, or test names a set")
+        return {key: value for key, value in given.items() if key != "test"} | {"test_size": size}
 
     @model_validator(mode="after")
     def _check_sources(self) -> DomainSection:

@@ -73,12 +73,12 @@ def bad_input(folder: Path) -> dict[str, tuple[dict[str, object], str]]:
         "no images": ({"unlabelled": f"imagefolder:{folder}/empty"}, "has no image that can be read, at any depth"),
         "new class": ({"test": f"npz:{folder}/five.npz"}, "has classes that the labels of 'few' lack: 4"),
         "shared": ({"test": f"npz:{folder}/shared.npz"}, "are labelled images of 'few' too"),
-        "a number": ({"test": 40}, "write test_size = 40"),
+        "twice": ({"test": 40, "test_size": 40}, "test_size alone will do"),
     }
 
 
 @pytest.mark.parametrize(
-    "case", ["no label", "one class", "no column", "no files", "no images", "new class", "shared", "a number"]
+    "case", ["no label", "one class", "no column", "no files", "no images", "new class", "shared", "twice"]
 )
 @pytest.mark.parametrize("command", ["check", "search"])
 def test_bad_input_is_one_message_and_exit_code_2(case: str, command: str, tmp_path: Path, capsys, monkeypatch) -> None:
