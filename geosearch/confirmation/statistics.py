@@ -189,9 +189,9 @@ class Confirmation:
 
     @property
     def is_uneven(self) -> bool:
-        """Whether plain and balanced errors differ somewhere by a tenth of a point, so that both should be shown."""
+        """Whether plain and balanced errors differ somewhere by half a point, so that both should be shown."""
         return any(
-            round(100 * row.mean(name), 1) != round(100 * row.balanced_mean(name), 1)
+            abs(row.mean(name) - row.balanced_mean(name)) >= 0.005
             for row in self.rows
             for name in row.balanced_errors
         )
