@@ -191,9 +191,7 @@ class Confirmation:
     def is_uneven(self) -> bool:
         """Whether plain and balanced errors differ somewhere by half a point, so that both should be shown."""
         return any(
-            abs(row.mean(name) - row.balanced_mean(name)) >= 0.005
-            for row in self.rows
-            for name in row.balanced_errors
+            abs(row.mean(name) - row.balanced_mean(name)) >= 0.005 for row in self.rows for name in row.balanced_errors
         )
 
     @property
