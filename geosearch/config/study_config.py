@@ -170,6 +170,7 @@ def _features_problem(file: StudyFile) -> str:
         (transport.embedding not in _ON_ACTIVATIONS, f'transport.embedding = "{transport.embedding}"'),
         (transport.map == "neural", 'transport.map = "neural"'),
         (recipe.adaptation == "fixmatch", 'recipe.adaptation = "fixmatch"'),
+        *((name in file.confirm.controls, f'confirm.controls with "{name}"') for name in ("simclr", "fixmatch")),
     )
     for is_refused, what in refused:
         if is_refused:

@@ -1,6 +1,6 @@
 """The confirmation: best mixture and baselines again, several seeds, on the test part. Sole reader of test labels.
 
-A target without a test part is judged by its labels (see `cross_fit`); if no class has two, by pseudo-labels.
+A target without a test part is judged by its labels (see `CrossFitting`); if no class has two, by pseudo-labels.
 """
 
 from __future__ import annotations
