@@ -11,7 +11,7 @@ def example_names() -> list[str]:
     """Names of all examples, sorted.
 
     >>> example_names()
-    ['mnist', 'npz-example', 'quickstart']
+    ['mnist', 'npz-example', 'photographs', 'quickstart']
     """
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
