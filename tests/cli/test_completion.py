@@ -23,7 +23,14 @@ def _here(tmp_path, monkeypatch):
 
 
 def test_studies_are_completed_by_file_and_by_name():
-    assert complete_study("") == ["mnist", "npz-example", "own.toml", "photographs", "quickstart", "studies/quickstart.toml"]
+    assert complete_study("") == [
+        "mnist",
+        "npz-example",
+        "own.toml",
+        "photographs",
+        "quickstart",
+        "studies/quickstart.toml",
+    ]
     assert complete_study("q") == ["quickstart"]  # comes with the package
     assert complete_study("studies/q") == ["studies/quickstart.toml"]
     assert complete_study("m") == ["mnist"]

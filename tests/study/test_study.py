@@ -442,7 +442,9 @@ def test_a_second_search_of_the_same_file_is_refused(tmp_path):
 
 def test_a_study_that_was_never_begun_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidOptionError, match=r"no study 'nothing'.* an example \(mnist, npz-example, photographs, quickstart\)"):
+    with pytest.raises(
+        InvalidOptionError, match=r"no study 'nothing'.* an example \(mnist, npz-example, photographs, quickstart\)"
+    ):
         Study.open("nothing")
     with pytest.raises(InvalidOptionError, match="the study 'quickstart' has no database"):
         Study.open("quickstart", must_exist=True)
