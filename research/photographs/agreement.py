@@ -188,6 +188,35 @@ def table(column: int = ERROR, singles: bool = False) -> list[str]:
     return lines if len(lines) > 2 else []
 
 
+def distances_table() -> list[str]:
+    """Markdown: tau and regret of the held-out OTDD over all mixtures, and the regret of one taken at random."""
+    lines = [f"| held-out OTDD | {' | '.join(TARGETS)} | mean |", "| --- " * (len(TARGETS) + 2) + "|"]
+    for name in ("held-out OTDD with labels", "held-out OTDD of features"):
+        found = agreements(SCORES[name], ERROR, singles=True, own=False)
+        if not found:
+            return []
+        mean, low, high = overall(found)
+        lost = {t: regret(SCORES[name], t) for t in found}
+        cells = [f"{tau(found[t]):+.2f} ({lost[t]:.1f})" if t in found else "-" for t in TARGETS]
+        whole = f"**{mean:+.2f}** [{low:+.2f}, {high:+.2f}] ({np.mean(list(lost.values())):.1f})"
+        lines.append(f"| {name.removeprefix('held-out OTDD ')} | {' | '.join(cells)} | {whole} |")
+    chance = [regret(None, target) for target in TARGETS]
+    lines.append(
+        f"| a mixture at random | {' | '.join(f'0 ({one:.1f})' for one in chance)} | 0 ({np.mean(chance):.1f}) |"
+    )
+    return lines
+
+
+def regret(score: Score | None, target: str) -> float:
+    """How much worse than the best the mixture of least score is, points of error; of any one if there is no score."""
+    names = [n for n in of_target(target) if not n.startswith("mixup") and truth(target, n) is not None]
+    errors = 100 * np.array([truth(target, n) for n in names])
+    if score is None:
+        return float(errors.mean() - errors.min())
+    values = np.stack([np.asarray(score(target, n)) for n in names])  # (n, draws)
+    return float(errors[values.argmin(0)].mean() - errors.min())
+
+
 def main() -> None:
     print("\n".join([*table(), "", *table(singles=True), "", *table(SELF_TRAINED)]))
 

@@ -1,4 +1,4 @@
-"""The tables of reports/photographs.md, from the kept lines.
+"""The tables of reports/photographs.md, and that of photographs in reports/transport.md, from the kept lines.
 
 python -m research.photographs.tables
 """
@@ -23,6 +23,7 @@ from research.photographs.scoring import ERROR, LEFT_OUT, SELF_TRAINED, SQUARED
 from research.photographs.sets import CHOSEN_ON, DRAWS, SHOTS, TARGETS, sources_of
 
 PAGE = Path(__file__).parents[2] / "reports" / "photographs.md"
+DISTANCES = PAGE.with_name("transport.md")
 LAST = "150"
 EVEN = "balance 1"  # settings that know that classes are equally frequent
 Cell = Sequence[float]
@@ -494,6 +495,7 @@ def made(block: Callable[[], list[str]]) -> list[str]:
 
 def main() -> None:
     fill(PAGE, [(name, partial(made, block)) for name, block in all_blocks()])
+    fill(DISTANCES, [("photographs", partial(made, agreement.distances_table))])
 
 
 if __name__ == "__main__":

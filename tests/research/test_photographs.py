@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from research.photographs import heads, merged
+from research.photographs import agreement, heads, merged
 from research.photographs.heads import Few
 from research.photographs.mixtures import mixtures, of_target
 from research.photographs.sets import DATA, TARGETS, task
@@ -71,3 +71,17 @@ def test_every_target_has_twenty_random_mixtures_without_itself():
         assert sum(name.startswith("random") for name in names) == 20
         assert len(names) == 29
         assert all(target not in dict(mixtures()[name].weights) for name in names)
+
+
+def test_the_regret_of_a_score_is_that_of_the_mixture_it_likes_best(monkeypatch):
+    errors = {"a": 0.30, "b": 0.35, "c": 0.50}
+    monkeypatch.setattr(agreement, "of_target", lambda target: [*errors, "mixup: t"])
+    monkeypatch.setattr(agreement, "truth", lambda target, name: errors.get(name))
+    likes = {"a": [1.0, 2.0], "b": [2.0, 1.0], "c": [3.0, 3.0]}  # two draws of labels
+    assert agreement.regret(lambda _, name: np.array(likes[name]), "t") == pytest.approx(2.5)
+    assert agreement.regret(None, "t") == pytest.approx(100 * (1.15 / 3 - 0.3))
+
+
+def test_the_table_of_distances_has_both_kinds_and_chance():
+    lines = agreement.distances_table()
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| with labels", "| of features", "| a mixture at random"]
