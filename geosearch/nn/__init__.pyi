@@ -6,6 +6,8 @@ from .backbones import Backbone as Backbone
 from .backbones import PretrainedNetwork as PretrainedNetwork
 from .cut import Cut as Cut
 from .early_stopping import EarlyStopping as EarlyStopping
+from .interpolation import interpolate as interpolate
+from .interpolation import interpolate_states as interpolate_states
 from .networks import NETWORKS as NETWORKS
 from .networks import VGG as VGG
 from .networks import Architecture as Architecture

@@ -16,6 +16,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+from geosearch.nn import interpolate_states
 from research.common.lines import Lines
 from research.photographs.encoder import tail
 from research.photographs.mixtures import FILE as TRAININGS
@@ -31,17 +32,10 @@ SHOTS = (5,)
 
 
 def merge(parts: Mapping[str, float], states: Mapping[str, State], scale: float) -> State:
-    """theta_0 + scale * sum_i a_i (theta_i - theta_0), of weights that sum to one; norms' statistics are all alike."""
-    start = tail().state_dict()
+    """The tail at theta_0 + scale * sum_i a_i (theta_i - theta_0), the weights scaled to a sum of one."""
     total = sum(parts.values())
-    return {
-        name: (
-            first + scale * sum(share / total * (states[part][name] - first) for part, share in parts.items())
-            if first.is_floating_point()
-            else first
-        )
-        for name, first in start.items()
-    }
+    trained, shares = [states[part] for part in parts], [share / total for share in parts.values()]
+    return interpolate_states(tail().state_dict(), trained, scale, shares)
 
 
 @cache

@@ -45,7 +45,8 @@ def test_labels_spread_further_than_the_nearest_shot():
 
 def test_merged_blocks_keep_to_their_formula(monkeypatch):
     start = {"w": torch.tensor([1.0, 1.0]), "batches": torch.tensor(3)}
-    states = {"a": {"w": torch.tensor([3.0, 1.0])}, "b": {"w": torch.tensor([1.0, 5.0])}}
+    ends = {"a": torch.tensor([3.0, 1.0]), "b": torch.tensor([1.0, 5.0])}
+    states = {name: {**start, "w": weights} for name, weights in ends.items()}
     monkeypatch.setattr(merged, "tail", lambda: type("Tail", (), {"state_dict": lambda self: start})())
     assert merged.merge({"a": 0.5, "b": 0.5}, states, 0.0)["w"].tolist() == [1, 1]
     assert merged.merge({"a": 1.0}, states, 1.0)["w"].tolist() == [3, 1]
