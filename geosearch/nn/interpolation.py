@@ -78,8 +78,11 @@ def interpolate(start: Module, trained: Module, coefficient: float) -> Module:
 
 
 def _check(start: State, trained: State) -> None:
-    """Refuse a network of another shape."""
-    shapes, others = ({name: tuple(tensor.shape) for name, tensor in state.items()} for state in (start, trained))
+    """Refuse a network of another shape; counters need none, for they are those of the start."""
+    shapes, others = (
+        {name: tuple(tensor.shape) if start.get(name, tensor).is_floating_point() else () for name, tensor in one}
+        for one in (start.items(), trained.items())
+    )
     if shapes != others:
         name = min(name for name in {*shapes, *others} if shapes.get(name) != others.get(name))
         raise InvalidOptionError(

@@ -46,7 +46,7 @@ def test_the_path_is_a_straight_line() -> None:
 
 def test_statistics_of_norms_are_interpolated_and_counters_kept() -> None:
     start = {"running_mean": torch.tensor([1.0]), "num_batches_tracked": torch.tensor(3)}
-    trained = {"running_mean": torch.tensor([3.0]), "num_batches_tracked": torch.tensor(9)}
+    trained = {"running_mean": torch.tensor([3.0]), "num_batches_tracked": torch.tensor([9])}
     found = interpolate_states(start, [trained], 0.5)
     assert (found["running_mean"].item(), found["num_batches_tracked"].item()) == (2.0, 3)
 
