@@ -1,3 +1,4 @@
+from .balanced_loss import BalancedLoss as BalancedLoss
 from .base import ADAPTATIONS as ADAPTATIONS
 from .base import Adaptation as Adaptation
 from .base import Predictor as Predictor
@@ -13,6 +14,10 @@ from .from_scratch import lengthen as lengthen
 from .gradient import GradientAdaptation as GradientAdaptation
 from .linear_probe import LinearProbe as LinearProbe
 from .log_evidence import logme as logme
+from .loss import LOSSES as LOSSES
+from .loss import LogitAdjustment as LogitAdjustment
+from .loss import Loss as Loss
+from .loss import VectorScaling as VectorScaling
 from .predictors import EnsemblePredictor as EnsemblePredictor
 from .predictors import NetworkPredictor as NetworkPredictor
 from .rehearsal import Rehearsal as Rehearsal

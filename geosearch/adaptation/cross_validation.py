@@ -13,7 +13,9 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.errors import DomainMismatchError
 
 
-def cross_validate(fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, folds: int, seed: int) -> Score:
+def cross_validate(
+    fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, folds: int, seed: int, *, is_balanced: bool = False
+) -> Score:
     """Mean error over all shots that a fold leaves out, each predicted by a model fitted without its fold.
 
     Args:
@@ -21,6 +23,7 @@ def cross_validate(fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, 
         shots: labelled images; see `stratified_folds`.
         folds: number of folds; never more than the largest class has shots.
         seed: seed of the assignment to folds.
+        is_balanced: whether every class counts alike, whatever its number of shots.
 
     Raises:
         DomainMismatchError: no class has two shots.
@@ -30,7 +33,7 @@ def cross_validate(fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, 
     for fit_rows, validation_rows in stratified_folds(shots.labels, folds, seeds.stream(seed, "folds")):
         prediction[validation_rows] = fit(shots.take(fit_rows)).predict(shots.images[validation_rows])
     judged = can_be_left_out(shots.labels)
-    return score_predictions(prediction[judged], target[judged])
+    return score_predictions(prediction[judged], target[judged], is_balanced=is_balanced)
 
 
 def can_be_left_out(labels: np.ndarray) -> np.ndarray:
@@ -42,10 +45,13 @@ def can_be_left_out(labels: np.ndarray) -> np.ndarray:
     return np.asarray(np.bincount(labels)[labels] > 1)
 
 
-def score_predictions(prediction: np.ndarray, target: np.ndarray) -> Score:
-    """Score of class scores (n, c) against one-hot labels (n, c)."""
+def score_predictions(prediction: np.ndarray, target: np.ndarray, *, is_balanced: bool = False) -> Score:
+    """Score of class scores (n, c) against one-hot labels (n, c); a mean over classes if it is balanced."""
     squared = ((prediction - target) ** 2).sum(1)
     wrong = prediction.argmax(1) != target.argmax(1)
+    if is_balanced:
+        weights = 1 / (target.sum(0) @ target.T)  # (n,)
+        return Score(*(float(np.average(values, weights=weights)) for values in (squared, wrong)))
     return Score(float(squared.mean()), float(wrong.mean()))
 
 

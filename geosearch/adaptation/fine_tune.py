@@ -38,4 +38,12 @@ class FineTuning(GradientAdaptation):
         return self._train(network, shots, seed, None)
 
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
-        return fine_tune(network, shots, self._recipe(), seed, device=self.device, body_rate=self.body_rate)
+        return fine_tune(
+            network,
+            shots,
+            self._recipe(),
+            seed,
+            device=self.device,
+            body_rate=self.body_rate,
+            scaling=self._scaling(network, shots, seed),
+        )

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from geosearch.adaptation.base import AdaptationOptions, Predictor, Score
 from geosearch.adaptation.cross_validation import cross_validate
+from geosearch.adaptation.loss import Loss, VectorScaling
 from geosearch.adaptation.predictors import NetworkPredictor
+from geosearch.adaptation.ridge import finite_features
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.augmentation import Augmentation
@@ -31,6 +33,7 @@ class GradientAdaptation(AdaptationOptions):
         folds: folds of the cross-validation; never more than the largest class has shots.
         device: where to train, as for `pretrain`.
         body_rate: learning rate of the body, as a fraction in (0, 1] of that of the head; no effect on a linear probe.
+        loss: makes up for uneven classes, and has all classes count alike in the score; see `LOSSES`.
     """
 
     steps: int = setting(
@@ -47,6 +50,7 @@ class GradientAdaptation(AdaptationOptions):
     folds: int = 3
     device: str = added_field("cpu")
     body_rate: float = added_field(1.0)
+    loss: Loss | None = added_field(None)
 
     def __post_init__(self) -> None:
         if not 0 < self.body_rate <= 1:
@@ -62,7 +66,10 @@ class GradientAdaptation(AdaptationOptions):
             DomainMismatchError: no class has two shots.
             TrainingFailedError: the loss became NaN or infinite.
         """
-        return cross_validate(lambda part: self.fit(network, part, seed, mixture), shots, self.folds, seed)
+        is_balanced = self.loss is not None
+        return cross_validate(
+            lambda part: self.fit(network, part, seed, mixture), shots, self.folds, seed, is_balanced=is_balanced
+        )
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
         """Train a copy of `network`, with a new head, on all shots.
@@ -74,6 +81,12 @@ class GradientAdaptation(AdaptationOptions):
 
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
         raise NotImplementedError
+
+    def _scaling(self, network: Network, shots: LabelledSet, seed: int) -> VectorScaling | None:
+        """What the loss does to the scores in the training; None for nothing."""
+        if self.loss is None:
+            return None
+        return self.loss.scaling(finite_features(network, shots.images), shots.labels, len(shots.classes), seed)
 
     def _recipe(self) -> Recipe:
         return Recipe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -38,10 +39,19 @@ class LinearProbe(GradientAdaptation):
     learning_rate: float = 1e-2
 
     def _train(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> Network:
-        return train_head(network, shots, self._recipe(), seed, device=self.device)
+        scaling = self._scaling(network, shots, seed)
+        return train_head(network, shots, self._recipe(), seed, device=self.device, scaling=scaling)
 
 
-def train_head(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, *, device: str = "cpu") -> Network:
+def train_head(
+    network: Network,
+    shots: LabelledSet,
+    recipe: Recipe,
+    seed: int,
+    *,
+    device: str = "cpu",
+    scaling: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> Network:
     """Train a new linear head on the augmented shots, over a frozen copy of the body of `network`.
 
     The body runs in evaluation mode: batch normalization uses the running statistics of the pretraining.
@@ -52,6 +62,7 @@ def train_head(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, 
         recipe: how to train; its `network` and `compiled` are ignored.
         seed: seed of the head, the batches and the augmentation.
         device: where to train, as for `pretrain`.
+        scaling: what the loss takes for scores (b, c); as they are if None.
 
     Raises:
         TrainingFailedError: the loss became NaN or infinite.
@@ -66,7 +77,8 @@ def train_head(network: Network, shots: LabelledSet, recipe: Recipe, seed: int, 
         with torch.no_grad(), autocast(recipe, place):
             z = probed.features(x)  # (b, d)
         y = torch.from_numpy(labels).to(place)
-        return F.cross_entropy(probed.head(z.float()), y, label_smoothing=recipe.label_smoothing)
+        scores = probed.head(z.float())
+        return F.cross_entropy(scaling(scores) if scaling else scores, y, label_smoothing=recipe.label_smoothing)
 
     minimize(probed.head, shot_batches(shots, recipe.batch, seeds.stream(seed, "head-only", "batches")), loss, recipe)
     return probed.cpu()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from geosearch.adaptation.base import ADAPTATIONS, AdaptationOptions, Predictor, Score
+from geosearch.adaptation.loss import Loss, class_frequencies, is_uneven, log_frequencies
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.networks import Network
+from geosearch.nn.option_facts import added_field
 from geosearch.nn.streams import Stream
 from geosearch.nn.train import features
 
@@ -26,6 +29,7 @@ class RidgeHead(AdaptationOptions):
             of a grid with the smallest leave-one-out error. With one shot per class that is always the largest of
             the grid, which is close to a nearest-class-mean classifier; on four targets its error was within two
             points of that of the best penalty.
+        loss: weights the labels of uneven classes, and has all classes count alike in the errors; see `LOSSES`.
 
     Example:
         >>> import geosearch
@@ -40,6 +44,7 @@ class RidgeHead(AdaptationOptions):
     """
 
     ridge: float | None = None
+    loss: Loss | None = added_field(None)
 
     def __post_init__(self) -> None:
         if self.ridge is not None and not self.ridge > 0:
@@ -54,7 +59,7 @@ class RidgeHead(AdaptationOptions):
             TrainingFailedError: the features are NaN or infinite.
         """
         z, y, _ = _regression_data(network, shots)
-        result = leave_one_out(z, y, self.ridge, rows=_judged(shots))
+        result, _ = self._choose(z, y, shots)
         return Score(result.squared_error, result.top1_error)
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
@@ -64,8 +69,17 @@ class RidgeHead(AdaptationOptions):
             TrainingFailedError: the features are NaN or infinite.
         """
         z, y, scale = _regression_data(network, shots)
-        ridge = self.ridge if self.ridge is not None else leave_one_out(z, y, rows=_judged(shots)).ridge
-        return RidgePredictor(network, scale, ridge_fit(z, y, ridge))
+        if self.loss is None and self.ridge is not None:
+            return RidgePredictor(network, scale, ridge_fit(z, y, self.ridge))
+        result, weights = self._choose(z, y, shots)
+        return RidgePredictor(network, scale, ridge_fit(z, y, result.ridge, weights))
+
+    def _choose(self, z: np.ndarray, y: np.ndarray, shots: LabelledSet) -> tuple[LeaveOneOut, np.ndarray | None]:
+        """The penalty, and the weights (n,) of the samples, of least squared error."""
+        rows = _judged(shots)
+        if self.loss is None or not is_uneven(shots.labels):
+            return leave_one_out(z, y, self.ridge, rows=rows), None
+        return choose_weights(z, y, self.loss.powers, self.ridge, rows=rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +146,11 @@ class RidgeFit:
 
 
 def leave_one_out(
-    features: np.ndarray, targets: np.ndarray, ridge: float | None = None, rows: np.ndarray | None = None
+    features: np.ndarray,
+    targets: np.ndarray,
+    ridge: float | None = None,
+    rows: np.ndarray | None = None,
+    weights: np.ndarray | None = None,
 ) -> LeaveOneOut:
     """Leave-one-out residuals e_i = (F_i - Y_i) / (1 - h_i) of ridge regression with an unpenalized intercept.
 
@@ -145,27 +163,57 @@ def leave_one_out(
         features: (n, d).
         targets: (n, c), one-hot or soft labels.
         ridge: penalty > 0 in squared feature units; None selects the one of a grid with the smallest squared error.
-        rows: bool (n,), the samples that errors are averaged over; None for all.
+        rows: bool (n,), the samples that errors are averaged over; or float (n,), with which weights. None for all.
+        weights: float (n,) > 0 with mean 1, of the samples in the fits; None for equal ones.
     """
-    left, singular, fitted = _decompose(features, targets)
-    choices = _grid(singular, len(features)) if ridge is None else np.array([ridge])
-    return min((_residuals(left, singular, fitted, targets, r, rows) for r in choices), key=lambda r: r.squared_error)
+    solved = _Decomposition.of(features, targets, weights)
+    choices = solved.grid if ridge is None else np.array([ridge])
+    return min((solved.left_out(r, rows) for r in choices), key=lambda r: r.squared_error)
 
 
-def ridge_fit(features: np.ndarray, targets: np.ndarray, ridge: float) -> RidgeFit:
+def choose_weights(
+    features: np.ndarray,
+    targets: np.ndarray,
+    powers: Sequence[float],
+    ridge: float | None = None,
+    rows: np.ndarray | None = None,
+) -> tuple[LeaveOneOut, np.ndarray]:
+    """Weights p_y^-power of samples of class y, p the class frequencies, with the least class-balanced error.
+
+    Args:
+        features: (n, d).
+        targets: (n, c), one-hot.
+        powers: to choose from.
+        ridge: as for `leave_one_out`.
+        rows: bool (n,), the samples that are judged; None for all. Every class counts alike in the errors.
+
+    Returns:
+        The leave-one-out error, and the weights (n,) with mean 1.
+    """
+    labels = targets.argmax(1)
+    judged = np.ones(len(labels), bool) if rows is None else rows
+    balanced = judged / np.maximum(np.bincount(labels, weights=judged)[labels], 1)
+    logarithms = log_frequencies(class_frequencies(labels, targets.shape[1]))[labels]
+    found = []
+    for power in powers:
+        weights = np.exp(-power * logarithms)
+        weights /= weights.mean()
+        found.append((leave_one_out(features, targets, ridge, balanced, weights), weights))
+    return min(found, key=lambda pair: pair[0].squared_error)
+
+
+def ridge_fit(features: np.ndarray, targets: np.ndarray, ridge: float, weights: np.ndarray | None = None) -> RidgeFit:
     """Fit the ridge regression of `leave_one_out` to all samples.
 
     Args:
         features: (n, d).
         targets: (n, c), one-hot or soft labels.
         ridge: penalty > 0 in squared feature units.
+        weights: as for `leave_one_out`.
     """
-    x = np.asarray(features, dtype=np.float64)
-    y = np.asarray(targets, dtype=np.float64)
-    mean_x, mean_y = x.mean(0), y.mean(0)
-    left, singular, right = np.linalg.svd(x - mean_x, full_matrices=False)
-    weight = right.T @ ((singular / (singular**2 + ridge))[:, None] * (left.T @ (y - mean_y)))  # (d, c)
-    return RidgeFit(weight, mean_y - mean_x @ weight)
+    solved = _Decomposition.of(features, targets, weights)
+    weight = solved.right.T @ ((solved.singular / (solved.singular**2 + ridge))[:, None] * solved.moment)  # (d, c)
+    return RidgeFit(weight, solved.mean_y - solved.mean_x @ weight)
 
 
 def finite_features(network: Network, images: np.ndarray) -> np.ndarray:
@@ -185,37 +233,52 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     return np.eye(classes)[labels]
 
 
-def _decompose(features: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """U (n, r), singular values (r,) and U^T Y (r, c) of the centred features and targets."""
-    x = np.asarray(features, dtype=np.float64)
-    y = np.asarray(targets, dtype=np.float64)
-    left, singular, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
-    return left, singular, left.T @ (y - y.mean(0))
+@dataclass(frozen=True, eq=False)
+class _Decomposition:
+    """X = U S V^T of the centred features, from which the solution of every penalty follows.
 
+    With weights w, means are weighted and the rows of X and Y multiplied by sqrt(w).
+    """
 
-def _grid(singular: np.ndarray, n: int) -> np.ndarray:
-    scale = float((singular**2).sum()) / n
-    return RIDGE_GRID * (scale if scale > 0 else 1.0)
+    left: np.ndarray  # U (n, r)
+    singular: np.ndarray  # (r,)
+    right: np.ndarray  # V^T (r, d)
+    moment: np.ndarray  # U^T Y (r, c)
+    mean_x: np.ndarray  # (d,)
+    mean_y: np.ndarray  # (c,)
+    y: np.ndarray  # (n, c), as given
+    root: np.ndarray | None  # sqrt(w) (n, 1)
 
+    @classmethod
+    def of(cls, features: np.ndarray, targets: np.ndarray, weights: np.ndarray | None) -> _Decomposition:
+        x = np.asarray(features, dtype=np.float64)
+        y = np.asarray(targets, dtype=np.float64)
+        mean_x, mean_y = (a.mean(0) if weights is None else np.average(a, axis=0, weights=weights) for a in (x, y))
+        root = None if weights is None else np.sqrt(weights)[:, None]
+        centred_x, centred_y = (a if root is None else root * a for a in (x - mean_x, y - mean_y))
+        left, singular, right = np.linalg.svd(centred_x, full_matrices=False)
+        return cls(left, singular, right, left.T @ centred_y, mean_x, mean_y, y, root)
 
-def _residuals(
-    left: np.ndarray,
-    singular: np.ndarray,
-    fitted: np.ndarray,
-    targets: np.ndarray,
-    ridge: float,
-    rows: np.ndarray | None,
-) -> LeaveOneOut:
-    y = np.asarray(targets, dtype=np.float64)
-    shrink = singular**2 / (singular**2 + ridge)  # (r,)
-    leverage = 1.0 / len(y) + (left**2) @ shrink  # (n,)
-    prediction = y.mean(0) + left @ (shrink[:, None] * fitted)  # (n, c)
-    residuals = (prediction - y) / (1.0 - leverage)[:, None]
-    wrong = (y + residuals).argmax(1) != y.argmax(1)
-    squared = (residuals**2).sum(1)
-    if rows is not None:
-        squared, wrong = squared[rows], wrong[rows]
-    return LeaveOneOut(float(squared.mean()), float(wrong.mean()), float(ridge), residuals)
+    @property
+    def grid(self) -> np.ndarray:
+        scale = float((self.singular**2).sum()) / len(self.y)
+        return RIDGE_GRID * (scale if scale > 0 else 1.0)
+
+    def left_out(self, ridge: float, rows: np.ndarray | None) -> LeaveOneOut:
+        shrink = self.singular**2 / (self.singular**2 + ridge)  # (r,)
+        share = 1.0 / len(self.y) if self.root is None else self.root[:, 0] ** 2 / (self.root**2).sum()
+        leverage = share + (self.left**2) @ shrink  # (n,)
+        slope = self.left @ (shrink[:, None] * self.moment)  # (n, c)
+        prediction = self.mean_y + (slope if self.root is None else slope / self.root)
+        residuals = (prediction - self.y) / (1.0 - leverage)[:, None]
+        wrong = (self.y + residuals).argmax(1) != self.y.argmax(1)
+        squared = (residuals**2).sum(1)
+        if rows is None or rows.dtype == bool:
+            chosen = slice(None) if rows is None else rows
+            errors = squared[chosen].mean(), wrong[chosen].mean()
+        else:
+            errors = np.average(squared, weights=rows), np.average(wrong, weights=rows)
+        return LeaveOneOut(float(errors[0]), float(errors[1]), float(ridge), residuals)
 
 
 def _judged(shots: LabelledSet) -> np.ndarray | None:

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from geosearch.adaptation.base import ADAPTATIONS
+from geosearch.adaptation.loss import LOSSES
 from geosearch.config.section import Section
 from geosearch.confirmation.controls import CONTROLS
 from geosearch.confirmation.variants import VARIANTS
@@ -256,7 +257,7 @@ class PriceSection(Section):
 class RecipeSection(Section):
     """[recipe]"""
 
-    choices: ClassVar[tuple[Choice[Any], ...]] = (NETWORKS, SCHEDULES, AVERAGINGS, ADAPTATIONS)
+    choices: ClassVar[tuple[Choice[Any], ...]] = (NETWORKS, SCHEDULES, AVERAGINGS, ADAPTATIONS, LOSSES)
 
     network: str = NETWORKS.default
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
@@ -277,6 +278,7 @@ class RecipeSection(Section):
     )
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
     adaptation: str = ADAPTATIONS.default
+    loss: str | None = LOSSES.default
     unlabelled: int = Field(
         5000, ge=0, description="Unlabelled target images of self-training, at most; never less than the reference."
     )

@@ -68,6 +68,15 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_loss(self) -> StudyFile:
+        if self.recipe.loss and self.recipe.adaptation in _WITHOUT_LOSS:
+            raise ValueError(
+                f"recipe.loss = '{self.recipe.loss}' has no effect on recipe.adaptation = '{self.recipe.adaptation}'; "
+                "leave it out, or take 'ridge', 'linear-probe' or 'fine-tune'"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_earlier(self) -> StudyFile:
         if len(set(self.search.earlier)) < len(self.search.earlier):
             raise ValueError("search.earlier names a study twice; its evaluations would count twice, name it once")
@@ -178,6 +187,7 @@ def _features_problem(file: StudyFile) -> str:
     return ""
 
 
+_WITHOUT_LOSS = ("fixmatch", "rehearse", "self-train")  # adaptations
 _ON_ACTIVATIONS = ("backbone", "pca", "pixels")  # embeddings
 
 _FREE = {

@@ -59,6 +59,7 @@ def fine_tune(
     *,
     device: str = "cpu",
     body_rate: float = 1.0,
+    scaling: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> Network:
     """Train every layer of a copy of `network`, with a new head, on the augmented shots.
 
@@ -66,12 +67,13 @@ def fine_tune(
 
     Args:
         body_rate: learning rate of the body, as a fraction of that of the head.
+        scaling: what the loss takes for scores (b, c); as they are if None.
     """
     classes = len(shots.classes)
     fresh = network.with_head(classes, seed)
     batches = shot_batches(shots, recipe.batch, seeds.stream(seed, "fine-tune", "batches"))
     generator = seeds.torch_stream(seed, "fine-tune", "augmentation")
-    return _run(fresh, batches, recipe, generator, device, body_rate)
+    return _run(fresh, batches, recipe, generator, device, body_rate, scaling)
 
 
 def reconstruct(
@@ -117,6 +119,7 @@ def _run(
     generator: torch.Generator,
     device: str,
     body_rate: float = 1.0,
+    scaling: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> Network:
     place = resolve_device(device)
     network = network.to(place)
@@ -126,9 +129,9 @@ def _run(
         images, labels = batch
         x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
         with autocast(recipe, place):
-            scores = forward(x)
+            scores = forward(x).float()
         y = torch.from_numpy(labels).to(place)
-        return F.cross_entropy(scores.float(), y, label_smoothing=recipe.label_smoothing)
+        return F.cross_entropy(scaling(scores) if scaling else scores, y, label_smoothing=recipe.label_smoothing)
 
     return minimize(network, batches, loss, recipe, slower=(network.body, body_rate))
 

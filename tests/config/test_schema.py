@@ -1,10 +1,14 @@
-"""Keys of study files that may be written in more than one way."""
+"""Keys of study files that may be written in more than one way, and what a key may not go with."""
 
 from __future__ import annotations
 
+import pytest
 from generators.studies import tiny, tiny_file
 
+from geosearch.adaptation.loss import LogitAdjustment
+from geosearch.config.build import build_adaptations
 from geosearch.config.read import parse_study
+from geosearch.errors import InvalidOptionError
 
 
 def test_a_number_of_test_images_may_still_be_called_test(tmp_path):
@@ -13,3 +17,13 @@ def test_a_number_of_test_images_may_still_be_called_test(tmp_path):
     file = parse_study({**study, "domain": {**study["domain"], "test": 40}})
     assert (file.domain.test_size, file.domain.test) == (40, None)
     assert file == tiny_file(tmp_path)
+
+
+def test_a_loss_is_built_for_the_adaptations_that_have_one(tmp_path):
+    file = parse_study(tiny(tmp_path, recipe_loss="logit-adjusted", recipe_logit_adjustment=0.5))
+    assert {how.loss for how in build_adaptations(file).values()} == {LogitAdjustment(0.5)}
+    assert {how.loss for how in build_adaptations(parse_study(tiny(tmp_path))).values()} == {None}
+    with pytest.raises(InvalidOptionError, match="has no effect on recipe"):
+        parse_study(tiny(tmp_path, recipe_loss="balanced", recipe_adaptation="self-train"))
+    with pytest.raises(InvalidOptionError, match="logit_adjustment': needs loss"):
+        parse_study(tiny(tmp_path, recipe_logit_adjustment=0.5))
