@@ -17,7 +17,7 @@ _NAMES = frozenset({
     # file servers: Synology, QNAP, NetApp
     "@eadir", "@tmp", "@sharebin", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@transcode", "~snapshot",
     # programs
-    "__pycache__", "cvs", "node_modules", "__thumbs__", "_thumbs", "thumbnails.db", "venv", "_gsdata_",
+    "__pycache__", "cvs", "node_modules", "__thumbs__", "_thumbs", "thumbnails", "thumbnails.db", "venv", "_gsdata_",
     "dropbox.cache",
 })  # fmt: skip
 _PATTERNS = re.compile(
