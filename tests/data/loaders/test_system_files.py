@@ -13,7 +13,8 @@ from geosearch.data.loaders.system_files import is_hidden, is_left_by_system
         "__MACOSX", "Icon\r", "Thumbs.db", "ehthumbs.db", "Desktop.ini", "$RECYCLE.BIN", "RECYCLER",
         "System Volume Information", "lost+found", "@eaDir", "#recycle", "@Recycle", "SYNOPHOTO_THUMB_M.jpg",
         "AlbumArt_{0F-1}_Large.jpg", "~$labels.xlsx", "#notes.png#", "7.png~", "7.jpg.crdownload", "7.jpg.part",
-        "FOUND.000", "LOST.DIR", "__pycache__", "$RAB12CD.jpg", "resource.frk", "MSOCache", "_gsdata_", "venv", "thumbnails",
+        "FOUND.000", "LOST.DIR", "__pycache__", "$RAB12CD.jpg", "resource.frk", "MSOCache", "_gsdata_", "venv",
+        "thumbnails",
     ],
 )  # fmt: skip
 def test_what_systems_leave_is_known(name: str) -> None:
