@@ -27,6 +27,10 @@ class InvalidOptionError(GeosearchError, ValueError):
     """An option (study file, argument) that is unknown, of the wrong type, or out of range."""
 
 
+class MissingPackageError(InvalidOptionError):
+    """An option that needs a package that is not installed."""
+
+
 class StudyMismatchError(GeosearchError):
     """A study database that holds another study, or was created with other settings or data sets."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from geosearch.data.card import fenced, license_warnings, plain_text, table
 from geosearch.model.facts import ModelFacts, Provenance, SourceShare
+from geosearch.nn.whole_network import WHOLE
 
 _LAST = 40  # classes that are listed
 
@@ -36,7 +38,7 @@ def render_model_card(facts: ModelFacts, name: str, onnx: str = "") -> str:
         "## Classes and labels",
         _labels(facts),
         "## What it was trained on",
-        *_sources(used),
+        *_sources(used, facts.architecture[0]),
         "## Build it again",
         fenced(origin.command) if origin.command else "",
         f"Seed {origin.seed}. The same data, versions and kind of machine give the same weights.",
@@ -48,13 +50,28 @@ def render_model_card(facts: ModelFacts, name: str, onnx: str = "") -> str:
 def _opening(facts: ModelFacts) -> str:
     origin, ready = facts.provenance, facts.preprocessing
     networks = f"{len(facts.architecture)} networks" if facts.is_ensemble else "One network"
-    kind = facts.architecture[0].get("architecture", "")
     color = "grey" if ready.channels == 1 else "color"
     return (
-        f"{networks} (`{kind}`) for {len(facts.classes)} classes, images of {ready.size} px in {color}. "
+        f"{networks} ({_kind(facts.architecture[0])}) for {len(facts.classes)} classes, images of {ready.size} px in "
+        f"{color}. "
         f"Written by geosearch from the study “{plain_text(origin.study)}”: row “{plain_text(origin.row)}” of its "
         f"confirmation, adapted by `{facts.adaptation.get('type', '')}`. {plain_text(origin.why)}"
     )
+
+
+_TRAINED = {
+    "head": "a new head on its features",
+    "last": "its last stage trained, and a new head",
+    "all": "all of it trained, and a new head",
+}
+
+
+def _kind(architecture: Mapping[str, Any]) -> str:
+    """Which network it is; of a pretrained one also what was trained."""
+    if architecture.get("architecture") != WHOLE:
+        return f"`{architecture.get('architecture', '')}`"
+    start = f"`{architecture['name']}` with the weights `{plain_text(architecture['weights'])}`"
+    return f"{start} at {architecture['resolution']} px: {_TRAINED[architecture['trained']]}"
 
 
 def _usage(facts: ModelFacts, onnx: str) -> str:
@@ -70,6 +87,9 @@ def _usage(facts: ModelFacts, onnx: str) -> str:
         f"`model.module` is a plain `torch.nn.Module`: float32 (b, {ready.channels}, {ready.size}, {ready.size}) in "
         f"[0, 1] to logits; divide them by the temperature {facts.temperature:.3g} before the softmax.",
     ]
+    library = facts.architecture[0].get("name", "").partition(":")[0]
+    if library == "timm":
+        lines.append("Loading it needs the package timm: `pip install 'geosearch[timm]'`; nothing is downloaded.")
     if onnx:
         lines.append(f"`model.onnx` is the same module (“images” to “logits”), {plain_text(onnx)}.")
     return "\n".join(f"- {line}" for line in lines)
@@ -126,9 +146,14 @@ def _unlabelled(origin: Provenance) -> str:
     return f"The adaptation also used {origin.unlabelled:,} unlabelled images of the target{named}."
 
 
-def _sources(used: list[SourceShare]) -> Iterable[str]:
+def _sources(used: list[SourceShare], architecture: Mapping[str, Any]) -> Iterable[str]:
+    if architecture.get("architecture") == WHOLE:
+        yield (
+            f"The network came with the weights `{plain_text(architecture['weights'])}` of "
+            f"`{architecture['name']}`, under the license of those who publish them."
+        )
     if not used:
-        yield "Images of the target alone; nothing was pretrained."
+        yield "Images of the target alone; no source was used."
         return
     rows = [
         (one.name, _weight(one), f"{one.images:,}", str(one.classes), one.license, one.fingerprint)

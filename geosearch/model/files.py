@@ -13,7 +13,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as write_tensors
 
-from geosearch.errors import InvalidDataError, InvalidOptionError, NewerFormatError, StorageError, UnknownDatasetError
+from geosearch.errors import (
+    InvalidDataError,
+    InvalidOptionError,
+    MissingPackageError,
+    NewerFormatError,
+    StorageError,
+    UnknownDatasetError,
+)
 from geosearch.model.card import render_model_card
 from geosearch.model.facts import ModelFacts
 from geosearch.model.module import build_module
@@ -68,6 +75,7 @@ def load_model(folder: str | Path) -> TrainedModel:
         UnknownDatasetError: there is no such folder, or it holds no model.
         InvalidDataError: its files are damaged, or do not belong together.
         NewerFormatError: a newer version of geosearch wrote it.
+        MissingPackageError: the library of its network is not installed.
         StorageError: a file cannot be read.
     """
     folder = Path(folder).expanduser()
@@ -78,6 +86,8 @@ def load_model(folder: str | Path) -> TrainedModel:
     facts = {name: value for name, value in described.items() if name not in ("format", "weights_blake2b")}
     try:
         return restore_model(facts, read_tensors(weights))
+    except MissingPackageError:
+        raise
     except (SafetensorError, InvalidDataError, ValueError) as error:
         raise InvalidDataError(f"{folder} holds no model that can be used: {error}; {_AGAIN}") from error
 
@@ -101,6 +111,7 @@ def restore_model(facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trai
 
     Raises:
         InvalidDataError: facts and arrays do not belong together.
+        MissingPackageError: the library of the network is not installed.
     """
     try:
         known = from_json(ModelFacts, facts)
@@ -118,6 +129,8 @@ def restore_model(facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trai
         module.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
         unlike = {name.removeprefix(_UNLIKE): array for name, array in tensors.items() if name.startswith(_UNLIKE)}
         return TrainedModel(module.eval(), known, Unlikeness.restore(unlike))
+    except MissingPackageError:
+        raise
     except (ValueError, KeyError, TypeError, RuntimeError, LookupError, InvalidOptionError) as error:
         text = " ".join(str(error).split())
         raise InvalidDataError(f"its description does not fit its weights ({text[:300]})") from error

@@ -13,7 +13,9 @@ from geosearch.adaptation.base import Predictor
 from geosearch.adaptation.predictors import EnsemblePredictor, NetworkPredictor
 from geosearch.adaptation.ridge import RidgePredictor
 from geosearch.errors import InvalidOptionError
-from geosearch.nn.networks import NETWORKS, Network
+from geosearch.nn.networks import NETWORKS, Architecture, Network
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
+from geosearch.nn.whole_network import WHOLE, WholeNetwork
 
 SHARPNESS = 10.0  # logits of a ridge head are its class scores, about 0 to 1, times this (reports/model.md)
 PIXELS = "pixels"  # the architecture of a linear head on raw pixels
@@ -89,12 +91,47 @@ def architecture_of(module: Module, trained: Mapping[str, Any]) -> tuple[dict[st
     return tuple({"architecture": PIXELS} if _is_flat(one) else dict(trained) for one in members)
 
 
+def kept_architecture(trained: Architecture, side: int) -> Architecture:
+    """What is kept of the networks that an architecture builds: of a pretrained one the whole, else the same.
+
+    Args:
+        trained: the architecture that a study trains.
+        side: of the images, pixels.
+
+    Raises:
+        InvalidOptionError: it cannot be built again, see `WholeNetwork.check`.
+    """
+    if not isinstance(trained, PretrainedArchitecture):
+        return trained
+    whole = WholeNetwork.of(trained, side)
+    whole.check(trained.backbone.load(side))
+    return whole
+
+
+def on_images(module: Module, trained: Architecture, side: int) -> Module:
+    """A module that takes images, of one that takes what a study trains on, images or activations.
+
+    Args:
+        module: from `as_module`.
+        trained: the architecture of its members.
+        side: of the images, pixels.
+    """
+    if not isinstance(trained, PretrainedArchitecture):
+        return module
+    whole = WholeNetwork.of(trained, side)
+    if isinstance(module, NetworkEnsemble):
+        members = [whole.join(one, trained, side) for one in module.members if isinstance(one, Network)]
+        return NetworkEnsemble(members).eval()
+    return whole.join(module, trained, side)
+
+
 def build_module(
     architecture: Sequence[Mapping[str, Any]], *, channels: int, size: int, classes: int, is_ensemble: bool
 ) -> Module:
     """A module with weights that are to be replaced.
 
     Raises:
+        MissingPackageError: the library of a pretrained network is not installed.
         InvalidOptionError: an architecture that is not registered, or its settings are refused.
     """
     members = [_build(facts, channels, size, classes) for facts in architecture]
@@ -107,6 +144,8 @@ def _build(facts: Mapping[str, Any], channels: int, size: int, classes: int) -> 
     if name == PIXELS:
         return Network(nn.Flatten(), nn.utils.skip_init(nn.Linear, channels * size * size, classes))
     try:
+        if name == WHOLE:
+            return WholeNetwork.from_facts(**settings).build(channels, size, classes, seed=0)
         return NETWORKS.entry(name).option(**settings).build(channels, size, classes, seed=0)
     except TypeError as error:
         raise InvalidOptionError(f"the architecture '{name}' does not take {settings}") from error

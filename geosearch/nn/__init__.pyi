@@ -37,3 +37,4 @@ from .weight_averaging import AVERAGINGS as AVERAGINGS
 from .weight_averaging import Averaging as Averaging
 from .weight_averaging import ExponentialAverage as ExponentialAverage
 from .weight_averaging import TailAverage as TailAverage
+from .whole_network import WholeNetwork as WholeNetwork

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from geosearch import seeds
-from geosearch.errors import InvalidOptionError, StorageError, TooLargeError
+from geosearch.errors import InvalidOptionError, MissingPackageError, StorageError, TooLargeError
 from geosearch.nn.cut import Cut, last_stage
 from geosearch.nn.normalization import Normalization
 from geosearch.nn.pretrained_weights import load_weights
@@ -78,8 +78,8 @@ class Backbone:
             device: of the network.
 
         Raises:
-            InvalidOptionError: a library that is not installed, an unknown network, weights that do not fit, or a
-                resolution that the network refuses.
+            MissingPackageError: a library that is not installed.
+            InvalidOptionError: an unknown network, weights that do not fit, or a resolution that the network refuses.
             UnknownDatasetError: no such file of weights.
             StorageError: weights that cannot be downloaded.
         """
@@ -199,7 +199,7 @@ def _from_timm(backbone: Backbone, model: str) -> tuple[nn.Module, _Normal, int]
         import timm
         from timm.data import resolve_model_data_config
     except ImportError as error:
-        raise InvalidOptionError(
+        raise MissingPackageError(
             f"'{backbone.name}' needs the package timm; run pip install 'geosearch[timm]', or take a network of "
             "torchvision"
         ) from error

@@ -171,6 +171,24 @@ class Whole(nn.Module):
         return super().train(False)
 
 
+def with_tail(network: nn.Module, tail: nn.Module) -> nn.Module:
+    """A copy of a whole network that has the weights of a tail of it; a tail without weights changes nothing.
+
+    Args:
+        network: the network, as it was before its tail was trained.
+        tail: of `Cut.before` or `Cut.everything`, or another without weights.
+    """
+    whole = copy.deepcopy(network)
+    if isinstance(tail, Tail | Whole):
+        inner = f"{tail.stage}.stage." if isinstance(tail, Tail) else ""
+        kept = {
+            f"{tail.stage}.{name.removeprefix(inner)}" if inner and name.startswith(inner) else name: weight
+            for name, weight in tail.network.state_dict().items()
+        }
+        whole.load_state_dict({**whole.state_dict(), **kept})
+    return whole
+
+
 def freeze_unused(tail: nn.Module, activations: torch.Tensor) -> None:
     """Let only those weights be trained that the features of a tail depend on."""
     tail.requires_grad_(True)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from geosearch.config.build import build_mixing_space, build_network, build_search_space
+from geosearch.config.build import build_mixing_space, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
 from geosearch.confirmation.background import Background
@@ -297,11 +297,6 @@ class Study:
             StudyMismatchError: a data set has changed.
             TrainingFailedError: the training failed.
         """
-        if build_network(self.file).is_pretrained:
-            raise InvalidOptionError(
-                f"the model of a study with recipe.network = '{self.file.recipe.network}' cannot be written yet; write "
-                f"its mixture with 'geosearch synthesize {self.name} --out DIR', and train that network on it"
-            )
         name, confirmation = command_line_name(self.name, self.store.url), self.confirmation
         if confirmation is None:
             raise InvalidOptionError(

@@ -24,7 +24,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.model.calibration import cross_fit_temperature
 from geosearch.model.facts import ModelFacts, Provenance, SourceShare
 from geosearch.model.files import dump_model, restore_model
-from geosearch.model.module import architecture_of, as_module
+from geosearch.model.module import architecture_of, as_module, kept_architecture, on_images
 from geosearch.model.trained_model import TrainedModel, read_out
 from geosearch.model.unlikeness import Unlikeness
 from geosearch.runtime.cache import Cache, content_key
@@ -102,6 +102,9 @@ def _best_adaptation(row: Row, own: str) -> str:
 class TakeAway:
     """Trains the model of one row.
 
+    A study that trains behind a cut of a pretrained network predicts, calibrates and measures unlikeness on the
+    activations that it has; what is kept is the whole network, which takes images.
+
     Attributes:
         file: the study's settings.
         prepared: its target and sources.
@@ -134,13 +137,14 @@ class TakeAway:
         unlabelled = self.prepared.unlabelled(_MOST_IMAGES)
         key = content_key(
             "model",
-            version=2,
+            version=3,  # 3: whole pretrained networks; how other images are prepared
             candidate=request.candidate.key,
             recipe=self.confirmer.recipe.key,
             adaptation=adaptation.key,
             target=self.confirmer.target.key,
             unlabelled=unlabelled.fingerprint,
             seed=seed,
+            preparation=(self.file.domain.fit, self.file.domain.polarity),
         )
         with one_thread():
             stored = self.cache.arrays("models", key, lambda: self._train(request, adaptation, seed))
@@ -150,6 +154,8 @@ class TakeAway:
 
     def _train(self, request: RowRequest, adaptation: Adaptation, seed: int) -> dict[str, np.ndarray]:
         candidate, target = request.candidate, self.prepared.target
+        network, size = self.confirmer.recipe.network, self.file.domain.size
+        kept = kept_architecture(network, size)
         setup = Setup(target.shots, self.confirmer.recipe, self.confirmer.device)
         start = candidate.start(setup, seed)
         module = as_module(candidate.adapt(start, adaptation, setup, seed))
@@ -166,7 +172,7 @@ class TakeAway:
         temperature, calibrated_on = cross_fit_temperature(fit, target.shots, seed)
         facts = ModelFacts(
             target.classes,
-            architecture_of(module, self.confirmer.recipe.network.facts),
+            architecture_of(module, kept.facts),
             hasattr(module, "members"),
             self._preprocessing(),
             adaptation.facts,
@@ -174,7 +180,8 @@ class TakeAway:
             Provenance(self.file.study.name, target.name),
             calibrated_on,
         )
-        described, tensors = dump_model(TrainedModel(module, facts, Unlikeness.fit(features, labels, seed)))
+        model = TrainedModel(on_images(module, network, size), facts, Unlikeness.fit(features, labels, seed))
+        described, tensors = dump_model(model)
         return {**tensors, _FACTS: np.frombuffer(json.dumps(described).encode(), np.uint8)}
 
     def _preprocessing(self) -> Preprocessing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from generators.sets import blobs
 
 from geosearch.adaptation.base import Adaptation
@@ -9,10 +11,12 @@ from geosearch.adaptation.ridge import RidgeHead
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.preprocessing import Preprocessing
 from geosearch.model.facts import ModelFacts, Provenance, SourceShare
-from geosearch.model.module import architecture_of, as_module
+from geosearch.model.module import architecture_of, as_module, kept_architecture, on_images
 from geosearch.model.trained_model import TrainedModel, read_out
 from geosearch.model.unlikeness import Unlikeness
+from geosearch.nn.backbones import Backbone
 from geosearch.nn.networks import SmallConv
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 
 ARCHITECTURE = SmallConv(4)
 
@@ -47,3 +51,16 @@ def trained_model(adaptation: Adaptation | None = None, *, seed: int = 0) -> Tra
         ),
     )
     return TrainedModel(module, facts, Unlikeness.fit(features, data.labels, seed))
+
+
+def pretrained_model(name: str = "torchvision:shufflenet_v2_x0_5", *, size: int = 12) -> TrainedModel:
+    """A head on a whole network of a library with random weights, for grey images of 12 px."""
+    data, network = labelled(), PretrainedArchitecture(Backbone(name, "random", 32), "last").loaded(12)
+    module = as_module(RidgeHead().fit(network.build(1, 12, 4, seed=0), data, 0))
+    logits, features = read_out(module, data.images)
+    facts = replace(
+        trained_model().facts,
+        architecture=architecture_of(module, kept_architecture(network, 12).facts),
+        preprocessing=Preprocessing(size, 1),
+    )
+    return TrainedModel(on_images(module, network, 12), facts, Unlikeness.fit(features, logits.argmax(1), 0))

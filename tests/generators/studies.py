@@ -79,6 +79,50 @@ def own(folder: Path, counts: tuple[int, ...] = OWN_COUNTS, **changes: Any) -> d
     return study
 
 
+def colored_set(path: Path, seed: int, classes: int = 3, count: int = 200) -> str:
+    """Colored noise of 16 px, a mean color for every class, in an npz file; its specification."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    colors = rng.integers(0, 200, (classes, 1, 1, 3))
+    images = (colors[labels] + rng.integers(0, 56, (count, 16, 16, 3))).astype(np.uint8)
+    np.savez(path, images=images, labels=labels, class_names=np.array([f"c{i}" for i in range(classes)]))
+    return f"npz:{path}"
+
+
+def encoded_file(folder: Path, **changes: Any) -> StudyFile:
+    """A study of colored images before a pretrained network; it mixes activations."""
+    names = [colored_set(folder / f"{name}.npz", i) for i, name in enumerate(("target", "one", "other"))]
+    study: dict[str, Any] = {
+        "study": {"name": "features"},
+        "domain": {
+            "target": names[0],
+            "sources": names[1:],
+            "size": 16,
+            "shots": 3,
+            "reference": 30,
+            "held_out": 20,
+            "test_size": 40,
+            "samples": 60,
+        },
+        "search": {"evaluations": 6, "finalists": 1, "repeats": 1, "proxy_samples": 20, "jobs": 1},
+        "recipe": {
+            "network": "torchvision:shufflenet_v2_x0_5",
+            "weights": "random",
+            "resolution": 32,
+            "steps": 2,
+            "long_steps": 2,
+            "fine_tune_steps": 2,
+            "batch": 8,
+            "views": 1,
+        },
+        "confirm": {"seeds": 2, "tuning": 0, "export": 12},
+    }
+    for name, value in changes.items():
+        section, key = name.split("_", 1)
+        study.setdefault(section, {})[key] = value
+    return parse_study(study)
+
+
 def write_toml(path: Path, study: dict[str, Any]) -> Path:
     """Just enough of a TOML writer for `tiny`."""
 

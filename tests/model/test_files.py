@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
 import torch
-from generators.models import labelled, trained_model
+from generators.models import labelled, pretrained_model, trained_model
 
 import geosearch
 from geosearch.errors import (
     GeosearchError,
     InvalidDataError,
+    MissingPackageError,
     NewerFormatError,
     OutputExistsError,
     UnknownDatasetError,
 )
 from geosearch.model import files
 from geosearch.model.files import CARD, FACTS, WEIGHTS, is_model_folder, load_model, write_model
+from geosearch.nn import backbones
 
 
 @pytest.fixture
@@ -41,6 +44,24 @@ def test_a_model_is_read_as_it_was_written(folder):
     assert np.array_equal(before.unlikeness, after.unlikeness)
     assert isinstance(again.module, torch.nn.Module)
     assert not again.module.training
+
+
+def test_a_whole_pretrained_network_is_read_as_it_was_written(tmp_path):
+    model, images = pretrained_model(), labelled(1).images
+    again = load_model(write_model(model, tmp_path / "model"))
+    assert again.facts == model.facts
+    assert np.array_equal(again.predict(images).probabilities, model.predict(images).probabilities)
+    assert "`torchvision:shufflenet_v2_x0_5` with the weights `random`" in (tmp_path / "model" / CARD).read_text()
+
+
+def test_a_network_of_a_library_that_is_not_there_is_no_damage(tmp_path, monkeypatch):
+    pytest.importorskip("timm", reason="the extra timm is not installed")
+    folder = write_model(pretrained_model("timm:test_resnet"), tmp_path / "model")
+    backbones._loaded.cache_clear()
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(MissingPackageError, match=r"run pip install 'geosearch\[timm\]'") as raised:
+        load_model(folder)
+    assert "write the model again" not in str(raised.value)
 
 
 def test_the_same_model_gives_the_same_bytes(folder, tmp_path):

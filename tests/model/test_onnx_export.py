@@ -6,7 +6,7 @@ import importlib.util
 
 import numpy as np
 import pytest
-from generators.models import labelled, trained_model
+from generators.models import labelled, pretrained_model, trained_model
 
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.model import onnx_export
@@ -25,6 +25,14 @@ def test_the_file_gives_the_logits_of_the_module_for_any_number_of_images(tmp_pa
         images = as_tensor(labelled(1).images[:count])
         found = evaluator.run(["logits"], {"images": images.numpy()})[0]
         assert np.allclose(found, model.module(images).detach().numpy(), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [12, 40])
+def test_a_whole_pretrained_network_enlarges_or_shrinks_its_images_there_as_well(tmp_path, size):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxscript")
+    folder = write_model(pretrained_model(size=size), tmp_path / "model", onnx=True)
+    assert "checked against the module" in (folder / "README.md").read_text()
 
 
 def test_without_its_packages_the_way_out_is_said(tmp_path, monkeypatch):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
-from generators.studies import OWN_COUNTS, own_file, tiny_file
+from generators.pretrained import lite0_weights
+from generators.studies import OWN_COUNTS, encoded_file, own_file, tiny_file
+from PIL import Image
 
 import geosearch
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
@@ -16,6 +20,11 @@ from geosearch.errors import InvalidOptionError, OutputExistsError
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
 from geosearch.model.card import render_model_card
 from geosearch.model.files import dump_model, write_model
+from geosearch.model.module import on_images
+from geosearch.model.prediction_file import predict_images
+from geosearch.model.trained_model import read_out
+from geosearch.runtime.cache import Cache
+from geosearch.study import take_away
 from geosearch.study.build import build_confirmer, build_search
 from geosearch.study.folds import BEST_SINGLE
 from geosearch.study.study import Study
@@ -197,3 +206,81 @@ def test_a_model_without_unlabelled_images_says_what_stood_for_them(tmp_path, sh
     few = Study.open(file, storage=f"sqlite:///{tmp_path / 'tiny.db'}", cache=shared_cache)
     few.run()
     assert "augmented copies of the labelled ones stood for them" in render_model_card(few.model().facts, "model")
+
+
+PRETRAINED = {  # changes of the study's settings
+    "last stage, activations": {},
+    "all, images": {"recipe_trainable": "all", "recipe_views": 0, "transport_space": "pixels", "confirm_controls": []},
+    "EfficientNet-Lite0": {"recipe_network": "timm:tf_efficientnet_lite0", "domain_channels": 3},
+}
+
+
+@pytest.fixture(scope="module", params=PRETRAINED)
+def pretrained(request, tmp_path_factory, shared_cache) -> Study:
+    """A confirmed study of a pretrained network, without a search."""
+    changes = PRETRAINED[request.param]
+    if "Lite0" in request.param:
+        changes = {**changes, "recipe_weights": lite0_weights(), "recipe_resolution": 64}
+    folder = tmp_path_factory.mktemp("pretrained")
+    few: dict[str, Any] = {"search_evaluations": 0, "confirm_explain": False, "confirm_seeds": 2}
+    file = encoded_file(folder, **few, **changes)
+    study = Study.open(file, storage=f"sqlite:///{folder / 'features.db'}", cache=shared_cache)
+    study.run()
+    return study
+
+
+@pytest.mark.parametrize(("row", "adaptation"), [(BEST, "fine-tune"), ("pooled union", "ridge")])
+def test_the_whole_network_predicts_on_pictures_what_its_tail_predicted(pretrained, row, adaptation, tmp_path):
+    study = pretrained
+    model = geosearch.load_model(write_model(study.model(row=row, adaptation=adaptation), tmp_path / "model"))
+    target, raw = study.prepared.target, load(study.file.domain.target)
+    pictures = raw.images[target.rows["test"]]
+    assert target.test_from_train
+    expected = confirmed(study, row, adaptation)
+    found = model.predict(pictures)
+    assert (found.labels == expected).mean() >= (1 if study.file.transport.space == "pixels" else 0.9)
+    assert model.size == 16
+    larger = model.predict(pictures.repeat(3, axis=1).repeat(3, axis=2))
+    assert (larger.labels == found.labels).mean() > 0.8
+    (tmp_path / "photos").mkdir()
+    for number, image in enumerate(pictures[:10]):
+        Image.fromarray(image).save(tmp_path / "photos" / f"{number}.png")
+    predict_images(model, tmp_path / "photos", tmp_path / "predictions.csv")
+    with (tmp_path / "predictions.csv").open(encoding="utf-8") as table:
+        assert [row["class"] for row in csv.DictReader(table)] == found.names[:10]
+    facts = model.facts.architecture[0]
+    assert facts["name"] == study.file.recipe.network
+    assert facts["resolution"] == study.file.recipe.settings["resolution"]
+    assert facts["trained"] == (study.file.recipe.settings["trainable"] or "last")
+    assert "/" not in facts["weights"]
+    own = model.predict(raw.images)
+    assert own.is_unlike.mean() < 0.3
+    names = [name for name in model.module.state_dict() if not name.startswith("head.")]
+    assert len(names) == len({name.rpartition("network.")[2] for name in names}), "one copy of every weight"
+
+
+def test_features_of_the_whole_network_are_those_of_activations_but_for_rounding(pretrained, monkeypatch, tmp_path):
+    study, seen = pretrained, {}
+
+    def kept(module, *rest):
+        seen["tail"] = module
+        return on_images(module, *rest)
+
+    monkeypatch.setattr(take_away, "on_images", kept)
+    study = Study.open(study.file, storage=study.store.url, cache=Cache(tmp_path / "cache"))
+    model = study.model(row=BEST, adaptation="fine-tune")
+    target, raw = study.prepared.target, load(study.file.domain.target)
+    logits, features = model.read_out(model.facts.preprocessing.apply(raw.images[target.rows["test"]]))
+    rounded_logits, rounded = read_out(seen["tail"], target.test_images)
+    assert np.abs(features - rounded).mean() < 0.03 * np.abs(rounded).mean()
+    assert (logits.argmax(1) == rounded_logits.argmax(1)).mean() >= 0.9
+    assert sum(weight.numel() for weight in seen["tail"].parameters()) <= sum(
+        weight.numel() for weight in model.module.parameters()
+    )
+
+
+def test_the_card_names_the_network_and_what_was_trained(pretrained):
+    card = render_model_card(pretrained.model(row=BEST).facts, "model")
+    assert f"`{pretrained.file.recipe.network}` with the weights `" in card
+    assert "under the license of those who publish them" in card
+    assert ("pip install 'geosearch[timm]'" in card) == pretrained.file.recipe.network.startswith("timm:")
