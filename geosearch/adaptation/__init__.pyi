@@ -20,6 +20,10 @@ from .loss import Loss as Loss
 from .loss import VectorScaling as VectorScaling
 from .predictors import EnsemblePredictor as EnsemblePredictor
 from .predictors import NetworkPredictor as NetworkPredictor
+from .prototypes import ROBUST as ROBUST
+from .prototypes import PrototypeHead as PrototypeHead
+from .prototypes import PrototypeRule as PrototypeRule
+from .prototypes import Robust as Robust
 from .rehearsal import Rehearsal as Rehearsal
 from .replay_selection import ReplaySelection as ReplaySelection
 from .ridge import LeaveOneOut as LeaveOneOut
@@ -28,8 +32,11 @@ from .ridge import RidgeHead as RidgeHead
 from .ridge import RidgePredictor as RidgePredictor
 from .ridge import leave_one_out as leave_one_out
 from .ridge import ridge_fit as ridge_fit
+from .robust_prototypes import MedianPrototypes as MedianPrototypes
+from .robust_prototypes import SimilarityPrototypes as SimilarityPrototypes
 from .self_training import SelfTraining as SelfTraining
 from .semi_supervised import SemiSupervised as SemiSupervised
+from .shot_transformer import ShotTransformer as ShotTransformer
 from .tuning import Tuned as Tuned
 from .tuning import Tuner as Tuner
 from .tuning import take_over as take_over

@@ -71,7 +71,7 @@ class SelfTraining(SemiSupervised):
     def from_settings(cls, settings: Mapping[str, Any], **context: Any) -> SelfTraining:
         """Three times the steps of the other adaptations, half as many where no further images are used."""
         steps = settings["fine_tune_steps"]
-        known = {name: value for name, value in context.items() if name != "loss"}  # `balance` evens its labels out
+        known = {name: value for name, value in context.items() if name not in ("loss", "robust")}
         return cls(
             steps=3 * steps if settings["unlabelled"] else 3 * steps // 2,
             head_steps=steps,

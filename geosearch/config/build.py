@@ -10,6 +10,7 @@ import numpy as np
 from geosearch import seeds
 from geosearch.adaptation.base import ADAPTATIONS, Adaptation
 from geosearch.adaptation.loss import LOSSES
+from geosearch.adaptation.prototypes import ROBUST
 from geosearch.config.study_config import StudyFile
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.base import EMBEDDINGS, Embedding
@@ -189,6 +190,7 @@ def build_adaptation(name: str, file: StudyFile, unlabelled: UnlabelledSet | Non
         unlabelled=unlabelled,
         balance=file.domain.balance,
         loss=LOSSES.build(file.recipe.loss, file.recipe.settings) if file.recipe.loss else None,
+        robust=ROBUST.build(file.recipe.robust, file.recipe.settings) if file.recipe.robust else None,
     )
 
 

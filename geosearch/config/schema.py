@@ -15,6 +15,7 @@ from pydantic import (
 
 from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.adaptation.loss import LOSSES
+from geosearch.adaptation.prototypes import ROBUST
 from geosearch.config.section import Section
 from geosearch.confirmation.controls import CONTROLS
 from geosearch.confirmation.variants import VARIANTS
@@ -257,7 +258,7 @@ class PriceSection(Section):
 class RecipeSection(Section):
     """[recipe]"""
 
-    choices: ClassVar[tuple[Choice[Any], ...]] = (NETWORKS, SCHEDULES, AVERAGINGS, ADAPTATIONS, LOSSES)
+    choices: ClassVar[tuple[Choice[Any], ...]] = (NETWORKS, SCHEDULES, AVERAGINGS, ADAPTATIONS, LOSSES, ROBUST)
 
     network: str = NETWORKS.default
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
@@ -279,6 +280,7 @@ class RecipeSection(Section):
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
     adaptation: str = ADAPTATIONS.default
     loss: str | None = LOSSES.default
+    robust: str | None = ROBUST.default
     unlabelled: int = Field(
         5000, ge=0, description="Unlabelled target images of self-training, at most; never less than the reference."
     )

@@ -77,6 +77,15 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_robust(self) -> StudyFile:
+        if self.recipe.robust and self.recipe.adaptation != "prototypes":
+            raise ValueError(
+                f"recipe.robust = '{self.recipe.robust}' makes prototypes; set recipe.adaptation = \"prototypes\", or "
+                "leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_earlier(self) -> StudyFile:
         if len(set(self.search.earlier)) < len(self.search.earlier):
             raise ValueError("search.earlier names a study twice; its evaluations would count twice, name it once")
@@ -187,7 +196,7 @@ def _features_problem(file: StudyFile) -> str:
     return ""
 
 
-_WITHOUT_LOSS = ("fixmatch", "rehearse", "self-train")  # adaptations
+_WITHOUT_LOSS = ("fixmatch", "prototypes", "rehearse", "self-train")  # adaptations
 _ON_ACTIVATIONS = ("backbone", "pca", "pixels")  # embeddings
 
 _FREE = {

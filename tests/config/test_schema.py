@@ -6,6 +6,8 @@ import pytest
 from generators.studies import tiny, tiny_file
 
 from geosearch.adaptation.loss import LogitAdjustment
+from geosearch.adaptation.prototypes import PrototypeHead
+from geosearch.adaptation.robust_prototypes import MedianPrototypes
 from geosearch.config.build import build_adaptations
 from geosearch.config.read import parse_study
 from geosearch.errors import InvalidOptionError
@@ -27,3 +29,10 @@ def test_a_loss_is_built_for_the_adaptations_that_have_one(tmp_path):
         parse_study(tiny(tmp_path, recipe_loss="balanced", recipe_adaptation="self-train"))
     with pytest.raises(InvalidOptionError, match="logit_adjustment': needs loss"):
         parse_study(tiny(tmp_path, recipe_logit_adjustment=0.5))
+
+
+def test_robust_prototypes_need_prototypes(tmp_path):
+    asked = {"recipe_robust": "median", "recipe_adaptation": "prototypes"}
+    assert build_adaptations(parse_study(tiny(tmp_path, **asked)))["prototypes"] == PrototypeHead(MedianPrototypes())
+    with pytest.raises(InvalidOptionError, match="makes prototypes; set"):
+        parse_study(tiny(tmp_path, recipe_robust="median"))

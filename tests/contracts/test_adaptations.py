@@ -15,9 +15,12 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.loss import LogitAdjustment
+from geosearch.adaptation.prototypes import PrototypeHead
 from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.ridge import RidgeHead
+from geosearch.adaptation.robust_prototypes import MedianPrototypes, SimilarityPrototypes
 from geosearch.adaptation.self_training import SelfTraining
+from geosearch.adaptation.shot_transformer import ShotTransformer
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import GeosearchError
 from geosearch.nn.networks import SmallConv
@@ -33,6 +36,10 @@ MADE: dict[str, Callable[[], Adaptation]] = {
     "linear-probe, balanced": lambda: LinearProbe(steps=3, loss=BalancedLoss(steps=2, inner_steps=5)),
     "fine-tune": lambda: FineTuning(steps=3),
     "fine-tune, balanced": lambda: FineTuning(steps=3, loss=BalancedLoss(steps=2, inner_steps=5)),
+    "prototypes": PrototypeHead,
+    "prototypes, median": lambda: PrototypeHead(MedianPrototypes()),
+    "prototypes, similarity": lambda: PrototypeHead(SimilarityPrototypes()),
+    "prototypes, transformer": lambda: PrototypeHead(ShotTransformer(steps=2, images=100)),
     "rehearse": lambda: Rehearsal(steps=3),
     "self-train": lambda: SelfTraining(steps=3, head_steps=3, unlabelled=UNLABELLED),
     "fixmatch": lambda: FixMatch(steps=3, unlabelled=UNLABELLED),
