@@ -44,7 +44,7 @@ class Regime:
         named = {"backbone": network, "weights": weights} if same else {}
         return cls(
             f"{network} is pretrained, for photographs in color: sets are mixed as its {in_space}, distances are "
-            f"those of its features, {_TRAINED[trainable]} trained for {_TAIL['steps']} steps"
+            f"those of its features, {_TRAINED[trainable]} trained for {recipe.get('steps', _TAIL['steps'])} steps"
             + (
                 ", without augmentation (recipe.views adds mirrored images and parts)"
                 if space == "features"

@@ -51,6 +51,42 @@ class PixelIndex:
         return len(np.intersect1d(self.hashes, other.hashes))
 
 
+@dataclass(frozen=True)
+class Repeats:
+    """Images that one set holds more than once.
+
+    >>> import numpy as np
+    >>> images = np.arange(64, dtype=np.uint8).reshape(4, 4, 4, 1)
+    >>> Repeats.of(images[[0, 0, 0, 1, 1, 2]], np.array([0, 0, 0, 0, 1, 1]))
+    Repeats(copies=2, contradictory=2)
+
+    Attributes:
+        copies: images with the pixels of an earlier one, under its label.
+        contradictory: images whose pixels are under several labels.
+    """
+
+    copies: int = 0
+    contradictory: int = 0
+
+    @classmethod
+    def of(cls, images: np.ndarray, labels: np.ndarray | None = None) -> Repeats:
+        """Those of uint8 (n, h, w, ch) images, with their labels int64 (n,) if they have some."""
+        found = Counter(_repeats(hash_pixels(images), np.zeros(len(images), np.int64) if labels is None else labels))
+        return cls(found[Reason.DUPLICATE], found[Reason.TWO_LABELS])
+
+    def sentences(self, *, stay: bool) -> tuple[str, ...]:
+        """One for each kind that there is; `stay`: whether a study leaves them in, as it does in a source."""
+        kinds = (
+            (self.copies, Reason.DUPLICATE, "each image counts once"),
+            (self.contradictory, Reason.TWO_LABELS, "they are left out"),
+        )
+        return tuple(
+            f"{reason.value}: {count:,} {'image' if count == 1 else 'images'}; {'they stay' if stay else otherwise}"
+            for count, reason, otherwise in kinds
+            if count
+        )
+
+
 def hash_pixels(images: np.ndarray) -> np.ndarray:
     """uint8 (n, h, w, ch) -> uint64 (n,), equal for equal pixels, different for others but for one pair in 1e19.
 

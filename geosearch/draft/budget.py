@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from geosearch.config.read import parse_study
+from geosearch.config.study_config import StudyFile
 from geosearch.runtime.duration import duration, whole_minutes
-from geosearch.study.estimate import count_steps, measure_step
+from geosearch.study.estimate import count_steps, measure_encoding, measure_step
 
 SIDES = (48, 32, 28)  # pixels, tried where the size wanted leaves too small a search
 _FIXED = 30.0  # seconds of loading, transport and report
@@ -25,6 +26,7 @@ class Budget:
         seeds: trainings of every row of the confirmation.
         tuning: settings of the adaptation that are tried.
         controls: of the confirmation.
+        folds: in which labels judge, for want of a test set.
     """
 
     evaluations: int
@@ -33,14 +35,23 @@ class Budget:
     seeds: int
     tuning: int
     controls: tuple[str, ...]
+    folds: int = 5
 
-    @property
-    def sections(self) -> dict[str, dict[str, Any]]:
-        """Section -> key -> value."""
+    def capped(self, steps: int) -> Budget:
+        """The same with trainings that are no longer than so many steps."""
+        return replace(self, steps=min(self.steps, steps), long_steps=min(self.long_steps, steps))
+
+    def sections(self, *, labels_judge: bool) -> dict[str, dict[str, Any]]:
+        """Section -> key -> value.
+
+        Args:
+            labels_judge: whether there is no test set.
+        """
+        confirm = {"seeds": self.seeds, "tuning": self.tuning, "controls": list(self.controls)}
         return {
             "search": {"evaluations": self.evaluations},
             "recipe": {"steps": self.steps, "long_steps": self.long_steps},
-            "confirm": {"seeds": self.seeds, "tuning": self.tuning, "controls": list(self.controls)},
+            "confirm": {**confirm, "folds": self.folds} if labels_judge else confirm,
         }
 
 
@@ -51,9 +62,11 @@ BUDGETS = (  # the longest first; the third is that of the defaults
     Budget(24, 300, 600, 5, 6, _CONTROLS[0]),
     Budget(20, 200, 400, 5, 4, _CONTROLS[1]),
     Budget(16, 150, 300, 3, 3, _CONTROLS[1]),
-    Budget(12, 100, 200, 3, 2, _CONTROLS[1]),
-    Budget(10, 60, 100, 3, 0, ()),
+    Budget(12, 100, 200, 3, 2, _CONTROLS[1], folds=3),
+    Budget(10, 60, 100, 3, 0, (), folds=3),
 )
+NO_SEARCH = Budget(0, 60, 100, 3, 0, (), folds=3)  # the projection's cloud beside the baselines
+_TAIL_STEPS = 150  # with which the last stage of a pretrained network was measured
 _ENOUGH = 4  # a smaller image is preferred to a budget below this one
 
 
@@ -65,12 +78,14 @@ class Plan:
         budget: the budget; size: of the images, pixels.
         seconds: estimate for this machine.
         minutes: what was given.
+        labels_judge: whether there is no test set.
     """
 
     budget: Budget
     size: int
     seconds: float
     minutes: float
+    labels_judge: bool = False
 
     @property
     def fits(self) -> bool:
@@ -86,31 +101,58 @@ class Plan:
         return f"{takes}, more than the {self.minutes:g} minutes that were given: there is no smaller budget"
 
 
-def plan_budget(settings: Mapping[str, Mapping[str, Any]], *, classes: int, size: int, minutes: float) -> Plan:
+def plan_budget(
+    settings: Mapping[str, Mapping[str, Any]],
+    *,
+    classes: int,
+    size: int,
+    minutes: float,
+    images: int = 0,
+    labels_judge: bool = False,
+) -> Plan:
     """The largest budget that fits, at the largest size of images at which a whole search fits.
 
     Args:
         settings: the other keys of the study, section -> key -> value.
         classes: number of classes of all sources together.
-        size: largest side of the images, pixels.
+        size: largest side of the images, pixels; it stays so before a pretrained network, which enlarges them.
         minutes: how long the study may take.
+        images: of all sets together, which a pretrained network encodes.
+        labels_judge: whether there is no test set.
     """
-    sides = [size, *(side for side in SIDES if side < size)]
-    found = [_fitting(settings, classes=classes, size=side, minutes=minutes) for side in sides]
-    return next((plan for plan in found if plan.fits and BUDGETS.index(plan.budget) <= _ENOUGH), found[-1])
+    pretrained = "network" in settings.get("recipe", {})
+    budgets = (*(budget.capped(_TAIL_STEPS) for budget in BUDGETS), NO_SEARCH) if pretrained else BUDGETS
+    sides = [size, *(side for side in SIDES if side < size and not pretrained)]
+    given: dict[str, Any] = {"classes": classes, "minutes": minutes, "images": images, "labels_judge": labels_judge}
+    found = [_fitting(settings, budgets, size=side, **given) for side in sides]
+    return next((plan for plan in found if plan.fits and budgets.index(plan.budget) <= _ENOUGH), found[-1])
 
 
-def _fitting(settings: Mapping[str, Mapping[str, Any]], *, classes: int, size: int, minutes: float) -> Plan:
-    """The largest budget that fits at a size; the smallest one if none does."""
-    plans = (_plan(settings, budget, classes=classes, size=size, minutes=minutes) for budget in BUDGETS)
-    return next(plan for plan in plans if plan.fits or plan.budget is BUDGETS[-1])
-
-
-def _plan(
-    settings: Mapping[str, Mapping[str, Any]], budget: Budget, *, classes: int, size: int, minutes: float
+def _fitting(
+    settings: Mapping[str, Mapping[str, Any]],
+    budgets: Sequence[Budget],
+    *,
+    classes: int,
+    size: int,
+    minutes: float,
+    images: int,
+    labels_judge: bool,
 ) -> Plan:
-    sections = {name: {**settings.get(name, {}), **keys} for name, keys in budget.sections.items()}
-    file = parse_study({**settings, **sections, "domain": {**settings["domain"], "size": size}})
-    step = measure_step(file, classes)
-    seconds = count_steps(file, len(file.domain.sources)) * step / file.search.jobs + _FIXED
-    return Plan(budget, size, seconds, minutes)
+    """The largest budget that fits at a size; the smallest one if none does."""
+    first = _study(settings, budgets[0], size, labels_judge)
+    step = measure_step(first, classes)
+    fixed = _FIXED + (images * measure_encoding(first) if first.mixes_features else 0.0)
+
+    def plan(budget: Budget) -> Plan:
+        file = _study(settings, budget, size, labels_judge)
+        steps = count_steps(file, len(file.domain.sources), cross_fits=labels_judge)
+        return Plan(budget, size, steps * step / file.search.jobs + fixed, minutes, labels_judge)
+
+    plans = map(plan, budgets)
+    return next(one for one in plans if one.fits or one.budget is budgets[-1])
+
+
+def _study(settings: Mapping[str, Mapping[str, Any]], budget: Budget, size: int, labels_judge: bool) -> StudyFile:
+    keys = budget.sections(labels_judge=labels_judge)
+    sections = {name: {**settings.get(name, {}), **changed} for name, changed in keys.items()}
+    return parse_study({**settings, **sections, "domain": {**settings["domain"], "size": size}})

@@ -41,12 +41,13 @@ class Draft:
     @property
     def summary(self) -> str:
         """What was found and how long the study will take, for a terminal."""
-        budget = self.plan.budget
+        evaluations = self.plan.budget.evaluations
+        searched = f"{evaluations} evaluations" if evaluations else "no search, the baselines alone"
         return "\n".join(
             [
                 f"study {self.file.study.name}",
                 *(f"  {line}" for line in self.findings.lines),
-                f"  {'budget':<10} {budget.evaluations} evaluations at {self.plan.size} px: {self.plan.reason}",
+                f"  {'budget':<10} {searched} at {self.plan.size} px: {self.plan.reason}",
             ]
         )
 
@@ -107,9 +108,11 @@ def draft_study(
             entries.append(Entry(section, key, *chosen))
     classes = sum(max(len(source.classes), 1) for source in found.sources)
     size = next(entry.value for entry in entries if entry.key == "size")
-    plan = plan_budget(_settings(entries), classes=classes, size=size, minutes=minutes)
+    images = sum(look.images + look.test_images for _, look in found.looks)
+    sizes: dict[str, Any] = {"classes": classes, "size": size, "images": images}
+    plan = plan_budget(_settings(entries), **sizes, minutes=minutes, labels_judge=found.test is None)
     entries = [_resized(entry, plan) if entry.key == "size" else entry for entry in entries]
-    for section, keys in plan.budget.sections.items():
+    for section, keys in plan.budget.sections(labels_judge=plan.labels_judge).items():
         reason = plan.reason if section == "search" else ""
         entries += [Entry(section, key, value, reason) for key, value in keys.items()]
     entries.sort(key=lambda entry: _SECTIONS.index(entry.section))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geosearch.data.loaders.registry import complete_spec
+from geosearch.draft.appearance import Appearance
+from geosearch.draft.encoder import COST, Encoder, find_encoder
 from geosearch.draft.look import Look, look_at
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 
@@ -19,12 +21,20 @@ class Findings:
         unlabelled: further images of the target; None without.
         test: its test set; None without.
         sources: the sets to pretrain on.
+        encoder: a pretrained network on this machine; looked for if the target wants one.
     """
 
     target: Look
     unlabelled: Look | None
     test: Look | None
     sources: tuple[Look, ...]
+    encoder: Encoder | None = None
+
+    @property
+    def wants_encoder(self) -> bool:
+        """Whether the target shows photographs in color, and no characters."""
+        target = self.target
+        return target.in_color and not target.has_characters and target.appearance is Appearance.PHOTOGRAPHS
 
     @property
     def looks(self) -> tuple[tuple[str, Look], ...]:
@@ -50,8 +60,13 @@ class Findings:
         rows = []
         for part, look in self.looks:
             rows.append(f"{part:<10} {look.spec}: {look.text}")
-            rows += [f"{'':<10} {line}" for line in look.warnings]
-        return (*rows, *(f"{'copies':<10} {line}" for line in self.copies))
+            rows += [f"{'':<10} {line}" for line in (*look.warnings, *look.repeats.sentences(stay=part == "source"))]
+        rows += [f"{'copies':<10} {line}" for line in self.copies]
+        if self.encoder:
+            rows.append(f"{'network':<10} {self.encoder.network}, {self.encoder.where}")
+        elif self.wants_encoder:
+            rows.append(f"{'network':<10} {COST}")
+        return tuple(rows)
 
 
 def inspect_sets(
@@ -92,6 +107,8 @@ def inspect_sets(
         looks.get("--test"),
         tuple(look_at(spec, **options) for spec in others),  # type: ignore[arg-type]
     )
+    if found.wants_encoder:
+        found = replace(found, encoder=find_encoder())
     if not found.target.classes:
         raise InvalidOptionError(
             f"the target '{found.target.spec}' has no labels; put a few images of each class into a folder of "

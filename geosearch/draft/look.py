@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.duplicates import PixelIndex
+from geosearch.data.duplicates import PixelIndex, Repeats
 from geosearch.data.harmonization import has_flat_background, ink_margin, is_colored
 from geosearch.data.loaders.image_files import median_size
 from geosearch.data.loaders.registry import find_loader, list_datasets
@@ -41,6 +41,7 @@ class Look:
         margin: width of the empty border around the ink, as a fraction of the frame.
         lines: what its reader passed over, and its notes.
         pixels: its images by their pixels.
+        repeats: images that it holds more than once.
     """
 
     spec: str
@@ -57,6 +58,7 @@ class Look:
     margin: float
     lines: tuple[str, ...]
     pixels: PixelIndex
+    repeats: Repeats = Repeats()
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -151,6 +153,7 @@ def _describe(spec: str, data: LabelledSet | UnlabelledSet, tests: int, labels: 
         margin=margin,
         lines=data.report.lines if data.report and data.report.remarkable else (),
         pixels=PixelIndex.of(data.images),
+        repeats=Repeats.of(data.images, data.labels if labels and isinstance(data, LabelledSet) else None),
     )
 
 

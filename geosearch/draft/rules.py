@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geosearch.draft.appearance import Appearance
+from geosearch.draft.encoder import MEASURED, REMEDY
 from geosearch.draft.findings import Findings
 
 _SMALLEST = 16  # pixels; still smaller images are enlarged
@@ -118,10 +119,29 @@ def choose_jobs(found: Findings) -> tuple[int, str] | None:
     return (min(cores, 8), f"this machine has {cores} processor cores") if cores != 2 else None
 
 
+@rule("recipe.network")
+def choose_network(found: Findings) -> tuple[str | None, str] | None:
+    """A pretrained network for photographs in color; without one, a comment."""
+    if not found.wants_encoder:
+        return None
+    if found.encoder is None:
+        return None, f'network = "{MEASURED}" would suit photographs better: {REMEDY}'
+    return found.encoder.network, f"pretrained, for photographs in color ({found.encoder.where})"
+
+
+@rule("recipe.weights")
+def choose_weights(found: Findings) -> tuple[str, str] | None:
+    if found.encoder is None or found.encoder.weights == "pretrained":
+        return None
+    return found.encoder.weights, "a file on this machine"
+
+
 @rule("recipe.flip")
-def choose_flip(found: Findings) -> tuple[bool, str]:
-    """Mirrored photographs keep their class; mirrored characters do not."""
+def choose_flip(found: Findings) -> tuple[bool, str] | None:
+    """Mirrored photographs keep their class; mirrored characters do not. Activations cannot be mirrored."""
     target = found.target
+    if found.encoder:
+        return None
     if target.appearance is Appearance.GLYPHS:
         return False, f"no mirror images: the target shows glyphs ({target.because})"
     if target.has_characters:
@@ -133,7 +153,6 @@ def choose_flip(found: Findings) -> tuple[bool, str]:
 
 @rule("recipe.recolour")
 def choose_recolour(found: Findings) -> tuple[float, str] | None:
-    target = found.target
-    if not target.in_color or target.has_characters or target.appearance is not Appearance.PHOTOGRAPHS:
+    if found.encoder or not found.wants_encoder:
         return None
     return 0.0, "photographs keep their colors"

@@ -307,20 +307,24 @@ def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
 
 
 def _encoding_seconds(file: StudyFile, collection: DatasetCollection) -> float:
-    """Seconds of a pass of the pretrained network over all images; those that the cache has are not left out."""
+    sources = sum(map(len, collection.sources)) * (1 + file.recipe.settings["views"])
+    images = len(collection.train) + len(collection.unlabelled or ()) + len(collection.test or ()) + sources
+    return images * measure_encoding(file)
+
+
+def measure_encoding(file: StudyFile) -> float:
+    """Seconds that an image takes, of a pass of the pretrained network over all; the cache may have it already."""
     network = build_network(file)
     assert isinstance(network, PretrainedArchitecture)
-    device = str(resolve_device(file.recipe.device))
-    few = collection.train.images[:_TIMED]
+    device, side = str(resolve_device(file.recipe.device)), file.domain.size
+    blank = np.zeros((_TIMED, side, side, int(file.domain.channels)), np.uint8)
     call = (network.backbone, network.trainable, device, 0, 0)
     with one_thread():
-        encode_block(*call, few[:8])  # loads it
+        encode_block(*call, blank[:8])  # loads it
         start = time.perf_counter()
-        encode_block(*call, few)
-        each = (time.perf_counter() - start) / len(few)
-    sources = sum(map(len, collection.sources)) * (1 + network.views)
-    images = len(collection.train) + len(collection.unlabelled or ()) + len(collection.test or ()) + sources
-    return images * each / (file.search.jobs if device == "cpu" else 1)
+        encode_block(*call, blank)
+        each = (time.perf_counter() - start) / len(blank)
+    return each / (file.search.jobs if device == "cpu" else 1)
 
 
 def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import sys
 PARTS = (
     "encoder",
     "without",
+    "from_nothing",
     "choice",
     "lengths",
     "mixtures",

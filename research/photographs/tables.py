@@ -16,7 +16,7 @@ import numpy as np
 
 from geosearch.confirmation.statistics import t_half_width
 from research.common.page import fill
-from research.photographs import agreement, blocks, choice, layers, lengths, merged, mixtures, without
+from research.photographs import agreement, blocks, choice, from_nothing, layers, lengths, merged, mixtures, without
 from research.photographs.episodes import NONE
 from research.photographs.mixtures import of_target
 from research.photographs.scoring import ERROR, LEFT_OUT, SELF_TRAINED, SQUARED
@@ -100,6 +100,17 @@ def without_table(shots: int) -> list[str]:
         lines.append(row(name, [*cells, percent(means), f"{seconds:.2f}"]))
     if validated := chosen_by_labels(shots):
         lines.append(validated)
+    return lines
+
+
+def from_nothing_table() -> list[str]:
+    """Errors of the small network by number of labels, beside those of the ridge head on pretrained features."""
+    known, lines = heads_found(), head("ridge head", (*TARGETS, "mean"))
+    for shots in SHOTS:
+        own = from_nothing.by_target(shots)
+        pretrained = [np.mean([v[0] for v in known[target, shots, "ridge"]]) for target in TARGETS]
+        for name, means in (("small network", [own[target] for target in TARGETS]), ("pretrained", pretrained)):
+            lines.append(row(f"{name}, {shots} a class", [percent([x]) for x in [*means, np.mean(means)]]))
     return lines
 
 
@@ -471,6 +482,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     for shots in SHOTS:
         yield f"without {shots}", lambda s=shots: without_table(s)  # type: ignore[misc]
         yield f"sources {shots}", lambda s=shots: sources_table(s, ERROR)  # type: ignore[misc]
+    yield "from nothing", from_nothing_table
     yield "settings", settings
     yield "sources self-trained", lambda: sources_table(5, SELF_TRAINED)
     yield "spread", spread_table

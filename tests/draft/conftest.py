@@ -1,4 +1,4 @@
-"""A machine of known speed."""
+"""A machine of known speed, without pretrained networks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from geosearch.draft import budget
+from geosearch.draft import budget, findings
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +18,8 @@ def fast_machine(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         return seconds[0] * file.domain.size**2 / 28**2
 
     monkeypatch.setattr(budget, "measure_step", measure)
+    monkeypatch.setattr(findings, "find_encoder", lambda: None)
+    monkeypatch.setattr(budget, "measure_encoding", lambda file: 1e-2)
 
     def change(step: float) -> None:
         seconds[0] = step

@@ -38,3 +38,24 @@ def test_what_does_not_fit_says_so(fast_machine):
 def test_budgets_go_from_long_to_short(longer):
     one, next_one = BUDGETS[longer], BUDGETS[longer + 1]
     assert one.evaluations * one.steps > next_one.evaluations * next_one.steps or one.long_steps > next_one.long_steps
+
+
+def test_labels_that_judge_in_folds_take_their_time():
+    judged = plan_budget(SETTINGS, classes=20, size=28, minutes=60, labels_judge=True)
+    tested = plan_budget(SETTINGS, classes=20, size=28, minutes=60)
+    assert judged.budget.sections(labels_judge=True)["confirm"]["folds"] == judged.budget.folds
+    assert "folds" not in tested.budget.sections(labels_judge=False)["confirm"]
+    again = plan_budget(SETTINGS, classes=20, size=28, minutes=tested.seconds / 60 + 0.01)
+    assert again.budget == tested.budget
+    assert judged.seconds != tested.seconds
+
+
+def test_a_pretrained_network_is_trained_as_it_was_measured_and_its_time_counted(fast_machine):
+    settings = {**SETTINGS, "recipe": {"network": "torchvision:resnet18"}}
+    long = plan_budget(settings, classes=20, size=64, minutes=1e6)
+    assert (long.budget.steps, long.budget.long_steps) == (150, 150)
+    more = plan_budget(settings, classes=20, size=64, minutes=1e6, images=1000)
+    assert more.seconds == pytest.approx(long.seconds + 1000 * 1e-2)
+    fast_machine(10.0)
+    slow = plan_budget(settings, classes=20, size=64, minutes=1)
+    assert (slow.budget.evaluations, slow.size) == (0, 64)

@@ -52,3 +52,24 @@ def test_a_test_set_of_other_classes_is_refused(sets):
     (sets / "checked" / "bolt").rename(sets / "checked" / "ring")
     with pytest.raises(DomainMismatchError, match="ring"):
         inspect_sets("mine", ["a", "b"], test="checked")
+
+
+def test_images_that_a_set_holds_twice_are_counted(sets):
+    for other in ("copy.png", "again.png"):
+        shutil.copy(sets / "mine" / "bolt" / "0.png", sets / "mine" / "bolt" / other)
+    shutil.copy(sets / "mine" / "nut" / "1.png", sets / "mine" / "bolt" / "nut.png")
+    shutil.copy(sets / "a" / "nut" / "1.png", sets / "a" / "nut" / "copy.png")
+    lines = [line.strip() for line in inspect_sets("mine", ["a", "b"]).lines]
+    assert "copies of others: 2 images; each image counts once" in lines
+    assert "under several labels: 2 images; they are left out" in lines
+    assert "copies of others: 1 image; they stay" in lines
+
+
+def test_an_image_that_is_unlabelled_twice_is_counted(sets):
+    (sets / "loose" / "deep").mkdir(parents=True)
+    for place in ("x.png", "deep/y.png"):
+        shutil.copy(sets / "checked" / "bolt" / "0.png", sets / "loose" / place)
+    found = inspect_sets("mine", ["a", "b"], unlabelled="loose")
+    assert [line.strip() for line in found.lines if "copies of others" in line] == [
+        "copies of others: 1 image; each image counts once"
+    ]
