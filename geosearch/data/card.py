@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geosearch.data.license import license_comment
 
@@ -20,6 +20,20 @@ class SourceFacts:
     license: str
     otdd_to_target: float  # squared feature units, smaller is better
     labelled_by: str = ""  # how the labels were made, if they are pseudo-labels
+    views: int = 0  # further views of every image, which are no images
+
+    def with_views(self, views: int) -> SourceFacts:
+        """The facts of a set in which every image is followed by so many views of it, which are counted as images.
+
+        >>> SourceFacts("aerial", 1680, 30, "unknown", 1.0).with_views(1).count
+        '840 in 2 views'
+        """
+        return replace(self, images=self.images // (1 + views), views=views)
+
+    @property
+    def count(self) -> str:
+        """Number of images, and of views of each if there are several."""
+        return f"{self.images:,}" + (f" in {1 + self.views} views" if self.views else "")
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,7 @@ def render_card(facts: CardFacts) -> str:
                 (
                     source.name,
                     f"{weight:.4f}",
-                    f"{source.images:,}",
+                    source.count,
                     str(source.classes),
                     f"{source.otdd_to_target:.4g}",
                     source.license,

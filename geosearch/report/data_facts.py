@@ -34,12 +34,12 @@ class DataFacts:
     target_notes: tuple[str, ...] = ()
 
     @classmethod
-    def of_data(cls, target: Target, anchors: Anchors, hull: Hull) -> DataFacts:
-        """The facts of prepared data."""
+    def of_data(cls, target: Target, anchors: Anchors, hull: Hull, views: int = 0) -> DataFacts:
+        """The facts of prepared data, with so many further views of every image of the sources."""
         return cls(
             target.name,
             tuple(target.counts.tolist()),
-            tuple(source.facts for source in anchors.sources),
+            tuple(source.facts.with_views(views) for source in anchors.sources),
             tuple(map(tuple, hull.gram.tolist())),
             tuple(map(float, hull.projection().values)),
             target.notes,

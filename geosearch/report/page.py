@@ -81,7 +81,7 @@ class SourceLine:
     Attributes:
         name: name of the source.
         share: its weight in the best mixture in %, "" if there is none yet.
-        images: number of images.
+        images: number of images, and of views of each.
         classes: number of classes.
         distance: OTDD to the target, squared feature units.
         license: license of the images.
@@ -214,7 +214,7 @@ def source_table(facts: StudyReport) -> tuple[SourceLine, ...]:
         SourceLine(
             source.name,
             f"{100 * weights[i]:.1f} %" if best else "",
-            f"{source.images:,}",
+            source.count,
             f"{source.classes}",
             f"{source.otdd_to_target:.4g}",
             source.license,

@@ -21,6 +21,7 @@ from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.source_rows import Pictures
 from geosearch.mixture.weights import Weights
 from geosearch.report.data_facts import DataFacts
+from geosearch.report.mixture_samples import MixtureSamples
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics, fidelity_statistics, rank_agreement
 from geosearch.search.free_answer import FreeAnswer
@@ -158,6 +159,8 @@ class StudyReport(StudySummary):
         gram: (m, m) of the closed form: the distance of weights a is a @ gram @ a.
         projection: (m,) weights of the target's projection on the hull.
         walk: (caption, uint8 images (k, h, w, ch)), the same k reference images throughout.
+        mixes_activations: whether activations are mixed in place of images.
+        samples: of the best mixture, as images; None where images are mixed, or there is no mixture yet.
         curves: (source, its map's training losses); empty if no map is trained.
         settings: (key of the study file, value).
         versions: (package, version).
@@ -173,6 +176,8 @@ class StudyReport(StudySummary):
     settings: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
     target_notes: tuple[str, ...] = ()
+    mixes_activations: bool = False
+    samples: MixtureSamples | None = None
 
 
 def collect(
@@ -196,6 +201,7 @@ def collect(
     """
     known = {entry.name: getattr(summary, entry.name) for entry in fields(summary)}
     sources = anchors.sources if anchors else ()
+    best = summary.best.point if summary.best else None
     return StudyReport(
         **known,
         target=data.target,
@@ -204,7 +210,11 @@ def collect(
         sources=data.sources,
         gram=np.array(data.gram),
         projection=data.projection,
-        walk=walk(anchors, summary.best.point if summary.best else None, pictures=pictures) if anchors else (),
+        walk=walk(anchors, best, pictures=pictures) if anchors else (),
+        mixes_activations=pictures is not None,
+        samples=MixtureSamples.draw(anchors, best, pictures, shown_rows(anchors))
+        if anchors and pictures and best
+        else None,
         curves=tuple((source.name, source.map.curves) for source in sources if source.map.curves),
         settings=settings,
         versions=versions,
@@ -219,7 +229,7 @@ def walk(
     Where activations are mixed, there are images of the target and of the sources only.
     """
     reference, m = anchors.reference, len(anchors.sources)
-    chosen = balanced_rows(reference.labels, min(rows, len(reference)), seeds.stream(0, "walk"))
+    chosen = shown_rows(anchors, rows)
     if pictures is not None:
         shown = [("target", pictures.show("", reference.images[chosen]))]
         return (*shown, *((one.name, pictures.show(one.name, one.images[chosen])) for one in anchors.sources))
@@ -235,3 +245,9 @@ def walk(
         images, _ = Mixture(anchors, weights).mix_mean(chosen)  # (k, ch, h, w)
         strips.append((caption, np.round(images.transpose(0, 2, 3, 1) * 255).astype(np.uint8)))
     return tuple(strips)
+
+
+def shown_rows(anchors: Anchors, rows: int = 6) -> np.ndarray:
+    """Rows of the reference whose images are shown, of as many classes as possible."""
+    reference = anchors.reference
+    return balanced_rows(reference.labels, min(rows, len(reference)), seeds.stream(0, "walk"))

@@ -119,7 +119,9 @@ class Export:
             study=self.file.study.name,
             target=self.prepared.target.name,
             origin=f"{trial.name} ({trial.role})",
-            sources=tuple(source.facts for source in self.prepared.anchors.sources),
+            sources=tuple(
+                source.facts.with_views(self.file.recipe.settings["views"]) for source in self.prepared.anchors.sources
+            ),
             weights=trial.weights,
             concentration=trial.concentration,
             pairing=trial.pairing,

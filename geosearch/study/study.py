@@ -350,7 +350,8 @@ class Study:
             LOGGER.warning("the report is written from the database alone, without images of the data: %s", error)
         else:
             pictures = prepared.pictures
-            anchors, found = prepared.anchors, DataFacts.of_data(prepared.target, prepared.anchors, prepared.hull)
+            anchors, views = prepared.anchors, self.file.recipe.settings["views"]
+            found = DataFacts.of_data(prepared.target, anchors, prepared.hull, views)
             if found != known:
                 self.store.update(data_facts=found.to_json())
             known = found

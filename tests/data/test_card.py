@@ -126,3 +126,11 @@ def test_what_was_not_read_is_said() -> None:
     )
     assert "- imagefolder:pets: 2 of 40 files passed over: 2 empty (a.png)." in text
     assert "passed over" not in render_card(FACTS)
+
+
+def test_views_are_not_counted_as_images():
+    facts = SourceFacts("aerial", 1680, 30, "unknown", 71.2).with_views(1)
+    assert (facts.images, facts.views) == (840, 1)
+    card = render_card(replace(FACTS, sources=(facts,), weights=(1.0,)))
+    assert "| aerial | 1.0000 | 840 in 2 views | 30 |" in card
+    assert SourceFacts("aerial", 840, 30, "unknown", 71.2).with_views(0).count == "840"

@@ -16,6 +16,7 @@ from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation
 from geosearch.data.card import SourceFacts
 from geosearch.mixture.baselines import CLOUD, SEARCHED, baseline_weights
 from geosearch.mixture.weights import Weights
+from geosearch.report.mixture_samples import MixtureSamples
 from geosearch.report.summary import StudyReport
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics
@@ -50,6 +51,7 @@ def make_facts(
     hostile: bool = False,
     channels: int = 1,
     priced: bool = False,
+    photographs: bool = False,
 ) -> StudyReport:
     """A study of m sources; `state` is "empty", "prepared", "baselines", "searching" or "finished"."""
     rng = np.random.default_rng(100 + m)
@@ -112,6 +114,8 @@ def make_facts(
             *((("evaluations", 71.0),) if trials else ()),
             *((("finalists", 18.5), ("confirmation", 63.0)) if state == "finished" else ()),
         ),
+        mixes_activations=photographs,
+        samples=_samples(names, channels) if photographs and best else None,
         walk=() if state == "empty" else _walk([row[4] for row in collection], names, best is not None, channels),
         curves=(),
         settings=(
@@ -221,6 +225,15 @@ def _walk(letters: list[str], names: list[str], best: bool, channels: int) -> tu
             steps.append(("half-way", (stack + stacks[i + 1]) / 2))
     tint = np.array([1.0, 0.8, 0.6])[:channels]
     return tuple((caption, np.uint8(images[..., None] * tint)) for caption, images in steps)
+
+
+def _samples(names: list[str], channels: int) -> MixtureSamples:
+    """Of as many sources, the last of which has no share of the first sample."""
+    rng = np.random.default_rng(2)
+    images = rng.integers(0, 256, (len(names), 6, 28, 28, channels), dtype=np.uint8)
+    shares = rng.dirichlet(np.ones(len(names)), 6).T
+    shares[:, 0] = [*shares[:-1, 0] / shares[:-1, 0].sum(), 0]
+    return MixtureSamples(images[0], tuple(names), images, shares)
 
 
 def _glyph(letter: str, rng: np.random.Generator, size: int = 28) -> np.ndarray:

@@ -35,13 +35,18 @@ def test_a_study_of_activations(file: StudyFile, tmp_path: Path, cache: Cache) -
     walk = dict(study.facts().walk)
     assert list(walk) == ["target", "one", "other"]
     assert walk["one"].shape[1:] == (16, 16, 3)
+    facts = study.facts()
+    assert [(source.images, source.views) for source in facts.sources] == [(60, 1), (60, 1)]
+    assert facts.samples is not None
+    assert facts.samples.target.shape == (6, 16, 16, 3)
+    np.testing.assert_allclose(facts.samples.shares.sum(0), 1)
     study.report(tmp_path / "report")
     folder = study.export_best()
     with (folder / "rows.csv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table))
     assert len({row["sample"] for row in rows}) == 12
     assert {row["source"] for row in rows} <= {"one", "other"}
-    assert (folder / "CARD.md").is_file()
+    assert " 60 in 2 views " in (folder / "CARD.md").read_text(encoding="utf-8")
     with pytest.raises(InvalidOptionError, match="leave --condense out"):
         study.synthesize(tmp_path / "condensed", condense=2)
     assert count_steps(file, 2) > 0

@@ -7,6 +7,7 @@ from .history import plot_history as plot_history
 from .pareto import plot_pareto_front as plot_pareto_front
 from .path import plot_path as plot_path
 from .proxy import plot_proxy as plot_proxy
+from .samples import plot_samples as plot_samples
 from .simplex import plot_simplex as plot_simplex
 from .stage_times import plot_stage_times as plot_stage_times
 from .training import plot_training as plot_training

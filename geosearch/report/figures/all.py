@@ -9,6 +9,7 @@ from geosearch.report.figures.history import plot_history
 from geosearch.report.figures.pareto import plot_pareto_front
 from geosearch.report.figures.path import plot_path
 from geosearch.report.figures.proxy import plot_proxy
+from geosearch.report.figures.samples import plot_samples
 from geosearch.report.figures.simplex import plot_simplex
 from geosearch.report.figures.stage_times import plot_stage_times
 from geosearch.report.figures.training import plot_training
@@ -17,9 +18,14 @@ from geosearch.report.summary import StudyReport
 
 
 def draw_figures(facts: StudyReport) -> tuple[ReportFigure, ...]:
-    """Draw all figures; the Pareto front only if sources have prices, the training only if maps were trained."""
+    """Draw all figures.
+
+    The Pareto front only if sources have prices, the training only if maps were trained, samples only where activations
+    stand for images.
+    """
     priced = (plot_pareto_front,) if facts.prices else ()
     trained = (plot_training,) if facts.curves else ()
+    pictured = (plot_samples,) if facts.samples else ()
     order = (
         plot_confirmation,
         plot_history,
@@ -29,6 +35,7 @@ def draw_figures(facts: StudyReport) -> tuple[ReportFigure, ...]:
         plot_ablation,
         plot_proxy,
         plot_path,
+        *pictured,
         *trained,
         plot_stage_times,
     )

@@ -21,6 +21,12 @@ def plot_path(facts: StudyReport) -> ReportFigure:
         "Each column is one target image; each row shows what a mixture maps it to: single sources, half-way between "
         "neighbouring sources, and the best mixture."
     )
+    if facts.mixes_activations:
+        title = "What each source looks like through its map"
+        read = (
+            "Each column is one image of the target; below it stands, for each source, the image that the map to this "
+            "source sends it to. Maps match whole sets, so an image need not look like its partner."
+        )
     if not facts.walk:
         return ReportFigure("walk", title, read, None, "the fit of the maps to the sources")
     steps = len(facts.walk)

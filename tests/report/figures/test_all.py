@@ -25,6 +25,7 @@ STATES = {
     "twelve sources": {"m": 12, "state": "searching", "searched": 12},
     "long names": {"m": 6, "searched": 9, "long_names": True},
     "prices": {"m": 5, "priced": True},
+    "photographs": {"m": 3, "photographs": True, "channels": 3, "long_names": True, "searched": 9},
     "hostile names": {"m": 7, "hostile": True, "seeds": 1, "searched": 9},
 }
 
@@ -91,6 +92,7 @@ def test_text_is_large_enough_for_a_page_of_400_px(drawn):
 def test_every_picture_is_drawn_or_says_what_it_waits_for(drawn):
     facts, pictures = drawn
     priced = ["front"] if facts.prices else []
+    samples = ["samples"] if facts.samples else []
     assert list(pictures) == [
         "confirmation",
         "history",
@@ -100,6 +102,7 @@ def test_every_picture_is_drawn_or_says_what_it_waits_for(drawn):
         "worth",
         "proxy",
         "walk",
+        *samples,
         "time",
     ]
     for picture in pictures.values():
@@ -222,6 +225,32 @@ def test_walk_shows_the_same_columns_at_every_step_and_frames_the_best(facts_of)
     assert len(figure.axes) == len(facts.walk)
     assert [axes.images[0].get_array().shape for axes in figure.axes] == [(28, 6 * 28, 3)] * len(facts.walk)
     assert [axes.get_label() for axes in figure.axes if axes.patches] == [BEST]
+
+
+def test_samples_are_drawn_with_areas_in_proportion_to_their_shares(facts_of):
+    facts = facts_of(m=3, photographs=True, channels=3)
+    samples = facts.samples
+
+    def drawn_with(pairing):
+        return figures.plot_samples(
+            replace(facts, trials=tuple(replace(trial, pairing=pairing) for trial in facts.trials))
+        ).figure
+
+    figure = drawn_with("transport")
+    drawn = {name: [axes for axes in figure.axes if axes.get_label() == name] for name in ("target", *samples.sources)}
+    assert len(drawn["target"]) == 6
+    whole = drawn["target"][0].get_position()
+    for name, shares in zip(samples.sources, samples.shares, strict=True):
+        areas = [axes.get_position().width * axes.get_position().height for axes in drawn[name]]
+        np.testing.assert_allclose(areas, shares[shares >= 0.01] * whole.width * whole.height, rtol=1e-6)
+    alone = drawn_with("random")
+    assert "target" not in [axes.get_label() for axes in alone.axes]
+
+
+def test_a_study_of_activations_says_what_its_pictures_are(facts_of):
+    assert figures.plot_path(facts_of(photographs=True)).title == "What each source looks like through its map"
+    assert figures.plot_path(facts_of()).title == "A path through the hull"
+    assert figures.draw_figures(facts_of())[-2].name == "walk"
 
 
 def test_drawing_touches_no_global_state(facts_of):
