@@ -10,6 +10,7 @@ features, and self-trained. Results: reports/data/photographs_layers.jsonl.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
@@ -129,11 +130,15 @@ def _tensor(images: np.ndarray) -> torch.Tensor:
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=[SCRATCH, ALL])
+    parser.add_argument("--sources", nargs="+", choices=TRAINED_ON, default=list(TRAINED_ON))
+    options = parser.parse_args()
     FILE.fill(
         [
             ({"way": way, "source": source}, measured, (way, source))
-            for way in (SCRATCH, ALL)
-            for source in TRAINED_ON
+            for way in options.ways
+            for source in options.sources
             if (way, source) != (ALL, NONE)
         ],
         jobs=1,
