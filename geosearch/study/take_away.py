@@ -238,13 +238,13 @@ class TakeAway:
         if weights is None and not hasattr(candidate, "pool"):
             return ()
         shares = [None] * len(sources) if weights is None else [float(value) for value in weights.values]
-        specs = self.file.domain.sources
+        specs, views = self.file.domain.sources, self.file.recipe.settings["views"]
         return tuple(
             SourceShare(
                 source.name,
                 portable_id(spec),
                 share,
-                source.size,
+                source.facts.with_views(views).images,
                 len(source.classes),
                 source.license,
                 self.contents.get(spec, ""),
