@@ -3,9 +3,9 @@
     python -m research.photographs.maps [--draws 2]
 
 Everything but the heads is the library's own: activations at the cut, barycentric maps of the target's images (labels
-spread from five shots a class) to the six sources, the projection of the target on their hull, and 150 steps of the last
-block with its recipe. Beside them, trained alike: the pooled union and, through the same maps, the uniform cloud. Errors
-of the ridge head on the new features, and self-trained. Results: reports/data/photographs_maps.jsonl.
+spread from five shots a class) to the six sources, the projection of the target on their hull, and 150 steps of the
+last block with its recipe. Beside them, trained alike: the pooled union and, through the same maps, the uniform cloud.
+Errors of the ridge head on the new features, and self-trained. Results: reports/data/photographs_maps.jsonl.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def measured(target: str, draw: int, way: str) -> dict[str, Any]:
         else:
             network = pretrain(pool, recipe, seed=0)
         collection = prepared.collection
-        assert collection.unlabelled is not None and collection.test is not None
+        assert collection.unlabelled is not None
+        assert collection.test is not None
         parts = (collection.train.images, collection.unlabelled.images, collection.test.images)
         z, u, x = (features(network, images) for images in parts)
     labelled = Few(z, collection.train.labels, len(task(target).classes), u)

@@ -48,7 +48,7 @@ def study_file(target: str, shots: int, draw: int, changes: Mapping[str, Mapping
 
 
 def written(target: str, shots: int, draw: int) -> tuple[Path, Path, Path]:
-    """Files of the labelled images, of those without labels, and of the test part; in the order of the report's rows."""
+    """Files of the labelled images, of those without labels, and of the test part, as in all tables of the report."""
     known, images = task(target), photos(target).images
     chosen = known.draw(shots, draw)
     rest = np.setdiff1d(np.arange(len(known.train)), chosen)

@@ -253,6 +253,7 @@ def test_the_whole_network_predicts_on_pictures_what_its_tail_predicted(pretrain
     assert facts["resolution"] == study.file.recipe.settings["resolution"]
     assert facts["trained"] == (study.file.recipe.settings["trainable"] or "last")
     assert "/" not in facts["weights"]
+    assert [source.images for source in model.facts.provenance.sources] == [60, 60], "views are no images"
     own = model.predict(raw.images)
     assert own.is_unlike.mean() < 0.3
     names = [name for name in model.module.state_dict() if not name.startswith("head.")]
