@@ -15,6 +15,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.base import EMBEDDINGS, Embedding
 from geosearch.mixture.constraints import Limits
+from geosearch.mixture.label_spaces.base import LABEL_SPACES, LabelSpace
 from geosearch.mixture.mapped_source import AnchorOptions
 from geosearch.mixture.spaces.base import SPACES, MixingSpace
 from geosearch.nn.augmentation import Augmentation
@@ -127,6 +128,11 @@ def build_search_space(file: StudyFile) -> Space:
 def build_mixing_space(file: StudyFile) -> MixingSpace:
     """Where images are mixed."""
     return SPACES.build(file.transport.space, file.transport.settings)
+
+
+def build_label_space(file: StudyFile) -> LabelSpace:
+    """Which classes of the sources are one label."""
+    return LABEL_SPACES.build(file.domain.label_space, file.domain.settings)
 
 
 def build_network(file: StudyFile) -> Architecture:

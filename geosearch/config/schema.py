@@ -20,6 +20,7 @@ from geosearch.config.section import Section
 from geosearch.confirmation.controls import CONTROLS
 from geosearch.confirmation.variants import VARIANTS
 from geosearch.embeddings.base import EMBEDDINGS
+from geosearch.mixture.label_spaces.base import LABEL_SPACES
 from geosearch.mixture.spaces.base import SPACES
 from geosearch.nn.networks import NETWORKS
 from geosearch.nn.schedule import SCHEDULES
@@ -56,7 +57,7 @@ class StudySection(Section):
 class DomainSection(Section):
     """[domain]"""
 
-    choices: ClassVar[tuple[Choice[Any], ...]] = (TARGET_LABELLINGS, PSEUDO_LABELLERS)
+    choices: ClassVar[tuple[Choice[Any], ...]] = (TARGET_LABELLINGS, PSEUDO_LABELLERS, LABEL_SPACES)
 
     target: str = Field(description="The set to do well on, e.g. 'digits', 'npz:PATH', 'torchvision:MNIST'.")
     sources: Listed[str] = Field(
@@ -107,6 +108,7 @@ class DomainSection(Section):
         "reference and in self-training: 1 where classes are known to be, 0 where some are rare.",
     )
     pseudo_labeller: str | None = None
+    label_space: str = LABEL_SPACES.default
     margin: Literal["keep", "match"] = Field(
         "keep", description="'match' pads sets that fill their frame to the target's margin."
     )

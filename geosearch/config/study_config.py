@@ -159,8 +159,9 @@ class StudyFile(Section):
             for key, value in keys.items()
             if f"{section}.{key}" not in _FREE
         }
-        if self.domain.fit == "crop":  # as studies from before this key
-            del stated["domain.fit"]
+        for key, before in (("domain.fit", "crop"), ("domain.label_space", "disjoint")):
+            if stated[key] == before:  # as studies from before this key
+                del stated[key]
         return {**stated, "recipe.recolour": self.recolour}
 
 

@@ -5,6 +5,11 @@ from .baselines import constrain as constrain
 from .constraints import Limits as Limits
 from .distillation import Condensation as Condensation
 from .hull import Hull as Hull
+from .label_spaces import LABEL_SPACES as LABEL_SPACES
+from .label_spaces import DisjointLabels as DisjointLabels
+from .label_spaces import FittedLabelSpace as FittedLabelSpace
+from .label_spaces import LabelSpace as LabelSpace
+from .label_spaces import MergedLabels as MergedLabels
 from .mapped_source import AnchorOptions as AnchorOptions
 from .mapped_source import MappedSource as MappedSource
 from .mixture import Mixture as Mixture

@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import Encoder
+from geosearch.mixture.label_spaces.base import FittedLabelSpace
 from geosearch.mixture.mapped_source import AnchorOptions, MappedSource, SourceTask, push_forward, split_by_class
 from geosearch.mixture.spaces.base import FittedSpace
 from geosearch.mixture.spaces.pixels import PixelSpace
@@ -43,6 +44,18 @@ class Anchors:
     source_vectors: np.ndarray  # (C, r) label vectors of the disjoint union of the sources' classes
     label_distortion: float  # relative error of the label vectors' squared distances
     key: str
+    label_space: FittedLabelSpace | None = None  # the labels that networks are trained with; None: the disjoint union
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the labels that networks are trained with: 'source/class' in the disjoint union."""
+        if self.label_space is not None:
+            return self.label_space.class_names
+        return tuple(f"{source.name}/{label}" for source in self.sources for label in source.classes)
+
+    def merge_labels(self, soft_labels: np.ndarray) -> np.ndarray:
+        """Soft labels over the disjoint union (n, C) -> over `class_names` (n, k)."""
+        return soft_labels if self.label_space is None else self.label_space.merge(soft_labels)
 
     def embed(self, images: np.ndarray, soft_labels: np.ndarray) -> np.ndarray:
         """z of mixed images: uint8 (n, h, w, ch) and soft labels (n, C) -> float32 (n, d)."""
@@ -78,6 +91,7 @@ def build_anchors(
     options: AnchorOptions | None = None,
     space: FittedSpace | None = None,
     shots: LabelledSet | None = None,
+    label_space: FittedLabelSpace | None = None,
     cache: Cache | None = None,
     seed: int = 0,
     jobs: int = 1,
@@ -95,6 +109,8 @@ def build_anchors(
         space: the mixing space; pixels if None.
         shots: labelled target images; they represent, beside the reference, the classes that fewer of its images are
             labelled with. Without them a class without images has label cost 0 to every other.
+        label_space: which classes are one label where networks are trained; the disjoint union if None. Maps and
+            distances have the classes of the sources in any case.
         cache: where anchors are stored; the default cache if None.
         seed: seed of the maps, e.g. of the split of a source into replicas.
         jobs: number of sources mapped in parallel.
@@ -110,6 +126,8 @@ def build_anchors(
     ]
     done = Parallel(n_jobs=min(jobs, len(sources)), prefer="threads")(delayed(task.run)(cache) for task in tasks)
     vectors = _label_vectors(tasks, cache)
+    merged = None if label_space is None or label_space.is_disjoint else label_space
+    key = content_key("anchors", sources=[task.key for task in tasks], reference=reference.fingerprint)
     c = len(reference.classes)
     ends = np.cumsum([c] + [len(source.classes) for source in sources])
     blocks = [vectors.vectors[start:end] for start, end in pairwise(ends)]
@@ -137,7 +155,8 @@ def build_anchors(
         target_vectors=vectors.vectors[:c],
         source_vectors=vectors.vectors[c:],
         label_distortion=vectors.distortion,
-        key=content_key("anchors", sources=[task.key for task in tasks], reference=reference.fingerprint),
+        key=content_key("merged-anchors", anchors=key, groups=merged.groups) if merged else key,
+        label_space=merged,
     )
 
 

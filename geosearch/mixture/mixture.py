@@ -71,13 +71,13 @@ class Mixture:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """'source/class' for each of the C label columns."""
-        return tuple(f"{source.name}/{c}" for source in self.anchors.sources for c in source.classes)
+        """Of the labels of `batches`: 'source/class', or what `Anchors.label_space` calls them."""
+        return self.anchors.class_names
 
     @property
     def class_count(self) -> int:
-        """C = sum of the sources' numbers of classes."""
-        return sum(len(source.classes) for source in self.anchors.sources)
+        """k, the number of labels of `batches`; C, the sum of the sources' numbers of classes, if none are merged."""
+        return len(self.class_names)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -103,12 +103,12 @@ class Mixture:
         return self._mix(draw_weights(self.weights, size, streams.shares), self.picks(rows, streams.replicas))
 
     def batches(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
-        """Endless random batches: images float32 (size, ch, h, w) in [0, 1], soft labels float32 (size, C)."""
+        """Endless random batches: images float32 (size, ch, h, w) in [0, 1], soft labels float32 (size, k)."""
         block = max(_BLOCK_VALUES // (size * math.prod(self.image_shape)), 1) * size
         while True:
             images, labels = self.draw(block, rng)
             for start in range(0, block, size):
-                yield images[start : start + size], labels[start : start + size]
+                yield images[start : start + size], self.anchors.merge_labels(labels[start : start + size])
 
     def to_torch(self, *, seed: int = 0, length: int | None = None) -> StreamDataset:
         """The mixture as a `torch.utils.data.IterableDataset`, to train any network on it with PyTorch.

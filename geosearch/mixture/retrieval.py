@@ -47,8 +47,8 @@ class RetrievedPool:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """'source/class', C of them."""
-        return tuple(f"{source.name}/{c}" for source in self.anchors.sources for c in source.classes)
+        """Of the labels: 'source/class', or what `Anchors.label_space` calls them."""
+        return self.anchors.class_names
 
     @property
     def class_count(self) -> int:
@@ -77,15 +77,15 @@ class RetrievedPool:
 
     @cached_property
     def _samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """Images uint8 (k, h, w, ch) and soft labels float32 (k, C)."""
+        """Images uint8 (k, h, w, ch) and soft labels float32 (k, C), merged as in mixtures."""
         pairs = list(zip(self.anchors.sources, self.rows, strict=True))
-        labels = np.zeros((len(self), self.class_count), dtype=np.float32)
+        labels = np.zeros((len(self), sum(len(one.classes) for one in self.anchors.sources)), dtype=np.float32)
         row = column = 0
         for source, rows in pairs:
             width = len(source.classes)
             labels[row : row + len(rows), column : column + width] = source.labels[rows]
             row, column = row + len(rows), column + width
-        return np.concatenate([source.images[rows] for source, rows in pairs]), labels
+        return np.concatenate([source.images[rows] for source, rows in pairs]), self.anchors.merge_labels(labels)
 
 
 def retrieve(anchors: Anchors, images: np.ndarray, *, share: float = SHARE) -> RetrievedPool:

@@ -73,5 +73,5 @@ class Synthesis:
             if len(beyond := np.flatnonzero(rows >= known)):
                 further = self.mixture.map_target(self.target.take(rows[beyond]))
                 images[beyond], labels[beyond] = further.mix_rows(np.arange(len(beyond)), rng)
-            yield images, labels
+            yield images, self.mixture.anchors.merge_labels(labels)
             begin = (begin + size) % n

@@ -15,6 +15,7 @@ from geosearch.config.build import (
     build_copying,
     build_embedding,
     build_ensemble,
+    build_label_space,
     build_network,
     build_refinement,
     build_target_labelling,
@@ -152,6 +153,7 @@ def prepare_collection(
         options: dict[str, Any] = {
             "options": build_anchor_options(file),
             "shots": target.shots,
+            "label_space": build_label_space(file).fit(collection.sources, encoder),
             "space": space.fit([*collection.sources, target.reference], seed=seed, cache=cache),
             "cache": cache,
             "seed": seed,

@@ -11,6 +11,7 @@ from generators.studies import tiny, write_toml
 
 from geosearch.cli.main import main
 from geosearch.config.read import parse_study
+from geosearch.mixture.label_spaces.merged import MergedLabels
 from geosearch.study.study import Study
 
 COUNTS = (1, 2, 4, 7)
@@ -90,3 +91,19 @@ def test_bad_input_is_one_message_and_exit_code_2(case: str, command: str, tmp_p
     said = capsys.readouterr().err
     assert message in " ".join(said.split())
     assert "Traceback" not in said
+
+
+def test_the_mixtures_of_a_study_have_the_labels_of_its_label_space(tmp_path: Path, cache) -> None:
+    disjoint, merged = (
+        Study.open(
+            parse_study(tiny(tmp_path, domain_label_space=one)), storage=f"sqlite:///{tmp_path}/{one}", cache=cache
+        )
+        for one in ("disjoint", "merged")
+    )
+    assert len(disjoint.prepared.anchors.class_names) == 9
+    assert disjoint.prepared.anchors.label_space is None
+    assert "domain.label_space" not in disjoint.file.fingerprint
+    anchors = merged.prepared.anchors
+    expected = MergedLabels().fit(merged.prepared.collection.sources, anchors.encoder)
+    assert anchors.class_names == expected.class_names
+    assert merged.file.fingerprint["domain.label_space"] == "merged"
