@@ -100,7 +100,7 @@ def predict_images(
             seen = done + len(passed)
             if seen == stream.total or (seen - told) * _STEPS >= stream.total:
                 told = seen
-                progress.event(ImagesPredicted(done=seen, total=stream.total))
+                progress.event(ImagesPredicted(done=seen, total=stream.total, unread=len(passed)))
         if not done:
             raise InvalidDataError(
                 f"none of {_files(stream.total)} can be read: {list_some(map(str, passed), len(passed), _NAMED)}"

@@ -290,15 +290,17 @@ class RowConfirmed(CountedEvent):
 
 @dataclass(frozen=True)
 class ImagesPredicted(CountedEvent):
-    """Some more images were predicted; `done` counts those that could not be read, too."""
+    """Some more images were predicted; `done` counts the `unread` ones that could not be read, too."""
 
     kind = "prediction"
     bar = "predictions"
     done: int
     total: int
+    unread: int = 0
 
     def __str__(self) -> str:
-        return f"predicted {self.done:,} of {self.total:,} images"
+        unread = f"; {self.unread:,} could not be read" if self.unread else ""
+        return f"predicted {self.done - self.unread:,} of {self.total:,} images{unread}"
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,17 @@ def test_any_number_of_images_goes_through_in_batches_with_progress(tmp_path, mo
     assert [row["class"] for row in rows_of(tmp_path / "out.csv")] == model.predict(images).names
 
 
+def test_progress_does_not_count_what_cannot_be_read_as_predicted(photos, tmp_path):
+    (photos / "broken.png").write_bytes(b"no image")
+    (photos / "link.png").symlink_to(photos / "nowhere.png")
+    events = []
+    listener = type("Listener", (), {"event": lambda self, event: events.append(event)})()
+    predict_images(trained_model(), photos, tmp_path / "out.csv", progress=listener)
+    told = [event for event in events if isinstance(event, ImagesPredicted)]
+    assert str(told[-1]) == "predicted 5 of 7 images; 2 could not be read"
+    assert told[-1].done == told[-1].total == 7
+
+
 def test_an_image_that_is_nothing_like_the_target_is_flagged():
     model = trained_model()
     noise = np.random.default_rng(0).integers(0, 256, (50, 12, 12), np.uint8)

@@ -142,7 +142,7 @@ def label_images(table: Table, index: ImageIndex, count: int) -> LabelTable | No
     }  # fmt: skip
     column, cells = _classes(table, columns, files, split)
     named = columns[files] in _FILES and any(table.columns[columns.index(n)] == column for n in _PLAIN if n in columns)
-    return LabelTable(table.path, column, _unique(table, found, cells), splits, absent, named)
+    return LabelTable(table.path, column, _unique(table, found, cells, few=named), splits, absent, named)
 
 
 def _file_column(table: Table, columns: list[str], index: ImageIndex, count: int) -> int | None:
@@ -268,7 +268,8 @@ def _usual_column(table: Table, columns: list[str]) -> int:
     )
 
 
-def _unique(table: Table, found: Sequence[Path | None], cells: list[str], *, few: bool = False) -> dict[Path, str]:
+def _unique(table: Table, found: Sequence[Path | None], cells: list[str], *, few: bool) -> dict[Path, str]:
+    """The label of each file; `few`: all labels may be of different classes, unless they are fractions."""
     labels: dict[Path, str] = {}
     twice = [] if not (mixed := _combined({*cells})) else [mixed]
     for file, label in zip(found, cells, strict=True):
@@ -285,6 +286,7 @@ def _unique(table: Table, found: Sequence[Path | None], cells: list[str], *, few
         )
     labels = _whole_numbers(labels)
     values = len({*labels.values()})
+    few &= not any(re.fullmatch(r"-?\d*\.\d+(e-?\d+)?", label, re.I) for label in labels.values())
     if len(labels) > 2 and values > len(labels) / 2 and not few:
         raise InvalidDataError(
             f"{table.path.name} has {values:,} different labels for {len(labels):,} images, which are no classes; "

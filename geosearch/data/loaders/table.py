@@ -122,4 +122,4 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 1:
         return _cell(value[0])
-    return value.strip() if isinstance(value, str) else json.dumps(value)
+    return value.strip() if isinstance(value, str) else json.dumps(value, default=str)

@@ -221,6 +221,24 @@ def test_a_table_that_gives_no_class_says_why(
         loader.read_labelled()
 
 
+@pytest.mark.parametrize("name", ["label", "class", "category"])
+def test_a_label_of_each_class_is_enough_where_the_column_says_so(tmp_path: Path, name: str) -> None:
+    pairs = write_flat(tmp_path / "images", 3)
+    rows = [(file, label) for (file, _), label in zip(pairs, ("cat", "dog", "cat"), strict=True)]
+    for labels in (rows, [(file, f"kind {number}") for number, (file, _) in enumerate(pairs)]):
+        write_table(tmp_path / "labels.csv", [("file", name), *labels])
+        data = load(f"imagefolder:{tmp_path}")
+        assert len(data) == 3
+        assert set(data.classes) == {label for _, label in labels}
+
+
+def test_measurements_called_labels_are_no_classes(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path / "images", 18)
+    write_table(tmp_path / "labels.csv", [("file", "label"), *((file, row / 7) for row, (file, _) in enumerate(pairs))])
+    with pytest.raises(InvalidDataError, match="18 different labels for 18 images, which are no classes"):
+        find_loader(f"imagefolder:{tmp_path}").read_labelled()
+
+
 def test_a_table_of_other_images_is_an_error(tmp_path: Path) -> None:
     pairs = write_flat(tmp_path)
     rows = [(f"scan-{number}", label) for number, (_, label) in enumerate(pairs, 50)]

@@ -41,6 +41,16 @@ def test_columns_are_found(tmp_path: Path, header: tuple[str, str], name: str) -
     assert (loose.images == DATA.images[:1]).all()
 
 
+def test_a_parquet_table_is_read(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="Parquet tables are read with pyarrow, which is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    write(tmp_path)
+    columns = {"file": [file for file, _ in ROWS], "label": [label or None for _, label in ROWS]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "labels.parquet")
+    loader = find_loader(f"labels_table:{tmp_path}/labels.parquet")
+    assert (len(loader.read_labelled()), len(loader.read_unlabelled())) == (11, 1)
+
+
 def test_columns_are_named(tmp_path: Path) -> None:
     spec = f"labels_table:{write(tmp_path, ('where', 'what kind'))}?file=where&label=what kind"
     assert len(find_loader(spec).read_labelled()) == 11
