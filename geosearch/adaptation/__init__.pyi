@@ -24,6 +24,7 @@ from .prototypes import ROBUST as ROBUST
 from .prototypes import PrototypeHead as PrototypeHead
 from .prototypes import PrototypeRule as PrototypeRule
 from .prototypes import Robust as Robust
+from .regularized import RegularizedFineTuning as RegularizedFineTuning
 from .rehearsal import Rehearsal as Rehearsal
 from .replay_selection import ReplaySelection as ReplaySelection
 from .ridge import LeaveOneOut as LeaveOneOut

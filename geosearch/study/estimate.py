@@ -335,7 +335,7 @@ def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:
         found.append("no search: the projection's cloud is confirmed and written out")
     elif evaluations < baselines + 10:
         found.append(f"{baselines} of the {evaluations} evaluations are baselines; the search is short")
-    if file.recipe.adaptation in ("fine-tune", "rehearse", "self-train"):
+    if file.recipe.adaptation in ("fine-tune", "regularized", "rehearse", "self-train"):
         if target.counts.mean() >= MANY_SHOTS:
             found.append(
                 f"with {describe_counts(target.counts)} and the whole network trained on them, mixtures differ by "

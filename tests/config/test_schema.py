@@ -36,3 +36,9 @@ def test_robust_prototypes_need_prototypes(tmp_path):
     assert build_adaptations(parse_study(tiny(tmp_path, **asked)))["prototypes"] == PrototypeHead(MedianPrototypes())
     with pytest.raises(InvalidOptionError, match="makes prototypes; set"):
         parse_study(tiny(tmp_path, recipe_robust="median"))
+
+
+def test_the_radius_is_the_default_s_unless_it_is_set(tmp_path):
+    asked = {"recipe_adaptation": "regularized"}
+    assert build_adaptations(parse_study(tiny(tmp_path, **asked)))["regularized"].radius == 0.3
+    assert build_adaptations(parse_study(tiny(tmp_path, **asked, recipe_radius=0.0)))["regularized"].radius == 0

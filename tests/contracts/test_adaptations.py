@@ -16,6 +16,7 @@ from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.loss import LogitAdjustment
 from geosearch.adaptation.prototypes import PrototypeHead
+from geosearch.adaptation.regularized import RegularizedFineTuning
 from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.robust_prototypes import MedianPrototypes, SimilarityPrototypes
@@ -41,6 +42,7 @@ MADE: dict[str, Callable[[], Adaptation]] = {
     "prototypes, similarity": lambda: PrototypeHead(SimilarityPrototypes()),
     "prototypes, transformer": lambda: PrototypeHead(ShotTransformer(steps=2, images=100)),
     "rehearse": lambda: Rehearsal(steps=3),
+    "regularized": lambda: RegularizedFineTuning(steps=3),
     "self-train": lambda: SelfTraining(steps=3, head_steps=3, unlabelled=UNLABELLED),
     "fixmatch": lambda: FixMatch(steps=3, unlabelled=UNLABELLED),
 }
@@ -89,7 +91,7 @@ def test_keys_tell_them_apart_and_every_registered_one_is_here():
     assert set(ADAPTATIONS.names()) <= {name_of(type(one)) for one in made.values()}
 
 
-@pytest.mark.parametrize("kind", [LinearProbe, FineTuning, Rehearsal, SelfTraining, FixMatch])
+@pytest.mark.parametrize("kind", [LinearProbe, FineTuning, RegularizedFineTuning, Rehearsal, SelfTraining, FixMatch])
 def test_bad_options_are_refused(kind):
     for bad in ({"folds": 1}, {"body_rate": 0.0}, {"learning_rate": -1.0}):
         with pytest.raises(GeosearchError):

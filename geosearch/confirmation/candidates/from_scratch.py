@@ -10,6 +10,7 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import fixed_features, fresh_network
 from geosearch.adaptation.predictors import NetworkPredictor
+from geosearch.adaptation.regularized import RegularizedFineTuning
 from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.candidates.base import PretrainedCandidate, Setup, Start, StartKind
@@ -20,10 +21,10 @@ from geosearch.runtime.cache import content_key
 class FromScratch(PretrainedCandidate):
     """No pretraining: a fresh network is the start, and is adapted like any other.
 
-    Heads on frozen features are fitted to raw pixels or to the untrained network (`fixed_features`). Rehearsal is
-    fine-tuning, since there is nothing to rehearse. Self-training and FixMatch go on from a network that was fine-tuned
-    first, since an untrained one labels nothing. A network that comes with pretrained weights is adapted with these,
-    like any other.
+    Heads on frozen features are fitted to raw pixels or to the untrained network (`fixed_features`). Rehearsal and
+    regularized fine-tuning are fine-tuning, since there is nothing to rehearse or to stay near. Self-training and
+    FixMatch go on from a network that was fine-tuned first, since an untrained one labels nothing. A network that comes
+    with pretrained weights is adapted with these, like any other.
     """
 
     start_kind: ClassVar[StartKind] = StartKind.FRESH
@@ -43,7 +44,7 @@ class FromScratch(PretrainedCandidate):
             teacher = adaptation.fit_teacher(start.network, setup.shots, seed)
             own = teacher.network if isinstance(teacher, NetworkPredictor) else start.network
             return adaptation.train_student(teacher, own, setup.shots, seed)
-        if isinstance(adaptation, Rehearsal | FixMatch):
+        if isinstance(adaptation, Rehearsal | RegularizedFineTuning | FixMatch):
             alone = FineTuning(**{one.name: getattr(adaptation, one.name) for one in fields(FineTuning)})
             tuned = alone.fit(start.network, setup.shots, seed)
             if isinstance(adaptation, FixMatch) and isinstance(tuned, NetworkPredictor):
