@@ -1,0 +1,110 @@
+"""What withstands shots with wrong labels?
+
+    python -m research.neighbours.wrong_shots
+
+5, 10 and 20 shots of every class, of which 0, 20 or 40 % have the label of another class, uniformly at random. A small
+network pretrained on three other sets; plain error on the test part, three draws of shots, one pretraining. Heads on
+frozen features with 5 and 10 shots, ways that train the network with 5 and 20. Results:
+reports/data/neighbours_wrong_shots.jsonl. Needs $GEOSEARCH_DATA.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geosearch import seeds
+from geosearch.adaptation.base import Adaptation
+from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.prototypes import PrototypeHead, PrototypeRule
+from geosearch.adaptation.ridge import RidgeHead
+from geosearch.adaptation.robust_prototypes import MedianPrototypes, SimilarityPrototypes
+from geosearch.adaptation.shot_transformer import ShotTransformer
+from geosearch.data.dataset import LabelledSet
+from geosearch.nn.networks import Network
+from geosearch.nn.streams import Pool, Stream
+from research.common.lines import Lines
+from research.model.networks import GLYPHS, network, read
+
+FILE = Lines(Path(__file__).parents[2] / "reports" / "data" / "neighbours_wrong_shots.jsonl")
+DRAWS = 3
+WRONG = (0.0, 0.2, 0.4)
+HEADS: dict[str, Adaptation] = {
+    "ridge": RidgeHead(),
+    "prototypes": PrototypeHead(),
+    "prototypes, median": PrototypeHead(MedianPrototypes()),
+    "prototypes, similarity": PrototypeHead(SimilarityPrototypes()),
+    "prototypes, transformer": PrototypeHead(ShotTransformer()),
+}
+WHOLE: dict[str, Adaptation] = {"fine-tune": FineTuning()}
+KINDS = {"heads": (HEADS, (5, 10)), "whole": (WHOLE, (5, 20))}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A rule that has learned already."""
+
+    known: PrototypeRule
+
+    def rule(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> PrototypeRule:
+        return self.known
+
+
+def corrupted(data: LabelledSet, fraction: float, name: str, draw: int) -> LabelledSet:
+    """The same images, a fraction of every class under the label of another class."""
+    rng, labels, classes = seeds.stream(draw, "wrong shots", name), data.labels.copy(), len(data.classes)
+    for label in range(classes):
+        rows = rng.permutation(np.flatnonzero(data.labels == label))
+        rows = rows[: round(fraction * len(rows))]
+        labels[rows] = (label + rng.integers(1, classes, len(rows))) % classes
+    return replace(data, labels=labels)
+
+
+@cache
+def sources(target: str) -> Pool:
+    """What `network` was pretrained on."""
+    return Pool(tuple(read(name) for name in GLYPHS if name != target))
+
+
+def errors(target: str, shots: int, draw: int, kind: str) -> dict[str, Any]:
+    """Way -> fraction of wrong shots -> error in [0, 1] and processor seconds."""
+    train, test, start = read(target), read(target, "test"), network(target)
+    order = seeds.stream(draw, "shots", target).permutation(len(train))
+    rows = np.concatenate([order[train.labels[order] == label][:shots] for label in range(len(train.classes))])
+    found: dict[str, dict[str, list[float]]] = {}
+    for name, how in KINDS[kind][0].items():
+        if isinstance(how, PrototypeHead) and how.robust:  # what it learns does not depend on the labels: learned once
+            how = PrototypeHead(Learned(how.robust.rule(start, train.take(rows), draw, sources(target))))
+        for fraction in WRONG:
+            begin, known = time.process_time(), corrupted(train.take(rows), fraction, target, draw)
+            scores = how.fit(start, known, draw, sources(target)).predict(test.images)
+            error = float((scores.argmax(1) != test.labels).mean())
+            found.setdefault(name, {})[str(fraction)] = [round(error, 5), round(time.process_time() - begin, 2)]
+    return {"errors": found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    options = parser.parse_args()
+    asked = [
+        (target, shots, draw, kind)
+        for kind in options.kinds
+        for draw in range(options.draws)
+        for target in GLYPHS
+        for shots in KINDS[kind][1]
+    ]
+    FILE.fill(
+        [(dict(zip(("target", "shots", "draw", "kind"), one, strict=True)), errors, one) for one in asked], jobs=1
+    )
+
+
+if __name__ == "__main__":
+    main()
