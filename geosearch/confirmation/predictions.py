@@ -10,7 +10,7 @@ import numpy as np
 
 from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import Candidate
-from geosearch.confirmation.intervals import bootstrap_half_width, cross_fitted_half_width
+from geosearch.confirmation.intervals import bootstrap_half_width, class_weights, cross_fitted_half_width
 from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import BEST, Row
 
@@ -75,6 +75,7 @@ class Scored:
                 name: tuple(balanced_error(one, self.truth) for one in found)
                 for name, found in classes[request.name].items()
             },
+            self._half_widths({name: own * class_weights(self.truth) for name, own in wrong.items()}, (0.0, 1.0)),
         )
 
     def _half_widths(self, values: Mapping[str, np.ndarray], pseudo: tuple[float, float]) -> dict[str, float]:

@@ -44,6 +44,7 @@ class Row:
         gap_half_widths: the same of the best mixture's error minus the row's, paired.
         balanced_errors: as `top1_errors`, but the mean over the classes of the error in each; empty in confirmations
             from before it was measured.
+        balanced_half_widths: as `half_widths`, of the balanced error; empty in records from before.
 
     >>> Row("pooled union", {"ridge": (0.1, 0.2)}, wall_seconds=3.0).mean("ridge")
     0.15000000000000002
@@ -59,6 +60,7 @@ class Row:
     half_widths: Mapping[str, float] = field(default_factory=dict)
     gap_half_widths: Mapping[str, float] = field(default_factory=dict)
     balanced_errors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    balanced_half_widths: Mapping[str, float] = field(default_factory=dict)
 
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))
@@ -67,6 +69,10 @@ class Row:
         """Mean of the balanced errors; nan if they were not measured."""
         errors = self.balanced_errors.get(adaptation)
         return float(np.mean(errors)) if errors else float("nan")
+
+    def balanced_half_width(self, adaptation: str) -> float:
+        """Half the 95 % interval of its mean balanced error, in [0, 1]; nan if it is not known."""
+        return self.balanced_half_widths.get(adaptation, float("nan"))
 
     def resources(self, adaptation: str) -> str:
         """Its networks and unlabelled images, in words; empty if they are not known.
@@ -192,6 +198,16 @@ class Confirmation:
         """Whether plain and balanced errors differ somewhere by half a point, so that both should be shown."""
         return any(
             abs(row.mean(name) - row.balanced_mean(name)) >= 0.005 for row in self.rows for name in row.balanced_errors
+        )
+
+    @property
+    def frequencies(self) -> str:
+        """What plain errors take for granted where they differ from balanced ones, a sentence; empty elsewhere."""
+        if not (self.is_uneven and self.judged_by):
+            return ""
+        return (
+            "plain errors take classes to be as frequent as your labels; if all are equally frequent, the balanced "
+            "errors are right"
         )
 
     @property

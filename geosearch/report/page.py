@@ -40,7 +40,7 @@ class ConfirmationLine:
         outcome: of the best mixture compared with this row: "better", "tie" or "worse"; "the same" for the baseline
             that it equals, "" for the best mixture itself.
         resources: networks and unlabelled images of the row, compared with those of the best mixture if they differ.
-        balanced: mean balanced error in %; empty where it is the plain one in all rows.
+        balanced: mean balanced error in %, with half its interval; empty where it is the plain one in all rows.
 
     Example:
         >>> ConfirmationLine("uniform", "8.1 ± 0.3", "−1.2 ± 0.4", "better").outcome
@@ -228,9 +228,9 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
     lines = []
     for row in confirmation.ranked(adaptation):
         resources = row.unequal(best, adaptation) or row.resources(adaptation)
-        half = row.half_width(adaptation)
-        error = f"{100 * row.mean(adaptation):.1f}" + ("" if math.isnan(half) else f" ± {100 * half:.1f}")
-        balanced = f"{100 * row.balanced_mean(adaptation):.1f}" if confirmation.is_uneven else ""
+        error = _with_half(row.mean(adaptation), row.half_width(adaptation))
+        balanced = _with_half(row.balanced_mean(adaptation), row.balanced_half_width(adaptation))
+        balanced = balanced if confirmation.is_uneven else ""
         if row.name == BEST:
             lines.append(ConfirmationLine(row.name, error, "", "", resources, balanced))
             continue
@@ -242,6 +242,11 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
         difference = format_points(against.points) + interval
         lines.append(ConfirmationLine(row.name, error, difference, against.outcome, resources, balanced))
     return ConfirmationTable(adaptation, adaptation == confirmation.adaptation, tuple(lines))
+
+
+def _with_half(error: float, half_width: float) -> str:
+    """An error in [0, 1] in %, with half its interval if that is known."""
+    return f"{100 * error:.1f}" + ("" if math.isnan(half_width) else f" ± {100 * half_width:.1f}")
 
 
 def format_points(points: float) -> str:

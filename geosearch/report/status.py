@@ -48,6 +48,8 @@ def _row_facts(row: Row) -> dict[str, Any]:
         "kind": str(row.kind),
         "errors": {name: list(errors) for name, errors in row.top1_errors.items()},
         "balanced_errors": {name: list(errors) for name, errors in row.balanced_errors.items()},
+        "half_widths": dict(row.half_widths),
+        "balanced_half_widths": dict(row.balanced_half_widths),
         "networks": dict(row.networks),
         "unlabelled_images": dict(row.unlabelled_images),
     }
@@ -139,7 +141,7 @@ def _table(confirmation: Confirmation) -> str:
     head = f"{confirmation.error}, %".ljust(width) + "".join(f"{name:>16}" for name in names)
     own, has_counts = confirmation.adaptation, any(row.networks for row in confirmation.rows)
     if confirmation.is_uneven:
-        head += f"{'balanced':>10}"
+        head += f"{'balanced':>16}"
     if has_counts:
         head += f"{'networks':>12}{'unlabelled':>13}"
     lines = [head]
@@ -147,13 +149,17 @@ def _table(confirmation: Confirmation) -> str:
         spreads = [f" ± {100 * row.half_width(name):<4.1f}" if known else " " * 7 for name in names]
         cells = "".join(f"{100 * row.mean(name):>9.1f}{spread}" for name, spread in zip(names, spreads, strict=True))
         if confirmation.is_uneven:
-            cells += f"{100 * row.balanced_mean(own):>10.1f}"
+            cells += f"{100 * row.balanced_mean(own):>9.1f}"
+            balanced = row.balanced_half_width(own)
+            cells += " " * 7 if math.isnan(balanced) else f" ± {100 * balanced:<4.1f}"
         lines.append((row.name.ljust(width) + cells + _resources(confirmation, row)).rstrip())
     lines.append(f"(means with {confirmation.interval})" if known else f"({confirmation.interval})")
     if confirmation.judged_by:
         lines.append(f"(judged by {confirmation.judged_by})")
     if confirmation.is_uneven:
         lines.append(f"(balanced: the mean over the classes of the error in each, {own})")
+    if confirmation.frequencies:
+        lines.append(f"({confirmation.frequencies})")
     if has_counts:
         lines.append(f"(networks, and unlabelled images of the target, under {own}; * not those of the best mixture)")
     return "\n".join([*lines, *(f"({line})" for line in confirmation.tuning)])

@@ -8,11 +8,33 @@ import numpy as np
 import pytest
 
 from geosearch.confirmation.cross_fitting import CrossFitting
-from geosearch.confirmation.intervals import bootstrap_half_width, cross_fitted_half_width
+from geosearch.confirmation.intervals import bootstrap_half_width, class_weights, cross_fitted_half_width
 
 
 def test_one_training_has_no_interval():
     assert math.isnan(bootstrap_half_width(np.ones((1, 50))))
+
+
+def test_weighted_by_class_the_mean_is_the_balanced_error():
+    truth = np.array([0, 0, 0, 0, 1, 1, 2])
+    wrong = np.array([1, 0, 0, 0, 1, 0, 1], float)
+    assert class_weights(truth).mean() == pytest.approx(1)
+    assert (wrong * class_weights(truth)).mean() == pytest.approx(np.mean([1 / 4, 1 / 2, 1]))
+    assert (class_weights(np.array([3, 3, 1, 1])) == 1).all()
+
+
+def test_the_interval_of_a_balanced_error_holds_the_truth_as_often_as_it_says():
+    """Four classes, 2 to 40 images of each, with errors of 5 to 60 % in them: images and trainings are drawn anew."""
+    rng, held, cells = np.random.default_rng(0), 0, 200
+    counts, errors = (40, 20, 8, 2), (0.05, 0.2, 0.4, 0.6)
+    truth = np.repeat(np.arange(4), counts)
+    for _ in range(cells):
+        hard = rng.random(len(truth))
+        shifts = rng.normal(0, 0.02, (3, 1))
+        wrong = (hard < np.repeat(errors, counts) + shifts).astype(float)
+        estimate = (wrong * class_weights(truth)).mean()
+        held += abs(estimate - np.mean(errors)) <= bootstrap_half_width(wrong * class_weights(truth), pseudo=(0, 1))
+    assert held / cells >= 0.9
 
 
 def test_nothing_varies_nothing_is_uncertain():

@@ -286,3 +286,28 @@ def test_page_and_status_say_how_the_adaptations_were_tuned(facts_of):
     assert render(tuned, ()).count(told) == 1
     assert f"({told})" in status_text(tuned)
     assert "tuned with" not in render(facts, ()) + status_text(facts)
+
+
+def test_balanced_errors_have_intervals_and_it_is_said_which_error_is_right_when(facts_of):
+    facts = facts_of(state="finished")
+    names = facts.confirmation.adaptations
+    rows = tuple(
+        replace(
+            row,
+            balanced_errors={name: tuple(np.array(row.top1_errors[name]) + 0.1) for name in names},
+            balanced_half_widths=dict.fromkeys(names, 0.0432),
+        )
+        for row in facts.confirmation.rows
+    )
+    uneven = replace(facts, confirmation=replace(facts.confirmation, rows=rows))
+    assert all(line.balanced.endswith("± 4.3") for line in confirmation_tables(uneven.confirmation)[0].lines)
+    assert " ± 4.3 " in render(uneven, ()) or " ± 4.3<" in render(uneven, ())
+    assert status_text(uneven).count("± 4.3") >= len(rows)
+    assert status_of(uneven)["rows"][0]["balanced_half_widths"] == dict.fromkeys(names, 0.0432)
+    judged = replace(uneven, confirmation=replace(uneven.confirmation, judged_by="24 labels"))
+    for text in (render(judged, ()), status_text(judged)):
+        assert "lain errors take classes to be as frequent as your labels" in text
+    for text in (render(uneven, ()), status_text(uneven)):
+        assert "as frequent as your labels" not in text
+    old = tuple(replace(row, balanced_half_widths={}) for row in rows)
+    assert "nan" not in status_text(replace(uneven, confirmation=replace(uneven.confirmation, rows=old)))
