@@ -27,6 +27,7 @@ from geosearch.nn.schedule import SCHEDULES
 from geosearch.nn.streams import as_tensor
 from geosearch.nn.train import resolve_device
 from geosearch.nn.weight_averaging import AVERAGINGS
+from geosearch.pretraining.objective import INNERS, OBJECTIVES, Inner
 from geosearch.pseudo_labels.base import PSEUDO_LABELLERS, TARGET_LABELLINGS, TargetLabelling
 from geosearch.pseudo_labels.ensemble import EnsembleLabelling
 from geosearch.pseudo_labels.nearest import NearestShot
@@ -161,7 +162,13 @@ def build_recipe(file: StudyFile, network: Architecture | None = None) -> Recipe
         early_stop=EarlyStopping(patience=recipe.early_stop) if recipe.early_stop else None,
         precision=recipe.precision,
         compiled=recipe.compiled,
+        objective=OBJECTIVES.build(recipe.objective, settings, **_build_inner(file)) if recipe.objective else None,
     )
+
+
+def _build_inner(file: StudyFile) -> dict[str, Inner]:
+    """The head of episodes, if the study file names one."""
+    return {"inner": INNERS.build(file.recipe.inner, file.recipe.settings)} if file.recipe.inner else {}
 
 
 def build_copying(file: StudyFile) -> Callable[[np.ndarray, int], np.ndarray]:

@@ -25,6 +25,7 @@ from geosearch.mixture.spaces.base import SPACES
 from geosearch.nn.networks import NETWORKS
 from geosearch.nn.schedule import SCHEDULES
 from geosearch.nn.weight_averaging import AVERAGINGS
+from geosearch.pretraining.objective import INNERS, OBJECTIVES
 from geosearch.pseudo_labels.base import PSEUDO_LABELLERS, TARGET_LABELLINGS
 from geosearch.runtime.registry import Choice
 from geosearch.search.samplers.registry import SAMPLERS
@@ -260,7 +261,16 @@ class PriceSection(Section):
 class RecipeSection(Section):
     """[recipe]"""
 
-    choices: ClassVar[tuple[Choice[Any], ...]] = (NETWORKS, SCHEDULES, AVERAGINGS, ADAPTATIONS, LOSSES, ROBUST)
+    choices: ClassVar[tuple[Choice[Any], ...]] = (
+        NETWORKS,
+        SCHEDULES,
+        AVERAGINGS,
+        ADAPTATIONS,
+        LOSSES,
+        ROBUST,
+        OBJECTIVES,
+        INNERS,
+    )
 
     network: str = NETWORKS.default
     steps: int = Field(300, ge=1, description="Pretraining steps of a trial (short recipe).")
@@ -280,6 +290,8 @@ class RecipeSection(Section):
         "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors support it."
     )
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
+    objective: str | None = OBJECTIVES.default
+    inner: str | None = INNERS.default
     adaptation: str = ADAPTATIONS.default
     loss: str | None = LOSSES.default
     robust: str | None = ROBUST.default

@@ -86,6 +86,15 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_inner(self) -> StudyFile:
+        if self.recipe.inner and not self.recipe.objective:
+            raise ValueError(
+                f"recipe.inner = '{self.recipe.inner}' is the head of episodes; set recipe.objective = \"episodic\", "
+                "or leave it out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_earlier(self) -> StudyFile:
         if len(set(self.search.earlier)) < len(self.search.earlier):
             raise ValueError("search.earlier names a study twice; its evaluations would count twice, name it once")

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.early_stopping import EarlyStopping
-from geosearch.nn.networks import Architecture, SmallConv
+from geosearch.nn.networks import Architecture, Network, SmallConv
 from geosearch.nn.option_facts import added_field, facts_of
 from geosearch.nn.schedule import OneCycle, Schedule
+from geosearch.nn.streams import Stream
 from geosearch.nn.weight_averaging import Averaging
 from geosearch.runtime.cache import content_key
 
 VERSION = 2  # raise when networks or training change, so that evaluations of the old ones are not found
+
+
+class Objective(Protocol):
+    """What pretraining minimizes, where that is not the cross-entropy with the mixture's labels."""
+
+    def train(self, network: Network, mixture: Stream, recipe: Recipe, seed: int, device: str) -> Network:
+        """Train a new network in place.
+
+        Args:
+            network: as the recipe builds it.
+            mixture: a stream of images and soft labels.
+            recipe: how to train.
+            seed: seed of the batches and the augmentation.
+            device: as for `pretrain`.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,7 @@ class Recipe:
             (20 -> 13 ms), `SmallConv(8)` no faster; processors without such instructions gain nothing.
         compiled: run the network through torch.compile. Measured on one core, `SmallConv` at 28 px: no
             faster (17 ms a step either way), after half a minute of compilation per process; meant for GPUs.
+        objective: what pretraining minimizes; None for the cross-entropy with the mixture's labels.
 
     Raises:
         InvalidOptionError: an option out of range.
@@ -65,6 +83,7 @@ class Recipe:
     early_stop: EarlyStopping | None = added_field(None)
     precision: Literal["float32", "bfloat16"] = added_field("float32")
     compiled: bool = added_field(False)
+    objective: Objective | None = added_field(None)
 
     def __post_init__(self) -> None:
         if self.steps < 0 or self.batch < 2:

@@ -47,6 +47,8 @@ def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu")
     """
     height, _, channels = mixture.image_shape
     network = recipe.network.build(channels, height, mixture.class_count, seed)
+    if recipe.objective is not None:
+        return recipe.objective.train(network, mixture, recipe, seed, device)
     batches = mixture.batches(recipe.batch, seeds.stream(seed, "pretrain", "batches"))
     return _run(network, batches, recipe, seeds.torch_stream(seed, "pretrain", "augmentation"), device)
 

@@ -1,4 +1,11 @@
+from .episodic import EpisodicPretraining as EpisodicPretraining
+from .inner import DescentInner as DescentInner
+from .inner import RidgeInner as RidgeInner
+from .inner import SVMInner as SVMInner
 from .meta_reweighting import MetaReweighting as MetaReweighting
 from .meta_reweighting import ReweightedTraining as ReweightedTraining
+from .objective import INNERS as INNERS
+from .objective import OBJECTIVES as OBJECTIVES
+from .objective import Inner as Inner
 from .simclr import SimCLR as SimCLR
 from .simclr import nt_xent as nt_xent

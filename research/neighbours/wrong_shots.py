@@ -23,6 +23,7 @@ from geosearch import seeds
 from geosearch.adaptation.base import Adaptation
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.prototypes import PrototypeHead, PrototypeRule
+from geosearch.adaptation.regularized import RegularizedFineTuning
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.robust_prototypes import MedianPrototypes, SimilarityPrototypes
 from geosearch.adaptation.shot_transformer import ShotTransformer
@@ -42,7 +43,13 @@ HEADS: dict[str, Adaptation] = {
     "prototypes, similarity": PrototypeHead(SimilarityPrototypes()),
     "prototypes, transformer": PrototypeHead(ShotTransformer()),
 }
-WHOLE: dict[str, Adaptation] = {"fine-tune": FineTuning()}
+WHOLE: dict[str, Adaptation] = {
+    "fine-tune": FineTuning(),
+    "regularized": RegularizedFineTuning(),
+    "regularized, radius 0.1": RegularizedFineTuning(radius=0.1),
+    "regularized, radius 1": RegularizedFineTuning(radius=1.0),
+    "regularized, the ball alone": RegularizedFineTuning(threshold=1.0, reweighted=False),
+}
 KINDS = {"heads": (HEADS, (5, 10)), "whole": (WHOLE, (5, 20))}
 
 

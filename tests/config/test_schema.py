@@ -8,9 +8,11 @@ from generators.studies import tiny, tiny_file
 from geosearch.adaptation.loss import LogitAdjustment
 from geosearch.adaptation.prototypes import PrototypeHead
 from geosearch.adaptation.robust_prototypes import MedianPrototypes
-from geosearch.config.build import build_adaptations
+from geosearch.config.build import build_adaptations, build_recipe
 from geosearch.config.read import parse_study
 from geosearch.errors import InvalidOptionError
+from geosearch.pretraining.episodic import EpisodicPretraining
+from geosearch.pretraining.inner import SVMInner
 
 
 def test_a_number_of_test_images_may_still_be_called_test(tmp_path):
@@ -42,3 +44,12 @@ def test_the_radius_is_the_default_s_unless_it_is_set(tmp_path):
     asked = {"recipe_adaptation": "regularized"}
     assert build_adaptations(parse_study(tiny(tmp_path, **asked)))["regularized"].radius == 0.3
     assert build_adaptations(parse_study(tiny(tmp_path, **asked, recipe_radius=0.0)))["regularized"].radius == 0
+
+
+def test_episodes_are_built_with_their_head(tmp_path):
+    asked = {"recipe_objective": "episodic", "recipe_inner": "svm", "recipe_ways": 3}
+    assert build_recipe(parse_study(tiny(tmp_path, **asked))).objective == EpisodicPretraining(SVMInner(), ways=3)
+    assert build_recipe(parse_study(tiny(tmp_path, recipe_objective="episodic"))).objective == EpisodicPretraining()
+    assert build_recipe(parse_study(tiny(tmp_path))).objective is None
+    with pytest.raises(InvalidOptionError, match="is the head of episodes; set"):
+        parse_study(tiny(tmp_path, recipe_inner="svm"))

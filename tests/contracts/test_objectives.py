@@ -1,0 +1,53 @@
+"""What every pretraining objective promises: seeded, finite, a head of the mixture's classes, registered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from generators.sets import blobs
+from generators.training import BlobMixture
+
+from geosearch.nn.augmentation import Augmentation
+from geosearch.nn.networks import SmallConv
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.train import features, pretrain
+from geosearch.nn.weight_averaging import TailAverage
+from geosearch.pretraining.episodic import EpisodicPretraining
+from geosearch.pretraining.inner import DescentInner, RidgeInner, SVMInner
+from geosearch.pretraining.objective import INNERS, OBJECTIVES
+from geosearch.runtime.registry import name_of
+
+MADE = {
+    "supervised": None,
+    "episodic, ridge": EpisodicPretraining(RidgeInner(), ways=4),
+    "episodic, svm": EpisodicPretraining(SVMInner(), ways=4),
+    "episodic, descent": EpisodicPretraining(DescentInner(), ways=4),
+}
+RECIPE = Recipe(SmallConv(8), steps=4, batch=32, augmentation=Augmentation(0.0, 0.0, 0.05))
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_equal_seeds_give_equal_networks_that_differ_from_the_start_and_are_finite(name):
+    recipe = replace(RECIPE, objective=MADE[name])
+    first, again, other = (pretrain(BlobMixture(), recipe, seed) for seed in (0, 0, 1))
+    assert first.fingerprint == again.fingerprint
+    assert first.fingerprint not in (other.fingerprint, pretrain(BlobMixture(), recipe.scaled(0), 0).fingerprint)
+    assert first.head.out_features == 6
+    assert not first.training
+    assert all(torch.isfinite(tensor).all() for tensor in first.state_dict().values())
+    assert np.isfinite(features(first, blobs("target", 4, 4).images)).all()
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_precision_and_averaging_of_the_recipe_hold(name):
+    recipe = replace(RECIPE, objective=MADE[name], precision="bfloat16", averaging=TailAverage())
+    network = pretrain(BlobMixture(), recipe, 0)
+    assert all(torch.isfinite(tensor).all() for tensor in network.state_dict().values())
+
+
+def test_every_registered_one_is_here():
+    assert set(OBJECTIVES.names()) == {name_of(type(one)) for one in MADE.values() if one}
+    assert set(INNERS.names()) == {name_of(type(one.inner)) for one in MADE.values() if one}
