@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +23,8 @@ class Score:
     Attributes:
         squared_error: mean squared distance between predicted scores and one-hot labels.
         top1_error: fraction of wrong classes, in [0, 1].
+        losses: what the squared error is the mean of, one for each image or episode; networks that are scored with one
+            seed have theirs in the same order, so that their differences are paired.
 
     Example:
         >>> Score(squared_error=0.4, top1_error=0.2)
@@ -31,6 +33,7 @@ class Score:
 
     squared_error: float
     top1_error: float
+    losses: tuple[float, ...] = field(default=(), repr=False, compare=False)
 
 
 class Predictor(Protocol):

@@ -51,8 +51,13 @@ def score_predictions(prediction: np.ndarray, target: np.ndarray, *, is_balanced
     wrong = prediction.argmax(1) != target.argmax(1)
     if is_balanced:
         weights = 1 / (target.sum(0) @ target.T)  # (n,)
-        return Score(*(float(np.average(values, weights=weights)) for values in (squared, wrong)))
-    return Score(float(squared.mean()), float(wrong.mean()))
+        losses = squared * weights / weights.mean()
+        return Score(
+            float(np.average(squared, weights=weights)),
+            float(np.average(wrong, weights=weights)),
+            tuple(losses.tolist()),
+        )
+    return Score(float(squared.mean()), float(wrong.mean()), tuple(squared.tolist()))
 
 
 def stratified_folds(

@@ -85,7 +85,7 @@ class Episodes:
         rng = seeds.stream(seed, "episodes")
         errors = [self._episode(gram, y, shots.labels, rng) for _ in range(self.count)]
         squared, wrong = np.mean(errors, axis=0)
-        return Score(float(squared), float(wrong))
+        return Score(float(squared), float(wrong), tuple(one for one, _ in errors))
 
     def _episode(
         self, gram: np.ndarray, y: np.ndarray, labels: np.ndarray, rng: np.random.Generator

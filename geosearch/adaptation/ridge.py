@@ -60,7 +60,7 @@ class RidgeHead(AdaptationOptions):
         """
         z, y, _ = _regression_data(network, shots)
         result, _ = self._choose(z, y, shots)
-        return Score(result.squared_error, result.top1_error)
+        return Score(result.squared_error, result.top1_error, result.losses)
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
         """Fit the head to all shots; `seed` and `mixture` have no effect.
@@ -110,6 +110,7 @@ class LeaveOneOut:
         top1_error: fraction of these samples whose largest prediction is not at their own class, in [0, 1].
         ridge: the penalty (squared feature units).
         residuals: float64 (n, c), prediction minus target.
+        losses: squared residual norm of each sample that errors are averaged over, times its weight over the mean weight.
 
     Example:
         >>> features = np.array([[0.0], [1.0], [2.0], [3.0]])
@@ -121,6 +122,7 @@ class LeaveOneOut:
     top1_error: float
     ridge: float
     residuals: np.ndarray
+    losses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,10 +277,11 @@ class _Decomposition:
         squared = (residuals**2).sum(1)
         if rows is None or rows.dtype == bool:
             chosen = slice(None) if rows is None else rows
-            errors = squared[chosen].mean(), wrong[chosen].mean()
+            errors, losses = (squared[chosen].mean(), wrong[chosen].mean()), squared[chosen]
         else:
             errors = np.average(squared, weights=rows), np.average(wrong, weights=rows)
-        return LeaveOneOut(float(errors[0]), float(errors[1]), float(ridge), residuals)
+            losses = squared * rows / rows.mean()
+        return LeaveOneOut(float(errors[0]), float(errors[1]), float(ridge), residuals, tuple(losses.tolist()))
 
 
 def _judged(shots: LabelledSet) -> np.ndarray | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 _LIBRARIES = ("timm:", "torchvision:")
 _NO_AUGMENTATION = {"rotate": 0.0, "scale": 0.0, "translate": 0.0, "recolour": 0.0}
+INTERPOLATION = (0.0, 0.25, 0.5, 0.75, 1.0)  # 0: the pretrained weights as they are
 _TAIL = {"weights": "pretrained", "learning_rate": 1e-3, "weight_decay": 0.01, "steps": 150, "long_steps": 150}
 
 
@@ -55,7 +56,12 @@ class Regime:
             {
                 "domain": {"size": 64, "channels": 3},
                 "transport": {"space": space, "embedding": "backbone", **named},
-                "recipe": {**_TAIL, **moves, "trainable": trainable},
+                "recipe": {
+                    **_TAIL,
+                    **moves,
+                    "trainable": trainable,
+                    "interpolation": () if trainable == "head" else INTERPOLATION,
+                },
             },
         )
 

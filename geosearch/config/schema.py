@@ -289,6 +289,12 @@ class RecipeSection(Section):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors support it."
     )
+    interpolation: Listed[float] = Field(
+        (),
+        description="Coefficients between the pretrained weights (0, no pretraining) and the trained ones (1) at which "
+        "each trained network is scored; the best of them is the mixture's. Left out: 0 to 1 in steps of 0.25 for a "
+        "pretrained network, else only the trained one.",
+    )
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
     objective: str | None = OBJECTIVES.default
     inner: str | None = INNERS.default

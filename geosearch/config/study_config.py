@@ -52,6 +52,19 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_interpolation(self) -> StudyFile:
+        asked = self.recipe.interpolation
+        if list(asked) != sorted({*asked}) or any(not 0 <= one <= 1 for one in asked):
+            raise ValueError(f"recipe.interpolation lists numbers from 0 to 1, ascending, got {list(asked)}")
+        network = NETWORKS.build(self.recipe.network, self.recipe.settings)
+        if asked and (not network.is_pretrained or self.recipe.settings["trainable"] == "head"):
+            raise ValueError(
+                "recipe.interpolation needs pretrained weights that are trained further; set recipe.network to e.g. "
+                '"timm:tf_efficientnet_lite0" and recipe.trainable to "last" or "all", or leave it out'
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_named_sources(self) -> StudyFile:
         for section, named in (("limits", self.limits.named), ("price", set(self.price.sources))):
             if unknown := sorted(named - set(self.domain.sources)):

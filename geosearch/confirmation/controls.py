@@ -46,6 +46,7 @@ class ControlInputs:
         few_shots: gives a training of a fresh network on the shots, tuned with as many trainings as the search has.
         errors: mixture -> validation error, of the mixtures that the search trained.
         nearest: gives the nearest mixture that the limits of the study allow; None without limits.
+        interpolation: gives the coefficient of the network of a mixture (see `Plain`).
     """
 
     anchors: Anchors
@@ -58,6 +59,7 @@ class ControlInputs:
     few_shots: Callable[[], FineTuning]
     errors: Mapping[Weights, float] = field(default_factory=dict)
     nearest: Callable[[Weights], Weights] | None = None
+    interpolation: Callable[[Weights], float | None] = lambda _: None
 
     @property
     def pooled(self) -> Mixture:
@@ -80,6 +82,11 @@ class ControlInputs:
     def single(self, i: int) -> Mixture:
         """Source i alone."""
         return Mixture(self.anchors, Weights.single(i, len(self.anchors.sources)))
+
+    def plain_single(self, i: int, searched_on: int = 0) -> Plain:
+        """A network of source i alone, as far from the pretrained weights as that of the search."""
+        mixture = self.single(i)
+        return Plain(mixture, searched_on, self.interpolation(mixture.weights))
 
     def best_single(self) -> int | None:
         """The source with the smallest validation error among those that were trained alone; None without any."""
@@ -147,7 +154,7 @@ class SingleSourceControl:
         if best is None:
             return {}
         name = inputs.anchors.sources[best].name
-        return {f"single by the objective: {name}": Plain(inputs.single(best), len(inputs.target.held_out))}
+        return {f"single by the objective: {name}": inputs.plain_single(best, len(inputs.target.held_out))}
 
 
 @CONTROLS.register("single-source-teachers", "the same with as many networks of it as teachers as a search has")
@@ -191,7 +198,7 @@ class TransferabilityControl:
         for measure, i in chosen.items():
             found.setdefault(i, []).append(measure)
         names = {i: f"single by {' and '.join(measures)}: {sources[i].name}" for i, measures in found.items()}
-        return {name: Plain(inputs.single(i)) for i, name in names.items()}
+        return {name: inputs.plain_single(i) for i, name in names.items()}
 
 
 @CONTROLS.register("joint-training", "one network, trained on the pooled union and on the shots at once")

@@ -76,6 +76,7 @@ class Scored:
                 for name, found in classes[request.name].items()
             },
             self._half_widths({name: own * class_weights(self.truth) for name, own in wrong.items()}, (0.0, 1.0)),
+            getattr(candidate, "interpolation", None),
         )
 
     def _half_widths(self, values: Mapping[str, np.ndarray], pseudo: tuple[float, float]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from geosearch.confirmation.candidates.base import Candidate
@@ -37,6 +37,7 @@ def request_rows(
     finalists: Sequence[Weights] = (),
     controls: Mapping[str, Candidate] | None = None,
     is_searched: bool = True,
+    interpolation: Callable[[Weights], float | None] = lambda _: None,
 ) -> tuple[RowRequest, ...]:
     """The best mixture, the baselines, no pretraining, the controls, and the variants, in this order.
 
@@ -50,12 +51,14 @@ def request_rows(
         finalists: mixtures of the race, the best first; the variant "ensemble-teacher" uses them.
         controls: row -> what is trained for it (see `control_rows`).
         is_searched: False if no search chose the best mixture, which then owes nothing to the held-out images.
+        interpolation: mixture -> coefficient of its network (see `Plain`).
     """
     searched_on = len(target.held_out) if is_searched else 0
-    rows = [RowRequest(BEST, Plain(Mixture(anchors, best), searched_on), RowKind.BEST)]
+    rows = [RowRequest(BEST, Plain(Mixture(anchors, best), searched_on, interpolation(best)), RowKind.BEST)]
     for name, weights in baselines.items():
         kind = RowKind.SINGLE_SOURCE if name in singles else RowKind.BASELINE
-        rows.append(RowRequest(name, Plain(Mixture(anchors, weights)), kind, singles.get(name, "")))
+        plain = Plain(Mixture(anchors, weights), interpolation=interpolation(weights))
+        rows.append(RowRequest(name, plain, kind, singles.get(name, "")))
     rows.append(RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING))
     rows += [RowRequest(name, candidate, RowKind.CONTROL) for name, candidate in (controls or {}).items()]
     for name in variants:

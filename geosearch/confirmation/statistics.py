@@ -45,6 +45,8 @@ class Row:
         balanced_errors: as `top1_errors`, but the mean over the classes of the error in each; empty in confirmations
             from before it was measured.
         balanced_half_widths: as `half_widths`, of the balanced error; empty in records from before.
+        interpolation: how far its network is from the pretrained weights (0) to the trained ones (1); None if it is the
+            trained one as it is.
 
     >>> Row("pooled union", {"ridge": (0.1, 0.2)}, wall_seconds=3.0).mean("ridge")
     0.15000000000000002
@@ -61,6 +63,7 @@ class Row:
     gap_half_widths: Mapping[str, float] = field(default_factory=dict)
     balanced_errors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     balanced_half_widths: Mapping[str, float] = field(default_factory=dict)
+    interpolation: float | None = None
 
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))
@@ -81,6 +84,15 @@ class Row:
         '1 network, 1,400 unlabelled images'
         """
         return ", ".join(f"{_count(counts[adaptation], unit)}" for unit, counts in self._counts if adaptation in counts)
+
+    @property
+    def path_place(self) -> str:
+        """Where its network is between the pretrained weights and the trained ones, in words; empty if it is trained.
+
+        >>> Row("mixup", {}, 3.0, interpolation=0.5).path_place
+        'lambda 0.5'
+        """
+        return "" if self.interpolation is None else f"lambda {self.interpolation:g}"
 
     def unequal(self, best: Row, adaptation: str, *, fewer_images: bool = True) -> str:
         """What it has more or less of than the best mixture, in words; empty if nothing, or if it is not known.

@@ -65,6 +65,7 @@ class CardFacts:
     passed_over: tuple[
         tuple[str, str], ...
     ] = ()  # (data set, what of it was not used and why, or how it was understood)
+    network: str = ""  # where the network that was scored is between pretrained and trained weights; empty if trained
 
 
 def render_card(facts: CardFacts) -> str:
@@ -108,6 +109,7 @@ def render_card(facts: CardFacts) -> str:
             f"Closed-form distance to the target: {facts.closed_form:.4g} (squared feature units).",
             f"OTDD to held-out target images: {_measured(facts.held_out_otdd, '{:.4g}', ' (same units)')}.",
             f"Error in the search, {facts.judged}: {_measured(facts.top1_error, '{:.1%}')}.",
+            *([f"Network that was scored: {plain_text(facts.network)}."] if facts.network else []),
             f"Confirmed on the test part: {plain_text(facts.verdict)}" if facts.verdict else "Not confirmed yet.",
         ),
         "## The files",

@@ -177,6 +177,8 @@ def remarks(facts: StudyReport) -> tuple[str, ...]:
     found += [f"{note[0].upper()}{note[1:]}." for note in facts.target_notes]
     if facts.free_answer:
         found.append(f"Free answer, before any training: {facts.free_answer.sentence(facts.source_names)}.")
+    if facts.best and (place := facts.best.path_place):
+        found.append(f"The network of the best mixture: {place}.")
     if facts.untrained:
         found.append(f"Not trained alone: {', '.join(facts.untrained)}.")
     return tuple(found)
@@ -227,7 +229,8 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
     best = confirmation.row(BEST)
     lines = []
     for row in confirmation.ranked(adaptation):
-        resources = row.unequal(best, adaptation) or row.resources(adaptation)
+        counts = row.unequal(best, adaptation) or row.resources(adaptation)
+        resources = ", ".join(text for text in (counts, row.path_place) if text)
         error = _with_half(row.mean(adaptation), row.half_width(adaptation))
         balanced = _with_half(row.balanced_mean(adaptation), row.balanced_half_width(adaptation))
         balanced = balanced if confirmation.is_uneven else ""

@@ -52,6 +52,7 @@ def _row_facts(row: Row) -> dict[str, Any]:
         "balanced_half_widths": dict(row.balanced_half_widths),
         "networks": dict(row.networks),
         "unlabelled_images": dict(row.unlabelled_images),
+        "interpolation": row.interpolation,
     }
 
 
@@ -71,6 +72,7 @@ def status_text(summary: StudySummary) -> str:
         f"study {summary.name}: {summary.count('complete')} of {summary.budget} evaluations done, "
         f"best is trial {best.number} ({best.role}){_ties(summary)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
+        *([f"  network   {best.path_place}"] if best.path_place else []),
         *_beforehand(summary),
         f"  proxy     {summary.proxy_agreement.sentence()}",
         *_fidelities(summary.fidelities),
@@ -144,6 +146,8 @@ def _table(confirmation: Confirmation) -> str:
         head += f"{'balanced':>16}"
     if has_counts:
         head += f"{'networks':>12}{'unlabelled':>13}"
+    if has_places := any(row.path_place for row in confirmation.rows):
+        head += f"{'lambda':>8}"
     lines = [head]
     for row in confirmation.ranked():
         spreads = [f" ± {100 * row.half_width(name):<4.1f}" if known else " " * 7 for name in names]
@@ -152,7 +156,8 @@ def _table(confirmation: Confirmation) -> str:
             cells += f"{100 * row.balanced_mean(own):>9.1f}"
             balanced = row.balanced_half_width(own)
             cells += " " * 7 if math.isnan(balanced) else f" ± {100 * balanced:<4.1f}"
-        lines.append((row.name.ljust(width) + cells + _resources(confirmation, row)).rstrip())
+        place = "" if row.interpolation is None else f"{row.interpolation:>7g}"
+        lines.append((row.name.ljust(width) + cells + _resources(confirmation, row) + place).rstrip())
     lines.append(f"(means with {confirmation.interval})" if known else f"({confirmation.interval})")
     if confirmation.judged_by:
         lines.append(f"(judged by {confirmation.judged_by})")
@@ -162,6 +167,8 @@ def _table(confirmation: Confirmation) -> str:
         lines.append(f"({confirmation.frequencies})")
     if has_counts:
         lines.append(f"(networks, and unlabelled images of the target, under {own}; * not those of the best mixture)")
+    if has_places:
+        lines.append("(lambda: how far the network is from the pretrained weights, 0, to the trained ones, 1)")
     return "\n".join([*lines, *(f"({line})" for line in confirmation.tuning)])
 
 

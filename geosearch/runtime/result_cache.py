@@ -11,6 +11,22 @@ from geosearch.runtime.cache import Cache
 
 
 @dataclass(frozen=True)
+class PathPoint:
+    """The errors of one network between the pretrained weights and the trained ones.
+
+    Attributes:
+        coefficient: 0 = the pretrained weights, 1 = the trained ones.
+        squared_error, top1_error: as in `Evaluation`.
+        deviation: standard error of the squared error minus that of the first point of the path, paired.
+    """
+
+    coefficient: float
+    squared_error: float
+    top1_error: float
+    deviation: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The outcome of one training run.
 
@@ -20,6 +36,8 @@ class Evaluation:
         top1_error: share of wrong classes, in [0, 1].
         wall_seconds: of training and evaluation.
         note: a sentence if something was unusual, else empty.
+        interpolation: the coefficient of the network that the errors are of; None if it is the trained one as it is.
+        path: the errors at every coefficient that was scored.
     """
 
     key: str
@@ -27,6 +45,13 @@ class Evaluation:
     top1_error: float
     wall_seconds: float
     note: str = ""
+    interpolation: float | None = None
+    path: tuple[PathPoint, ...] = ()
+
+    def error_at(self, coefficient: float | None) -> float:
+        """The squared error at a coefficient of the path; that of the evaluation for None."""
+        known = {point.coefficient: point.squared_error for point in self.path}
+        return self.squared_error if coefficient is None else known[coefficient]
 
 
 _NUMBERS = ("squared_error", "top1_error", "wall_seconds")  # what is kept

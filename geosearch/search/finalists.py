@@ -61,7 +61,10 @@ def promote(
             seconds[i] += result.wall_seconds if isinstance(result, Evaluation) else 0.0
         failures.extend(str(result) for result in results if not isinstance(result, Evaluation))
         progress.event(FinalistsTrained(running=tuple(sorted({trials[i].number for i, _ in calls}))))
-        return [result.squared_error if isinstance(result, Evaluation) else None for result in results]
+        return [
+            result.error_at(trials[i].interpolation) if isinstance(result, Evaluation) else None
+            for (i, _), result in zip(calls, results, strict=True)
+        ]
 
     standings = race(run, len(trials), repeats)
     if failures and not any(standing.runs for standing in standings):

@@ -273,7 +273,7 @@ class Search:
                 keep_fact(trial, Failed(FailureReason.TRAINING, str(result)))
                 self.store.study.tell(trial, state=TrialState.FAIL)
             else:
-                keep_fact(trial, Trained(result.top1_error, result.wall_seconds, result.note))
+                keep_fact(trial, Trained.of(result))
                 self.store.study.tell(trial, result.squared_error)
             self.report(trial.number)
         self.check_failures()

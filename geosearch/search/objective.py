@@ -8,20 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import extract_tb
 
+import numpy as np
 import torch
 
 from geosearch import seeds
-from geosearch.adaptation.base import Scorer
+from geosearch.adaptation.base import Score, Scorer
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import GeosearchError, InvalidOptionError, TrainingFailedError
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
 from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
+from geosearch.search.weight_path import WeightPath
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,8 @@ class Objective:
         cache: where evaluations are kept.
         seed: of the study.
         device: where networks are trained.
+        interpolation: coefficients between the pretrained weights (0) and the trained ones (1) at which each network is
+            scored; the evaluation is that of one of them (see `WeightPath`). Empty: the trained network is scored.
     """
 
     anchors: Anchors
@@ -48,6 +53,7 @@ class Objective:
     cache: Cache
     seed: int
     device: str = "cpu"
+    interpolation: tuple[float, ...] = ()
 
     def __call__(self, weights: Weights, steps: int | None = None, repeat: int = 0) -> Evaluation:
         """Evaluate one mixture with the recipe, or with the recipe at another number of steps.
@@ -77,6 +83,7 @@ class Objective:
     def _evaluate(self, weights: Weights, recipe: Recipe, repeat: int) -> Evaluation:
         """An evaluation from the cache; trained and stored first if it is not there."""
         mixture = Mixture(self.anchors, weights)
+        path = {"interpolation": self.interpolation} if self.interpolation else {}
         key = content_key(
             "evaluation",
             version=3,
@@ -86,16 +93,28 @@ class Objective:
             images=self.images.fingerprint,
             seed=self.seed,
             repeat=repeat,
+            **path,
         )
+        seed = seeds.integer(self.seed, "evaluation", repeat)
+
+        def train(steps: int = recipe.steps) -> Network:
+            return pretrain(mixture, recipe.scaled(steps), seed, device=self.device)
+
+        def score(network: Network) -> Score:
+            return self.scorer.score(network, self.images, seed, mixture)
 
         def evaluate() -> Evaluation:
             start = time.perf_counter()
-            seed = seeds.integer(self.seed, "evaluation", repeat)
-            network = pretrain(mixture, recipe, seed, device=self.device)
-            score = self.scorer.score(network, self.images, seed, mixture)
-            return Evaluation(key, score.squared_error, score.top1_error, time.perf_counter() - start)
+            found = score(train())
+            return Evaluation(key, found.squared_error, found.top1_error, time.perf_counter() - start)
 
-        return get_or_evaluate(self.cache, key, evaluate)
+        def measure() -> dict[str, np.ndarray]:
+            return WeightPath.measure(train(0), train, self.interpolation, score).arrays()
+
+        if not self.interpolation:
+            return get_or_evaluate(self.cache, key, evaluate)
+        kept = self.cache.arrays("evaluation", key, measure)
+        return WeightPath.from_arrays(self.interpolation, kept).evaluation(key)
 
     def __sizeof__(self) -> int:
         """Bytes, arrays included: what makes Dask send an objective to a worker once, not with every call."""

@@ -277,6 +277,8 @@ class StudyStore:
             repeat=fact_of(trial, Repeat),
             failed=fact_of(trial, Failed),
             note=trained.note if trained else "",
+            interpolation=trained.interpolation if trained else None,
+            path=trained.path if trained else (),
         )
 
 

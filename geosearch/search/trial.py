@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.json_records import from_json, to_json
+from geosearch.runtime.result_cache import Evaluation, PathPoint
 from geosearch.search.process import ProcessId
 
 NO_TRIAL = -1  # number of a mixture that is no trial
@@ -118,11 +119,19 @@ class Trained:
         top1_error: in [0, 1], on the same images as the error.
         wall_seconds: of training and evaluation.
         note: what was unusual about the training; empty if nothing was.
+        interpolation, path: as in `Evaluation`.
     """
 
     top1_error: float
     wall_seconds: float
     note: str = ""
+    interpolation: float | None = None
+    path: tuple[PathPoint, ...] = ()
+
+    @classmethod
+    def of(cls, result: Evaluation) -> Trained:
+        """The outcome of an evaluation."""
+        return cls(result.top1_error, result.wall_seconds, result.note, result.interpolation, result.path)
 
 
 @dataclass(frozen=True)
@@ -172,6 +181,9 @@ class TrialRecord:
         repeat: which trial it repeats.
         failed: why it failed.
         note: what was unusual about its training.
+        interpolation: how far its network is from the pretrained weights (0) to the trained ones (1); None if no
+            networks between them are scored.
+        path: its errors at every coefficient that was scored.
 
     >>> values = {"closed_form": 3.1, "proxy": 3.3, "error": None, "top1_error": None, "long_error": None}
     >>> place = {"number": 7, "role": "searched", "wall_seconds": 0.0}
@@ -204,6 +216,8 @@ class TrialRecord:
     repeat: Repeat | None = None
     failed: Failed | None = None
     note: str = ""
+    interpolation: float | None = None
+    path: tuple[PathPoint, ...] = ()
 
     @property
     def point(self) -> Weights:
@@ -214,6 +228,13 @@ class TrialRecord:
     def name(self) -> str:
         """What it is called in texts: "trial 7", or "free answer"."""
         return "free answer" if self.number == NO_TRIAL else f"trial {self.number}"
+
+    @property
+    def path_place(self) -> str:
+        """Where its network is between the pretrained and the trained weights, in words; empty if it is trained."""
+        if self.interpolation is None:
+            return ""
+        return f"lambda {self.interpolation:g}, between the pretrained weights (0) and the trained ones (1)"
 
     @property
     def reason(self) -> str:
@@ -279,4 +300,13 @@ def errors_by_mixture(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
     for trial in trials:
         if trial.error is not None:
             found.setdefault(trial.point, trial.error)
+    return found
+
+
+def interpolation_by_mixture(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
+    """Mixture -> coefficient of its network, for every mixture of which networks on the path were scored."""
+    found: dict[Weights, float] = {}
+    for trial in trials:
+        if trial.interpolation is not None:
+            found.setdefault(trial.point, trial.interpolation)
     return found

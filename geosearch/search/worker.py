@@ -158,7 +158,7 @@ class Worker:
         if isinstance(result, TrainingFailedError):
             keep_fact(trial, Failed(FailureReason.TRAINING, str(result)))
             raise result
-        keep_fact(trial, Trained(result.top1_error, result.wall_seconds, result.note))
+        keep_fact(trial, Trained.of(result))
         return result.squared_error
 
     def _is_repeat(self, trial: optuna.Trial, point: Weights) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from geosearch.adaptation.base import Scorer
@@ -49,7 +50,7 @@ from geosearch.search.objective import Objective
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import errors_by_mixture
+from geosearch.search.trial import TrialRecord, errors_by_mixture, interpolation_by_mixture
 from geosearch.study.locate import resolve
 from geosearch.study.prepare import Prepared, build_committee, build_source_networks
 
@@ -102,7 +103,20 @@ def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Object
         cache=cache,
         seed=file.study.seed,
         device=file.recipe.device,
+        interpolation=file.recipe.interpolation,
     )
+
+
+def choose_interpolation(file: StudyFile, known: Mapping[Weights, float]) -> Callable[[Weights], float | None]:
+    """Gives the coefficient of the network of a mixture (see `Plain`).
+
+    Args:
+        file: the study's settings.
+        known: of the mixtures that were evaluated; others get the middle one of `recipe.interpolation`.
+    """
+    asked = file.recipe.interpolation
+    middle = asked[len(asked) // 2] if asked else None
+    return lambda weights: known.get(weights, middle)
 
 
 def check_labels(file: StudyFile, target: Target) -> None:
@@ -241,9 +255,11 @@ def build_rows(
     best: Weights,
     finalists: Sequence[Weights],
     baselines: Mapping[str, Weights],
-    errors: Mapping[Weights, float],
+    trials: Sequence[TrialRecord],
 ) -> tuple[RowRequest, ...]:
-    """The rows of the confirmation; `errors` are the validation errors of the mixtures that were trained."""
+    """The rows of the confirmation; `trials` are those of the search."""
+    errors = errors_by_mixture(trials)
+    interpolation = choose_interpolation(file, interpolation_by_mixture(trials))
     with one_thread():
         return request_rows(
             prepared.anchors,
@@ -253,17 +269,24 @@ def build_rows(
             singles=find_single_sources(baselines, [source.name for source in prepared.anchors.sources]),
             variants=file.confirm.variants,
             finalists=finalists,
-            controls=build_controls(file, prepared, cache, errors),
+            controls=build_controls(file, prepared, cache, errors, interpolation),
             is_searched=bool(errors),
+            interpolation=interpolation,
         )
 
 
 def build_controls(
-    file: StudyFile, prepared: Prepared, cache: Cache, errors: Mapping[Weights, float]
+    file: StudyFile,
+    prepared: Prepared,
+    cache: Cache,
+    errors: Mapping[Weights, float],
+    interpolation: Callable[[Weights], float | None],
 ) -> dict[str, Candidate]:
     """Row -> what is trained for it, of the controls that the study asks for."""
-    names = file.confirm.controls
-    return control_rows(names, build_control_inputs(file, prepared, cache, errors)) if names else {}
+    if not (names := file.confirm.controls):
+        return {}
+    inputs = build_control_inputs(file, prepared, cache, errors)
+    return control_rows(names, replace(inputs, interpolation=interpolation))
 
 
 def build_control_inputs(

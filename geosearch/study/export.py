@@ -140,6 +140,7 @@ class Export:
             files=layout,
             command=f"geosearch synthesize {self.study} {number}--size {size} {option} --out DIR",
             passed_over=passed_over(self.prepared.collection.reports),
+            network=trial.path_place,
         )
 
 

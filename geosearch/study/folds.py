@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from geosearch.config.build import build_search_space
@@ -21,7 +21,14 @@ from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.study.build import build_baselines, build_confirmer, build_objective, find_single_sources
+from geosearch.search.trial import TrialRecord, errors_by_mixture, interpolation_by_mixture
+from geosearch.study.build import (
+    build_baselines,
+    build_confirmer,
+    build_objective,
+    choose_interpolation,
+    find_single_sources,
+)
 from geosearch.study.prepare import Prepared, prepare_collection
 
 BEST_SINGLE = "best single source"
@@ -59,22 +66,23 @@ class FoldBuilder:
             known = constrain(build_search_space(self.file).nearest, build_baselines(there))
             baselines = {role.removesuffix(WITHIN_LIMITS): weights for role, weights in known.items()}
             searched = {role: baselines[role] for role in (role.removesuffix(WITHIN_LIMITS) for role in self.roles)}
-            errors = self._errors(there, [*self.finalists, *searched.values()])
+            errors, places = self._evaluate(there, [*self.finalists, *searched.values()])
         best = min(errors, key=lambda weights: errors[weights]) if self.is_searched else baselines[CLOUD]
         judged = self.prepared.target.shots.images[split.judged]
         confirmer = self.confirmer(there)
         return Fold(
             replace(confirmer, target=replace(there.target, test_images=judged)),
-            self._requests(there, best, baselines, searched, errors),
+            self._requests(there, best, baselines, searched, errors, places),
         )
 
-    def rows_of_all_labels(self, best: Weights, errors: Mapping[Weights, float]) -> tuple[RowRequest, ...]:
+    def rows_of_all_labels(self, best: Weights, trials: Sequence[TrialRecord]) -> tuple[RowRequest, ...]:
         """The rows of the folds as they are with all labels, which is what a user takes away.
 
         Args:
             best: the best mixture of the search.
-            errors: mixture -> validation error in the search; if no single source has one, they are evaluated.
+            trials: of the search; if it evaluated no single source, they are evaluated.
         """
+        errors, places = errors_by_mixture(trials), interpolation_by_mixture(trials)
         with one_thread():
             known = constrain(build_search_space(self.file).nearest, build_baselines(self.prepared))
         baselines = {role.removesuffix(WITHIN_LIMITS): weights for role, weights in known.items()}
@@ -83,25 +91,28 @@ class FoldBuilder:
         singles = [searched[role] for role in find_single_sources(searched, names)]
         if not any(one in errors for one in singles):
             with one_thread():
-                errors = self._errors(self.prepared, singles)
-        return self._requests(self.prepared, best, baselines, searched, errors)
+                errors, places = self._evaluate(self.prepared, singles)
+        return self._requests(self.prepared, best, baselines, searched, errors, places)
 
     def confirmer(self, prepared: Prepared) -> Confirmer:
         """Trains the rows; adaptations are not tuned."""
         untuned = self.file.model_copy(update={"confirm": self.file.confirm.model_copy(update={"tuning": 0})})
         return build_confirmer(untuned, prepared, self.cache)
 
-    def _errors(self, there: Prepared, mixtures: list[Weights]) -> Mapping[Weights, float]:
-        """Validation error of the mixtures by the labels that are left; equal ones if these are too few to judge by."""
+    def _evaluate(self, there: Prepared, mixtures: list[Weights]) -> tuple[dict[Weights, float], dict[Weights, float]]:
+        """Validation errors of the mixtures by the labels that are left, and coefficients of their networks if any.
+
+        Errors are equal where the labels that are left are too few to judge by.
+        """
         asked = list(dict.fromkeys(mixtures))
         if self.file.search.objective == "shots" and there.target.counts.max() < 2:
-            return dict.fromkeys(asked, 0.0)  # the search's own best, the nearest single source
+            return dict.fromkeys(asked, 0.0), {}  # the search's own best, the nearest single source
         objective = build_objective(self.file, there, self.cache)
         results = objective.evaluate_many([(one, None, 0) for one in asked], jobs=self.file.search.jobs)
-        return {
-            one: result.squared_error if isinstance(result, Evaluation) else float("inf")
-            for one, result in zip(asked, results, strict=True)
-        }
+        known = {one: result for one, result in zip(asked, results, strict=True) if isinstance(result, Evaluation)}
+        errors = {one: known[one].squared_error if one in known else math.inf for one in asked}
+        places = {one: found.interpolation for one, found in known.items() if found.interpolation is not None}
+        return errors, places
 
     def _requests(
         self,
@@ -110,6 +121,7 @@ class FoldBuilder:
         baselines: Mapping[str, Weights],
         searched: Mapping[str, Weights],
         errors: Mapping[Weights, float],
+        places: Mapping[Weights, float],
     ) -> tuple[RowRequest, ...]:
         """The rows, the best mixture first, the same names in every fold; the single source of least error."""
         singles = find_single_sources(searched, [source.name for source in there.anchors.sources])
@@ -120,11 +132,12 @@ class FoldBuilder:
             **{role: baselines[role] for role in (POOLED, PROJECTION, CLOUD)},
         }
         searched_on = len(there.target.held_out) if self.is_searched else 0
+        interpolation = choose_interpolation(self.file, places)
         kinds = {BEST: RowKind.BEST, BEST_SINGLE: RowKind.SINGLE_SOURCE}
         requests = [
             RowRequest(
                 name,
-                Plain(Mixture(there.anchors, weights), searched_on if name == BEST else 0),
+                Plain(Mixture(there.anchors, weights), searched_on if name == BEST else 0, interpolation(weights)),
                 kinds.get(name, RowKind.BASELINE),
                 singles[single] if name == BEST_SINGLE else "",
             )

@@ -310,7 +310,7 @@ class Study:
             if prepared.target.judges_itself:
                 folds = self._folds(job)
                 confirmer = folds.confirmer(prepared)
-                rows = folds.rows_of_all_labels(self.best.point, errors_by_mixture(self.trials))
+                rows = folds.rows_of_all_labels(self.best.point, self.trials)
             else:
                 confirmer, rows = build_confirmer(self.file, prepared, self.cache), self._rows(job)
             contents = dict(self.store.record.contents or {})
@@ -471,7 +471,7 @@ class Study:
         errors = errors_by_mixture(self.trials)
         baselines = choose_confirmed(search.baselines, errors)
         points = [trial.point for trial in find_finalists(self.trials)]
-        return build_rows(self.file, self.prepared, self.cache, self.best.point, points, baselines, errors)
+        return build_rows(self.file, self.prepared, self.cache, self.best.point, points, baselines, self.trials)
 
     def _export(self, trial: TrialRecord) -> Export:
         confirmation = self.confirmation if trial.number == self.best.number else None

@@ -51,3 +51,22 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
 def test_what_cannot_go_together(sections: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         study(**sections)
+
+
+def test_networks_between_pretrained_and_trained_weights_are_scored_where_there_are_some() -> None:
+    domain = {"target": "digits", "sources": ["npz:a", "npz:b"]}
+
+    def made(**recipe: object) -> StudyFile:
+        return StudyFile.model_validate({"study": {"name": "x"}, "domain": domain, "recipe": recipe})
+
+    network = "torchvision:resnet18"
+    assert made().recipe.interpolation == ()
+    assert made(network=network).recipe.interpolation == (0, 0.25, 0.5, 0.75, 1)
+    assert made(network=network, trainable="head").recipe.interpolation == ()
+    assert made(network=network, interpolation=[0.5]).recipe.interpolation == (0.5,)
+    for wrong in ({"interpolation": [0.5]}, {"network": network, "trainable": "head", "interpolation": [0, 1]}):
+        with pytest.raises(ValidationError, match="needs pretrained weights"):
+            made(**wrong)
+    for listed in ([1, 0], [0, 2], [0, 0]):
+        with pytest.raises(ValidationError, match="from 0 to 1, ascending"):
+            made(network=network, interpolation=listed)

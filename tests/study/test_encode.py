@@ -12,6 +12,7 @@ from generators.studies import encoded_file
 from geosearch.config.study_config import StudyFile
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
+from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.study.estimate import count_steps
 from geosearch.study.study import Study
@@ -33,6 +34,15 @@ def test_a_study_of_activations(file: StudyFile, tmp_path: Path, cache: Cache) -
     assert prepared.anchors.sources[0].size == 120  # 60 images and their mirror images
     assert study.confirmation is not None
     assert "no pretraining" in [row.name for row in study.confirmation.rows]
+    trials = [trial for trial in study.trials if trial.state == "complete"]
+    assert all([point.coefficient for point in trial.path] == [0, 0.25, 0.5, 0.75, 1] for trial in trials)
+    assert len({trial.path[0].squared_error for trial in trials}) == 1  # no pretraining, whatever the mixture
+    for trial in trials:
+        (chosen,) = (point for point in trial.path if point.coefficient == trial.interpolation)
+        assert (trial.error, trial.top1_error) == (chosen.squared_error, chosen.top1_error)
+    assert study.confirmation.row("best mixture").interpolation == study.best.interpolation
+    assert study.confirmation.row("no pretraining").interpolation is None
+    assert f"lambda {study.best.interpolation:g}" in status_text(study.summary())
     walk = dict(study.facts().walk)
     assert list(walk) == ["target", "one", "other"]
     assert walk["one"].shape[1:] == (16, 16, 3)
@@ -48,6 +58,7 @@ def test_a_study_of_activations(file: StudyFile, tmp_path: Path, cache: Cache) -
     assert len({row["sample"] for row in rows}) == 12
     assert {row["source"] for row in rows} <= {"one", "other"}
     assert " 60 in 2 views " in (folder / "CARD.md").read_text(encoding="utf-8")
+    assert f"lambda {study.best.interpolation:g}" in (folder / "CARD.md").read_text(encoding="utf-8")
     with pytest.raises(InvalidOptionError, match="leave --condense out"):
         study.synthesize(tmp_path / "condensed", condense=2)
     assert count_steps(file, 2) > 0

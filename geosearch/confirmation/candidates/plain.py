@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import PretrainedCandidate, Setup, Start, images_of
 from geosearch.mixture.mixture import Mixture
+from geosearch.nn.interpolation import interpolate
+from geosearch.nn.networks import Network
+from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
+from geosearch.runtime.cache import content_key
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,17 +21,30 @@ class Plain(PretrainedCandidate):
     Attributes:
         mixture: what the network is pretrained on.
         searched_on: number of unlabelled target images that chose the mixture, besides the reference of its maps.
+        interpolation: how far the network is from the pretrained weights (0) to the trained ones (1); None: the trained
+            ones as they are.
     """
 
     mixture: Mixture
     searched_on: int = 0
+    interpolation: float | None = None
 
     @property
     def key(self) -> str:
-        return self.mixture.key
+        if self.interpolation is None:
+            return self.mixture.key
+        return content_key("interpolated", mixture=self.mixture.key, interpolation=self.interpolation)
 
     def start(self, setup: Setup, seed: int) -> Start:
-        return Start(pretrain(self.mixture, setup.recipe, seed, device=setup.device), self.mixture)
+        def train(recipe: Recipe) -> Network:
+            return pretrain(self.mixture, recipe, seed, device=setup.device)
+
+        if self.interpolation == 0:
+            return Start(train(setup.recipe.scaled(0)), self.mixture)
+        network = train(setup.recipe)
+        if self.interpolation is not None:
+            network = interpolate(train(setup.recipe.scaled(0)), network, self.interpolation)
+        return Start(network, self.mixture)
 
     def unlabelled_images(self, adaptation: Adaptation) -> int:
         """Those that chose the mixture, and the larger of the reference and what the adaptation uses.
