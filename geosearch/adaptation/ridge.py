@@ -110,7 +110,7 @@ class LeaveOneOut:
         top1_error: fraction of these samples whose largest prediction is not at their own class, in [0, 1].
         ridge: the penalty (squared feature units).
         residuals: float64 (n, c), prediction minus target.
-        losses: squared residual norm of each sample that errors are averaged over, times its weight over the mean weight.
+        losses: squared residual norm of each sample that errors are averaged over, times its share of the weight.
 
     Example:
         >>> features = np.array([[0.0], [1.0], [2.0], [3.0]])
