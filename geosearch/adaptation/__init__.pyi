@@ -35,6 +35,7 @@ from .ridge import leave_one_out as leave_one_out
 from .ridge import ridge_fit as ridge_fit
 from .robust_prototypes import MedianPrototypes as MedianPrototypes
 from .robust_prototypes import SimilarityPrototypes as SimilarityPrototypes
+from .self_trained_ridge import SelfTrainedRidge as SelfTrainedRidge
 from .self_training import SelfTraining as SelfTraining
 from .semi_supervised import SemiSupervised as SemiSupervised
 from .shot_transformer import ShotTransformer as ShotTransformer

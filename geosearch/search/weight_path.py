@@ -68,15 +68,21 @@ class WeightPath:
 
     @property
     def chosen(self) -> int:
-        """Place of the coefficient that is taken: the one of least squared error."""
-        return int(np.argmin(self.squared_errors))
+        """Place of the coefficient that is taken: the smallest whose error is within one standard error of the least.
+
+        The standard error is that of the paired difference. Few labels see little of what lies between two
+        coefficients, and the smaller one does less harm (reports/photographs.md).
+
+        Source: the one-standard-error rule (Breiman et al. 1984).
+        """
+        least = int(np.argmin(self.squared_errors))
+        behind = self.squared_errors - self.squared_errors[least]
+        return int(np.argmax(behind <= _standard_errors(self.losses - self.losses[least])))
 
     @property
     def points(self) -> tuple[PathPoint, ...]:
         """The errors, and the standard errors of their differences from the first."""
-        differences = self.losses - self.losses[:1]  # (k, n)
-        n = differences.shape[1]
-        deviations = differences.std(1, ddof=1) / np.sqrt(n) if n > 1 else np.zeros(len(differences))
+        deviations = _standard_errors(self.losses - self.losses[0])
         columns = (self.squared_errors, self.top1_errors, deviations)
         numbers = zip(*(column.tolist() for column in columns), strict=True)
         return tuple(PathPoint(one, *rest) for one, rest in zip(self.coefficients, numbers, strict=True))
@@ -102,3 +108,9 @@ class WeightPath:
         """The inverse of `arrays`."""
         losses, errors = np.array(kept["losses"]), np.array(kept["top1_errors"])
         return cls(tuple(coefficients), losses, errors, float(kept["wall_seconds"][0]))
+
+
+def _standard_errors(differences: np.ndarray) -> np.ndarray:
+    """Standard errors (k,) of the means of rows (k, n); 0 for a single column."""
+    n = differences.shape[1]
+    return np.asarray(differences.std(1, ddof=1) / np.sqrt(n)) if n > 1 else np.zeros(len(differences))

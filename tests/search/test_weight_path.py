@@ -66,3 +66,12 @@ def test_losses_of_every_scorer_have_its_error_as_their_mean(shots) -> None:
     ]
     for score in found:
         assert score.squared_error == pytest.approx(np.mean(score.losses))
+
+
+@pytest.mark.parametrize(("spread", "expected"), [(0.0, 1.0), (0.5, 0.0)])
+def test_noise_draws_towards_the_pretrained_weights(spread: float, expected: float) -> None:
+    """The trained network is better by 0.1 on the mean: on every image alike, or on some much and worse on others."""
+    noise = spread * np.tile([1.0, -1.0], 8)
+    losses = np.stack([np.full(16, 0.5), 0.45 + noise, 0.4 + noise])
+    path = WeightPath((0.0, 0.5, 1.0), losses, np.zeros(3), 1.0)
+    assert path.coefficients[path.chosen] == expected

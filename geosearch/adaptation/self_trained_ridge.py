@@ -1,0 +1,141 @@
+"""SelfTrainedRidge: a ridge head fitted to the shots and to unlabelled images under its own confident labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from geosearch import seeds
+from geosearch.adaptation.base import ADAPTATIONS, AdaptationOptions, Predictor, Score
+from geosearch.adaptation.cross_validation import can_be_left_out, score_predictions, stratified_folds
+from geosearch.adaptation.ridge import RidgeFit, RidgePredictor, finite_features, leave_one_out, one_hot, ridge_fit
+from geosearch.adaptation.self_training import top_confident
+from geosearch.data.dataset import LabelledSet
+from geosearch.data.unlabelled import UnlabelledSet
+from geosearch.errors import InvalidOptionError
+from geosearch.nn.networks import Network
+from geosearch.nn.option_facts import facts_of
+from geosearch.nn.streams import Stream
+from geosearch.transport.solvers.class_balance import allocate, class_factors
+
+_SHARPNESS = 2.0  # of the softmax of class scores, in units of their standard deviation
+
+
+@ADAPTATIONS.register("self-train-ridge", "frozen features with a ridge head, fitted to unlabelled images too")
+@dataclass(frozen=True, eq=False)
+class SelfTrainedRidge(AdaptationOptions):
+    """Fit a ridge head to the shots; then, several times, to the shots and to the images that it is sure of.
+
+    No network is trained: a fit takes about a second. Its settings are those of reports/photographs.md.
+
+    Source: Lee 2013 (pseudo-labels), with the balance of Tai, Bailis & Valiant 2021.
+
+    Attributes:
+        unlabelled: images of the target; needed to fit.
+        balance: in [0, 1]; 0 leaves the predicted class frequencies as they are, 1 makes them equal, see
+            `class_factors`.
+        fraction: in (0, 1], of the images of each predicted class that is used, the most confident first.
+        rounds: times that the head is fitted again.
+        ridge: penalty of these heads, in units of the mean squared norm of the centred features; the first selects its
+            own.
+        folds: of the cross-validation; never more than the largest class has shots.
+
+    Example:
+        >>> import geosearch
+        >>> from geosearch.nn.networks import SmallConv
+        >>> digits = geosearch.load("digits")
+        >>> network = SmallConv(4).build(channels=1, size=8, classes=10, seed=0)
+        >>> adaptation = SelfTrainedRidge(geosearch.UnlabelledSet.of(digits.take(range(50, 250))))
+        >>> adaptation.fit(network, digits.take(range(50)), seed=0).predict(digits.images[:5]).shape
+        (5, 10)
+    """
+
+    unlabelled: UnlabelledSet | None = None
+    balance: float = 0.5
+    fraction: float = 0.8
+    rounds: int = 4
+    ridge: float = 3.0
+    folds: int = 5
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All options, as values that JSON can represent; the images by their fingerprint."""
+        images = self.unlabelled.fingerprint if self.unlabelled is not None else None
+        return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
+
+    def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
+        """Cross-validated error on the shots; those of a fold are among the unlabelled images when they are left out.
+
+        Raises:
+            DomainMismatchError: no class has two shots.
+            InvalidOptionError: `unlabelled` is None.
+            TrainingFailedError: the features are NaN or infinite.
+        """
+        z, u = self._features(network, shots)
+        truth = one_hot(shots.labels, len(shots.classes))
+        scores = np.empty_like(truth)
+        for rows, left_out in stratified_folds(shots.labels, self.folds, seeds.stream(seed, "folds")):
+            head, scale = self._train(z[rows], shots.labels[rows], np.concatenate([u, z[left_out]]), truth.shape[1])
+            scores[left_out] = head.predict(z[left_out] * scale)
+        judged = can_be_left_out(shots.labels)
+        return score_predictions(scores[judged], truth[judged])
+
+    def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
+        """Fit to all shots; `seed` and `mixture` have no effect.
+
+        Raises:
+            InvalidOptionError: `unlabelled` is None.
+            TrainingFailedError: the features are NaN or infinite.
+        """
+        z, u = self._features(network, shots)
+        head, scale = self._train(z, shots.labels, u, len(shots.classes))
+        return RidgePredictor(network, scale, head)
+
+    def _features(self, network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
+        """float64 (n, d) of the shots, (m, d) of the unlabelled images."""
+        if self.unlabelled is None:
+            raise InvalidOptionError("SelfTrainedRidge needs images of the target; pass unlabelled=")
+        return finite_features(network, shots.images), finite_features(network, self.unlabelled.images)
+
+    def _train(self, z: np.ndarray, labels: np.ndarray, u: np.ndarray, classes: int) -> tuple[RidgeFit, float]:
+        """The last head, and the factor on its features.  z (n, d), labels (n,), u (m, d)"""
+        y, scale = one_hot(labels, classes), _scale(z)
+        several = can_be_left_out(labels)
+        chosen = leave_one_out(z * scale, y, rows=several if several.any() else None)
+        head = ridge_fit(z * scale, y, chosen.ridge)
+        for _ in range(self.rounds):
+            scores = _confidence(head.predict(u * scale))
+            scores = allocate(scores, class_factors(scores, self.balance))
+            rows = top_confident(scores, self.fraction)
+            both = np.concatenate([z, u[rows]])
+            scale = _scale(both)
+            head = _solve(both * scale, np.concatenate([y, one_hot(scores[rows].argmax(1), classes)]), self.ridge)
+        return head, scale
+
+
+def _scale(z: np.ndarray) -> float:
+    """Factor to a mean squared norm of 1, once centred."""
+    norm = float(np.sqrt(((z - z.mean(0)) ** 2).sum(1).mean()))
+    return 1.0 / norm if norm > 0 else 1.0
+
+
+def _confidence(scores: np.ndarray) -> np.ndarray:
+    """Scores (n, c) of a regression as probabilities."""
+    x = _SHARPNESS * scores / max(float(scores.std()), 1e-12)
+    powers = np.exp(x - x.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
+
+
+def _solve(z: np.ndarray, y: np.ndarray, ridge: float) -> RidgeFit:
+    """As `ridge_fit`, by the smaller of the two normal equations: many images need no decomposition.  (n, d), (n, c)"""
+    mean_z, mean_y = z.mean(0), y.mean(0)
+    x, t = z - mean_z, y - mean_y
+    n, d = x.shape
+    if n < d:
+        weight = x.T @ cho_solve(cho_factor(x @ x.T + ridge * np.eye(n)), t)
+    else:
+        weight = cho_solve(cho_factor(x.T @ x + ridge * np.eye(d)), x.T @ t)
+    return RidgeFit(weight, mean_y - mean_z @ weight)
