@@ -42,6 +42,10 @@ class Regime:
         in_space = "features" if space == "features" else "images"
         moves = {**_NO_AUGMENTATION, "flip": space != "features", "crop": 0.0 if space == "features" else 0.2}
         same = transport.get("embedding", "backbone") == "backbone" and "backbone" not in transport
+        places = recipe.get("interpolation", () if trainable == "head" else INTERPOLATION)
+        search = {"stop": "no-gain"} if isinstance(places, list | tuple) and 0 in places else {}
+        if _section(data, "domain").get("shots") != 1:
+            search["objective"] = "leave-one-out"
         named = {"backbone": network, "weights": weights} if same else {}
         return cls(
             f"{network} is pretrained, for photographs in color: sets are mixed as its {in_space}, distances are "
@@ -62,6 +66,7 @@ class Regime:
                     "trainable": trainable,
                     "interpolation": () if trainable == "head" else INTERPOLATION,
                 },
+                "search": search,
             },
         )
 

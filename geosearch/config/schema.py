@@ -184,11 +184,18 @@ class SearchSection(Section):
         description="Mixtures that are trained, baselines included, which take at most a third; 0: no search, the "
         "projection's cloud is confirmed and written out.",
     )
-    objective: Literal["episodes", "shots"] = Field(
+    objective: Literal["episodes", "shots", "leave-one-out"] = Field(
         "episodes",
         description="How a mixture is evaluated. 'episodes': the error of a ridge head, over many draws of as many "
         "shots among all pseudo-labelled images; 'shots': the adaptation's own cross-validated error on the true "
-        "shots.",
+        "shots; 'leave-one-out': the error of a ridge head on the true shots, whatever the adaptation. Left out: "
+        "'leave-one-out' for a pretrained network, unless domain.shots is 1; else 'episodes'.",
+    )
+    stop: Literal["never", "no-gain"] = Field(
+        "never",
+        description="'no-gain' ends a search of one process after the baselines if none of them is better than no "
+        "pretraining by two standard errors, paired over the labels; needs 0 in recipe.interpolation, and is the "
+        "default for a pretrained network. A larger budget goes on.",
     )
     sampler: str = SAMPLERS.default
     earlier: Listed[str] = Field(
@@ -215,6 +222,11 @@ class SearchSection(Section):
         description="Database address: `sqlite:///PATH`, `journal:PATH`, `postgresql://USER:PASSWORD@HOST/NAME` or "
         "`grpc://HOST:PORT`; sqlite:///studies/<name>.db if left out.",
     )
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the objective leaves labelled images out, so that some class needs two."""
+        return self.objective != "episodes"
 
 
 class GroupSection(Section):

@@ -62,6 +62,11 @@ class StudyFile(Section):
                 "recipe.interpolation needs pretrained weights that are trained further; set recipe.network to e.g. "
                 '"timm:tf_efficientnet_lite0" and recipe.trainable to "last" or "all", or leave it out'
             )
+        if self.search.stop == "no-gain" and 0 not in asked:
+            raise ValueError(
+                "search.stop 'no-gain' compares with no pretraining, which is 0 in recipe.interpolation, got "
+                f"{list(asked)}; add it, or set search.stop to 'never'"
+            )
         return self
 
     @model_validator(mode="after")
@@ -73,10 +78,10 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _check_shots(self) -> StudyFile:
-        if self.search.objective == "shots" and self.domain.shots == 1:
+        if self.search.leaves_out and self.domain.shots == 1:
             raise ValueError(
-                "search.objective 'shots' leaves shots out and needs two of every class, got domain.shots = 1; "
-                "raise it, or set search.objective to 'episodes'"
+                f"search.objective '{self.search.objective}' leaves shots out and needs two of every class, got "
+                "domain.shots = 1; raise it, or set search.objective to 'episodes'"
             )
         return self
 
@@ -156,6 +161,10 @@ class StudyFile(Section):
         """The same study with other keys of [search]."""
         return self.model_copy(update={"search": self.search.model_copy(update=changes)})
 
+    def with_adaptation(self, name: str) -> StudyFile:
+        """The same study with another `recipe.adaptation`."""
+        return self.model_copy(update={"recipe": self.recipe.model_copy(update={"adaptation": name})})
+
     @property
     def regime(self) -> str:
         """Which defaults the study has because of what it is, in one line; empty for a usual one."""
@@ -229,6 +238,7 @@ _FREE = {
     "search.evaluations",
     "search.jobs",
     "search.storage",
+    "search.stop",
     "confirm.seeds",
     "confirm.explain",
     "confirm.export",

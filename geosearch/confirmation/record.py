@@ -24,6 +24,7 @@ class ConfirmationRecord:
         controls: by their names in study files.
         tuning: settings of the adaptation that were tried for each kind of start.
         folds, repeats: of a cross-fitting; 0 with a test part.
+        stopped: whether the search had ended after its baselines, so that a way without a source is the answer.
         result: errors on the test part; None in a request.
 
     >>> request = ConfirmationRecord(trial=7, seeds=3)
@@ -40,6 +41,7 @@ class ConfirmationRecord:
     tuning: int = 0
     folds: int = 0
     repeats: int = 0
+    stopped: bool = False
     result: Confirmation | None = None
 
     def answers(self, request: ConfirmationRecord) -> bool:

@@ -179,6 +179,7 @@ class Confirmation:
         tuning: how the adaptations were tuned, a sentence each.
         background: what the study did before.
         judged_by: what errors are measured by, if the target has no test part; empty if it has one.
+        no_gain: that no source pays, and which way without a source is the answer, a sentence each; empty if it may.
 
     >>> best = Row("best mixture", {"ridge": (0.10, 0.11, 0.09)}, 3.0, RowKind.BEST)
     >>> without = Row("no pretraining", {"ridge": (0.20, 0.22, 0.21)}, 1.0, RowKind.NO_PRETRAINING)
@@ -194,6 +195,7 @@ class Confirmation:
     tuning: tuple[str, ...] = ()
     background: Background = Background()
     judged_by: str = ""
+    no_gain: tuple[str, ...] = ()
 
     @property
     def error(self) -> str:
@@ -262,10 +264,9 @@ class Confirmation:
         return " ".join([*self.basis(), self.summary(), *self.remarks()])
 
     def basis(self) -> tuple[str, ...]:
-        """What has to be said before the comparisons: that no test label judged."""
-        if not self.judged_by:
-            return ()
-        return (f"No test labels: judged by {self.judged_by}.",)
+        """What has to be said before the comparisons: that no source pays, that no test label judged."""
+        judged = (f"No test labels: judged by {self.judged_by}.",) if self.judged_by else ()
+        return (*self.no_gain, *judged)
 
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.

@@ -164,6 +164,8 @@ def verdict(facts: StudyReport) -> str:
     best = facts.best
     if best is None:
         return "No trial has finished yet."
+    if facts.no_gain:
+        return f"Not confirmed yet. {facts.no_gain.sentence}"
     if best is facts.free_best:
         return "Not confirmed yet. Without a search, the answer is the projection's cloud."
     made = f"trial {best.number}" if best.role == SEARCHED else f"a baseline, {best.role}"

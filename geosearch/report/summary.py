@@ -25,6 +25,7 @@ from geosearch.report.mixture_samples import MixtureSamples
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics, fidelity_statistics, rank_agreement
 from geosearch.search.free_answer import FreeAnswer
+from geosearch.search.no_gain import NoGain
 from geosearch.search.pareto import front
 from geosearch.search.racing import find_best, find_ties
 from geosearch.search.storage.errors import check_readable
@@ -51,6 +52,7 @@ class StudySummary:
         running: trials that are being evaluated, and where.
         free_answer: the mixture that needs no training; None before the data are prepared.
         untrained: sources that are not trained alone as baselines; empty before they are chosen.
+        no_gain: why the search ended after its baselines; None if it did not, or went on.
         passed_over: (data set, what of it was not used and why, or how it was understood), where there is such.
     """
 
@@ -67,6 +69,7 @@ class StudySummary:
     running: tuple[RunningTrial, ...] = ()
     free_answer: FreeAnswer | None = None
     untrained: tuple[str, ...] = ()
+    no_gain: NoGain | None = None
     passed_over: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -96,6 +99,7 @@ class StudySummary:
                 running=store.running(),
                 free_answer=record.free_answer,
                 untrained=_untrained(record.baselines, source_names) if budget else (),
+                no_gain=record.no_gain if record.stops(budget) else None,
                 passed_over=record.passed_over,
             )
 

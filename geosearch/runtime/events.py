@@ -212,6 +212,31 @@ class TrialFailed(Event):
 
 
 @dataclass(frozen=True)
+class SearchStopped(Event):
+    """A search ended before its budget was spent.
+
+    Attributes:
+        reason: a sentence.
+    """
+
+    kind = "stopped"
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True)
+class StopIgnored(Event):
+    """Several processes search together, so that the search does not end early."""
+
+    kind = "stop_ignored"
+
+    def __str__(self) -> str:
+        return "search.stop is ignored: several processes search together, so the whole budget is spent"
+
+
+@dataclass(frozen=True)
 class TrialsLost(Event):
     """Running trials whose worker crashed; they are run again."""
 

@@ -28,11 +28,12 @@ from geosearch.errors import GeosearchError, TrainingFailedError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
-from geosearch.runtime.events import StageStarted, TrialFailed, TrialFinished, TrialRepeated
+from geosearch.runtime.events import SearchStopped, StageStarted, TrialFailed, TrialFinished, TrialRepeated
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.finalists import promote
+from geosearch.search.no_gain import NoGain
 from geosearch.search.objective import Objective
 from geosearch.search.process import ProcessId
 from geosearch.search.racing import find_best
@@ -74,6 +75,8 @@ class SearchOptions:
         long_steps: training steps of the long recipe.
         seed: of the study.
         jobs: number of processes; does not change results.
+        stops: whether the search ends after its baselines where none of them is better than no pretraining (see
+            `NoGain`). Ignored where several processes search together.
     """
 
     evaluations: int = 24
@@ -84,6 +87,7 @@ class SearchOptions:
     long_steps: int = 1000
     seed: int = 0
     jobs: int = 1
+    stops: bool = False
     sampler_settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -123,7 +127,7 @@ class Search:
         return self.finish()
 
     def spend(self) -> None:
-        """Run rounds until the budget is spent, or the study is shared with other processes.
+        """Run rounds until the budget is spent, no baseline pays, or the study is shared with other processes.
 
         Raises:
             GeosearchError: several trainings in a row failed.
@@ -131,12 +135,14 @@ class Search:
         if not self.store.is_shared:
             self.store.fail_running()
         with one_thread():
-            while self.left() > 0 and not self.store.is_shared:
+            while self.left() > 0 and not self.store.is_shared and not self.find_no_gain():
                 with self.measure_stage("evaluations"):
                     self.evaluate(self.propose())
 
     def finish(self) -> TrialRecord:
-        """Train the finalists with the long recipe, unless that is done; returns the best trial."""
+        """Train the finalists with the long recipe, unless that is done or no source pays; returns the best trial."""
+        if self.find_no_gain():
+            return find_best(self.store.trials())
         if self.warm_start:
             done = errors_by_mixture(self.store.trials())
             task_similarity = self.warm_start.task_similarity(list(done), np.array(list(done.values())))
@@ -153,6 +159,25 @@ class Search:
                 progress=self.progress,
             )
         return find_best(self.store.trials())
+
+    def find_no_gain(self) -> NoGain | None:
+        """Why the search ends after its baselines; None if it goes on.
+
+        Decided once, by the trials of the rounds that hold baselines; a larger budget goes on for good.
+        """
+        if not self.options.stops or self.store.is_shared:
+            return None
+        if (record := self.store.record).no_gain:
+            return record.no_gain if record.stops(self.options.evaluations) else None
+        rounds = -(-len(self.baselines) // self.options.batch)
+        trials = [trial for trial in self.store.trials() if trial.state != "repeat"]
+        first = [trial for trial in trials if trial.round < rounds]
+        if len(first) < len(trials) or len(first) < min(rounds * self.options.batch, self.options.evaluations):
+            return None  # later rounds have begun, or the first are not over
+        if found := NoGain.of(drop_repeats(first), self.options.evaluations):
+            self.store.update(no_gain=found)
+            self.progress.event(SearchStopped(found.sentence))
+        return found
 
     def left(self) -> int:
         """Number of evaluations that are left of the budget."""

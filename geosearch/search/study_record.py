@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from geosearch.errors import NewerFormatError, StudyMismatchError
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.free_answer import FreeAnswer
+from geosearch.search.no_gain import NoGain
 from geosearch.search.process import ProcessId
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.samplers.warm_start import EarlierStudy
@@ -59,6 +60,7 @@ class StudyRecord:
         earlier: evaluations of earlier studies, as they were when this study began.
         task_similarity: earlier study -> Kendall's tau of its predictions with this study's errors.
         race: of the finalists.
+        no_gain: why the search ended after its baselines; None if it did not.
         long_runs: trial number -> its trainings with the long recipe.
         stage_seconds: stage -> wall time over all runs.
         ablation: the best mixture without each of its sources, by `confirmation.ablation.Ablation`.
@@ -86,6 +88,7 @@ class StudyRecord:
     earlier: tuple[EarlierStudy, ...] | None = None
     task_similarity: Mapping[str, float] = field(default_factory=dict)
     race: Race | None = None
+    no_gain: NoGain | None = None
     long_runs: Mapping[int, LongRuns] = field(default_factory=dict)
     stage_seconds: Mapping[str, float] = field(default_factory=dict)
     ablation: Mapping[str, Any] | None = None
@@ -93,6 +96,10 @@ class StudyRecord:
     data_facts: Mapping[str, Any] | None = None
     shared: bool = False
     searching: ProcessId | None = None
+
+    def stops(self, evaluations: int) -> bool:
+        """Whether the search has ended after its baselines, with a budget of so many evaluations."""
+        return self.no_gain is not None and self.no_gain.evaluations >= evaluations and not self.shared
 
     def to_attributes(self, *names: str) -> dict[str, Any]:
         """Some fields as user attributes of the Optuna study; all fields that are not empty if no names are given."""

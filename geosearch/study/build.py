@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from geosearch.adaptation.base import Scorer
+from geosearch.adaptation.base import ADAPTATIONS, Scorer
 from geosearch.adaptation.episodes import Episodes
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
@@ -87,7 +87,9 @@ def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Object
     """The error that the search minimizes."""
     target = prepared.target
     images: LabelledSet = target.shots
-    scorer: Scorer = build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled))[file.recipe.adaptation]
+    adaptations = build_adaptations(file, prepared.unlabelled(file.recipe.unlabelled))
+    is_left_out = file.search.objective == "leave-one-out"
+    scorer: Scorer = adaptations[ADAPTATIONS.default if is_left_out else file.recipe.adaptation]
     check_labels(file, target)
     if file.search.objective == "episodes" and target.is_copied:  # a copy must not be judged by its original
         scorer = Episodes(tuple(max(1, 2 * count // 3) for count in target.counts.tolist()))
@@ -125,10 +127,10 @@ def check_labels(file: StudyFile, target: Target) -> None:
     Raises:
         DomainMismatchError: the objective leaves labelled images out, but no class has two.
     """
-    if file.search.objective == "shots" and target.counts.max() < 2:
+    if file.search.leaves_out and target.counts.max() < 2:
         raise DomainMismatchError(
-            f"search.objective 'shots' leaves labelled images out, but no class of '{target.name}' has two; label "
-            "more, or set search.objective to 'episodes'"
+            f"search.objective '{file.search.objective}' leaves labelled images out, but no class of '{target.name}' "
+            "has two; label more, or set search.objective to 'episodes'"
         )
 
 
@@ -145,6 +147,7 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
         long_steps=file.recipe.long_steps,
         seed=seed,
         jobs=file.search.jobs,
+        stops=file.search.stop == "no-gain",
     )
     points = file.search.proxy_samples
     with one_thread():

@@ -26,6 +26,7 @@ from geosearch.study.prepare import Prepared, passed_over
 
 _OBJECTIVES = {
     "episodes": "on pseudo-labelled images of the target, of heads fitted to a few of them at a time",
+    "leave-one-out": "of a ridge head on the target's shots, each left out",
     "shots": "cross-validated on the target's shots",
 }
 _ROWS = (

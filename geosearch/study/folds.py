@@ -105,7 +105,7 @@ class FoldBuilder:
         Errors are equal where the labels that are left are too few to judge by.
         """
         asked = list(dict.fromkeys(mixtures))
-        if self.file.search.objective == "shots" and there.target.counts.max() < 2:
+        if self.file.search.leaves_out and there.target.counts.max() < 2:
             return dict.fromkeys(asked, 0.0), {}  # the search's own best, the nearest single source
         objective = build_objective(self.file, there, self.cache)
         results = objective.evaluate_many([(one, None, 0) for one in asked], jobs=self.file.search.jobs)

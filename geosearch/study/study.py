@@ -37,6 +37,7 @@ from geosearch.runtime.events import (
     FreeAnswerFound,
     ImagesPassedOver,
     StageStarted,
+    StopIgnored,
     TargetNoted,
 )
 from geosearch.runtime.parallel import one_thread
@@ -44,6 +45,7 @@ from geosearch.runtime.progress import LOGGER, Log, Progress
 from geosearch.runtime.redact import mask_all
 from geosearch.runtime.versions import versions
 from geosearch.search.loop import Search
+from geosearch.search.no_gain import NoGain
 from geosearch.search.racing import find_best, find_finalists, find_ties
 from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
@@ -57,6 +59,7 @@ from geosearch.study.locate import backup_study, command_line_name, resolve, upd
 from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.prepare import Prepared, passed_over, prepare
 from geosearch.study.take_away import TakeAway, choose_row
+from geosearch.study.without_source import SELF_TRAINED, WithoutSource
 
 
 class Study:
@@ -179,9 +182,11 @@ class Study:
             self.file = self.file.with_search(jobs=max(workers, self.file.search.jobs))
             job = build_search(self.file, self.prepared, self.store, self.cache, self.progress)
             self._announce(job)
+            if job.options.stops and (workers or self.store.is_shared):
+                self.progress.event(StopIgnored())
             if self.file.search.evaluations:
                 self._search(job, workers)
-            if self.file.confirm.explain:
+            if self.file.confirm.explain and not job.find_no_gain():
                 self._explain(job)
             return self._confirm(job)
 
@@ -312,7 +317,8 @@ class Study:
                 confirmer = folds.confirmer(prepared)
                 rows = folds.rows_of_all_labels(self.best.point, self.trials)
             else:
-                confirmer, rows = build_confirmer(self.file, prepared, self.cache), self._rows(job)
+                file = self._confirmed_file(job.find_no_gain())
+                confirmer, rows = build_confirmer(file, prepared, self.cache), self._rows(job)
             contents = dict(self.store.record.contents or {})
             made = TakeAway(self.file, prepared, confirmer, rows, confirmation, contents, self.cache, name)
             return made.train(choice)
@@ -430,14 +436,17 @@ class Study:
                 folds=file.confirm.folds,
                 repeats=file.confirm.repeats,
             )
+        stopped = search.find_no_gain()
+        request = replace(request, stopped=stopped is not None)
         known = ConfirmationRecord.of(self.store.record)
         if known and known.result and known.answers(request):
             return known.result
         judged = "the test part" if prepared.target.test_labels is not None else "the labels"
         self.progress.event(StageStarted(f"confirmation on {judged}"))
         start = time.perf_counter()
+        way = WithoutSource.choose(file, prepared) if stopped else None
         options: dict[str, Any] = {
-            "adaptation": file.recipe.adaptation,
+            "adaptation": way.adaptation if way else file.recipe.adaptation,
             "seed": file.study.seed,
             "jobs": file.search.jobs,
             "progress": self.progress,
@@ -446,7 +455,7 @@ class Study:
             crossing = CrossFitting(file.confirm.folds, file.confirm.repeats)
             confirmation = crossing.run(prepared.target.shots.labels, self._folds(search), **options)
         else:
-            confirmer = build_confirmer(file, prepared, self.cache)
+            confirmer = build_confirmer(self._confirmed_file(stopped), prepared, self.cache)
             confirmation = confirmer.run(self._rows(search), count=file.confirm.seeds, **options)
         background = Background(
             sources=len(self.source_names),
@@ -454,17 +463,23 @@ class Study:
             searched=best.number != NO_TRIAL,
             past=known.past if known else (),
         )
-        confirmation = replace(confirmation, background=background)
+        sentences = way.sentences(stopped, judges=bool(crosses)) if way and stopped else ()
+        confirmation = replace(confirmation, background=background, no_gain=sentences)
         self.store.update(confirmation=replace(request, result=confirmation).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
+
+    def _confirmed_file(self, stopped: NoGain | None) -> StudyFile:
+        """The settings of the confirmation; where no source pays, both ways without one are confirmed."""
+        return self.file.with_adaptation(SELF_TRAINED) if stopped else self.file
 
     def _folds(self, search: Search) -> FoldBuilder:
         """Makes the rows of a cross-fitting."""
         best = self.best
         points = (best.point, *(trial.point for trial in find_finalists(self.trials)))
         roles, is_searched = tuple(search.baselines), best.number != NO_TRIAL
-        return FoldBuilder(self.file, self.prepared, self.space, self.cache, points, roles, is_searched)
+        file = self._confirmed_file(search.find_no_gain())
+        return FoldBuilder(file, self.prepared, self.space, self.cache, points, roles, is_searched)
 
     def _rows(self, search: Search) -> tuple[RowRequest, ...]:
         """The rows of the confirmation."""

@@ -14,7 +14,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.base import AdaptedCandidate, Setup, images_of
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.rows import RowRequest
-from geosearch.confirmation.statistics import BEST, Confirmation, Row, compare, t_half_width
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, compare, t_half_width
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.registry import find_loader, portable_id
 from geosearch.data.preprocessing import Preprocessing
@@ -54,6 +54,8 @@ class Choice:
 def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: str | None = None) -> Choice:
     """What a user takes away: the best mixture, unless another row is better than it by more than the interval.
 
+    Where no source pays, it is the network without pretraining on any, with the adaptation that was chosen for it.
+
     The adaptation is the study's own, unless another one is better for this row on the test part by more than its
     interval. Labels that judge by cross-fitting are too few to choose it, too.
 
@@ -72,6 +74,8 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
         known = ", ".join(map(repr, confirmation.adaptations))
         raise InvalidOptionError(f"the confirmation has no adaptation '{adaptation}'; it has {known}")
     why = "It was asked for." if row else ""
+    if confirmation.no_gain and row is None:
+        return Choice(NO_PRETRAINING, adaptation or confirmation.adaptation, " ".join(confirmation.no_gain))
     if row is None:
         row, why = _winner(confirmation, adaptation or confirmation.adaptation)
     own = confirmation.adaptation

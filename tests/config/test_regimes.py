@@ -70,3 +70,15 @@ def test_networks_between_pretrained_and_trained_weights_are_scored_where_there_
     for listed in ([1, 0], [0, 2], [0, 0]):
         with pytest.raises(ValidationError, match="from 0 to 1, ascending"):
             made(network=network, interpolation=listed)
+
+
+def test_a_pretrained_study_leaves_labels_out_and_ends_where_no_source_pays() -> None:
+    network = {"network": "torchvision:resnet18"}
+    assert (study().search.objective, study().search.stop) == ("episodes", "never")
+    assert (study(recipe=network).search.objective, study(recipe=network).search.stop) == ("leave-one-out", "no-gain")
+    assert study(recipe={**network, "interpolation": [0.5]}).search.stop == "never"
+    with pytest.raises(ValidationError, match="compares with no pretraining"):
+        study(recipe={**network, "interpolation": [0.5]}, search={"stop": "no-gain"})
+    with pytest.raises(ValidationError, match="compares with no pretraining"):
+        study(search={"stop": "no-gain"})
+    assert "search.stop" not in study().fingerprint

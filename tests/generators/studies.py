@@ -104,7 +104,7 @@ def encoded_file(folder: Path, **changes: Any) -> StudyFile:
             "test_size": 40,
             "samples": 60,
         },
-        "search": {"evaluations": 6, "finalists": 1, "repeats": 1, "proxy_samples": 20, "jobs": 1},
+        "search": {"evaluations": 6, "finalists": 1, "repeats": 1, "proxy_samples": 20, "jobs": 1, "stop": "never"},
         "recipe": {
             "network": "torchvision:shufflenet_v2_x0_5",
             "weights": "random",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from geosearch.errors import InvalidOptionError
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
+from geosearch.search.no_gain import NoGain
 from geosearch.study.estimate import count_steps
 from geosearch.study.study import Study
+from geosearch.study.take_away import choose_row
 
 
 @pytest.fixture
@@ -62,3 +65,27 @@ def test_a_study_of_activations(file: StudyFile, tmp_path: Path, cache: Cache) -
     with pytest.raises(InvalidOptionError, match="leave --condense out"):
         study.synthesize(tmp_path / "condensed", condense=2)
     assert count_steps(file, 2) > 0
+
+
+def test_a_search_where_no_source_pays(
+    file: StudyFile, tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = NoGain(6, 4, "pooled union", 0.001, 0.02)
+    monkeypatch.setattr(NoGain, "of", classmethod(lambda cls, trials, evaluations: replace(nothing, evaluations=6)))
+    stopping = file.with_search(stop="no-gain")
+    confirmation = Study.open(stopping, cache=cache).run()
+    study = Study.open(stopping, cache=cache)
+    assert [trial.role != "searched" for trial in study.trials] == [True] * 4
+    assert confirmation.verdict().startswith(f"{nothing.sentence} The answer is the pretrained network as it is with ")
+    assert {"ridge", "self-train-ridge"} <= set(confirmation.adaptations)
+    assert nothing.sentence in status_text(study.summary())
+    choice = choose_row(confirmation)
+    assert (choice.row, choice.adaptation) == ("no pretraining", confirmation.adaptation)
+    study.report(tmp_path / "report")
+    assert study.run() == confirmation  # resumed: nothing is trained again
+    assert len(study.trials) == 4
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    more = Study.open(stopping, cache=cache)
+    assert "No source pays" not in more.run(evaluations=7).verdict()
+    assert sum(trial.state == "complete" for trial in more.trials) == 7

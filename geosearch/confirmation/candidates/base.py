@@ -10,6 +10,7 @@ from geosearch.adaptation.base import Adaptation, Predictor
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.predictors import NetworkPredictor
+from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.adaptation.semi_supervised import SemiSupervised
 from geosearch.data.dataset import LabelledSet
@@ -154,6 +155,6 @@ class SupervisedCandidate(AdaptedCandidate):
 
 def images_of(adaptation: Adaptation) -> int:
     """Number of unlabelled target images that an adaptation uses."""
-    if isinstance(adaptation, SemiSupervised) and adaptation.unlabelled is not None:
+    if isinstance(adaptation, SemiSupervised | SelfTrainedRidge) and adaptation.unlabelled is not None:
         return len(adaptation.unlabelled.images)
     return 0

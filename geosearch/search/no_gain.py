@@ -1,0 +1,64 @@
+"""NoGain: that no baseline of a search is better than no pretraining by more than the noise of the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from geosearch.search.racing import APART
+from geosearch.search.trial import TrialRecord
+
+
+@dataclass(frozen=True)
+class NoGain:
+    """Why a search ended after its baselines.
+
+    The noise is the standard error of the difference of two networks' errors, paired over the labels that are left out
+    (or over the episodes, whose pseudo-labels are wrong for all alike, so that theirs is too small).
+
+    Attributes:
+        evaluations: budget of the search that ended; with a larger one it goes on.
+        trials: baselines that were evaluated.
+        role: the one that comes nearest to a gain.
+        gain: its squared error below that of no pretraining.
+        noise: standard error of the gain.
+
+    >>> print(NoGain(evaluations=24, trials=8, role="pooled union", gain=0.012, noise=0.02).sentence)
+    No source pays: none of 8 mixtures of the sources is better than no pretraining by more than 2 standard errors \
+(the nearest to it, pooled union, by 0.012 ± 0.02).
+    """
+
+    evaluations: int
+    trials: int
+    role: str
+    gain: float
+    noise: float
+
+    @classmethod
+    def of(cls, trials: Iterable[TrialRecord], evaluations: int) -> NoGain | None:
+        """None if a trial is better by more than the noise, or if none was evaluated.
+
+        Args:
+            trials: the baselines, with the errors of no pretraining on their paths.
+            evaluations: budget of the search.
+        """
+        gains = {trial: _gain(trial) for trial in trials if trial.error is not None and trial.path}
+        if not gains or any(gain > APART * noise for gain, noise in gains.values()):
+            return None
+        nearest = max(gains, key=lambda trial: gains[trial][0] - APART * gains[trial][1])
+        return cls(evaluations, len(gains), nearest.role, *gains[nearest])
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"No source pays: none of {self.trials} mixtures of the sources is better than no pretraining by more than "
+            f"{APART:g} standard errors (the nearest to it, {self.role}, by {self.gain:.2g} ± {self.noise:.2g})."
+        )
+
+
+def _gain(trial: TrialRecord) -> tuple[float, float]:
+    """Error of no pretraining minus that of the trial, and the standard error of the difference."""
+    start, *_ = trial.path
+    (chosen,) = (point for point in trial.path if point.coefficient == trial.interpolation)
+    return start.squared_error - chosen.squared_error, chosen.deviation

@@ -1,0 +1,58 @@
+"""NoGain: a search ends where every baseline is within the noise of no pretraining, and says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from geosearch.runtime.result_cache import PathPoint
+from geosearch.search.no_gain import NoGain
+from geosearch.search.study_record import StudyRecord
+from geosearch.search.trial import TrialRecord
+
+
+def trial(number: int, gain: float, noise: float) -> TrialRecord:
+    start, point = PathPoint(0.0, 0.5, 0.3, 0.0), PathPoint(0.5, 0.5 - gain, 0.3, noise)
+    return TrialRecord(
+        number=number,
+        state="complete",
+        role=f"baseline {number}",
+        weights=(0.5, 0.5),
+        concentration=0.0,
+        pairing="transport",
+        closed_form=1.0,
+        proxy=None,
+        error=point.squared_error,
+        top1_error=0.3,
+        long_error=None,
+        wall_seconds=1.0,
+        interpolation=0.5,
+        path=(start, point),
+    )
+
+
+def test_one_clear_gain_goes_on() -> None:
+    assert NoGain.of([trial(0, 0.01, 0.01), trial(1, 0.03, 0.01)], 24) is None
+
+
+def test_gains_within_the_noise_end_the_search() -> None:
+    found = NoGain.of([trial(0, -0.02, 0.01), trial(1, 0.03, 0.02)], 24)
+    assert found is not None
+    assert (found.trials, found.role, round(found.gain, 6), found.noise) == (2, "baseline 1", 0.03, 0.02)
+    assert "none of 2 mixtures" in found.sentence
+    assert "by 0.03 ± 0.02" in found.sentence
+
+
+def test_no_pretraining_itself_is_no_gain() -> None:
+    assert NoGain.of([replace(trial(0, 0, 0), interpolation=0.0)], 24) is not None
+
+
+def test_nothing_is_said_of_failed_trials_alone() -> None:
+    assert NoGain.of([replace(trial(0, 0, 0), error=None, path=())], 24) is None
+
+
+def test_a_larger_budget_goes_on_and_so_do_several_processes() -> None:
+    record = StudyRecord(no_gain=NoGain(24, 8, "pooled union", 0.0, 0.1))
+    assert record.stops(24)
+    assert not record.stops(25)
+    assert not replace(record, shared=True).stops(24)
+    assert StudyRecord.from_attributes(record.to_attributes()) == record
