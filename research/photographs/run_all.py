@@ -21,10 +21,12 @@ PARTS = (
     "mixtures",
     "distances",
     "merged",
+    "interpolation",
     "episodes",
     "blocks",
     "layers",
     "tables",
+    "coefficient_rules",
 )
 
 
