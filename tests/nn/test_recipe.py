@@ -11,6 +11,7 @@ from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.schedule import Constant, OneCycle
 from geosearch.nn.weight_averaging import ExponentialAverage, TailAverage
+from geosearch.pretraining.episodic import EpisodicPretraining
 
 
 def test_every_field_is_part_of_the_key():
@@ -33,11 +34,12 @@ def test_every_field_is_part_of_the_key():
         replace(recipe, early_stop=EarlyStopping()),
         replace(recipe, precision="bfloat16"),
         replace(recipe, compiled=True),
+        replace(recipe, objective=EpisodicPretraining()),
     ]
     keys = {each.key for each in [recipe, *others]}
     assert len(keys) == len(others) + 1
     assert Recipe().key == recipe.key
-    said = replace(recipe, averaging=TailAverage(), early_stop=EarlyStopping(), precision="bfloat16", compiled=True)
+    said = replace(others[-1], averaging=TailAverage(), early_stop=EarlyStopping(), precision="bfloat16", compiled=True)
     assert set(said.facts) - {"type"} == set(vars(recipe))
 
 
