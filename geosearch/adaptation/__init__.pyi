@@ -1,3 +1,4 @@
+from .automatic import Automatic as Automatic
 from .balanced_loss import BalancedLoss as BalancedLoss
 from .base import ADAPTATIONS as ADAPTATIONS
 from .base import Adaptation as Adaptation

@@ -34,7 +34,7 @@ class SelfTrainedRidge(AdaptationOptions):
     Source: Lee 2013 (pseudo-labels), with the balance of Tai, Bailis & Valiant 2021.
 
     Attributes:
-        unlabelled: images of the target; needed to fit.
+        unlabelled: images of the target, of which the first `most` are used; needed to fit.
         balance: in [0, 1]; 0 leaves the predicted class frequencies as they are, 1 makes them equal, see
             `class_factors`.
         fraction: in (0, 1], of the images of each predicted class that is used, the most confident first.
@@ -59,6 +59,7 @@ class SelfTrainedRidge(AdaptationOptions):
     rounds: int = 4
     ridge: float = 3.0
     folds: int = 5
+    most: int = 1000
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -98,7 +99,8 @@ class SelfTrainedRidge(AdaptationOptions):
         """float64 (n, d) of the shots, (m, d) of the unlabelled images."""
         if self.unlabelled is None:
             raise InvalidOptionError("SelfTrainedRidge needs images of the target; pass unlabelled=")
-        return finite_features(network, shots.images), finite_features(network, self.unlabelled.images)
+        images = self.unlabelled.images[: self.most]
+        return finite_features(network, shots.images), finite_features(network, images)
 
     def _train(self, z: np.ndarray, labels: np.ndarray, u: np.ndarray, classes: int) -> tuple[RidgeFit, float]:
         """The last head, and the factor on its features.  z (n, d), labels (n,), u (m, d)"""

@@ -64,6 +64,7 @@ class Regime:
                     **_TAIL,
                     **moves,
                     "trainable": trainable,
+                    "adaptation": "ridge" if recipe.get("loss") else "auto",
                     "interpolation": () if trainable == "head" else INTERPOLATION,
                 },
                 "search": search,

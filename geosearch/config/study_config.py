@@ -62,6 +62,11 @@ class StudyFile(Section):
                 "recipe.interpolation needs pretrained weights that are trained further; set recipe.network to e.g. "
                 '"timm:tf_efficientnet_lite0" and recipe.trainable to "last" or "all", or leave it out'
             )
+        if self.recipe.adaptation == "auto" and not network.is_pretrained:
+            raise ValueError(
+                'recipe.adaptation = "auto" chooses a head for a pretrained network; set recipe.network to one, or '
+                "take another adaptation"
+            )
         if self.search.stop == "no-gain" and 0 not in asked:
             raise ValueError(
                 "search.stop 'no-gain' compares with no pretraining, which is 0 in recipe.interpolation, got "
@@ -228,7 +233,7 @@ def _features_problem(file: StudyFile) -> str:
     return ""
 
 
-_WITHOUT_LOSS = ("fixmatch", "prototypes", "rehearse", "self-train")  # adaptations
+_WITHOUT_LOSS = ("auto", "fixmatch", "prototypes", "rehearse", "self-train", "self-train-ridge")  # adaptations
 _ON_ACTIVATIONS = ("backbone", "pca", "pixels")  # embeddings
 
 _FREE = {

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from geosearch.adaptation.automatic import AUTOMATIC, SELF_TRAINED
 from geosearch.config.build import build_mixing_space, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
@@ -59,7 +60,7 @@ from geosearch.study.locate import backup_study, command_line_name, resolve, upd
 from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.prepare import Prepared, passed_over, prepare
 from geosearch.study.take_away import TakeAway, choose_row
-from geosearch.study.without_source import SELF_TRAINED, WithoutSource
+from geosearch.study.without_source import WithoutSource
 
 
 class Study:
@@ -444,7 +445,8 @@ class Study:
         judged = "the test part" if prepared.target.test_labels is not None else "the labels"
         self.progress.event(StageStarted(f"confirmation on {judged}"))
         start = time.perf_counter()
-        way = WithoutSource.choose(file, prepared) if stopped else None
+        is_open = stopped is not None or file.recipe.adaptation == AUTOMATIC
+        way = WithoutSource.choose(file, prepared) if is_open else None
         options: dict[str, Any] = {
             "adaptation": way.adaptation if way else file.recipe.adaptation,
             "seed": file.study.seed,
@@ -464,14 +466,16 @@ class Study:
             past=known.past if known else (),
         )
         sentences = way.sentences(stopped, judges=bool(crosses)) if way and stopped else ()
-        confirmation = replace(confirmation, background=background, no_gain=sentences)
+        tuning = (*([way.sentence] if way and not stopped else []), *confirmation.tuning)
+        confirmation = replace(confirmation, background=background, no_gain=sentences, tuning=tuning)
         self.store.update(confirmation=replace(request, result=confirmation).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
 
     def _confirmed_file(self, stopped: NoGain | None) -> StudyFile:
-        """The settings of the confirmation; where no source pays, both ways without one are confirmed."""
-        return self.file.with_adaptation(SELF_TRAINED) if stopped else self.file
+        """The settings of the confirmation, which has both heads where no source pays, and where one is chosen."""
+        is_open = stopped is not None or self.file.recipe.adaptation == AUTOMATIC
+        return self.file.with_adaptation(SELF_TRAINED) if is_open else self.file
 
     def _folds(self, search: Search) -> FoldBuilder:
         """Makes the rows of a cross-fitting."""

@@ -82,3 +82,13 @@ def test_a_pretrained_study_leaves_labels_out_and_ends_where_no_source_pays() ->
     with pytest.raises(ValidationError, match="compares with no pretraining"):
         study(search={"stop": "no-gain"})
     assert "search.stop" not in study().fingerprint
+
+
+def test_a_pretrained_study_chooses_its_head_by_its_labels() -> None:
+    network = {"network": "torchvision:resnet18"}
+    assert study().recipe.adaptation == "ridge"
+    assert study(recipe=network).recipe.adaptation == "auto"
+    assert study(recipe={**network, "loss": "balanced"}).recipe.adaptation == "ridge"
+    assert study(recipe={**network, "adaptation": "fine-tune"}).recipe.adaptation == "fine-tune"
+    with pytest.raises(ValidationError, match="chooses a head for a pretrained network"):
+        study(recipe={"adaptation": "auto"})

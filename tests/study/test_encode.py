@@ -37,6 +37,10 @@ def test_a_study_of_activations(file: StudyFile, tmp_path: Path, cache: Cache) -
     assert prepared.anchors.sources[0].size == 120  # 60 images and their mirror images
     assert study.confirmation is not None
     assert "no pretraining" in [row.name for row in study.confirmation.rows]
+    assert study.confirmation.adaptation in ("ridge", "self-train-ridge")
+    assert study.confirmation.tuning[0].startswith(
+        f"adaptation: {study.confirmation.adaptation}, chosen by cross-valid"
+    )
     trials = [trial for trial in study.trials if trial.state == "complete"]
     assert all([point.coefficient for point in trial.path] == [0, 0.25, 0.5, 0.75, 1] for trial in trials)
     assert len({trial.path[0].squared_error for trial in trials}) == 1  # no pretraining, whatever the mixture

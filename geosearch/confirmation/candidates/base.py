@@ -155,6 +155,8 @@ class SupervisedCandidate(AdaptedCandidate):
 
 def images_of(adaptation: Adaptation) -> int:
     """Number of unlabelled target images that an adaptation uses."""
-    if isinstance(adaptation, SemiSupervised | SelfTrainedRidge) and adaptation.unlabelled is not None:
+    if isinstance(adaptation, SelfTrainedRidge) and adaptation.unlabelled is not None:
+        return min(len(adaptation.unlabelled.images), adaptation.most)
+    if isinstance(adaptation, SemiSupervised) and adaptation.unlabelled is not None:
         return len(adaptation.unlabelled.images)
     return 0
