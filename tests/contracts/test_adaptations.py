@@ -20,6 +20,7 @@ from geosearch.adaptation.regularized import RegularizedFineTuning
 from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.robust_prototypes import MedianPrototypes, SimilarityPrototypes
+from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.adaptation.shot_transformer import ShotTransformer
 from geosearch.data.unlabelled import UnlabelledSet
@@ -44,6 +45,7 @@ MADE: dict[str, Callable[[], Adaptation]] = {
     "rehearse": lambda: Rehearsal(steps=3),
     "regularized": lambda: RegularizedFineTuning(steps=3),
     "self-train": lambda: SelfTraining(steps=3, head_steps=3, unlabelled=UNLABELLED),
+    "self-train-ridge": lambda: SelfTrainedRidge(UNLABELLED),
     "fixmatch": lambda: FixMatch(steps=3, unlabelled=UNLABELLED),
 }
 
