@@ -9,6 +9,7 @@ import pytest
 from generators.sets import blobs
 from generators.training import BlobMixture
 
+from geosearch.adaptation.automatic import Automatic
 from geosearch.adaptation.balanced_loss import BalancedLoss
 from geosearch.adaptation.base import ADAPTATIONS, Adaptation
 from geosearch.adaptation.fine_tune import FineTuning
@@ -46,6 +47,7 @@ MADE: dict[str, Callable[[], Adaptation]] = {
     "regularized": lambda: RegularizedFineTuning(steps=3),
     "self-train": lambda: SelfTraining(steps=3, head_steps=3, unlabelled=UNLABELLED),
     "self-train-ridge": lambda: SelfTrainedRidge(UNLABELLED),
+    "auto": lambda: Automatic(UNLABELLED),
     "fixmatch": lambda: FixMatch(steps=3, unlabelled=UNLABELLED),
 }
 
