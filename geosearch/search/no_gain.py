@@ -45,15 +45,18 @@ class NoGain:
         gains = {trial: _gain(trial) for trial in trials if trial.error is not None and trial.path}
         if not gains or any(gain > APART * noise for gain, noise in gains.values()):
             return None
-        nearest = max(gains, key=lambda trial: gains[trial][0] - APART * gains[trial][1])
+        nearest = max(gains, key=lambda trial: gains[trial][0] / max(gains[trial][1], 1e-300))
         return cls(evaluations, len(gains), nearest.role, *gains[nearest])
 
     @property
     def sentence(self) -> str:
         """For people."""
+        nearest = f"the nearest to it, {self.role}, by {self.gain:.2g} ± {self.noise:.2g}"
+        if not self.noise:
+            nearest = "each is best with the pretrained weights as they are"
         return (
             f"No source pays: none of {self.trials} mixtures of the sources is better than no pretraining by more than "
-            f"{APART:g} standard errors (the nearest to it, {self.role}, by {self.gain:.2g} ± {self.noise:.2g})."
+            f"{APART:g} standard errors ({nearest})."
         )
 
 

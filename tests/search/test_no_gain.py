@@ -43,7 +43,13 @@ def test_gains_within_the_noise_end_the_search() -> None:
 
 
 def test_no_pretraining_itself_is_no_gain() -> None:
-    assert NoGain.of([replace(trial(0, 0, 0), interpolation=0.0)], 24) is not None
+    untouched = replace(trial(0, 0, 0), interpolation=0.0)
+    found = NoGain.of([untouched], 24)
+    assert found is not None
+    assert "each is best with the pretrained weights as they are" in found.sentence
+    nearer = NoGain.of([untouched, trial(1, 0.03, 0.02)], 24)
+    assert nearer is not None
+    assert nearer.role == "baseline 1"
 
 
 def test_nothing_is_said_of_failed_trials_alone() -> None:

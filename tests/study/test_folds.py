@@ -51,7 +51,7 @@ def test_a_study_without_a_test_part_is_judged_by_its_labels_in_folds(study):
     assert "in 3 folds" in verdict
     assert study.run() == confirmation  # kept
     (line,) = (line for line in status_text(study.summary()).splitlines() if line.startswith(NO_PRETRAINING))
-    assert line.count("±") == 2
+    assert line.count("±") == 3  # two adaptations, and the balanced error
 
 
 def test_without_a_search_each_fold_judges_its_own_free_answer(tmp_path, monkeypatch):
