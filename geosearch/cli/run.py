@@ -57,14 +57,15 @@ def check_one_engine(workers: int | None, parallel: str | None, option: str = "-
 
 
 def run_to_end(study: Study, progress: Progress, *, evaluations: int | None, workers: int) -> StudyFinished:
-    """Search and confirm, and write mixture and report."""
+    """Search and confirm, and write model, mixture and report."""
     from geosearch.search.trial import NO_TRIAL
 
     confirmation = study.run(evaluations=evaluations, workers=workers)
+    model = study.keep_model()
     progress.event(StageStarted("writing mixture and report"))
     mixture, page = study.export_best(), study.report()
     number = None if study.best.number == NO_TRIAL else study.best.number
-    progress.event(end := StudyFinished(number, confirmation.verdict(), str(mixture), str(page)))
+    progress.event(end := StudyFinished(number, confirmation.verdict(), str(mixture), str(page), str(model or "")))
     return end
 
 
@@ -72,6 +73,8 @@ def print_end(study: Study, end: StudyFinished) -> None:
     """Print status and files; call it when the live display is closed, which would break its lines."""
     from geosearch.report.status import status_text
 
+    model = f"model written to        {end.model}\n" * bool(end.model)
     print(
-        f"{status_text(study.summary())}\n\nbest mixture written to {end.mixture}\nreport written to      {end.report}"
+        f"{status_text(study.summary())}\n\nbest mixture written to {end.mixture}\n{model}"
+        f"report written to       {end.report}"
     )

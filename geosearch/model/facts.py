@@ -54,6 +54,8 @@ class Provenance:
         judged_by: which labels these were; empty with a test part.
         command: writes this model.
         versions: package -> version.
+        key: content key of the study's result, and of the row and adaptation; tells whether a model that the study
+            keeps is still its answer.
     """
 
     study: str
@@ -74,6 +76,7 @@ class Provenance:
     judged_by: str = ""
     command: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -354,6 +354,18 @@ class DerivativeComputed(CountedEvent):
 
 
 @dataclass(frozen=True)
+class ModelNotKept(Event):
+    """A study is confirmed, and its model could not be trained or written."""
+
+    kind = "model_not_kept"
+    level = logging.WARNING
+    why: str
+
+    def __str__(self) -> str:
+        return f"no model was kept: {self.why}"
+
+
+@dataclass(frozen=True)
 class StudyFinished(Event):
     """A study is at its end.
 
@@ -362,6 +374,7 @@ class StudyFinished(Event):
         verdict: what the test part says of it.
         mixture: folder of the best mixture.
         report: path of the report's page.
+        model: folder of the model; empty if none was kept.
     """
 
     kind = "done"
@@ -369,6 +382,7 @@ class StudyFinished(Event):
     verdict: str
     mixture: str
     report: str
+    model: str = ""
 
     def __str__(self) -> str:
         return self.verdict if self.trial is None else f"best trial {self.trial}: {self.verdict}"

@@ -22,7 +22,7 @@ from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.collection import DatasetCollection
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
-from geosearch.errors import InvalidOptionError, UnknownDatasetError
+from geosearch.errors import GeosearchError, InvalidOptionError, UnknownDatasetError
 from geosearch.mixture.baselines import choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.spaces.custom import CustomSpace
@@ -37,6 +37,7 @@ from geosearch.runtime.events import (
     FilesPassedOver,
     FreeAnswerFound,
     ImagesPassedOver,
+    ModelNotKept,
     StageStarted,
     StopIgnored,
     TargetNoted,
@@ -55,6 +56,7 @@ from geosearch.search.worker import Worker
 from geosearch.study.build import build_confirmer, build_rows, build_search, find_single_sources
 from geosearch.study.export import Export
 from geosearch.study.folds import FoldBuilder
+from geosearch.study.kept_model import KeptModel, answer_key
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
 from geosearch.study.missing_data import explain_missing_data
@@ -291,7 +293,10 @@ class Study:
         return out
 
     def model(self, *, row: str | None = None, adaptation: str | None = None) -> TrainedModel:
-        """The model of a row of the confirmation, adapted to all labels; trained anew unless the cache has it.
+        """The model of a row of the confirmation, adapted to all labels.
+
+        It is the one that the study keeps (`keep_model`) if that is what is asked for, which needs no data. Otherwise
+        it is trained anew, unless the cache has it.
 
         Args:
             row: name of the row; if None, the best mixture, unless another row is clearly better.
@@ -300,7 +305,8 @@ class Study:
 
         Raises:
             InvalidOptionError: the study is not confirmed yet, or has no such row or adaptation.
-            StudyMismatchError: a data set has changed.
+            UnknownDatasetError: it is not kept, and a data set is not where it was.
+            StudyMismatchError: it is not kept, and a data set has changed.
             TrainingFailedError: the training failed.
         """
         name, confirmation = command_line_name(self.name, self.store.url), self.confirmation
@@ -310,7 +316,19 @@ class Study:
                 f"be; run 'geosearch resume {name}' first"
             )
         choice = choose_row(confirmation, row, adaptation)
-        prepared = self.prepared
+        contents = dict(self.store.record.contents or {})
+        key = answer_key(self.name, confirmation, self.best.point, contents.values(), choice)
+        kept = KeptModel(self.name, self.store.url)
+        if found := kept.find(key):
+            origin = replace(found.facts.provenance, why=choice.why)
+            return replace(found, facts=replace(found.facts, provenance=origin))
+        try:
+            prepared = self.prepared
+        except UnknownDatasetError as error:
+            raise UnknownDatasetError(
+                f"the model of the row '{choice.row}', adapted by {choice.adaptation}, is not kept in {kept}; to train "
+                f"it anew a data set is missing: {error}"
+            ) from error
         with self._stage("model"):
             job = build_search(self.file, prepared, self.store, self.cache, self.progress)
             if prepared.target.judges_itself:
@@ -320,9 +338,23 @@ class Study:
             else:
                 file = self._confirmed_file(job.find_no_gain())
                 confirmer, rows = build_confirmer(file, prepared, self.cache), self._rows(job)
-            contents = dict(self.store.record.contents or {})
-            made = TakeAway(self.file, prepared, confirmer, rows, confirmation, contents, self.cache, name)
+            made = TakeAway(self.file, prepared, confirmer, rows, confirmation, contents, self.cache, name, key)
             return made.train(choice)
+
+    def keep_model(self) -> Path | None:
+        """Keep the model of the study's answer in studies/<name>/model, so that it needs no data any more.
+
+        Nothing is trained or written if it is there; a folder with another one is renamed.
+
+        Returns:
+            The folder; None if there is no such model or it cannot be written, which is reported and is no error.
+        """
+        kept = KeptModel(self.name, self.store.url)
+        try:
+            return kept.keep(self.model())
+        except GeosearchError as error:  # everything else that the study found is not lost
+            self.progress.event(ModelNotKept(str(error)))
+            return None
 
     def status(self) -> dict[str, Any]:
         """Progress and results of the study, JSON-representable."""

@@ -118,6 +118,7 @@ class TakeAway:
         contents: specification -> fingerprint of every set.
         cache: keeps the trained model.
         study: the argument that names the study on the command line.
+        answer: content key of what the model is asked to be (`Provenance.key`).
     """
 
     file: StudyFile
@@ -128,6 +129,7 @@ class TakeAway:
     contents: dict[str, str]
     cache: Cache
     study: str
+    answer: str = ""
 
     def train(self, choice: Choice) -> TrainedModel:
         """The model of the confirmation's first seed; read from the cache if it was trained before.
@@ -230,6 +232,7 @@ class TakeAway:
             judged_by=self.confirmation.judged_by,
             command=f"geosearch model {self.study} --row '{choice.row}' --adaptation {choice.adaptation} --out DIR",
             versions=dict(versions()),
+            key=self.answer,
         )
 
     def _sources(self, row: str) -> tuple[SourceShare, ...]:
