@@ -53,6 +53,9 @@ def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path, mon
     assert (tmp_path / "studies" / "tiny.db").exists()
     assert (tmp_path / "reports" / "tiny" / "index.html").exists()
     assert list((tmp_path / "studies" / "tiny").rglob("CARD.md"))
+    assert "stage: model" in err
+    assert "studies/tiny/model" in out
+    assert (tmp_path / "studies" / "tiny" / "model" / "model.safetensors").exists()
 
     code, out, _ = run("status", "tiny", "--json")
     assert code == 0
