@@ -354,7 +354,7 @@ def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:
         )
     if 0 < (tested := len(target.test_images)) < 500:
         found.append(f"only {tested} test images: small differences will be ties")
-    if file.confirm.seeds < 3:
+    if file.confirm.seeds < 3 and not target.judges_itself:
         wide = "no intervals" if file.confirm.seeds == 1 else "very wide intervals"
         found.append(f"fewer than 3 confirmation seeds: {wide}")
     return tuple(found)
