@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from geosearch.adaptation.base import AdaptationOptions, Predictor, Score
 from geosearch.adaptation.cross_validation import cross_validate
@@ -33,6 +34,7 @@ class GradientAdaptation(AdaptationOptions):
         folds: folds of the cross-validation; never more than the largest class has shots.
         device: where to train, as for `pretrain`.
         body_rate: learning rate of the body, as a fraction in (0, 1] of that of the head; no effect on a linear probe.
+        precision: of the training, as in `Recipe`.
         loss: makes up for uneven classes, and has all classes count alike in the score; see `LOSSES`.
     """
 
@@ -51,6 +53,7 @@ class GradientAdaptation(AdaptationOptions):
     device: str = added_field("cpu")
     body_rate: float = added_field(1.0)
     loss: Loss | None = added_field(None)
+    precision: Literal["float32", "bfloat16"] = added_field("float32")
 
     def __post_init__(self) -> None:
         if not 0 < self.body_rate <= 1:
@@ -96,4 +99,5 @@ class GradientAdaptation(AdaptationOptions):
             weight_decay=self.weight_decay,
             label_smoothing=self.label_smoothing,
             augmentation=self.augmentation,
+            precision=self.precision,
         )

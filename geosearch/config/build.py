@@ -200,6 +200,7 @@ def build_adaptation(name: str, file: StudyFile, unlabelled: UnlabelledSet | Non
         file.recipe.settings,
         augmentation=_build_augmentation(file),
         device=str(resolve_device(file.recipe.device)),
+        precision=file.recipe.precision,
         unlabelled=unlabelled,
         balance=file.domain.balance,
         loss=LOSSES.build(file.recipe.loss, file.recipe.settings) if file.recipe.loss else None,

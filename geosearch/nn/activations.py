@@ -81,7 +81,7 @@ class ActivationCache:
         digest = hashlib.blake2b(str(images.shape).encode(), digest_size=10)
         digest.update(np.ascontiguousarray(images).data)
         facts = {"network": network.key, "trainable": self.trainable, "view": view}
-        return content_key("activations", version=1, images=digest.hexdigest(), **facts)
+        return content_key("activations", version=2, images=digest.hexdigest(), **facts)
 
     def _encode(self, images: np.ndarray, view: int, counter: _Counter) -> dict[str, np.ndarray]:
         blocks = [images[start : start + _BLOCK] for start in range(0, len(images), _BLOCK)]
@@ -122,7 +122,7 @@ def encode_block(
     network = backbone.load(images.shape[1], device=device)
     cut = network.cut(trainable)
     activations, features = [], []
-    for a in network.run(cut.stem, _viewed(images, view, number)):
+    for a in network.activations(trainable, _viewed(images, view, number)):
         activations.append(a.astype(np.float16))
         with torch.inference_mode():
             features.append(cut.tail(torch.from_numpy(a).to(network.device)).cpu().numpy().astype(np.float16))

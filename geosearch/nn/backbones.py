@@ -17,15 +17,13 @@ from torch import nn
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError, MissingPackageError, StorageError, TooLargeError
 from geosearch.nn.cut import Cut, last_stage
+from geosearch.nn.norm_folding import fold_norms
 from geosearch.nn.normalization import Normalization
 from geosearch.nn.pretrained_weights import load_weights
 from geosearch.runtime.cache import content_key
 
 LIBRARIES = ("timm", "torchvision")
-_STEPS = (
-    32,
-    14,
-)  # resolutions are multiples of these; convolutional networks halve five times, DINOv2 has patches of 14
+_STEPS = (32, 14)  # resolutions are multiples of these: networks halve five times, DINOv2 has patches of 14
 
 Trainable = Literal["head", "last", "all"]
 
@@ -130,6 +128,18 @@ class PretrainedNetwork:
         """
         return np.concatenate(list(self.run(self.network, images, batch=batch)))
 
+    def activations(self, trainable: Trainable, images: np.ndarray) -> Iterator[np.ndarray]:
+        """Activations at a cut of uint8 (n, h, w, ch) images, float32 (b, *shape) for every batch.
+
+        The stem is run with its norms folded into its convolutions and channels last. Measured on one core with
+        EfficientNet-Lite0 at 128 px: half the time, equal up to rounding. Small batches stay in a processor's cache.
+
+        Raises:
+            InvalidOptionError: as `cut`.
+            TooLargeError: the device has too little memory for a batch.
+        """
+        return self.run(self._encoders[trainable], images, batch=16 if self.device.type == "cpu" else 256)
+
     def run(self, part: nn.Module, images: np.ndarray, *, batch: int = 64) -> Iterator[np.ndarray]:
         """What a part of the network gives for uint8 (n, h, w, ch) images, a float32 array (b, ...) for every batch."""
         for start in range(0, max(len(images), 1), batch):
@@ -159,6 +169,10 @@ class PretrainedNetwork:
     def _cuts(self) -> _Cuts:
         return _Cuts(self)
 
+    @cached_property
+    def _encoders(self) -> _Encoders:
+        return _Encoders(self)
+
 
 class _Cuts(dict[Trainable, Cut]):
     """The cuts of a network, made when first asked for."""
@@ -176,6 +190,20 @@ class _Cuts(dict[Trainable, Cut]):
         else:
             cut = Cut.before(network, last_stage(network, torch.zeros(1, *image, device=self.owner.device)), image)
         return self.setdefault(trainable, cut)
+
+
+class _Encoders(dict[Trainable, nn.Module]):
+    """The stems of a network's cuts as they are run on many images, made when first asked for."""
+
+    def __init__(self, owner: PretrainedNetwork) -> None:
+        super().__init__()
+        self.owner = owner
+
+    def __missing__(self, trainable: Trainable) -> nn.Module:
+        probe = torch.randn(2, *self.owner.image, generator=seeds.torch_stream(0, "encoder probe"))
+        stem = self.owner.cut(trainable).stem.eval()
+        folded = fold_norms(stem, probe.to(self.owner.device))
+        return self.setdefault(trainable, folded.to(memory_format=torch.channels_last))
 
 
 @lru_cache(maxsize=2)

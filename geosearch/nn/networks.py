@@ -24,6 +24,8 @@ class Network(nn.Module):
     Attributes:
         body: images float32 (b, ch, h, w) in [0, 1] -> features (b, d).
         head: features (b, d) -> logits (b, c).
+        treats_images_alone: whether an image has the same features in any batch, also in training; not so with
+            batch normalization or dropout.
 
     Example:
         >>> import torch
@@ -32,6 +34,8 @@ class Network(nn.Module):
         >>> network(torch.rand(2, 1, 8, 8)).shape
         torch.Size([2, 10])
     """
+
+    treats_images_alone: ClassVar[bool] = False
 
     def __init__(self, body: nn.Module, head: nn.Linear) -> None:
         super().__init__()

@@ -42,8 +42,8 @@ class Normalization:
         if pixels.shape[-2:] != (self.size, self.size):
             # smoothed only where it shrinks: elsewhere torch's antialiasing takes another cubic
             smoothed = {"antialias": True} if side > self.size else {}
-            pixels = F.interpolate(
-                pixels, (self.size, self.size), mode=self.interpolation, align_corners=False, **smoothed
+            pixels = F.interpolate(  # torch interpolates channels that lie apart three times as fast
+                pixels.contiguous(), (self.size, self.size), mode=self.interpolation, align_corners=False, **smoothed
             ).clamp(0.0, 1.0)
         mean, std = (pixels.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
         return (pixels - mean) / std  # one channel becomes three

@@ -134,7 +134,9 @@ class PretrainedArchitecture:
 
 
 class PretrainedHeaded(Network):
-    """A network whose body takes images in [0, 1] as they are."""
+    """A network whose body takes images in [0, 1] as they are; its norms and dropout are never in training mode."""
+
+    treats_images_alone = True
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         return self.body(images)

@@ -13,6 +13,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
 
 Batch: TypeAlias = tuple[np.ndarray, np.ndarray]  # images float32 (b, ch, h, w) in [0, 1], soft labels float32 (b, C)
+WeightedBatch: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]  # further shares float32 (b,), whose sum is 1
 
 
 class Stream(Protocol):
@@ -134,10 +135,29 @@ def draw_images(mixture: Stream, size: int, rng: np.random.Generator) -> Batch:
 
 def shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[Batch]:
     """Endless batches of the shots with one-hot labels; every pass is shuffled anew."""
+    for images, labels, _ in _shot_batches(shots, size, rng, is_distinct=False):
+        yield images, labels
+
+
+def distinct_shot_batches(shots: LabelledSet, size: int, rng: np.random.Generator) -> Iterator[WeightedBatch]:
+    """The same batches, each image once with its share of the batch.
+
+    A batch that is larger than the shots holds images several times. Where an image is the same each time, and the
+    network treats every image alone, the weighted mean of the losses is that of the whole batch.
+    """
+    yield from _shot_batches(shots, size, rng, is_distinct=True)
+
+
+def _shot_batches(
+    shots: LabelledSet, size: int, rng: np.random.Generator, *, is_distinct: bool
+) -> Iterator[WeightedBatch]:
     images = as_tensor(shots.images).numpy()
     labels = np.eye(len(shots.classes), dtype=np.float32)[shots.labels]
     for rows in shuffled_rows(len(shots), size, rng):
-        yield images[rows], labels[rows]
+        counts = np.ones(size, np.int64)
+        if is_distinct:
+            rows, counts = np.unique(rows, return_counts=True)
+        yield images[rows], labels[rows], (counts / size).astype(np.float32)
 
 
 def shuffled_rows(count: int, size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -17,7 +17,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.streams import Batch, Stream, as_tensor, shot_batches
+from geosearch.nn.streams import Stream, as_tensor, distinct_shot_batches, shot_batches
 from geosearch.nn.weight_averaging import RunningAverage, batch_norm_layers, update_batch_norm
 
 AnyBatch = TypeVar("AnyBatch")
@@ -73,7 +73,9 @@ def fine_tune(
     """
     classes = len(shots.classes)
     fresh = network.with_head(classes, seed)
-    batches = shot_batches(shots, recipe.batch, seeds.stream(seed, "fine-tune", "batches"))
+    rng = seeds.stream(seed, "fine-tune", "batches")
+    repeats_itself = network.treats_images_alone and recipe.augmentation.is_identity
+    batches = (distinct_shot_batches if repeats_itself else shot_batches)(shots, recipe.batch, rng)
     generator = seeds.torch_stream(seed, "fine-tune", "augmentation")
     return _run(fresh, batches, recipe, generator, device, body_rate, scaling)
 
@@ -116,7 +118,7 @@ def predict(network: Network, images: np.ndarray, *, batch: int = 512) -> np.nda
 
 def _run(
     network: Network,
-    batches: Iterator[Batch],
+    batches: Iterator[tuple[np.ndarray, ...]],
     recipe: Recipe,
     generator: torch.Generator,
     device: str,
@@ -127,13 +129,17 @@ def _run(
     network = network.to(place)
     forward = torch.compile(network) if recipe.compiled else network
 
-    def loss(batch: Batch) -> torch.Tensor:
-        images, labels = batch
+    def loss(batch: tuple[np.ndarray, ...]) -> torch.Tensor:
+        images, labels, *shares = batch
         x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
         with autocast(recipe, place):
             scores = forward(x).float()
         y = torch.from_numpy(labels).to(place)
-        return F.cross_entropy(scaling(scores) if scaling else scores, y, label_smoothing=recipe.label_smoothing)
+        scores = scaling(scores) if scaling else scores
+        if not shares:
+            return F.cross_entropy(scores, y, label_smoothing=recipe.label_smoothing)
+        each = F.cross_entropy(scores, y, label_smoothing=recipe.label_smoothing, reduction="none")
+        return each @ torch.from_numpy(shares[0]).to(place)
 
     return minimize(network, batches, loss, recipe, slower=(network.body, body_rate))
 

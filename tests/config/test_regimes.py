@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from geosearch.config.build import build_adaptations
 from geosearch.config.study_config import StudyFile
 
 
@@ -18,6 +19,7 @@ def study(**sections: Any) -> StudyFile:
 def test_usual_studies_keep_their_defaults() -> None:
     file = study()
     assert (file.regime, file.recipe.steps, file.transport.space, file.domain.size) == ("", 300, "pixels", 28)
+    assert "precision" not in build_adaptations(file)["fine-tune"].facts  # content keys of stored results stay valid
 
 
 def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
@@ -27,6 +29,8 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
     assert file.transport.settings["backbone"] == "timm:resnet18"
     assert file.recolour == file.recipe.rotate == 0
     assert file.mixes_features
+    assert file.recipe.precision == "bfloat16"
+    assert build_adaptations(file)["fine-tune"].facts["precision"] == "bfloat16"
     assert "timm:resnet18 is pretrained" in file.regime
     assert "\n" not in file.regime
     whole = study(recipe={"network": "torchvision:resnet18", "trainable": "all"})

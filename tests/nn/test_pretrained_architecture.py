@@ -16,7 +16,7 @@ from geosearch.nn.networks import NETWORKS
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
-from geosearch.nn.train import features, pretrain
+from geosearch.nn.train import features, fine_tune, pretrain
 from geosearch.runtime.cache import Cache
 
 RANDOM = Backbone("torchvision:resnet18", "random", size=32)
@@ -49,6 +49,17 @@ def test_a_network_of_activations_is_trained_behind_the_cut_alone(cache: Cache) 
     assert after.fingerprint == pretrain(Pool((data,)), recipe, seed=0).fingerprint
     with pytest.raises(InvalidOptionError, match="same cut"):
         option.build(3, 16, 4, 0)
+
+
+def test_a_batch_of_repeated_shots_is_computed_once_and_trains_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    shots = LabelledSet(IMAGES[:4], np.arange(4) % 2, ("a", "b"), "shots")
+    network = PretrainedArchitecture(RANDOM, "head").build(3, 16, 2, 0)
+    recipe = Recipe(steps=3, batch=10, learning_rate=1e-2, augmentation=NO_AUGMENTATION)
+    once = fine_tune(network, shots, recipe, seed=0)
+    monkeypatch.setattr(type(network), "treats_images_alone", False)
+    again = fine_tune(network, shots, recipe, seed=0)
+    assert not torch.equal(once.head.weight, network.with_head(2, 0).head.weight)
+    torch.testing.assert_close(once.head.weight, again.head.weight, rtol=1e-4, atol=1e-5)
 
 
 def test_keys_say_which_weights_and_which_range(cache: Cache) -> None:

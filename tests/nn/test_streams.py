@@ -9,7 +9,7 @@ import pytest
 from generators.sets import blobs
 
 from geosearch.errors import InvalidOptionError
-from geosearch.nn.streams import FixedSet, Pool, as_tensor, draw_images, shot_batches
+from geosearch.nn.streams import FixedSet, Pool, as_tensor, distinct_shot_batches, draw_images, shot_batches
 
 POOL = Pool((blobs("a", 3, 40, size=12), blobs("b", 2, 10, seed=1, size=12, shift=5)))
 
@@ -47,3 +47,15 @@ def test_shots_come_with_one_hot_labels_each_once_a_turn() -> None:
     images, labels = next(shot_batches(shots, 6, np.random.default_rng(0)))
     assert sorted(map(bytes, images)) == sorted(map(bytes, as_tensor(shots.images).numpy()))
     assert sorted(labels.argmax(1)) == sorted(shots.labels)
+
+
+def test_distinct_batches_hold_every_image_of_a_batch_once_with_its_share():
+    shots = blobs("few", 3, 3, size=12).take(range(7))
+    plain = shot_batches(shots, 10, np.random.default_rng(0))
+    distinct = distinct_shot_batches(shots, 10, np.random.default_rng(0))
+    for _ in range(3):
+        (images, labels), (fewer, own, shares) = next(plain), next(distinct)
+        assert len(fewer) == len({image.tobytes() for image in images}) < 10
+        assert shares.sum() == pytest.approx(1)
+        np.testing.assert_allclose(np.einsum("b...,b->...", fewer, shares), images.mean(0), atol=1e-6)
+        np.testing.assert_allclose(shares @ own, labels.mean(0), atol=1e-6)
