@@ -16,7 +16,20 @@ import numpy as np
 
 from geosearch.confirmation.statistics import t_half_width
 from research.common.page import fill
-from research.photographs import agreement, blocks, choice, from_nothing, layers, lengths, merged, mixtures, without
+from research.photographs import (
+    agreement,
+    blocks,
+    choice,
+    from_nothing,
+    layers,
+    lengths,
+    maps,
+    merged,
+    mixtures,
+    searches,
+    uneven,
+    without,
+)
 from research.photographs.episodes import NONE
 from research.photographs.mixtures import of_target
 from research.photographs.scoring import ERROR, LEFT_OUT, SELF_TRAINED, SQUARED
@@ -478,6 +491,90 @@ def layers_table() -> list[str]:
     return lines if len(lines) > 2 else []
 
 
+def maps_table() -> list[str]:
+    """Ridge / self-trained after training on what the library's maps give; in parentheses the differences from none."""
+    known = {(a["target"], a["draw"], a["way"]): line for line in maps.FILE.all() for a in [line["asked"]]}
+    lines = head("5 a class: ridge / self-trained", (*TARGETS, MEAN))
+    for way in maps.WAYS:
+        cells, means = [], []
+        for target in TARGETS:
+            draws = [d for d in range(DRAWS) if all((target, d, w) in known for w in maps.WAYS)]
+            if not draws:
+                cells.append("-")
+                continue
+            own, base = (
+                np.array([[known[target, d, w][kind] for d in draws] for kind in ("ridge", "again")])
+                for w in (way, maps.NONE)
+            )
+            gaps = 100 * (own - base).mean(1)
+            means.append(gaps)
+            shown = "" if way == maps.NONE else f" ({gaps[0]:+.1f} / {gaps[1]:+.1f})"
+            cells.append(f"{percent(own[0])} / {percent(own[1])}{shown}")
+        if means:
+            values = [" / ".join(f"{np.mean(g):+.1f} ± {t_half_width(list(g)):.1f}" for g in np.transpose(means))]
+            lines.append(row(way, [*cells, "" if way == maps.NONE else values[0]]))
+    return lines if len(lines) > 2 else []
+
+
+def uneven_table() -> list[str]:
+    """Plain errors of heads on uneven labels, and their differences from ridge."""
+    known = {(a["target"], a["draw"]): line["errors"] for line in uneven.FILE.all() for a in [line["asked"]]}
+    lines = head("5 a class in the mean, uneven", (*TARGETS, MEAN))
+    base = {t: np.array([known[t, d]["ridge"][0] for d in range(DRAWS)]) for t in TARGETS}
+    lines.append(row("**ridge**", [*(percent(base[t]) for t in TARGETS), ""]))
+    for name in uneven.HEADS:
+        if name != "ridge":
+            found = {t: np.array([known[t, d][name][0] for d in range(DRAWS)]) for t in TARGETS}
+            lines.append(against(name, found, base))
+    return lines
+
+
+SEARCHES = ("best mixture", "no pretraining", "pooled union", "hull projection", "hull projection, cloud")
+
+
+def searches_table() -> list[str]:
+    """Of each study the errors of its rows under the ridge head, mean over its seeds; beside them ways without a source."""
+    known = {(a["target"], a["draw"]): line for line in searches.FILE.all() for a in [line["asked"]]}
+    done = {t: [d for d in range(DRAWS) if (t, d) in known] for t in TARGETS}
+    if not known:
+        return []
+
+    def of(row_name: str, target: str) -> np.ndarray | None:
+        rows = [known[target, d]["rows"] for d in done[target]]
+        found = [one.get(row_name) for one in rows]
+        if row_name == "single source":
+            found = [
+                min((v for k, v in one.items() if k.startswith("single: ")), default=None, key=_ridge) for one in rows
+            ]
+        return None if not found or any(one is None for one in found) else np.array([_ridge(one) for one in found])
+
+    lines = head("5 a class", [f"{t} ({len(done[t])})" for t in TARGETS])
+    best = {t: of(SEARCHES[0], t) for t in TARGETS}
+    for name in (*SEARCHES, "single source"):
+        cells = []
+        for target in TARGETS:
+            own, base = of(name, target), best[target]
+            shown = (
+                ""
+                if own is None or base is None or name == SEARCHES[0]
+                else f" ({100 * float((own - base).mean()):+.1f})"
+            )
+            cells.append("-" if own is None else percent(own) + shown)
+        lines.append(row(f"**{name}**" if name == SEARCHES[0] else name, cells))
+    for name, column in (("ridge head, no source", ERROR), ("self-trained head, no source", SELF_TRAINED)):
+        cells = []
+        for target in TARGETS:
+            base = best[target]
+            own = untouched()[target, 5][done[target], column]
+            cells.append("-" if base is None else f"{percent(own)} ({100 * float((own - base).mean()):+.1f})")
+        lines.append(row(name, cells))
+    return lines
+
+
+def _ridge(row_errors: Mapping[str, Sequence[float]]) -> float:
+    return float(np.mean(row_errors["ridge"]))
+
+
 def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     for shots in SHOTS:
         yield f"without {shots}", lambda s=shots: without_table(s)  # type: ignore[misc]
@@ -495,6 +592,9 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "blocks", blocks_table
     yield "lengths", lengths_table
     yield "layers", layers_table
+    yield "maps", maps_table
+    yield "uneven", uneven_table
+    yield "searches", searches_table
 
 
 def made(block: Callable[[], list[str]]) -> list[str]:
