@@ -70,7 +70,7 @@ def _kind(architecture: Mapping[str, Any]) -> str:
     """Which network it is; of a pretrained one also what was trained."""
     if architecture.get("architecture") != WHOLE:
         return f"`{architecture.get('architecture', '')}`"
-    start = f"`{architecture['name']}` with the weights `{plain_text(architecture['weights'])}`"
+    start = f"`{architecture['name']}` with the weights {plain_text(architecture['weights'])}"
     return f"{start} at {architecture['resolution']} px: {_TRAINED[architecture['trained']]}"
 
 
@@ -149,7 +149,7 @@ def _unlabelled(origin: Provenance) -> str:
 def _sources(used: list[SourceShare], architecture: Mapping[str, Any]) -> Iterable[str]:
     if architecture.get("architecture") == WHOLE:
         yield (
-            f"The network came with the weights `{plain_text(architecture['weights'])}` of "
+            f"The network came with the weights {plain_text(architecture['weights'])} of "
             f"`{architecture['name']}`, under the license of those who publish them."
         )
     if not used:

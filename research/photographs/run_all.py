@@ -25,6 +25,9 @@ PARTS = (
     "episodes",
     "blocks",
     "layers",
+    "uneven",
+    "maps",
+    "searches",
     "tables",
     "coefficient_rules",
 )

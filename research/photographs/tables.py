@@ -512,7 +512,7 @@ def maps_table() -> list[str]:
             cells.append(f"{percent(own[0])} / {percent(own[1])}{shown}")
         if means:
             values = [" / ".join(f"{np.mean(g):+.1f} ± {t_half_width(list(g)):.1f}" for g in np.transpose(means))]
-            lines.append(row(way, [*cells, "" if way == maps.NONE else values[0]]))
+            lines.append(row(way, [*cells, "" if way == maps.NONE or len(means) < 2 else values[0]]))
     return lines if len(lines) > 2 else []
 
 
@@ -533,7 +533,7 @@ SEARCHES = ("best mixture", "no pretraining", "pooled union", "hull projection",
 
 
 def searches_table() -> list[str]:
-    """Of each study the errors of its rows under the ridge head, mean over its seeds; beside them ways without a source."""
+    """Errors of the rows of each study under the ridge head, mean over its seeds, and of heads without a source."""
     known = {(a["target"], a["draw"]): line for line in searches.FILE.all() for a in [line["asked"]]}
     done = {t: [d for d in range(DRAWS) if (t, d) in known] for t in TARGETS}
     if not known:

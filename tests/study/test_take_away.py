@@ -282,6 +282,6 @@ def test_features_of_the_whole_network_are_those_of_activations_but_for_rounding
 
 def test_the_card_names_the_network_and_what_was_trained(pretrained):
     card = render_model_card(pretrained.model(row=BEST).facts, "model")
-    assert f"`{pretrained.file.recipe.network}` with the weights `" in card
+    assert f"`{pretrained.file.recipe.network}` with the weights " in card
     assert "under the license of those who publish them" in card
     assert ("pip install 'geosearch[timm]'" in card) == pretrained.file.recipe.network.startswith("timm:")
