@@ -44,7 +44,7 @@ class SimilarityPrototypes:
 
     Example:
         >>> SimilarityPrototypes().prototypes(np.array([[0.0], [1.0], [100.0]]), np.array([0, 0, 0])).round(1)
-        array([[2.9]])
+        array([[3.]])
     """
 
     def rule(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None) -> PrototypeRule:

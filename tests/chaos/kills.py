@@ -100,7 +100,7 @@ class Left:
 
     trials: tuple[tuple[Any, ...], ...]  # completed: round, index, role, mixture, error, long error
     running: int  # trials still called running
-    exports: tuple[str, ...]  # digests of images and labels
+    exports: tuple[str, ...]  # digests of images and labels, and of the model
     best: tuple[Any, ...] | None  # one of `trials`; the database's numbers are shifted by trials that were cut off
     damaged: tuple[str, ...]  # logged warnings about files that could not be read
     parts: int  # temporary files
@@ -123,10 +123,8 @@ def left(folder: Path) -> Left:
     exports = []
     for path in folder.glob("studies/tiny/*"):
         if not path.name.startswith("."):
-            assert (path / "CARD.md").read_text().startswith("# Mixture for target")
-            rows = (path / "labels.csv").read_text().splitlines()[1:]
             digest = hashlib.sha256()
-            for file in sorted((path / row.split(",")[0] for row in rows), key=str):
+            for file in _contents(path):
                 digest.update(file.relative_to(path).as_posix().encode() + file.read_bytes())
             exports.append(digest.hexdigest())
     trials, running, best = (), 0, None
@@ -137,6 +135,16 @@ def left(folder: Path) -> Left:
         best = outcome(study.best) if trials else None
     damaged = tuple(record.getMessage() for record in handler.buffer)
     return Left(trials, running, tuple(sorted(exports)), best, damaged, len(list(folder.rglob("*.part"))))
+
+
+def _contents(path: Path) -> list[Path]:
+    """The files of an exported mixture or of the model, whose card is whole."""
+    if path.name.startswith("model"):
+        assert (path / "README.md").read_text().startswith("# Classifier for ")
+        return [path / "model.json", path / "model.safetensors"]
+    assert (path / "CARD.md").read_text().startswith("# Mixture for target")
+    rows = (path / "labels.csv").read_text().splitlines()[1:]
+    return sorted((path / row.split(",")[0] for row in rows), key=str)
 
 
 def check_dead(found: Left, whole: Left) -> None:
