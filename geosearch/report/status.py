@@ -142,7 +142,9 @@ def _table(confirmation: Confirmation) -> str:
     """The confirmation as aligned text: error in %, mean and half its interval."""
     names = confirmation.adaptations
     width, known = max(len(row.name) for row in confirmation.rows) + 2, confirmation.has_intervals
-    head = f"{confirmation.error}, %".ljust(width) + "".join(f"{name:>16}" for name in names)
+    columns = [max(16, len(name) + 2) for name in names]
+    head = f"{confirmation.error}, %".ljust(width)
+    head += "".join(f"{name:>{column}}" for name, column in zip(names, columns, strict=True))
     own, has_counts = confirmation.adaptation, any(row.networks for row in confirmation.rows)
     if confirmation.is_uneven:
         head += f"{'balanced':>16}"
@@ -153,7 +155,10 @@ def _table(confirmation: Confirmation) -> str:
     lines = [head]
     for row in confirmation.ranked():
         spreads = [f" ± {100 * row.half_width(name):<4.1f}" if known else " " * 7 for name in names]
-        cells = "".join(f"{100 * row.mean(name):>9.1f}{spread}" for name, spread in zip(names, spreads, strict=True))
+        cells = "".join(
+            f"{100 * row.mean(name):>{column - 7}.1f}{spread}"
+            for name, column, spread in zip(names, columns, spreads, strict=True)
+        )
         if confirmation.is_uneven:
             cells += f"{100 * row.balanced_mean(own):>9.1f}"
             balanced = row.balanced_half_width(own)

@@ -288,6 +288,21 @@ def test_page_and_status_say_how_the_adaptations_were_tuned(facts_of):
     assert "tuned with" not in render(facts, ()) + status_text(facts)
 
 
+def test_the_table_of_the_status_gives_an_adaptation_of_a_long_name_a_column_of_its_own(facts_of):
+    facts = facts_of(state="finished")
+    known = facts.confirmation
+    renamed = tuple(
+        replace(
+            row, top1_errors={"ridge": row.top1_errors["ridge"], "self-train-ridge-long": row.top1_errors["fine-tune"]}
+        )
+        for row in known.rows
+    )
+    lines = status_text(replace(facts, confirmation=replace(known, rows=renamed))).splitlines()
+    start = next(number for number, line in enumerate(lines) if "self-train-ridge-long" in line)
+    assert lines[start].split()[-2:] == ["ridge", "self-train-ridge-long"]
+    assert len({line.index("±", line.index("±") + 1) for line in lines[start + 1 : start + 4]}) == 1
+
+
 def test_balanced_errors_have_intervals_and_it_is_said_which_error_is_right_when(facts_of):
     facts = facts_of(state="finished")
     names = facts.confirmation.adaptations
