@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from geosearch.adaptation.base import ADAPTATIONS, Adaptation, AdaptationOptions, Predictor, Score
+from geosearch.adaptation.base import ADAPTATIONS, Adaptation, AdaptationOptions, Predictor, Score, facts_with_images
 from geosearch.adaptation.cross_validation import can_be_left_out, cross_validate
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.nn.networks import Network
-from geosearch.nn.option_facts import facts_of
 from geosearch.nn.streams import Stream
 
 AUTOMATIC, RIDGE, SELF_TRAINED = "auto", "ridge", "self-train-ridge"
@@ -25,8 +24,9 @@ _FOLDS = 5
 class Automatic(AdaptationOptions):
     """The head of fewer wrong labels in a cross-validation; measured in reports/photographs.md.
 
-    A study chooses once, on its pretrained network as it is, so that all rows of its confirmation have the same. Its
-    error in a search is that of the ridge head.
+    A study with a test part chooses once, on its pretrained network as it is, so that all rows of its confirmation have
+    the same. Where the labels judge, each row of each fold chooses without those that judge. Its error in a search is
+    that of the ridge head.
 
     Attributes:
         unlabelled, balance: as in `SelfTrainedRidge`.
@@ -47,8 +47,7 @@ class Automatic(AdaptationOptions):
     @property
     def facts(self) -> dict[str, Any]:
         """All options, as values that JSON can represent; the images by their fingerprint."""
-        images = self.unlabelled.fingerprint if self.unlabelled is not None else None
-        return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
+        return facts_with_images(self, self.unlabelled)
 
     @property
     def heads(self) -> dict[str, Adaptation]:

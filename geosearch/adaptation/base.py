@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.nn.networks import Network
 from geosearch.nn.option_facts import facts_of
 from geosearch.nn.recipe import VERSION
@@ -110,3 +111,9 @@ ADAPTATIONS: Choice[Adaptation] = Choice(
     meaning="How the network will be used.",
     room="geosearch.adaptation",
 )
+
+
+def facts_with_images(options: Any, unlabelled: UnlabelledSet | None) -> dict[str, Any]:
+    """The facts of an adaptation that has unlabelled images, which stand there by their fingerprint."""
+    images = unlabelled.fingerprint if unlabelled is not None else None
+    return {**facts_of(replace(options, unlabelled=None)), "unlabelled": images}

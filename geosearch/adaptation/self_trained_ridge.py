@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from geosearch import seeds
-from geosearch.adaptation.base import ADAPTATIONS, AdaptationOptions, Predictor, Score
+from geosearch.adaptation.base import ADAPTATIONS, AdaptationOptions, Predictor, Score, facts_with_images
 from geosearch.adaptation.cross_validation import can_be_left_out, score_predictions, stratified_folds
 from geosearch.adaptation.ridge import RidgeFit, RidgePredictor, finite_features, leave_one_out, one_hot, ridge_fit
 from geosearch.adaptation.self_training import top_confident
@@ -17,7 +17,6 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.networks import Network
-from geosearch.nn.option_facts import facts_of
 from geosearch.nn.streams import Stream
 from geosearch.transport.solvers.class_balance import allocate, class_factors
 
@@ -64,8 +63,7 @@ class SelfTrainedRidge(AdaptationOptions):
     @property
     def facts(self) -> dict[str, Any]:
         """All options, as values that JSON can represent; the images by their fingerprint."""
-        images = self.unlabelled.fingerprint if self.unlabelled is not None else None
-        return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
+        return facts_with_images(self, self.unlabelled)
 
     def score(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Score:
         """Cross-validated error on the shots; those of a fold are among the unlabelled images when they are left out.

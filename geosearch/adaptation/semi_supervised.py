@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from geosearch.adaptation.base import facts_with_images
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
-from geosearch.nn.option_facts import facts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +25,7 @@ class SemiSupervised(FineTuning):
     @property
     def facts(self) -> dict[str, Any]:
         """All options, as values that JSON can represent; the images by their fingerprint."""
-        images = self.unlabelled.fingerprint if self.unlabelled is not None else None
-        return {**facts_of(replace(self, unlabelled=None)), "unlabelled": images}
+        return facts_with_images(self, self.unlabelled)
 
     def images_like(self, shots: LabelledSet) -> UnlabelledSet:
         """The unlabelled images.

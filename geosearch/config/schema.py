@@ -304,8 +304,8 @@ class RecipeSection(Section):
     interpolation: Listed[float] = Field(
         (),
         description="Coefficients between the pretrained weights (0, no pretraining) and the trained ones (1) at which "
-        "each trained network is scored; the best of them is the mixture's. Left out: 0 to 1 in steps of 0.25 for a "
-        "pretrained network, else only the trained one.",
+        "each trained network is scored; the smallest within one standard error of the least error is the mixture's. "
+        "Left out: 0 to 1 in steps of 0.25 for a pretrained network, else only the trained one.",
     )
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
     objective: str | None = OBJECTIVES.default

@@ -296,17 +296,17 @@ def drop_repeats(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 def errors_by_mixture(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
     """Mixture -> error, for every mixture that was evaluated."""
-    found: dict[Weights, float] = {}
-    for trial in trials:
-        if trial.error is not None:
-            found.setdefault(trial.point, trial.error)
-    return found
+    return _first_by_mixture((trial.point, trial.error) for trial in trials)
 
 
 def interpolation_by_mixture(trials: Iterable[TrialRecord]) -> dict[Weights, float]:
     """Mixture -> coefficient of its network, for every mixture of which networks on the path were scored."""
-    found: dict[Weights, float] = {}
-    for trial in trials:
-        if trial.interpolation is not None:
-            found.setdefault(trial.point, trial.interpolation)
-    return found
+    return _first_by_mixture((trial.point, trial.interpolation) for trial in trials)
+
+
+def _first_by_mixture(found: Iterable[tuple[Weights, float | None]]) -> dict[Weights, float]:
+    first: dict[Weights, float] = {}
+    for point, value in found:
+        if value is not None:
+            first.setdefault(point, value)
+    return first

@@ -10,20 +10,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from geosearch.adaptation.automatic import AUTOMATIC, SELF_TRAINED
 from geosearch.config.build import build_mixing_space, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
-from geosearch.confirmation.background import Background
-from geosearch.confirmation.cross_fitting import CrossFitting
-from geosearch.confirmation.record import ConfirmationRecord
-from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.collection import DatasetCollection
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.errors import GeosearchError, InvalidOptionError, UnknownDatasetError
-from geosearch.mixture.baselines import choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.spaces.custom import CustomSpace
 from geosearch.model.trained_model import TrainedModel
@@ -47,22 +41,20 @@ from geosearch.runtime.progress import LOGGER, Log, Progress
 from geosearch.runtime.redact import mask_all
 from geosearch.runtime.versions import versions
 from geosearch.search.loop import Search
-from geosearch.search.no_gain import NoGain
-from geosearch.search.racing import find_best, find_finalists, find_ties
+from geosearch.search.racing import find_best, find_ties
 from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import NO_TRIAL, TrialRecord, errors_by_mixture
+from geosearch.search.trial import TrialRecord
 from geosearch.search.worker import Worker
-from geosearch.study.build import build_confirmer, build_rows, build_search, find_single_sources
+from geosearch.study.build import build_search, find_single_sources
 from geosearch.study.export import Export
-from geosearch.study.folds import FoldBuilder
 from geosearch.study.kept_model import KeptModel, answer_key
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
 from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.prepare import Prepared, passed_over, prepare
+from geosearch.study.study_confirmation import StudyConfirmation
 from geosearch.study.take_away import TakeAway, choose_row
-from geosearch.study.without_source import WithoutSource
 
 
 class Study:
@@ -191,7 +183,7 @@ class Study:
                 self._search(job, workers)
             if self.file.confirm.explain and not job.find_no_gain():
                 self._explain(job)
-            return self._confirm(job)
+            return self._confirmation(job).run()
 
     def _announce(self, search: Search) -> None:
         """Report the free answer, and the single sources that will not be trained, before the first training."""
@@ -331,13 +323,7 @@ class Study:
             ) from error
         with self._stage("model"):
             job = build_search(self.file, prepared, self.store, self.cache, self.progress)
-            if prepared.target.judges_itself:
-                folds = self._folds(job)
-                confirmer = folds.confirmer(prepared)
-                rows = folds.rows_of_all_labels(self.best.point, self.trials)
-            else:
-                file = self._confirmed_file(job.find_no_gain())
-                confirmer, rows = build_confirmer(file, prepared, self.cache), self._rows(job)
+            confirmer, rows = self._confirmation(job).training()
             made = TakeAway(self.file, prepared, confirmer, rows, confirmation, contents, self.cache, name, key)
             return made.train(choice)
 
@@ -450,79 +436,10 @@ class Study:
             )
             self.store.update(ablation=Ablation(best.number, found).to_json())
 
-    def _confirm(self, search: Search) -> Confirmation:
-        file, best, prepared = self.file, self.best, self.prepared
-        finalists = find_finalists(self.trials)
-        request = ConfirmationRecord(
-            best.number,
-            file.confirm.seeds,
-            tuple(file.confirm.variants),
-            tuple(trial.number for trial in finalists) if "ensemble-teacher" in file.confirm.variants else (),
-            tuple(file.confirm.controls),
-            file.confirm.tuning,
+    def _confirmation(self, search: Search) -> StudyConfirmation:
+        return StudyConfirmation(
+            self.file, self.prepared, self.space, self.cache, self.store, search, self.best, self.progress
         )
-        if crosses := prepared.target.judges_itself:
-            request = ConfirmationRecord(
-                best.number,
-                seeds=file.confirm.repeats,
-                finalists=tuple(trial.number for trial in finalists),
-                folds=file.confirm.folds,
-                repeats=file.confirm.repeats,
-            )
-        stopped = search.find_no_gain()
-        request = replace(request, stopped=stopped is not None)
-        known = ConfirmationRecord.of(self.store.record)
-        if known and known.result and known.answers(request):
-            return known.result
-        judged = "the test part" if prepared.target.test_labels is not None else "the labels"
-        self.progress.event(StageStarted(f"confirmation on {judged}"))
-        start = time.perf_counter()
-        is_open = stopped is not None or file.recipe.adaptation == AUTOMATIC
-        way = WithoutSource.choose(file, prepared) if is_open else None
-        options: dict[str, Any] = {
-            "adaptation": way.adaptation if way else file.recipe.adaptation,
-            "seed": file.study.seed,
-            "jobs": file.search.jobs,
-            "progress": self.progress,
-        }
-        if crosses:
-            crossing = CrossFitting(file.confirm.folds, file.confirm.repeats)
-            confirmation = crossing.run(prepared.target.shots.labels, self._folds(search), **options)
-        else:
-            confirmer = build_confirmer(self._confirmed_file(stopped), prepared, self.cache)
-            confirmation = confirmer.run(self._rows(search), count=file.confirm.seeds, **options)
-        background = Background(
-            sources=len(self.source_names),
-            trained=len(find_single_sources(search.baselines, self.source_names)),
-            searched=best.number != NO_TRIAL,
-            past=known.past if known else (),
-        )
-        sentences = way.sentences(stopped, judges=bool(crosses)) if way and stopped else ()
-        tuning = (*([way.sentence] if way and not stopped else []), *confirmation.tuning)
-        confirmation = replace(confirmation, background=background, no_gain=sentences, tuning=tuning)
-        self.store.update(confirmation=replace(request, result=confirmation).to_json())
-        self.store.add_seconds("confirmation", time.perf_counter() - start)
-        return confirmation
-
-    def _confirmed_file(self, stopped: NoGain | None) -> StudyFile:
-        """The settings of the confirmation, which has both heads where no source pays, and where one is chosen."""
-        is_open = stopped is not None or self.file.recipe.adaptation == AUTOMATIC
-        return self.file.with_adaptation(SELF_TRAINED) if is_open else self.file
-
-    def _folds(self, search: Search) -> FoldBuilder:
-        """Makes the rows of a cross-fitting."""
-        best = self.best
-        points = (best.point, *(trial.point for trial in find_finalists(self.trials)))
-        roles, is_searched = tuple(search.baselines), best.number != NO_TRIAL
-        file = self._confirmed_file(search.find_no_gain())
-        return FoldBuilder(file, self.prepared, self.space, self.cache, points, roles, is_searched)
-
-    def _rows(self, search: Search) -> tuple[RowRequest, ...]:
-        """The rows of the confirmation."""
-        errors = errors_by_mixture(self.trials)
-        baselines = choose_confirmed(search.baselines, errors)
-        points = [trial.point for trial in find_finalists(self.trials)]
-        return build_rows(self.file, self.prepared, self.cache, self.best.point, points, baselines, self.trials)
 
     def _export(self, trial: TrialRecord) -> Export:
         confirmation = self.confirmation if trial.number == self.best.number else None

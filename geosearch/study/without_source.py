@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from geosearch import seeds
-from geosearch.adaptation.automatic import AUTOMATIC, Automatic, least_wrong
+from geosearch.adaptation.automatic import AUTOMATIC, RIDGE, SELF_TRAINED, Automatic, least_wrong
 from geosearch.adaptation.from_scratch import fresh_network
 from geosearch.config.build import build_adaptation, build_recipe
 from geosearch.config.study_config import StudyFile
@@ -50,20 +50,24 @@ class WithoutSource:
     @property
     def sentence(self) -> str:
         """Which, and why."""
-        return f"adaptation: {self.adaptation}, {self._how('the')}"
+        return f"adaptation: {self.adaptation}, {self._how}"
 
-    def sentences(self, reason: NoGain, *, judges: bool) -> tuple[str, ...]:
-        """That no source pays, and what is the answer.
+    def sentences(self, reason: NoGain) -> tuple[str, ...]:
+        """That no source pays, and what is the answer."""
+        return reason.sentence, f"The answer is the pretrained network as it is with {self.adaptation}, {self._how}."
 
-        Args:
-            reason: why the search ended.
-            judges: whether the labels judge the answer too, since there is no test part.
-        """
-        how = self._how("these" if judges else "the")
-        return reason.sentence, f"The answer is the pretrained network as it is with {self.adaptation}, {how}."
-
-    def _how(self, article: str) -> str:
+    @property
+    def _how(self) -> str:
         if not self.errors:
             return "since no class has two labels"
         shares = ", ".join(f"{name} {100 * error:.0f} %" for name, error in self.errors.items())
-        return f"chosen by cross-validation on {article} labels ({shares} wrong)"
+        return f"chosen by cross-validation on the labels ({shares} wrong)"
+
+
+_HEADS = f"{RIDGE} or {SELF_TRAINED}, whichever cross-validation on the labels prefers"
+CHOSEN_IN_FOLDS = f"adaptation: {_HEADS}, chosen in each fold anew without the labels that judge"
+
+
+def answer_in_folds(reason: NoGain) -> tuple[str, ...]:
+    """That no source pays, and what is the answer, where the labels judge."""
+    return reason.sentence, f"The answer is the pretrained network as it is with {_HEADS}."

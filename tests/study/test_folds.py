@@ -9,6 +9,7 @@ import pytest
 from generators.studies import OWN_COUNTS as COUNTS
 from generators.studies import own_file
 
+from geosearch.adaptation.automatic import Automatic
 from geosearch.confirmation.cross_fitting import CrossFitting
 from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
@@ -16,6 +17,7 @@ from geosearch.report.status import status_text
 from geosearch.study.folds import BEST_SINGLE, FoldBuilder
 from geosearch.study.prepare import prepare_collection
 from geosearch.study.study import Study
+from geosearch.study.without_source import CHOSEN_IN_FOLDS
 
 
 @pytest.fixture
@@ -102,3 +104,27 @@ def test_splits_judge_every_label_once_a_repetition_but_the_only_ones_of_their_c
         judged = np.concatenate([split.judged for split in splits if split.repeat == repeat])
         assert sorted(judged.tolist()) == list(range(12))
     assert len({split.seed for split in splits}) == 2
+
+
+def test_a_head_that_labels_choose_is_chosen_in_each_fold_without_those_that_judge(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    errors = Automatic.errors
+
+    def note(self, network, shots, seed):
+        seen.append({image.tobytes() for image in shots.images})
+        return errors(self, network, shots, seed)
+
+    monkeypatch.setattr(Automatic, "errors", note)
+    study = Study.open(own_file(tmp_path).with_adaptation("auto"), storage=f"sqlite:///{tmp_path / 'auto.db'}")
+    confirmation = study.run()
+    assert confirmation.adaptation == "auto"
+    assert confirmation.tuning[0] == CHOSEN_IN_FOLDS
+    shots = study.prepared.target.shots
+    splits = CrossFitting(study.file.confirm.folds, study.file.confirm.repeats).splits(
+        shots.labels, study.file.study.seed
+    )
+    judged = [{image.tobytes() for image in shots.images[split.judged]} for split in splits]
+    assert seen
+    assert all(any(not labels & left_out for left_out in judged) for labels in seen)
+    assert study.model().facts.adaptation["type"] == "auto"

@@ -25,7 +25,7 @@ from geosearch.model.prediction_file import predict_images
 from geosearch.model.trained_model import read_out
 from geosearch.runtime.cache import Cache
 from geosearch.study import take_away
-from geosearch.study.build import build_confirmer, build_search
+from geosearch.study.build import build_search
 from geosearch.study.folds import BEST_SINGLE
 from geosearch.study.study import Study
 from geosearch.study.take_away import TakeAway, choose_row
@@ -43,8 +43,8 @@ def study(tmp_path_factory, shared_cache) -> Study:
 def confirmed(study: Study, row: str, adaptation: str) -> np.ndarray:
     """Test classes that the confirmation predicted with its first seed."""
     job = build_search(study.file, study.prepared, study.store, study.cache, study.progress)
-    confirmer = build_confirmer(study.file, study.prepared, study.cache)
-    candidate = next(one.candidate for one in study._rows(job) if one.name == row)
+    confirmer, rows = study._confirmation(job).training()
+    candidate = next(one.candidate for one in rows if one.name == row)
     return confirmer.predictions(candidate, study.confirmation.seeds[0])[0][adaptation]
 
 

@@ -1,0 +1,176 @@
+"""StudyConfirmation: the confirmation of a study, on its test part or by its labels, and what trains its rows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from geosearch.adaptation.automatic import AUTOMATIC, SELF_TRAINED
+from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.background import Background
+from geosearch.confirmation.confirm import Confirmer
+from geosearch.confirmation.cross_fitting import CrossFitting
+from geosearch.confirmation.record import ConfirmationRecord
+from geosearch.confirmation.rows import RowRequest
+from geosearch.confirmation.statistics import Confirmation
+from geosearch.mixture.baselines import choose_confirmed
+from geosearch.mixture.spaces.base import MixingSpace
+from geosearch.runtime.cache import Cache
+from geosearch.runtime.events import StageStarted
+from geosearch.runtime.progress import Progress
+from geosearch.search.loop import Search
+from geosearch.search.no_gain import NoGain
+from geosearch.search.racing import find_finalists
+from geosearch.search.study_store import StudyStore
+from geosearch.search.trial import NO_TRIAL, TrialRecord, errors_by_mixture
+from geosearch.study.build import build_confirmer, build_rows, find_single_sources
+from geosearch.study.folds import FoldBuilder
+from geosearch.study.prepare import Prepared
+from geosearch.study.without_source import CHOSEN_IN_FOLDS, WithoutSource, answer_in_folds
+
+
+@dataclass(frozen=True, eq=False)
+class StudyConfirmation:
+    """Confirms a study whose search is over.
+
+    Attributes:
+        file: the study's settings.
+        prepared: its data.
+        space: where images are mixed.
+        cache: where results are kept.
+        store: the study's database.
+        search: how it was searched.
+        best: its best mixture.
+        progress: who is told.
+    """
+
+    file: StudyFile
+    prepared: Prepared
+    space: MixingSpace
+    cache: Cache
+    store: StudyStore
+    search: Search
+    best: TrialRecord
+    progress: Progress
+
+    def run(self) -> Confirmation:
+        """The confirmation that the database has, unless something else is asked for now; else a new one.
+
+        Raises:
+            DomainMismatchError: the labels are to judge, and no class has two.
+            TrainingFailedError: a training failed.
+        """
+        known, request = ConfirmationRecord.of(self.store.record), self._request
+        if known and known.result and known.answers(request):
+            return known.result
+        judge = "the labels" if self._crosses else "the test part"
+        self.progress.event(StageStarted(f"confirmation on {judge}"))
+        start = time.perf_counter()
+        confirmation = self._judged_by_labels() if self._crosses else self._judged_on_test_part()
+        background = Background(
+            sources=len(self.prepared.anchors.sources),
+            trained=len(find_single_sources(self.search.baselines, self._names)),
+            searched=self.best.number != NO_TRIAL,
+            past=known.past if known else (),
+        )
+        confirmation = replace(confirmation, background=background)
+        self.store.update(confirmation=replace(request, result=confirmation).to_json())
+        self.store.add_seconds("confirmation", time.perf_counter() - start)
+        return confirmation
+
+    def training(self) -> tuple[Confirmer, Sequence[RowRequest]]:
+        """What trains the rows on all labels, and the rows."""
+        if self._crosses:
+            return self._folds.confirmer(self.prepared), self._folds.rows_of_all_labels(self.best.point, self._trials)
+        return build_confirmer(self._settings, self.prepared, self.cache), self._rows
+
+    def _judged_by_labels(self) -> Confirmation:
+        """A head that is chosen by labels is chosen in each fold, without those that judge."""
+        crossing = CrossFitting(self.file.confirm.folds, self.file.confirm.repeats)
+        labels, adaptation = self.prepared.target.shots.labels, self._settings.recipe.adaptation
+        found = crossing.run(labels, self._folds, adaptation=adaptation, **self._how)
+        if self._stopped:
+            return replace(found, no_gain=answer_in_folds(self._stopped))
+        return replace(found, tuning=(CHOSEN_IN_FOLDS, *found.tuning)) if self._is_open else found
+
+    def _judged_on_test_part(self) -> Confirmation:
+        """A head that is chosen by labels is chosen once, for all rows."""
+        way = WithoutSource.choose(self.file, self.prepared) if self._is_open else None
+        confirmer = build_confirmer(self._settings, self.prepared, self.cache)
+        adaptation = way.adaptation if way else self.file.recipe.adaptation
+        found = confirmer.run(self._rows, count=self.file.confirm.seeds, adaptation=adaptation, **self._how)
+        if way and self._stopped:
+            return replace(found, no_gain=way.sentences(self._stopped))
+        return replace(found, tuning=(way.sentence, *found.tuning)) if way else found
+
+    @property
+    def _request(self) -> ConfirmationRecord:
+        confirm, finalists = self.file.confirm, tuple(trial.number for trial in find_finalists(self._trials))
+        stopped = self._stopped is not None
+        if self._crosses:
+            return ConfirmationRecord(
+                self.best.number,
+                seeds=confirm.repeats,
+                finalists=finalists,
+                folds=confirm.folds,
+                repeats=confirm.repeats,
+                stopped=stopped,
+            )
+        return ConfirmationRecord(
+            self.best.number,
+            confirm.seeds,
+            tuple(confirm.variants),
+            finalists if "ensemble-teacher" in confirm.variants else (),
+            tuple(confirm.controls),
+            confirm.tuning,
+            stopped=stopped,
+        )
+
+    @property
+    def _settings(self) -> StudyFile:
+        """The settings of the rows, which have all heads that may be chosen."""
+        if not self._is_open:
+            return self.file
+        return self.file.with_adaptation(AUTOMATIC if self._crosses else SELF_TRAINED)
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether the labels choose the head."""
+        return self._stopped is not None or self.file.recipe.adaptation == AUTOMATIC
+
+    @property
+    def _crosses(self) -> bool:
+        return self.prepared.target.judges_itself
+
+    @property
+    def _how(self) -> dict[str, Any]:
+        return {"seed": self.file.study.seed, "jobs": self.file.search.jobs, "progress": self.progress}
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(source.name for source in self.prepared.anchors.sources)
+
+    @cached_property
+    def _trials(self) -> tuple[TrialRecord, ...]:
+        return self.store.trials()
+
+    @cached_property
+    def _stopped(self) -> NoGain | None:
+        return self.search.find_no_gain()
+
+    @cached_property
+    def _folds(self) -> FoldBuilder:
+        """Makes the rows of a cross-fitting."""
+        points = (self.best.point, *(trial.point for trial in find_finalists(self._trials)))
+        roles, is_searched = tuple(self.search.baselines), self.best.number != NO_TRIAL
+        return FoldBuilder(self._settings, self.prepared, self.space, self.cache, points, roles, is_searched)
+
+    @cached_property
+    def _rows(self) -> tuple[RowRequest, ...]:
+        """The rows of a confirmation on the test part."""
+        baselines = choose_confirmed(self.search.baselines, errors_by_mixture(self._trials))
+        points = [trial.point for trial in find_finalists(self._trials)]
+        return build_rows(self.file, self.prepared, self.cache, self.best.point, points, baselines, self._trials)
