@@ -13,7 +13,7 @@ from torch import nn
 from geosearch.adaptation.base import ADAPTATIONS, AdaptationOptions, Predictor, Score
 from geosearch.adaptation.cross_validation import cross_validate
 from geosearch.adaptation.predictors import NetworkPredictor
-from geosearch.adaptation.ridge import finite_features
+from geosearch.adaptation.ridge import finite_features, unit_scale
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.networks import Network
@@ -120,8 +120,7 @@ class MeanPrototypes:
 def standardize(features: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     """Features (n, d) centred and scaled to a mean squared norm of 1, their centre (d,) and the scale."""
     centre = features.mean(0)
-    norm = float(np.sqrt(((features - centre) ** 2).sum(1).mean()))
-    scale = 1.0 / norm if norm > 0 else 1.0
+    scale = unit_scale(features)
     return (features - centre) * scale, centre, scale
 
 

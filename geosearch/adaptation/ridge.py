@@ -230,6 +230,12 @@ def finite_features(network: Network, images: np.ndarray) -> np.ndarray:
     return z
 
 
+def unit_scale(features: np.ndarray) -> float:
+    """Factor that gives features (n, d) a mean squared norm of 1 once they are centred; 1 if all are equal."""
+    norm = float(np.sqrt(((features - features.mean(0)) ** 2).sum(1).mean()))
+    return 1.0 / norm if norm > 0 else 1.0
+
+
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     """One-hot labels: int (n,) -> float64 (n, classes)."""
     return np.eye(classes)[labels]
@@ -293,6 +299,5 @@ def _judged(shots: LabelledSet) -> np.ndarray | None:
 def _regression_data(network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray, float]:
     """Features (n, d) scaled to a mean squared norm of 1 once centred, one-hot labels (n, c), and the scale."""
     z = finite_features(network, shots.images)
-    norm = float(np.sqrt(((z - z.mean(0)) ** 2).sum(1).mean()))
-    scale = 1.0 / norm if norm > 0 else 1.0
+    scale = unit_scale(z)
     return z * scale, one_hot(shots.labels, len(shots.classes)), scale

@@ -11,7 +11,15 @@ from scipy.linalg import cho_factor, cho_solve
 from geosearch import seeds
 from geosearch.adaptation.base import ADAPTATIONS, AdaptationOptions, Predictor, Score, facts_with_images
 from geosearch.adaptation.cross_validation import can_be_left_out, score_predictions, stratified_folds
-from geosearch.adaptation.ridge import RidgeFit, RidgePredictor, finite_features, leave_one_out, one_hot, ridge_fit
+from geosearch.adaptation.ridge import (
+    RidgeFit,
+    RidgePredictor,
+    finite_features,
+    leave_one_out,
+    one_hot,
+    ridge_fit,
+    unit_scale,
+)
 from geosearch.adaptation.self_training import top_confident
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import UnlabelledSet
@@ -102,7 +110,7 @@ class SelfTrainedRidge(AdaptationOptions):
 
     def _train(self, z: np.ndarray, labels: np.ndarray, u: np.ndarray, classes: int) -> tuple[RidgeFit, float]:
         """The last head, and the factor on its features.  z (n, d), labels (n,), u (m, d)"""
-        y, scale = one_hot(labels, classes), _scale(z)
+        y, scale = one_hot(labels, classes), unit_scale(z)
         several = can_be_left_out(labels)
         chosen = leave_one_out(z * scale, y, rows=several if several.any() else None)
         head = ridge_fit(z * scale, y, chosen.ridge)
@@ -111,15 +119,9 @@ class SelfTrainedRidge(AdaptationOptions):
             scores = allocate(scores, class_factors(scores, self.balance))
             rows = top_confident(scores, self.fraction)
             both = np.concatenate([z, u[rows]])
-            scale = _scale(both)
+            scale = unit_scale(both)
             head = _solve(both * scale, np.concatenate([y, one_hot(scores[rows].argmax(1), classes)]), self.ridge)
         return head, scale
-
-
-def _scale(z: np.ndarray) -> float:
-    """Factor to a mean squared norm of 1, once centred."""
-    norm = float(np.sqrt(((z - z.mean(0)) ** 2).sum(1).mean()))
-    return 1.0 / norm if norm > 0 else 1.0
 
 
 def _confidence(scores: np.ndarray) -> np.ndarray:
