@@ -115,7 +115,7 @@ def encoded_file(folder: Path, **changes: Any) -> StudyFile:
             "batch": 8,
             "views": 1,
         },
-        "confirm": {"seeds": 2, "tuning": 0, "export": 12},
+        "confirm": {"seeds": 2, "tuning": 0, "export": 12, "controls": []},
     }
     for name, value in changes.items():
         section, key = name.split("_", 1)

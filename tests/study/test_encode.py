@@ -76,7 +76,7 @@ def test_a_search_where_no_source_pays(
 ) -> None:
     nothing = NoGain(6, 4, "pooled union", 0.001, 0.02)
     monkeypatch.setattr(NoGain, "of", classmethod(lambda cls, trials, evaluations: replace(nothing, evaluations=6)))
-    stopping = file.with_search(stop="no-gain")
+    stopping = encoded_file(tmp_path, search_stop="no-gain", domain_pseudo_labels="nearest")
     confirmation = Study.open(stopping, cache=cache).run()
     study = Study.open(stopping, cache=cache)
     assert [trial.role != "searched" for trial in study.trials] == [True] * 4

@@ -210,7 +210,7 @@ def test_a_model_without_unlabelled_images_says_what_stood_for_them(tmp_path, sh
 
 PRETRAINED = {  # changes of the study's settings
     "last stage, activations": {},
-    "all, images": {"recipe_trainable": "all", "recipe_views": 0, "transport_space": "pixels", "confirm_controls": []},
+    "all, images": {"recipe_trainable": "all", "recipe_views": 0, "transport_space": "pixels"},
     "EfficientNet-Lite0": {"recipe_network": "timm:tf_efficientnet_lite0", "domain_channels": 3},
 }
 
@@ -222,7 +222,12 @@ def pretrained(request, tmp_path_factory, shared_cache) -> Study:
     if "Lite0" in request.param:
         changes = {**changes, "recipe_weights": lite0_weights(), "recipe_resolution": 64}
     folder = tmp_path_factory.mktemp("pretrained")
-    few: dict[str, Any] = {"search_evaluations": 0, "confirm_explain": False, "confirm_seeds": 2}
+    few: dict[str, Any] = {
+        "search_evaluations": 0,
+        "domain_pseudo_labels": "nearest",
+        "confirm_explain": False,
+        "confirm_seeds": 1,
+    }
     file = encoded_file(folder, **few, **changes)
     study = Study.open(file, storage=f"sqlite:///{folder / 'features.db'}", cache=shared_cache)
     study.run()
