@@ -15,7 +15,8 @@ from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.adaptation.semi_supervised import SemiSupervised
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
-from geosearch.nn.augmentation import Augmentation, cut_out, strengthen
+from geosearch.nn.augmentation import cut_out, strengthen
+from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.networks import Network
 from geosearch.nn.option_facts import added_field
 from geosearch.nn.streams import Batch, Stream, as_tensor, shot_batches, shuffled_rows
@@ -79,7 +80,7 @@ class FixMatch(SemiSupervised):
             )
 
     @property
-    def strong_augmentation(self) -> Augmentation:
+    def strong_augmentation(self) -> Augmenter:
         """What precedes Cutout in the strong augmentation."""
         return strengthen(self.augmentation, self.strength)
 

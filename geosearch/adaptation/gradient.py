@@ -13,6 +13,7 @@ from geosearch.adaptation.ridge import finite_features
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.augmentation import Augmentation
+from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.networks import Network
 from geosearch.nn.option_facts import added_field
 from geosearch.nn.recipe import Recipe
@@ -30,7 +31,7 @@ class GradientAdaptation(AdaptationOptions):
         learning_rate: peak learning rate.
         weight_decay: decoupled weight decay.
         label_smoothing: fraction of each label that is spread evenly over all classes.
-        augmentation: random affine map and crop per image and step.
+        augmentation: random change of every image and step.
         folds: folds of the cross-validation; never more than the largest class has shots.
         device: where to train, as for `pretrain`.
         body_rate: learning rate of the body, as a fraction in (0, 1] of that of the head; no effect on a linear probe.
@@ -48,7 +49,7 @@ class GradientAdaptation(AdaptationOptions):
     learning_rate: float = 5e-3
     weight_decay: float = 0.1
     label_smoothing: float = 0.1
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmenter = field(default_factory=Augmentation)
     folds: int = 3
     device: str = added_field("cpu")
     body_rate: float = added_field(1.0)

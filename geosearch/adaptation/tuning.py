@@ -20,6 +20,7 @@ from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.ridge import one_hot
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
+from geosearch.nn.augmentation import Augmentation, strengthen
 from geosearch.nn.networks import Network
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
@@ -205,9 +206,10 @@ class Space(Generic[G]):
             "learning_rate": _log_range(RATES, default.learning_rate),
             "weight_decay": _log_range(DECAYS, default.weight_decay),
         }
-        if default.augmentation.recolour:
+        known = default.augmentation
+        if isinstance(known, Augmentation) and known.recolour:
             ranges["recolour"] = IntDistribution(0, 1)
-        if not replace(default.augmentation, recolour=0.0).is_identity:
+        if isinstance(known, Augmentation) and not replace(known, recolour=0.0).is_identity:
             ranges["augmentation"] = FloatDistribution(*STRENGTHS)
         if is_trained and not isinstance(default, LinearProbe):
             ranges["body_rate"] = _log_range(BODY_RATES, default.body_rate)
@@ -229,15 +231,9 @@ class Space(Generic[G]):
 
     def adaptation(self, parameters: Mapping[str, float]) -> G:
         """The adaptation with these parameters."""
-        before, strength = self.default.augmentation, parameters.get("augmentation", 1.0)
-        augmentation = replace(
-            before,
-            rotate=min(before.rotate * strength, 180.0),
-            scale=min(before.scale * strength, 0.9),
-            translate=min(before.translate * strength, 0.9),
-            crop=min(before.crop * strength, 0.9),
-            recolour=before.recolour * parameters.get("recolour", 1),
-        )
+        augmentation = strengthen(self.default.augmentation, parameters.get("augmentation", 1.0))
+        if isinstance(augmentation, Augmentation):
+            augmentation = replace(augmentation, recolour=augmentation.recolour * parameters.get("recolour", 1))
         return replace(
             self.default,
             steps=round(parameters["steps"]),

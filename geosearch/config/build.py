@@ -19,6 +19,7 @@ from geosearch.mixture.label_spaces.base import LABEL_SPACES, LabelSpace
 from geosearch.mixture.mapped_source import AnchorOptions
 from geosearch.mixture.spaces.base import SPACES, MixingSpace
 from geosearch.nn.augmentation import Augmentation
+from geosearch.nn.augmenter import AUGMENTATIONS, Augmenter
 from geosearch.nn.early_stopping import EarlyStopping
 from geosearch.nn.networks import NETWORKS, Architecture
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
@@ -172,8 +173,8 @@ def _build_inner(file: StudyFile) -> dict[str, Inner]:
 
 
 def build_copying(file: StudyFile) -> Callable[[np.ndarray, int], np.ndarray]:
-    """Makes augmented copies of images (uint8 (n, h, w, ch), seed): as in training, but in their own colors."""
-    augmentation = replace(_build_augmentation(file), recolour=0.0)
+    """Makes augmented copies of images (uint8 (n, h, w, ch), seed), by the fixed ranges, in their own colors."""
+    augmentation = replace(_build_ranges(file), recolour=0.0)
 
     def copy(images: np.ndarray, seed: int) -> np.ndarray:
         moved = augmentation(as_tensor(images), seeds.torch_stream(seed, "copies"))
@@ -208,7 +209,12 @@ def build_adaptation(name: str, file: StudyFile, unlabelled: UnlabelledSet | Non
     )
 
 
-def _build_augmentation(file: StudyFile) -> Augmentation:
+def _build_augmentation(file: StudyFile) -> Augmenter:
+    return AUGMENTATIONS.build(file.recipe.augmentation, file.recipe.settings, **vars(_build_ranges(file)))
+
+
+def _build_ranges(file: StudyFile) -> Augmentation:
+    """The augmentation with fixed ranges, whatever the study's own."""
     recipe = file.recipe
     return Augmentation(
         rotate=recipe.rotate,

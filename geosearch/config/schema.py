@@ -22,6 +22,7 @@ from geosearch.confirmation.variants import VARIANTS
 from geosearch.embeddings.base import EMBEDDINGS
 from geosearch.mixture.label_spaces.base import LABEL_SPACES
 from geosearch.mixture.spaces.base import SPACES
+from geosearch.nn.augmenter import AUGMENTATIONS
 from geosearch.nn.networks import NETWORKS
 from geosearch.nn.schedule import SCHEDULES
 from geosearch.nn.weight_averaging import AVERAGINGS
@@ -282,6 +283,7 @@ class RecipeSection(Section):
         ROBUST,
         OBJECTIVES,
         INNERS,
+        AUGMENTATIONS,
     )
 
     network: str = NETWORKS.default
@@ -316,6 +318,7 @@ class RecipeSection(Section):
     unlabelled: int = Field(
         5000, ge=0, description="Unlabelled target images of self-training, at most; never less than the reference."
     )
+    augmentation: str = AUGMENTATIONS.default
     rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")
     scale: float = Field(0.15, ge=0, lt=1, description="Augmentation: largest relative change of size.")
     translate: float = Field(0.1, ge=0, lt=1, description="Augmentation: largest shift, fraction of the frame.")

@@ -22,6 +22,7 @@ from geosearch.config.schema import (
 from geosearch.config.section import Section
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import FEWEST
+from geosearch.nn.augmenter import AUGMENTATIONS
 from geosearch.nn.networks import NETWORKS
 
 SMALLEST_BUDGET = FEWEST + 1  # the baselines of every search, and one mixture that is searched
@@ -195,7 +196,11 @@ class StudyFile(Section):
             for key, value in keys.items()
             if f"{section}.{key}" not in _FREE
         }
-        for key, before in (("domain.fit", "crop"), ("domain.label_space", "disjoint")):
+        for key, before in (
+            ("domain.fit", "crop"),
+            ("domain.label_space", "disjoint"),
+            ("recipe.augmentation", "fixed"),
+        ):
             if stated[key] == before:  # as studies from before this key
                 del stated[key]
         return {**stated, "recipe.recolour": self.recolour}
@@ -213,6 +218,11 @@ def _features_problem(file: StudyFile) -> str:
             'transport.space = "features" mixes activations before the part of a pretrained network that is trained; '
             'set recipe.network to e.g. "timm:tf_efficientnet_lite0" with recipe.trainable = "last" or "head", or '
             'transport.space to "pixels"'
+        )
+    if recipe.augmentation != AUGMENTATIONS.default:
+        return (
+            f'recipe.augmentation = "{recipe.augmentation}" needs images, and transport.space = "features" has '
+            'activations; leave it out (recipe.views adds mirrored images and parts of them), or take "pixels"'
         )
     moved = [key for key in ("rotate", "scale", "translate", "crop", "flip") if getattr(recipe, key)]
     if moved or file.recolour:

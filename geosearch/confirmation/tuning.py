@@ -139,8 +139,4 @@ def _settings(how: GradientAdaptation) -> str:
     parts = [f"{how.steps} steps at {how.learning_rate:.2g}", f"weight decay {how.weight_decay:.2g}"]
     if how.body_rate != 1:
         parts.append(f"body at {how.body_rate:.2g} of that rate")
-    if how.augmentation.is_identity:
-        parts.append("no augmentation")
-    else:
-        parts.append(f"rotations up to {how.augmentation.rotate:.0f}°")
-    return ", ".join(parts)
+    return ", ".join([*parts, how.augmentation.summary])

@@ -2,6 +2,8 @@ from .activation_codes import ActivationCodes as ActivationCodes
 from .activations import ActivationCache as ActivationCache
 from .augmentation import NO_AUGMENTATION as NO_AUGMENTATION
 from .augmentation import Augmentation as Augmentation
+from .augmenter import AUGMENTATIONS as AUGMENTATIONS
+from .augmenter import Augmenter as Augmenter
 from .backbones import Backbone as Backbone
 from .backbones import PretrainedNetwork as PretrainedNetwork
 from .cut import Cut as Cut
@@ -15,6 +17,7 @@ from .networks import Network as Network
 from .networks import ResNet18 as ResNet18
 from .networks import SmallConv as SmallConv
 from .normalization import Normalization as Normalization
+from .policy_augmentation import PolicyAugmentation as PolicyAugmentation
 from .pretrained_architecture import PretrainedArchitecture as PretrainedArchitecture
 from .recipe import Recipe as Recipe
 from .schedule import SCHEDULES as SCHEDULES

@@ -9,9 +9,11 @@ import torch
 from torch.nn import functional as F
 
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.augmenter import AUGMENTATIONS, Augmenter
 from geosearch.nn.option_facts import added_field
 
 
+@AUGMENTATIONS.register("fixed", "one affine map, crop and change of colors", key_name="Augmentation")
 @dataclass(frozen=True)
 class Augmentation:
     """A random affine map, crop and change of colors, independently for each image and step.
@@ -57,6 +59,10 @@ class Augmentation:
     @property
     def is_identity(self) -> bool:
         return not (self._moves or self.recolour)
+
+    @property
+    def summary(self) -> str:
+        return "no augmentation" if self.is_identity else f"rotations up to {self.rotate:.0f}°"
 
     @property
     def _moves(self) -> bool:
@@ -107,13 +113,17 @@ class Augmentation:
 NO_AUGMENTATION = Augmentation(rotate=0.0, scale=0.0, translate=0.0)
 
 
-def strengthen(augmentation: Augmentation, factor: float) -> Augmentation:
+def strengthen(augmentation: Augmenter, factor: float) -> Augmenter:
     """The same kinds of change with ranges that are `factor` times as wide; mirroring and colors stay.
 
+    An augmentation without ranges stays as it is.
+
     >>> strong = strengthen(Augmentation(rotate=10, scale=0.5), 2)
-    >>> strong.rotate, strong.scale
-    (20, 0.9)
+    >>> strong
+    Augmentation(rotate=20, scale=0.9, translate=0.2, flip=False, crop=0.0, recolour=0.0)
     """
+    if not isinstance(augmentation, Augmentation):
+        return augmentation
     shares = {name: min(factor * getattr(augmentation, name), 0.9) for name in ("scale", "translate", "crop")}
     return replace(augmentation, rotate=min(factor * augmentation.rotate, 180.0), **shares)
 

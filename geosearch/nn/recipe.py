@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.augmentation import Augmentation
+from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.early_stopping import EarlyStopping
 from geosearch.nn.networks import Architecture, Network, SmallConv
 from geosearch.nn.option_facts import added_field, facts_of
@@ -45,7 +46,7 @@ class Recipe:
         learning_rate: peak learning rate; 1e-2 suits `SmallConv`, `VGG` and `ResNet18` want about 2e-3.
         weight_decay: decoupled weight decay.
         label_smoothing: share of each soft label spread evenly over all classes.
-        augmentation: random affine map and crop per image and step.
+        augmentation: random change of every image and step.
         schedule: learning rate over the run.
         averaging: how the weights are averaged over the run; the batch normalization statistics are recomputed for the
             average. None keeps the weights of the last step. Measured on KMNIST and Fashion-MNIST, 120 steps, 3
@@ -77,7 +78,7 @@ class Recipe:
     learning_rate: float = 1e-2
     weight_decay: float = 0.1
     label_smoothing: float = 0.0
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmenter = field(default_factory=Augmentation)
     schedule: Schedule = field(default_factory=OneCycle)
     averaging: Averaging | None = added_field(None)
     early_stop: EarlyStopping | None = added_field(None)

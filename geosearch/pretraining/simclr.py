@@ -13,6 +13,7 @@ from geosearch import seeds
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.augmentation import Augmentation, strengthen
+from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.networks import Network, SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import as_tensor, shuffled_rows
@@ -56,10 +57,10 @@ class SimCLR:
             )
 
     @property
-    def views(self) -> Augmentation:
+    def views(self) -> Augmenter:
         """The augmentation of which every image gets two draws."""
         strong = strengthen(self.recipe.augmentation, 2.0)
-        return replace(strong, crop=max(strong.crop, CROP))
+        return replace(strong, crop=max(strong.crop, CROP)) if isinstance(strong, Augmentation) else strong
 
     def train(self, data: UnlabelledSet, seed: int, *, device: str = "cpu") -> Network:
         """Train a new network; its head is untrained, and any adaptation replaces it.

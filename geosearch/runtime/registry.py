@@ -131,13 +131,16 @@ class Choice(Generic[Option]):
         """The key within its section."""
         return self.key.partition(".")[2]
 
-    def register(self, name: str, meaning: str, **preset: Any) -> Callable[[type[Any]], type[Any]]:
+    def register(
+        self, name: str, meaning: str, *, key_name: str | None = None, **preset: Any
+    ) -> Callable[[type[Any]], type[Any]]:
         """Class decorator: the frozen dataclass below is the option of this name.
 
         Args:
             name: in study files and on the command line; "FAMILY:NAME" for all names that begin with "FAMILY:", whose
                 class makes itself and is given the ``name``.
             meaning: a few words for the reference of study files.
+            key_name: name of the class in content keys, if not `name`: what it was before it was registered.
             preset: fields of the class that this name fixes.
 
         Raises:
@@ -157,7 +160,7 @@ class Choice(Generic[Option]):
                     )
             self._entries[name] = Entry(name, option, meaning, MappingProxyType(preset))
             if not preset:
-                _names[option] = name
+                _names[option] = key_name or name
             return option
 
         return decorate

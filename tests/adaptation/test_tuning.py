@@ -16,6 +16,7 @@ from geosearch.adaptation.tuning import Space, Tuner, choose_trial, take_over
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.augmentation import NO_AUGMENTATION, Augmentation
+from geosearch.nn.policy_augmentation import PolicyAugmentation
 from geosearch.runtime.cache import Cache
 
 SHORT = FineTuning(steps=3, batch=8)
@@ -96,6 +97,10 @@ def test_what_an_adaptation_does_not_have_is_not_tuned():
     assert "body_rate" in Space.of(FineTuning(), 100, is_trained=True).ranges
     assert "body_rate" not in Space.of(FineTuning(), 100, is_trained=False).ranges
     assert "body_rate" not in Space.of(LinearProbe(), 100, is_trained=True).ranges
+    policy = FineTuning(augmentation=PolicyAugmentation("rand", recolour=1.0))
+    policies = Space.of(policy, 100, is_trained=True)
+    assert not {"recolour", "augmentation"} & set(policies.ranges)
+    assert policies.adaptation(policies.first_trials()[0]) == policy
     plain = Space.of(FineTuning(augmentation=NO_AUGMENTATION), 100, is_trained=True).ranges
     assert not {"augmentation", "recolour"} & set(plain)
     assert "recolour" in Space.of(FineTuning(augmentation=Augmentation(recolour=1.0)), 100, is_trained=True).ranges

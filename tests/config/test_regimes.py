@@ -43,6 +43,7 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
         ({"transport": {"space": "features"}}, "set recipe.network to e.g."),
         ({"recipe": {"network": "timm:x", "trainable": "all"}, "transport": {"space": "features"}}, "recipe.trainable"),
         ({"recipe": {"network": "timm:x", "flip": True}}, "leave recipe.flip out"),
+        ({"recipe": {"network": "timm:x", "augmentation": "rand"}}, 'augmentation = "rand" needs images'),
         ({"recipe": {"network": "timm:x"}, "transport": {"map": "neural"}}, 'transport.map = "neural" needs images'),
         ({"recipe": {"network": "timm:x", "adaptation": "fixmatch"}}, "needs images"),
         ({"recipe": {"network": "timm:x"}, "confirm": {"controls": ["simclr"]}}, "needs images"),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from generators.studies import tiny, tiny_file
 
 from geosearch.adaptation.loss import LogitAdjustment
 from geosearch.adaptation.prototypes import PrototypeHead
 from geosearch.adaptation.robust_prototypes import MedianPrototypes
-from geosearch.config.build import build_adaptations, build_recipe
+from geosearch.config.build import build_adaptations, build_copying, build_recipe
 from geosearch.config.read import parse_study
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.policy_augmentation import PolicyAugmentation
 from geosearch.pretraining.episodic import EpisodicPretraining
 from geosearch.pretraining.inner import SVMInner
 
@@ -44,6 +46,18 @@ def test_the_radius_is_the_default_s_unless_it_is_set(tmp_path):
     asked = {"recipe_adaptation": "regularized"}
     assert build_adaptations(parse_study(tiny(tmp_path, **asked)))["regularized"].radius == 0.3
     assert build_adaptations(parse_study(tiny(tmp_path, **asked, recipe_radius=0.0)))["regularized"].radius == 0
+
+
+def test_an_augmentation_is_built_for_pretraining_and_adaptations_with_colors_and_mirroring_of_the_study(tmp_path):
+    asked = {"recipe_augmentation": "trivial", "recipe_flip": True, "recipe_recolour": 0.5}
+    file, plain = parse_study(tiny(tmp_path, **asked)), parse_study(tiny(tmp_path))
+    made = PolicyAugmentation("trivial", flip=True, recolour=0.5)
+    assert build_recipe(file).augmentation == made == build_adaptations(file)["fine-tune"].augmentation
+    assert file.fingerprint["recipe.augmentation"] == "trivial"
+    assert "recipe.augmentation" not in plain.fingerprint
+    images = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1), dtype=np.uint8)
+    flipped = parse_study(tiny(tmp_path, recipe_flip=True))
+    assert np.array_equal(build_copying(file)(images, 0), build_copying(flipped)(images, 0))  # copies have fixed ranges
 
 
 def test_episodes_are_built_with_their_head(tmp_path):
