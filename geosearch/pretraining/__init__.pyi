@@ -1,7 +1,13 @@
 from .episodic import EpisodicPretraining as EpisodicPretraining
+from .hypergradient import HYPERGRADIENTS as HYPERGRADIENTS
+from .hypergradient import Hypergradient as Hypergradient
+from .hypergradient import Implicit as Implicit
+from .hypergradient import LookAhead as LookAhead
+from .hypergradient import WeightedStep as WeightedStep
 from .inner import DescentInner as DescentInner
 from .inner import RidgeInner as RidgeInner
 from .inner import SVMInner as SVMInner
+from .left_out_error import left_out_error as left_out_error
 from .meta_reweighting import MetaReweighting as MetaReweighting
 from .meta_reweighting import ReweightedTraining as ReweightedTraining
 from .objective import INNERS as INNERS
@@ -9,3 +15,5 @@ from .objective import OBJECTIVES as OBJECTIVES
 from .objective import Inner as Inner
 from .simclr import SimCLR as SimCLR
 from .simclr import nt_xent as nt_xent
+from .source_weighting import SourceWeightedTraining as SourceWeightedTraining
+from .source_weighting import SourceWeighting as SourceWeighting
