@@ -110,6 +110,15 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_augmentation(self) -> StudyFile:
+        if self.recipe.augmentation == "learned" and self.recipe.objective:
+            raise ValueError(
+                'recipe.augmentation = "learned" learns from the loss of each image under the mixture\'s labels, and '
+                f'recipe.objective = "{self.recipe.objective}" has another; leave one of them out'
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_inner(self) -> StudyFile:
         if self.recipe.inner and not self.recipe.objective:
             raise ValueError(

@@ -68,6 +68,9 @@ class Augmentation:
     def _moves(self) -> bool:
         return bool(self.rotate or self.scale or self.translate or self.flip or self.crop)
 
+    def learner(self) -> None:
+        """Nothing is learned."""
+
     def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Augment (b, ch, h, w) images on any device; the generator is one of the CPU."""
         return images if self.is_identity else self.apply(images, self.draw_parameters(len(images), generator))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -26,6 +27,7 @@ class Network(nn.Module):
         head: features (b, d) -> logits (b, c).
         treats_images_alone: whether an image has the same features in any batch, also in training; not so with
             batch normalization or dropout.
+        learned_augmentation: the probabilities that were learned in its last training; None if none were.
 
     Example:
         >>> import torch
@@ -41,6 +43,7 @@ class Network(nn.Module):
         super().__init__()
         self.body = body
         self.head = head
+        self.learned_augmentation: Mapping[str, Sequence[float]] | None = None
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """Penultimate features: (b, ch, h, w) -> (b, d)."""

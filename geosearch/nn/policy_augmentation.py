@@ -62,6 +62,9 @@ class PolicyAugmentation:
     def summary(self) -> str:
         return _CLASSES[self.policy]
 
+    def learner(self) -> None:
+        """Nothing is learned."""
+
     def __call__(self, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """See `Augmenter`."""
         transform, levels = _transform(self.policy), (images.clamp(0, 1) * 255).round().byte()

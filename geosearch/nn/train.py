@@ -129,19 +129,26 @@ def _run(
     network = network.to(place)
     forward = torch.compile(network) if recipe.compiled else network
 
+    learner = recipe.augmentation.learner()
+    augment = learner or recipe.augmentation
+
     def loss(batch: tuple[np.ndarray, ...]) -> torch.Tensor:
         images, labels, *shares = batch
-        x = recipe.augmentation(torch.from_numpy(images).to(place), generator)
+        x = augment(torch.from_numpy(images).to(place), generator)
         with autocast(recipe, place):
             scores = forward(x).float()
         y = torch.from_numpy(labels).to(place)
         scores = scaling(scores) if scaling else scores
-        if not shares:
+        if not shares and not learner:
             return F.cross_entropy(scores, y, label_smoothing=recipe.label_smoothing)
         each = F.cross_entropy(scores, y, label_smoothing=recipe.label_smoothing, reduction="none")
-        return each @ torch.from_numpy(shares[0]).to(place)
+        if learner and torch.is_grad_enabled():  # not while batch statistics are measured again
+            learner.learn(each.detach())
+        return each @ torch.from_numpy(shares[0]).to(place) if shares else each.mean()
 
-    return minimize(network, batches, loss, recipe, slower=(network.body, body_rate))
+    trained = minimize(network, batches, loss, recipe, slower=(network.body, body_rate))
+    trained.learned_augmentation = learner.probabilities if learner else None
+    return trained
 
 
 def minimize(

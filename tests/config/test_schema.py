@@ -12,6 +12,7 @@ from geosearch.adaptation.robust_prototypes import MedianPrototypes
 from geosearch.config.build import build_adaptations, build_copying, build_recipe
 from geosearch.config.read import parse_study
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.learned_augmentation import LearnedAugmentation
 from geosearch.nn.policy_augmentation import PolicyAugmentation
 from geosearch.pretraining.episodic import EpisodicPretraining
 from geosearch.pretraining.inner import SVMInner
@@ -55,6 +56,12 @@ def test_an_augmentation_is_built_for_pretraining_and_adaptations_with_colors_an
     assert build_recipe(file).augmentation == made == build_adaptations(file)["fine-tune"].augmentation
     assert file.fingerprint["recipe.augmentation"] == "trivial"
     assert "recipe.augmentation" not in plain.fingerprint
+    learned = {"recipe_augmentation": "learned"}
+    assert build_recipe(parse_study(tiny(tmp_path, **learned))).augmentation == LearnedAugmentation()
+    harder = parse_study(tiny(tmp_path, **learned, recipe_augmentation_penalty=0.5))
+    assert build_recipe(harder).augmentation == LearnedAugmentation(0.5)
+    with pytest.raises(InvalidOptionError, match="leave one of them out"):
+        parse_study(tiny(tmp_path, recipe_augmentation="learned", recipe_objective="episodic"))
     images = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1), dtype=np.uint8)
     flipped = parse_study(tiny(tmp_path, recipe_flip=True))
     assert np.array_equal(build_copying(file)(images, 0), build_copying(flipped)(images, 0))  # copies have fixed ranges

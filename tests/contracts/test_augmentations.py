@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -84,10 +84,27 @@ def test_it_says_what_it_does_and_can_be_strengthened(name):
 
 
 @pytest.mark.parametrize("name", MADE)
-@pytest.mark.parametrize("field", [{"recolour": 1.5}, {"recolour": -0.1}])
-def test_bad_options_are_refused(name, field):
-    with pytest.raises(InvalidOptionError):
-        replace(MADE[name], **field)
+@pytest.mark.parametrize("number", [-0.1, float("nan")])
+def test_bad_options_are_refused(name, number):
+    known = {one.name for one in fields(MADE[name])} & {"recolour", "penalty"}
+    assert known
+    for one in known:
+        with pytest.raises(InvalidOptionError):
+            replace(MADE[name], **{one: number})
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_learned_in_one_training_is_forgotten_in_the_next_and_known_by_its_network(name):
+    recipe = Recipe(SmallConv(4), steps=3, batch=16, augmentation=MADE[name])
+    learner = MADE[name].learner()
+    network = pretrain(BlobMixture(), recipe, 0)
+    assert (network.learned_augmentation is None) == (learner is None)
+    if learner:
+        assert set(network.learned_augmentation) == set(learner.probabilities)
+        assert all(sum(row) == pytest.approx(1, abs=1e-5) for row in network.learned_augmentation.values())
+        assert network.learned_augmentation != learner.probabilities
+        assert MADE[name].learner().probabilities == learner.probabilities
+        assert pretrain(BlobMixture(), replace(recipe, augmentation=NO_AUGMENTATION), 0).learned_augmentation is None
 
 
 def test_an_unknown_name_is_refused():
