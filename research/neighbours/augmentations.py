@@ -4,10 +4,10 @@
 
 Three questions, a small network at 16 px throughout. "symmetry": trained on upright and on rotated mnist, on mnist with
 three channels and on mnist_m, what is learned, and what is the error on the test part? "targets": pretrained on the
-pooled grey sets but the target, then a ridge head and fine-tuning on 5 shots, the augmentation of the row in both
-trainings, or fixed ranges in the second (recolour as in a study: 1 on mnist_m). "rotated": the same, of mnist whose every image is rotated at random.
-Three pretrainings, three draws of shots each. Results: reports/data/neighbours_augmentations.jsonl. Needs
-$GEOSEARCH_DATA.
+pooled gray sets but the target, then a ridge head and fine-tuning on 5 shots, the augmentation of the row in both
+trainings, or fixed ranges in the second (recolour as in a study: 1 on mnist_m). "rotated": the same, of mnist whose
+every image is rotated at random. Three pretrainings, three draws of shots each. Results:
+reports/data/neighbours_augmentations.jsonl. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
