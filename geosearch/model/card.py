@@ -99,13 +99,13 @@ def _quality(facts: ModelFacts) -> Iterable[str]:
     origin = facts.provenance
     if origin.test_error is not None:
         yield (
-            f"Trainings like this one had a mean error of **{origin.test_error:.1%}** on the study's test part; this "
-            "training itself is one of them."
+            f"Trainings like this one had an error of {_error(origin, origin.test_error)} on the study's test part; "
+            f"this training itself is one of them.{_over(origin)}"
         )
     if origin.label_error is not None:
         yield (
-            f"Made in the same way, this row had a mean error of **{origin.label_error:.1%}**, judged by "
-            f"{plain_text(origin.judged_by)}. This training itself was not judged."
+            f"Made in the same way, this row had an error of {_error(origin, origin.label_error)}, judged by "
+            f"{plain_text(origin.judged_by)}. This training itself was not judged.{_over(origin)}"
         )
     if origin.verdict:
         yield f"Verdict of the study: {plain_text(origin.verdict)}"
@@ -113,6 +113,25 @@ def _quality(facts: ModelFacts) -> Iterable[str]:
         f"{_calibration(facts.calibrated_on)} An image whose `unlike_target` is above 1 is less like the target than "
         "95 % of its own images; do not trust its class."
     )
+
+
+def _error(origin: Provenance, error: float) -> str:
+    """An error with its interval, and beside it the balanced one."""
+    plain = _percent(error, origin.half_width)
+    if origin.balanced_error is None:
+        return plain
+    return (
+        f"{plain} (balanced, the mean over the classes: {_percent(origin.balanced_error, origin.balanced_half_width)})"
+    )
+
+
+def _percent(error: float, half_width: float | None) -> str:
+    return f"**{error:.1%}**" if half_width is None else f"**{100 * error:.1f} ± {100 * half_width:.1f} %**"
+
+
+def _over(origin: Provenance) -> str:
+    """What the intervals are over, a sentence with a space before it."""
+    return f" (± is half of {plain_text(origin.interval)}.)" if origin.interval else ""
 
 
 def _calibration(count: int) -> str:

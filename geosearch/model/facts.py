@@ -52,6 +52,11 @@ class Provenance:
         test_error: mean error of this row on the test part, in [0, 1]; None if it was not measured.
         label_error: mean error of this row on labels that it had not seen, in [0, 1]; None with a test part.
         judged_by: which labels these were; empty with a test part.
+        half_width: half the 95 % interval of that error, in [0, 1]; None if it is not known.
+        balanced_error: the mean over the classes of the error in each, on the same images, in [0, 1]; None if it was
+            not measured.
+        balanced_half_width: half its 95 % interval; None if it is not known.
+        interval: what the intervals are over, in words; empty without any.
         command: writes this model.
         versions: package -> version.
         key: content key of the study's result, and of the row and adaptation; tells whether a model that the study
@@ -74,6 +79,10 @@ class Provenance:
     test_error: float | None = None
     label_error: float | None = None
     judged_by: str = ""
+    half_width: float | None = None
+    balanced_error: float | None = None
+    balanced_half_width: float | None = None
+    interval: str = ""
     command: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     key: str = ""

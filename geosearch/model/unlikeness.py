@@ -23,9 +23,9 @@ class Unlikeness:
     """The larger of two distances in feature space, each in units in which the target's own threshold is 1.
 
     One is the Mahalanobis distance to the nearest class, under a shared covariance that is shrunk towards a multiple of
-    the identity. The other is the mean distance to the ten nearest images of the target, in direction alone. The first
-    tells photographs better, the second drawings and glyphs (reports/model.md). 0 is a typical image of the target;
-    above 1 lie one in twenty of its images.
+    the identity. The other is the mean distance to the ten nearest images of the target, in direction alone. Each
+    alone fails on images that the other one tells (reports/model.md). 0 is a typical image of the target; above 1 lie
+    one in twenty of its images.
 
     Source: Lee et al. 2018 (shared covariance, nearest class); Ledoit & Wolf 2004 (shrinkage); Sun et al. 2022 (nearest
     neighbours). Ours: classes are those that the module predicts for unlabelled images, the maximum of both, and the

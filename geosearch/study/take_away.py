@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -230,6 +231,10 @@ class TakeAway:
             test_error=None if self.confirmation.judged_by else row.mean(choice.adaptation),
             label_error=row.mean(choice.adaptation) if self.confirmation.judged_by else None,
             judged_by=self.confirmation.judged_by,
+            half_width=_known(row.half_width(choice.adaptation)),
+            balanced_error=_known(row.balanced_mean(choice.adaptation)),
+            balanced_half_width=_known(row.balanced_half_width(choice.adaptation)),
+            interval=self.confirmation.interval if self.confirmation.has_intervals else "",
             command=f"geosearch model {self.study} --row '{choice.row}' --adaptation {choice.adaptation} --out DIR",
             versions=dict(versions()),
             key=self.answer,
@@ -259,3 +264,8 @@ class TakeAway:
             for source, spec, share in zip(sources, specs, shares, strict=True)
             if share is None or share > 0
         )
+
+
+def _known(value: float) -> float | None:
+    """The value; None instead of nan, which JSON cannot hold."""
+    return None if math.isnan(value) else value

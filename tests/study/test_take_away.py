@@ -190,6 +190,36 @@ def test_the_card_says_which_labels_judged(own):
     assert "used no unlabelled images of the target (npz:loose.npz)" in card
 
 
+def test_the_card_gives_the_error_with_its_interval_and_the_balanced_one(own):
+    row, confirmation = own.confirmation.row(BEST), own.confirmation
+    facts = own.model(row=BEST).facts
+    card = render_model_card(facts, "model")
+    plain = f"**{100 * row.mean('ridge'):.1f} ± {100 * row.half_width('ridge'):.1f} %**"
+    balanced = f"**{100 * row.balanced_mean('ridge'):.1f} ± {100 * row.balanced_half_width('ridge'):.1f} %**"
+    assert facts.adaptation["type"] == "ridge"
+    assert f"an error of {plain} (balanced, the mean over the classes: {balanced})" in card
+    assert "(± is half of 95 % intervals over 12 labels.)" in card
+    assert confirmation.interval == "95 % intervals over 12 labels"
+
+
+def test_the_card_of_a_study_with_a_test_part_says_what_its_interval_is_over(study):
+    row, card = (
+        study.confirmation.row(BEST),
+        render_model_card(study.model(row=BEST, adaptation="ridge").facts, "model"),
+    )
+    assert f"**{100 * row.mean('ridge'):.1f} ± {100 * row.half_width('ridge'):.1f} %** (balanced" in card
+    assert f"(± is half of {study.confirmation.interval}.)" in card
+    assert "test images" in study.confirmation.interval
+
+
+def test_the_card_of_a_model_whose_interval_is_not_known_gives_the_error_alone(own):
+    facts = own.model(row=BEST).facts
+    old = replace(facts.provenance, half_width=None, balanced_error=None, balanced_half_width=None, interval="")
+    card = render_model_card(replace(facts, provenance=old), "model")
+    assert f"an error of **{old.label_error:.1%}**, judged by" in card
+    assert "±" not in card.partition("Verdict")[0]
+
+
 def test_a_model_of_one_label_a_class_says_that_nothing_is_calibrated(tmp_path, shared_cache):
     file = own_file(tmp_path, (1, 1, 1, 1), search_objective="episodes", search_evaluations=0)
     one = Study.open(file, storage=f"sqlite:///{tmp_path / 'tiny.db'}", cache=shared_cache)
