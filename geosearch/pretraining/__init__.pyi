@@ -1,3 +1,4 @@
+from .advisor import AdvisorNetwork as AdvisorNetwork
 from .episodic import EpisodicPretraining as EpisodicPretraining
 from .hypergradient import HYPERGRADIENTS as HYPERGRADIENTS
 from .hypergradient import Hypergradient as Hypergradient
@@ -8,11 +9,15 @@ from .inner import DescentInner as DescentInner
 from .inner import RidgeInner as RidgeInner
 from .inner import SVMInner as SVMInner
 from .left_out_error import left_out_error as left_out_error
+from .importance_weighting import ImportanceWeighting as ImportanceWeighting
+from .importance_weighting import match_kernel_means as match_kernel_means
+from .mentor import MentorNet as MentorNet
 from .meta_reweighting import MetaReweighting as MetaReweighting
-from .meta_reweighting import ReweightedTraining as ReweightedTraining
 from .objective import INNERS as INNERS
-from .objective import OBJECTIVES as OBJECTIVES
 from .objective import Inner as Inner
+from .objective import OBJECTIVES as OBJECTIVES
+from .sample_weighting import ReweightedTraining as ReweightedTraining
+from .sample_weighting import SampleWeighting as SampleWeighting
 from .simclr import SimCLR as SimCLR
 from .simclr import nt_xent as nt_xent
 from .source_weighting import SourceWeightedTraining as SourceWeightedTraining

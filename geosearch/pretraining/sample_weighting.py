@@ -1,0 +1,143 @@
+"""SampleWeighting: training on noisy labels, the samples of each batch weighed with the help of clean ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from geosearch import seeds
+from geosearch.data.dataset import LabelledSet
+from geosearch.errors import DomainMismatchError, InvalidOptionError
+from geosearch.nn.networks import Network, SmallConv
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import as_tensor, shuffled_rows
+from geosearch.nn.train import minimize, resolve_device
+
+Samples = tuple[torch.Tensor, torch.Tensor]  # images float32 (b, ch, h, w), labels int64 (b,)
+
+
+@dataclass(frozen=True, eq=False)
+class ReweightedTraining:
+    """A network trained with sample weights, and the mean weights.
+
+    Attributes:
+        network: the trained network, in evaluation mode.
+        weights: float64 (n,), mean weight of each sample over its batches, relative to a mean of 1 in each batch;
+            mislabelled samples have small weights. NaN for a sample that was in no batch.
+    """
+
+    network: Network
+    weights: np.ndarray
+
+
+class Weigher(Protocol):
+    """What weighs the samples of one training; it may learn with it."""
+
+    def loss(self, batch: Samples, clean: Samples) -> tuple[torch.Tensor, torch.Tensor]:
+        """The loss of a batch that the network descends, and how much each sample is believed (b,).
+
+        It is also called without gradients, after the last step, where batch statistics are estimated again.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SampleWeighting:
+    """Base class of the methods: a training of one network on noisy samples, guided by clean ones.
+
+    Attributes:
+        recipe: how to train.
+        clean_batch: maximum number of clean samples per step.
+    """
+
+    name: ClassVar[str]  # in content keys
+
+    recipe: Recipe = field(default_factory=lambda: Recipe(network=SmallConv(16)))
+    clean_batch: int = 50
+
+    def __post_init__(self) -> None:
+        if self.clean_batch < 1:
+            raise InvalidOptionError(f"clean_batch must be at least 1, got {self.clean_batch}")
+
+    def weigher(self, network: Network, classes: int, seed: int) -> Weigher:
+        """What weighs the samples while `network` is trained on so many classes."""
+        raise NotImplementedError
+
+    def train(self, data: LabelledSet, clean: LabelledSet, seed: int, *, device: str = "cpu") -> ReweightedTraining:
+        """Train a new network.
+
+        Args:
+            data: n samples, some of which may be mislabelled.
+            clean: correctly labelled samples with the same classes and image shape.
+            seed: seed of the initial weights, the batches and the augmentation.
+            device: where to train, as for `pretrain`.
+
+        Raises:
+            DomainMismatchError: the two sets differ in classes or image shape.
+            TrainingFailedError: the loss became NaN or infinite.
+        """
+        if data.classes != clean.classes or data.shape != clean.shape:
+            raise DomainMismatchError(
+                f"clean samples must have the same classes and image shape; set '{data.name}' has {len(data.classes)} "
+                f"classes and images {data.shape}, set '{clean.name}' {len(clean.classes)} and {clean.shape}"
+            )
+        place, recipe = resolve_device(device), self.recipe
+        network = recipe.network.build(data.shape[2], data.shape[0], len(data.classes), seed).to(place)
+        weigher = self.weigher(network, len(data.classes), seed)
+        sets = [_AugmentedSet(one, recipe, seed, part, place) for one, part in ((data, "data"), (clean, "clean"))]
+        total, count = np.zeros(len(data)), np.zeros(len(data))
+
+        def loss(rows: tuple[np.ndarray, np.ndarray]) -> torch.Tensor:
+            batch, few = (one.batch(part) for one, part in zip(sets, rows, strict=True))
+            found, weights = weigher.loss(batch, few)
+            np.add.at(total, rows[0], weights.detach().cpu().numpy())
+            np.add.at(count, rows[0], 1)
+            return found
+
+        minimize(network, self._rows(len(data), len(clean), seed), loss, recipe)
+        with np.errstate(invalid="ignore"):
+            return ReweightedTraining(network, total / count)
+
+    def _rows(self, n: int, clean: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return zip(
+            shuffled_rows(n, self.recipe.batch, seeds.stream(seed, "reweight", "data")),
+            shuffled_rows(clean, min(self.clean_batch, clean), seeds.stream(seed, "reweight", "clean")),
+            strict=True,
+        )
+
+
+def features_of_both(network: Network, batch: Samples, clean: Samples) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features (b, d) and (k, d) of noisy and clean samples in one pass, so that both are normalized alike."""
+    features = network.features(torch.cat([batch[0], clean[0]]))
+    return features[: len(batch[0])], features[len(batch[0]) :]
+
+
+def weighted_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, smoothing: float) -> torch.Tensor:
+    """Mean of the cross-entropies (b,), each multiplied by its weight."""
+    losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+    return (weights * losses).mean()
+
+
+def scale_to_mean_one(weights: torch.Tensor) -> torch.Tensor:
+    """Weights (b,) >= 0 with mean 1; all 0 if they are."""
+    mean = weights.mean()
+    return weights / mean if mean > 0 else weights
+
+
+class _AugmentedSet:
+    """A set from which augmented batches are taken."""
+
+    def __init__(self, data: LabelledSet, recipe: Recipe, seed: int, part: str, place: torch.device) -> None:
+        self.images, self.labels = as_tensor(data.images), torch.from_numpy(data.labels)
+        self.recipe, self.place = recipe, place
+        self.generator = seeds.torch_stream(seed, "reweight", "augmentation", part)
+
+    def batch(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images float32 (b, ch, h, w) and labels int64 (b,) of the given rows."""
+        x = self.recipe.augmentation(self.images[rows].to(self.place), self.generator)
+        return x, self.labels[rows].to(self.place)
