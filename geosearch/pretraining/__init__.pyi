@@ -1,4 +1,5 @@
 from .advisor import AdvisorNetwork as AdvisorNetwork
+from .domain_weighting import DomainWeighting as DomainWeighting
 from .episodic import EpisodicPretraining as EpisodicPretraining
 from .hypergradient import HYPERGRADIENTS as HYPERGRADIENTS
 from .hypergradient import Hypergradient as Hypergradient
@@ -14,8 +15,8 @@ from .importance_weighting import match_kernel_means as match_kernel_means
 from .mentor import MentorNet as MentorNet
 from .meta_reweighting import MetaReweighting as MetaReweighting
 from .objective import INNERS as INNERS
-from .objective import Inner as Inner
 from .objective import OBJECTIVES as OBJECTIVES
+from .objective import Inner as Inner
 from .sample_weighting import ReweightedTraining as ReweightedTraining
 from .sample_weighting import SampleWeighting as SampleWeighting
 from .simclr import SimCLR as SimCLR

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 
+from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
 from geosearch.pretraining.sample_weighting import Samples, SampleWeighting, features_of_both, weighted_loss
 
@@ -39,7 +40,7 @@ class ImportanceWeighting(SampleWeighting):
 
     name: ClassVar[str] = "importance-weighted"
 
-    def weigher(self, network: Network, classes: int, seed: int) -> DensityWeigher:
+    def weigher(self, network: Network, data: LabelledSet, clean: LabelledSet, seed: int) -> DensityWeigher:
         return DensityWeigher(network, self.recipe.label_smoothing)
 
 
@@ -50,16 +51,18 @@ class DensityWeigher:
     network: Network
     smoothing: float
 
+    learner: ClassVar[None] = None
+
     def loss(self, batch: Samples, clean: Samples) -> tuple[torch.Tensor, torch.Tensor]:
         features, known = features_of_both(self.network, batch, clean)
         with torch.no_grad():
             among, towards = torch.cdist(features, features).square(), torch.cdist(features, known).square()
             width = among.median().clamp(min=1e-12)
-            kernel = torch.exp(-among / width) * (batch[1][:, None] == batch[1])
-            cross = torch.exp(-towards / width) * (batch[1][:, None] == clean[1])
+            kernel = torch.exp(-among / width) * (batch.labels[:, None] == batch.labels)
+            cross = torch.exp(-towards / width) * (batch.labels[:, None] == clean.labels)
             found = match_kernel_means(kernel.double().cpu().numpy(), cross.double().cpu().numpy())
         weights = torch.from_numpy(found).to(features)
-        return weighted_loss(self.network.head(features), batch[1], weights, self.smoothing), weights
+        return weighted_loss(self.network.head(features), batch.labels, weights, self.smoothing), weights
 
 
 def match_kernel_means(kernel: np.ndarray, cross: np.ndarray) -> np.ndarray:

@@ -10,18 +10,20 @@ from torch import nn
 from torch.nn import functional as F
 
 from geosearch import seeds
+from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
 from geosearch.pretraining.sample_weighting import (
     Samples,
     SampleWeighting,
     features_of_both,
+    gradient_only,
     scale_to_mean_one,
     weighted_loss,
 )
 
 _BURN_IN = 0.2  # of the steps, in which all weights are 1
 _PERCENTILE, _DECAY = 0.75, 0.95  # of the losses of a batch, and of its moving average
-_HIDDEN, _RATE = 20, 1e-2
+_HIDDEN = 20
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class MentorNet(SampleWeighting):
 
     name: ClassVar[str] = "mentor"
 
-    def weigher(self, network: Network, classes: int, seed: int) -> Mentor:
-        return Mentor(network, classes, self.recipe.steps, self.recipe.label_smoothing, seed)
+    def weigher(self, network: Network, data: LabelledSet, clean: LabelledSet, seed: int) -> Mentor:
+        return Mentor(network, len(data.classes), self.recipe.steps, self.recipe.label_smoothing, seed)
 
 
 class Mentor:
@@ -68,35 +70,31 @@ class Mentor:
         self.network, self.classes, self.steps, self.smoothing = network, classes, steps, smoothing
         self.generator = seeds.torch_stream(seed, "mentor", "labels")
         place = network.head.weight.device
-        self.net = small_network(3 + classes, _HIDDEN, 1, seed, "mentor").to(place)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=_RATE)
+        self.learner = small_network(3 + classes, _HIDDEN, 1, seed, "mentor").to(place)
         self.step, self.level = 0, 0.0
 
     def loss(self, batch: Samples, clean: Samples) -> tuple[torch.Tensor, torch.Tensor]:
         features, known = features_of_both(self.network, batch, clean)
-        logits, labels = self.network.head(features), batch[1]
+        logits, labels = self.network.head(features), batch.labels
         losses = F.cross_entropy(logits.detach(), labels, reduction="none")
         percentile = float(losses.quantile(_PERCENTILE))
         self.level = percentile if self.step == 0 else _DECAY * self.level + (1 - _DECAY) * percentile
-        if torch.is_grad_enabled():
-            self._learn(self.network.head(known).detach(), clean[1])
-            self.step += 1
+        self.step += torch.is_grad_enabled()
         if self.step <= _BURN_IN * self.steps:
             weights = torch.ones_like(losses)
         else:
             with torch.no_grad():
-                weights = scale_to_mean_one(self.net(self._inputs(losses, labels))[:, 0].sigmoid())
-        return weighted_loss(logits, labels, weights, self.smoothing), weights
+                weights = scale_to_mean_one(self.learner(self._inputs(losses, labels))[:, 0].sigmoid())
+        own = self._loss(self.network.head(known).detach(), clean.labels)
+        return weighted_loss(logits, labels, weights, self.smoothing) + gradient_only(own), weights
 
-    def _learn(self, logits: torch.Tensor, labels: torch.Tensor) -> None:
-        """One step on clean samples under their labels and under wrong ones."""
+    def _loss(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """The mentor's, on clean samples under their labels and under wrong ones."""
         moved = torch.randint(1, self.classes, labels.shape, generator=self.generator).to(labels.device)
         both = torch.cat([labels, (labels + moved) % self.classes])
         losses = F.cross_entropy(torch.cat([logits, logits]), both, reduction="none")
         right = torch.cat([torch.ones_like(losses[: len(labels)]), torch.zeros_like(losses[len(labels) :])])
-        self.optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(self.net(self._inputs(losses, both))[:, 0], right).backward()
-        self.optimizer.step()
+        return F.binary_cross_entropy_with_logits(self.learner(self._inputs(losses, both))[:, 0], right)
 
     def _inputs(self, losses: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """(b, 3 + c)"""

@@ -10,6 +10,7 @@ import torch
 from torch.func import functional_call, grad, jvp
 from torch.nn import functional as F
 
+from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
 from geosearch.nn.weight_averaging import batch_norm_layers
 from geosearch.pretraining.sample_weighting import Samples, SampleWeighting, scale_to_mean_one, weighted_loss
@@ -41,7 +42,7 @@ class MetaReweighting(SampleWeighting):
 
     name: ClassVar[str] = "meta-reweighted"
 
-    def weigher(self, network: Network, classes: int, seed: int) -> GradientWeigher:
+    def weigher(self, network: Network, data: LabelledSet, clean: LabelledSet, seed: int) -> GradientWeigher:
         return GradientWeigher(network, self.recipe.label_smoothing)
 
 
@@ -52,9 +53,11 @@ class GradientWeigher:
     network: Network
     smoothing: float
 
+    learner: ClassVar[None] = None
+
     def loss(self, batch: Samples, clean: Samples) -> tuple[torch.Tensor, torch.Tensor]:
         weights = _sample_weights(self.network, batch, clean)
-        return weighted_loss(self.network(batch[0]), batch[1], weights, self.smoothing), weights
+        return weighted_loss(self.network(batch.images), batch.labels, weights, self.smoothing), weights
 
 
 def _sample_weights(network: Network, batch: Samples, clean: Samples) -> torch.Tensor:
@@ -67,6 +70,8 @@ def _sample_weights(network: Network, batch: Samples, clean: Samples) -> torch.T
     def losses(at: Parameters, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return F.cross_entropy(functional_call(stateless, at, (images,)), labels, reduction="none")
 
-    direction = grad(lambda at: losses(at, *clean).mean())(parameters)
-    products = jvp(lambda at: losses(at, *batch), (parameters,), (direction,))[1]  # (b,) <g_i, g_clean>
+    direction = grad(lambda at: losses(at, clean.images, clean.labels).mean())(parameters)
+    products = jvp(lambda at: losses(at, batch.images, batch.labels), (parameters,), (direction,))[
+        1
+    ]  # (b,) <g_i, g_clean>
     return scale_to_mean_one(products.clamp(min=0))

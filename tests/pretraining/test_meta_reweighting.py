@@ -11,13 +11,13 @@ from generators.sets import blobs
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional as F
 
-from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import as_tensor
 from geosearch.nn.train import predict
 from geosearch.pretraining.meta_reweighting import MetaReweighting, _sample_weights
+from geosearch.pretraining.sample_weighting import Samples
 
 DATA = blobs("data", 4, 50, size=12)
 CLEAN = blobs("clean", 4, 10, seed=1, size=12)
@@ -37,7 +37,7 @@ def test_weights_are_the_positive_products_of_the_gradients() -> None:
     network = SmallConv(4).build(1, 12, 4, 0).train()
     x, y = as_tensor(DATA.images[::17]), torch.from_numpy(DATA.labels[::17].copy())
     clean = as_tensor(CLEAN.images[::5]), torch.from_numpy(CLEAN.labels[::5].copy())
-    found = _sample_weights(network, (x, y), clean)
+    found = _sample_weights(network, Samples(x, y, np.arange(len(y))), Samples(*clean, np.arange(len(clean[1]))))
     parameters = list(network.parameters())
 
     def gradient(loss: torch.Tensor) -> torch.Tensor:
@@ -54,16 +54,3 @@ def test_wrong_labels_count_little_and_the_network_learns_the_right_ones() -> No
     found = METHOD.train(data, CLEAN, 0)
     assert roc_auc_score(wrong, -found.weights) > 0.9
     assert (predict(found.network, DATA.images).argmax(1) == DATA.labels).mean() > 0.9
-
-
-def test_equal_seeds_give_equal_weights() -> None:
-    short = replace(METHOD, recipe=replace(METHOD.recipe, steps=6))
-    first, second = (short.train(DATA, CLEAN, 3).weights for _ in range(2))
-    assert (first == second).all()
-
-
-def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(DomainMismatchError, match="same classes"):
-        METHOD.train(DATA, blobs("other", 3, 9, size=12), 0)
-    with pytest.raises(InvalidOptionError, match="clean_batch"):
-        MetaReweighting(clean_batch=0)
