@@ -6,12 +6,12 @@ from .hypergradient import Hypergradient as Hypergradient
 from .hypergradient import Implicit as Implicit
 from .hypergradient import LookAhead as LookAhead
 from .hypergradient import WeightedStep as WeightedStep
+from .importance_weighting import ImportanceWeighting as ImportanceWeighting
+from .importance_weighting import match_kernel_means as match_kernel_means
 from .inner import DescentInner as DescentInner
 from .inner import RidgeInner as RidgeInner
 from .inner import SVMInner as SVMInner
 from .left_out_error import left_out_error as left_out_error
-from .importance_weighting import ImportanceWeighting as ImportanceWeighting
-from .importance_weighting import match_kernel_means as match_kernel_means
 from .mentor import MentorNet as MentorNet
 from .meta_reweighting import MetaReweighting as MetaReweighting
 from .objective import INNERS as INNERS
