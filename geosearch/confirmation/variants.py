@@ -9,8 +9,8 @@ from typing import ClassVar, Protocol
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.condensed import Condensed
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS, EnsembleTeacher
-from geosearch.confirmation.candidates.meta_reweighted import MetaReweighted
 from geosearch.confirmation.candidates.plain import Plain
+from geosearch.confirmation.candidates.sample_weighted import SampleWeighted
 from geosearch.confirmation.statistics import BEST
 from geosearch.curation.curated_mixture import curate_mixture, reweight_mixture
 from geosearch.data.dataset import LabelledSet
@@ -18,6 +18,12 @@ from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.pretraining.advisor import AdvisorNetwork
+from geosearch.pretraining.domain_weighting import DomainWeighting
+from geosearch.pretraining.importance_weighting import ImportanceWeighting
+from geosearch.pretraining.mentor import MentorNet
+from geosearch.pretraining.meta_reweighting import MetaReweighting
+from geosearch.pretraining.sample_weighting import SampleWeighting
 from geosearch.runtime.registry import Choice
 
 PER_CLASS = 50  # learned images
@@ -99,17 +105,54 @@ class CondensedVariant:
         return Condensed(Mixture(anchors, weights), Condensation(per_class=PER_CLASS))
 
 
-@VARIANTS.register("meta-reweighted", "with all of them weighted by meta-gradient")
-@dataclass(frozen=True)
-class MetaReweightedVariant:
-    """See `MetaReweighting`."""
+class WeightedVariant:
+    """Base class of variants that weigh the mixture's source images while a network is trained on them.
 
-    title: ClassVar[str] = "reweighted by meta-gradient"
+    Attributes:
+        method: what weighs them; see there.
+    """
+
+    method: ClassVar[type[SampleWeighting]]
 
     def candidate(
         self, anchors: Anchors, weights: Weights, shots: LabelledSet, finalists: Sequence[Weights]
     ) -> Candidate:
-        return MetaReweighted(anchors, weights, shots)
+        return SampleWeighted(anchors, weights, shots, self.method)
+
+
+@VARIANTS.register("meta-reweighted", "with all of them weighted by meta-gradient")
+@dataclass(frozen=True)
+class MetaReweightedVariant(WeightedVariant):
+    title: ClassVar[str] = "reweighted by meta-gradient"
+    method: ClassVar[type[SampleWeighting]] = MetaReweighting
+
+
+@VARIANTS.register("importance", "with all of them weighted by the density of the shots around them, in every batch")
+@dataclass(frozen=True)
+class ImportanceVariant(WeightedVariant):
+    title: ClassVar[str] = "weighted by importance"
+    method: ClassVar[type[SampleWeighting]] = ImportanceWeighting
+
+
+@VARIANTS.register("domain-classifier", "with all of them weighted once, by how much they look like the shots")
+@dataclass(frozen=True)
+class DomainClassifierVariant(WeightedVariant):
+    title: ClassVar[str] = "weighted by a domain classifier"
+    method: ClassVar[type[SampleWeighting]] = DomainWeighting
+
+
+@VARIANTS.register("mentor", "with all of them weighted by a network that learns on the shots which losses to believe")
+@dataclass(frozen=True)
+class MentorVariant(WeightedVariant):
+    title: ClassVar[str] = "weighted by a mentor"
+    method: ClassVar[type[SampleWeighting]] = MentorNet
+
+
+@VARIANTS.register("advisor", "with their features scaled by a network that learns it on the shots")
+@dataclass(frozen=True)
+class AdvisorVariant(WeightedVariant):
+    title: ClassVar[str] = "scaled by an advisor"
+    method: ClassVar[type[SampleWeighting]] = AdvisorNetwork
 
 
 @VARIANTS.register("ensemble-teacher", "self-trained under labels that the finalists' networks give together")

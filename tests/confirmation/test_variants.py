@@ -12,13 +12,14 @@ from generators.training import train_briefly
 
 from geosearch.adaptation.predictors import EnsemblePredictor
 from geosearch.adaptation.self_training import SelfTraining
-from geosearch.confirmation.candidates import Condensed, MetaReweighted, Setup
-from geosearch.confirmation.variants import VARIANTS
+from geosearch.confirmation.candidates import Condensed, SampleWeighted, Setup
+from geosearch.confirmation.variants import VARIANTS, WeightedVariant
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.distillation import Condensation
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.recipe import Recipe
+from geosearch.pretraining.meta_reweighting import MetaReweighting
 from geosearch.study.study import Study
 
 RECIPE = Recipe(steps=4, batch=16)
@@ -72,8 +73,26 @@ def test_the_student_of_several_is_self_trained_under_the_mean_of_their_labels(p
     np.testing.assert_allclose(EnsemblePredictor(votes).predict(target.test_images), [[0.55, 0.45]])
 
 
+def test_every_weighting_has_the_same_rows_and_what_the_network_saw_to_rehearse(prepared):
+    variants = [VARIANTS.build(name, {}) for name in VARIANTS.names()]
+    weighted = [one for one in variants if isinstance(one, WeightedVariant)]
+    assert {one.method.name for one in weighted} == {
+        "meta-reweighted",
+        "importance-weighted",
+        "domain-weighted",
+        "mentor",
+        "advisor",
+    }
+    shots = prepared.target.shots
+    made = [one.candidate(prepared.anchors, WEIGHTS, shots, [WEIGHTS]) for one in weighted]
+    assert len({one.rows(2).fingerprint for one in made}) == 1
+    assert len({one.key for one in made}) == len(
+        {one.start(Setup(shots, RECIPE), 2).network.fingerprint for one in made}
+    )
+
+
 def test_reweighted_rows_are_images_of_the_mixtures_sources_under_target_classes(prepared):
-    one = MetaReweighted(prepared.anchors, WEIGHTS, prepared.target.shots, size=50)
+    one = SampleWeighted(prepared.anchors, WEIGHTS, prepared.target.shots, MetaReweighting, size=50)
     rows, known = one.rows(0), {image.tobytes() for image in prepared.anchors.sources[0].images}
     assert all(image.tobytes() in known for image in rows.images)
     assert rows.classes == prepared.target.shots.classes

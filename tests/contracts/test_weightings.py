@@ -9,6 +9,7 @@ import pytest
 import torch
 from generators.sets import blobs
 
+from geosearch.confirmation.variants import VARIANTS, WeightedVariant
 from geosearch.data.target import SealedLabels
 from geosearch.errors import DomainMismatchError, InvalidDataError, InvalidOptionError
 from geosearch.nn.augmentation import Augmentation
@@ -86,3 +87,8 @@ def test_no_sealed_label_is_revealed(name, monkeypatch):
 
     monkeypatch.setattr(SealedLabels, "reveal", refuse)
     MADE[name].train(DATA, CLEAN, 0)
+
+
+def test_every_variant_of_a_study_that_weighs_samples_is_here():
+    variants = [VARIANTS.build(name, {}) for name in VARIANTS.names()]
+    assert {one.method for one in variants if isinstance(one, WeightedVariant)} == set(KINDS)

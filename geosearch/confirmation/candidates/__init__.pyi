@@ -14,6 +14,6 @@ from .fix_matched import FixMatched as FixMatched
 from .from_scratch import FromScratch as FromScratch
 from .joint_training import JointStream as JointStream
 from .joint_training import JointTraining as JointTraining
-from .meta_reweighted import MetaReweighted as MetaReweighted
 from .plain import Plain as Plain
 from .retrieved import Retrieved as Retrieved
+from .sample_weighted import SampleWeighted as SampleWeighted

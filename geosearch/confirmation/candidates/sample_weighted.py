@@ -1,4 +1,4 @@
-"""MetaReweighted: source images under target classes, weighed by meta-gradient."""
+"""SampleWeighted: source images under target classes, weighed while a network is trained on them."""
 
 from __future__ import annotations
 
@@ -16,33 +16,41 @@ from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.nn.streams import FixedSet, as_tensor
-from geosearch.pretraining.meta_reweighting import MetaReweighting
+from geosearch.pretraining.sample_weighting import SampleWeighting
 from geosearch.runtime.cache import content_key
 
-ROWS = 4000  # images that are reweighted
+ROWS = 4000  # images that are weighed
 
 
 @dataclass(frozen=True, eq=False)
-class MetaReweighted(PretrainedCandidate):
-    """The mixture's source images under the target classes that they stand for, weighed by meta-gradient.
+class SampleWeighted(PretrainedCandidate):
+    """The mixture's source images under the target classes that they stand for, weighed by a method of `pretraining`.
 
     An image of a source stands for the class of the reference image in whose place it is, as for the derivative
     (`curate_mixture`). The shots are the clean samples.
+
+    Attributes:
+        anchors: what mixtures are made of.
+        weights: of the mixture.
+        shots: labelled images of the target.
+        method: what weighs the images; each takes the recipe of the confirmation.
+        size: images that are drawn, the same ones for every method.
     """
 
     anchors: Anchors
     weights: Weights
     shots: LabelledSet
+    method: type[SampleWeighting]
     size: int = ROWS
 
     @property
     def key(self) -> str:
         mixture = Mixture(self.anchors, self.weights).key
-        return content_key("meta-reweighted", version=1, mixture=mixture, shots=self.shots.fingerprint, size=self.size)
+        return content_key(self.method.name, version=1, mixture=mixture, shots=self.shots.fingerprint, size=self.size)
 
     def start(self, setup: Setup, seed: int) -> Start:
         rows = self.rows(seed)
-        network = MetaReweighting(setup.recipe).train(rows, self.shots, seed, device=setup.device).network
+        network = self.method(setup.recipe).train(rows, self.shots, seed, device=setup.device).network
         labels = one_hot(rows.labels, len(rows.classes)).astype(np.float32)
         return Start(network, FixedSet(as_tensor(rows.images).numpy(), labels, rows.classes))
 
