@@ -1,0 +1,71 @@
+"""Neighbours of the method: sources are polluted as they say, incomplete columns are left out, one command runs all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from generators.sets import blobs
+
+from research.common.lines import Lines
+from research.model.networks import GLYPHS
+from research.neighbours import run_all, weighting_tables, wrong_labels
+
+
+@pytest.fixture
+def sets(monkeypatch):
+    """Ten classes of 200 images for every name."""
+    known = {name: blobs(name, 10, 200, seed=seed, size=16, shift=seed) for seed, name in enumerate(GLYPHS)}
+    monkeypatch.setattr(wrong_labels, "read", lambda name, part="train": known[name])
+    wrong_labels.confusable.cache_clear()
+    yield known
+    wrong_labels.confusable.cache_clear()
+
+
+@pytest.mark.parametrize("source", wrong_labels.SOURCES)
+def test_a_source_is_polluted_as_it_says_and_the_shots_are_not(sets, source):
+    data, shots, bad = wrong_labels.cut("usps", source, 0)
+    known = {image.tobytes(): label for image, label in zip(sets["usps"].images, sets["usps"].labels, strict=True)}
+    assert np.bincount(shots.labels).tolist() == [wrong_labels.SHOTS] * 10
+    assert [known[image.tobytes()] for image in shots.images] == shots.labels.tolist()
+    assert not {image.tobytes() for image in shots.images} & {image.tobytes() for image in data.images}
+    words = source.split()
+    assert bad.mean() == {"right": 0.0, "polluted": 0.5, "turned": 0.5}.get(
+        source, int(words[-1]) / 100 if words[1:] else 0
+    )
+    found = np.array([known.get(image.tobytes(), -1) for image in data.images])
+    assert (found[~bad] == data.labels[~bad]).all()
+    assert (found[bad] != data.labels[bad]).all()
+    if words[0] == "pairs":
+        assert {tuple(pair) for pair in zip(found[bad], data.labels[bad], strict=True)} <= set(
+            enumerate(wrong_labels.confusable("usps"))
+        )
+
+
+def test_tables_hold_the_sources_that_were_measured_on_every_target(monkeypatch, tmp_path):
+    def line(target, source, gain):
+        found = {
+            way: {"own": 0.5 - gain * (way == "mentor"), "ridge": 0.4, "auc": 0.75, "s": 2.0}
+            for way in wrong_labels.WAYS
+        }
+        return json.dumps({"asked": {"target": target, "source": source, "seed": 0}, "found": found})
+
+    file = tmp_path / "lines.jsonl"
+    file.write_text("\n".join([*(line(target, "pairs 40", 0.1) for target in GLYPHS), line("usps", "polluted", 0.2)]))
+    monkeypatch.setattr(wrong_labels, "FILE", Lines(file))
+    rows = list(weighting_tables.errors("own"))
+    assert rows[0] == "| | 40 % wrong, pairs | seconds |"
+    assert [row for row in rows if "mentor" in row] == ["| mentor | 40.0 (\N{MINUS SIGN}10.0 ± 0.0) | 2.0 |"]
+    assert next(row for row in rows if "none" in row) == "| none | 50.0 | 2.0 |"
+    assert list(weighting_tables.detectors())[-1] == "| derivative | 0.75 |"
+
+
+def test_one_command_runs_every_script_the_tables_last():
+    scripts = {path.stem for path in Path(run_all.__file__).parent.glob("*.py")} - {"run_all", "__init__"}
+    parts = run_all.parts()
+    assert set(parts) == scripts
+    assert len(parts) == len(scripts)
+    tables = [name.endswith("tables") for name in parts]
+    assert tables == sorted(tables)
