@@ -32,6 +32,7 @@ from geosearch.pretraining.objective import INNERS, OBJECTIVES, Inner
 from geosearch.pseudo_labels.base import PSEUDO_LABELLERS, TARGET_LABELLINGS, TargetLabelling
 from geosearch.pseudo_labels.ensemble import EnsembleLabelling
 from geosearch.pseudo_labels.nearest import NearestShot
+from geosearch.search.magnitudes import Magnitudes
 from geosearch.search.space import Space
 from geosearch.transport.label_distance import LABEL_DISTANCES
 from geosearch.transport.maps.base import MAPS
@@ -124,7 +125,8 @@ def build_search_space(file: StudyFile) -> Space:
     """
     sources, prices = file.domain.sources, file.price.sources
     asked = tuple(prices.get(source, 0.0) for source in sources) if prices else None
-    return Space(len(sources), limits=build_limits(file), prices=asked)
+    magnitudes = Magnitudes(_build_ranges(file)) if file.recipe.augmentation == "searched" else None
+    return Space(len(sources), limits=build_limits(file), prices=asked, magnitudes=magnitudes)
 
 
 def build_mixing_space(file: StudyFile) -> MixingSpace:

@@ -11,6 +11,7 @@ import numpy as np
 from geosearch.errors import TrainingFailedError
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
+from geosearch.nn.augmenter import Augmenter
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.objective import Objective
 from geosearch.search.samplers.surrogate import FEWEST, Surrogate
@@ -76,6 +77,7 @@ def explain(
     objective: Objective,
     steps: int,
     jobs: int,
+    augmentation: Augmenter | None = None,
 ) -> tuple[LeftOut, ...]:
     """One entry for each source of the best mixture, in the order of the sources; none for a single source.
 
@@ -89,13 +91,15 @@ def explain(
         objective: evaluates mixtures; known ones cost nothing.
         steps: of the long recipe.
         jobs: processes.
+        augmentation: that the search found for the mixture; None for that of the recipe.
     """
     if len(best.support) < 2:
         return ()
     heaviest = sorted(best.support, key=lambda i: -best.values[i])[:MOST_LEFT_OUT]
     left_out = sorted(heaviest)
     without = [without_source(best, i) for i in left_out]
-    results = objective.evaluate_many([(weights, steps, 0) for weights in (best, *without)], jobs=jobs)
+    calls = [(weights, steps, 0, augmentation) for weights in (best, *without)]
+    results = objective.evaluate_many(calls, jobs=jobs)
     errors = [None if isinstance(result, TrainingFailedError) else result.squared_error for result in results]
     expected = _expected(best, without, trials, hull)
     return tuple(

@@ -14,6 +14,7 @@ from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.nn.augmenter import Augmenter
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,7 @@ def request_rows(
     controls: Mapping[str, Candidate] | None = None,
     is_searched: bool = True,
     interpolation: Callable[[Weights], float | None] = lambda _: None,
+    augmentation: Callable[[Weights], Augmenter | None] = lambda _: None,
 ) -> tuple[RowRequest, ...]:
     """The best mixture, the baselines, no pretraining, the controls, and the variants, in this order.
 
@@ -52,12 +54,14 @@ def request_rows(
         controls: row -> what is trained for it (see `control_rows`).
         is_searched: False if no search chose the best mixture, which then owes nothing to the held-out images.
         interpolation: mixture -> coefficient of its network (see `Plain`).
+        augmentation: mixture -> augmentation that the search found for it; None for that of the recipe.
     """
     searched_on = len(target.held_out) if is_searched else 0
-    rows = [RowRequest(BEST, Plain(Mixture(anchors, best), searched_on, interpolation(best)), RowKind.BEST)]
+    found = Plain(Mixture(anchors, best), searched_on, interpolation(best), augmentation(best))
+    rows = [RowRequest(BEST, found, RowKind.BEST)]
     for name, weights in baselines.items():
         kind = RowKind.SINGLE_SOURCE if name in singles else RowKind.BASELINE
-        plain = Plain(Mixture(anchors, weights), interpolation=interpolation(weights))
+        plain = Plain(Mixture(anchors, weights), 0, interpolation(weights), augmentation(weights))
         rows.append(RowRequest(name, plain, kind, singles.get(name, "")))
     rows.append(RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING))
     rows += [RowRequest(name, candidate, RowKind.CONTROL) for name, candidate in (controls or {}).items()]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -68,6 +70,13 @@ class Augmentation:
     def _moves(self) -> bool:
         return bool(self.rotate or self.scale or self.translate or self.flip or self.crop)
 
+    @property
+    def ranges(self) -> str:
+        """All ranges in words, mirroring left out."""
+        parts = [f"rotations up to {self.rotate:.0f}°", f"sizes by {self.scale:.2f}", f"shifts by {self.translate:.2f}"]
+        parts += [f"crops by {self.crop:.2f}"] if self.crop else []
+        return ", ".join([*parts, *([f"colors by {self.recolour:.2f}"] if self.recolour else [])])
+
     def learner(self) -> None:
         """Nothing is learned."""
 
@@ -111,6 +120,16 @@ class Augmentation:
             linear = theta[:, :, :2]
             theta = torch.cat([linear * (1 - left_out)[:, None, None], theta[:, :, 2:] + linear @ centre], 2)
         return theta
+
+
+@AUGMENTATIONS.register("searched", "as 'fixed', with ranges that are searched beside the weights of the sources")
+class SearchedAugmentation:
+    """The ranges of the study file, with which the search begins; its baselines keep them."""
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any], **ranges: Any) -> Augmentation:
+        """The fixed ranges."""
+        return Augmentation(**ranges)
 
 
 NO_AUGMENTATION = Augmentation(rotate=0.0, scale=0.0, translate=0.0)

@@ -181,6 +181,8 @@ def remarks(facts: StudyReport) -> tuple[str, ...]:
         found.append(f"Free answer, before any training: {facts.free_answer.sentence(facts.source_names)}.")
     if facts.best and (place := facts.best.path_place):
         found.append(f"The network of the best mixture: {place}.")
+    if facts.best and facts.best.augmentation:
+        found.append(f"The augmentation of the best mixture, as the search found it: {facts.best.augmentation.ranges}.")
     if facts.untrained:
         found.append(f"Not trained alone: {', '.join(facts.untrained)}.")
     return tuple(found)

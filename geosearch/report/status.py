@@ -74,6 +74,7 @@ def status_text(summary: StudySummary) -> str:
         f"best is trial {best.number} ({best.role}){_ties(summary)}",
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
         *([f"  network   {best.path_place}"] if best.path_place else []),
+        *([f"  augmented {best.augmentation.ranges} (searched)"] if best.augmentation else []),
         *([f"  stopped   {summary.no_gain.sentence}"] if summary.no_gain else []),
         *_beforehand(summary),
         f"  proxy     {summary.proxy_agreement.sentence()}",

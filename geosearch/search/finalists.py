@@ -56,7 +56,8 @@ def promote(
     failures: list[str] = []
 
     def run(calls: Sequence[tuple[int, int]]) -> list[float | None]:
-        results = objective.evaluate_many([(trials[i].point, steps, repeat) for i, repeat in calls], jobs=jobs)
+        asked = [(trials[i].point, steps, repeat, trials[i].augmentation) for i, repeat in calls]
+        results = objective.evaluate_many(asked, jobs=jobs)
         for (i, _), result in zip(calls, results, strict=True):
             seconds[i] += result.wall_seconds if isinstance(result, Evaluation) else 0.0
         failures.extend(str(result) for result in results if not isinstance(result, Evaluation))

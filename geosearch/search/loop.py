@@ -249,13 +249,13 @@ class Search:
         place = number * self.options.batch + index
         if place < len(self.baselines):
             role, baseline = list(self.baselines.items())[place]
-            params = self.store.space.params_of(baseline)
+            params = self.store.space.baseline_params(baseline)
         elif params is None and (twin := self._find_repeated(number, index - 1)):
             near = random_neighbor(twin, seeds.stream(self.options.seed, "neighbour", number, index))
             params = self.store.space.params_of(near)
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         study = self.store.study
-        study.sampler = _fixed_sampler(params) if params else self.build_sampler(seed)
+        study.sampler = _fixed_sampler(params, seed) if params else self.build_sampler(seed)
         trial = study.ask()
         keep_fact(trial, Claim(ProcessId.here()))
         point = self.store.space.suggest(trial)
@@ -292,7 +292,8 @@ class Search:
         Raises:
             GeosearchError: several trainings in a row failed.
         """
-        results = self.objective.evaluate_many([(point, None, 0) for _, point in asked], jobs=self.options.jobs)
+        calls = [(point, None, 0, self.store.space.augmentation_of(trial.params)) for trial, point in asked]
+        results = self.objective.evaluate_many(calls, jobs=self.options.jobs)
         for (trial, _), result in zip(asked, results, strict=True):
             if isinstance(result, TrainingFailedError):
                 keep_fact(trial, Failed(FailureReason.TRAINING, str(result)))
@@ -363,11 +364,11 @@ def find_repeat(point: Weights, trials: Sequence[TrialRecord], pending: Sequence
     return Repeat() if any(alike(other, point) for other in pending) else None
 
 
-def _fixed_sampler(params: Mapping[str, Any]) -> BaseSampler:
-    """A sampler that proposes the given parameters.
+def _fixed_sampler(params: Mapping[str, Any], seed: int) -> BaseSampler:
+    """A sampler that proposes the given parameters, and random numbers for others.
 
     `Study.enqueue_trial` would not do: if the process were killed before `ask`, another trial would get them.
     """
     with catch_warnings():
         simplefilter("ignore", ExperimentalWarning)
-        return PartialFixedSampler(dict(params), RandomSampler(seed=0))
+        return PartialFixedSampler(dict(params), RandomSampler(seed=seed % 2**32))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from traceback import extract_tb
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from geosearch.errors import GeosearchError, InvalidOptionError, TrainingFailedE
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
@@ -25,6 +27,8 @@ from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
 from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
 from geosearch.search.weight_path import WeightPath
+
+Call: TypeAlias = tuple[Weights, int | None, int] | tuple[Weights, int | None, int, Augmenter | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,9 @@ class Objective:
     device: str = "cpu"
     interpolation: tuple[float, ...] = ()
 
-    def __call__(self, weights: Weights, steps: int | None = None, repeat: int = 0) -> Evaluation:
+    def __call__(
+        self, weights: Weights, steps: int | None = None, repeat: int = 0, augmentation: Augmenter | None = None
+    ) -> Evaluation:
         """Evaluate one mixture with the recipe, or with the recipe at another number of steps.
 
         Where a GPU has too little memory, the batch is halved once; the evaluation's note then says so.
@@ -64,11 +70,13 @@ class Objective:
             weights: the mixture.
             steps: pretraining steps; those of the recipe if None.
             repeat: number of the repetition; its seed is the same for all mixtures.
+            augmentation: in place of that of the recipe.
 
         Raises:
             TrainingFailedError: the loss stopped being finite.
         """
         recipe = self.recipe if steps is None else self.recipe.scaled(steps)
+        recipe = recipe if augmentation is None else replace(recipe, augmentation=augmentation)
         try:
             return self._evaluate(weights, recipe, repeat)
         except torch.OutOfMemoryError:
@@ -121,10 +129,8 @@ class Objective:
         sources = self.anchors.sources
         return sum(array.nbytes for one in sources for array in (one.images, one.codes, one.labels, one.z))
 
-    def evaluate_many(
-        self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int
-    ) -> list[Evaluation | TrainingFailedError]:
-        """Evaluate (weights, steps, repeat) in parallel; failed trainings are returned as their errors.
+    def evaluate_many(self, calls: Sequence[Call], *, jobs: int) -> list[Evaluation | TrainingFailedError]:
+        """Evaluate (weights, steps, repeat, augmentation) in parallel; failed trainings are returned as their errors.
 
         Args:
             calls: arguments of each evaluation.
@@ -137,11 +143,11 @@ class Objective:
 
 
 def _attempt(
-    objective: Objective, weights: Weights, steps: int | None, repeat: int
+    objective: Objective, weights: Weights, steps: int | None, repeat: int, augmentation: Augmenter | None = None
 ) -> Evaluation | TrainingFailedError:
     """A training that fails ends one trial; an invalid option ends the search."""
     try:
-        return objective(weights, steps, repeat)
+        return objective(weights, steps, repeat, augmentation)
     except TrainingFailedError as failure:
         return failure
     except InvalidOptionError:

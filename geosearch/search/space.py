@@ -1,4 +1,4 @@
-"""The search space: weights, concentration and pairing as Optuna parameters. Sole caller of trial.suggest_*."""
+"""Space: weights, concentration, pairing and magnitudes as Optuna parameters. Sole caller of trial.suggest_*."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import optuna
 from geosearch.mixture.constraints import Limits
 from geosearch.mixture.stick_breaking import StickBreaking
 from geosearch.mixture.weights import PAIRINGS, Weights, from_unit_concentration, to_unit_concentration
+from geosearch.nn.augmentation import Augmentation
+from geosearch.search.magnitudes import Magnitudes
 
 LAST_PARAMETER = "pairing"  # in the order in which `Space.suggest` asks for them
 
@@ -28,6 +30,7 @@ class Space:
         simplex: from the cube to the weights and back.
         limits: which mixtures are allowed; None if all are.
         prices: of an image of each source, (m,); None if they do not matter.
+        magnitudes: of the augmentation, searched as well; None if they are not.
 
     >>> space = Space(3)
     >>> space.params_of(Weights.of([0.5, 0.25, 0.25], concentration=2.0))
@@ -40,6 +43,7 @@ class Space:
     simplex: StickBreaking = StickBreaking()
     limits: Limits | None = None
     prices: tuple[float, ...] | None = None
+    magnitudes: Magnitudes | None = None
 
     @property
     def coordinates(self) -> tuple[str, ...]:
@@ -51,6 +55,8 @@ class Space:
         for name in self.coordinates:
             trial.suggest_float(name, 0.0, 1.0)
         trial.suggest_float("unit_concentration", 0.0, 1.0)
+        for name, high in self.magnitudes.highest.items() if self.magnitudes else ():
+            trial.suggest_float(name, 0.0, high)
         trial.suggest_categorical(LAST_PARAMETER, PAIRINGS)
         return self.weights_of(trial.params)
 
@@ -59,6 +65,10 @@ class Space:
         return _weights(
             self, tuple(params[name] for name in self.coordinates), params["unit_concentration"], params["pairing"]
         )
+
+    def augmentation_of(self, params: Mapping[str, Any]) -> Augmentation | None:
+        """The augmentation that a trial's parameters encode; None for that of the study."""
+        return self.magnitudes.augmentation_of(params) if self.magnitudes else None
 
     def allowed(self, values: np.ndarray) -> np.ndarray:
         """The nearest weights that satisfy the limits: (..., m) -> (..., m)."""
@@ -74,8 +84,12 @@ class Space:
             return weights
         return Weights.of(self.allowed(weights.array), weights.concentration, weights.pairing)
 
+    def baseline_params(self, weights: Weights) -> dict[str, Any]:
+        """All parameters of a baseline: a mixture, and the augmentation of the study."""
+        return {**self.params_of(weights), **(self.magnitudes.params if self.magnitudes else {})}
+
     def params_of(self, weights: Weights) -> dict[str, Any]:
-        """The parameters that encode a mixture: the right inverse of `weights_of`."""
+        """The parameters that encode a mixture: the right inverse of `weights_of`; none of the magnitudes."""
         cube = np.clip(self.simplex.from_simplex(weights.array), 0.0, 1.0)
         return {
             **dict(zip(self.coordinates, map(float, cube), strict=True)),

@@ -279,6 +279,7 @@ class StudyStore:
             note=trained.note if trained else "",
             interpolation=trained.interpolation if trained else None,
             path=trained.path if trained else (),
+            augmentation=self.space.augmentation_of(trial.params),
         )
 
 

@@ -11,6 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from geosearch.mixture.weights import Weights
+from geosearch.nn.augmentation import Augmentation
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.runtime.result_cache import Evaluation, PathPoint
 from geosearch.search.process import ProcessId
@@ -184,6 +185,7 @@ class TrialRecord:
         interpolation: how far its network is from the pretrained weights (0) to the trained ones (1); None if no
             networks between them are scored.
         path: its errors at every coefficient that was scored.
+        augmentation: of its training, if it was searched; None for that of the study.
 
     >>> values = {"closed_form": 3.1, "proxy": 3.3, "error": None, "top1_error": None, "long_error": None}
     >>> place = {"number": 7, "role": "searched", "wall_seconds": 0.0}
@@ -218,6 +220,7 @@ class TrialRecord:
     note: str = ""
     interpolation: float | None = None
     path: tuple[PathPoint, ...] = ()
+    augmentation: Augmentation | None = None
 
     @property
     def point(self) -> Weights:
@@ -242,6 +245,7 @@ class TrialRecord:
         return str(self.failed or self.repeat or self.note)
 
 
+Value = TypeVar("Value")
 Fact = TypeVar("Fact", Proposal, Claim, Crashes, ProxyValue, Repeat, Failed, Trained)
 _KEYS: dict[type, str] = {  # user attribute of an Optuna trial under which each kind of fact is kept
     Proposal: "proposal",
@@ -304,8 +308,13 @@ def interpolation_by_mixture(trials: Iterable[TrialRecord]) -> dict[Weights, flo
     return _first_by_mixture((trial.point, trial.interpolation) for trial in trials)
 
 
-def _first_by_mixture(found: Iterable[tuple[Weights, float | None]]) -> dict[Weights, float]:
-    first: dict[Weights, float] = {}
+def augmentation_by_mixture(trials: Iterable[TrialRecord]) -> dict[Weights, Augmentation]:
+    """Mixture -> augmentation, for every mixture that was trained with another than that of the study."""
+    return _first_by_mixture((trial.point, trial.augmentation) for trial in trials if trial.error is not None)
+
+
+def _first_by_mixture(found: Iterable[tuple[Weights, Value | None]]) -> dict[Weights, Value]:
+    first: dict[Weights, Value] = {}
     for point, value in found:
         if value is not None:
             first.setdefault(point, value)

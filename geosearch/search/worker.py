@@ -151,7 +151,8 @@ class Worker:
             if self._is_repeat(trial, point):
                 raise optuna.TrialPruned
             self.search.measure_proxy(trial, point)
-            (result,) = self.search.objective.evaluate_many([(point, None, 0)], jobs=1)
+            call = (point, None, 0, store.space.augmentation_of(trial.params))
+            (result,) = self.search.objective.evaluate_many([call], jobs=1)
         finally:
             if is_last_chance:
                 forget_fact(trial, Failed)
@@ -186,7 +187,9 @@ class Worker:
         """Proposal -> its parameters."""
         search = self.search
         return {
-            search.proposal(divmod(number, search.options.batch), role, point): search.store.space.params_of(point)
+            search.proposal(divmod(number, search.options.batch), role, point): search.store.space.baseline_params(
+                point
+            )
             for number, (role, point) in enumerate(search.baselines.items())
         }
 

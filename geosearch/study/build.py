@@ -50,7 +50,12 @@ from geosearch.search.objective import Objective
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import TrialRecord, errors_by_mixture, interpolation_by_mixture
+from geosearch.search.trial import (
+    TrialRecord,
+    augmentation_by_mixture,
+    errors_by_mixture,
+    interpolation_by_mixture,
+)
 from geosearch.study.locate import resolve
 from geosearch.study.prepare import Prepared, build_committee, build_source_networks
 
@@ -275,6 +280,7 @@ def build_rows(
             controls=build_controls(file, prepared, cache, errors, interpolation),
             is_searched=bool(errors),
             interpolation=interpolation,
+            augmentation=augmentation_by_mixture(trials).get,
         )
 
 

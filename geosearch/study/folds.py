@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from geosearch.config.build import build_search_space
 from geosearch.config.study_config import StudyFile
@@ -18,6 +18,7 @@ from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, WITHIN_LIMITS
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.weights import Weights
+from geosearch.nn.augmenter import Augmenter
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.result_cache import Evaluation
@@ -45,6 +46,7 @@ class FoldBuilder:
         cache: where slow steps and results are kept, so that an interrupted cross-fitting goes on.
         finalists: mixtures that the search could not tell apart, its best first.
         roles: the baselines of the search, by their names.
+        augmentations: mixture -> augmentation that the search found for it, where it is another than the study's.
         is_searched: False if nothing was searched: the best mixture of a fold is then its own free answer, the cloud.
     """
 
@@ -55,6 +57,7 @@ class FoldBuilder:
     finalists: tuple[Weights, ...]
     roles: tuple[str, ...]
     is_searched: bool = True
+    augmentations: Mapping[Weights, Augmenter] = field(default_factory=dict)
 
     def __call__(self, split: Split) -> Fold:
         """Labels, maps, projection and choice anew; networks come when the fold predicts."""
@@ -108,7 +111,8 @@ class FoldBuilder:
         if self.file.search.leaves_out and there.target.counts.max() < 2:
             return dict.fromkeys(asked, 0.0), {}  # the search's own best, the nearest single source
         objective = build_objective(self.file, there, self.cache)
-        results = objective.evaluate_many([(one, None, 0) for one in asked], jobs=self.file.search.jobs)
+        calls = [(one, None, 0, self.augmentations.get(one)) for one in asked]
+        results = objective.evaluate_many(calls, jobs=self.file.search.jobs)
         known = {one: result for one, result in zip(asked, results, strict=True) if isinstance(result, Evaluation)}
         errors = {one: known[one].squared_error if one in known else math.inf for one in asked}
         places = {one: found.interpolation for one, found in known.items() if found.interpolation is not None}
@@ -137,7 +141,12 @@ class FoldBuilder:
         requests = [
             RowRequest(
                 name,
-                Plain(Mixture(there.anchors, weights), searched_on if name == BEST else 0, interpolation(weights)),
+                Plain(
+                    Mixture(there.anchors, weights),
+                    searched_on if name == BEST else 0,
+                    interpolation(weights),
+                    self.augmentations.get(weights),
+                ),
                 kinds.get(name, RowKind.BASELINE),
                 singles[single] if name == BEST_SINGLE else "",
             )

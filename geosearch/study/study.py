@@ -433,6 +433,7 @@ class Study:
                 objective=search.objective,
                 steps=settings.recipe.long_steps,
                 jobs=settings.search.jobs,
+                augmentation=best.augmentation,
             )
             self.store.update(ablation=Ablation(best.number, found).to_json())
 

@@ -25,7 +25,7 @@ from geosearch.search.loop import Search
 from geosearch.search.no_gain import NoGain
 from geosearch.search.racing import find_finalists
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import NO_TRIAL, TrialRecord, errors_by_mixture
+from geosearch.search.trial import NO_TRIAL, TrialRecord, augmentation_by_mixture, errors_by_mixture
 from geosearch.study.build import build_confirmer, build_rows, find_single_sources
 from geosearch.study.folds import FoldBuilder
 from geosearch.study.prepare import Prepared
@@ -166,7 +166,8 @@ class StudyConfirmation:
         """Makes the rows of a cross-fitting."""
         points = (self.best.point, *(trial.point for trial in find_finalists(self._trials)))
         roles, is_searched = tuple(self.search.baselines), self.best.number != NO_TRIAL
-        return FoldBuilder(self._settings, self.prepared, self.space, self.cache, points, roles, is_searched)
+        found = augmentation_by_mixture(self._trials)
+        return FoldBuilder(self._settings, self.prepared, self.space, self.cache, points, roles, is_searched, found)
 
     @cached_property
     def _rows(self) -> tuple[RowRequest, ...]:

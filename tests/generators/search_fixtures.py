@@ -23,9 +23,9 @@ def hull():
 def search_in(hull):
     """A factory: a search in a file, with any objective and proxy; *.db is SQLite, others a journal (quicker)."""
 
-    def make(path, objective=None, proxy=None, limits=None, **options):
+    def make(path, objective=None, proxy=None, limits=None, magnitudes=None, **options):
         url = f"sqlite:///{path}" if path.suffix == ".db" else f"journal:{path}"
-        store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3, limits=limits))
+        store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3, limits=limits, magnitudes=magnitudes))
         roles = constrain(store.space.nearest, baseline_weights(["a", "b", "c"], [100, 200, 300], hull))
         chosen = SearchOptions(**{"evaluations": 14, "sampler": "tpe", "long_steps": 50, **options})
         return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Log())

@@ -30,7 +30,7 @@ class FakeObjective:
 
     def evaluate_many(self, calls, *, jobs=1):
         results = []
-        for point, steps, repeat in calls:
+        for point, steps, repeat, *_ in calls:
             if self.die_after is not None and len(self.asked) >= self.die_after:
                 raise KeyboardInterrupt
             self.asked.append((point, steps))

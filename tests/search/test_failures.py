@@ -113,7 +113,7 @@ class Failing(FakeObjective):
         results = super().evaluate_many(calls, jobs=jobs)
         return [
             TrainingFailedError("a row that cannot be read") if 0.3 < point.values[1] < 0.45 else result
-            for (point, _, _), result in zip(calls, results, strict=True)
+            for (point, *_), result in zip(calls, results, strict=True)
         ]
 
 

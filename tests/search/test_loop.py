@@ -154,7 +154,7 @@ def test_a_baseline_is_the_mixture_of_its_name_among_many_sources(tmp_path):
     trained = []
 
     def evaluate_many(calls, jobs=1):
-        trained.extend(point for point, steps, _ in calls if steps is None)
+        trained.extend(point for point, steps, *_ in calls if steps is None)
         return [Evaluation("key", 0.5, 0.5, 0.01) for _ in calls]
 
     objective.evaluate_many = evaluate_many

@@ -6,6 +6,7 @@ import logging
 import shutil
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,6 +37,7 @@ from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
 from geosearch.search.storage.sqlite import exclusive_access
 from geosearch.search.trial import Claim, keep_fact
+from geosearch.study.build import build_rows
 from geosearch.study.study import Study
 from geosearch.transport.maps.neural.map import Neural
 
@@ -483,3 +485,23 @@ def test_variants_of_the_best_mixture_join_the_confirmation_when_asked(tmp_path,
     assert [row.name for row in confirmation.rows[-len(rows) :]] == rows
     for name in rows:
         assert f"the same mixture, {name.removeprefix('best mixture, ')}" in confirmation.verdict()
+
+
+def test_ranges_that_were_searched_are_those_of_the_confirmation_and_are_said(tmp_path):
+    file = tiny_file(tmp_path, recipe_augmentation="searched", recipe_recolour=0.5, search_evaluations=12)
+    study = opened(tmp_path, file)
+    study.run()
+    assert study.file.fingerprint["recipe.augmentation"] == "searched"
+    by_role = {trial.role == SEARCHED: trial for trial in study.trials if trial.state == "complete"}
+    searched, baseline = by_role[True], by_role[False]
+    assert searched.augmentation
+    assert baseline.augmentation is None
+    baselines = {baseline.role: baseline.point}
+    points = (searched.point, [searched.point])
+    best, other, *_ = build_rows(file, study.prepared, study.cache, *points, baselines, study.trials)
+    assert (best.candidate.augmentation, other.candidate.augmentation) == (searched.augmentation, None)
+    assert best.candidate.key != best.candidate.mixture.key
+    assert other.candidate.key == other.candidate.mixture.key
+    said = searched.augmentation.ranges
+    assert said in status_text(replace(study.summary(), trials=(searched,), confirmation=None))
+    assert said not in status_text(replace(study.summary(), trials=(baseline,), confirmation=None))

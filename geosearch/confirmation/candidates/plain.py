@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import PretrainedCandidate, Setup, Start, images_of
 from geosearch.mixture.mixture import Mixture
+from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.interpolation import interpolate
 from geosearch.nn.networks import Network
+from geosearch.nn.option_facts import facts_of
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import content_key
@@ -23,20 +25,24 @@ class Plain(PretrainedCandidate):
         searched_on: number of unlabelled target images that chose the mixture, besides the reference of its maps.
         interpolation: how far the network is from the pretrained weights (0) to the trained ones (1); None: the trained
             ones as they are.
+        augmentation: of the pretraining, in place of that of the recipe; None: that of the recipe.
     """
 
     mixture: Mixture
     searched_on: int = 0
     interpolation: float | None = None
+    augmentation: Augmenter | None = None
 
     @property
     def key(self) -> str:
-        if self.interpolation is None:
-            return self.mixture.key
-        return content_key("interpolated", mixture=self.mixture.key, interpolation=self.interpolation)
+        changed = {} if self.augmentation is None else {"augmentation": facts_of(self.augmentation)}
+        if self.interpolation is not None:
+            return content_key("interpolated", mixture=self.mixture.key, interpolation=self.interpolation, **changed)
+        return content_key("augmented", mixture=self.mixture.key, **changed) if changed else self.mixture.key
 
     def start(self, setup: Setup, seed: int) -> Start:
         def train(recipe: Recipe) -> Network:
+            recipe = recipe if self.augmentation is None else replace(recipe, augmentation=self.augmentation)
             return pretrain(self.mixture, recipe, seed, device=setup.device)
 
         if self.interpolation == 0:
