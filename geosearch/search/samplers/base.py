@@ -68,7 +68,8 @@ class MixtureSampler(optuna.samplers.BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        if param_name not in self._distributions():  # a magnitude, of which a mixture says nothing
+        magnitudes = self.space.magnitudes
+        if magnitudes and param_name in magnitudes.highest:  # mixtures say nothing of it
             seed = seeds.integer(self.seed, "independent", param_name) % 2**32
             sampler = optuna.samplers.TPESampler(seed=seed)
             return sampler.sample_independent(study, trial, param_name, param_distribution)
