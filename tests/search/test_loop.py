@@ -264,7 +264,7 @@ def test_a_race_without_a_single_run_is_run_again(search_in, tmp_path):
 
     class Broken(FakeObjective):
         def evaluate_many(self, calls, *, jobs=1):
-            long = any(steps for _, steps, _ in calls)
+            long = any(steps for _, steps, *_ in calls)
             return [TrainingFailedError("disk full")] * len(calls) if long else super().evaluate_many(calls, jobs=jobs)
 
     with pytest.raises(GeosearchError, match=r"all long trainings of the finalists failed.*disk full"):
