@@ -222,7 +222,9 @@ def _check_labels(array: np.ndarray, name: str) -> None:
             "renumber with numpy.unique(labels, return_inverse=True)[1]"
         )
     if len(present) < 2:
-        raise InvalidDataError(f"set '{name}' has one class only; a labelled set needs at least two")
+        raise InvalidDataError(
+            f"set '{name}' has one class only; a labelled set needs at least two: label images of another one"
+        )
 
 
 def _text(name: object) -> str:

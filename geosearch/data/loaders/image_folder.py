@@ -23,7 +23,7 @@ from geosearch.data.loaders.folder_tree import FolderTree, scan_folder
 from geosearch.data.loaders.image_files import decode_images, median_size
 from geosearch.data.loaders.label_hints import hint_at_labels
 from geosearch.data.loaders.path_loader import PathLoader
-from geosearch.data.loaders.suffixes import is_readable, readable_suffixes
+from geosearch.data.loaders.suffixes import describe_readable, is_readable
 from geosearch.data.read_report import Reason, list_some
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError
@@ -101,8 +101,7 @@ class ImageFolderLoader(PathLoader):
             account.pass_over(path, reason)
         if not files:
             raise InvalidDataError(
-                f"{self.path} has no image that can be read, at any depth; expected files of type "
-                + " ".join(sorted(readable_suffixes()))
+                f"{self.path} has no image that can be read, at any depth; expected {describe_readable()}"
             )
         side = self.options.size
         size = (side, side) if side else median_size(files)
@@ -148,9 +147,11 @@ class ImageFolderLoader(PathLoader):
             )
         lost = [] if split.table else [folder for folder in split.tree.folders if not folder.all_images and folder.lost]
         if split is train and len(split.files) + len(lost) < 2:
+            found = list_some((f"'{name}'" for name in split.files), len(split.files)) or "none"
+            kind = "classes" if split.table else "sub-folders with images"
             raise InvalidDataError(
-                f"{place} has {len(split.files)} {'class' if split.table else 'sub-folders with images'}; expected one "
-                "per class, at least 2, holding files of type " + " ".join(sorted(readable_suffixes()))
+                f"{place} has too few {kind} ({found}); expected one per class, at least 2, holding "
+                f"{describe_readable()}"
             )
 
     @property

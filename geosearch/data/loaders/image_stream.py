@@ -16,7 +16,7 @@ from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.loaders.folder_tree import FolderTree, scan_folder
 from geosearch.data.loaders.image_files import DecodedFiles, Failure, decode_images
 from geosearch.data.loaders.registry import find_loader
-from geosearch.data.loaders.suffixes import is_readable, readable_suffixes
+from geosearch.data.loaders.suffixes import describe_readable, is_readable
 from geosearch.data.read_report import PassedFile, Reason
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import GeosearchError, InvalidDataError, TooLargeError
@@ -180,9 +180,7 @@ def _names(data: LabelledSet | UnlabelledSet, prefix: str) -> list[str]:
 
 def _of_folder(tree: FolderTree, size: int, fit: Fit, rendering: SetRendering | None) -> FileStream:
     if not tree.all_images:
-        raise InvalidDataError(
-            f"{tree.path} has no image, at any depth; expected files of type {' '.join(sorted(readable_suffixes()))}"
-        )
+        raise InvalidDataError(f"{tree.path} has no image, at any depth; expected {describe_readable()}")
     lost = tuple(PassedFile(_within(tree.path, path), reason) for path, reason in tree.lost)
     return FileStream(tree.all_images, tree.path, size, fit, rendering, lost)
 

@@ -226,12 +226,21 @@ def label_files(table: Table, file: str = "", label: str = "") -> tuple[LabelTab
     Raises:
         InvalidDataError: a column is missing, or files that the table names are not there; the message lists them.
     """
+    if not table.rows:
+        raise InvalidDataError(
+            f"{table.path} has no rows; write one for every image: its file, and its class if it is known"
+        )
     columns = [re.sub(r"[\W_]+", "", name.lower()) for name in table.columns]
     files = _named_column(table, file) if file else _usual_column(table, columns)
     split = next((columns.index(name) for name in _SPLITS if name in columns), None)
     column, cells = (
         (label, table.column(_named_column(table, label))) if label else _classes(table, columns, files, split)
     )
+    if not label and column and columns[table.columns.index(column)] not in _LABELS and _are_numbers(cells):
+        raise InvalidDataError(
+            f"{table.path} has no column called label or class, and '{column}' holds numbers; rename the column that "
+            f"holds the classes to 'label', or add ?label={column} to the path if these are the classes"
+        )
     paths = [table.path.parent / re.sub(r"\\+", "/", cell) if cell else None for cell in table.column(files)]
     absent = tuple(str(row[files]) for row, path in zip(table.rows, paths, strict=True) if path and not path.is_file())
     if absent:
@@ -245,6 +254,11 @@ def label_files(table: Table, file: str = "", label: str = "") -> tuple[LabelTab
     labels = _unique(table, paths, cells, few=True)
     loose = tuple(path for path in dict.fromkeys(paths) if path and path not in labels)
     return LabelTable(table.path, column, labels, splits, ()), loose
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether all cells that are not empty hold numbers."""
+    return all(re.fullmatch(r"[-+]?\d+(\.\d*)?(e[-+]?\d+)?", cell, re.I) for cell in cells if cell)
 
 
 def _named_column(table: Table, name: str) -> int:

@@ -52,6 +52,15 @@ def readable_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in known)
 
 
+def describe_readable() -> str:
+    """Which files are read as images, in words.
+
+    >>> describe_readable().startswith("files such as .jpg, .png, .tif, .webp or .bmp")
+    True
+    """
+    return f"files such as .jpg, .png, .tif, .webp or .bmp ({len(readable_suffixes())} kinds are read)"
+
+
 def is_readable(path: str | Path) -> bool:
     """Whether the suffix is that of an image that is read here.
 

@@ -77,3 +77,20 @@ def test_a_missing_label_column_is_said(tmp_path: Path) -> None:
     table.write_text("file,width,height\nphotos/0.png,12,12\nphotos/1.png,12,12\n")
     with pytest.raises(InvalidDataError, match="no column is called label or class"):
         find_loader(f"labels_table:{table}").read()
+
+
+def test_a_lone_column_of_numbers_is_no_label_column_unless_it_is_named(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    table.write_text("file,width\nphotos/0.png,12\nphotos/1.png,16\nphotos/2.png,\n")
+    with pytest.raises(InvalidDataError, match="no column called label or class, and 'width' holds numbers"):
+        find_loader(f"labels_table:{table}").read()
+    assert find_loader(f"labels_table:{table}?label=width").read_labelled().classes == ("12", "16")
+    table.write_text("file,plant\nphotos/0.png,oak\nphotos/1.png,ash\n")
+    assert find_loader(f"labels_table:{table}").read_labelled().classes == ("ash", "oak")
+
+
+def test_a_table_without_rows_is_said(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    table.write_text("file,label\n")
+    with pytest.raises(InvalidDataError, match="has no rows; write one for every image"):
+        find_loader(f"labels_table:{table}").read()
