@@ -26,6 +26,7 @@ from geosearch.nn.augmenter import AUGMENTATIONS
 from geosearch.nn.networks import NETWORKS
 from geosearch.nn.schedule import SCHEDULES
 from geosearch.nn.weight_averaging import AVERAGINGS
+from geosearch.pretraining.hypergradient import HYPERGRADIENTS
 from geosearch.pretraining.objective import INNERS, OBJECTIVES
 from geosearch.pseudo_labels.base import PSEUDO_LABELLERS, TARGET_LABELLINGS
 from geosearch.runtime.registry import Choice
@@ -177,7 +178,7 @@ class TransportSection(Section):
 class SearchSection(Section):
     """[search]"""
 
-    choices: ClassVar[tuple[Choice[Any], ...]] = (SAMPLERS,)
+    choices: ClassVar[tuple[Choice[Any], ...]] = (SAMPLERS, HYPERGRADIENTS)
 
     evaluations: int = Field(
         24,
@@ -199,10 +200,11 @@ class SearchSection(Section):
         "default for a pretrained network. A larger budget goes on.",
     )
     sampler: str = SAMPLERS.default
+    hypergradient: str = HYPERGRADIENTS.default
     earlier: Listed[str] = Field(
         (),
         description="Studies of other targets over the same sources (names, databases, addresses), whose evaluations "
-        "the sampler 'hull' starts from; each counts as far as it agrees with this study's own.",
+        "the samplers 'hull' and 'hypergradient' start from; each counts as far as it agrees with this study's own.",
     )
     batch: int = Field(
         2,

@@ -128,6 +128,23 @@ class StudyFile(Section):
         return self
 
     @model_validator(mode="after")
+    def _check_hypergradient(self) -> StudyFile:
+        if "hypergradient" not in (self.search.sampler, *self.confirm.controls):
+            return self
+        if self.recipe.objective:
+            raise ValueError(
+                "'hypergradient' (search.sampler, confirm.controls) weighs the cross-entropies of the sources and "
+                f"cannot go with recipe.objective = '{self.recipe.objective}'; leave one of them out"
+            )
+        is_pretrained = NETWORKS.build(self.recipe.network, self.recipe.settings).is_pretrained
+        if is_pretrained and self.recipe.settings["trainable"] == "head":
+            raise ValueError(
+                "'hypergradient' (search.sampler, confirm.controls) needs layers before the head that are trained; set "
+                'recipe.trainable to "last" or "all", or leave it out'
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_earlier(self) -> StudyFile:
         if len(set(self.search.earlier)) < len(self.search.earlier):
             raise ValueError("search.earlier names a study twice; its evaluations would count twice, name it once")
@@ -209,6 +226,7 @@ class StudyFile(Section):
             ("domain.fit", "crop"),
             ("domain.label_space", "disjoint"),
             ("recipe.augmentation", "fixed"),
+            ("search.hypergradient", "look-ahead"),
         ):
             if stated[key] == before:  # as studies from before this key
                 del stated[key]

@@ -43,6 +43,7 @@ class ControlInputs:
         self_training, fixmatch: how networks are adapted with these images.
         committee: gives the networks that label the reference; they are trained if the study has none.
         source_networks: gives source -> network that was pretrained on it alone.
+        source_weights: gives the mixture of the weights by hypergradient.
         few_shots: gives a training of a fresh network on the shots, tuned with as many trainings as the search has.
         errors: mixture -> validation error, of the mixtures that the search trained.
         nearest: gives the nearest mixture that the limits of the study allow; None without limits.
@@ -57,6 +58,7 @@ class ControlInputs:
     committee: Callable[[], EnsembleLabeller]
     source_networks: Callable[[], Mapping[int, Network]]
     few_shots: Callable[[], FineTuning]
+    source_weights: Callable[[], Weights]
     errors: Mapping[Weights, float] = field(default_factory=dict)
     nearest: Callable[[Weights], Weights] | None = None
     interpolation: Callable[[Weights], float | None] = lambda _: None
@@ -246,6 +248,21 @@ class RetrievalControl:
             return {}
         pool = retrieve(inputs.anchors, inputs.unlabelled.images)
         return {"nearest source images": Retrieved(pool, len(inputs.unlabelled))}
+
+
+@CONTROLS.register("hypergradient", "the weights of the sources that descend the error in one training, unsearched")
+@dataclass(frozen=True)
+class HypergradientControl:
+    """See `geosearch.pretraining.SourceWeighting`; the nearest weights that the limits allow, trained on from anew."""
+
+    cost: ClassVar[float] = 1.0  # besides the training that finds them
+
+    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+        found = inputs.source_weights()
+        weights = inputs.nearest(found) if inputs.nearest else found
+        name = "weights by hypergradient" + WITHIN_LIMITS * (weights != found)
+        mixture = Mixture(inputs.anchors, weights)
+        return {name: Plain(mixture, len(inputs.target.held_out), inputs.interpolation(weights))}
 
 
 @CONTROLS.register("few-shots", "no pretraining, tuned on the shots with as many trainings as the search has")

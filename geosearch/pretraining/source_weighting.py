@@ -21,6 +21,7 @@ from geosearch.nn.train import autocast, minimize, resolve_device
 from geosearch.pretraining.hypergradient import Hypergradient, LookAhead, Parameters, WeightedStep
 from geosearch.pretraining.left_out_error import left_out_error
 
+TRAININGS = 2  # what one such training costs, in ordinary ones of as many steps (reports/neighbours.md)
 DECAY = 0.9  # of the running mean square of the hypergradient
 
 
@@ -70,7 +71,7 @@ class SourceWeighting:
     recipe: Recipe = field(default_factory=Recipe)
     derivative: Hypergradient = field(default_factory=LookAhead)
     every: int = 5
-    rate: float = 0.1
+    rate: float = 0.2
     images: int = 200
 
     def __post_init__(self) -> None:

@@ -28,6 +28,7 @@ from geosearch.errors import GeosearchError, TrainingFailedError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
+from geosearch.pretraining.source_weighting import TRAININGS
 from geosearch.runtime.events import SearchStopped, StageStarted, TrialFailed, TrialFinished, TrialRepeated
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
@@ -38,6 +39,7 @@ from geosearch.search.objective import Objective
 from geosearch.search.process import ProcessId
 from geosearch.search.racing import find_best
 from geosearch.search.samplers.base import alike, random_neighbor
+from geosearch.search.samplers.hypergradient import FoundWeights
 from geosearch.search.samplers.prior import Prior, ProxyDesign
 from geosearch.search.samplers.registry import build_sampler
 from geosearch.search.samplers.surrogate import FEWEST
@@ -105,6 +107,7 @@ class Search:
         progress: listens to the run.
         warm_start: earlier studies over the same sources, if any.
         gradient: computes the derivative of an error in the weights of the sources, (m,); None if it is not used.
+        source_weights: trains for the weights that the sampler "hypergradient" starts from; None if it starts without.
     """
 
     store: StudyStore
@@ -116,6 +119,7 @@ class Search:
     progress: Progress
     warm_start: WarmStart | None = None
     gradient: Callable[[], tuple[float, ...]] | None = None
+    source_weights: Callable[[], FoundWeights] | None = None
 
     def run(self) -> TrialRecord:
         """Spend the rest of the budget, train the finalists with the long recipe, and return the best trial.
@@ -265,12 +269,19 @@ class Search:
     @cached_property
     def _prior(self) -> Prior:
         """Prior knowledge of the sampler; its slow parts are computed once per study."""
-        space, design, gradient = self.store.space, None, None
-        if self.options.sampler == "hull":
+        space, design, gradient, start = self.store.space, None, None, None
+        if self.options.sampler in ("hull", "hypergradient"):
             design = self.store.get_or_compute("debiased_design", self._proxy_design)
             if self.gradient is not None:
                 gradient = np.array(self.store.get_or_compute("source_gradient", self.gradient))
-        return Prior(space, self.hull, design, gradient, self.warm_start)
+        if self.options.sampler == "hypergradient" and self.source_weights is not None:
+            start = self.store.get_or_compute("source_weights", self._find_source_weights).mixture
+        return Prior(space, self.hull, design, gradient, self.warm_start, start)
+
+    def _find_source_weights(self) -> FoundWeights:
+        assert self.source_weights is not None
+        self.progress.event(StageStarted(f"weights of the sources by hypergradient, in {TRAININGS:g} trainings' time"))
+        return self.source_weights()
 
     def _proxy_design(self) -> ProxyDesign:
         self.progress.event(StageStarted("proxy of a few mixtures"))

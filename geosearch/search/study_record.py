@@ -12,6 +12,7 @@ from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.free_answer import FreeAnswer
 from geosearch.search.no_gain import NoGain
 from geosearch.search.process import ProcessId
+from geosearch.search.samplers.hypergradient import FoundWeights
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.samplers.warm_start import EarlierStudy
 from geosearch.search.trial import LongRuns
@@ -57,6 +58,7 @@ class StudyRecord:
         free_answer: the mixture that needs no training; None before the data are prepared.
         baselines: roles of the baselines that are trained, in their order; None before the study begins.
         source_gradient: (m,) derivative of an error in the weights of the sources.
+        source_weights: weights of the sources that the sampler "hypergradient" starts from, and what they cost.
         earlier: evaluations of earlier studies, as they were when this study began.
         task_similarity: earlier study -> Kendall's tau of its predictions with this study's errors.
         race: of the finalists.
@@ -85,6 +87,7 @@ class StudyRecord:
     free_answer: FreeAnswer | None = None
     baselines: tuple[str, ...] | None = None
     source_gradient: tuple[float, ...] | None = None
+    source_weights: FoundWeights | None = None
     earlier: tuple[EarlierStudy, ...] | None = None
     task_similarity: Mapping[str, float] = field(default_factory=dict)
     race: Race | None = None

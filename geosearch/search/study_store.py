@@ -236,7 +236,9 @@ class StudyStore:
         known = self.get_or_compute("contents", lambda: dict(contents))
         strange = find_changed(known, contents)
         if strange and not self.is_begun:
-            self.update(debiased_design=None, free_answer=None, baselines=None, source_gradient=None)
+            self.update(
+                debiased_design=None, free_answer=None, baselines=None, source_gradient=None, source_weights=None
+            )
             self.update(contents=dict(contents))
         elif strange:
             raise StudyMismatchError(

@@ -58,6 +58,7 @@ from geosearch.search.trial import (
 )
 from geosearch.study.locate import resolve
 from geosearch.study.prepare import Prepared, build_committee, build_source_networks
+from geosearch.study.source_weights import build_source_weights
 
 
 def build_baselines(prepared: Prepared) -> dict[str, Weights]:
@@ -166,7 +167,8 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
     def gradient() -> tuple[float, ...]:
         return tuple(source_gradient(prepared.anchors, prepared.target.shots).tolist())
 
-    return Search(store, objective, prepared.hull, proxy, first, options, progress, warm_start, gradient)
+    found = partial(build_source_weights, file, objective, cache)
+    return Search(store, objective, prepared.hull, proxy, first, options, progress, warm_start, gradient, found)
 
 
 def build_warm_start(file: StudyFile, store: StudyStore, hull: Hull) -> WarmStart | None:
@@ -315,6 +317,7 @@ def build_control_inputs(
         fixmatch=fixmatch,
         committee=partial(build_committee, file, prepared, cache),
         few_shots=partial(tune_few_shots, file, prepared, cache),
+        source_weights=lambda: build_source_weights(file, build_objective(file, prepared, cache), cache).mixture,
         source_networks=partial(build_source_networks, file, prepared, cache),
         errors=errors,
         nearest=build_search_space(file).nearest if build_limits(file) else None,

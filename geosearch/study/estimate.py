@@ -45,6 +45,7 @@ from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.timing import measure_pace
 from geosearch.nn.train import resolve_device
+from geosearch.pretraining.source_weighting import TRAININGS
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
@@ -231,10 +232,16 @@ def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False) -> f
     """
     search, recipe = file.search, file.recipe
     finalists = search.finalists * search.repeats * (search.evaluations > 0)
-    steps: float = search.evaluations * recipe.steps + finalists * recipe.long_steps
+    steps: float = (search.evaluations + weigh_sources(file)) * recipe.steps + finalists * recipe.long_steps
     steps += min(sources, MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
     steps += _refinement_steps(file, sources)
     return steps + (_cross_fitting_steps(file, sources) if cross_fits else _confirmation_steps(file, sources))
+
+
+def weigh_sources(file: StudyFile) -> float:
+    """What the weights of the sources by hypergradient cost, in trainings; 0 if the study does without."""
+    is_searched = file.search.evaluations > 0 and file.search.sampler == "hypergradient"
+    return TRAININGS * (is_searched or "hypergradient" in file.confirm.controls)
 
 
 def _confirmation_steps(file: StudyFile, sources: int) -> float:
@@ -335,6 +342,8 @@ def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:
         found.append("no search: the projection's cloud is confirmed and written out")
     elif evaluations < baselines + 10:
         found.append(f"{baselines} of the {evaluations} evaluations are baselines; the search is short")
+    if trainings := weigh_sources(file):
+        found.append(f"the weights by hypergradient take the time of {trainings:g} more trainings, besides evaluations")
     if file.recipe.adaptation in ("fine-tune", "regularized", "rehearse", "self-train"):
         if target.counts.mean() >= MANY_SHOTS:
             found.append(

@@ -7,7 +7,8 @@ by a thin plate over weights and spread that is as stiff as cross-validation fin
 Geometry and proxy (the debiased held-out OTDD) are those of one seed, as a search would have them. A search is the
 product's own, from no baselines at all; every evaluation adds normal noise of the size that the two seeds show. Regret
 is what the mixture that the search would take for its best (`Search.rank`: least expected error) truly has above the
-best of the table.
+best of the table. The training of `hypergradient` counts as so many evaluations; its weights are those that
+research/neighbours/hypergradient.py found on the first seed.
 Seconds count trainings and proxies as surfaces.py measured them, and the sampler's own time as it was
 here. Results: reports/data/search.jsonl; the same command goes on where it stopped, and at its end writes the tables
 and the figures of reports/search.md (`--draw`: only these).
@@ -19,7 +20,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,14 @@ from scipy.stats import kendalltau, zscore
 from geosearch import seeds
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights, from_unit_concentration, to_unit_concentration
+from geosearch.pretraining.source_weighting import TRAININGS
 from geosearch.report.figures import style
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.samplers.base import EvaluatedMixtures, random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
+from geosearch.search.samplers.hypergradient import FoundWeights
 from geosearch.search.samplers.prior import Prior, ProxyDesign
 from geosearch.search.samplers.registry import SAMPLERS
 from geosearch.search.space import Space
@@ -50,6 +53,7 @@ REPORTS = Path(__file__).parents[2] / "reports"
 FOLDER, FIGURES, PAGE = REPORTS / "data", REPORTS / "figures", REPORTS / "search.md"
 QUARTILES = (0.25, 0.5, 0.75)
 STIFFNESS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+HYPERGRADIENT = {"seed": 0, "kind": "look-ahead", "labels": "pseudo-labels", "rate": 0.2, "every": 5}
 STOCK = ("gp", "tpe", "cmaes")  # Optuna's, and the library that it recommends
 
 
@@ -170,7 +174,8 @@ def search(collection: str, sampler: str, repetition: int, evaluations: int) -> 
     storage = optuna.storages.InMemoryStorage()
     store = StudyStore(optuna.create_study(storage=storage), space, "", storage)
     options = SearchOptions(evaluations=evaluations, sampler=sampler, seed=seed)
-    job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), gradient=lambda: tuple(own.gradient))  # type: ignore[arg-type]
+    found = partial(found_weights, collection, repetition)
+    job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), None, lambda: tuple(own.gradient), found)  # type: ignore[arg-type]
     start = time.process_time()
     while job.left() > 0:
         job.evaluate(job.propose())
@@ -184,7 +189,19 @@ def search(collection: str, sampler: str, repetition: int, evaluations: int) -> 
         looks = before + count
         regrets.append(round(own.at(best.point)[0] - float(own.errors.min()), 5))
         seconds.append(round(count * (own.training + thought) + looks * own.look))
-    return {"regret": regrets, "seconds": seconds, "noise": own.noise}
+    facts = {"regret": regrets, "seconds": seconds, "noise": own.noise}
+    return {**facts, "before": TRAININGS} if store.record.source_weights else facts
+
+
+def found_weights(collection: str, repetition: int) -> FoundWeights:
+    """What the training of `hypergradient` found on the first seed of a surface, one repetition after the other."""
+    kept = [
+        line["weights"]
+        for line in Lines(FOLDER / "neighbours_hypergradient.jsonl").all()
+        if HYPERGRADIENT.items() <= line["asked"].items() and line["asked"]["shelf"] == collection
+    ]
+    values = np.array(kept[repetition % len(kept)])
+    return FoundWeights(tuple(values / values.sum()), TRAININGS * surface(collection).training)
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,9 +279,11 @@ class Runs:
 def arrival(line: dict[str, Any]) -> tuple[float, float]:
     """Evaluations and seconds until the regret lies within the noise; one more than the budget if it never does."""
     within = np.flatnonzero(np.array(line["regret"]) <= line["noise"])
+    before = line.get("before", 0)  # trainings before the first evaluation
+    each = line["seconds"][-1] / len(line["seconds"])
     if len(within) == 0:
-        return len(line["regret"]) + 1, line["seconds"][-1]
-    return int(within[0]) + 1, line["seconds"][within[0]]
+        return before + len(line["regret"]) + 1, before * each + line["seconds"][-1]
+    return before + int(within[0]) + 1, before * each + line["seconds"][within[0]]
 
 
 def surfaces_table() -> list[str]:

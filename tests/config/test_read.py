@@ -43,7 +43,8 @@ def test_an_unknown_section_is_refused_with_the_nearest_known_one(tmp_path):
         ({"domain_channels": 2}, "'domain.channels': expected 1 or 3, got 2"),
         (
             {"search_sampler": "magic"},
-            "'search.sampler': expected 'hull', 'cmaes', 'gp', 'random', 'regression' or 'tpe', got 'magic'",
+            "'search.sampler': expected 'hull', 'cmaes', 'gp', 'hypergradient', 'random', 'regression' or 'tpe', "
+            "got 'magic'",
         ),
         ({"study_name": "../evil"}, "'study.name': use the letters a-z"),
         ({"recipe_learning_rate": math.inf}, "'recipe.learning_rate': expected a finite number, got inf"),

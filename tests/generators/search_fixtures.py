@@ -10,6 +10,7 @@ from geosearch.mixture.baselines import baseline_weights, constrain
 from geosearch.mixture.hull import Hull
 from geosearch.runtime.progress import Log
 from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.samplers.hypergradient import FoundWeights
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
 
@@ -28,6 +29,15 @@ def search_in(hull):
         store = StudyStore.open(url, "toy", {"study.seed": 0}, Space(3, limits=limits, magnitudes=magnitudes))
         roles = constrain(store.space.nearest, baseline_weights(["a", "b", "c"], [100, 200, 300], hull))
         chosen = SearchOptions(**{"evaluations": 14, "sampler": "tpe", "long_steps": 50, **options})
-        return Search(store, objective or FakeObjective(), hull, proxy or FakeProxy(), roles, chosen, Log())
+        return Search(
+            store,
+            objective or FakeObjective(),
+            hull,
+            proxy or FakeProxy(),
+            roles,
+            chosen,
+            Log(),
+            source_weights=lambda: FoundWeights((0.5, 0.4, 0.1), seconds=1.0),
+        )
 
     return make

@@ -35,7 +35,7 @@ def stream(data: LabelledSet, place: int, labels: np.ndarray | None = None) -> F
 def test_weight_moves_from_a_source_of_noise_to_the_target_itself(method) -> None:
     noise = np.random.default_rng(0).integers(4, size=len(TARGET))
     found = [
-        SourceWeighting(RECIPE, method, every=2)
+        SourceWeighting(RECIPE, method, every=2, rate=0.1)
         .train([stream(TARGET, 0), stream(TARGET, 1, noise)], SHOTS, seed)
         .weights[0]
         for seed in range(4)
@@ -46,7 +46,9 @@ def test_weight_moves_from_a_source_of_noise_to_the_target_itself(method) -> Non
 @pytest.mark.parametrize("method", METHODS)
 def test_equal_sources_keep_about_equal_weights(method) -> None:
     twins = [stream(TARGET, 0), stream(TARGET, 1)]
-    found = [SourceWeighting(RECIPE, method, every=2).train(twins, SHOTS, seed).weights[0] for seed in range(4)]
+    found = [
+        SourceWeighting(RECIPE, method, every=2, rate=0.1).train(twins, SHOTS, seed).weights[0] for seed in range(4)
+    ]
     assert np.mean(found) == pytest.approx(0.5, abs=0.1)
 
 

@@ -19,6 +19,7 @@ class Fidelity(StrEnum):
 
     CLOSED_FORM = "closed form"
     PROXY = "proxy"
+    HYPERGRADIENT = "hypergradient"
     SHORT = "short recipe"
     LONG = "long recipe"
 
@@ -37,7 +38,7 @@ class FidelityStatistics:
 
     Attributes:
         fidelity: which one.
-        evaluations: mixtures (long recipe: trainings) that it evaluated, each counted once.
+        evaluations: mixtures (hypergradient, long recipe: trainings) that it evaluated, each counted once.
         seconds: wall time of all of them.
         agreement: rank agreement with the more expensive evaluation that it predicts; None for the last fidelity.
 
@@ -78,8 +79,9 @@ def rank_agreement(fidelity: Fidelity, trials: Iterable[TrialRecord]) -> RankAgr
 
 
 def fidelity_statistics(store: StudyStore) -> tuple[FidelityStatistics, ...]:
-    """Every fidelity of a study, from the cheapest to the most expensive."""
-    trials, design = store.trials(), store.record.debiased_design or ProxyDesign((), 0.0)
+    """Every fidelity of a study, from the cheapest to the most expensive; that of a sampler only if it was used."""
+    record, trials = store.record, store.trials()
+    design, weighting = record.debiased_design or ProxyDesign((), 0.0), record.source_weights
     with_proxy = drop_repeats(trial for trial in trials if trial.proxy is not None)
     trained = drop_repeats(trial for trial in trials if trial.error is not None)
     finalists = [trial for trial in trials if trial.long_runs]
@@ -89,6 +91,7 @@ def fidelity_statistics(store: StudyStore) -> tuple[FidelityStatistics, ...]:
             len(with_proxy) + len(design.values),
             sum(trial.proxy_seconds for trial in with_proxy) + design.seconds,
         ),
+        **({Fidelity.HYPERGRADIENT: (1, weighting.seconds)} if weighting else {}),
         Fidelity.SHORT: (len(trained), sum(trial.wall_seconds for trial in trained)),
         Fidelity.LONG: (
             sum(trial.long_runs for trial in finalists),

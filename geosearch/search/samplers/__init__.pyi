@@ -2,6 +2,8 @@ from .base import EvaluatedMixtures as EvaluatedMixtures
 from .base import MixtureSampler as MixtureSampler
 from .cmaes import CmaSampler as CmaSampler
 from .hull_gp import HullSampler as HullSampler
+from .hypergradient import FoundWeights as FoundWeights
+from .hypergradient import HypergradientSampler as HypergradientSampler
 from .prior import Prior as Prior
 from .prior import ProxyDesign as ProxyDesign
 from .registry import SAMPLERS as SAMPLERS

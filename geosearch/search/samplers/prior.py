@@ -59,9 +59,10 @@ class Prior:
     """The geometry of the mixtures, and cheap scores that may predict their errors.
 
     Scores: the proxy, computed for a few mixtures and interpolated by a Gaussian process; the derivative of the shots'
-    error in the sources' weights; the closed-form distance; the price, where sources have prices; the errors predicted
-    by earlier studies, one score each. All but these are standardized over random mixtures. A priori the error grows
-    equally with the first two (with the closed form if there is no proxy); the weight of the other scores is learned.
+    error in the sources' weights; the squared distance from `start`; the closed-form distance; the price, where
+    sources have prices; the errors predicted by earlier studies, one score each. All but these are standardized over
+    random mixtures. A priori the error grows equally with the first three (with the closed form if there is no proxy);
+    the weight of the other scores is learned.
 
     Attributes:
         space: the mixtures that may be proposed.
@@ -69,6 +70,7 @@ class Prior:
         proxy_design: proxy of `ProxyDesign.points(space)`; None if it is not to be used.
         gradient: (m,) derivative of an error in the sources' weights, if any.
         warm_start: earlier studies over the same sources, if any.
+        start: a mixture whose error is expected to be small, if any is known.
 
     >>> hull = Hull(np.diag([1.0, 2.0]), np.eye(2))
     >>> prior = Prior(Space(2), hull)
@@ -83,6 +85,7 @@ class Prior:
     proxy_design: ProxyDesign | None = None
     gradient: np.ndarray | None = None
     warm_start: WarmStart | None = None
+    start: Weights | None = None
 
     @cached_property
     def _own(self) -> tuple[tuple[Score, bool], ...]:
@@ -92,6 +95,8 @@ class Prior:
             scores.append((self._proxy, True))
         if self.gradient is not None:
             scores.append((lambda some: np.array([one.array for one in some]) @ self.gradient, True))
+        if self.start is not None:
+            scores.append((self._distance_from_start, True))
         if self.space.prices is not None:
             scores.append((lambda some: np.array([self.space.price(one) for one in some]), False))
         return tuple(scores)
@@ -141,6 +146,11 @@ class Prior:
 
     def _closed_form(self, weights: Sequence[Weights]) -> np.ndarray:
         return np.array([self.hull.distance(one) for one in weights])
+
+    def _distance_from_start(self, weights: Sequence[Weights]) -> np.ndarray:
+        assert self.start is not None
+        gaps = np.array([one.array for one in weights]) - self.start.array  # (k, m)
+        return np.asarray(np.square(gaps).sum(1))
 
     def _proxy(self, weights: Sequence[Weights]) -> np.ndarray:
         return self._interpolated.predict(self.points(weights))
