@@ -60,8 +60,10 @@ class DensityWeigher:
             width = among.median().clamp(min=1e-12)
             kernel = torch.exp(-among / width) * (batch.labels[:, None] == batch.labels)
             cross = torch.exp(-towards / width) * (batch.labels[:, None] == clean.labels)
-            found = match_kernel_means(kernel.double().cpu().numpy(), cross.double().cpu().numpy())
-        weights = torch.from_numpy(found).to(features)
+            weights = torch.ones_like(width).expand(len(features))
+            if kernel.isfinite().all() and cross.isfinite().all():  # else the loss tells that the training diverged
+                found = match_kernel_means(kernel.double().cpu().numpy(), cross.double().cpu().numpy())
+                weights = torch.from_numpy(found).to(features)
         return weighted_loss(self.network.head(features), batch.labels, weights, self.smoothing), weights
 
 
@@ -82,5 +84,5 @@ def match_kernel_means(kernel: np.ndarray, cross: np.ndarray) -> np.ndarray:
     b = len(kernel)
     factor = np.linalg.cholesky(kernel + _RIDGE * np.eye(b))
     wanted = np.linalg.solve(factor, b * cross.mean(1))
-    weights = nnls(np.vstack([factor.T, np.full((1, b), _SUM)]), np.append(wanted, _SUM * b))[0]
+    weights = nnls(np.vstack([factor.T, np.full((1, b), _SUM)]), np.append(wanted, _SUM * b), maxiter=30 * b)[0]
     return np.asarray(weights * (b / weights.sum()))

@@ -11,7 +11,7 @@ from generators.sets import blobs
 
 from geosearch.confirmation.variants import VARIANTS, WeightedVariant
 from geosearch.data.target import SealedLabels
-from geosearch.errors import DomainMismatchError, InvalidDataError, InvalidOptionError
+from geosearch.errors import DomainMismatchError, InvalidDataError, InvalidOptionError, TrainingFailedError
 from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
@@ -78,6 +78,13 @@ def test_what_does_not_fit_is_refused(name):
         MADE[name].train(DATA.take([]), CLEAN, 0)
     with pytest.raises(InvalidOptionError, match="clean_batch"):
         replace(MADE[name], clean_batch=1)
+
+
+@every
+def test_a_training_that_diverges_fails_as_others_do(name):
+    method = replace(MADE[name], recipe=replace(RECIPE, learning_rate=1e20, steps=12))
+    with pytest.raises(TrainingFailedError):
+        method.train(DATA, CLEAN, 0)
 
 
 @every
