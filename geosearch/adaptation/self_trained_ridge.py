@@ -82,12 +82,20 @@ class SelfTrainedRidge(AdaptationOptions):
             TrainingFailedError: the features are NaN or infinite.
         """
         z, u = self._features(network, shots)
-        truth = one_hot(shots.labels, len(shots.classes))
+        return self.score_features(z, shots.labels, u, len(shots.classes), seed)
+
+    def score_features(self, z: np.ndarray, labels: np.ndarray, u: np.ndarray, classes: int, seed: int) -> Score:
+        """As `score`, for features: float64 (n, d), labels int64 (n,), features of unlabelled images (m, d).
+
+        Raises:
+            DomainMismatchError: no class has two rows.
+        """
+        truth = one_hot(labels, classes)
         scores = np.empty_like(truth)
-        for rows, left_out in stratified_folds(shots.labels, self.folds, seeds.stream(seed, "folds")):
-            head, scale = self._train(z[rows], shots.labels[rows], np.concatenate([u, z[left_out]]), truth.shape[1])
+        for rows, left_out in stratified_folds(labels, self.folds, seeds.stream(seed, "folds")):
+            head, scale = self.train(z[rows], labels[rows], np.concatenate([u, z[left_out]]), classes)
             scores[left_out] = head.predict(z[left_out] * scale)
-        judged = can_be_left_out(shots.labels)
+        judged = can_be_left_out(labels)
         return score_predictions(scores[judged], truth[judged])
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
@@ -98,7 +106,7 @@ class SelfTrainedRidge(AdaptationOptions):
             TrainingFailedError: the features are NaN or infinite.
         """
         z, u = self._features(network, shots)
-        head, scale = self._train(z, shots.labels, u, len(shots.classes))
+        head, scale = self.train(z, shots.labels, u, len(shots.classes))
         return RidgePredictor(network, scale, head)
 
     def _features(self, network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
@@ -108,14 +116,22 @@ class SelfTrainedRidge(AdaptationOptions):
         images = self.unlabelled.images[: self.most]
         return finite_features(network, shots.images), finite_features(network, images)
 
-    def _train(self, z: np.ndarray, labels: np.ndarray, u: np.ndarray, classes: int) -> tuple[RidgeFit, float]:
-        """The last head, and the factor on its features.  z (n, d), labels (n,), u (m, d)"""
+    def train(self, z: np.ndarray, labels: np.ndarray, u: np.ndarray, classes: int) -> tuple[RidgeFit, float]:
+        """The last head, and the factor on its features.
+
+        Args:
+            z: float64 (n, d), features.
+            labels: int64 (n,), their classes.
+            u: float64 (m, d), features of unlabelled images.
+            classes: c, the number of classes.
+        """
         y, scale = one_hot(labels, classes), unit_scale(z)
         several = can_be_left_out(labels)
         chosen = leave_one_out(z * scale, y, rows=several if several.any() else None)
         head = ridge_fit(z * scale, y, chosen.ridge)
         for _ in range(self.rounds):
-            scores = _confidence(head.predict(u * scale))
+            scores = head.predict(u * scale)
+            scores = confidence(scores, float(scores.std()))
             scores = allocate(scores, class_factors(scores, self.balance))
             rows = top_confident(scores, self.fraction)
             both = np.concatenate([z, u[rows]])
@@ -124,9 +140,13 @@ class SelfTrainedRidge(AdaptationOptions):
         return head, scale
 
 
-def _confidence(scores: np.ndarray) -> np.ndarray:
-    """Scores (n, c) of a regression as probabilities."""
-    x = _SHARPNESS * scores / max(float(scores.std()), 1e-12)
+def confidence(scores: np.ndarray, deviation: float) -> np.ndarray:
+    """Scores (n, c) of a regression as probabilities.
+
+    Args:
+        deviation: standard deviation of the scores of many images.
+    """
+    x = _SHARPNESS * scores / max(deviation, 1e-12)
     powers = np.exp(x - x.max(1, keepdims=True))
     return np.asarray(powers / powers.sum(1, keepdims=True))
 

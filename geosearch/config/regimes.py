@@ -9,6 +9,10 @@ from typing import Any
 _LIBRARIES = ("timm:", "torchvision:")
 _NO_AUGMENTATION = {"rotate": 0.0, "scale": 0.0, "translate": 0.0, "recolour": 0.0}
 INTERPOLATION = (0.0, 0.25, 0.5, 0.75, 1.0)  # 0: the pretrained weights as they are
+_CONFIRM = {
+    "tuning": 0,  # the heads that answer select their own penalty
+    "controls": ("single-source", "joint-training"),  # the others need networks of the single sources
+}
 _TAIL = {
     "weights": "pretrained",
     "learning_rate": 1e-3,
@@ -48,9 +52,12 @@ class Regime:
         space = transport.get("space") or ("pixels" if trainable == "all" else "features")
         in_space = "features" if space == "features" else "images"
         moves = {**_NO_AUGMENTATION, "flip": space != "features", "crop": 0.0 if space == "features" else 0.2}
-        same = transport.get("embedding", "backbone") == "backbone" and "backbone" not in transport
+        is_embedded = transport.get("embedding", "backbone") == "backbone"
+        same = is_embedded and "backbone" not in transport
         places = recipe.get("interpolation", () if trainable == "head" else INTERPOLATION)
-        search = {"stop": "no-gain"} if isinstance(places, list | tuple) and 0 in places else {}
+        search: dict[str, Any] = {"repeats": 1}  # few labels judge all trainings alike: more of them tell little
+        if isinstance(places, list | tuple) and 0 in places:
+            search["stop"] = "no-gain"
         if _section(data, "domain").get("shots") != 1:
             search["objective"] = "leave-one-out"
         named = {"backbone": network, "weights": weights} if same else {}
@@ -65,7 +72,7 @@ class Regime:
             if trainable in _TRAINED
             else "",
             {
-                "domain": {"size": 64, "channels": 3},
+                "domain": {"size": 64, "channels": 3} | ({"pseudo_labels": "head"} if is_embedded else {}),
                 "transport": {"space": space, "embedding": "backbone", **named},
                 "recipe": {
                     **_TAIL,
@@ -75,6 +82,7 @@ class Regime:
                     "interpolation": () if trainable == "head" else INTERPOLATION,
                 },
                 "search": search,
+                "confirm": _CONFIRM,
             },
         )
 

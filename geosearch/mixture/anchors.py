@@ -182,7 +182,7 @@ def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
     def table() -> dict[str, np.ndarray]:
         groups = split_by_class(first.features, first.completed)
         for task in tasks:
-            groups += split_by_class(task.encoder.encode(task.source.images), task.source)
+            groups += split_by_class(task.source_features, task.source)
         return {"table": first.options.labels.table(groups)}
 
     key = content_key("labels", sources=[task.key for task in tasks])

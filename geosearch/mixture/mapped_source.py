@@ -106,6 +106,11 @@ class SourceTask:
             seed=self.seed,
         )
 
+    @cached_property
+    def source_features(self) -> np.ndarray:
+        """(n, d), of the source's images; kept, since both tables of label distances need them."""
+        return self.encoder.encode(self.source.images)
+
     def run(self, cache: Cache) -> tuple[FittedMap, Mapping[str, np.ndarray]]:
         """The map, and the pushforward of the reference: "images", "labels", "features", "codes", each (r * n, ...)."""
         arrays = cache.arrays("anchors", self.key, lambda: self._compute(cache))
@@ -115,7 +120,7 @@ class SourceTask:
 
     def _compute(self, cache: Cache) -> dict[str, np.ndarray]:
         groups = split_by_class(self.features, self.completed)
-        table = self.options.labels.table(groups, split_by_class(self.encoder.encode(self.source.images), self.source))
+        table = self.options.labels.table(groups, split_by_class(self.source_features, self.source))
         fit = self.options.map.fit(self._pair(table), seed=self.seed, cache=cache)
         images, labels = push_forward(fit, self.reference)
         codes = self.space.encode(images)

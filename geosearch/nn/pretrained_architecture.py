@@ -166,4 +166,7 @@ class _OnCodes(nn.Module):
         self.codes, self.tail = codes, tail
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.tail(self.codes.decode(images))
+        x = self.codes.decode(images)
+        if not torch.is_grad_enabled():  # half the time of large batches; a training gains nothing
+            x = x.contiguous(memory_format=torch.channels_last)
+        return self.tail(x)

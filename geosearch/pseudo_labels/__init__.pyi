@@ -11,6 +11,8 @@ from .g2l import g2l_labels as g2l_labels
 from .g2l_rules import LabelRule as LabelRule
 from .g2l_rules import MedianSplitRule as MedianSplitRule
 from .g2l_rules import NearestAnchorRule as NearestAnchorRule
+from .head import HeadLabeller as HeadLabeller
+from .head import HeadLabelling as HeadLabelling
 from .hypervolume import Simplex as Simplex
 from .label_spreading import LabelSpreading as LabelSpreading
 from .labelled_dataset import LabelledDataset as LabelledDataset

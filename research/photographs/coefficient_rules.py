@@ -15,7 +15,17 @@ from functools import cache
 import numpy as np
 
 from research.common.page import fill
-from research.photographs.interpolation import EPISODE, FILE, LAMBDAS, LEFT_OUT, PAIRS, PLAIN, SELF_TRAINED
+from research.photographs.interpolation import (
+    EPISODE,
+    FILE,
+    LAMBDAS,
+    LEFT_OUT,
+    LONG,
+    PAIRS,
+    PLAIN,
+    SELF_TRAINED,
+    SHORT,
+)
 from research.photographs.sets import CHECKED_ON, CHOSEN_ON, TARGETS
 from research.photographs.tables import PAGE, difference, head, row
 
@@ -27,15 +37,15 @@ Rule = Callable[[str], np.ndarray]  # target -> places of coefficients (mixtures
 
 
 @cache
-def errors(target: str) -> np.ndarray:
-    """(mixtures, draws, lambdas, 4)"""
-    return np.array([line["errors"] for line in _lines(target)])
+def errors(target: str, steps: int = LONG) -> np.ndarray:
+    """(mixtures, draws, lambdas, 4), of networks that were trained for so many steps."""
+    return np.array([line["errors"] for line in _lines(target, steps)])
 
 
 @cache
-def deviations(target: str, judge: int) -> np.ndarray:
+def deviations(target: str, judge: int, steps: int = LONG) -> np.ndarray:
     """Standard errors of the paired differences of a judge's errors: (mixtures, draws, lambdas, lambdas)."""
-    known = np.array([line[_KEYS[judge]] for line in _lines(target)])  # (mixtures, draws, pairs)
+    known = np.array([line[_KEYS[judge]] for line in _lines(target, steps)])  # (mixtures, draws, pairs)
     found = np.zeros((*known.shape[:2], len(LAMBDAS), len(LAMBDAS)))
     for number, (i, j) in enumerate(PAIRS):
         found[:, :, i, j] = found[:, :, j, i] = known[:, :, number]
@@ -51,13 +61,13 @@ def fixed(place: int) -> Rule:
     return lambda target: np.full(tested(target).shape[:2], place)
 
 
-def within(judge: int, width: float) -> Rule:
+def within(judge: int, width: float, steps: int = LONG) -> Rule:
     """The smallest coefficient whose error is within so many standard errors of the least."""
 
     def choose(target: str) -> np.ndarray:
-        judged = errors(target)[..., judge]
+        judged = errors(target, steps)[..., judge]
         least = judged.argmin(2)
-        noise = np.take_along_axis(deviations(target, judge), least[:, :, None, None], 2)[:, :, 0]
+        noise = np.take_along_axis(deviations(target, judge, steps), least[:, :, None, None], 2)[:, :, 0]
         return np.asarray((judged <= judged.min(2, keepdims=True) + width * noise).argmax(2))
 
     return choose
@@ -68,17 +78,20 @@ def taken(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.asarray(np.take_along_axis(values, places[:, :, None], 2)[:, :, 0])
 
 
-def answers(target: str, judge: int, rule: Rule, width: float | None) -> tuple[np.ndarray, np.ndarray]:
+def answers(
+    target: str, judge: int, rule: Rule, width: float | None, steps: int = LONG
+) -> tuple[np.ndarray, np.ndarray]:
     """Test error (draws,) of the mixture that the judge likes best, or of none unless it gains more; and which is none.
 
     Args:
+        steps: of the networks that are judged; the error is that of the longer training.
         width: standard errors by which the mixture has to be better than none; None takes it always.
     """
-    places, judged = rule(target), errors(target)[..., judge]
+    places, judged = rule(target), errors(target, steps)[..., judge]
     found = taken(judged, places)
     best, draws = found.argmin(0), np.arange(found.shape[1])
     gain = judged[best, draws, 0] - found[best, draws]
-    noise = deviations(target, judge)[best, draws, places[best, draws], 0]
+    noise = deviations(target, judge, steps)[best, draws, places[best, draws], 0]
     is_none = np.zeros(len(draws), bool) if width is None else gain <= width * noise
     test = tested(target)
     return np.where(is_none, test[0, :, 0], taken(test, places)[best, draws]), is_none
@@ -111,6 +124,20 @@ def answers_table() -> list[str]:
     return lines
 
 
+def short_table() -> list[str]:
+    """The answer of a study whose trials are shorter than its last training."""
+    lines = head("points against no pretraining", (*TARGETS, "chosen on", "checked on", "mean"))
+    for steps in (LONG, SHORT):
+        for width in (None, 2.0):
+            rule = within(LEFT_OUT, 1.0, steps)
+            found = {t: answers(t, LEFT_OUT, rule, width, steps) for t in TARGETS}
+            gaps = {t: 100 * (error - tested(t)[0, :, 0]) for t, (error, _) in found.items()}
+            none = [f" ({is_none.mean():.0%} none)" * (width is not None) for _, is_none in found.values()]
+            label = f"judged after {steps} steps" + ", or none" * (width is not None)
+            lines.append(row(label, _cells(gaps, [*none, "", "", ""])))
+    return lines
+
+
 def _cells(gaps: dict[str, np.ndarray], notes: list[str] | None = None) -> list[str]:
     own = [difference(gap / 100, np.zeros_like(gap)) for gap in gaps.values()]
     sets = [[gaps[t] for t in targets] for targets in (CHOSEN_ON, CHECKED_ON, TARGETS)]
@@ -130,12 +157,16 @@ def _with_interval(gaps: list[np.ndarray]) -> str:
 
 
 @cache
-def _lines(target: str) -> list[dict[str, list[list[list[float]]]]]:
-    return [line for line in FILE.all() if line["asked"]["target"] == target]
+def _lines(target: str, steps: int) -> list[dict[str, list[list[list[float]]]]]:
+    """In the order of the mixtures, which all lengths have in common."""
+    asked = {"target": target, "seed": 0}
+    found = [line for line in FILE.all() if line["asked"].items() >= asked.items()]
+    found = [line for line in found if line["asked"].get("steps", LONG) == steps]
+    return sorted(found, key=lambda line: str(line["asked"]["mixture"]))
 
 
 def main() -> None:
-    fill(PAGE, [("coefficients", rules_table), ("no gain", answers_table)])
+    fill(PAGE, [("coefficients", rules_table), ("no gain", answers_table), ("short trials", short_table)])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How far from the pretrained weights should a trained block be, and can the labels of a target tell?
 
-    python -m research.photographs.interpolation [--seeds 1] [--targets rsscn7 ...]
+    python -m research.photographs.interpolation [--seeds 1] [--targets rsscn7 ...] [--steps 150]
 
 The last block was trained once on every single source, and on the pooled union of each target's sources (mixtures.py).
 At lambda 0, .25, .5, .75 and 1 between the pretrained block and the trained one (WiSE-FT, Wortsman et al. 2022): test
@@ -32,6 +32,7 @@ from research.photographs.sets import DRAWS, FOLDER, TARGETS, sources_of, task
 
 FILE = Lines(FOLDER / "photographs_interpolation.jsonl")
 LAMBDAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SHORT, LONG = 50, 150  # steps of a trial of a search, and of the other trainings
 PAIRS = tuple(combinations(range(len(LAMBDAS)), 2))
 SHOTS, EPISODES, MEMBERS, IMAGES = 5, 20, 4, 1400
 PLAIN, SELF_TRAINED, LEFT_OUT, EPISODE = range(4)  # what a row of errors holds
@@ -42,11 +43,11 @@ def names_of(target: str) -> list[str]:
     return [*sources_of(target), f"pooled: {target}"]
 
 
-def measured(target: str, name: str, seed: int) -> dict[str, Any]:
+def measured(target: str, name: str, seed: int, steps: int) -> dict[str, Any]:
     """Of each draw of labels: the four errors at each lambda, and the standard errors of the last two's differences."""
     known = task(target)
     n = len(known.train)
-    z = [moved(target, name, seed, scale) for scale in LAMBDAS]
+    z = [moved(target, name, seed, scale, steps) for scale in LAMBDAS]
     errors, left_out, episodes = [], [], []
     for draw in range(DRAWS):
         labelled = [few(target, SHOTS, draw, one) for one in z]
@@ -128,12 +129,12 @@ def pseudo_labelled(target: str, draw: int, seed: int) -> tuple[np.ndarray, np.n
 
 
 @lru_cache(maxsize=24)
-def moved(target: str, name: str, seed: int, scale: float) -> np.ndarray:
-    """Features of the target's images under the block at lambda."""
+def moved(target: str, name: str, seed: int, scale: float, steps: int = LONG) -> np.ndarray:
+    """Features of the target's images under the block at lambda, after so many steps of training."""
     if scale == 0:
         return features(None, target)
     one = mixtures()[name]
-    state = one.training.run(one.weights, seed)[one.training.marks[-1]]
+    state = one.training.run(one.weights, seed)[steps]
     return features(merge({name: 1.0}, {name: state}, scale), target)
 
 
@@ -141,10 +142,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
+    parser.add_argument("--steps", type=int, default=LONG, choices=(SHORT, LONG))
     options = parser.parse_args()
     FILE.fill(
         [
-            ({"target": target, "mixture": name, "seed": seed}, measured, (target, name, seed))
+            (
+                {"target": target, "mixture": name, "seed": seed}
+                | ({"steps": options.steps} if options.steps != LONG else {}),
+                measured,
+                (target, name, seed, options.steps),
+            )
             for seed in range(options.seeds)
             for target in options.targets
             for name in names_of(target)

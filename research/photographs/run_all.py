@@ -23,6 +23,7 @@ PARTS = (
     "merged",
     "interpolation",
     "episodes",
+    "pseudo_labels",
     "blocks",
     "layers",
     "uneven",
@@ -30,6 +31,7 @@ PARTS = (
     "searches",
     "tables",
     "coefficient_rules",
+    "cost",
 )
 
 

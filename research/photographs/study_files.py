@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,14 @@ FOLDER = Path(tempfile.gettempdir()) / "geosearch-photographs"
 
 
 def study_file(target: str, shots: int, draw: int, changes: Mapping[str, Mapping[str, Any]]) -> StudyFile:
-    """A study of a target with a draw of labels, all sources of the report, and the library's defaults.
+    """The study of `sections_of`."""
+    return parse_study(sections_of(target, shots, draw, changes))
+
+
+def sections_of(
+    target: str, shots: int, draw: int, changes: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """A study file of a target with a draw of labels, all sources of the report, and the library's defaults.
 
     Args:
         target: one of `TARGETS`.
@@ -44,7 +52,15 @@ def study_file(target: str, shots: int, draw: int, changes: Mapping[str, Mapping
     }
     for section, keys in changes.items():
         sections.setdefault(section, {}).update(keys)
-    return parse_study(sections)
+    return sections
+
+
+def as_toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
+    """Text of a study file; its values are strings, numbers, and lists of them, which TOML writes as JSON does."""
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
+        for name, keys in sections.items()
+    )
 
 
 def written(target: str, shots: int, draw: int) -> tuple[Path, Path, Path]:

@@ -19,6 +19,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.pseudo_labels.clusters import Clusters
 from geosearch.pseudo_labels.g2l import G2L
+from geosearch.pseudo_labels.head import HeadLabelling
 from geosearch.pseudo_labels.label_spreading import LabelSpreading
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.study.study import Study
@@ -59,7 +60,7 @@ def test_limits_that_nothing_keeps_are_refused_before_a_database_is_made(tmp_pat
     assert not (tmp_path / "none.db").exists()
 
 
-WAYS = ("nearest", "spreading", "refined", "ensemble")
+WAYS = ("nearest", "spreading", "head", "refined", "ensemble")
 
 
 def test_ways_of_labelling_the_reference(tmp_path):
@@ -67,10 +68,11 @@ def test_ways_of_labelling_the_reference(tmp_path):
     assert [type(build_target_labelling(file)) for file in ways.values()] == [
         NearestShot,
         LabelSpreading,
+        HeadLabelling,
         NearestShot,
         NearestShot,
     ]
-    assert build_refinement(ways["nearest"]) is None
+    assert build_refinement(ways["nearest"]) is build_refinement(ways["head"]) is None
     assert build_refinement(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
     assert build_refinement(ways["ensemble"]).recipe.steps == ways["ensemble"].recipe.long_steps
     assert build_refinement(ways["ensemble"]).members > build_refinement(ways["refined"]).members == 1

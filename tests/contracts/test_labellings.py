@@ -14,6 +14,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.pseudo_labels.base import TargetLabelling
 from geosearch.pseudo_labels.clusters import Clusters
 from geosearch.pseudo_labels.g2l import G2L
+from geosearch.pseudo_labels.head import HeadLabelling
 from geosearch.pseudo_labels.label_spreading import LabelSpreading
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
@@ -24,10 +25,16 @@ BARE = UnlabelledSet.of(HIDDEN)
 
 
 @pytest.mark.parametrize("labelling", [NearestShot(), LabelSpreading()])
-def test_a_shot_keeps_its_label_and_labels_do_not_depend_on_company(labelling: TargetLabelling) -> None:
+def test_a_shot_keeps_its_label(labelling: TargetLabelling) -> None:
     shots, images, _ = two_arms()
     labeller = labelling.fit(shots, images, PixelEncoder())
     assert (labeller(shots.images) == shots.labels).all()
+
+
+@pytest.mark.parametrize("labelling", [NearestShot(), LabelSpreading(), HeadLabelling()])
+def test_labels_do_not_depend_on_company(labelling: TargetLabelling) -> None:
+    shots, images, _ = two_arms()
+    labeller = labelling.fit(shots, images, PixelEncoder())
     alone = np.concatenate([labeller(image[None]) for image in images])
     assert (labeller(images) == alone).all()
     assert labeller(images[:0]).shape == (0,)

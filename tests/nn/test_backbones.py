@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from generators.pretrained import lite0_weights
+from torch import nn
 from torchvision import models
 
-from geosearch.errors import GeosearchError, InvalidOptionError, StorageError, UnknownDatasetError
+from geosearch.errors import GeosearchError, InvalidOptionError, StorageError, TooLargeError, UnknownDatasetError
 from geosearch.nn.backbones import Backbone
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1)).astype(np.uint8)
@@ -126,3 +127,14 @@ def test_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(InvalidOptionError, match=r"pip install 'geosearch\[timm\]'"):
         Backbone("timm:resnet18", "random", seed=99).load(64)
+
+
+class _Exhausted(nn.Module):
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+
+def test_a_device_without_enough_memory_is_told_with_the_ways_out() -> None:
+    network = Backbone("torchvision:resnet18", "random", size=32).load(32)
+    with pytest.raises(TooLargeError, match=r'64 images; lower its resolution, or set recipe\.device to "cpu"'):
+        list(network.run(_Exhausted(), np.zeros((3, 32, 32, 3), np.uint8)))
