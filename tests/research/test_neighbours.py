@@ -11,7 +11,7 @@ from generators.sets import blobs
 
 from research.common.lines import Lines
 from research.model.networks import GLYPHS
-from research.neighbours import run_all, weighting_tables, wrong_labels
+from research.neighbours import augmentation_tables, augmentations, run_all, weighting_tables, wrong_labels
 
 
 @pytest.fixture
@@ -69,3 +69,22 @@ def test_one_command_runs_every_script_the_tables_last():
     assert len(parts) == len(scripts)
     tables = [name.endswith("tables") for name in parts]
     assert tables == sorted(tables)
+
+
+def test_a_seed_of_augmentations_counts_once_all_its_rows_are_measured(monkeypatch, tmp_path):
+    def line(row, seed, error):
+        asked = {"question": "rotated", "of": "mnist", "row": row, "seed": seed}
+        return {"asked": asked, "errors": {head: [error, error + 0.02] for head in augmentation_tables.HEADS}}
+
+    rows = augmentations.WITH_ROTATION
+    lines = [line(row, 0, 0.1 * number) for number, row in enumerate(rows)] + [line(row, 1, 0.9) for row in rows[1:]]
+    path = tmp_path / "lines.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    monkeypatch.setattr(augmentations, "FILE", Lines(path))
+    assert list(augmentation_tables.cells("rotated", rows)) == [("mnist", 0)]
+    assert list(augmentation_tables.rotated())[2:4] == ["| none | 1.0 | 1.0 | 1.0 |", "| fixed | 11.0 | 11.0 | 11.0 |"]
+
+
+@pytest.mark.parametrize("row", augmentations.WITH_ROTATION)
+def test_every_row_of_augmentations_is_one(row):
+    assert augmentations.augmentation(row, recolour=0.0).is_identity == (row == "none")
