@@ -4,8 +4,8 @@
 
 One training (`SourceWeighting`) among the sources of every tabulated surface (research/transfer/surfaces.py), on the
 shots or on the pseudo-labelled images that the objective of a search uses. Its options were chosen on the surfaces in
-CHOICE, one seed, and checked on the others. Results: reports/data/neighbours_hypergradient.jsonl. Needs
-$GEOSEARCH_DATA.
+CHOICE, one seed (`--choose`), and checked on the others; hypergradient_tables.py makes the table. Results:
+reports/data/neighbours_hypergradient.jsonl. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ KINDS = ("look-ahead", "implicit")
 LABELS = ("shots", "pseudo-labels")
 GRID = tuple(product((0.1, 0.2), (2, 5)))  # rate, every
 CHOSEN = (0.2, 5)
+WAYS = (("look-ahead", "pseudo-labels"), ("look-ahead", "shots"), ("implicit", "pseudo-labels"))
 
 
 def weighting(
@@ -67,7 +68,7 @@ def plain_seconds(collection: str, seed: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shelves", nargs="+", choices=SHELVES, default=list(SHELVES))
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--choose", action="store_true", help="the grid on the surfaces in CHOICE")
     options = parser.parse_args()
@@ -76,10 +77,9 @@ def main() -> None:
         asked = [(shelf, 0, 0, *rest) for shelf in CHOICE for *rest, _ in product(KINDS, LABELS, (0,))]
         asked = [(*one, rate, every) for one in asked for rate, every in GRID]
     else:
-        ways = [("look-ahead", "pseudo-labels"), ("look-ahead", "shots"), ("implicit", "pseudo-labels")]
         places = [(shelf, seed) for seed in range(options.seeds) for shelf in options.shelves]
         asked = [
-            (*place, repeat, *way, *CHOSEN) for place in places for way in ways for repeat in range(options.repeats)
+            (*place, repeat, *way, *CHOSEN) for way in WAYS for place in places for repeat in range(options.repeats)
         ]
     FILE.fill([(dict(zip(names, one, strict=True)), weighting, one) for one in asked], jobs=1)
 

@@ -157,9 +157,9 @@ class Tabulated:
     surface: Surface
     rng: np.random.Generator
 
-    def evaluate_many(self, calls: Sequence[tuple[Weights, int | None, int]], *, jobs: int) -> list[Evaluation]:
+    def evaluate_many(self, calls: Sequence[tuple[Any, ...]], *, jobs: int) -> list[Evaluation]:
         noise = self.rng.normal(0, self.surface.noise, len(calls))
-        errors = [self.surface.at(point)[0] + extra for (point, _, _), extra in zip(calls, noise, strict=True)]
+        errors = [self.surface.at(point)[0] + extra for (point, *_), extra in zip(calls, noise, strict=True)]
         return [Evaluation("tabulated", error, error, self.surface.training) for error in errors]
 
     def otdd(self, weights: Weights) -> float:
