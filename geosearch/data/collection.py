@@ -129,8 +129,13 @@ class DatasetCollection:
             images = np.concatenate([unlabelled.images, train.images[rest]])
             unlabelled = replace(unlabelled, images=images, row_names=None)
         test = self.test
+        aside: tuple[str, ...] = ()
         if hold_out:
+            every = len(labelled)
             labelled, test = set_aside(labelled, test, hold_out, seed)
+            aside = (
+                f"{len(test)} of {every} labels are set aside before anything looks at them, and judge the result",
+            )
         if without is not None:
             labelled = labelled.sort_by_class()
             labelled = labelled.take(np.setdiff1d(np.arange(len(labelled)), without))
@@ -146,7 +151,7 @@ class DatasetCollection:
             augment=augment,
             seed=seed,
         )
-        return target, unlabelled or target.reference
+        return replace(target, notes=(*target.notes, *aside)), unlabelled or target.reference
 
 
 def load_collection(

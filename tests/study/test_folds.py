@@ -94,6 +94,7 @@ def test_labels_set_aside_are_the_test_part(tmp_path, monkeypatch):
     target = study.prepared.target
     assert target.counts.tolist() == [3, 2, 3, 1]
     assert len(target.test_images) == 4
+    assert "4 of 13 labels are set aside before anything looks at them, and judge the result" in target.notes
     assert study.run().test_size == 4
 
 

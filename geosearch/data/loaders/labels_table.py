@@ -90,7 +90,8 @@ class LabelsTableLoader(PathLoader):
 
     def _decode(self, files: Sequence[Path], groups: Sequence[str], part: Part) -> tuple[DecodedFiles, dict[str, Any]]:
         """The images of files, and the report and names of a set of them."""
-        account = Account(self.path.parent, [], [self._table.note], strict=self.options.on_damaged == "refuse")
+        notes = [self._table.note] if any(groups) else []  # of the labels, and so not of images without
+        account = Account(self.path.parent, [], notes, strict=self.options.on_damaged == "refuse")
         judged = (lambda: self._rendering) if part == "test" else None
         decoded = decode_images(files, self._size, self.name, fit=self.options.fit, rendering=judged)
         account.pass_over_failures(decoded.failures, np.array(groups)[~decoded.read].tolist())

@@ -41,6 +41,15 @@ def test_columns_are_found(tmp_path: Path, header: tuple[str, str], name: str) -
     assert (loose.images == DATA.images[:1]).all()
 
 
+def test_where_the_labels_are_from_is_said_once(tmp_path: Path) -> None:
+    loader = find_loader(f"labels_table:{write(tmp_path)}")
+    labelled, loose = loader.read_labelled().report, loader.read_unlabelled().report
+    assert labelled is not None
+    assert loose is not None
+    assert labelled.lines == ("the labels are from column 'label' of labels.csv",)
+    assert loose.lines == ()
+
+
 def test_a_parquet_table_is_read(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="Parquet tables are read with pyarrow, which is not installed")
     parquet = pytest.importorskip("pyarrow.parquet")
