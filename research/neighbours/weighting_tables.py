@@ -2,8 +2,8 @@
 
     python -m research.neighbours.weighting_tables
 
-Errors in %, means over targets; differences from "none" are paired: same source, shots and seed. A source that was not
-measured on every target is left out.
+Errors in %, means over targets; differences from "none" are paired: same source, shots and seed. A column says on how
+many targets its source was measured; one that was measured on fewer than three is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from research.common.intervals import over_targets
 from research.common.page import fill
-from research.model.networks import GLYPHS
 from research.neighbours import wrong_labels
 from research.neighbours.label_tables import PAGE, difference, percent
 
@@ -25,6 +24,7 @@ SOURCES = {
     "polluted": "half from another set",
     "turned": "half turned",
 }
+FEWEST = 3  # targets of a column
 Found = list[tuple[str, dict[str, dict[str, Any]]]]  # target, and way -> what was found
 
 
@@ -35,7 +35,12 @@ def measured() -> dict[str, Found]:
         source: [(one["asked"]["target"], one["found"]) for one in lines if one["asked"]["source"] == source]
         for source in SOURCES
     }
-    return {source: some for source, some in found.items() if {target for target, _ in some} == set(GLYPHS)}
+    return {source: some for source, some in found.items() if len({target for target, _ in some}) >= FEWEST}
+
+
+def titles(found: dict[str, Found]) -> str:
+    """The heads of the columns, each with its number of targets."""
+    return " | ".join(f"{SOURCES[source]} ({len({target for target, _ in some})})" for source, some in found.items())
 
 
 def errors(kind: str) -> Iterator[str]:
@@ -43,7 +48,7 @@ def errors(kind: str) -> Iterator[str]:
     found = measured()
     if not found:
         return
-    yield f"| | {' | '.join(SOURCES[source] for source in found)} | seconds |"
+    yield f"| | {titles(found)} | seconds |"
     yield "| --- " * (len(found) + 2) + "|"
     for way in wrong_labels.WAYS:
         cells = []
@@ -60,7 +65,7 @@ def detectors() -> Iterator[str]:
     found = {source: some for source, some in measured().items() if source != "right"}
     if not found:
         return
-    yield f"| | {' | '.join(SOURCES[source] for source in found)} |"
+    yield f"| | {titles(found)} |"
     yield "| --- " * (len(found) + 1) + "|"
     for way in wrong_labels.WAYS:
         if way != "none":

@@ -51,7 +51,7 @@ METHODS: dict[str, SampleWeighting] = {
     "domain classifier": DomainWeighting(RECIPE),
 }
 WAYS = ("none", *METHODS, "derivative")
-SOURCES = ("uniform 40", "polluted", "pairs 40", "right", "turned", "uniform 60", "pairs 60", "uniform 20", "pairs 20")
+SOURCES = ("pairs 40", "uniform 40", "right", "polluted", "turned", "uniform 60", "pairs 60", "uniform 20", "pairs 20")
 UNRELATED = dict(zip(GLYPHS, (*GLYPHS[2:], *GLYPHS[:2]), strict=True))  # no two of digits
 
 
