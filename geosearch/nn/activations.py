@@ -77,6 +77,12 @@ class ActivationCache:
             found.append((stored["activations"], stored["features"]))
         return found
 
+    def count_missing(self, sets: Sequence[np.ndarray], *, view: int = PLAIN) -> int:
+        """Number of images that `compute` would encode, since the cache lacks them; arguments and errors as there."""
+        network = self.backbone.load(sets[0].shape[1], device=self.device)
+        paths = [self.cache.path("activations", self._key(network, images, view)) for images in sets]
+        return sum(len(images) for images, path in zip(sets, paths, strict=True) if not path.exists())
+
     def _key(self, network: PretrainedNetwork, images: np.ndarray, view: int) -> str:
         digest = hashlib.blake2b(str(images.shape).encode(), digest_size=10)
         digest.update(np.ascontiguousarray(images).data)

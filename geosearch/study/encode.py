@@ -19,7 +19,7 @@ from geosearch.nn.networks import Architecture
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.train import resolve_device
 from geosearch.runtime.cache import Cache
-from geosearch.runtime.progress import Progress
+from geosearch.runtime.progress import Log, Progress
 
 AnySet: TypeAlias = LabelledSet | UnlabelledSet
 
@@ -56,7 +56,7 @@ class ActivationSets:
         network = build_network(file)
         assert isinstance(network, PretrainedArchitecture)
         self.network = network.loaded(file.domain.size)
-        self._activations = ActivationCache(
+        self.cache = ActivationCache(
             self.network.backbone,
             self.network.trainable,
             cache,
@@ -77,13 +77,13 @@ class ActivationSets:
         """
         own: list[AnySet] = [*target, *([unlabelled] if unlabelled else [])]
         images = [data.images for data in own] + [data.images for data in sources]
-        known = [a for a, _ in self._activations.compute(images)]
+        known = [a for a, _ in self.cache.compute(images)]
         parts, others = known[: len(own)], known[len(own) :]
         codes = ActivationCodes.fit([parts[0], *others])
         self.network = replace(self.network, codes=codes)
         views = [others]
         for view in range(1, 1 + self.network.views):
-            views.append([a for a, _ in self._activations.compute([data.images for data in sources], view=view)])
+            views.append([a for a, _ in self.cache.compute([data.images for data in sources], view=view)])
         return (
             [replace(data, images=codes.encode(a)) for data, a in zip(target, parts, strict=False)],
             replace(unlabelled, images=codes.encode(parts[-1])) if unlabelled else None,
@@ -92,6 +92,23 @@ class ActivationSets:
                 for data, seen in zip(sources, zip(*views, strict=True), strict=True)
             ],
         )
+
+
+def count_missing_images(file: StudyFile, collection: DatasetCollection, cache: Cache) -> int:
+    """Number of images, views counted, that a study has to encode, since the cache lacks them.
+
+    Args:
+        file: the study's settings.
+        collection: its sets, which hold images.
+        cache: where activations are kept.
+    """
+    activations = ActivationSets(file, cache, Log()).cache
+    sources = [source.images for source in collection.sources]
+    own = [part.images for part in (collection.train, collection.test, collection.unlabelled) if part is not None]
+    views = range(1, 1 + file.recipe.settings["views"])
+    return activations.count_missing([*own, *sources]) + sum(
+        activations.count_missing(sources, view=view) for view in views
+    )
 
 
 @dataclass(frozen=True)

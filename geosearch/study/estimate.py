@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import LENGTH
 from geosearch.adaptation.self_training import SelfTraining
@@ -51,6 +52,7 @@ from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
 from geosearch.runtime.parallel import one_thread
 from geosearch.study.build import check_labels
+from geosearch.study.encode import count_missing_images
 from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.prepare import MOST_NETWORKS, build_target
 from geosearch.transport.maps.base import Pair
@@ -60,6 +62,7 @@ NEED_COMMITTEE = {"committee", "transferability"}  # controls
 MANY_SHOTS = 20  # a class: from here on fine-tuned errors differ by their noise on all four sets that were measured
 
 
+_MAPPING = 4e-3  # processor seconds of a source image in features, label distances and plans; six sources of 4,000
 _TIMED = 48  # images that a pretrained network is timed on
 
 
@@ -170,7 +173,7 @@ def check(path: str | Path) -> Estimate:
     check_labels(file, target)
     classes = sum(len(source.classes) for source in collection.sources)
     step = measure_step(file, classes)
-    steps = count_steps(file, len(collection.sources), cross_fits=target.judges_itself)
+    steps = count_steps(file, len(collection.sources), cross_fits=target.judges_itself, labels=len(target.shots))
     pixels = domain.size**2 * domain.channels
     images = len(collection.train) + sum(len(source) for source in collection.sources)
     plan = 24 * parts["reference"] ** 2 * search.jobs
@@ -222,20 +225,23 @@ def measure_step(file: StudyFile, classes: int) -> float:
         ) from error
 
 
-def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False) -> float:
+def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False, labels: int | None = None) -> float:
     """Steps of pretraining that all trainings of a study of so many sources are worth.
 
     Args:
         file: the study's settings.
         sources: m
         cross_fits: whether the labels judge, for want of a test part.
+        labels: of the target; as many as a batch if None. A fine-tuning of activations computes each once in a batch.
     """
     search, recipe = file.search, file.recipe
     finalists = search.finalists * search.repeats * (search.evaluations > 0)
     steps: float = (search.evaluations + weigh_sources(file)) * recipe.steps + finalists * recipe.long_steps
     steps += min(sources, MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
     steps += _refinement_steps(file, sources)
-    return steps + (_cross_fitting_steps(file, sources) if cross_fits else _confirmation_steps(file, sources))
+    share = min(1.0, (labels or recipe.batch) / recipe.batch) if file.mixes_features else 1.0
+    judge = _cross_fitting_steps if cross_fits else _confirmation_steps
+    return steps + judge(file, sources, share)
 
 
 def weigh_sources(file: StudyFile) -> float:
@@ -244,13 +250,13 @@ def weigh_sources(file: StudyFile) -> float:
     return TRAININGS * (is_searched or "hypergradient" in file.confirm.controls)
 
 
-def _confirmation_steps(file: StudyFile, sources: int) -> float:
+def _confirmation_steps(file: StudyFile, sources: int, share: float) -> float:
     confirm, recipe = file.confirm, file.recipe
     rows: float = min(count_baselines(file.search.evaluations, sources), MOST_SINGLE + 5) + 2
     rows += len({*confirm.variants} - {"ensemble-teacher"})
     rows += sum(CONTROLS.entry(name).option.cost for name in confirm.controls)
     longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
-    steps = rows * confirm.seeds * (recipe.long_steps + longest / 2 + _semi_supervised_steps(file))
+    steps = rows * confirm.seeds * (recipe.long_steps + share * _fine_tuning_steps(file) + _semi_supervised_steps(file))
     steps += recipe.long_steps + 2 * confirm.tuning * Tuner().folds * longest / 2
     steps += file.search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in confirm.controls)
     refinement = build_refinement(file)
@@ -261,10 +267,19 @@ def _confirmation_steps(file: StudyFile, sources: int) -> float:
     return steps
 
 
-def _cross_fitting_steps(file: StudyFile, sources: int) -> float:
+def _fine_tuning_steps(file: StudyFile) -> float:
+    """Of one row and training: about half of the longest that tuning may choose, or as many as there are untuned."""
+    if file.confirm.tuning:
+        return LENGTH * file.recipe.long_steps / 2
+    how = build_adaptations(file)["fine-tune"]
+    assert isinstance(how, FineTuning)
+    return float(how.steps)
+
+
+def _cross_fitting_steps(file: StudyFile, sources: int, share: float) -> float:
     """In each fold: labels, a choice among finalists and baselines, and six rows."""
     search, recipe = file.search, file.recipe
-    rows = 6 * (recipe.long_steps * (1 + LENGTH / 2) + _semi_supervised_steps(file))
+    rows = 6 * (recipe.long_steps + share * _fine_tuning_steps(file) + _semi_supervised_steps(file))
     choice = (search.finalists + count_baselines(search.evaluations, sources)) * recipe.steps
     return file.confirm.folds * file.confirm.repeats * (rows + choice + _refinement_steps(file, sources))
 
@@ -314,9 +329,9 @@ def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
 
 
 def _encoding_seconds(file: StudyFile, collection: DatasetCollection) -> float:
-    sources = sum(map(len, collection.sources)) * (1 + file.recipe.settings["views"])
-    images = len(collection.train) + len(collection.unlabelled or ()) + len(collection.test or ()) + sources
-    return images * measure_encoding(file)
+    """Of the pass over all images that the cache lacks, and of the maps of activations to each source."""
+    missing = count_missing_images(file, collection, Cache.default())
+    return missing * measure_encoding(file) + _MAPPING * sum(map(len, collection.sources)) / file.search.jobs
 
 
 def measure_encoding(file: StudyFile) -> float:

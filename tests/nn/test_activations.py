@@ -40,7 +40,10 @@ def test_stem_and_features_of_every_image(cache: Cache, monkeypatch: pytest.Monk
 
 
 def test_nothing_is_encoded_twice(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ActivationCache(RANDOM, "last", cache).count_missing([IMAGES]) == 10
     first = ActivationCache(RANDOM, "last", cache).compute([IMAGES])
+    assert ActivationCache(RANDOM, "last", cache).count_missing([IMAGES, IMAGES[:3]]) == 3
+    assert ActivationCache(RANDOM, "last", cache).count_missing([IMAGES], view=1) == 10
     monkeypatch.setattr(module, "encode_block", None)
     events = Events()
     again = ActivationCache(RANDOM, "last", cache, progress=events).compute([IMAGES])

@@ -11,11 +11,13 @@ import pytest
 from generators.studies import encoded_file
 
 from geosearch.config.study_config import StudyFile
+from geosearch.data.collection import load_collection
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.no_gain import NoGain
+from geosearch.study.encode import count_missing_images
 from geosearch.study.estimate import count_steps
 from geosearch.study.study import Study
 from geosearch.study.take_away import choose_row
@@ -28,8 +30,11 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyFile:
 
 
 def test_a_study_of_activations(file: StudyFile, tmp_path: Path, cache: Cache) -> None:
+    images = load_collection(**file.domain.collection, seed=file.study.seed)
+    assert count_missing_images(file, images, cache) > 240  # two sources of 60 images in two views, and the target's
     study = Study.open(file, cache=cache)
     study.run()
+    assert count_missing_images(file, images, cache) == 0
     prepared = study.prepared
     assert isinstance(prepared.network, PretrainedArchitecture)
     assert prepared.network.codes is not None
