@@ -325,7 +325,7 @@ class Confirmation:
         """What searching added, in one sentence; empty if the cloud was not confirmed."""
         if (cloud := self.cloud) is None:
             return ""
-        if cloud.top1_errors == self.row(BEST).top1_errors:
+        if self.equal == cloud.name:
             return "Searching added nothing: the best mixture is the projection's cloud, which needs no search."
         found, free = self._compare(cloud), "the projection's cloud, which needs no search"
         if np.isnan(found.half_width):

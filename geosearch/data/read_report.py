@@ -163,7 +163,7 @@ class ReadReport:
     def _clause(self, what: str, *, repeated: bool) -> str:
         """How many were passed over for reasons of one kind; empty if none."""
         counts = {reason: count for reason, count in self.counts().items() if reason.repeated is repeated}
-        kinds = ", ".join(f"{count:,} {reason.value} ({self._examples(reason)})" for reason, count in counts.items())
+        kinds = ", ".join(f"{_count(count, reason)} ({self._examples(reason)})" for reason, count in counts.items())
         return f"{sum(counts.values()):,} {what}: {kinds}" if counts else ""
 
     def _examples(self, reason: Reason) -> str:
@@ -181,3 +181,12 @@ def printable(path: str) -> str:
     """A path that any terminal shows: what is not valid Unicode, or controls a terminal, becomes a question mark."""
     text = path.encode(errors="replace").decode()
     return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _count(number: int, reason: Reason) -> str:
+    """In words.
+
+    >>> _count(1, Reason.LABELLED_COPY), _count(2, Reason.LABELLED_COPY)
+    ('1 copy of labelled images', '2 copies of labelled images')
+    """
+    return f"{number:,} {reason.value.replace('copies of', 'copy of') if number == 1 else reason.value}"

@@ -83,8 +83,16 @@ def test_a_best_mixture_that_is_a_baseline_is_called_so(confirmation):
 @pytest.mark.parametrize("name", ["hull projection, cloud", "hull projection, cloud, within limits"])
 def test_the_verdict_always_says_what_searching_added(confirmation, cloud, said, name):
     best = np.array(confirmation.row(BEST).top1_errors["ridge"])
-    errors = best if cloud is None else best - 0.10 + cloud
-    assert said in replace(confirmation, rows=(*confirmation.rows, row(name, errors))).verdict()
+    errors, equal = (best, name) if cloud is None else (best - 0.10 + cloud, None)
+    assert said in replace(confirmation, rows=(*confirmation.rows, row(name, errors)), equal=equal).verdict()
+
+
+def test_equal_errors_do_not_make_a_mixture_the_cloud(confirmation):
+    """Few labels give equal errors by chance, and networks at the pretrained weights are all equal."""
+    cloud = row("hull projection, cloud", np.array(confirmation.row(BEST).top1_errors["ridge"]))
+    verdict = replace(confirmation, rows=(*confirmation.rows, cloud)).verdict()
+    assert "the best mixture is the projection's cloud" not in verdict
+    assert "ties with the projection's cloud, which needs no search (+0.0 ± 0.0 points)" in verdict
 
 
 def test_a_search_that_ties_with_the_free_answer_is_said_to_have_added_nothing(confirmation):
