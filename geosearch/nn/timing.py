@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -44,21 +44,31 @@ def measure_pace(
 ) -> Pace:
     """Time `pretrain` on random images, with the current number of threads of torch.
 
-    Takes about as long as 28 steps; compilation (`recipe.compiled`) is not counted. Measured once per process for
-    recipes that differ in their length only. Images are `size` x `width`, square if None.
+    On one thread of a processor, what else the machine does has no effect (`free_clock`). Takes about as long as 28
+    steps; compilation (`recipe.compiled`) is not counted. Measured once per process for recipes that differ in their
+    length only. Images are `size` x `width`, square if None.
     """
     timed = replace(recipe, steps=0, early_stop=None)
     return _pace(timed, (size, width or size, channels), classes, str(resolve_device(device)), torch.get_num_threads())
 
 
+def free_clock(device: str) -> Callable[[], float]:
+    """A clock of the seconds that one thread would take on a machine that does nothing else.
+
+    Processor seconds of this process; on a GPU there are none, so seconds.
+    """
+    return time.process_time if device == "cpu" else time.perf_counter
+
+
 @lru_cache
 def _pace(recipe: Recipe, shape: tuple[int, int, int], classes: int, device: str, threads: int) -> Pace:
     noise = _Noise(classes, shape)
+    clock = free_clock(device) if threads == 1 else time.perf_counter
 
     def seconds(steps: int) -> float:
-        start = time.perf_counter()
+        start = clock()
         pretrain(noise, recipe.scaled(steps), 0, device=device)
-        return time.perf_counter() - start
+        return clock() - start
 
     seconds(WARM_STEPS)
     short, long = seconds(SHORT_STEPS), seconds(LONG_STEPS)

@@ -44,7 +44,7 @@ from geosearch.nn.activation_codes import ActivationCodes
 from geosearch.nn.activations import encode_block
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
-from geosearch.nn.timing import measure_pace
+from geosearch.nn.timing import free_clock, measure_pace
 from geosearch.nn.train import resolve_device
 from geosearch.pretraining.source_weighting import TRAININGS
 from geosearch.pseudo_labels.nearest import NearestShot
@@ -78,7 +78,7 @@ class Estimate:
         sources: name, number of images and classes, license, and method of pseudo-labelling of each.
         evaluations: the budget.
         peak_bytes: memory.
-        wall_seconds: time on this machine.
+        wall_seconds: time on this machine, if it does nothing else.
         advice: sentences about settings that may disappoint.
         reports: accounts of what the readers of the sets took and passed over.
     """
@@ -343,9 +343,10 @@ def measure_encoding(file: StudyFile) -> float:
     call = (network.backbone, network.trainable, device, 0, 0)
     with one_thread():
         encode_block(*call, blank[:8])  # loads it
-        start = time.perf_counter()
+        clock = free_clock(device)
+        start = clock()
         encode_block(*call, blank)
-        each = (time.perf_counter() - start) / len(blank)
+        each = (clock() - start) / len(blank)
     return each / (file.search.jobs if device == "cpu" else 1)
 
 
