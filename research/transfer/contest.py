@@ -82,6 +82,7 @@ CONTROL_ROWS = {
     "SimCLR": ("simclr", ""),
     "nearest source images": ("retrieval", ""),
     "few shots, tuned as long as a search": ("few-shots", ""),
+    "weights by hypergradient": ("hypergradient", ""),
 }
 EXTRA = {
     **dict.fromkeys(CONTROL_ROWS, Extra()),
