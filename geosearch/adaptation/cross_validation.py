@@ -28,11 +28,41 @@ def cross_validate(
     Raises:
         DomainMismatchError: no class has two shots.
     """
-    target = one_hot(shots.labels, len(shots.classes))
+    return score_left_out(
+        lambda rows, left_out: fit(shots.take(rows)).predict(shots.images[left_out]),
+        shots.labels,
+        len(shots.classes),
+        folds,
+        seed,
+        is_balanced=is_balanced,
+    )
+
+
+def score_left_out(
+    predict: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    labels: np.ndarray,
+    classes: int,
+    folds: int,
+    seed: int,
+    *,
+    is_balanced: bool = False,
+) -> Score:
+    """As `cross_validate`, for anything that has rows with labels.
+
+    Args:
+        predict: row numbers (to fit to, to predict) -> class scores (k, c) of the latter.
+        labels: int64 (n,), the classes of the rows.
+        classes: c
+        folds, seed, is_balanced: as for `cross_validate`.
+
+    Raises:
+        DomainMismatchError: no class has two rows.
+    """
+    target = one_hot(labels, classes)
     prediction = np.empty_like(target)
-    for fit_rows, validation_rows in stratified_folds(shots.labels, folds, seeds.stream(seed, "folds")):
-        prediction[validation_rows] = fit(shots.take(fit_rows)).predict(shots.images[validation_rows])
-    judged = can_be_left_out(shots.labels)
+    for rows, left_out in stratified_folds(labels, folds, seeds.stream(seed, "folds")):
+        prediction[left_out] = predict(rows, left_out)
+    judged = can_be_left_out(labels)
     return score_predictions(prediction[judged], target[judged], is_balanced=is_balanced)
 
 

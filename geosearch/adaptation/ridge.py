@@ -76,7 +76,7 @@ class RidgeHead(AdaptationOptions):
 
     def _choose(self, z: np.ndarray, y: np.ndarray, shots: LabelledSet) -> tuple[LeaveOneOut, np.ndarray | None]:
         """The penalty, and the weights (n,) of the samples, of least squared error."""
-        rows = _judged(shots)
+        rows = _judged(shots.labels)
         if self.loss is None or not is_uneven(shots.labels):
             return leave_one_out(z, y, self.ridge, rows=rows), None
         return choose_weights(z, y, self.loss.powers, self.ridge, rows=rows)
@@ -218,6 +218,19 @@ def ridge_fit(features: np.ndarray, targets: np.ndarray, ridge: float, weights: 
     return RidgeFit(weight, solved.mean_y - solved.mean_x @ weight)
 
 
+def fit_ridge(features: np.ndarray, labels: np.ndarray, classes: int) -> tuple[RidgeFit, float]:
+    """The regression of one-hot labels whose penalty has the least leave-one-out error, and the factor on the features.
+
+    Args:
+        features: float64 (n, d), as they are.
+        labels: int64 (n,), their classes.
+        classes: c
+    """
+    scale, targets = unit_scale(features), one_hot(labels, classes)
+    chosen = leave_one_out(features * scale, targets, rows=_judged(labels))
+    return ridge_fit(features * scale, targets, chosen.ridge), scale
+
+
 def finite_features(network: Network, images: np.ndarray) -> np.ndarray:
     """Features of images, checked: uint8 (n, h, w, ch) -> float64 (n, d).
 
@@ -290,9 +303,9 @@ class _Decomposition:
         return LeaveOneOut(float(errors[0]), float(errors[1]), float(ridge), residuals, tuple(losses.tolist()))
 
 
-def _judged(shots: LabelledSet) -> np.ndarray | None:
-    """bool (n,): the shots of classes that have two; None for all, also where no class has."""
-    several = np.bincount(shots.labels)[shots.labels] > 1
+def _judged(labels: np.ndarray) -> np.ndarray | None:
+    """bool (n,): the rows of classes that have two; None for all, also where no class has."""
+    several = np.bincount(labels)[labels] > 1
     return None if several.all() or not several.any() else several
 
 

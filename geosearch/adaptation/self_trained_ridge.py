@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from geosearch import seeds
 from geosearch.adaptation.base import ADAPTATIONS, AdaptationOptions, Predictor, Score, facts_with_images
-from geosearch.adaptation.cross_validation import can_be_left_out, score_predictions, stratified_folds
+from geosearch.adaptation.cross_validation import score_left_out
 from geosearch.adaptation.ridge import (
     RidgeFit,
     RidgePredictor,
     finite_features,
-    leave_one_out,
+    fit_ridge,
     one_hot,
-    ridge_fit,
     unit_scale,
 )
 from geosearch.adaptation.self_training import top_confident
@@ -90,13 +88,12 @@ class SelfTrainedRidge(AdaptationOptions):
         Raises:
             DomainMismatchError: no class has two rows.
         """
-        truth = one_hot(labels, classes)
-        scores = np.empty_like(truth)
-        for rows, left_out in stratified_folds(labels, self.folds, seeds.stream(seed, "folds")):
+
+        def predict(rows: np.ndarray, left_out: np.ndarray) -> np.ndarray:
             head, scale = self.train(z[rows], labels[rows], np.concatenate([u, z[left_out]]), classes)
-            scores[left_out] = head.predict(z[left_out] * scale)
-        judged = can_be_left_out(labels)
-        return score_predictions(scores[judged], truth[judged])
+            return head.predict(z[left_out] * scale)
+
+        return score_left_out(predict, labels, classes, self.folds, seed)
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
         """Fit to all shots; `seed` and `mixture` have no effect.
@@ -125,10 +122,8 @@ class SelfTrainedRidge(AdaptationOptions):
             u: float64 (m, d), features of unlabelled images.
             classes: c, the number of classes.
         """
-        y, scale = one_hot(labels, classes), unit_scale(z)
-        several = can_be_left_out(labels)
-        chosen = leave_one_out(z * scale, y, rows=several if several.any() else None)
-        head = ridge_fit(z * scale, y, chosen.ridge)
+        y = one_hot(labels, classes)
+        head, scale = fit_ridge(z, labels, classes)
         for _ in range(self.rounds):
             scores = head.predict(u * scale)
             scores = confidence(scores, float(scores.std()))

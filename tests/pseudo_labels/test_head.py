@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from geosearch import load
-from geosearch.adaptation.ridge import leave_one_out, one_hot, ridge_fit, unit_scale
+from geosearch.adaptation.base import Score
+from geosearch.adaptation.ridge import fit_ridge
 from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.pixels import PixelEncoder
@@ -33,18 +34,14 @@ def test_single_shots_are_enough() -> None:
 
 @pytest.mark.parametrize("wins", [True, False])
 def test_the_head_of_fewer_wrong_labels_is_taken(wins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(HeadLabelling, "_ridge_error", lambda *_: -1.0 if wins else 2.0)
+    error = 1.0 if wins else -1.0  # of the self-trained head
+    monkeypatch.setattr(SelfTrainedRidge, "score_features", lambda *_, **__: Score(error, error, ()))
     found = HeadLabelling(balance=0.0).fit(SHOTS, REST.images, PixelEncoder())(REST.images)
     z, u = (PixelEncoder().encode(images).astype(np.float64) for images in (SHOTS.images, REST.images))
-    taught, scale = SelfTrainedRidge(balance=0.0).train(z, SHOTS.labels, u, 10)
-    expected = {True: _ridge(z, u), False: taught.predict(u * scale).argmax(1)}
-    assert (found == expected[wins]).all()
-    assert (found != expected[not wins]).any()
-
-
-def _ridge(z: np.ndarray, u: np.ndarray) -> np.ndarray:
-    scale, y = unit_scale(z), one_hot(SHOTS.labels, 10)
-    return np.asarray(ridge_fit(z * scale, y, leave_one_out(z * scale, y).ridge).predict(u * scale).argmax(1))
+    heads = {True: fit_ridge(z, SHOTS.labels, 10), False: SelfTrainedRidge(balance=0.0).train(z, SHOTS.labels, u, 10)}
+    labels = {name: head.predict(u * scale).argmax(1) for name, (head, scale) in heads.items()}
+    assert (found == labels[wins]).all()
+    assert (found != labels[not wins]).any()
 
 
 @pytest.mark.parametrize("options", [{"balance": -0.1}, {"balance": 1.5}, {"folds": 1}])
