@@ -9,10 +9,8 @@ from typing import Any
 _LIBRARIES = ("timm:", "torchvision:")
 _NO_AUGMENTATION = {"rotate": 0.0, "scale": 0.0, "translate": 0.0, "recolour": 0.0}
 INTERPOLATION = (0.0, 0.25, 0.5, 0.75, 1.0)  # 0: the pretrained weights as they are
-_CONFIRM = {
-    "tuning": 0,  # the heads that answer select their own penalty
-    "controls": ("single-source", "joint-training"),  # the others need networks of the single sources
-}
+_CONTROLS = ("single-source", "joint-training")  # the others need networks of the single sources
+_HEADS = ("auto", "ridge", "self-train-ridge")  # they select their own penalty, so nothing is tuned
 _TAIL = {
     "weights": "pretrained",
     "learning_rate": 1e-3,
@@ -82,7 +80,8 @@ class Regime:
                     "interpolation": () if trainable == "head" else INTERPOLATION,
                 },
                 "search": search,
-                "confirm": _CONFIRM,
+                "confirm": {"controls": _CONTROLS}
+                | ({"tuning": 0} if recipe.get("adaptation", _HEADS[0]) in _HEADS else {}),
             },
         )
 

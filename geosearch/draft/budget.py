@@ -9,7 +9,8 @@ from typing import Any
 from geosearch.config.read import parse_study
 from geosearch.config.study_config import StudyFile
 from geosearch.runtime.duration import duration, whole_minutes
-from geosearch.study.estimate import count_steps, measure_encoding, measure_step
+from geosearch.study.pace import measure_encoding, measure_step
+from geosearch.study.training_steps import count_steps
 
 SIDES = (48, 32, 28)  # pixels, tried where the size wanted leaves too small a search
 _FIXED = 30.0  # seconds of loading, transport and report
@@ -37,9 +38,11 @@ class Budget:
     controls: tuple[str, ...]
     folds: int = 5
 
-    def capped(self, steps: int) -> Budget:
-        """The same with trainings that are no longer than so many steps."""
-        return replace(self, steps=min(self.steps, steps), long_steps=min(self.long_steps, steps))
+    def of_tail(self) -> Budget:
+        """The same for a pretrained network: shorter trainings, a head that tunes itself, controls without networks."""
+        steps, long_steps = min(self.steps, _TAIL_STEPS), min(self.long_steps, _TAIL_STEPS)
+        controls = tuple(name for name in self.controls if name in _CONTROLS[1])
+        return replace(self, steps=steps, long_steps=long_steps, tuning=0, controls=controls)
 
     def sections(self, *, labels_judge: bool) -> dict[str, dict[str, Any]]:
         """Section -> key -> value.
@@ -121,7 +124,7 @@ def plan_budget(
         labels_judge: whether there is no test set.
     """
     pretrained = "network" in settings.get("recipe", {})
-    budgets = (*(budget.capped(_TAIL_STEPS) for budget in BUDGETS), NO_SEARCH) if pretrained else BUDGETS
+    budgets = (*(budget.of_tail() for budget in BUDGETS), NO_SEARCH) if pretrained else BUDGETS
     sides = [size, *(side for side in SIDES if side < size and not pretrained)]
     given: dict[str, Any] = {"classes": classes, "minutes": minutes, "images": images, "labels_judge": labels_judge}
     found = [_fitting(settings, budgets, size=side, **given) for side in sides]

@@ -114,6 +114,9 @@ def build_anchors(
         cache: where anchors are stored; the default cache if None.
         seed: seed of the maps, e.g. of the split of a source into replicas.
         jobs: number of sources mapped in parallel.
+
+    Raises:
+        TooLargeError: the features of all sources do not fit into memory.
     """
     options = options or AnchorOptions()
     space = space or PixelSpace()
@@ -121,6 +124,7 @@ def build_anchors(
     features = encoder.encode(reference.images)
     completed = _with_all_classes(reference, shots)
     class_features = features if completed is reference else encoder.encode(completed.images)
+    _require_memory(class_features, sources)
     tasks = [
         SourceTask(reference, completed, class_features, source, encoder, options, space, seed) for source in sources
     ]
@@ -169,15 +173,23 @@ def _with_all_classes(reference: LabelledSet, shots: LabelledSet | None) -> Labe
     return reference.concatenate(shots.take(np.flatnonzero(np.isin(shots.labels, poor)))) if len(poor) else reference
 
 
-def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
-    """One vector for every class of the target and the sources, from the joint label distance table."""
-    first = tasks[0]
-    images = len(first.completed) + sum(len(task.source) for task in tasks)
+def _require_memory(features: np.ndarray, sources: Sequence[LabelledSet]) -> None:
+    """Check that the features (n, d) of the target, and those of all sources, fit twice.
+
+    Raises:
+        TooLargeError: they do not.
+    """
+    images = len(features) + sum(map(len, sources))
     memory.require(
-        2 * images * first.features.shape[1] * first.features.itemsize,
+        2 * images * features.shape[1] * features.itemsize,
         f"the features of {images} images for the joint table of label distances",
         "lower domain.samples, or use fewer sources or an embedding of fewer dimensions",
     )
+
+
+def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
+    """One vector for every class of the target and the sources, from the joint label distance table."""
+    first = tasks[0]
 
     def table() -> dict[str, np.ndarray]:
         groups = split_by_class(first.features, first.completed)

@@ -2,68 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from geosearch.adaptation.fine_tune import FineTuning
-from geosearch.adaptation.fixmatch import FixMatch
-from geosearch.adaptation.from_scratch import LENGTH
-from geosearch.adaptation.self_training import SelfTraining
-from geosearch.adaptation.tuning import Tuner
 from geosearch.config.build import (
-    build_adaptations,
     build_labelling,
     build_limits,
-    build_network,
-    build_recipe,
-    build_refinement,
 )
 from geosearch.config.read import read_study
 from geosearch.config.study_config import StudyFile
-from geosearch.confirmation.ablation import MOST_LEFT_OUT
-from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
-from geosearch.confirmation.controls import CONTROLS
-from geosearch.data.collection import DatasetCollection, load_collection
+from geosearch.data.collection import load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.own_target import describe_counts
 from geosearch.data.read_report import ReadReport
 from geosearch.data.target import Target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.pixels import PixelEncoder
-from geosearch.errors import TooLargeError
-from geosearch.mixture.baselines import MOST_SINGLE, count_baselines
-from geosearch.mixture.spaces.autoencoder import Autoencoder
-from geosearch.nn.activation_codes import ActivationCodes
-from geosearch.nn.activations import encode_block
-from geosearch.nn.pretrained_architecture import PretrainedArchitecture
-from geosearch.nn.recipe import Recipe
-from geosearch.nn.timing import free_clock, measure_pace
-from geosearch.nn.train import resolve_device
-from geosearch.pretraining.source_weighting import TRAININGS
+from geosearch.mixture.baselines import count_baselines
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
-from geosearch.runtime.parallel import one_thread
 from geosearch.study.build import check_labels
-from geosearch.study.encode import count_missing_images
 from geosearch.study.missing_data import explain_missing_data
-from geosearch.study.prepare import MOST_NETWORKS, build_target
-from geosearch.transport.maps.base import Pair
-from geosearch.transport.maps.neural.map import Neural
+from geosearch.study.pace import fitting_seconds, measure_step
+from geosearch.study.prepare import build_target
+from geosearch.study.training_steps import count_steps, weigh_sources
 
-NEED_COMMITTEE = {"committee", "transferability"}  # controls
 MANY_SHOTS = 20  # a class: from here on fine-tuned errors differ by their noise on all four sets that were measured
-
-
-_MAPPING = 4e-3  # processor seconds of a source image in features, label distances and plans; six sources of 4,000
-_TIMED = 48  # images that a pretrained network is timed on
 
 
 @dataclass(frozen=True)
@@ -195,159 +165,10 @@ def check(path: str | Path) -> Estimate:
         ),
         evaluations=search.evaluations,
         peak_bytes=int(2 * images * pixels + plan + (1 + search.jobs) * 0.8 * 2**30),
-        wall_seconds=steps * step / search.jobs + _fitting_seconds(file, collection) + 15,
+        wall_seconds=steps * step / search.jobs + fitting_seconds(file, collection) + 15,
         advice=(*target.notes, *_advice(file, target)),
         reports=collection.reports,
     )
-
-
-def measure_step(file: StudyFile, classes: int) -> float:
-    """Seconds of one step of pretraining on this machine, on so many classes, measured on a few.
-
-    Raises:
-        TooLargeError: a step does not fit into memory.
-    """
-    try:
-        with one_thread():
-            network = build_network(file)
-            height, width, channels = file.domain.size, file.domain.size, int(file.domain.channels)
-            if file.mixes_features and isinstance(network, PretrainedArchitecture):
-                network = network.loaded(file.domain.size)
-                codes = ActivationCodes.blank(network.backbone.load(height).cut(network.trainable).shape)
-                network, (height, width, channels) = replace(network, codes=codes), codes.image_shape
-            shape: dict[str, Any] = {"channels": channels, "size": height, "width": width, "classes": classes}
-            recipe = build_recipe(file, network)
-            return measure_pace(recipe, **shape, device=file.recipe.device).step_seconds
-    except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
-        raise TooLargeError(
-            f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
-            "lower recipe.width, recipe.batch or domain.size"
-        ) from error
-
-
-def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False, labels: int | None = None) -> float:
-    """Steps of pretraining that all trainings of a study of so many sources are worth.
-
-    Args:
-        file: the study's settings.
-        sources: m
-        cross_fits: whether the labels judge, for want of a test part.
-        labels: of the target; as many as a batch if None. A fine-tuning of activations computes each once in a batch.
-    """
-    search, recipe = file.search, file.recipe
-    finalists = search.finalists * search.repeats * (search.evaluations > 0)
-    steps: float = (search.evaluations + weigh_sources(file)) * recipe.steps + finalists * recipe.long_steps
-    steps += min(sources, MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
-    steps += _refinement_steps(file, sources)
-    share = min(1.0, (labels or recipe.batch) / recipe.batch) if file.mixes_features else 1.0
-    judge = _cross_fitting_steps if cross_fits else _confirmation_steps
-    return steps + judge(file, sources, share)
-
-
-def weigh_sources(file: StudyFile) -> float:
-    """What the weights of the sources by hypergradient cost, in trainings; 0 if the study does without."""
-    is_searched = file.search.evaluations > 0 and file.search.sampler == "hypergradient"
-    return TRAININGS * (is_searched or "hypergradient" in file.confirm.controls)
-
-
-def _confirmation_steps(file: StudyFile, sources: int, share: float) -> float:
-    confirm, recipe = file.confirm, file.recipe
-    rows: float = min(count_baselines(file.search.evaluations, sources), MOST_SINGLE + 5) + 2
-    rows += len({*confirm.variants} - {"ensemble-teacher"})
-    rows += sum(CONTROLS.entry(name).option.cost for name in confirm.controls)
-    longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
-    steps = rows * confirm.seeds * (recipe.long_steps + share * _fine_tuning_steps(file) + _semi_supervised_steps(file))
-    steps += recipe.long_steps + 2 * confirm.tuning * Tuner().folds * longest / 2
-    steps += file.search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in confirm.controls)
-    refinement = build_refinement(file)
-    if NEED_COMMITTEE & {*confirm.controls} and (refinement is None or refinement.members == 1):
-        steps += (2 + min(sources, MOST_NETWORKS)) * recipe.long_steps
-    if "ensemble-teacher" in confirm.variants:
-        steps += confirm.seeds * TEACHERS * recipe.long_steps
-    return steps
-
-
-def _fine_tuning_steps(file: StudyFile) -> float:
-    """Of one row and training: about half of the longest that tuning may choose, or as many as there are untuned."""
-    if file.confirm.tuning:
-        return LENGTH * file.recipe.long_steps / 2
-    how = build_adaptations(file)["fine-tune"]
-    assert isinstance(how, FineTuning)
-    return float(how.steps)
-
-
-def _cross_fitting_steps(file: StudyFile, sources: int, share: float) -> float:
-    """In each fold: labels, a choice among finalists and baselines, and six rows."""
-    search, recipe = file.search, file.recipe
-    rows = 6 * (recipe.long_steps + share * _fine_tuning_steps(file) + _semi_supervised_steps(file))
-    choice = (search.finalists + count_baselines(search.evaluations, sources)) * recipe.steps
-    return file.confirm.folds * file.confirm.repeats * (rows + choice + _refinement_steps(file, sources))
-
-
-def _refinement_steps(file: StudyFile, sources: int) -> float:
-    """Of the networks that label the target: two mixtures, and for an ensemble the nearest single sources."""
-    refinement = build_refinement(file)
-    if refinement is None:
-        return 0.0
-    return (2 + min(sources, MOST_NETWORKS) * (refinement.members > 1)) * refinement.recipe.steps
-
-
-def _semi_supervised_steps(file: StudyFile) -> float:
-    """Of one row and training, of an adaptation that learns from unlabelled images."""
-    how = build_adaptations(file)[file.recipe.adaptation]
-    if isinstance(how, SelfTraining):
-        return how.head_steps + how.steps
-    if isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image
-        return how.steps * (1 + 2 * how.ratio)
-    return 0.0
-
-
-def _fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
-    """Seconds that an encoder, trained maps and a trained mixing space take, measured on a few images of the study."""
-    if file.mixes_features:
-        return _encoding_seconds(file, collection)
-    if file.transport.map != "neural" and file.transport.space != "autoencoder":
-        return 0.0
-    few = [each.sample(64, np.random.default_rng(0)) for each in (collection.train, *collection.sources)]
-    seconds = 0.0
-    with TemporaryDirectory() as folder, one_thread():
-        cache = Cache(Path(folder))
-        for steps in (2, 8):  # the difference leaves out what is paid once
-            sign = -1 if steps == 2 else 1
-            start = time.perf_counter()
-            if file.transport.map == "neural":
-                table = np.zeros((len(few[0].classes), len(few[1].classes)))
-                option = Neural(steps=steps, classifier=Recipe(steps=1), device=file.recipe.device)
-                option.fit(Pair(few[0], few[1], PixelEncoder(), table), seed=0, cache=cache)
-                done = time.perf_counter() - start
-                seconds += sign * done / 6 * file.transport.settings["map_steps"] * len(collection.sources)
-            if file.transport.space == "autoencoder":
-                start = time.perf_counter()
-                Autoencoder(steps=steps).fit(few, seed=0, cache=cache)
-                seconds += sign * (time.perf_counter() - start) / 6 * Autoencoder().steps
-    return max(seconds, 0.0)
-
-
-def _encoding_seconds(file: StudyFile, collection: DatasetCollection) -> float:
-    """Of the pass over all images that the cache lacks, and of the maps of activations to each source."""
-    missing = count_missing_images(file, collection, Cache.default())
-    return missing * measure_encoding(file) + _MAPPING * sum(map(len, collection.sources)) / file.search.jobs
-
-
-def measure_encoding(file: StudyFile) -> float:
-    """Seconds that an image takes, of a pass of the pretrained network over all; the cache may have it already."""
-    network = build_network(file)
-    assert isinstance(network, PretrainedArchitecture)
-    device, side = str(resolve_device(file.recipe.device)), file.domain.size
-    blank = np.zeros((_TIMED, side, side, int(file.domain.channels)), np.uint8)
-    call = (network.backbone, network.trainable, device, 0, 0)
-    with one_thread():
-        encode_block(*call, blank[:8])  # loads it
-        clock = free_clock(device)
-        start = clock()
-        encode_block(*call, blank)
-        each = (clock() - start) / len(blank)
-    return each / (file.search.jobs if device == "cpu" else 1)
 
 
 def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:

@@ -30,6 +30,11 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
     assert file.recolour == file.recipe.rotate == 0
     assert file.mixes_features
     assert file.recipe.precision == "bfloat16"
+    assert (file.domain.pseudo_labels, file.search.repeats, file.confirm.tuning) == ("head", 1, 0)
+    assert file.confirm.controls == ("single-source", "joint-training")
+    assert study(recipe={"network": "timm:resnet18", "adaptation": "fine-tune"}).confirm.tuning == 8
+    other = study(recipe={"network": "timm:resnet18"}, transport={"embedding": "pixels", "space": "pixels"})
+    assert other.domain.pseudo_labels == "ensemble"
     assert build_adaptations(file)["fine-tune"].facts["precision"] == "bfloat16"
     assert "timm:resnet18 is pretrained" in file.regime
     assert "\n" not in file.regime

@@ -18,9 +18,9 @@ from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.no_gain import NoGain
 from geosearch.study.encode import count_missing_images
-from geosearch.study.estimate import count_steps
 from geosearch.study.study import Study
 from geosearch.study.take_away import choose_row
+from geosearch.study.training_steps import count_steps
 
 
 @pytest.fixture

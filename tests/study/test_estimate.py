@@ -31,8 +31,8 @@ def test_fewer_shots_get_the_milder_note(tmp_path):
 
 
 def test_self_training_and_its_teachers_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("geosearch.study.estimate.measure_pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
-    monkeypatch.setattr("geosearch.study.estimate._fitting_seconds", lambda *_: 0.0)
+    monkeypatch.setattr("geosearch.study.pace.measure_pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
+    monkeypatch.setattr("geosearch.study.estimate.fitting_seconds", lambda *_: 0.0)
 
     def seconds(**changes):
         return check(write_toml(tmp_path / "study.toml", tiny(tmp_path, **changes))).wall_seconds
@@ -88,7 +88,7 @@ def test_what_a_reader_passed_over_is_said(tmp_path):
 
 
 def test_controls_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr("geosearch.study.estimate.measure_pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
+    monkeypatch.setattr("geosearch.study.pace.measure_pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
 
     def seconds(labels: str, *controls: str) -> float:
         study = tiny(tmp_path, confirm_controls=list(controls), domain_pseudo_labels=labels)

@@ -62,8 +62,8 @@ def test_activations_in_place_of_images_have_weights_too(
 
 
 def test_what_it_costs_is_said_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geosearch.study.estimate.measure_pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
-    monkeypatch.setattr("geosearch.study.estimate._fitting_seconds", lambda *_: 0.0)
+    monkeypatch.setattr("geosearch.study.pace.measure_pace", lambda *_, **__: SimpleNamespace(step_seconds=1.0))
+    monkeypatch.setattr("geosearch.study.estimate.fitting_seconds", lambda *_: 0.0)
 
     def estimate(**changes: object):
         return check(write_toml(tmp_path / "study.toml", tiny(tmp_path, **changes)))

@@ -1,0 +1,107 @@
+"""Pace of a study on this machine: seconds of a step, of an image that is encoded, and of all that is fitted before."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from geosearch.config.build import (
+    build_network,
+    build_recipe,
+)
+from geosearch.config.study_config import StudyFile
+from geosearch.data.collection import DatasetCollection
+from geosearch.embeddings.pixels import PixelEncoder
+from geosearch.errors import TooLargeError
+from geosearch.mixture.spaces.autoencoder import Autoencoder
+from geosearch.nn.activation_codes import ActivationCodes
+from geosearch.nn.activations import encode_block
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
+from geosearch.nn.recipe import Recipe
+from geosearch.nn.timing import free_clock, measure_pace
+from geosearch.nn.train import resolve_device
+from geosearch.runtime.cache import Cache
+from geosearch.runtime.parallel import one_thread
+from geosearch.study.encode import count_missing_images
+from geosearch.transport.maps.base import Pair
+from geosearch.transport.maps.neural.map import Neural
+
+_MAPPING = 4e-3  # processor seconds of a source image in features, label distances and plans; six sources of 4,000
+_TIMED = 48  # images that a pretrained network is timed on
+
+
+def measure_step(file: StudyFile, classes: int) -> float:
+    """Seconds of one step of pretraining on this machine, on so many classes, measured on a few.
+
+    Raises:
+        TooLargeError: a step does not fit into memory.
+    """
+    try:
+        with one_thread():
+            network = build_network(file)
+            height, width, channels = file.domain.size, file.domain.size, int(file.domain.channels)
+            if file.mixes_features and isinstance(network, PretrainedArchitecture):
+                network = network.loaded(file.domain.size)
+                codes = ActivationCodes.blank(network.backbone.load(height).cut(network.trainable).shape)
+                network, (height, width, channels) = replace(network, codes=codes), codes.image_shape
+            shape: dict[str, Any] = {"channels": channels, "size": height, "width": width, "classes": classes}
+            recipe = build_recipe(file, network)
+            return measure_pace(recipe, **shape, device=file.recipe.device).step_seconds
+    except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
+        raise TooLargeError(
+            f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "
+            "lower recipe.width, recipe.batch or domain.size"
+        ) from error
+
+
+def fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
+    """Seconds that an encoder, trained maps and a trained mixing space take, measured on a few images of the study."""
+    if file.mixes_features:
+        return _encoding_seconds(file, collection)
+    if file.transport.map != "neural" and file.transport.space != "autoencoder":
+        return 0.0
+    few = [each.sample(64, np.random.default_rng(0)) for each in (collection.train, *collection.sources)]
+    seconds = 0.0
+    with TemporaryDirectory() as folder, one_thread():
+        cache = Cache(Path(folder))
+        for steps in (2, 8):  # the difference leaves out what is paid once
+            sign = -1 if steps == 2 else 1
+            start = time.perf_counter()
+            if file.transport.map == "neural":
+                table = np.zeros((len(few[0].classes), len(few[1].classes)))
+                option = Neural(steps=steps, classifier=Recipe(steps=1), device=file.recipe.device)
+                option.fit(Pair(few[0], few[1], PixelEncoder(), table), seed=0, cache=cache)
+                done = time.perf_counter() - start
+                seconds += sign * done / 6 * file.transport.settings["map_steps"] * len(collection.sources)
+            if file.transport.space == "autoencoder":
+                start = time.perf_counter()
+                Autoencoder(steps=steps).fit(few, seed=0, cache=cache)
+                seconds += sign * (time.perf_counter() - start) / 6 * Autoencoder().steps
+    return max(seconds, 0.0)
+
+
+def _encoding_seconds(file: StudyFile, collection: DatasetCollection) -> float:
+    """Of the pass over all images that the cache lacks, and of the maps of activations to each source."""
+    missing = count_missing_images(file, collection, Cache.default())
+    return missing * measure_encoding(file) + _MAPPING * sum(map(len, collection.sources)) / file.search.jobs
+
+
+def measure_encoding(file: StudyFile) -> float:
+    """Seconds that an image takes, of a pass of the pretrained network over all; the cache may have it already."""
+    network = build_network(file)
+    assert isinstance(network, PretrainedArchitecture)
+    device, side = str(resolve_device(file.recipe.device)), file.domain.size
+    blank = np.zeros((_TIMED, side, side, int(file.domain.channels)), np.uint8)
+    call = (network.backbone, network.trainable, device, 0, 0)
+    with one_thread():
+        encode_block(*call, blank[:8])  # loads it
+        clock = free_clock(device)
+        start = clock()
+        encode_block(*call, blank)
+        each = (clock() - start) / len(blank)
+    return each / (file.search.jobs if device == "cpu" else 1)
