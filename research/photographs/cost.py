@@ -26,13 +26,16 @@ from typing import Any
 
 from geosearch.study.study import Study
 from research.common.lines import Lines
+from research.common.page import fill
 from research.photographs.sets import FOLDER
 from research.photographs.shelf import IMAGES, TARGETS, write_shelf
 from research.photographs.study_files import as_toml, sections_of
+from research.photographs.tables import PAGE
 
 FILE = Lines(FOLDER / "photographs_cost.jsonl")
 PLACE = Path(tempfile.gettempdir()) / "geosearch-photographs-cost"
 SHOTS, JOBS = 5, 2
+STAGES = ("load", "transport", "evaluations", "finalists", "confirmation")  # of the table
 
 
 def measured(target: str, images: int, evaluations: int, way: str) -> dict[str, Any]:
@@ -95,6 +98,22 @@ def run(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
     return {"seconds": seconds, "processor_seconds": processor, "peak_bytes": peak[0], "output": output}
 
 
+def table() -> list[str]:
+    """A row for each target, in the order of the runs."""
+    lines = [
+        "| target | foretold | took | processor time | peak memory | encoding | maps | search | confirmation |",
+        "| --- " * 9 + "|",
+    ]
+    for line in FILE.all():
+        asked, stages = line["asked"], {**dict.fromkeys(STAGES, 0.0), **line["stages"]}
+        minutes = [line["foretold"]["seconds"], line["search"]["seconds"], line["search"]["processor_seconds"]]
+        minutes += [stages["load"], stages["transport"], stages["evaluations"] + stages["finalists"]]
+        first, second, third, *rest = (f"{seconds / 60:.1f} min" for seconds in [*minutes, stages["confirmation"]])
+        peak = f"{line['search']['peak_bytes'] / 2**30:.1f} GiB"
+        lines.append("| " + " | ".join([asked["target"], first, second, third, peak, *rest]) + " |")
+    return lines
+
+
 def _watch(root: int, peak: list[int], over: threading.Event) -> None:
     while not over.wait(3.0):
         peak[0] = max(peak[0], sum(map(_held, _tree(root))))
@@ -136,6 +155,7 @@ def main() -> None:
         ],
         jobs=1,
     )
+    fill(PAGE, [("cost", table)])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """How far from the pretrained weights should a trained block be, and can the labels of a target tell?
 
-    python -m research.photographs.interpolation [--seeds 1] [--targets rsscn7 ...] [--steps 150]
+    python -m research.photographs.interpolation [--seeds 1] [--targets rsscn7 ...] [--steps 150 50]
 
 The last block was trained once on every single source, and on the pooled union of each target's sources (mixtures.py).
-At lambda 0, .25, .5, .75 and 1 between the pretrained block and the trained one (WiSE-FT, Wortsman et al. 2022): test
-errors of the ridge head and of self-training at five labels a class, the leave-one-out error on the labels, and the
-error of episodes on pseudo-labelled images, both with the standard errors of their paired differences. Pseudo-labels
-are those of a study: of an ensemble of networks on single sources and the union, the four of least leave-one-out error.
+At lambda 0, .25, .5, .75 and 1 between the pretrained block and the trained one (WiSE-FT, Wortsman et al. 2022), after
+150 steps and after 50: test errors of the ridge head and of self-training at five labels a class, the leave-one-out
+error on the labels, and the error of episodes on pseudo-labelled images, both with the standard errors of their paired
+differences. Pseudo-labels are those of an ensemble of networks on single sources and the union, the four of least
+leave-one-out error.
 Results: reports/data/photographs_interpolation.jsonl.
 """
 
@@ -142,16 +143,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
-    parser.add_argument("--steps", type=int, default=LONG, choices=(SHORT, LONG))
+    parser.add_argument("--steps", type=int, nargs="+", default=(LONG, SHORT), choices=(LONG, SHORT))
     options = parser.parse_args()
     FILE.fill(
         [
             (
-                {"target": target, "mixture": name, "seed": seed}
-                | ({"steps": options.steps} if options.steps != LONG else {}),
+                {"target": target, "mixture": name, "seed": seed} | ({"steps": steps} if steps != LONG else {}),
                 measured,
-                (target, name, seed, options.steps),
+                (target, name, seed, steps),
             )
+            for steps in options.steps
             for seed in range(options.seeds)
             for target in options.targets
             for name in names_of(target)
