@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -69,7 +70,7 @@ class JointTraining(SupervisedCandidate):
 
     @property
     def key(self) -> str:
-        return content_key("joint-training", version=1, mixture=self.mixture.key)
+        return content_key("joint-training", version=2, mixture=self.mixture.key)
 
     def start(self, setup: Setup, seed: int) -> Start:
         joint = pretrain(JointStream(self.mixture, setup.shots), setup.recipe, seed, device=setup.device)
@@ -77,9 +78,10 @@ class JointTraining(SupervisedCandidate):
 
 
 def with_last_classes(network: Network, count: int) -> Network:
-    """The same network with the part of its head for the last `count` classes."""
-    head = nn.utils.skip_init(nn.Linear, network.head.in_features, count)
+    """A copy of the network, of its own kind, with the part of its head for the last `count` classes."""
+    twin = copy.deepcopy(network)
+    twin.head = nn.utils.skip_init(nn.Linear, network.head.in_features, count)
     with torch.no_grad():
-        head.weight.copy_(network.head.weight[-count:])
-        head.bias.copy_(network.head.bias[-count:])
-    return Network(network.body, head).eval()
+        twin.head.weight.copy_(network.head.weight[-count:])
+        twin.head.bias.copy_(network.head.bias[-count:])
+    return twin.eval()
