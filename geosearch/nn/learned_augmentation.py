@@ -140,9 +140,8 @@ class LearnedProbabilities(Learner):
         """See `Learner`; one step of mirror descent."""
         assert self.drawn is not None
         estimate = mean_losses(self.drawn, losses.cpu(), self.distribution)
-        best = (
-            self.prior.clamp(min=1e-30).log() - estimate / self.penalty
-        )  # where a fixed network and these losses would end
+        # where a fixed network with these losses would end
+        best = self.prior.clamp(min=1e-30).log() - estimate / self.penalty
         self.logits = (self.logits + (best - self.logits) / WINDOW).log_softmax(1)
 
 

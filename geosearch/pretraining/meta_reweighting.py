@@ -71,7 +71,5 @@ def _sample_weights(network: Network, batch: Samples, clean: Samples) -> torch.T
         return F.cross_entropy(functional_call(stateless, at, (images,)), labels, reduction="none")
 
     direction = grad(lambda at: losses(at, clean.images, clean.labels).mean())(parameters)
-    products = jvp(lambda at: losses(at, batch.images, batch.labels), (parameters,), (direction,))[
-        1
-    ]  # (b,) <g_i, g_clean>
+    products = jvp(lambda at: losses(at, batch.images, batch.labels), (parameters,), (direction,))[1]  # <g_i, g_clean>
     return scale_to_mean_one(products.clamp(min=0))

@@ -61,6 +61,11 @@ from geosearch.search.trial import (
 )
 
 FAILURES = 3  # failed trainings in a row that end a search
+REPEATS = 100  # proposals in a row that only repeat others, after which no new mixture is expected
+EXHAUSTED = (
+    f"No mixture is left to evaluate: the last {REPEATS} proposals repeated others. The limits allow few mixtures; "
+    "a smaller search.evaluations, or wider [limits], would do."
+)
 
 
 @dataclass(frozen=True)
@@ -140,6 +145,9 @@ class Search:
             self.store.fail_running()
         with one_thread():
             while self.left() > 0 and not self.store.is_shared and not self.find_no_gain():
+                if self.is_exhausted():
+                    self.progress.event(SearchStopped(EXHAUSTED))
+                    break
                 with self.measure_stage("evaluations"):
                     self.evaluate(self.propose())
 
@@ -188,6 +196,11 @@ class Search:
         complete = self.store.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         return self.options.evaluations - len(complete)
 
+    def is_exhausted(self) -> bool:
+        """Whether the last `REPEATS` proposals only repeated others: the limits allow no mixture that is new."""
+        last = [trial.state for trial in self.store.trials()][-REPEATS:]
+        return last == ["repeat"] * REPEATS
+
     def missing(self) -> tuple[int, int]:
         """The first round that is not full, and how many proposals it lacks."""
         filled = Counter(trial.round for trial in self.store.trials() if trial.state != "repeat")
@@ -203,7 +216,7 @@ class Search:
         pending: list[Weights] = []
         asked: list[tuple[optuna.Trial, Weights]] = []
         for index in count():
-            if len(asked) == missing:
+            if len(asked) == missing or self.is_exhausted():
                 break
             if index not in taken:
                 trial, point = self._ask(number, index, interrupted.get((number, index)))

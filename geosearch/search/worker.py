@@ -76,7 +76,7 @@ class Worker:
         self.search.store.share()
         try:
             with one_thread():
-                while (left := self.search.left()) > 0:
+                while (left := self.search.left()) > 0 and not self.search.is_exhausted():
                     if lost := self._queue.retry_lost():
                         self.search.progress.event(TrialsLost(lost))
                     if self._queue.in_flight() < left:
@@ -93,7 +93,7 @@ class Worker:
     def wait(self) -> None:
         """Return when the budget is spent and no trial is known to be running."""
         pause = SHORTEST
-        while self.search.left() > 0 or self._queue.in_flight():
+        while (self.search.left() > 0 and not self.search.is_exhausted()) or self._queue.in_flight():
             self._queue.retry_lost()
             pause = self._pause(pause)
 

@@ -57,7 +57,7 @@ class Trivial:
 
     def evaluate_many(self, calls, *, jobs):
         found = []
-        for point, _, _ in calls:
+        for point, *_ in calls:
             time.sleep(self.sleep(point))
             error = float(np.square(point.array - GOAL).sum())
             found.append(Evaluation("", error, error / 2, self.seconds))

@@ -56,7 +56,7 @@ def write(name: str, header: Sequence[str], rows: Sequence[Sequence[object]]) ->
         ({"target": "labels_table:bolts.csv"}, "one class only; a labelled set needs at least two"),
         ({"target": "labels_table:sizes.csv"}, "no column is called label or class (it has file, width, height)"),
         ({"target": "labels_table:gone.csv?label=kind"}, "has no column 'kind'; it has file, label"),
-        ({"target": "labels_table:gone.csv"}, "names 1 files that are not there: lost.png"),
+        ({"target": "labels_table:gone.csv"}, "names 1 file that is not there: lost.png"),
         ({"unlabelled": "imagefolder:bare"}, "bare has no image that can be read, at any depth"),
         ({"test": "imagefolder:other"}, "has classes that the labels of 'mine' lack: screw"),
         ({"test": "imagefolder:shared"}, "are labelled images of 'mine' too (bolt/again.png)"),

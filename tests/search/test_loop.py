@@ -16,8 +16,10 @@ from optuna.trial import TrialState
 
 from geosearch.errors import GeosearchError, TrainingFailedError
 from geosearch.mixture.baselines import SEARCHED
+from geosearch.mixture.constraints import Limits
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
+from geosearch.runtime.events import SearchStopped
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.fidelity.statistics import fidelity_statistics
@@ -25,6 +27,7 @@ from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.samplers.registry import build_sampler
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
+from geosearch.search.worker import Worker
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
@@ -218,6 +221,24 @@ def test_a_proposal_that_repeats_a_mixture_is_not_trained_and_a_neighbor_is(sear
         assert len(complete) == len(objective.asked) == len({point for point, _ in objective.asked}) == 16
         assert repeats
         assert all(t.proxy is None and (t.repeat.of is None or complete[t.repeat.of].point == t.point) for t in repeats)
+
+
+def test_a_search_ends_where_its_limits_leave_no_new_mixture(search_in, tmp_path, monkeypatch):
+    """One source at a time, of three: three mixtures, whatever the budget; the next run does not try again."""
+    monkeypatch.setattr("geosearch.search.loop.REPEATS", 15)
+    only = Limits((0.0,) * 3, (1.0,) * 3, most=1)
+    objective, events = FakeObjective(), []
+    search = search_in(tmp_path / "study.journal", objective, limits=only, evaluations=24, sampler="random")
+    monkeypatch.setattr(type(search.progress), "event", lambda _, event: events.append(event))
+    search.run()
+    assert 1 <= len({point for point, _ in objective.asked}) <= 3
+    assert [type(event) for event in events].count(SearchStopped) == 1
+    assert "wider [limits]" in str(next(event for event in events if isinstance(event, SearchStopped)))
+    trials = len(search.store.trials())
+    search.run()
+    assert len(search.store.trials()) == trials
+    Worker(search).run()
+    assert len(search.store.trials()) == trials
 
 
 def test_a_study_says_what_each_fidelity_cost(search_in, tmp_path):

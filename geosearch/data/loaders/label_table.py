@@ -244,8 +244,9 @@ def label_files(table: Table, file: str = "", label: str = "") -> tuple[LabelTab
     paths = [table.path.parent / re.sub(r"\\+", "/", cell) if cell else None for cell in table.column(files)]
     absent = tuple(str(row[files]) for row, path in zip(table.rows, paths, strict=True) if path and not path.is_file())
     if absent:
+        count = "1 file that is" if len(absent) == 1 else f"{len(absent):,} files that are"
         raise InvalidDataError(
-            f"{table.path} names {len(absent):,} files that are not there: {list_some(absent, len(absent), 10)}; paths "
+            f"{table.path} names {count} not there: {list_some(absent, len(absent), 10)}; paths "
             f"start from the table's folder, {table.path.parent}: correct them, or remove these rows"
         )
     splits = {} if split is None else {
