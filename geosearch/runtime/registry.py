@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import signature
 from pkgutil import walk_packages
+from threading import RLock
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
@@ -19,6 +20,7 @@ Option = TypeVar("Option")
 ENTRY_POINTS = "geosearch.options"  # modules of other packages that register options
 _SETTING = "setting"
 _names: dict[type, str] = {}
+_importing = RLock()  # one for all choices: modules of one may ask another while they are imported
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ class Choice(Generic[Option]):
         self._room = room
         self._entries: dict[str, Entry[Option]] = {}
         self._imported = False
+        self._is_importing = False
 
     @property
     def section(self) -> str:
@@ -232,15 +235,22 @@ class Choice(Generic[Option]):
         return entry.option(**{**values, **entry.preset})
 
     def _import_options(self) -> None:
-        """Import every module that may register an option here, the first time."""
+        """Import every module that may register an option here, the first time; other threads wait for all of them."""
         if self._imported:
             return
-        self._imported = True
-        if self._room:
-            room = import_module(self._room)
-            for module in walk_packages(getattr(room, "__path__", ()), f"{self._room}."):
-                import_module(module.name)
-        import_extensions()
+        with _importing:
+            if self._imported or self._is_importing:  # by a thread before, or asked by one of these modules
+                return
+            self._is_importing = True
+            try:
+                if self._room:
+                    room = import_module(self._room)
+                    for module in walk_packages(getattr(room, "__path__", ()), f"{self._room}."):
+                        import_module(module.name)
+                import_extensions()
+                self._imported = True
+            finally:
+                self._is_importing = False
 
 
 @cache

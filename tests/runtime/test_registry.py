@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +109,38 @@ def test_modules_of_other_packages_are_imported_once_whoever_asks_first(monkeypa
         ask()
         ask()
         assert len(imported) == 1
+
+
+def test_threads_that_ask_at_once_get_all_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second thread asks while the first one is still importing."""
+    (folder := tmp_path / "slow_room").mkdir()
+    (folder / "__init__.py").write_text("")
+    for name in ("early", "late"):
+        registers = f"slow_room.CHOICE.register('{name}', '')(type('{name}', (), {{}}))"
+        (folder / f"{name}.py").write_text(f"import time, slow_room\ntime.sleep(0.2)\n{registers}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    made: Choice[object] = Choice("toy.slow", default="early", meaning="", room="slow_room")
+    __import__("slow_room").CHOICE = made
+
+    def ask(wait: float) -> tuple[str, ...]:
+        time.sleep(wait)
+        return made.names()
+
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            found = list(pool.map(ask, (0.0, 0.1, 0.3)))
+    finally:
+        for name in [one for one in sys.modules if one.partition(".")[0] == "slow_room"]:
+            del sys.modules[name]
+    assert found == [("early", "late")] * 3
+
+
+def test_a_module_may_ask_while_it_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: Choice[object] = Choice("toy.asked", default=None, meaning="", room="asking")
+    monkeypatch.setattr(sys, "asked_choice", made, raising=False)
+    (tmp_path / "asking.py").write_text(
+        "import sys\nsys.asked_choice.register('one', '')(type('One', (), {}))\nKNOWN = sys.asked_choice.names()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert made.names() == ("one",)
+    assert sys.modules.pop("asking").KNOWN == ("one",)
