@@ -209,8 +209,7 @@ class _Encoders(dict[Trainable, nn.Module]):
 @lru_cache(maxsize=2)
 def _loaded(backbone: Backbone, side: int, device: str) -> PretrainedNetwork:
     library, _, model = backbone.name.partition(":")
-    with torch.random.fork_rng(devices=[]):  # libraries initialize from the global generator
-        torch.manual_seed(seeds.integer(backbone.seed, "backbone", model))
+    with seeds.seeded_globally(seeds.integer(backbone.seed, "backbone", model)):  # as libraries initialize
         network, normal, own = (_from_timm if library == "timm" else _from_torchvision)(backbone, model)
     network.eval().requires_grad_(False)
     size = _fitting_size(backbone, network, side, own)

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any
 
 import torch
@@ -109,8 +110,11 @@ class Stem(nn.Module):
         self.network, self.stage = network, stage
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
+        own = get_ident()
+
         def leave(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            raise _Arrived(inputs)
+            if get_ident() == own:  # other threads may run the same network
+                raise _Arrived(inputs)
 
         hook = self.network.get_submodule(self.stage).register_forward_pre_hook(leave)
         try:

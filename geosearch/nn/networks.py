@@ -188,7 +188,7 @@ class ResNet18(_Option):
         from torchvision.models import resnet18
 
         _check(size, 1)
-        with torch.random.fork_rng(devices=[]):  # torchvision initialises from the global generator
+        with seeds.seeded_globally(seed):  # as torchvision initializes, before all weights are drawn anew
             body = resnet18(weights=None)
             if size <= 64:
                 body.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)

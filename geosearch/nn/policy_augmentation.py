@@ -9,6 +9,7 @@ from typing import Literal
 
 import torch
 
+from geosearch import seeds
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.augmentation import Augmentation
 from geosearch.nn.augmenter import AUGMENTATIONS
@@ -69,8 +70,7 @@ class PolicyAugmentation:
         """See `Augmenter`."""
         transform, levels = _transform(self.policy), (images.clamp(0, 1) * 255).round().byte()
         number = int(torch.randint(2**62, (), generator=generator))
-        with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator of the CPU
-            torch.default_generator.manual_seed(number)
+        with seeds.seeded_globally(number):  # as torchvision draws
             changed = torch.stack([transform(image) for image in levels])
         return self._after()(changed.to(images.dtype) / 255, generator)
 

@@ -72,8 +72,9 @@ def atomic_dir(out: Path) -> Iterator[Path]:
             for entry in temporary.rglob("*"):
                 _sync(entry)
             _sync(temporary)
+            check_out(out)  # another process may have written it meanwhile
             if out.exists():
-                out.rmdir()  # empty: checked above, and rmdir refuses if it no longer is
+                out.rmdir()
             os.replace(temporary, out)
             _sync(out.parent)
         except BaseException:
@@ -128,7 +129,8 @@ def _remove_leftovers(path: Path) -> None:
         machine, _, rest = left.name.removeprefix(_prefix(path)).partition("-")
         number = rest.partition("-")[0]
         if machine == _machine() and number.isdecimal() and _has_ended(int(number)):
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+            with suppress(OSError):  # another process removes it too, or it is another user's
+                shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def _has_ended(process: int) -> bool:

@@ -154,7 +154,8 @@ class Choice(Generic[Option]):
         def decorate(option: type[Any]) -> type[Any]:
             if (known := self._entries.get(name)) and known.option.__qualname__ != option.__qualname__:
                 raise InvalidOptionError(f"{self.key} = '{name}' is {known.option.__name__} already; take another name")
-            declared = {one.key: one for other in self._entries.values() for one in settings_of(other.option).values()}
+            others = tuple(self._entries.values())  # another thread may register one meanwhile
+            declared = {one.key: one for other in others for one in settings_of(other.option).values()}
             for entry in settings_of(option).values():
                 if (twin := declared.get(entry.key, entry)) != entry and not known:
                     raise InvalidOptionError(

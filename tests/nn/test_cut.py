@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from torch import nn
 
 from geosearch.errors import InvalidOptionError
-from geosearch.nn.cut import Cut, Tail, last_stage
+from geosearch.nn.cut import Cut, Stem, Tail, last_stage
 
 FAMILIES = {  # of timm, small ones
     "resnet18": ("layer4", (256, 4, 4)),
@@ -124,3 +127,30 @@ def test_networks_without_a_cut_are_refused() -> None:
 
 def _block() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1))
+
+
+def test_a_stem_stops_no_other_thread_that_runs_the_same_network() -> None:
+    """The other thread runs the whole network while the stem is half way."""
+    images, within, done = torch.rand(2, 3, 4, 4), threading.Event(), threading.Event()
+    caller = threading.get_ident()
+
+    class First(nn.Flatten):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if threading.get_ident() == caller:
+                within.set()
+                assert done.wait(10)
+            return super().forward(x)
+
+    network = nn.Sequential(First(), nn.Linear(48, 5), nn.Linear(5, 2))
+
+    def whole() -> torch.Tensor:
+        try:
+            assert within.wait(10)
+            return network(images)
+        finally:
+            done.set()
+
+    with ThreadPoolExecutor(1) as pool, torch.no_grad():
+        other = pool.submit(whole)
+        assert Stem(network, "2")(images).shape == (2, 5)
+        assert other.result().shape == (2, 2)

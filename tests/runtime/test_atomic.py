@@ -95,3 +95,32 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path):
     with pytest.raises(OutputExistsError), atomic_dir(tmp_path):
         pass
     assert names(tmp_path) == ["mine"]
+
+
+def test_of_two_processes_that_write_one_folder_the_second_is_told_so(tmp_path):
+    """Both begin while it is absent."""
+    out = tmp_path / "out"
+    late = atomic_dir(out)
+    (late.__enter__() / "mine").write_text("late")
+    with atomic_dir(out) as early:
+        (early / "mine").write_text("early")
+    with pytest.raises(OutputExistsError):
+        late.__exit__(None, None, None)
+    assert names(tmp_path) == ["out"]
+    assert (out / "mine").read_text() == "early"
+
+
+def test_leftovers_that_cannot_be_removed_are_left(tmp_path, monkeypatch):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    mine = _temporary_name(tmp_path / "a")
+    left = mine.with_name(mine.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-"))
+    left.mkdir()
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    with atomic_write(tmp_path / "a") as file:
+        file.write(b"whole")
+    assert names(tmp_path) == sorted(["a", left.name])
