@@ -42,7 +42,7 @@ def run(capsys):
 
 def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path, monkeypatch):
     train_briefly(monkeypatch, Condensation, steps=20)
-    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path, domain_pseudo_labels="ensemble"))
     code, out, err = run("search", path)
     assert code == 0
     assert sum(line.startswith("trial ") for line in err.splitlines()) >= 10

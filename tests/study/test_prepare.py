@@ -19,7 +19,9 @@ COUNTS = (1, 2, 4, 7)
 
 def own(folder: Path, **changes: object) -> dict[str, dict[str, object]]:
     """The study of tests/generators with uneven labels, the other images without, and no test set."""
-    study = tiny(folder, search_evaluations=7, confirm_seeds=1, confirm_tuning=0, confirm_explain=False)
+    study = tiny(
+        folder, search_evaluations=7, confirm_seeds=1, confirm_tuning=0, confirm_explain=False, confirm_folds=3
+    )
     made = blobs("target", 4, 40, size=12, seed=0)
     rows = np.concatenate([np.flatnonzero(made.labels == label)[:count] for label, count in enumerate(COUNTS)])
     rest = np.setdiff1d(np.arange(len(made)), rows)
