@@ -76,7 +76,7 @@ def test_ways_of_labelling_the_reference(tmp_path):
     assert build_refinement(ways["refined"]).recipe.steps == ways["refined"].recipe.steps
     assert build_refinement(ways["ensemble"]).recipe.steps == ways["ensemble"].recipe.long_steps
     assert build_refinement(ways["ensemble"]).members > build_refinement(ways["refined"]).members == 1
-    assert build_refinement(tiny_file(tmp_path, recipe_device="auto")).device == "auto"
+    assert build_refinement(tiny_file(tmp_path, domain_pseudo_labels="ensemble", recipe_device="auto")).device == "auto"
 
 
 def test_a_shot_that_cannot_be_left_out_is_refused_at_the_door(tmp_path):
@@ -109,7 +109,8 @@ def test_a_study_runs_with_every_way_of_labelling_and_keeps_to_its_limits(tmp_pa
 def test_self_training_has_the_references_images_and_as_many_more_as_asked(tmp_path):
     for asked, images, steps in ((0, 40, 30), (50, 50, 60)):
         settings = {"recipe_unlabelled": asked, "recipe_adaptation": "self-train", "domain_balance": 0.25}
-        study = Study.open(tiny_file(tmp_path, **settings), storage=f"sqlite:///{tmp_path}/{asked}.db")
+        file = tiny_file(tmp_path, domain_pseudo_labels="ensemble", **settings)
+        study = Study.open(file, storage=f"sqlite:///{tmp_path}/{asked}.db")
         unlabelled = study.prepared.unlabelled(asked)
         how = build_adaptations(study.file, unlabelled)["self-train"]
         assert (len(how.unlabelled), how.balance) == (images, 0.25)

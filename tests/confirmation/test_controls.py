@@ -42,7 +42,9 @@ ERRORS = {Weights.single(0, 2): 0.4, Weights.single(1, 2): 0.5, Weights.uniform(
 @pytest.fixture(scope="module")
 def study(tmp_path_factory, shared_cache):
     folder = tmp_path_factory.mktemp("controls")
-    return Study.open(tiny_file(folder), storage=f"sqlite:///{folder}/study.db", cache=shared_cache)
+    return Study.open(
+        tiny_file(folder, domain_pseudo_labels="ensemble"), storage=f"sqlite:///{folder}/study.db", cache=shared_cache
+    )
 
 
 @pytest.fixture(scope="module")
