@@ -18,7 +18,7 @@ from geosearch.search.samplers.warm_start import EarlierStudy
 from geosearch.search.trial import LongRuns
 
 FORMAT = 3  # of the attributes of studies and trials; 1 and 2 were written by geosearch 0.1
-_HEADER = "geosearch"  # where every format keeps its number
+HEADER = "geosearch"  # where every format keeps its number
 _IN_HEADER = ("format", "fingerprint")  # kept together, in one transaction
 
 
@@ -109,7 +109,7 @@ class StudyRecord:
         chosen = names or [one.name for one in fields(self) if getattr(self, one.name) not in (None, (), {}, False)]
         kept = {name: to_json(_types()[name], getattr(self, name)) for name in chosen if name not in _IN_HEADER}
         if set(chosen) & set(_IN_HEADER):
-            kept[_HEADER] = {"format": self.format, "fingerprint": dict(self.fingerprint)}
+            kept[HEADER] = {"format": self.format, "fingerprint": dict(self.fingerprint)}
         return kept
 
     @classmethod
@@ -119,7 +119,7 @@ class StudyRecord:
         Raises:
             ValueError: a field has the wrong type.
         """
-        flat = {**kept.get(_HEADER, {}), **{key: value for key, value in kept.items() if value is not None}}
+        flat = {**kept.get(HEADER, {}), **{key: value for key, value in kept.items() if value is not None}}
         flat |= {name: _with_test_size(flat[name]) for name in ("fingerprint", "settings") if flat.get(name)}
         return cls(**{name: from_json(kind, flat[name]) for name, kind in _types().items() if name in flat})
 
@@ -131,7 +131,7 @@ def check_format(kept: Mapping[str, Any], where: str) -> bool:
         NewerFormatError: they were written by a newer version.
         StudyMismatchError: they were written by version 0.1.
     """
-    if (header := kept.get(_HEADER)) is None:
+    if (header := kept.get(HEADER)) is None:
         return False
     if (found := header["format"]) > FORMAT:
         raise NewerFormatError.at(where, found=found, known=FORMAT)

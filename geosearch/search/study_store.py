@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
@@ -17,7 +17,7 @@ from geosearch.search.space import LAST_PARAMETER, Space
 from geosearch.search.storage.errors import check_readable, translate_errors
 from geosearch.search.storage.sqlite import check_file, exclusive_access
 from geosearch.search.storage.urls import storage_at
-from geosearch.search.study_record import StudyRecord, check_format
+from geosearch.search.study_record import HEADER, StudyRecord, check_format
 from geosearch.search.trial import (
     Claim,
     Failed,
@@ -52,6 +52,7 @@ class StudyStore:
         space: how parameters and weights correspond.
         url: the database's address.
         storage: the connection that `study` uses.
+        fingerprint: every setting that results depend on, as the study was opened.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -65,6 +66,7 @@ class StudyStore:
     space: Space
     url: str
     storage: optuna.storages.BaseStorage
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def open(cls, url: str, name: str, fingerprint: Mapping[str, Any], space: Space) -> StudyStore:
@@ -95,22 +97,38 @@ class StudyStore:
                 direction="minimize",
                 load_if_exists=True,
             )
-            store = cls(study, space, url, storage)
-            begun = check_format(study.user_attrs, mask(url))
-            if not begun or store._restarts_with(store.record.fingerprint, fingerprint):
-                store.update(fingerprint=dict(fingerprint))
+            store = cls(study, space, url, storage, dict(fingerprint))
+            if not check_format(study.user_attrs, mask(url)):
+                store.update(fingerprint=store.fingerprint)
+            elif find_differences(store.record.fingerprint, fingerprint):
+                store._restart()
         return store
 
-    def _restarts_with(self, kept: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
-        """Whether a study without trials is restarted with other settings.
+    def _restart(self) -> None:
+        """Restart a study without trials with the settings that it was opened with.
 
         Raises:
-            StudyMismatchError: the settings differ, and the study has trials or running workers.
+            StorageError: a search has exclusive access to the SQLite file.
+            StudyMismatchError: the study has trials or running workers.
         """
-        keys = find_differences(kept, asked)
-        if not keys:
-            return False
         if self.is_begun:
+            return self.verify_settings()
+        with exclusive_access(self.url):
+            if self.is_begun:  # meanwhile
+                return self.verify_settings()
+            for key in self.study.user_attrs:
+                if key != HEADER:
+                    self.set_meta(key, None)
+            self.update(fingerprint=self.fingerprint)  # last: whoever is killed before leaves the old settings
+
+    def verify_settings(self) -> None:
+        """Check that the study has the settings that it was opened with; before it begins, others may restart it.
+
+        Raises:
+            StudyMismatchError: the settings differ.
+        """
+        kept, asked = self.record.fingerprint, self.fingerprint
+        if keys := find_differences(kept, asked):
             raise StudyMismatchError(
                 f"{mask(self.url)} was made with other settings, so its trials cannot be compared with new ones:"
                 + "".join(
@@ -120,10 +138,6 @@ class StudyStore:
                 + "\nset them back, give the study another name, or start anew with --force-new (the old file is "
                 "renamed)"
             )
-        with exclusive_access(self.url):
-            for key in self.study.user_attrs:
-                self.set_meta(key, None)
-        return True
 
     @property
     def is_begun(self) -> bool:

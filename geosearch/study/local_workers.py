@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 from collections import Counter
@@ -182,7 +181,8 @@ def search_shared(search: Search, workers: LocalWorkers) -> None:
 
 def _help(opens: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
     """The main function of a worker process."""
-    exit_with_parent(os.getppid())
+    parent: Any = multiprocessing.parent_process()
+    exit_with_parent(parent.pid)  # os.getppid() is another one by now if it was killed meanwhile
     leave_on_termination()
     try:
         opens(**arguments).work()

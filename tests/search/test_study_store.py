@@ -82,6 +82,24 @@ def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_w
         mended.verify_datasets({"usps": "print"})
 
 
+@pytest.mark.parametrize("writes", range(4))
+def test_what_was_computed_under_old_settings_never_stands_beside_the_new_ones(url, monkeypatch, writes):
+    """Whenever the process that restarts the study is killed."""
+    opened(url).update(contents={"digits": "print"}, settings={"study": {"seed": 0}}, baselines=("uniform",))
+    write, left = StudyStore.set_meta, iter(range(writes))
+
+    def killed(store, key, value):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        write(store, key, value)
+
+    with monkeypatch.context() as context:
+        context.setattr(StudyStore, "set_meta", killed)
+        with pytest.raises(KeyboardInterrupt):
+            opened(url, fingerprint=OTHER)
+    assert opened(url, fingerprint=OTHER).record == StudyRecord(fingerprint=OTHER)
+
+
 def test_proxies_from_before_they_were_debiased_are_not_read(url):
     """They stand under other names, so that a study begun before compares like with like."""
     store = opened(url)

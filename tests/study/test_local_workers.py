@@ -166,6 +166,22 @@ def test_workers_that_all_end_early_end_the_search_with_their_codes(tmp_path):
         search_shared(search, LocalWorkers(1, never, {}, search))
 
 
+@pytest.mark.slow
+def test_a_worker_ends_though_its_search_was_killed_while_it_still_imported():
+    search = (
+        "import functools, multiprocessing, os, signal, time\n"
+        "from geosearch.study.local_workers import _help\n"
+        "opens = functools.partial(time.sleep, 300)\n"
+        "multiprocessing.get_context('spawn').Process(target=_help, args=(opens, {}), daemon=True).start()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    start = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-c", search], stdout=subprocess.PIPE
+    )  # returns when the worker's end is closed, too
+    assert time.monotonic() - start < 90
+
+
 def test_a_worker_needs_a_study_that_was_begun(tmp_path, capsys):
     assert main(["worker", f"journal:{tmp_path / 'none.journal'}"]) == 2
     assert "there is no database" in capsys.readouterr().err
