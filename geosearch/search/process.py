@@ -45,6 +45,13 @@ class ProcessId:
         """Whether it is certainly running; False for a process of another machine, of which nothing is known."""
         return self.is_local and _start_time(self.pid) == self.started
 
+    @property
+    def is_from_before_restart(self) -> bool:
+        """Whether a machine of this name has started again since; it is another one if several have the same name."""
+        here = ProcessId.here()
+        boots = [process.namespace.rpartition(" ")[2] for process in (self, here)]
+        return self.host == here.host and all(boots) and boots[0] != boots[1]
+
 
 def _namespace() -> str:
     try:

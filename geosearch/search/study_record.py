@@ -67,7 +67,7 @@ class StudyRecord:
         stage_seconds: stage -> wall time over all runs.
         ablation: the best mixture without each of its sources, by `confirmation.ablation.Ablation`.
         shared: whether several processes evaluate trials of the study, or have done so.
-        searching: the process that searches the study, in databases without a file lock.
+        searching: the process that searches the study, where no file lock tells: it is shared, or not in a SQLite file.
         confirmation: errors on the test part, by `confirmation.record.ConfirmationRecord`.
         data_facts: what the report says of the data, by `report.data_facts.DataFacts`.
 

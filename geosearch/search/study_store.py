@@ -300,9 +300,19 @@ class StudyStore:
 
 
 def is_in_use(storage: optuna.storages.BaseStorage) -> bool:
-    """Whether a database holds a running trial whose process is not known to have ended."""
-    names = optuna.get_all_study_names(storage)
-    return any(_running_trials(optuna.load_study(study_name=name, storage=storage)) for name in names)
+    """Whether others may use the SQLite file to which this process has exclusive access.
+
+    Nobody searches a study in it that is not shared. It is on one machine: who used it before a restart has ended.
+    """
+    for name in optuna.get_all_study_names(storage):
+        study = optuna.load_study(study_name=name, storage=storage)
+        record = StudyRecord.from_attributes(study.user_attrs)
+        users = [process for _, process in _running_trials(study)]
+        if record.searching and not record.searching.has_ended:
+            users.append(record.searching)
+        if record.shared and not all(process.is_from_before_restart for process in users):
+            return True
+    return False
 
 
 def place_of(trial: FrozenTrial | optuna.Trial) -> tuple[int, int]:

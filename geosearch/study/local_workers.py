@@ -7,7 +7,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from geosearch.errors import GeosearchError
@@ -16,7 +16,7 @@ from geosearch.runtime.parallel import exit_with_parent
 from geosearch.search.loop import Search
 from geosearch.search.process import ProcessId
 from geosearch.search.racing import find_best
-from geosearch.search.storage.sqlite import exclusive_access, sqlite_path
+from geosearch.search.storage.sqlite import exclusive_access, roll_back, sqlite_path
 from geosearch.search.storage.urls import translate_connection_errors
 from geosearch.search.study_store import StudyStore, mask
 from geosearch.search.worker import Worker
@@ -34,28 +34,32 @@ def search_access(store: StudyStore, *, workers: int) -> Iterator[None]:
 
     Raises:
         StorageError: another search has exclusive access to the SQLite file.
+        StudyMismatchError: the study was restarted with other settings since it was opened.
     """
     if workers:
-        _share(store, timeout=0.0)
-    with translate_connection_errors(mask(store.url)):
-        if not sqlite_path(store.url):
-            with _announce_search(store):
-                yield
-        elif store.is_shared:
-            yield
-        else:
-            with exclusive_access(store.url):
-                yield
+        _share(store)
+    with translate_connection_errors(mask(store.url)), ExitStack() as access:
+        if sqlite_path(store.url) and not store.is_shared:
+            access.enter_context(exclusive_access(store.url))
+            if store.is_shared:  # a worker came first
+                access.close()
+        if not sqlite_path(store.url) or store.is_shared:
+            access.enter_context(_announce_search(store))
+        store.verify_settings()
+        yield
 
 
 @contextmanager
 def _announce_search(store: StudyStore) -> Iterator[None]:
-    """Record this process as the searching one, in databases without a file lock."""
+    """Record this process as the searching one, where no file lock tells."""
     if _searched_by_another(store) or store.running():
         store.share()
     store.update(searching=ProcessId.here())
     try:
         yield
+    except BaseException:
+        roll_back(store.storage)  # or what follows waits for the lock of an interrupted transaction
+        raise
     finally:
         if not _searched_by_another(store):
             store.update(searching=None)
@@ -73,14 +77,18 @@ def worker_access(store: StudyStore) -> Iterator[None]:
 
     Raises:
         StorageError: a search has exclusive access to the SQLite file.
+        StudyMismatchError: the study was restarted with other settings since it was opened.
     """
-    _share(store, timeout=LOCK_TIMEOUT)
+    _share(store)
     with translate_connection_errors(mask(store.url)):
         yield
 
 
-def _share(store: StudyStore, timeout: float) -> None:
-    with exclusive_access(store.url, timeout=timeout):
+def _share(store: StudyStore) -> None:
+    with nullcontext() if store.is_shared else exclusive_access(store.url, timeout=LOCK_TIMEOUT):
+        store.verify_settings()
+        if sqlite_path(store.url) and not store.is_shared:
+            store.fail_running()  # nobody searches: what is running was left by a search that was killed
         store.share()
 
 

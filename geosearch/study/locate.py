@@ -13,7 +13,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.errors import GeosearchError, InvalidOptionError, StorageError
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.redact import mask
-from geosearch.search.storage.errors import translate_errors
+from geosearch.search.storage.errors import check_readable, translate_errors
 from geosearch.search.storage.sqlite import check_file, exclusive_access, sqlite_path
 from geosearch.search.storage.urls import JOURNAL, journal_path, storage_at
 from geosearch.search.study_store import StudyStore, is_in_use, stored_settings
@@ -77,12 +77,17 @@ def backup_study(address: str) -> None:
     if not path.exists():
         return
     with exclusive_access(address):
+        if not path.exists():  # another process was faster
+            return
         others = False
-        with suppress(GeosearchError, sqlite3.Error), translate_errors(address):  # a damaged file is renamed as it is
+        with suppress(GeosearchError, sqlite3.Error), check_readable(address):  # a damaged file is renamed as it is
             check_file(address)  # lets SQLite commit or roll back the transaction of a killed process
             others = is_in_use(storage_at(address))
         if others:
-            raise StorageError(f"other processes are using {path}; stop them first, or wait until they end")
+            raise StorageError(
+                f"other processes are using {path}; stop them first, or wait until they end (if they have ended, which "
+                "cannot be seen where they ran in another container, rename the file yourself)"
+            )
         with translate_errors(address):
             backup_existing(path)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -80,6 +80,18 @@ def test_a_study_without_a_trial_takes_the_settings_and_data_that_it_is_opened_w
     mended.study.ask()
     with pytest.raises(StudyMismatchError, match="the data are not those"):
         mended.verify_datasets({"usps": "print"})
+
+
+def test_who_begins_while_another_restarts_the_study_is_not_undone(url, monkeypatch):
+    @contextmanager
+    def late(url):
+        opened(url).share()
+        yield
+
+    monkeypatch.setattr("geosearch.search.study_store.exclusive_access", late)
+    with pytest.raises(StudyMismatchError, match="other settings"):
+        opened(url, fingerprint=OTHER)
+    assert opened(url).record == StudyRecord(fingerprint=PRINT, shared=True)
 
 
 @pytest.mark.parametrize("writes", range(4))

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import sqlalchemy
@@ -19,11 +21,13 @@ from generators.workers import BUDGET, ELSEWHERE, essence, toy_search
 from optuna.trial import TrialState
 
 from geosearch.cli.main import main
-from geosearch.errors import GeosearchError, StorageError
+from geosearch.errors import GeosearchError, StorageError, StudyMismatchError
 from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
+from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import exclusive_access
+from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import Claim, keep_fact
 from geosearch.search.worker import Worker
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
@@ -41,6 +45,71 @@ def test_a_search_is_alone_in_a_sqlite_file_until_somebody_joins(tmp_path, monke
             pass
     with worker_access(store), search_access(store, workers=0):
         assert store.is_shared
+
+
+def restarted(search):
+    """The database of a search is opened with other settings before it begins."""
+    StudyStore.open(search.store.url, "toy", {"study.seed": 1}, Space(3))
+    return search.store
+
+
+@pytest.mark.parametrize("address", ["sqlite:///{}/study.db", "journal:{}/study.journal"])
+@pytest.mark.parametrize(
+    "access", [worker_access, partial(search_access, workers=0), partial(search_access, workers=2)]
+)
+def test_who_prepared_a_study_that_was_restarted_with_other_settings_does_not_join(tmp_path, address, access):
+    store = restarted(toy_search(address.format(tmp_path)))
+    with pytest.raises(StudyMismatchError, match=r"study\.seed: 1 in the study, 0 now"), access(store):
+        pass
+    assert not store.is_shared
+    store.share()
+    with pytest.raises(StudyMismatchError), access(store):
+        pass
+
+
+def test_workers_retry_what_a_killed_search_left_though_nothing_tells_that_it_ended(tmp_path, monkeypatch):
+    search = toy_search(f"sqlite:///{tmp_path / 'study.db'}", FakeObjective(die_after=0))
+    with monkeypatch.context() as context:
+        context.setattr(ProcessId, "here", lambda: ELSEWHERE)
+        with pytest.raises(KeyboardInterrupt):
+            search.run()
+    assert search.store.running()
+    search = toy_search(search.store.url)
+    with worker_access(search.store):
+        assert not search.store.running()
+        Worker(search).run()
+    assert {trial.role for trial in search.store.trials()} >= set(search.baselines)
+
+
+def test_a_search_with_workers_and_a_worker_may_start_at_once(tmp_path):
+    store = toy_search(f"sqlite:///{tmp_path / 'study.db'}").store
+
+    def start():
+        with search_access(store, workers=4):
+            pass
+
+    with exclusive_access(store.url):  # of a worker, for the moment in which it shares the study
+        starting = threading.Thread(target=start)
+        starting.start()
+        starting.join(0.2)
+    starting.join(60)
+    assert store.is_shared
+    with exclusive_access(store.url), worker_access(store), search_access(store, workers=4):
+        pass  # a shared study needs no lock
+
+
+def test_a_search_that_a_worker_joined_before_it_had_the_lock_does_not_keep_it(tmp_path, monkeypatch):
+    store = toy_search(f"sqlite:///{tmp_path / 'study.db'}").store
+
+    @contextmanager
+    def late(url):
+        toy_search(url).store.share()
+        with exclusive_access(url):
+            yield
+
+    monkeypatch.setattr("geosearch.study.local_workers.exclusive_access", late)
+    with search_access(store, workers=0), exclusive_access(store.url):
+        assert store.record.searching == ProcessId.here()
 
 
 def test_a_search_with_workers_lets_others_join(tmp_path):
@@ -150,6 +219,22 @@ def test_a_worker_that_is_interrupted_within_a_transaction_does_not_wait_for_its
     assert again.store.record.fingerprint
     assert not again.store.study.get_trials(states=(TrialState.RUNNING,))
     assert len(again.store.study.get_trials(states=(TrialState.WAITING,))) == len(search.baselines)
+
+
+def test_a_search_that_is_interrupted_within_a_transaction_does_not_wait_for_its_own_lock(tmp_path):
+    store = toy_search(f"sqlite:///{tmp_path / 'study.db'}").store
+
+    def interrupted():
+        left_open = store.storage.engine.connect()
+        left_open.exec_driver_sql("DELETE FROM study_user_attributes")
+        raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), search_access(store, workers=2):
+        interrupted()
+    assert time.monotonic() - start < 60
+    assert store.record.searching is None
+    assert store.record.fingerprint
 
 
 def never(**_: object) -> Study:

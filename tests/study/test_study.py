@@ -344,6 +344,7 @@ def test_a_study_that_somebody_works_at_is_not_put_aside(tmp_path, monkeypatch):
     with exclusive_access(study.store.url), pytest.raises(StorageError, match="another process is searching"):
         opened(tmp_path, study.file, force_new=True)
     keep_fact(study.store.study.ask(), Claim(ProcessId.here()))
+    study.store.share()
     with pytest.raises(StorageError, match="other processes are using"):
         opened(tmp_path, study.file, force_new=True)
     assert [path.name for path in tmp_path.glob("*.db")] == ["tiny.db"]
