@@ -3,10 +3,11 @@
     python -m research.photographs.blocks
 
 At five labels a class. Ways: fine-tuned on the labels alone; on the labels and the confident pseudo-labels of the
-self-trained ridge head (a student); FixMatch-like, with mirrored images as weak and random parts as strong views; joint
-training, with half of each batch from the uniform union of the sources; a student that starts from the block trained on
-the pooled sources. Errors of the network's own head and of the ridge head (self-trained too) on its features. Results:
-reports/data/photographs_blocks.jsonl.
+self-trained ridge head (a student); FixMatch-like, with mirrored images as weak and random parts as strong views;
+joint training, with half of each batch from the uniform union of the sources; a student that starts from the block
+trained on the pooled sources; self-supervised on the target's images (SimCLR, a mirrored image and a random part as
+its two views), alone, before, after and beside the pooled sources. Errors of the network's own head and of the ridge
+head (self-trained too) on its features. Results: reports/data/photographs_blocks.jsonl.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.adaptation.fixmatch import consistency
 from geosearch.adaptation.self_training import top_confident
+from geosearch.pretraining.simclr import nt_xent
 from geosearch.transport.solvers.class_balance import allocate, class_factors
 from research.common.lines import Lines
 from research.photographs import heads
@@ -38,6 +40,7 @@ SHOTS, STEPS, BATCH = 5, 60, 64
 JOINT_STEPS = 150
 FRACTION, BALANCE = SELF_TRAINING["fraction"], SELF_TRAINING["balance"]
 THRESHOLD = 0.95
+PROJECTED, TEMPERATURE = 64, 0.5  # of the self-supervised ways, as in `geosearch.pretraining.SimCLR`
 Batches = Iterator[tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -107,27 +110,83 @@ def fixmatch(target: str, draw: int) -> tuple[nn.Module, nn.Linear]:
     return network, head
 
 
-WAYS: Mapping[str, Callable[[str, int], tuple[nn.Module, nn.Linear]]] = {
+def contrasted(target: str, draw: int, start: State | None = None, sources: float = 0.0) -> tuple[nn.Module, None]:
+    """Which two views are of the same image? NT-Xent on all training images of the target; no label is used.
+
+    Source: Chen et al. 2020, on cached views.
+
+    Args:
+        start: weights of the block; the pretrained ones if None.
+        sources: factor of the cross-entropy on the pooled sources in the loss.
+    """
+    rng, n = seeds.stream(draw, "photographs contrast"), len(task(target).train)
+    pool = Pool.of(mixtures()[f"pooled: {target}"].weights, (PLAIN,))
+    other = pool.batches(BATCH, rng)
+    network = tail(start).to(memory_format=torch.channels_last)
+    torch.manual_seed(seeds.integer(draw, "photographs head"))
+    projector = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, PROJECTED))
+    head = nn.Linear(WIDTH, pool.classes)
+    optimizer = torch.optim.AdamW([*network.parameters(), *projector.parameters(), *head.parameters()], RATE)
+    for _ in range(JOINT_STEPS if sources else STEPS):
+        chosen = rng.choice(n, min(n, BATCH), replace=False)
+        x = torch.cat([torch.from_numpy(_view(target, view)[chosen].astype(np.float32)) for view in (FLIP, CROP)])
+        x2, y2 = next(other) if sources else (x[:0], torch.empty(0, pool.classes))
+        with torch.autocast("cpu", torch.bfloat16):
+            z, z2 = network(torch.cat([x, x2]).contiguous(memory_format=torch.channels_last)).split([len(x), len(x2)])
+            views, scores = projector(z).float(), head(z2).float()
+        loss = nt_xent(views, TEMPERATURE)
+        if sources:
+            loss = loss + sources * F.cross_entropy(scores, y2)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return network, None
+
+
+def contrasted_then_pooled(target: str, draw: int) -> tuple[nn.Module, None]:
+    network, _ = contrasted(target, draw)
+    pool = Pool.of(mixtures()[f"pooled: {target}"].weights, (PLAIN,))
+    stream = pool.batches(BATCH, seeds.stream(draw, "photographs training"))
+    start = {name: t.detach() for name, t in network.state_dict().items()}
+    return fit(stream, pool.classes, JOINT_STEPS, draw, start=start)[0], None
+
+
+def pooled_then_contrasted(target: str, draw: int) -> tuple[nn.Module, None]:
+    return contrasted(target, draw, pooled_state(target))
+
+
+def contrasted_beside_pooled(target: str, draw: int) -> tuple[nn.Module, None]:
+    return contrasted(target, draw, sources=1.0)
+
+
+WAYS: Mapping[str, Callable[[str, int], tuple[nn.Module, nn.Linear | None]]] = {
     "fine-tuned on the labels": fine_tuned,
     "student": student,
     "student from pooled": pooled_student,
     "joint": joint,
     "FixMatch-like": fixmatch,
+    "self-supervised": contrasted,
+    "self-supervised, then pooled": contrasted_then_pooled,
+    "pooled, then self-supervised": pooled_then_contrasted,
+    "self-supervised beside pooled": contrasted_beside_pooled,
 }
 
 
 def measured(target: str, draw: int, way: str) -> dict[str, Any]:
-    """Test errors: of its own head, of the ridge head on its features, and of that self-trained."""
+    """Test errors: of its own head if it has one, of the ridge head on its features, and of that self-trained."""
     network, head = WAYS[way](target, draw)
     known, state = task(target), {name: t.detach() for name, t in network.state_dict().items()}
     z, n = features(state, target), len(known.train)
     labelled, test = few(target, SHOTS, draw, z), z[n:]
-    with torch.no_grad():
-        own = head(torch.from_numpy(test))[:, : len(known.classes)].argmax(1).numpy()
+    own = None
+    if head is not None:
+        with torch.no_grad():
+            guesses = head(torch.from_numpy(test))[:, : len(known.classes)].argmax(1).numpy()
+        own = round(float((guesses != known.test_labels).mean()), 5)
     ridge = heads.error(heads.ridge(labelled), test, known.test_labels)[0]
     again = heads.error(heads.self_trained(labelled, **SELF_TRAINING), test, known.test_labels)[0]
     return {
-        "own": round(float((own != known.test_labels).mean()), 5),
+        "own": own,
         "ridge": round(ridge, 5),
         "again": round(again, 5),
     }

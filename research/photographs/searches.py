@@ -1,11 +1,12 @@
 """Is the product's own answer at or above every other way? Whole studies, from their files to their confirmations.
 
-    python -m research.photographs.searches [--draws 2] [--jobs 1]
+    python -m research.photographs.searches [--draws 5] [--shots 1 5 20] [--jobs 1]
 
 Each study has the labels of a draw, the target's other training images without labels, all six sources, and the
-library's defaults for a pretrained network, but for a short search and confirmation (`BUDGET`); test labels are read by
-its confirmation alone. A line holds what the confirmation says of every row, and the row that `geosearch model` would
-take. A study that was interrupted goes on. Results: reports/data/photographs_searches.jsonl.
+library's defaults for a pretrained network, but for a short search and confirmation (`BUDGET`); test labels are read
+by its confirmation alone. A line holds what the confirmation says of every row, and the study's answer: the row and
+the adaptation that were chosen before any test label was read. A study that was interrupted goes on. Results:
+reports/data/photographs_searches.jsonl.
 """
 
 from __future__ import annotations
@@ -13,30 +14,28 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
 from geosearch.study.study import Study
-from geosearch.study.take_away import choose_row
 from research.common.lines import Lines
-from research.photographs.sets import FOLDER, TARGETS
+from research.photographs.sets import DRAWS, FOLDER, SHOTS, TARGETS
 from research.photographs.study_files import FOLDER as STUDIES
 from research.photographs.study_files import study_file
 
 FILE = Lines(FOLDER / "photographs_searches.jsonl")
-SHOTS = 5
 BUDGET: dict[str, dict[str, Any]] = {
     "search": {"evaluations": 8, "finalists": 2, "repeats": 1, "jobs": 1},
     "confirm": {"seeds": 2, "tuning": 0, "controls": [], "explain": False, "export": 10},
 }
 
 
-def studied(target: str, draw: int) -> dict[str, Any]:
+def studied(target: str, draw: int, shots: int) -> dict[str, Any]:
     """Errors of every row of the study's confirmation under each adaptation, a number a seed, and its verdict."""
-    file = study_file(target, SHOTS, draw, BUDGET)
+    file = study_file(target, shots, draw, BUDGET)
     STUDIES.mkdir(parents=True, exist_ok=True)
     study = Study.open(file, storage=f"sqlite:///{STUDIES / file.study.name}.db")
     study.run()
     confirmation, best = study.confirmation, study.best
     assert confirmation is not None
-    answer = choose_row(confirmation)
     return {
         "rows": {
             row.name: {name: list(errors) for name, errors in row.top1_errors.items()} for row in confirmation.rows
@@ -44,7 +43,7 @@ def studied(target: str, draw: int) -> dict[str, Any]:
         "balanced": {
             row.name: {name: list(errors) for name, errors in row.balanced_errors.items()} for row in confirmation.rows
         },
-        "answer": [answer.row, answer.adaptation],
+        "answer": [NO_PRETRAINING if confirmation.no_gain else BEST, confirmation.adaptation],
         "best": {
             "role": best.role,
             "weights": dict(zip(study.source_names, best.weights, strict=True)),
@@ -57,12 +56,14 @@ def studied(target: str, draw: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=2)
+    parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--shots", type=int, nargs="+", choices=SHOTS, default=[5], help="labels a class")
     parser.add_argument("--jobs", type=int, default=1, help="studies side by side")
     options = parser.parse_args()
     FILE.fill(
         [
-            ({"target": target, "draw": draw}, studied, (target, draw))
+            ({"target": target, "draw": draw, "shots": shots}, studied, (target, draw, shots))
+            for shots in options.shots
             for draw in range(options.draws)
             for target in TARGETS
         ],

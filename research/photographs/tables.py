@@ -21,13 +21,14 @@ from research.photographs import (
     blocks,
     choice,
     from_nothing,
+    from_scratch,
     layers,
     lengths,
     maps,
     merged,
     mixtures,
-    searches,
     uneven,
+    whole_studies,
     without,
 )
 from research.photographs.episodes import NONE
@@ -445,7 +446,7 @@ def blocks_table() -> list[str]:
     for way, (name, kind) in product(blocks.WAYS, (("own head", "own"), ("ridge", "ridge"), ("self-trained", "again"))):
         cells, gaps = [], []
         for target in TARGETS:
-            draws = found.get((way, target), {})
+            draws = {d: line for d, line in found.get((way, target), {}).items() if line[kind] is not None}
             if not draws:
                 cells.append("-")
                 continue
@@ -529,50 +530,8 @@ def uneven_table() -> list[str]:
     return lines
 
 
-SEARCHES = ("best mixture", "no pretraining", "pooled union", "hull projection", "hull projection, cloud")
-
-
-def searches_table() -> list[str]:
-    """Errors of the rows of each study under the ridge head, mean over its seeds, and of heads without a source."""
-    known = {(a["target"], a["draw"]): line for line in searches.FILE.all() for a in [line["asked"]]}
-    done = {t: [d for d in range(DRAWS) if (t, d) in known] for t in TARGETS}
-    if not known:
-        return []
-
-    def of(row_name: str, target: str) -> np.ndarray | None:
-        rows = [known[target, d]["rows"] for d in done[target]]
-        found = [one.get(row_name) for one in rows]
-        if row_name == "single source":
-            found = [
-                min((v for k, v in one.items() if k.startswith("single: ")), default=None, key=_ridge) for one in rows
-            ]
-        return None if not found or any(one is None for one in found) else np.array([_ridge(one) for one in found])
-
-    lines = head("5 a class", [f"{t} ({len(done[t])})" for t in TARGETS])
-    best = {t: of(SEARCHES[0], t) for t in TARGETS}
-    for name in (*SEARCHES, "single source"):
-        cells = []
-        for target in TARGETS:
-            own, base = of(name, target), best[target]
-            shown = (
-                ""
-                if own is None or base is None or name == SEARCHES[0]
-                else f" ({100 * float((own - base).mean()):+.1f})"
-            )
-            cells.append("-" if own is None else percent(own) + shown)
-        lines.append(row(f"**{name}**" if name == SEARCHES[0] else name, cells))
-    for name, column in (("ridge head, no source", ERROR), ("self-trained head, no source", SELF_TRAINED)):
-        cells = []
-        for target in TARGETS:
-            base = best[target]
-            own = untouched()[target, 5][done[target], column]
-            cells.append("-" if base is None else f"{percent(own)} ({100 * float((own - base).mean()):+.1f})")
-        lines.append(row(name, cells))
-    return lines
-
-
-def _ridge(row_errors: Mapping[str, Sequence[float]]) -> float:
-    return float(np.mean(row_errors["ridge"]))
+def head_error(target: str, shots: int, way: str, draw: int) -> float:
+    return heads_found()[target, shots, shown_ways()[way]][draw][0]
 
 
 def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
@@ -594,7 +553,10 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "layers", layers_table
     yield "maps", maps_table
     yield "uneven", uneven_table
-    yield "searches", searches_table
+    yield "from scratch", from_scratch.table
+    for shots in SHOTS:
+        yield f"searches {shots}", lambda s=shots: whole_studies.table(s, head_error)  # type: ignore[misc]
+        yield f"judged {shots}", lambda s=shots: whole_studies.judged(s, head_error)  # type: ignore[misc]
 
 
 def made(block: Callable[[], list[str]]) -> list[str]:

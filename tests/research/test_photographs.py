@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from research.photographs import agreement, heads, merged
+from research.common.lines import Lines
+from research.photographs import agreement, heads, merged, searches, whole_studies
 from research.photographs.heads import Few
 from research.photographs.mixtures import mixtures, of_target
 from research.photographs.sets import DATA, TARGETS, task
@@ -86,3 +89,44 @@ def test_the_regret_of_a_score_is_that_of_the_mixture_it_likes_best(monkeypatch)
 def test_the_table_of_distances_has_both_kinds_and_chance():
     lines = agreement.distances_table()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| with labels", "| of features", "| a mixture at random"]
+
+
+def study_line(target: str, draw: int, answer: float, ridge: float, again: float, single: float) -> str:
+    """A study whose answer is the best mixture with the ridge head; the mixture's other errors are 0.9."""
+
+    def row(ridge: float, again: float = 0.9) -> dict[str, list[float]]:
+        return {"ridge": [ridge - 0.01, ridge + 0.01], "self-train-ridge": [again], "fine-tune": [0.9]}
+
+    rows = {name: row(0.9) for name in whole_studies.SHOWN if name != "nearest single source"}
+    rows |= {"best mixture": row(answer), "no pretraining": row(ridge, again), "single: far": row(single)}
+    asked = {"target": target, "draw": draw, "shots": 5}
+    found = {"rows": rows, "balanced": rows, "answer": ["best mixture", "ridge"], "processor_seconds": 60.0}
+    return json.dumps({"asked": asked, **found})
+
+
+def test_whole_studies_are_judged_by_their_intervals(monkeypatch, tmp_path):
+    """The answer is clear of no pretraining on all targets but dtd10; the nearest source is better on trash."""
+    monkeypatch.setattr(searches, "FILE", Lines(tmp_path / "lines.jsonl"))
+    whole_studies.studies.cache_clear()
+    lines = [
+        study_line(
+            target,
+            draw,
+            answer=0.3 + 0.01 * draw,
+            ridge=0.4 + 0.01 * draw + (0.1 * (-1) ** draw if target == "dtd10" else 0.002 * draw),
+            again=0.5,
+            single=(0.2 if target == "trash" else 0.35) + 0.011 * draw,
+        )
+        for target in TARGETS
+        for draw in range(4)
+    ]
+    searches.FILE.path.write_text("\n".join(lines) + "\n")
+    shown = whole_studies.table(5, heads=lambda *_: 0.8)
+    assert "| **the study's answer** | 31.5 | 31.5 " in "\n".join(shown)
+    assert next(line for line in shown if line.startswith("| lowest")).count("+0.0") == len(TARGETS) - 1
+    better, clear, means = whole_studies.judged(5, heads=lambda *_: 0.8)
+    assert "nearest single source, ridge on trash (-9.8" in better
+    assert "rsscn7" not in better
+    assert "5 of 6 targets (rsscn7, corn_leaf, seedlings, trash, aid)" in clear
+    assert "ridge +10." in means
+    whole_studies.studies.cache_clear()

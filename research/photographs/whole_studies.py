@@ -1,0 +1,148 @@
+"""What whole studies answered, beside every other row: their tables in reports/photographs.md, and a judgement.
+
+The rows of a study are those of its confirmation under each adaptation (a row may keep less than all of what it
+trained, or nothing: `recipe.interpolation`). The heads are those of without.py on the same labels and test images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, t_half_width
+from research.photographs import searches
+from research.photographs.sets import DRAWS, TARGETS
+
+ADAPTATIONS = {"ridge": "ridge", "self-train-ridge": "self-trained", "fine-tune": "fine-tuned"}
+SHOWN = (BEST, "hull projection", "hull projection, cloud", "pooled union", "nearest single source", NO_PRETRAINING)
+ORACLE = "lowest of all these rows (by test error)"
+HEADS = ("logistic regression", "nearest mean", "label spreading")  # ridge and self-training are rows of the study
+MUST_BEAT = ((NO_PRETRAINING, "ridge"), (NO_PRETRAINING, "self-train-ridge"))
+Errors = Mapping[str, np.ndarray]  # target -> error of each draw
+Heads = Callable[[str, int, str, int], float]  # (target, shots, way, draw) -> error
+
+
+@cache
+def studies(shots: int) -> dict[tuple[str, int], dict[str, Any]]:
+    """(target, draw) -> line."""
+    return {(a["target"], a["draw"]): one for one in searches.FILE.all() if (a := one["asked"])["shots"] == shots}
+
+
+def draws_of(target: str, shots: int) -> list[int]:
+    return [draw for draw in range(DRAWS) if (target, draw) in studies(shots)]
+
+
+def answered(shots: int, kind: str = "rows") -> Errors:
+    """Errors of the answers, a number a draw; `kind` is "rows" (plain errors) or "balanced"."""
+    return by_target(shots, lambda line: line[kind][line["answer"][0]][line["answer"][1]])
+
+
+def by_target(shots: int, errors: Callable[[dict[str, Any]], Sequence[float]]) -> Errors:
+    """Mean over the seeds of what a function reads from a line, for each target and draw."""
+    return {
+        target: np.array([np.mean(errors(studies(shots)[target, draw])) for draw in draws_of(target, shots)])
+        for target in TARGETS
+    }
+
+
+def of_row(name: str, adaptation: str, shots: int, kind: str = "rows") -> Errors:
+    """Errors of a row under an adaptation."""
+
+    def errors(line: dict[str, Any]) -> Sequence[float]:
+        rows = line[kind]
+        if name == "nearest single source":
+            return next(found[adaptation] for key, found in rows.items() if key.startswith("single: "))
+        return rows[name][adaptation]
+
+    return by_target(shots, errors)
+
+
+def other_rows(shots: int, heads: Heads) -> Iterator[tuple[str, Errors]]:
+    """Every row but the answer and the oracle."""
+    for name in SHOWN:
+        for adaptation, shown in ADAPTATIONS.items():
+            yield f"{name}, {shown}", of_row(name, adaptation, shots)
+    for way in HEADS:
+        found = {t: np.array([heads(t, shots, way, draw) for draw in draws_of(t, shots)]) for t in TARGETS}
+        yield f"{NO_PRETRAINING}, {way}", found
+
+
+def lowest(shots: int) -> Errors:
+    """The oracle: of each study the row and adaptation with the least test error."""
+    return by_target(
+        shots, lambda line: min((e for row in line["rows"].values() for e in row.values()), key=lambda e: np.mean(e))
+    )
+
+
+def table(shots: int, heads: Heads) -> list[str]:
+    """Errors of the answers and of all other rows, with the differences of these from the answers."""
+    if not all(draws_of(target, shots) for target in TARGETS):
+        return []
+    columns = [f"{target} ({len(draws_of(target, shots))})" for target in TARGETS]
+    label = f"{shots} label{'s' * (shots > 1)} a class"
+    lines = [f"| {label} | {' | '.join(columns)} | mean difference |", "| --- " * 8 + "|"]
+    answer = answered(shots)
+    shown = [f"{100 * answer[target].mean():.1f}" for target in TARGETS]
+    lines.append(f"| **the study's answer** | {' | '.join(shown)} | |")
+    for name, errors in [*other_rows(shots, heads), (ORACLE, lowest(shots))]:
+        gaps = {t: 100 * (errors[t] - answer[t]) for t in TARGETS}
+        cells = [f"{100 * errors[t].mean():.1f} ({_interval(gaps[t])})" for t in TARGETS]
+        lines.append(f"| {name} | {' | '.join(cells)} | {_interval([gaps[t].mean() for t in TARGETS])} |")
+    none = [
+        f"{sum(studies(shots)[t, d]['answer'][0] == NO_PRETRAINING for d in draws_of(t, shots))} of "
+        f"{len(draws_of(t, shots))}"
+        for t in TARGETS
+    ]
+    lines.append(f"| *answer without a source* | {' | '.join(none)} | |")
+    minutes = [
+        f"{np.mean([studies(shots)[t, d]['processor_seconds'] for d in draws_of(t, shots)]) / 60:.1f}" for t in TARGETS
+    ]
+    lines.append(f"| *processor minutes a study* | {' | '.join(minutes)} | |")
+    return lines
+
+
+def judged(shots: int, heads: Heads) -> list[str]:
+    """Where the answer is clear of other rows, in either direction, by the interval over draws."""
+    if not all(len(draws_of(target, shots)) > 1 for target in TARGETS):
+        return []
+    answer, better, count = answered(shots), [], 0
+    for name, errors in other_rows(shots, heads):
+        for target in TARGETS:
+            gaps = errors[target] - answer[target]
+            count += 1
+            if gaps.mean() + t_half_width(gaps) < 0:
+                better.append(f"{name} on {target} ({_interval(100 * gaps)})")
+    clear = []
+    for target in TARGETS:
+        gaps = [of_row(name, adaptation, shots)[target] - answer[target] for name, adaptation in MUST_BEAT]
+        if all(g.mean() - t_half_width(g) > 0 for g in gaps):
+            clear.append(target)
+    means = [
+        f"{ADAPTATIONS[adaptation]} {_interval(_means(of_row(name, adaptation, shots), answer))}"
+        for name, adaptation in MUST_BEAT
+    ]
+    balanced = [
+        f"{ADAPTATIONS[adaptation]} "
+        f"{_interval(_means(of_row(name, adaptation, shots, 'balanced'), answered(shots, 'balanced')))}"
+        for name, adaptation in MUST_BEAT
+    ]
+    return [
+        f"- At {shots} labels a class, {len(better)} of {count} cells (rows and targets) are better than the answer by "
+        f"an interval over the draws without zero: {'; '.join(better) or 'none'}.",
+        f"- Better than no pretraining with the ridge head *and* self-trained, each by an interval without zero: "
+        f"{len(clear)} of {len(TARGETS)} targets ({', '.join(clear) or 'none'}).",
+        f"- No pretraining minus the answer, points, mean and interval over the targets: {', '.join(means)}; of "
+        f"balanced errors: {', '.join(balanced)}.",
+    ]
+
+
+def _means(errors: Errors, answer: Errors) -> list[float]:
+    return [100 * float((errors[target] - answer[target]).mean()) for target in TARGETS]
+
+
+def _interval(gaps: Sequence[float] | np.ndarray) -> str:
+    width = t_half_width(gaps)
+    return f"{np.mean(gaps):+.1f}" + (f" ± {width:.1f}" if np.isfinite(width) else "")
