@@ -26,6 +26,7 @@ PARTS = (
     "pseudo_labels",
     "blocks",
     "layers",
+    "from_scratch",
     "uneven",
     "maps",
     "searches",

@@ -57,7 +57,7 @@ def studied(target: str, draw: int, shots: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=DRAWS)
-    parser.add_argument("--shots", type=int, nargs="+", choices=SHOTS, default=[5], help="labels a class")
+    parser.add_argument("--shots", type=int, nargs="+", choices=SHOTS, default=list(SHOTS), help="labels a class")
     parser.add_argument("--jobs", type=int, default=1, help="studies side by side")
     options = parser.parse_args()
     FILE.fill(
