@@ -128,12 +128,18 @@ def from_nothing_table() -> list[str]:
     return lines
 
 
+@cache
+def choices(shots: int) -> dict[tuple[str, int], dict[str, float]]:
+    """(target, draw) -> way -> cross-validated error on the labels."""
+    return {
+        (a["target"], a["draw"]): one["errors"] for one in choice.FILE.all() if (a := one["asked"])["shots"] == shots
+    }
+
+
 def chosen_by_labels(shots: int) -> str:
     """The row of the way that cross-validation on the labels prefers, draw by draw; ties to the earlier one."""
     known, cells, means = heads_found(), [], []
-    found = {
-        (a["target"], a["draw"]): one["errors"] for one in choice.FILE.all() if (a := one["asked"])["shots"] == shots
-    }
+    found = choices(shots)
     if len(found) < len(TARGETS) * DRAWS:
         return ""
     ways = shown_ways()
@@ -531,6 +537,10 @@ def uneven_table() -> list[str]:
 
 
 def head_error(target: str, shots: int, way: str, draw: int) -> float:
+    """Test error of a way without a source, or of that which cross-validation on the labels prefers."""
+    if way == whole_studies.CHOSEN:
+        found = choices(shots)[target, draw]
+        way = min(found, key=found.__getitem__)
     return heads_found()[target, shots, shown_ways()[way]][draw][0]
 
 

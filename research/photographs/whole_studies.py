@@ -19,6 +19,7 @@ from research.photographs.sets import DRAWS, TARGETS
 ADAPTATIONS = {"ridge": "ridge", "self-train-ridge": "self-trained", "fine-tune": "fine-tuned"}
 SHOWN = (BEST, "hull projection", "hull projection, cloud", "pooled union", "nearest single source", NO_PRETRAINING)
 ORACLE = "lowest of all these rows (by test error)"
+CHOSEN, CHOSEN_AT = "head chosen by cross-validation", 5  # labels a class at which it was
 HEADS = ("logistic regression", "nearest mean", "label spreading")  # ridge and self-training are rows of the study
 MUST_BEAT = ((NO_PRETRAINING, "ridge"), (NO_PRETRAINING, "self-train-ridge"))
 Errors = Mapping[str, np.ndarray]  # target -> error of each draw
@@ -65,7 +66,7 @@ def other_rows(shots: int, heads: Heads) -> Iterator[tuple[str, Errors]]:
     for name in SHOWN:
         for adaptation, shown in ADAPTATIONS.items():
             yield f"{name}, {shown}", of_row(name, adaptation, shots)
-    for way in HEADS:
+    for way in (*HEADS, CHOSEN) if shots == CHOSEN_AT else HEADS:
         found = {t: np.array([heads(t, shots, way, draw) for draw in draws_of(t, shots)]) for t in TARGETS}
         yield f"{NO_PRETRAINING}, {way}", found
 
