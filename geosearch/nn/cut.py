@@ -150,12 +150,13 @@ class Tail(nn.Module):
 
     def forward(self, activations: torch.Tensor) -> torch.Tensor:
         entrance = self.network.get_submodule(self.stage)
-        entrance.activations = activations  # type: ignore[assignment]
+        given: dict[int, torch.Tensor] = entrance.given  # type: ignore[assignment]
+        given[get_ident()] = activations  # other threads may run the same tail
         blank = activations.new_zeros(1, *(1 for _ in self.image)).expand(len(activations), *self.image)
         try:
             return self.network(blank)
         finally:
-            entrance.activations = None  # type: ignore[assignment]
+            del given[get_ident()]
 
     def train(self, mode: bool = True) -> Tail:
         return super().train(False)
@@ -221,15 +222,15 @@ class _Recorded(nn.Module):
 
 
 class _Entrance(nn.Module):
-    """A stage that is given its input from outside."""
+    """A stage that is given its input from outside: thread -> activations, while that thread runs the tail."""
 
     def __init__(self, stage: nn.Module) -> None:
         super().__init__()
         self.stage = stage
-        self.activations: torch.Tensor | None = None
+        self.given: dict[int, torch.Tensor] = {}
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        return self.stage(self.activations, *args, **kwargs)
+        return self.stage(self.given[get_ident()], *args, **kwargs)
 
 
 def _calls(network: nn.Module, probe: torch.Tensor) -> list[tuple[str, Any]]:

@@ -30,7 +30,8 @@ BUDGET: dict[str, dict[str, Any]] = {
 
 def studied(target: str, draw: int, shots: int) -> dict[str, Any]:
     """Errors of every row of the study's confirmation under each adaptation, a number a seed, and its verdict."""
-    file = study_file(target, shots, draw, BUDGET)
+    budget = BUDGET if shots > 1 else {**BUDGET, "search": {**BUDGET["search"], "objective": "episodes"}}
+    file = study_file(target, shots, draw, budget)  # of one label a class none can be left out
     STUDIES.mkdir(parents=True, exist_ok=True)
     study = Study.open(file, storage=f"sqlite:///{STUDIES / file.study.name}.db")
     study.run()

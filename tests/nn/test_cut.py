@@ -154,3 +154,29 @@ def test_a_stem_stops_no_other_thread_that_runs_the_same_network() -> None:
         other = pool.submit(whole)
         assert Stem(network, "2")(images).shape == (2, 5)
         assert other.result().shape == (2, 2)
+
+
+class Meeting(nn.Module):
+    """All threads that run it wait for each other half way, once there is a barrier."""
+
+    barrier: threading.Barrier | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(4, 3), nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x.flatten(1))
+        if Meeting.barrier:
+            Meeting.barrier.wait(10)
+        return self.last(x)
+
+
+def test_threads_that_run_one_tail_get_the_features_of_their_own_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Meeting()
+    tail = Tail(network, "last", torch.rand(2, 1, 2, 2))
+    monkeypatch.setattr(Meeting, "barrier", threading.Barrier(2))
+    inputs = [torch.rand(5, 3), torch.rand(5, 3)]
+    with ThreadPoolExecutor(2) as pool, torch.no_grad():
+        for x, found in zip(inputs, pool.map(tail, inputs), strict=True):
+            torch.testing.assert_close(found, network.last(x))
