@@ -19,6 +19,8 @@ from geosearch.nn.train import features
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.registry import Setting
 
+_VERSION = 2  # of features of activations; those of 1 may be another thread's
+
 
 @EMBEDDINGS.register("backbone", "the features of a pretrained network")
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class BackboneEmbedding:
         if self.activations is None:
             return BackboneEncoder(self.backbone.load(height))
         return ActivationEncoder(
-            content_key("activation-features", network=self.activations.facts),
+            content_key("activation-features", network=self.activations.facts, version=_VERSION),
             self.activations.build(channels, height, 2, seed=0),
         )
 

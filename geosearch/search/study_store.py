@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -66,7 +66,7 @@ class StudyStore:
     space: Space
     url: str
     storage: optuna.storages.BaseStorage
-    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: Mapping[str, Any]
 
     @classmethod
     def open(cls, url: str, name: str, fingerprint: Mapping[str, Any], space: Space) -> StudyStore:

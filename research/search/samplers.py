@@ -172,7 +172,7 @@ def search(collection: str, sampler: str, repetition: int, evaluations: int) -> 
     seed = seeds.integer(repetition, "search", collection)
     stand_in = Tabulated(own, seeds.stream(seed, "noise"))
     storage = optuna.storages.InMemoryStorage()
-    store = StudyStore(optuna.create_study(storage=storage), space, "", storage)
+    store = StudyStore(optuna.create_study(storage=storage), space, "", storage, {})
     options = SearchOptions(evaluations=evaluations, sampler=sampler, seed=seed)
     found = partial(found_weights, collection, repetition)
     job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), None, lambda: tuple(own.gradient), found)  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ def tiny(folder: Path, **changes: Any) -> dict[str, Any]:
             "reference": 40,
             "held_out": 20,
             "test_size": 40,
-            "pseudo_labels": "nearest",  # networks that label take three quarters of the time
+            "pseudo_labels": "nearest",  # networks that label take most of the time
         },
         "transport": {"embedding": "pca"},
         "search": {"evaluations": 10, "finalists": 2, "repeats": 2, "sampler": "tpe", "jobs": 1, "proxy_samples": 20},

@@ -38,7 +38,8 @@ def own(folder: Path, **changes: object) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize("unlabelled", [True, False])
 def test_a_study_without_a_test_set_runs_to_its_end(tmp_path: Path, unlabelled: bool, cache, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    file = parse_study(own(tmp_path, **({} if unlabelled else {"unlabelled": None})))
+    changes = {"pseudo_labels": "ensemble"} if unlabelled else {"unlabelled": None}
+    file = parse_study(own(tmp_path, **changes))
     study = Study.open(file, storage="sqlite:///study.db", cache=cache)
     confirmation = study.run()
     assert study.prepared.target.counts.tolist() == [*COUNTS]
