@@ -9,6 +9,7 @@ from typing import Any
 _LIBRARIES = ("timm:", "torchvision:")
 _NO_AUGMENTATION = {"rotate": 0.0, "scale": 0.0, "translate": 0.0, "recolour": 0.0}
 INTERPOLATION = (0.0, 0.25, 0.5, 0.75, 1.0)  # 0: the pretrained weights as they are
+ENDS = (0.0, 1.0)  # enough where the pretrained features are kept beside the trained ones
 _CONTROLS = ("single-source", "joint-training")  # the others need networks of the single sources
 _HEADS = ("auto", "ridge", "self-train-ridge")  # they select their own penalty, so nothing is tuned
 _TAIL = {
@@ -52,7 +53,9 @@ class Regime:
         moves = {**_NO_AUGMENTATION, "flip": space != "features", "crop": 0.0 if space == "features" else 0.2}
         is_embedded = transport.get("embedding", "backbone") == "backbone"
         same = is_embedded and "backbone" not in transport
-        places = recipe.get("interpolation", () if trainable == "head" else INTERPOLATION)
+        kept = recipe.get("features", "both" if trainable == "last" else "trained") == "both"
+        path = () if trainable == "head" else ENDS if kept else INTERPOLATION
+        places = recipe.get("interpolation", path)
         search: dict[str, Any] = {"repeats": 1}  # few labels judge all trainings alike: more of them tell little
         if isinstance(places, list | tuple) and 0 in places:
             search["stop"] = "no-gain"
@@ -62,6 +65,7 @@ class Regime:
         return cls(
             f"{network} is pretrained, for photographs in color: sets are mixed as its {in_space}, distances are "
             f"those of its features, {_TRAINED[trainable]} trained for {recipe.get('steps', _TAIL['steps'])} steps"
+            + (", and its features from before are kept beside" if kept else "")
             + (
                 ", without augmentation (recipe.views adds mirrored images and parts)"
                 if space == "features"
@@ -76,8 +80,9 @@ class Regime:
                     **_TAIL,
                     **moves,
                     "trainable": trainable,
+                    "features": "both" if trainable == "last" else "trained",
                     "adaptation": "ridge" if recipe.get("loss") else "auto",
-                    "interpolation": () if trainable == "head" else INTERPOLATION,
+                    "interpolation": path,
                 },
                 "search": search,
                 "confirm": {"controls": _CONTROLS}

@@ -197,7 +197,8 @@ class SearchSection(Section):
         "never",
         description="'no-gain' ends a search of one process after the baselines if none of them is better than no "
         "pretraining by two standard errors, paired over the labels; needs 0 in recipe.interpolation, and is the "
-        "default for a pretrained network. A larger budget goes on.",
+        "default for a pretrained network. The answer is then no pretraining, or the best baseline with recipe.features "
+        '= "both". A larger budget goes on.',
     )
     sampler: str = SAMPLERS.default
     hypergradient: str = HYPERGRADIENTS.default
@@ -308,8 +309,9 @@ class RecipeSection(Section):
     interpolation: Listed[float] = Field(
         (),
         description="Coefficients between the pretrained weights (0, no pretraining) and the trained ones (1) at which "
-        "each trained network is scored; the smallest within one standard error of the least error is the mixture's. "
-        "Left out: 0 to 1 in steps of 0.25 for a pretrained network, else only the trained one.",
+        "each trained network is scored; of those within one standard error of the least error, the smallest is the "
+        'mixture\'s, the largest with recipe.features = "both". Left out: for a pretrained network 0 to 1 in steps of '
+        '0.25, 0 and 1 with "both"; else only the trained one.',
     )
     compiled: bool = Field(False, description="Compile networks with torch.compile; pays in long trainings on a GPU.")
     objective: str | None = OBJECTIVES.default
@@ -338,6 +340,11 @@ class RecipeSection(Section):
         description="Where networks are trained; those of source-classifier and autoencoder are small, and always on "
         "the CPU.",
     )
+
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the pretrained features are kept beside the trained ones."""
+        return bool(self.settings["features"] == "both")
 
 
 class ConfirmSection(Section):

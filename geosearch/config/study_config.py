@@ -63,6 +63,11 @@ class StudyFile(Section):
                 "recipe.interpolation needs pretrained weights that are trained further; set recipe.network to e.g. "
                 '"timm:tf_efficientnet_lite0" and recipe.trainable to "last" or "all", or leave it out'
             )
+        if self.recipe.keeps_features and (not network.is_pretrained or self.recipe.settings["trainable"] == "head"):
+            raise ValueError(
+                'recipe.features = "both" needs pretrained weights that are trained further; set recipe.network to '
+                'e.g. "timm:tf_efficientnet_lite0" and recipe.trainable to "last" or "all", or leave it out'
+            )
         if self.recipe.adaptation == "auto" and not network.is_pretrained:
             raise ValueError(
                 'recipe.adaptation = "auto" chooses a head for a pretrained network; set recipe.network to one, or '

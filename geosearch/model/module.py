@@ -80,15 +80,15 @@ def classify(module: Module, features: torch.Tensor) -> torch.Tensor:
     return module.head(features) if isinstance(module, Network) else module.classify(features)
 
 
-def architecture_of(module: Module, trained: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+def architecture_of(module: Module, kept: Architecture) -> tuple[dict[str, Any], ...]:
     """The facts from which `build_module` builds a module of the same form, for each member.
 
     Args:
         module: the module.
-        trained: facts of the architecture that the study trains.
+        kept: from `kept_architecture`.
     """
     members = module.members if isinstance(module, NetworkEnsemble) else [module]
-    return tuple({"architecture": PIXELS} if _is_flat(one) else dict(trained) for one in members)
+    return tuple(_facts(one, kept) for one in members if isinstance(one, Network))
 
 
 def kept_architecture(trained: Architecture, side: int) -> Architecture:
@@ -136,6 +136,12 @@ def build_module(
     """
     members = [_build(facts, channels, size, classes) for facts in architecture]
     return NetworkEnsemble(members).eval() if is_ensemble else members[0].eval()
+
+
+def _facts(member: Network, kept: Architecture) -> dict[str, Any]:
+    if _is_flat(member):
+        return {"architecture": PIXELS}
+    return (kept.of_member(member) if isinstance(kept, WholeNetwork) else kept).facts
 
 
 def _build(facts: Mapping[str, Any], channels: int, size: int, classes: int) -> Network:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import get_ident
 from typing import Any
@@ -110,22 +110,16 @@ class Stem(nn.Module):
         self.network, self.stage = network, stage
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        own = get_ident()
+        def leave(activations: Any) -> None:
+            raise _Arrived(activations)
 
-        def leave(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            if get_ident() == own:  # other threads may run the same network
-                raise _Arrived(inputs)
-
-        hook = self.network.get_submodule(self.stage).register_forward_pre_hook(leave)
         try:
-            self.network(images)
+            with at_stage(self.network, self.stage, leave):
+                self.network(images)
         except _Arrived as arrived:
-            activations = arrived.inputs[0]
-            if not isinstance(activations, torch.Tensor):
-                raise TypeError(f"the stage takes a {type(activations).__name__}") from None
-            return activations
-        finally:
-            hook.remove()
+            if not isinstance(arrived.activations, torch.Tensor):
+                raise TypeError(f"the stage takes a {type(arrived.activations).__name__}") from None
+            return arrived.activations
         raise ValueError("the stage is never reached")
 
 
@@ -152,7 +146,8 @@ class Tail(nn.Module):
         entrance = self.network.get_submodule(self.stage)
         given: dict[int, torch.Tensor] = entrance.given  # type: ignore[assignment]
         given[get_ident()] = activations  # other threads may run the same tail
-        blank = activations.new_zeros(1, *(1 for _ in self.image)).expand(len(activations), *self.image)
+        count = activations.shape[0]  # len() would fix the batch size of an exported network
+        blank = activations.new_zeros(1, *(1 for _ in self.image)).expand(count, *self.image)
         try:
             return self.network(blank)
         finally:
@@ -174,6 +169,22 @@ class Whole(nn.Module):
 
     def train(self, mode: bool = True) -> Whole:
         return super().train(False)
+
+
+@contextmanager
+def at_stage(network: nn.Module, stage: str, see: Callable[[Any], None]) -> Iterator[None]:
+    """While it lasts, `see` gets what the stage is given in every forward pass of this thread."""
+    own = get_ident()
+
+    def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if get_ident() == own:  # other threads may run the same network
+            see(inputs[0])
+
+    handle = network.get_submodule(stage).register_forward_pre_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def with_tail(network: nn.Module, tail: nn.Module) -> nn.Module:
@@ -206,8 +217,8 @@ def freeze_unused(tail: nn.Module, activations: torch.Tensor) -> None:
 class _Arrived(Exception):
     """Ends a forward pass at a stage."""
 
-    def __init__(self, inputs: tuple[Any, ...]) -> None:
-        self.inputs = inputs
+    def __init__(self, activations: Any) -> None:
+        self.activations = activations
 
 
 class _Recorded(nn.Module):
@@ -218,7 +229,7 @@ class _Recorded(nn.Module):
         self.shape = tuple(output.shape[1:])
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        return x.new_zeros(1, *(1 for _ in self.shape)).expand(len(x), *self.shape)
+        return x.new_zeros(1, *(1 for _ in self.shape)).expand(x.shape[0], *self.shape)
 
 
 class _Entrance(nn.Module):

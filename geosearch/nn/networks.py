@@ -91,6 +91,10 @@ class Architecture(Protocol):
         """
         ...
 
+    def after_pretraining(self, network: Network, size: int) -> Network:
+        """What is adapted of a network that was built for images of `size` pixels, and then pretrained."""
+        ...
+
 
 NETWORKS: Choice[Architecture] = Choice(
     "recipe.network", default="small-conv", meaning="The network that is trained.", room="geosearch.nn"
@@ -104,6 +108,9 @@ class _Option:
     @property
     def facts(self) -> dict[str, Any]:
         return {"architecture": name_of(type(self)), **asdict(self)}  # type: ignore[call-overload]
+
+    def after_pretraining(self, network: Network, size: int) -> Network:
+        return network
 
 
 @NETWORKS.register("small-conv", "three small convolutions")

@@ -17,7 +17,10 @@ from geosearch.nn.backbones import Backbone, Trainable
 from geosearch.nn.networks import NETWORKS, Network
 from geosearch.nn.normalization import Normalization
 from geosearch.nn.option_facts import unstated_field
+from geosearch.nn.side_by_side import SideBySide
 from geosearch.runtime.registry import Setting
+
+Features = Literal["trained", "both"]
 
 
 @NETWORKS.register("torchvision:NAME", "any classification network of torchvision, with its pretrained weights")
@@ -32,6 +35,8 @@ class PretrainedArchitecture:
     Attributes:
         backbone: the pretrained network.
         trainable: "head": only a head on its features; "last": its last stage too; "all": everything.
+        features: what is adapted after the pretraining: "trained", the trained network; "both", the pretrained features
+            beside the trained ones. Sources that are unlike the target then take nothing away (reports/photographs.md).
         codes: the range of the activations that it is trained on; None: it is trained on images.
         views: further views of every image of a source, computed beforehand (see `ActivationCache.compute`).
         content: content key of its weights and preprocessing, once it is loaded.
@@ -47,6 +52,7 @@ class PretrainedArchitecture:
 
     backbone: Backbone = unstated_field()  # its weights may be a path; what they are is in `content`
     trainable: Trainable = "last"
+    features: Features = "trained"
     codes: ActivationCodes | None = None
     views: int = 0
     content: str = ""
@@ -70,6 +76,13 @@ class PretrainedArchitecture:
                 'stage and what follows; "all", everything.',
             ),
             Setting(
+                "features",
+                Literal["trained", "both"],
+                "trained",
+                'What heads are fitted to after the pretraining of a pretrained network: its "trained" features, or '
+                '"both", those that it had before beside them.',
+            ),
+            Setting(
                 "resolution",
                 int | None,
                 None,
@@ -91,14 +104,17 @@ class PretrainedArchitecture:
     def from_settings(cls, settings: Mapping[str, Any], *, name: str, **context: object) -> PretrainedArchitecture:
         """Of the name in a study file; the weights are not read yet."""
         backbone = Backbone(name, settings.get("weights") or "pretrained", settings.get("resolution"))
-        return cls(backbone, settings.get("trainable") or "last", views=settings.get("views") or 0)
+        trainable: Trainable = settings.get("trainable") or "last"
+        features: Features = settings.get("features") or "trained"
+        return cls(backbone, trainable, features, views=settings.get("views") or 0)
 
     @property
     def facts(self) -> dict[str, Any]:
         """All options, JSON-representable."""
         codes = self.codes and [self.codes.shape, self.codes.low, self.codes.high]
         known = {"content": self.content, "trainable": self.trainable, "codes": codes, "views": self.views}
-        return {"architecture": "pretrained", **known}
+        both = {} if self.features == "trained" else {"features": self.features}
+        return {"architecture": "pretrained", **known, **both}
 
     def loaded(self, side: int) -> PretrainedArchitecture:
         """The same, with the content key of its weights, for images of a side in pixels.
@@ -131,6 +147,19 @@ class PretrainedArchitecture:
             body = _OnCodes(self.codes, tail)
         made = PretrainedHeaded(body, nn.utils.skip_init(nn.Linear, cut.width, classes))
         return made.with_head(classes, seeds.integer(seed, "network")).eval()
+
+    def after_pretraining(self, network: Network, size: int) -> Network:
+        """The pretrained features beside the trained ones if asked for; the head gives the same logits."""
+        if self.features == "trained":
+            return network
+        pretrained = copy.deepcopy(self.backbone.load(size).cut(self.trainable).tail)
+        body: Any = copy.deepcopy(network.body)
+        body.tail = SideBySide(pretrained, body.tail)
+        head = nn.utils.skip_init(nn.Linear, 2 * network.head.in_features, network.head.out_features)
+        with torch.no_grad():
+            head.weight.copy_(torch.cat([torch.zeros_like(network.head.weight), network.head.weight], 1))
+            head.bias.copy_(network.head.bias)
+        return PretrainedHeaded(body, head).eval()
 
 
 class PretrainedHeaded(Network):

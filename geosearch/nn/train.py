@@ -29,7 +29,7 @@ def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu")
 
     Args:
         mixture: a stream of images and soft labels; the head gets one output per class.
-        recipe: how to train.
+        recipe: how to train, and what is made of the network afterwards (`Architecture.after_pretraining`).
         seed: seed of the initial weights, the batches and the augmentation.
         device: "cpu", "cuda", or "auto" (CUDA if available).
 
@@ -48,9 +48,11 @@ def pretrain(mixture: Stream, recipe: Recipe, seed: int, *, device: str = "cpu")
     height, _, channels = mixture.image_shape
     network = recipe.network.build(channels, height, mixture.class_count, seed)
     if recipe.objective is not None:
-        return recipe.objective.train(network, mixture, recipe, seed, device)
-    batches = mixture.batches(recipe.batch, seeds.stream(seed, "pretrain", "batches"))
-    return _run(network, batches, recipe, seeds.torch_stream(seed, "pretrain", "augmentation"), device)
+        trained = recipe.objective.train(network, mixture, recipe, seed, device)
+    else:
+        batches = mixture.batches(recipe.batch, seeds.stream(seed, "pretrain", "batches"))
+        trained = _run(network, batches, recipe, seeds.torch_stream(seed, "pretrain", "augmentation"), device)
+    return recipe.network.after_pretraining(trained, height)
 
 
 def fine_tune(

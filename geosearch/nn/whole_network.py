@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +16,8 @@ from geosearch.nn.backbones import Backbone, PretrainedNetwork, Trainable
 from geosearch.nn.cut import with_tail
 from geosearch.nn.networks import Network
 from geosearch.nn.normalization import Normalization
-from geosearch.nn.pretrained_architecture import PretrainedArchitecture, PretrainedHeaded
+from geosearch.nn.pretrained_architecture import Features, PretrainedArchitecture, PretrainedHeaded
+from geosearch.nn.side_by_side import Branched, SideBySide
 
 WHOLE = "whole pretrained network"  # the architecture in the facts
 _PROBES = 2  # images on which a network that was built again is compared
@@ -34,6 +35,7 @@ class WholeNetwork:
         normalization: from images to what the network takes.
         trained: which part was trained, see `PretrainedNetwork.cut`.
         weights: what it was pretrained with: as in `Backbone`, of a file the name alone.
+        features: as in `PretrainedArchitecture`; a network that was never pretrained on sources has "trained" ones.
 
     Example:
         >>> import torch
@@ -52,6 +54,7 @@ class WholeNetwork:
     normalization: Normalization = field(repr=False)
     trained: Trainable = "last"
     weights: str = "pretrained"
+    features: Features = "trained"
 
     @classmethod
     def of(cls, architecture: PretrainedArchitecture, side: int) -> WholeNetwork:
@@ -73,6 +76,7 @@ class WholeNetwork:
             "interpolation": shown.interpolation,
             "trained": self.trained,
             "weights": self.weights,
+            "features": self.features,
         }
 
     @classmethod
@@ -86,9 +90,16 @@ class WholeNetwork:
         interpolation: str,
         trained: Trainable,
         weights: str,
+        features: Features = "trained",  # as in models that do not say
     ) -> WholeNetwork:
         """The inverse of `facts`, without the name of the architecture."""
-        return cls(name, Normalization(resolution, tuple(mean), tuple(std), interpolation), trained, weights)  # type: ignore[arg-type]
+        normalization = Normalization(resolution, tuple(mean), tuple(std), interpolation)  # type: ignore[arg-type]
+        return cls(name, normalization, trained, weights, features)
+
+    def of_member(self, network: Network) -> WholeNetwork:
+        """The same for one network, which an architecture built or made after its pretraining."""
+        tail: Any = network.body.tail
+        return replace(self, features="both" if isinstance(tail, SideBySide) else "trained")
 
     def build(self, channels: int, size: int, classes: int, seed: int) -> Network:
         """A network of this form, whose weights are to be replaced; it takes images of any channels and size.
@@ -97,8 +108,16 @@ class WholeNetwork:
             MissingPackageError: the library of the network is not installed.
             InvalidOptionError: it has no such network, or that refuses the resolution.
         """
-        network = copy.deepcopy(self._built().network)
-        return self._headed(network, nn.utils.skip_init(nn.Linear, self._built().width, classes))
+        built = self._built()
+        network = copy.deepcopy(built.network)
+        if self.features == "trained":
+            return self._headed(network, nn.utils.skip_init(nn.Linear, built.width, classes))
+        tail: Any = copy.deepcopy(built.cut(self.trained).tail)
+        return self._headed(Branched(network, tail), nn.utils.skip_init(nn.Linear, 2 * built.width, classes))
+
+    def after_pretraining(self, network: Network, size: int) -> Network:
+        """The same network; it is not trained any more."""
+        return network
 
     def join(self, trained: Network, architecture: PretrainedArchitecture, side: int) -> Network:
         """The whole network of one that was trained on images or on activations; it takes images.
@@ -113,11 +132,12 @@ class WholeNetwork:
         """
         pretrained = architecture.backbone.load(side)
         tail: Any = copy.deepcopy(trained.body.tail).cpu()
-        network, stem, probe = (
-            with_tail(pretrained.network, tail),
-            pretrained.cut(self.trained).stem,
-            _probe(pretrained),
-        )
+        network: nn.Module
+        if isinstance(tail, SideBySide):
+            network = Branched(copy.deepcopy(pretrained.network), tail.trained)  # type: ignore[arg-type]
+        else:
+            network = with_tail(pretrained.network, tail)
+        stem, probe = pretrained.cut(self.trained).stem, _probe(pretrained)
         with torch.inference_mode():
             found, expected = network(probe), tail(stem(probe))
         if not _is_near(found, expected):

@@ -121,7 +121,7 @@ class SampleWeighting:
         learned = nn.ModuleList([network] if weigher.learner is None else [network, weigher.learner])
         minimize(learned, self._rows(len(data), len(clean), seed), loss, recipe)
         with np.errstate(invalid="ignore"):
-            return ReweightedTraining(network, total / count)
+            return ReweightedTraining(recipe.network.after_pretraining(network, data.shape[0]), total / count)
 
     def _rows(self, n: int, clean: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return zip(

@@ -88,7 +88,7 @@ class SimCLR:
 
         batches = shuffled_rows(len(images), self.recipe.batch, seeds.stream(seed, "simclr", "batches"))
         minimize(nn.ModuleList([network.body, projector]), batches, loss, self.recipe)
-        return network.cpu().eval()
+        return self.recipe.network.after_pretraining(network.cpu().eval(), height)
 
 
 def nt_xent(z: torch.Tensor, temperature: float) -> torch.Tensor:

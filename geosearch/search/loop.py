@@ -186,7 +186,7 @@ class Search:
         first = [trial for trial in trials if trial.round < rounds]
         if len(first) < len(trials) or len(first) < min(rounds * self.options.batch, self.options.evaluations):
             return None  # later rounds have begun, or the first are not over
-        if found := NoGain.of(drop_repeats(first), self.options.evaluations):
+        if found := NoGain.of(drop_repeats(first), self.options.evaluations, keeps=self.objective.farther):
             self.store.update(no_gain=found)
             self.progress.event(SearchStopped(found.sentence))
         return found

@@ -22,6 +22,8 @@ class NoGain:
         role: the one that comes nearest to a gain.
         gain: its squared error below that of no pretraining.
         noise: standard error of the gain.
+        keeps: whether the best of them is the answer all the same, since the pretrained features are kept beside the
+            trained ones: on six targets a source took nothing away then (reports/photographs.md).
 
     >>> print(NoGain(evaluations=24, trials=8, role="pooled union", gain=0.012, noise=0.02).sentence)
     No source pays: none of 8 mixtures of the sources is better than no pretraining by more than 2 standard errors \
@@ -33,20 +35,22 @@ class NoGain:
     role: str
     gain: float
     noise: float
+    keeps: bool = False
 
     @classmethod
-    def of(cls, trials: Iterable[TrialRecord], evaluations: int) -> NoGain | None:
+    def of(cls, trials: Iterable[TrialRecord], evaluations: int, *, keeps: bool = False) -> NoGain | None:
         """None if a trial is better by more than the noise, or if none was evaluated.
 
         Args:
             trials: the baselines, with the errors of no pretraining on their paths.
             evaluations: budget of the search.
+            keeps: see the attribute.
         """
         gains = {trial: _gain(trial) for trial in trials if trial.error is not None and trial.path}
         if not gains or any(gain > APART * noise for gain, noise in gains.values()):
             return None
         nearest = max(gains, key=lambda trial: gains[trial][0] / max(gains[trial][1], 1e-300))
-        return cls(evaluations, len(gains), nearest.role, *gains[nearest])
+        return cls(evaluations, len(gains), nearest.role, *gains[nearest], keeps)
 
     @property
     def sentence(self) -> str:
@@ -54,6 +58,12 @@ class NoGain:
         nearest = f"the nearest to it, {self.role}, by {self.gain:.2g} ± {self.noise:.2g}"
         if not self.noise:
             nearest = "each is best with the pretrained weights as they are"
+        if self.keeps:
+            return (
+                f"The search ended early: the labels cannot tell whether any of {self.trials} mixtures of the sources "
+                f"is better than no pretraining, by {APART:g} standard errors ({nearest}). The best of them is taken; "
+                "its pretrained features are kept beside the trained ones."
+            )
         return (
             f"No source pays: none of {self.trials} mixtures of the sources is better than no pretraining by more than "
             f"{APART:g} standard errors ({nearest})."

@@ -48,6 +48,7 @@ class Objective:
         device: where networks are trained.
         interpolation: coefficients between the pretrained weights (0) and the trained ones (1) at which each network is
             scored; the evaluation is that of one of them (see `WeightPath`). Empty: the trained network is scored.
+        farther: as in `WeightPath`.
     """
 
     anchors: Anchors
@@ -58,6 +59,7 @@ class Objective:
     seed: int
     device: str = "cpu"
     interpolation: tuple[float, ...] = ()
+    farther: bool = False
 
     def __call__(
         self, weights: Weights, steps: int | None = None, repeat: int = 0, augmentation: Augmenter | None = None
@@ -122,7 +124,7 @@ class Objective:
         if not self.interpolation:
             return get_or_evaluate(self.cache, key, evaluate)
         kept = self.cache.arrays("evaluation", key, measure)
-        return WeightPath.from_arrays(self.interpolation, kept).evaluation(key)
+        return WeightPath.from_arrays(self.interpolation, kept, farther=self.farther).evaluation(key)
 
     def __sizeof__(self) -> int:
         """Bytes, arrays included: what makes Dask send an objective to a worker once, not with every call."""

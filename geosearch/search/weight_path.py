@@ -23,6 +23,7 @@ class WeightPath:
         losses: float64 (k, n), squared errors; each is the mean of a row.
         top1_errors: float64 (k,), in [0, 1].
         wall_seconds: of training and scoring.
+        farther: whether, within the noise, the larger coefficient is taken and not the smaller one.
 
     >>> losses = np.array([[0.6, 0.4], [0.3, 0.3], [0.2, 0.5]])
     >>> path = WeightPath((0.0, 0.5, 1.0), losses, np.array([0.4, 0.2, 0.3]), wall_seconds=1.0)
@@ -34,6 +35,7 @@ class WeightPath:
     losses: np.ndarray
     top1_errors: np.ndarray
     wall_seconds: float
+    farther: bool = False
 
     @classmethod
     def measure(
@@ -71,13 +73,15 @@ class WeightPath:
         """Place of the coefficient that is taken: the smallest whose error is within one standard error of the least.
 
         The standard error is that of the paired difference. Few labels see little of what lies between two
-        coefficients, and the smaller one does less harm (reports/photographs.md).
+        coefficients, and the smaller one does less harm; where the pretrained features are kept beside the trained
+        ones, the larger one does none and gains more (`farther`; both in reports/photographs.md).
 
         Source: the one-standard-error rule (Breiman et al. 1984).
         """
         least = int(np.argmin(self.squared_errors))
         behind = self.squared_errors - self.squared_errors[least]
-        return int(np.argmax(behind <= _standard_errors(self.losses - self.losses[least])))
+        near = np.flatnonzero(behind <= _standard_errors(self.losses - self.losses[least]))
+        return int(near[-1 if self.farther else 0])
 
     @property
     def points(self) -> tuple[PathPoint, ...]:
@@ -104,10 +108,12 @@ class WeightPath:
         return {"losses": self.losses, "top1_errors": self.top1_errors, "wall_seconds": np.array([self.wall_seconds])}
 
     @classmethod
-    def from_arrays(cls, coefficients: Sequence[float], kept: Mapping[str, np.ndarray]) -> WeightPath:
+    def from_arrays(
+        cls, coefficients: Sequence[float], kept: Mapping[str, np.ndarray], *, farther: bool = False
+    ) -> WeightPath:
         """The inverse of `arrays`."""
         losses, errors = np.array(kept["losses"]), np.array(kept["top1_errors"])
-        return cls(tuple(coefficients), losses, errors, float(kept["wall_seconds"][0]))
+        return cls(tuple(coefficients), losses, errors, float(kept["wall_seconds"][0]), farther)
 
 
 def _standard_errors(differences: np.ndarray) -> np.ndarray:

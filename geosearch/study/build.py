@@ -112,6 +112,7 @@ def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Object
         seed=file.study.seed,
         device=file.recipe.device,
         interpolation=file.recipe.interpolation,
+        farther=file.recipe.keeps_features,
     )
 
 
@@ -120,11 +121,12 @@ def choose_interpolation(file: StudyFile, known: Mapping[Weights, float]) -> Cal
 
     Args:
         file: the study's settings.
-        known: of the mixtures that were evaluated; others get the middle one of `recipe.interpolation`.
+        known: of the mixtures that were evaluated; others get the middle one of `recipe.interpolation`, or the last
+            where the pretrained features are kept.
     """
     asked = file.recipe.interpolation
-    middle = asked[len(asked) // 2] if asked else None
-    return lambda weights: known.get(weights, middle)
+    usual = asked[-1 if file.recipe.keeps_features else len(asked) // 2] if asked else None
+    return lambda weights: known.get(weights, usual)
 
 
 def check_labels(file: StudyFile, target: Target) -> None:

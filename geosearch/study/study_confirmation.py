@@ -92,9 +92,9 @@ class StudyConfirmation:
         crossing = CrossFitting(self.file.confirm.folds, self.file.confirm.repeats)
         labels, adaptation = self.prepared.target.shots.labels, self._settings.recipe.adaptation
         found = crossing.run(labels, self._folds, adaptation=adaptation, **self._how)
-        if self._stopped:
+        if self._stopped and not self._stopped.keeps:
             return replace(found, no_gain=answer_in_folds(self._stopped))
-        return replace(found, tuning=(CHOSEN_IN_FOLDS, *found.tuning)) if self._is_open else found
+        return self._with_notes(found, CHOSEN_IN_FOLDS) if self._is_open else found
 
     def _judged_on_test_part(self) -> Confirmation:
         """A head that is chosen by labels is chosen once, for all rows."""
@@ -102,9 +102,14 @@ class StudyConfirmation:
         confirmer = build_confirmer(self._settings, self.prepared, self.cache)
         adaptation = way.adaptation if way else self.file.recipe.adaptation
         found = confirmer.run(self._rows, count=self.file.confirm.seeds, adaptation=adaptation, **self._how)
-        if way and self._stopped:
+        if way and self._stopped and not self._stopped.keeps:
             return replace(found, no_gain=way.sentences(self._stopped))
-        return replace(found, tuning=(way.sentence, *found.tuning)) if way else found
+        return self._with_notes(found, way.sentence) if way else found
+
+    def _with_notes(self, found: Confirmation, chosen: str) -> Confirmation:
+        """Which head was chosen, and why the search ended early if it did."""
+        ended = (self._stopped.sentence,) if self._stopped else ()
+        return replace(found, tuning=(*ended, chosen, *found.tuning))
 
     @property
     def _request(self) -> ConfirmationRecord:

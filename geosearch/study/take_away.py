@@ -179,7 +179,7 @@ class TakeAway:
         temperature, calibrated_on = cross_fit_temperature(fit, target.shots, seed)
         facts = ModelFacts(
             target.classes,
-            architecture_of(module, kept.facts),
+            architecture_of(module, kept),
             hasattr(module, "members"),
             self._preprocessing(),
             adaptation.facts,

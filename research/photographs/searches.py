@@ -1,11 +1,12 @@
 """Is the product's own answer at or above every other way? Whole studies, from their files to their confirmations.
 
-    python -m research.photographs.searches [--draws 5] [--shots 1 5 20] [--jobs 1]
+    python -m research.photographs.searches [--draws 5] [--shots 1 5 20] [--features both] [--jobs 1]
 
 Each study has the labels of a draw, the target's other training images without labels, all six sources, and the
 library's defaults for a pretrained network, but for a short search and confirmation (`BUDGET`); test labels are read
 by its confirmation alone. A line holds what the confirmation says of every row, and the study's answer: the row and
-the adaptation that were chosen before any test label was read. A study that was interrupted goes on. Results:
+the adaptation that were chosen before any test label was read. With `--features trained` the pretrained features are
+not kept beside the trained ones, as in studies before that was the default. A study that was interrupted goes on. Results:
 reports/data/photographs_searches.jsonl.
 """
 
@@ -28,10 +29,13 @@ BUDGET: dict[str, dict[str, Any]] = {
 }
 
 
-def studied(target: str, draw: int, shots: int) -> dict[str, Any]:
+def studied(target: str, draw: int, shots: int, features: str) -> dict[str, Any]:
     """Errors of every row of the study's confirmation under each adaptation, a number a seed, and its verdict."""
-    budget = BUDGET if shots > 1 else {**BUDGET, "search": {**BUDGET["search"], "objective": "episodes"}}
-    file = study_file(target, shots, draw, budget)  # of one label a class none can be left out
+    name = f"{target}-{shots}-{draw}-{features}"
+    budget = {**BUDGET, "study": {"name": name}, "recipe": {"features": features}}
+    if shots == 1:  # of one label a class none can be left out
+        budget["search"] = {**BUDGET["search"], "objective": "episodes"}
+    file = study_file(target, shots, draw, budget)
     STUDIES.mkdir(parents=True, exist_ok=True)
     study = Study.open(file, storage=f"sqlite:///{STUDIES / file.study.name}.db")
     study.run()
@@ -59,11 +63,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--shots", type=int, nargs="+", choices=SHOTS, default=list(SHOTS), help="labels a class")
+    parser.add_argument("--features", choices=("both", "trained"), default="both")
     parser.add_argument("--jobs", type=int, default=1, help="studies side by side")
     options = parser.parse_args()
     FILE.fill(
         [
-            ({"target": target, "draw": draw, "shots": shots}, studied, (target, draw, shots))
+            (
+                {"target": target, "draw": draw, "shots": shots, "features": options.features},
+                studied,
+                (target, draw, shots, options.features),
+            )
             for shots in options.shots
             for draw in range(options.draws)
             for target in TARGETS

@@ -71,7 +71,8 @@ def test_networks_between_pretrained_and_trained_weights_are_scored_where_there_
 
     network = "torchvision:resnet18"
     assert made().recipe.interpolation == ()
-    assert made(network=network).recipe.interpolation == (0, 0.25, 0.5, 0.75, 1)
+    assert made(network=network).recipe.interpolation == (0, 1)
+    assert made(network=network, features="trained").recipe.interpolation == (0, 0.25, 0.5, 0.75, 1)
     assert made(network=network, trainable="head").recipe.interpolation == ()
     assert made(network=network, interpolation=[0.5]).recipe.interpolation == (0.5,)
     for wrong in ({"interpolation": [0.5]}, {"network": network, "trainable": "head", "interpolation": [0, 1]}):
@@ -80,6 +81,18 @@ def test_networks_between_pretrained_and_trained_weights_are_scored_where_there_
     for listed in ([1, 0], [0, 2], [0, 0]):
         with pytest.raises(ValidationError, match="from 0 to 1, ascending"):
             made(network=network, interpolation=listed)
+
+
+def test_pretrained_features_are_kept_where_the_last_stage_is_trained() -> None:
+    network = {"network": "torchvision:resnet18"}
+    assert study(recipe=network).recipe.keeps_features
+    for other in ({"trainable": "all"}, {"trainable": "head"}, {"features": "trained"}):
+        assert not study(recipe={**network, **other}).recipe.keeps_features
+    assert study(recipe={**network, "trainable": "all", "features": "both"}).recipe.keeps_features
+    assert not study().recipe.keeps_features
+    for wrong in ({"features": "both"}, {**network, "trainable": "head", "features": "both"}):
+        with pytest.raises(ValidationError, match="needs pretrained weights that are trained further"):
+            study(recipe=wrong)
 
 
 def test_a_pretrained_study_leaves_labels_out_and_ends_where_no_source_pays() -> None:

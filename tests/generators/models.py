@@ -16,7 +16,7 @@ from geosearch.model.trained_model import TrainedModel, read_out
 from geosearch.model.unlikeness import Unlikeness
 from geosearch.nn.backbones import Backbone
 from geosearch.nn.networks import SmallConv
-from geosearch.nn.pretrained_architecture import PretrainedArchitecture
+from geosearch.nn.pretrained_architecture import Features, PretrainedArchitecture
 
 ARCHITECTURE = SmallConv(4)
 
@@ -38,7 +38,7 @@ def trained_model(adaptation: Adaptation | None = None, *, seed: int = 0) -> Tra
     _, features = read_out(module, data.images)
     facts = ModelFacts(
         classes=("ash", "birch", "cedar", "dogwood"),
-        architecture=architecture_of(module, ARCHITECTURE.facts),
+        architecture=architecture_of(module, ARCHITECTURE),
         is_ensemble=False,
         preprocessing=Preprocessing(12, 1),
         adaptation={"type": "ridge"},
@@ -53,14 +53,18 @@ def trained_model(adaptation: Adaptation | None = None, *, seed: int = 0) -> Tra
     return TrainedModel(module, facts, Unlikeness.fit(features, data.labels, seed))
 
 
-def pretrained_model(name: str = "torchvision:shufflenet_v2_x0_5", *, size: int = 12) -> TrainedModel:
+def pretrained_model(
+    name: str = "torchvision:shufflenet_v2_x0_5", *, size: int = 12, kept: Features = "trained"
+) -> TrainedModel:
     """A head on a whole network of a library with random weights, for grey images of 12 px."""
-    data, network = labelled(), PretrainedArchitecture(Backbone(name, "random", 32), "last").loaded(12)
-    module = as_module(RidgeHead().fit(network.build(1, 12, 4, seed=0), data, 0))
+    backbone = Backbone(name, "random", 32)
+    data, network = labelled(), PretrainedArchitecture(backbone, "last", kept).loaded(12)
+    built = network.after_pretraining(network.build(1, 12, 4, seed=0), 12)
+    module = as_module(RidgeHead().fit(built, data, 0))
     logits, features = read_out(module, data.images)
     facts = replace(
         trained_model().facts,
-        architecture=architecture_of(module, kept_architecture(network, 12).facts),
+        architecture=architecture_of(module, kept_architecture(network, 12)),
         preprocessing=Preprocessing(size, 1),
     )
     return TrainedModel(on_images(module, network, 12), facts, Unlikeness.fit(features, logits.argmax(1), 0))

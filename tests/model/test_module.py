@@ -40,7 +40,7 @@ def test_a_module_gives_the_classes_of_its_predictor_and_is_built_again_from_its
     assert np.allclose(logits if "ridge" in name else softmax(logits, axis=1), expected, atol=1e-4)
     assert (logits.argmax(1) == scores.argmax(1)).all()
     assert torch.equal(classify(module, torch.from_numpy(features)), module(as_tensor(images)))
-    facts = architecture_of(module, ARCHITECTURE.facts)
+    facts = architecture_of(module, ARCHITECTURE)
     again = build_module(facts, channels=1, size=12, classes=4, is_ensemble=name == "ensemble")
     again.load_state_dict(module.state_dict())
     assert torch.equal(again(as_tensor(images)), module(as_tensor(images)))

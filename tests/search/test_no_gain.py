@@ -42,6 +42,14 @@ def test_gains_within_the_noise_end_the_search() -> None:
     assert "by 0.03 ± 0.02" in found.sentence
 
 
+def test_where_the_pretrained_features_are_kept_the_best_baseline_is_the_answer() -> None:
+    found = NoGain.of([trial(0, -0.02, 0.01), trial(1, 0.03, 0.02)], 24, keeps=True)
+    assert found is not None
+    assert found.keeps
+    assert "The best of them is taken" in found.sentence
+    assert "No source pays" not in found.sentence
+
+
 def test_no_pretraining_itself_is_no_gain() -> None:
     untouched = replace(trial(0, 0, 0), interpolation=0.0)
     found = NoGain.of([untouched], 24)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -74,4 +76,12 @@ def test_noise_draws_towards_the_pretrained_weights(spread: float, expected: flo
     noise = spread * np.tile([1.0, -1.0], 8)
     losses = np.stack([np.full(16, 0.5), 0.45 + noise, 0.4 + noise])
     path = WeightPath((0.0, 0.5, 1.0), losses, np.zeros(3), 1.0)
+    assert path.coefficients[path.chosen] == expected
+    assert replace(path, farther=True).chosen == 2
+
+
+@pytest.mark.parametrize(("harm", "expected"), [(0.01, 1.0), (0.2, 0.0)])
+def test_where_the_pretrained_features_are_kept_only_a_clear_harm_draws_back(harm: float, expected: float) -> None:
+    noise = 0.2 * np.tile([1.0, -1.0], 8)
+    path = WeightPath((0.0, 1.0), np.stack([np.full(16, 0.5), 0.5 + harm + noise]), np.zeros(2), 1.0, farther=True)
     assert path.coefficients[path.chosen] == expected

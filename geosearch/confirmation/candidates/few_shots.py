@@ -30,4 +30,5 @@ class FewShots(SupervisedCandidate):
         return content_key("few-shots", version=1, training=self.training.key)
 
     def start(self, setup: Setup, seed: int) -> Start:
-        return Start(self.training.train(fresh_network(setup.shots, setup.recipe, seed), setup.shots, seed))
+        trained = self.training.train(fresh_network(setup.shots, setup.recipe, seed), setup.shots, seed)
+        return Start(setup.recipe.network.after_pretraining(trained, setup.shots.shape[0]))

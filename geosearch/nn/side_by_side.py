@@ -1,0 +1,50 @@
+"""Features side by side: those of a pretrained network, and those of a trained copy of its last part."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from geosearch.nn.cut import Tail, Whole, at_stage
+
+
+class SideBySide(nn.Module):
+    """The features of a pretrained tail, as it was, beside those of a trained copy: activations -> (b, 2 d).
+
+    Source: the features of several networks side by side, of which a head takes what it needs, are those of Dvornik et
+    al. 2020 and Li et al. 2021 for few labels; here they are of one network before and after a training.
+
+    Attributes:
+        pretrained: the first half; it is not trained.
+        trained: the second half.
+    """
+
+    def __init__(self, pretrained: nn.Module, trained: nn.Module) -> None:
+        super().__init__()
+        self.pretrained, self.trained = pretrained.requires_grad_(False), trained
+
+    def forward(self, activations: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            first = self.pretrained(activations)
+        return torch.cat([first, self.trained(activations)], 1)
+
+
+class Branched(nn.Module):
+    """A whole network with a second tail: images -> the features of both, (b, 2 d). What they share is computed once.
+
+    Attributes:
+        network: the whole network.
+        tail: the second tail, of the same network.
+    """
+
+    def __init__(self, network: nn.Module, tail: Tail | Whole) -> None:
+        super().__init__()
+        self.network, self.tail = network, tail
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if isinstance(self.tail, Whole):
+            return torch.cat([self.network(images), self.tail(images)], 1)
+        activations: list[torch.Tensor] = []
+        with at_stage(self.network, self.tail.stage, activations.append):
+            own = self.network(images)
+        return torch.cat([own, self.tail(activations[0])], 1)
