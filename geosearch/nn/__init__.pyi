@@ -25,6 +25,7 @@ from .schedule import SCHEDULES as SCHEDULES
 from .schedule import Constant as Constant
 from .schedule import OneCycle as OneCycle
 from .schedule import Schedule as Schedule
+from .side_by_side import SideBySide as SideBySide
 from .streams import Batch as Batch
 from .streams import FixedSet as FixedSet
 from .streams import Pool as Pool

@@ -11,8 +11,8 @@ from geosearch.nn.cut import Tail, Whole, at_stage
 class SideBySide(nn.Module):
     """The features of a pretrained tail, as it was, beside those of a trained copy: activations -> (b, 2 d).
 
-    Source: the features of several networks side by side, of which a head takes what it needs, are those of Dvornik et
-    al. 2020 and Li et al. 2021 for few labels; here they are of one network before and after a training.
+    Source: features of several networks side by side, of which few labels take what they need (Dvornik et al. 2020),
+    and a head on more than the last features (Evci et al. 2022); here they are those before and after a training.
 
     Attributes:
         pretrained: the first half; it is not trained.

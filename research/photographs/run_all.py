@@ -19,6 +19,7 @@ PARTS = (
     "choice",
     "lengths",
     "mixtures",
+    "side_by_side",
     "distances",
     "merged",
     "interpolation",

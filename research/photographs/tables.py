@@ -27,6 +27,7 @@ from research.photographs import (
     maps,
     merged,
     mixtures,
+    side_by_side,
     uneven,
     whole_studies,
     without,
@@ -564,6 +565,9 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "maps", maps_table
     yield "uneven", uneven_table
     yield "from scratch", from_scratch.table
+    for shots in SHOTS:
+        yield f"side by side {shots}", lambda s=shots: side_by_side.table(s)  # type: ignore[misc]
+    yield "side by side self-trained", side_by_side.taught_table
     for shots in SHOTS:
         yield f"searches {shots}", lambda s=shots: whole_studies.table(s, head_error)  # type: ignore[misc]
         yield f"judged {shots}", lambda s=shots: whole_studies.judged(s, head_error)  # type: ignore[misc]

@@ -27,9 +27,14 @@ Heads = Callable[[str, int, str, int], float]  # (target, shots, way, draw) -> e
 
 
 @cache
-def studies(shots: int) -> dict[tuple[str, int], dict[str, Any]]:
+def studies(shots: int, features: str = "both") -> dict[tuple[str, int], dict[str, Any]]:
     """(target, draw) -> line."""
-    return {(a["target"], a["draw"]): one for one in searches.FILE.all() if (a := one["asked"])["shots"] == shots}
+    lines = [(line["asked"], line) for line in searches.FILE.all()]
+    return {
+        (asked["target"], asked["draw"]): line
+        for asked, line in lines
+        if (asked["shots"], asked["features"]) == (shots, features)
+    }
 
 
 def draws_of(target: str, shots: int) -> list[int]:

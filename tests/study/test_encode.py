@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +46,7 @@ def test_a_study_of_activations(file: StudyFile, tmp_path: Path, cache: Cache) -
         f"adaptation: {study.confirmation.adaptation}, chosen by cross-valid"
     )
     trials = [trial for trial in study.trials if trial.state == "complete"]
-    assert all([point.coefficient for point in trial.path] == [0, 0.25, 0.5, 0.75, 1] for trial in trials)
+    assert all([point.coefficient for point in trial.path] == [0, 1] for trial in trials)
     assert len({trial.path[0].squared_error for trial in trials}) == 1  # no pretraining, whatever the mixture
     for trial in trials:
         (chosen,) = (point for point in trial.path if point.coefficient == trial.interpolation)
@@ -80,8 +79,9 @@ def test_a_search_where_no_source_pays(
     file: StudyFile, tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = NoGain(6, 4, "pooled union", 0.001, 0.02)
-    monkeypatch.setattr(NoGain, "of", classmethod(lambda cls, trials, evaluations: replace(nothing, evaluations=6)))
-    stopping = encoded_file(tmp_path, search_stop="no-gain", domain_pseudo_labels="nearest")
+    monkeypatch.setattr(NoGain, "of", classmethod(lambda cls, trials, evaluations, keeps: nothing))
+    trained = {"recipe_features": "trained", "domain_pseudo_labels": "nearest"}
+    stopping = encoded_file(tmp_path, search_stop="no-gain", **trained)
     confirmation = Study.open(stopping, cache=cache).run()
     study = Study.open(stopping, cache=cache)
     assert [trial.role != "searched" for trial in study.trials] == [True] * 4
@@ -98,3 +98,21 @@ def test_a_search_where_no_source_pays(
     more = Study.open(stopping, cache=cache)
     assert "No source pays" not in more.run(evaluations=7).verdict()
     assert sum(trial.state == "complete" for trial in more.trials) == 7
+
+
+def test_a_search_whose_labels_tell_nothing_takes_the_best_baseline_where_the_pretrained_features_are_kept(
+    tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(cls: type[NoGain], trials: object, evaluations: int, keeps: bool) -> NoGain:
+        return cls(evaluations, 4, "pooled union", 0.001, 0.02, keeps)
+
+    monkeypatch.setattr(NoGain, "of", classmethod(nothing))
+    study = Study.open(encoded_file(tmp_path, search_stop="no-gain", domain_pseudo_labels="nearest"), cache=cache)
+    confirmation = study.run()
+    assert [trial.role != "searched" for trial in study.trials] == [True] * 4
+    assert confirmation.tuning[0].startswith("The search ended early: the labels cannot tell whether any of 4 mixtures")
+    assert "No source pays" not in confirmation.verdict()
+    assert not confirmation.no_gain  # so the answer is not "no pretraining", unless the test part says so
+    assert "The best of them is taken" in status_text(study.summary())
+    again = Study.open(study.file, storage=study.store.url, cache=cache)
+    assert again.run() == confirmation

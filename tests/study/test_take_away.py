@@ -291,8 +291,9 @@ def test_the_whole_network_predicts_on_pictures_what_its_tail_predicted(pretrain
     assert [source.images for source in model.facts.provenance.sources] == [60, 60], "views are no images"
     own = model.predict(raw.images)
     assert own.is_unlike.mean() < 0.3
-    names = [name for name in model.module.state_dict() if not name.startswith("head.")]
+    names = [name for name in model.module.state_dict() if not name.startswith("head.") and ".tail." not in name]
     assert len(names) == len({name.rpartition("network.")[2] for name in names}), "one copy of every weight"
+    assert any(".tail." in name for name in model.module.state_dict()) == (facts["features"] == "both")
 
 
 def test_features_of_the_whole_network_are_those_of_activations_but_for_rounding(pretrained, monkeypatch, tmp_path):
