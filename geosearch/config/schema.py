@@ -197,7 +197,7 @@ class SearchSection(Section):
         "never",
         description="'no-gain' ends a search of one process after the baselines if none of them is better than no "
         "pretraining by two standard errors, paired over the labels; needs 0 in recipe.interpolation, and is the "
-        "default for a pretrained network. The answer is then no pretraining, or the best baseline with "
+        "default for a pretrained network. The answer is then no pretraining, or the pooled union with "
         'recipe.features = "both". A larger budget goes on.',
     )
     sampler: str = SAMPLERS.default

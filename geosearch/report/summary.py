@@ -84,7 +84,14 @@ class StudySummary:
             record = store.record
             confirmation, ablation = ConfirmationRecord.of(record), Ablation.of(record)
             is_trained = any(trial.state == "complete" for trial in trials)
-            number = find_best(trials).number if is_trained else None if budget else NO_TRIAL
+            ended = record.no_gain if record.stops(budget) else None
+            number = (
+                find_best(trials, ended.answer if ended else None).number
+                if is_trained
+                else None
+                if budget
+                else NO_TRIAL
+            )
             return cls(
                 name=store.name,
                 budget=budget,
@@ -99,14 +106,18 @@ class StudySummary:
                 running=store.running(),
                 free_answer=record.free_answer,
                 untrained=_untrained(record.baselines, source_names) if budget else (),
-                no_gain=record.no_gain if record.stops(budget) else None,
+                no_gain=ended,
                 passed_over=record.passed_over,
             )
 
     @cached_property
     def best(self) -> TrialRecord | None:
         """The best trial so far, or the free answer if the budget is 0; None before one is complete."""
-        return find_best(self.trials) if self.count("complete") else self.free_best
+        return (
+            find_best(self.trials, self.no_gain.answer if self.no_gain else None)
+            if self.count("complete")
+            else self.free_best
+        )
 
     @cached_property
     def free_best(self) -> TrialRecord | None:

@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 
 from geosearch import seeds
 from geosearch.errors import GeosearchError, TrainingFailedError
-from geosearch.mixture.baselines import SEARCHED
+from geosearch.mixture.baselines import POOLED, SEARCHED
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.pretraining.source_weighting import TRAININGS
@@ -153,8 +153,8 @@ class Search:
 
     def finish(self) -> TrialRecord:
         """Train the finalists with the long recipe, unless that is done or no source pays; returns the best trial."""
-        if self.find_no_gain():
-            return find_best(self.store.trials())
+        if ended := self.find_no_gain():
+            return find_best(self.store.trials(), ended.answer)
         if self.warm_start:
             done = errors_by_mixture(self.store.trials())
             task_similarity = self.warm_start.task_similarity(list(done), np.array(list(done.values())))
@@ -186,7 +186,8 @@ class Search:
         first = [trial for trial in trials if trial.round < rounds]
         if len(first) < len(trials) or len(first) < min(rounds * self.options.batch, self.options.evaluations):
             return None  # later rounds have begun, or the first are not over
-        if found := NoGain.of(drop_repeats(first), self.options.evaluations, keeps=self.objective.farther):
+        usual = POOLED if self.objective.farther else ""
+        if found := NoGain.of(drop_repeats(first), self.options.evaluations, usual):
             self.store.update(no_gain=found)
             self.progress.event(SearchStopped(found.sentence))
         return found

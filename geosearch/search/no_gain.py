@@ -22,8 +22,9 @@ class NoGain:
         role: the one that comes nearest to a gain.
         gain: its squared error below that of no pretraining.
         noise: standard error of the gain.
-        keeps: whether the best of them is the answer all the same, since the pretrained features are kept beside the
-            trained ones: on six targets a source took nothing away then (reports/photographs.md).
+        answer: number of the baseline that is the answer all the same, where the pretrained features are kept beside
+            the trained ones: on six targets the union of all sources took nothing away then, and choosing among
+            baselines by labels that tell nothing gained less (reports/photographs.md). None: no pretraining is.
 
     >>> print(NoGain(evaluations=24, trials=8, role="pooled union", gain=0.012, noise=0.02).sentence)
     No source pays: none of 8 mixtures of the sources is better than no pretraining by more than 2 standard errors \
@@ -35,22 +36,23 @@ class NoGain:
     role: str
     gain: float
     noise: float
-    keeps: bool = False
+    answer: int | None = None
 
     @classmethod
-    def of(cls, trials: Iterable[TrialRecord], evaluations: int, *, keeps: bool = False) -> NoGain | None:
+    def of(cls, trials: Iterable[TrialRecord], evaluations: int, usual: str = "") -> NoGain | None:
         """None if a trial is better by more than the noise, or if none was evaluated.
 
         Args:
             trials: the baselines, with the errors of no pretraining on their paths.
             evaluations: budget of the search.
-            keeps: see the attribute.
+            usual: role of the baseline that is to be the answer, if one is; if it failed, the nearest to a gain is.
         """
         gains = {trial: _gain(trial) for trial in trials if trial.error is not None and trial.path}
         if not gains or any(gain > APART * noise for gain, noise in gains.values()):
             return None
         nearest = max(gains, key=lambda trial: gains[trial][0] / max(gains[trial][1], 1e-300))
-        return cls(evaluations, len(gains), nearest.role, *gains[nearest], keeps)
+        answer = next((trial for trial in gains if trial.role.startswith(usual)), nearest)
+        return cls(evaluations, len(gains), nearest.role, *gains[nearest], answer.number if usual else None)
 
     @property
     def sentence(self) -> str:
@@ -58,11 +60,11 @@ class NoGain:
         nearest = f"the nearest to it, {self.role}, by {self.gain:.2g} ± {self.noise:.2g}"
         if not self.noise:
             nearest = "each is best with the pretrained weights as they are"
-        if self.keeps:
+        if self.answer is not None:
             return (
                 f"The search ended early: the labels cannot tell whether any of {self.trials} mixtures of the sources "
-                f"is better than no pretraining, by {APART:g} standard errors ({nearest}). The best of them is taken; "
-                "its pretrained features are kept beside the trained ones."
+                f"is better than no pretraining, by {APART:g} standard errors ({nearest}). The union of all sources is "
+                "taken, whose trained features stand beside the pretrained ones."
             )
         return (
             f"No source pays: none of {self.trials} mixtures of the sources is better than no pretraining by more than "

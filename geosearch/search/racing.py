@@ -110,8 +110,12 @@ def _is_behind(values: Sequence[Sequence[float]], i: int) -> bool:
     return bool(means[i] - means[leader] > APART * error) if np.isfinite(noise) else False
 
 
-def find_best(trials: Iterable[TrialRecord]) -> TrialRecord:
+def find_best(trials: Iterable[TrialRecord], answer: int | None = None) -> TrialRecord:
     """The trial with the smallest error after the long recipe or, before there are any, after the short recipe.
+
+    Args:
+        trials: of a study.
+        answer: number of the trial that is the answer whatever its error (`NoGain.answer`); None if it goes by the error.
 
     Raises:
         GeosearchError: no trial is complete.
@@ -119,6 +123,8 @@ def find_best(trials: Iterable[TrialRecord]) -> TrialRecord:
     complete = [trial for trial in trials if trial.state == "complete"]
     if not complete:
         raise GeosearchError("the study has no completed trial yet; run 'geosearch search STUDY.toml' first")
+    if answer is not None:
+        return next(trial for trial in complete if trial.number == answer)
     if finalists := find_finalists(complete):
         return finalists[0]
     return min(complete, key=lambda trial: (trial.error, trial.number))

@@ -47,7 +47,8 @@ class FoldBuilder:
         finalists: mixtures that the search could not tell apart, its best first.
         roles: the baselines of the search, by their names.
         augmentations: mixture -> augmentation that the search found for it, where it is another than the study's.
-        is_searched: False if nothing was searched: the best mixture of a fold is then its own free answer, the cloud.
+        fixed: the baseline that is the best mixture of every fold: the cloud if nothing was searched, the pooled union
+            if the labels tell nothing of the sources. Empty: in each fold the mixture of least error.
     """
 
     file: StudyFile
@@ -56,7 +57,7 @@ class FoldBuilder:
     cache: Cache
     finalists: tuple[Weights, ...]
     roles: tuple[str, ...]
-    is_searched: bool = True
+    fixed: str = ""
     augmentations: Mapping[Weights, Augmenter] = field(default_factory=dict)
 
     def __call__(self, split: Split) -> Fold:
@@ -70,7 +71,7 @@ class FoldBuilder:
             baselines = {role.removesuffix(WITHIN_LIMITS): weights for role, weights in known.items()}
             searched = {role: baselines[role] for role in (role.removesuffix(WITHIN_LIMITS) for role in self.roles)}
             errors, places = self._evaluate(there, [*self.finalists, *searched.values()])
-        best = min(errors, key=lambda weights: errors[weights]) if self.is_searched else baselines[CLOUD]
+        best = baselines[self.fixed] if self.fixed else min(errors, key=lambda weights: errors[weights])
         judged = self.prepared.target.shots.images[split.judged]
         confirmer = self.confirmer(there)
         return Fold(
@@ -135,7 +136,7 @@ class FoldBuilder:
             BEST_SINGLE: searched[single],
             **{role: baselines[role] for role in (POOLED, PROJECTION, CLOUD)},
         }
-        searched_on = len(there.target.held_out) if self.is_searched else 0
+        searched_on = 0 if self.fixed else len(there.target.held_out)
         interpolation = choose_interpolation(self.file, places)
         kinds = {BEST: RowKind.BEST, BEST_SINGLE: RowKind.SINGLE_SOURCE}
         requests = [

@@ -137,9 +137,8 @@ class Study:
         Raises:
             GeosearchError: no trial is complete.
         """
-        if free := self.summary().free_best:
-            return free
-        return find_best(self.store.trials())
+        summary = self.summary()
+        return summary.best or find_best(summary.trials)
 
     @property
     def ties(self) -> tuple[TrialRecord, ...]:

@@ -16,7 +16,7 @@ from geosearch.confirmation.cross_fitting import CrossFitting
 from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.confirmation.rows import RowRequest
 from geosearch.confirmation.statistics import Confirmation
-from geosearch.mixture.baselines import choose_confirmed
+from geosearch.mixture.baselines import CLOUD, POOLED, choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.events import StageStarted
@@ -92,7 +92,7 @@ class StudyConfirmation:
         crossing = CrossFitting(self.file.confirm.folds, self.file.confirm.repeats)
         labels, adaptation = self.prepared.target.shots.labels, self._settings.recipe.adaptation
         found = crossing.run(labels, self._folds, adaptation=adaptation, **self._how)
-        if self._stopped and not self._stopped.keeps:
+        if self._stopped and self._stopped.answer is None:
             return replace(found, no_gain=answer_in_folds(self._stopped))
         return self._with_notes(found, CHOSEN_IN_FOLDS) if self._is_open else found
 
@@ -102,7 +102,7 @@ class StudyConfirmation:
         confirmer = build_confirmer(self._settings, self.prepared, self.cache)
         adaptation = way.adaptation if way else self.file.recipe.adaptation
         found = confirmer.run(self._rows, count=self.file.confirm.seeds, adaptation=adaptation, **self._how)
-        if way and self._stopped and not self._stopped.keeps:
+        if way and self._stopped and self._stopped.answer is None:
             return replace(found, no_gain=way.sentences(self._stopped))
         return self._with_notes(found, way.sentence) if way else found
 
@@ -170,9 +170,12 @@ class StudyConfirmation:
     def _folds(self) -> FoldBuilder:
         """Makes the rows of a cross-fitting."""
         points = (self.best.point, *(trial.point for trial in find_finalists(self._trials)))
-        roles, is_searched = tuple(self.search.baselines), self.best.number != NO_TRIAL
+        fixed = CLOUD if self.best.number == NO_TRIAL else ""
+        if self._stopped and self._stopped.answer is not None:
+            fixed = POOLED
         found = augmentation_by_mixture(self._trials)
-        return FoldBuilder(self._settings, self.prepared, self.space, self.cache, points, roles, is_searched, found)
+        roles = tuple(self.search.baselines)
+        return FoldBuilder(self._settings, self.prepared, self.space, self.cache, points, roles, fixed, found)
 
     @cached_property
     def _rows(self) -> tuple[RowRequest, ...]:

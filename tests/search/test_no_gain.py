@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from geosearch.runtime.result_cache import PathPoint
 from geosearch.search.no_gain import NoGain
+from geosearch.search.racing import find_best
 from geosearch.search.study_record import StudyRecord
 from geosearch.search.trial import TrialRecord
 
@@ -42,12 +43,22 @@ def test_gains_within_the_noise_end_the_search() -> None:
     assert "by 0.03 ± 0.02" in found.sentence
 
 
-def test_where_the_pretrained_features_are_kept_the_best_baseline_is_the_answer() -> None:
-    found = NoGain.of([trial(0, -0.02, 0.01), trial(1, 0.03, 0.02)], 24, keeps=True)
+def test_where_the_pretrained_features_are_kept_the_usual_baseline_is_the_answer() -> None:
+    trials = [trial(0, -0.02, 0.01), trial(1, 0.03, 0.02)]
+    found = NoGain.of(trials, 24, "baseline 0")
     assert found is not None
-    assert found.keeps
-    assert "The best of them is taken" in found.sentence
+    assert (found.role, found.answer) == ("baseline 1", 0)
+    assert "The union of all sources is taken" in found.sentence
     assert "No source pays" not in found.sentence
+    assert (find_best(trials, found.answer).number, find_best(trials).number) == (0, 1)
+    without = NoGain.of(trials, 24)
+    assert without is not None
+    assert find_best(trials, without.answer).number == 1, (
+        "no pretraining is the answer, and the best mixture what it was"
+    )
+    failed = NoGain.of(trials, 24, "another")
+    assert failed is not None
+    assert failed.answer == 1
 
 
 def test_no_pretraining_itself_is_no_gain() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.no_gain import NoGain
+from geosearch.search.trial import TrialRecord
 from geosearch.study.encode import count_missing_images
 from geosearch.study.study import Study
 from geosearch.study.take_away import choose_row
@@ -79,7 +81,7 @@ def test_a_search_where_no_source_pays(
     file: StudyFile, tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nothing = NoGain(6, 4, "pooled union", 0.001, 0.02)
-    monkeypatch.setattr(NoGain, "of", classmethod(lambda cls, trials, evaluations, keeps: nothing))
+    monkeypatch.setattr(NoGain, "of", classmethod(lambda cls, trials, evaluations, usual: nothing))
     trained = {"recipe_features": "trained", "domain_pseudo_labels": "nearest"}
     stopping = encoded_file(tmp_path, search_stop="no-gain", **trained)
     confirmation = Study.open(stopping, cache=cache).run()
@@ -100,11 +102,12 @@ def test_a_search_where_no_source_pays(
     assert sum(trial.state == "complete" for trial in more.trials) == 7
 
 
-def test_a_search_whose_labels_tell_nothing_takes_the_best_baseline_where_the_pretrained_features_are_kept(
+def test_a_search_whose_labels_tell_nothing_takes_the_union_where_the_pretrained_features_are_kept(
     tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nothing(cls: type[NoGain], trials: object, evaluations: int, keeps: bool) -> NoGain:
-        return cls(evaluations, 4, "pooled union", 0.001, 0.02, keeps)
+    def nothing(cls: type[NoGain], trials: Iterable[TrialRecord], evaluations: int, usual: str) -> NoGain:
+        (union,) = (trial.number for trial in trials if trial.role == usual)
+        return cls(evaluations, 4, "hull projection", 0.001, 0.02, union)
 
     monkeypatch.setattr(NoGain, "of", classmethod(nothing))
     study = Study.open(encoded_file(tmp_path, search_stop="no-gain", domain_pseudo_labels="nearest"), cache=cache)
@@ -113,6 +116,7 @@ def test_a_search_whose_labels_tell_nothing_takes_the_best_baseline_where_the_pr
     assert confirmation.tuning[0].startswith("The search ended early: the labels cannot tell whether any of 4 mixtures")
     assert "No source pays" not in confirmation.verdict()
     assert not confirmation.no_gain  # so the answer is not "no pretraining", unless the test part says so
-    assert "The best of them is taken" in status_text(study.summary())
+    assert study.best.role == "pooled union"
+    assert "The union of all sources is taken" in status_text(study.summary())
     again = Study.open(study.file, storage=study.store.url, cache=cache)
     assert again.run() == confirmation

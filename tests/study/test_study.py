@@ -390,7 +390,7 @@ def test_what_was_confirmed_of_another_trial_is_not_said_of_the_best(finished, m
     _, study = finished
     other = next(trial for trial in study.trials if trial.state == "complete" and trial.point != study.best.point)
     assert study.confirmation is not None
-    monkeypatch.setattr("geosearch.report.summary.find_best", lambda trials: other)
+    monkeypatch.setattr("geosearch.report.summary.find_best", lambda trials, answer: other)
     assert study.confirmation is None
     assert study.status()["verdict"] is None
 
