@@ -115,7 +115,7 @@ def find_best(trials: Iterable[TrialRecord], answer: int | None = None) -> Trial
 
     Args:
         trials: of a study.
-        answer: number of the trial that is the answer whatever its error (`NoGain.answer`); None if it goes by the error.
+        answer: number of the trial that is the answer whatever its error (`NoGain.answer`); None: the error tells.
 
     Raises:
         GeosearchError: no trial is complete.

@@ -29,7 +29,7 @@ from research.photographs.sets import DRAWS, FOLDER, SHOTS, TARGETS, sources_of,
 FILE = Lines(FOLDER / "photographs_side_by_side.jsonl")
 NONE, POOLED = "none", "pooled"
 TRAINED, BOTH = "trained", "both"
-RIDGE, TAUGHT, SQUARED = range(3)  # what an entry holds; the last is of each label
+RIDGE, TAUGHT, SQUARED, NOISE = range(4)  # what an entry holds
 Entry = list[Any]
 
 
@@ -49,7 +49,10 @@ def measured(target: str, name: str, seed: int) -> dict[str, Any]:
 
 
 def entries(target: str, shots: int, z: np.ndarray, *, again: bool) -> list[Entry]:
-    """Test error of the ridge head, and self-trained if asked for; squared leave-one-out error of every label."""
+    """Test error of the ridge head, and self-trained if asked for; mean squared leave-one-out error of the labels.
+
+    The last number is the standard error of that error's difference from the one without a source, over the labels.
+    """
     known, found = task(target), []
     test, y = z[len(known.train) :], known.test_labels
     for draw in range(DRAWS):
@@ -57,7 +60,9 @@ def entries(target: str, shots: int, z: np.ndarray, *, again: bool) -> list[Entr
         ridge = heads.ridge(labelled)
         taught = heads.self_trained(labelled, **SELF_TRAINING, teacher=lambda _, head=ridge: head) if again else None  # type: ignore[arg-type]
         errors = [None if head is None else round(heads.error(head, test, y)[0], 5) for head in (ridge, taught)]
-        found.append([*errors, [round(float(loss), 4) for loss in losses_left_out(labelled)]])
+        losses = losses_left_out(labelled)
+        gaps = losses - losses_left_out(few(target, shots, draw, pretrained(target)))
+        found.append([*errors, round(float(losses.mean()), 5), round(float(gaps.std(ddof=1) / np.sqrt(len(gaps))), 5)])
     return found
 
 
@@ -137,33 +142,30 @@ def ways(shots: int) -> Iterator[tuple[str, Way]]:
         "random mixtures, mean",
         lambda t, kept: np.mean([errors(t, one, kept, shots) for one in of_target(t) if one.startswith("random")], 0),
     )
-    yield "least leave-one-out error of all", lambda t, kept: _chosen(t, kept, shots, of_target(t), None)
-    yield (
-        f"pooled, or none where that is better by {APART:g} standard errors",
-        lambda t, kept: _chosen(t, kept, shots, [NONE], named(t)[POOLED]),
-    )
-    yield (
-        f"none, or pooled where that is better by {APART:g} standard errors",
-        lambda t, kept: _chosen(t, kept, shots, [named(t)[POOLED]], NONE),
-    )
+    yield "least leave-one-out error of all", lambda t, kept: _least(t, kept, shots)
+    yield f"pooled, or none where that is better by {APART:g} standard errors", _unless(POOLED, shots)
+    yield f"none, or pooled where that is better by {APART:g} standard errors", _unless(NONE, shots)
     yield "*least test error of all*", lambda t, kept: errors(t, _best(t, kept, shots), kept, shots)
 
 
-def _chosen(target: str, kept: str, shots: int, names: list[str], usual: str | None) -> np.ndarray:
-    """In each draw: the name of least leave-one-out error; the usual one, unless that is better beyond the noise."""
-    picked = []
-    for draw in range(DRAWS):
-        losses = {one: _losses(target, one, kept, shots, draw) for one in (*names, *([usual] if usual else []))}
-        least = min(names, key=lambda one: losses[one].mean())
-        if usual:
-            gaps = losses[usual] - losses[least]
-            least = least if gaps.mean() > APART * gaps.std(ddof=1) / np.sqrt(len(gaps)) else usual
-        picked.append(errors(target, least, TRAINED if least == NONE else kept, shots)[draw])
-    return np.array(picked)
+def _least(target: str, kept: str, shots: int) -> np.ndarray:
+    """In each draw the mixture of least leave-one-out error."""
+    known = {one: errors(target, one, kept, shots, SQUARED) for one in of_target(target)}
+    picked = [min(known, key=lambda one: known[one][draw]) for draw in range(DRAWS)]
+    return np.array([errors(target, one, kept, shots)[draw] for draw, one in enumerate(picked)])
 
 
-def _losses(target: str, name: str, kept: str, shots: int, draw: int) -> np.ndarray:
-    return np.array(found()[target, name, TRAINED if name == NONE else kept, shots][draw][SQUARED])
+def _unless(usual: str, shots: int) -> Way:
+    """In each draw the usual one of none and the union, unless the other is better beyond the noise."""
+
+    def way(target: str, kept: str) -> np.ndarray:
+        union = named(target)[POOLED]
+        gains = errors(target, NONE, TRAINED, shots, SQUARED) - errors(target, union, kept, shots, SQUARED)
+        noise = APART * errors(target, union, kept, shots, NOISE)
+        is_union = gains >= -noise if usual == POOLED else gains > noise
+        return np.where(is_union, errors(target, union, kept, shots), errors(target, NONE, TRAINED, shots))
+
+    return way
 
 
 def _best(target: str, kept: str, shots: int) -> str:
