@@ -108,6 +108,21 @@ def table(shots: int) -> list[str]:
     return lines
 
 
+def gain_table() -> list[str]:
+    """What both have less or more than the trained features alone: means over the draws, intervals over the targets."""
+    if not table(max(SHOTS)):
+        return []
+    lines = [f"| both minus trained | {' | '.join(f'{shots} a class' for shots in SHOTS)} |", "| --- " * 4 + "|"]
+    for name in ("single sources, mean", "random mixtures, mean", POOLED, "uniform", "mixup"):
+        cells = []
+        for shots in SHOTS:
+            way = dict(ways(shots)).get(name)
+            gaps = [100 * float((way(t, BOTH) - way(t, TRAINED)).mean()) for t in TARGETS] if way else []
+            cells.append(_interval(gaps) if gaps else "-")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
 def taught_table() -> list[str]:
     """The pooled union self-trained, beside the self-trained head without a source."""
     if not all((t, f"{POOLED}: {t}", BOTH, shots) in found() for t in TARGETS for shots in SHOTS):

@@ -567,6 +567,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "from scratch", from_scratch.table
     for shots in SHOTS:
         yield f"side by side {shots}", lambda s=shots: side_by_side.table(s)  # type: ignore[misc]
+    yield "side by side gain", side_by_side.gain_table
     yield "side by side self-trained", side_by_side.taught_table
     for shots in SHOTS:
         yield f"searches {shots}", lambda s=shots: whole_studies.table(s, head_error)  # type: ignore[misc]
