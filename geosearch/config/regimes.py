@@ -65,12 +65,12 @@ class Regime:
         return cls(
             f"{network} is pretrained, for photographs in color: sets are mixed as its {in_space}, distances are "
             f"those of its features, {_TRAINED[trainable]} trained for {recipe.get('steps', _TAIL['steps'])} steps"
-            + (", and its features from before are kept beside" if kept else "")
             + (
                 ", without augmentation (recipe.views adds mirrored images and parts)"
                 if space == "features"
                 else ", with mirrored images and crops"
             )
+            + ("; its pretrained features are kept beside the trained ones" if kept else "")
             if trainable in _TRAINED
             else "",
             {
