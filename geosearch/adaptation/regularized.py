@@ -123,12 +123,13 @@ class Ball:
 
 
 def balls_of(body: nn.Module, radius: float, growth: float) -> list[Ball]:
-    """One for each module that has parameters of its own, in the order of the body.
+    """One for each module that has parameters of its own that are trained, in the order of the body.
 
     >>> [round(one.radius, 1) for one in balls_of(nn.Sequential(nn.LayerNorm(4), nn.LayerNorm(4)), 0.5, 2.0)]
     [0.5, 1.0]
     """
-    layers = [own for module in body.modules() if (own := list(module.parameters(recurse=False)))]
+    each = ([own for own in module.parameters(recurse=False) if own.requires_grad] for module in body.modules())
+    layers = [own for own in each if own]
     balls = []
     for number, weights in enumerate(layers):
         position = number / (len(layers) - 1) if len(layers) > 1 else 1.0

@@ -53,7 +53,8 @@ class Regime:
         moves = {**_NO_AUGMENTATION, "flip": space != "features", "crop": 0.0 if space == "features" else 0.2}
         is_embedded = transport.get("embedding", "backbone") == "backbone"
         same = is_embedded and "backbone" not in transport
-        kept = recipe.get("features", "both" if trainable == "last" else "trained") == "both"
+        usual = "both" if trainable == "last" and weights != "random" else "trained"
+        kept = recipe.get("features", usual) == "both"
         path = () if trainable == "head" else ENDS if kept else INTERPOLATION
         places = recipe.get("interpolation", path)
         search: dict[str, Any] = {"repeats": 1}  # few labels judge all trainings alike: more of them tell little
@@ -80,7 +81,7 @@ class Regime:
                     **_TAIL,
                     **moves,
                     "trainable": trainable,
-                    "features": "both" if trainable == "last" else "trained",
+                    "features": usual,
                     "adaptation": "ridge" if recipe.get("loss") else "auto",
                     "interpolation": path,
                 },

@@ -231,6 +231,7 @@ class StudyFile(Section):
             ("domain.fit", "crop"),
             ("domain.label_space", "disjoint"),
             ("recipe.augmentation", "fixed"),
+            ("recipe.features", "trained"),
             ("search.hypergradient", "look-ahead"),
         ):
             if stated[key] == before:  # as studies from before this key

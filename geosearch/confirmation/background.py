@@ -29,6 +29,7 @@ class Background:
         trained: single sources among them that were trained in the search.
         searched: whether mixtures were searched; False if `search.evaluations` was 0.
         past: earlier confirmations of this study, all on the same test part; the oldest first.
+        ended: why the search ended early with a baseline as its answer, a sentence; empty if it did not.
 
     >>> background = Background(sources=40, trained=5, past=(PastConfirmation("trial 7", seeds=3, rows=9),))
     >>> for sentence in background.sentences(seeds=5):
@@ -43,6 +44,7 @@ confirmation, not for the best of several.
     trained: int = 0
     searched: bool = True
     past: tuple[PastConfirmation, ...] = ()
+    ended: str = ""
 
     def sentences(self, seeds: int) -> tuple[str, ...]:
         """What has to be said beside the comparisons.

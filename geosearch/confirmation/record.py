@@ -24,7 +24,7 @@ class ConfirmationRecord:
         controls: by their names in study files.
         tuning: settings of the adaptation that were tried for each kind of start.
         folds, repeats: of a cross-fitting; 0 with a test part.
-        stopped: whether the search had ended after its baselines, so that a way without a source is the answer.
+        stopped: whether the search had ended after its baselines, so that the answer goes by no error of a mixture.
         result: errors on the test part; None in a request.
 
     >>> request = ConfirmationRecord(trial=7, seeds=3)

@@ -264,9 +264,10 @@ class Confirmation:
         return " ".join([*self.basis(), self.summary(), *self.remarks()])
 
     def basis(self) -> tuple[str, ...]:
-        """What has to be said before the comparisons: that no source pays, that no test label judged."""
+        """What has to be said before the comparisons: why the search ended early, that no test label judged."""
+        ended = (self.background.ended,) if self.background.ended else ()
         judged = (f"No test labels: judged by {self.judged_by}.",) if self.judged_by else ()
-        return (*self.no_gain, *judged)
+        return (*self.no_gain, *ended, *judged)
 
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.
@@ -305,7 +306,8 @@ class Confirmation:
 
     def remarks(self) -> tuple[str, ...]:
         """What searching added, how many rows saw fewer images, and the `Background`; a sentence each."""
-        found = [self._added() if self.background.searched else "", self._images()]
+        is_searched = self.background.searched and not self.background.ended
+        found = [self._added() if is_searched else "", self._images()]
         return (*(sentence for sentence in found if sentence), *self.background.sentences(len(self.seeds)))
 
     def _compare(self, row: Row) -> Comparison:

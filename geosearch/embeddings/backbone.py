@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -103,9 +103,10 @@ class BackboneEmbedding:
         height, _, channels = common_shape(sets)
         if self.activations is None:
             return BackboneEncoder(self.backbone.load(height))
+        untrained = replace(self.activations, features="trained")  # what is adapted later does not matter here
         return ActivationEncoder(
-            content_key("activation-features", network=self.activations.facts, version=_VERSION),
-            self.activations.build(channels, height, 2, seed=0),
+            content_key("activation-features", network=untrained.facts, version=_VERSION),
+            untrained.build(channels, height, 2, seed=0),
         )
 
 

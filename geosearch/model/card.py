@@ -71,7 +71,8 @@ def _kind(architecture: Mapping[str, Any]) -> str:
     if architecture.get("architecture") != WHOLE:
         return f"`{architecture.get('architecture', '')}`"
     start = f"`{architecture['name']}` with the weights {plain_text(architecture['weights'])}"
-    return f"{start} at {architecture['resolution']} px: {_TRAINED[architecture['trained']]}"
+    beside = ", its features from before beside the trained ones" if architecture.get("features") == "both" else ""
+    return f"{start} at {architecture['resolution']} px: {_TRAINED[architecture['trained']]}{beside}"
 
 
 def _usage(facts: ModelFacts, onnx: str) -> str:

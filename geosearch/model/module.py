@@ -88,7 +88,7 @@ def architecture_of(module: Module, kept: Architecture) -> tuple[dict[str, Any],
         kept: from `kept_architecture`.
     """
     members = module.members if isinstance(module, NetworkEnsemble) else [module]
-    return tuple(_facts(one, kept) for one in members if isinstance(one, Network))
+    return tuple(_facts(one, kept) for one in members)  # type: ignore[arg-type]
 
 
 def kept_architecture(trained: Architecture, side: int) -> Architecture:

@@ -149,17 +149,18 @@ class PretrainedArchitecture:
         return made.with_head(classes, seeds.integer(seed, "network")).eval()
 
     def after_pretraining(self, network: Network, size: int) -> Network:
-        """The pretrained features beside the trained ones if asked for; the head gives the same logits."""
+        """The network, its pretrained features beside the trained ones if asked for; its logits stay as they are."""
         if self.features == "trained":
             return network
         pretrained = copy.deepcopy(self.backbone.load(size).cut(self.trainable).tail)
-        body: Any = copy.deepcopy(network.body)
+        body: Any = network.body
         body.tail = SideBySide(pretrained, body.tail)
         head = nn.utils.skip_init(nn.Linear, 2 * network.head.in_features, network.head.out_features)
         with torch.no_grad():
             head.weight.copy_(torch.cat([torch.zeros_like(network.head.weight), network.head.weight], 1))
             head.bias.copy_(network.head.bias)
-        return PretrainedHeaded(body, head).eval()
+        network.head = head
+        return network.eval()
 
 
 class PretrainedHeaded(Network):

@@ -138,6 +138,7 @@ class EnsembleLabelling:
         height, _, channels = mixture.image_shape
         number = seeds.integer(seed, "refinement")
         network = self.recipe.network.build(channels, height, len(shots.classes), number)
+        network = self.recipe.network.after_pretraining(network, height)
 
         def train() -> dict[str, np.ndarray]:
             pretrained = pretrain(mixture, self.recipe, number, device=self.device)

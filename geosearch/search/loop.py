@@ -143,6 +143,8 @@ class Search:
         """
         if not self.store.is_shared:
             self.store.fail_running()
+        if not self.options.stops and self.store.record.no_gain:  # it goes on, and its own errors tell the best
+            self.store.update(no_gain=None)
         with one_thread():
             while self.left() > 0 and not self.store.is_shared and not self.find_no_gain():
                 if self.is_exhausted():
@@ -152,7 +154,7 @@ class Search:
                     self.evaluate(self.propose())
 
     def finish(self) -> TrialRecord:
-        """Train the finalists with the long recipe, unless that is done or no source pays; returns the best trial."""
+        """Train the finalists with the long recipe, unless that is done or the search ended early; the best trial."""
         if ended := self.find_no_gain():
             return find_best(self.store.trials(), ended.answer)
         if self.warm_start:

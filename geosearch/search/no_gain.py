@@ -45,14 +45,16 @@ class NoGain:
         Args:
             trials: the baselines, with the errors of no pretraining on their paths.
             evaluations: budget of the search.
-            usual: role of the baseline that is to be the answer, if one is; if it failed, the nearest to a gain is.
+            usual: role of the baseline that is to be the answer, if one is; not where it failed, or where its error is
+                clearly least with the pretrained weights as they are.
         """
         gains = {trial: _gain(trial) for trial in trials if trial.error is not None and trial.path}
         if not gains or any(gain > APART * noise for gain, noise in gains.values()):
             return None
-        nearest = max(gains, key=lambda trial: gains[trial][0] / max(gains[trial][1], 1e-300))
-        answer = next((trial for trial in gains if trial.role.startswith(usual)), nearest)
-        return cls(evaluations, len(gains), nearest.role, *gains[nearest], answer.number if usual else None)
+        moved = [trial for trial, (_, noise) in gains.items() if noise] or list(gains)
+        nearest = max(moved, key=lambda trial: gains[trial][0] / max(gains[trial][1], 1e-300))
+        answers = [trial.number for trial in gains if usual and trial.role.startswith(usual) and trial.interpolation]
+        return cls(evaluations, len(gains), nearest.role, *gains[nearest], answers[0] if answers else None)
 
     @property
     def sentence(self) -> str:

@@ -123,8 +123,8 @@ def find_best(trials: Iterable[TrialRecord], answer: int | None = None) -> Trial
     complete = [trial for trial in trials if trial.state == "complete"]
     if not complete:
         raise GeosearchError("the study has no completed trial yet; run 'geosearch search STUDY.toml' first")
-    if answer is not None:
-        return next(trial for trial in complete if trial.number == answer)
+    if named := [trial for trial in complete if trial.number == answer]:
+        return named[0]
     if finalists := find_finalists(complete):
         return finalists[0]
     return min(complete, key=lambda trial: (trial.error, trial.number))

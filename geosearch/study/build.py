@@ -268,8 +268,10 @@ def build_rows(
     finalists: Sequence[Weights],
     baselines: Mapping[str, Weights],
     trials: Sequence[TrialRecord],
+    *,
+    is_searched: bool,
 ) -> tuple[RowRequest, ...]:
-    """The rows of the confirmation; `trials` are those of the search."""
+    """The rows of the confirmation; `trials` are those of the search, `is_searched` as in `request_rows`."""
     errors = errors_by_mixture(trials)
     interpolation = choose_interpolation(file, interpolation_by_mixture(trials))
     with one_thread():
@@ -282,7 +284,7 @@ def build_rows(
             variants=file.confirm.variants,
             finalists=finalists,
             controls=build_controls(file, prepared, cache, errors, interpolation),
-            is_searched=bool(errors),
+            is_searched=is_searched,
             interpolation=interpolation,
             augmentation=augmentation_by_mixture(trials).get,
         )

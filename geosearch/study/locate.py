@@ -61,7 +61,8 @@ def resolve(study: str | Path | StudyFile, storage: str | None, *, must_exist: b
     name, settings = stored_settings(address)
     if storage and text not in (name, address, storage):
         raise InvalidOptionError(f"{mask(address)} holds the study '{mask(name)}', not '{mask(text)}'")
-    return parse_study(settings, mask(address)), address
+    recipe = {"features": "trained", **settings["recipe"]}  # as studies from before this key
+    return parse_study({**settings, "recipe": recipe}, mask(address)), address
 
 
 def backup_study(address: str) -> None:

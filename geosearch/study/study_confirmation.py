@@ -75,6 +75,7 @@ class StudyConfirmation:
             trained=len(find_single_sources(self.search.baselines, self._names)),
             searched=self.best.number != NO_TRIAL,
             past=known.past if known else (),
+            ended=self._stopped.sentence if self._stopped and self._stopped.answer is not None else "",
         )
         confirmation = replace(confirmation, background=background)
         self.store.update(confirmation=replace(request, result=confirmation).to_json())
@@ -94,7 +95,7 @@ class StudyConfirmation:
         found = crossing.run(labels, self._folds, adaptation=adaptation, **self._how)
         if self._stopped and self._stopped.answer is None:
             return replace(found, no_gain=answer_in_folds(self._stopped))
-        return self._with_notes(found, CHOSEN_IN_FOLDS) if self._is_open else found
+        return replace(found, tuning=(CHOSEN_IN_FOLDS, *found.tuning)) if self._is_open else found
 
     def _judged_on_test_part(self) -> Confirmation:
         """A head that is chosen by labels is chosen once, for all rows."""
@@ -104,12 +105,7 @@ class StudyConfirmation:
         found = confirmer.run(self._rows, count=self.file.confirm.seeds, adaptation=adaptation, **self._how)
         if way and self._stopped and self._stopped.answer is None:
             return replace(found, no_gain=way.sentences(self._stopped))
-        return self._with_notes(found, way.sentence) if way else found
-
-    def _with_notes(self, found: Confirmation, chosen: str) -> Confirmation:
-        """Which head was chosen, and why the search ended early if it did."""
-        ended = (self._stopped.sentence,) if self._stopped else ()
-        return replace(found, tuning=(*ended, chosen, *found.tuning))
+        return replace(found, tuning=(way.sentence, *found.tuning)) if way else found
 
     @property
     def _request(self) -> ConfirmationRecord:
@@ -144,7 +140,15 @@ class StudyConfirmation:
     @property
     def _is_open(self) -> bool:
         """Whether the labels choose the head."""
-        return self._stopped is not None or self.file.recipe.adaptation == AUTOMATIC
+        without_source = self._stopped is not None and self._stopped.answer is None
+        return without_source or self.file.recipe.adaptation == AUTOMATIC
+
+    @property
+    def _fixed(self) -> str:
+        """The baseline that is the best mixture whatever the errors (`FoldBuilder.fixed`); empty if they tell."""
+        if self.best.number == NO_TRIAL:
+            return CLOUD
+        return POOLED if self._stopped and self._stopped.answer is not None else ""
 
     @property
     def _crosses(self) -> bool:
@@ -170,16 +174,21 @@ class StudyConfirmation:
     def _folds(self) -> FoldBuilder:
         """Makes the rows of a cross-fitting."""
         points = (self.best.point, *(trial.point for trial in find_finalists(self._trials)))
-        fixed = CLOUD if self.best.number == NO_TRIAL else ""
-        if self._stopped and self._stopped.answer is not None:
-            fixed = POOLED
-        found = augmentation_by_mixture(self._trials)
-        roles = tuple(self.search.baselines)
-        return FoldBuilder(self._settings, self.prepared, self.space, self.cache, points, roles, fixed, found)
+        roles, found = tuple(self.search.baselines), augmentation_by_mixture(self._trials)
+        return FoldBuilder(self._settings, self.prepared, self.space, self.cache, points, roles, self._fixed, found)
 
     @cached_property
     def _rows(self) -> tuple[RowRequest, ...]:
         """The rows of a confirmation on the test part."""
         baselines = choose_confirmed(self.search.baselines, errors_by_mixture(self._trials))
         points = [trial.point for trial in find_finalists(self._trials)]
-        return build_rows(self.file, self.prepared, self.cache, self.best.point, points, baselines, self._trials)
+        return build_rows(
+            self.file,
+            self.prepared,
+            self.cache,
+            self.best.point,
+            points,
+            baselines,
+            self._trials,
+            is_searched=not self._fixed,
+        )

@@ -90,6 +90,10 @@ def test_pretrained_features_are_kept_where_the_last_stage_is_trained() -> None:
         assert not study(recipe={**network, **other}).recipe.keeps_features
     assert study(recipe={**network, "trainable": "all", "features": "both"}).recipe.keeps_features
     assert not study().recipe.keeps_features
+    assert not study(recipe={**network, "weights": "random"}).recipe.keeps_features
+    assert "recipe.features" not in study().fingerprint
+    assert "recipe.features" not in study(recipe={**network, "features": "trained"}).fingerprint
+    assert study(recipe=network).fingerprint["recipe.features"] == "both"
     for wrong in ({"features": "both"}, {**network, "trainable": "head", "features": "both"}):
         with pytest.raises(ValidationError, match="needs pretrained weights that are trained further"):
             study(recipe=wrong)

@@ -121,6 +121,8 @@ def encoded_file(folder: Path, **changes: Any) -> StudyFile:
     for name, value in changes.items():
         section, key = name.split("_", 1)
         study.setdefault(section, {})[key] = value
+    if study["recipe"].get("trainable", "last") == "last":
+        study["recipe"].setdefault("features", "both")  # the default of weights that are not random
     return parse_study(study)
 
 

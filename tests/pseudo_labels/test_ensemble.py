@@ -13,7 +13,9 @@ from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.anchors import Anchors, build_anchors
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.nn.backbones import Backbone
 from geosearch.nn.networks import SmallConv
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import predict
 from geosearch.pseudo_labels import ensemble
@@ -40,6 +42,21 @@ def test_labels_are_mostly_right_and_better_than_chance(mixture, tmp_path):
     assert labels.shape == (90,)
     assert labels.dtype == np.int64
     assert (labels == unlabelled.labels).mean() > 0.8
+
+
+def test_members_whose_pretrained_features_are_kept_label_again_from_the_cache(tmp_path):
+    def colored(*arguments, **options):
+        one = blobs(*arguments, **options)
+        return replace(one, images=one.images.repeat(3, axis=3))
+
+    sources = [colored("a", 4, 20), colored("b", 3, 20, seed=1)]
+    anchors = build_anchors(colored("t", 3, 20, seed=2), sources, PixelEncoder(), cache=Cache(tmp_path))
+    mixture = Mixture(anchors, Weights.of([0.5, 0.5], concentration=2.0))
+    network = PretrainedArchitecture(Backbone("torchvision:resnet18", "random", size=32), "last", "both")
+    labelling = EnsembleLabelling(Recipe(network=network, steps=2, batch=8), Recipe(steps=2, batch=8))
+    shots, cache = colored("t", 3, 5, seed=3), Cache(tmp_path)
+    first, again = (labelling.train_member(mixture, shots, seed=0, cache=cache)(shots.images) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
 
 
 def test_the_second_time_nothing_is_trained(mixture, tmp_path, monkeypatch):

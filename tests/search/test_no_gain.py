@@ -56,9 +56,19 @@ def test_where_the_pretrained_features_are_kept_the_usual_baseline_is_the_answer
     assert find_best(trials, without.answer).number == 1, (
         "no pretraining is the answer, and the best mixture what it was"
     )
-    failed = NoGain.of(trials, 24, "another")
-    assert failed is not None
-    assert failed.answer == 1
+    for union in (replace(trials[0], error=None, path=()), replace(trials[0], interpolation=0.0)):
+        harmful = NoGain.of([union, trials[1]], 24, "baseline 0")
+        assert harmful is not None
+        assert harmful.answer is None
+        assert "No source pays" in harmful.sentence
+
+
+def test_a_mixture_that_is_drawn_back_is_no_nearer_than_one_that_may_be_worse() -> None:
+    drawn_back = replace(trial(0, 0, 0), interpolation=0.0)
+    found = NoGain.of([drawn_back, trial(1, -0.01, 0.02)], 24)
+    assert found is not None
+    assert found.role == "baseline 1"
+    assert "each is best" not in found.sentence
 
 
 def test_no_pretraining_itself_is_no_gain() -> None:

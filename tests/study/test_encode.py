@@ -113,10 +113,19 @@ def test_a_search_whose_labels_tell_nothing_takes_the_union_where_the_pretrained
     study = Study.open(encoded_file(tmp_path, search_stop="no-gain", domain_pseudo_labels="nearest"), cache=cache)
     confirmation = study.run()
     assert [trial.role != "searched" for trial in study.trials] == [True] * 4
-    assert confirmation.tuning[0].startswith("The search ended early: the labels cannot tell whether any of 4 mixtures")
+    assert confirmation.verdict().startswith("The search ended early: the labels cannot tell whether any of 4 mixtures")
     assert "No source pays" not in confirmation.verdict()
+    assert "Searching" not in confirmation.verdict()
+    counts = confirmation.row("best mixture").unlabelled_images
+    assert counts == confirmation.row("pooled union").unlabelled_images  # no image chose the best mixture
     assert not confirmation.no_gain  # so the answer is not "no pretraining", unless the test part says so
     assert study.best.role == confirmation.equal == "pooled union"
     assert "The union of all sources is taken" in status_text(study.summary())
+    page = study.report(tmp_path / "report").read_text(encoding="utf-8")
+    assert "The search ended early" in page
     again = Study.open(study.file, storage=study.store.url, cache=cache)
     assert again.run() == confirmation
+    on = Study.open(study.file.with_search(stop="never"), storage=study.store.url, cache=cache)
+    assert "ended early" not in on.run().verdict()
+    assert on.summary().no_gain is None
+    assert sum(trial.state == "complete" for trial in on.trials) == study.file.search.evaluations
