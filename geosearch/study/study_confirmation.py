@@ -95,6 +95,8 @@ class StudyConfirmation:
         found = crossing.run(labels, self._folds, adaptation=adaptation, **self._how)
         if self._stopped and self._stopped.answer is None:
             return replace(found, no_gain=answer_in_folds(self._stopped))
+        if self._fixed == POOLED:
+            found = replace(found, equal=POOLED)
         return replace(found, tuning=(CHOSEN_IN_FOLDS, *found.tuning)) if self._is_open else found
 
     def _judged_on_test_part(self) -> Confirmation:
