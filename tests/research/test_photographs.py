@@ -91,7 +91,9 @@ def test_the_table_of_distances_has_both_kinds_and_chance():
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| with labels", "| of features", "| a mixture at random"]
 
 
-def study_line(target: str, draw: int, answer: float, ridge: float, again: float, single: float) -> str:
+def study_line(
+    target: str, draw: int, answer: float, ridge: float, again: float, single: float, features: str = "both"
+) -> str:
     """A study whose answer is the best mixture with the ridge head; the mixture's other errors are 0.9."""
 
     def row(ridge: float, again: float = 0.9) -> dict[str, list[float]]:
@@ -99,7 +101,7 @@ def study_line(target: str, draw: int, answer: float, ridge: float, again: float
 
     rows = {name: row(0.9) for name in whole_studies.SHOWN if name != "nearest single source"}
     rows |= {"best mixture": row(answer), "no pretraining": row(ridge, again), "single: far": row(single)}
-    asked = {"target": target, "draw": draw, "shots": 5}
+    asked = {"target": target, "draw": draw, "shots": 5, "features": features}
     found = {"rows": rows, "balanced": rows, "answer": ["best mixture", "ridge"], "processor_seconds": 60.0}
     return json.dumps({"asked": asked, **found})
 
@@ -120,13 +122,17 @@ def test_whole_studies_are_judged_by_their_intervals(monkeypatch, tmp_path):
         for target in TARGETS
         for draw in range(4)
     ]
+    lines += [
+        study_line(target, 0, answer=0.32, ridge=0.4, again=0.5, single=0.35, features="trained") for target in TARGETS
+    ]
     searches.FILE.path.write_text("\n".join(lines) + "\n")
     shown = whole_studies.table(5, heads=lambda *_: 0.8)
     assert "| **the study's answer** | 31.5 | 31.5 " in "\n".join(shown)
     assert next(line for line in shown if line.startswith("| lowest")).count("+0.0") == len(TARGETS) - 1
-    better, clear, means = whole_studies.judged(5, heads=lambda *_: 0.8)
+    better, clear, means, before = whole_studies.judged(5, heads=lambda *_: 0.8)
     assert "nearest single source, ridge on trash (-9.8" in better
     assert "rsscn7" not in better
     assert "5 of 6 targets (rsscn7, corn_leaf, seedlings, trash, aid)" in clear
     assert "ridge +10." in means
+    assert "minus these: +2.0" in before
     whole_studies.studies.cache_clear()

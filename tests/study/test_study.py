@@ -499,7 +499,7 @@ def test_ranges_that_were_searched_are_those_of_the_confirmation_and_are_said(tm
     assert baseline.augmentation is None
     baselines = {baseline.role: baseline.point}
     points = (searched.point, [searched.point])
-    best, other, *_ = build_rows(file, study.prepared, study.cache, *points, baselines, study.trials)
+    best, other, *_ = build_rows(file, study.prepared, study.cache, *points, baselines, study.trials, is_searched=True)
     assert (best.candidate.augmentation, other.candidate.augmentation) == (searched.augmentation, None)
     assert best.candidate.key != best.candidate.mixture.key
     assert other.candidate.key == other.candidate.mixture.key
