@@ -24,6 +24,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import FEWEST
 from geosearch.nn.augmenter import AUGMENTATIONS
 from geosearch.nn.networks import NETWORKS
+from geosearch.search.fingerprint import BEFORE
 
 SMALLEST_BUDGET = FEWEST + 1  # the baselines of every search, and one mixture that is searched
 
@@ -227,16 +228,8 @@ class StudyFile(Section):
             for key, value in keys.items()
             if f"{section}.{key}" not in _FREE
         }
-        for key, before in (
-            ("domain.fit", "crop"),
-            ("domain.label_space", "disjoint"),
-            ("recipe.augmentation", "fixed"),
-            ("recipe.features", "trained"),
-            ("search.hypergradient", "look-ahead"),
-        ):
-            if stated[key] == before:  # as studies from before this key
-                del stated[key]
-        return {**stated, "recipe.recolour": self.recolour}
+        kept = {key: value for key, value in stated.items() if key not in BEFORE or value != BEFORE[key]}
+        return {**kept, "recipe.recolour": self.recolour}
 
 
 def _features_problem(file: StudyFile) -> str:

@@ -85,13 +85,9 @@ class StudySummary:
             confirmation, ablation = ConfirmationRecord.of(record), Ablation.of(record)
             is_trained = any(trial.state == "complete" for trial in trials)
             ended = record.no_gain if record.stops(budget) else None
-            number = (
-                find_best(trials, ended.answer if ended else None).number
-                if is_trained
-                else None
-                if budget
-                else NO_TRIAL
-            )
+            number = None if budget else NO_TRIAL
+            if is_trained:
+                number = find_best(trials, ended.answer if ended else None).number
             return cls(
                 name=store.name,
                 budget=budget,

@@ -9,6 +9,14 @@ from typing import Any
 from geosearch.data.loaders.registry import portable_id
 from geosearch.runtime.redact import mask_all
 
+BEFORE = {
+    "domain.fit": "crop",
+    "domain.label_space": "disjoint",
+    "recipe.augmentation": "fixed",
+    "recipe.features": "trained",
+    "search.hypergradient": "look-ahead",
+}  # what studies did before these keys; fingerprints leave these values out
+
 
 def find_differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Keys in which two fingerprints ('section.key' -> value) differ.
@@ -25,7 +33,13 @@ def find_differences(kept: Mapping[str, Any], asked: Mapping[str, Any]) -> list[
 
 
 def format_setting(settings: Mapping[str, Any], key: str) -> str:
-    """A setting as a message shows it."""
+    """A setting as a message shows it.
+
+    >>> format_setting({}, "recipe.features"), format_setting({}, "transport.weights")
+    ("'trained'", 'not set (as 0 or empty)')
+    """
+    if key not in settings and key in BEFORE:
+        return repr(BEFORE[key])
     return repr(mask_all(settings[key])) if key in settings else "not set (as 0 or empty)"
 
 

@@ -23,8 +23,8 @@ class NoGain:
         gain: its squared error below that of no pretraining.
         noise: standard error of the gain.
         answer: number of the baseline that is the answer all the same, where the pretrained features are kept beside
-            the trained ones: on six targets the union of all sources took nothing away then, and choosing among
-            baselines by labels that tell nothing gained less (reports/photographs.md). None: no pretraining is.
+            the trained ones: on six targets the union of all sources took next to nothing away then, and choosing
+            mixtures by such labels gained less (reports/photographs.md). None: no pretraining is.
 
     >>> print(NoGain(evaluations=24, trials=8, role="pooled union", gain=0.012, noise=0.02).sentence)
     No source pays: none of 8 mixtures of the sources is better than no pretraining by more than 2 standard errors \

@@ -13,6 +13,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.errors import GeosearchError, InvalidOptionError, StorageError
 from geosearch.runtime.atomic import backup_existing
 from geosearch.runtime.redact import mask
+from geosearch.search.fingerprint import BEFORE
 from geosearch.search.storage.errors import check_readable, translate_errors
 from geosearch.search.storage.sqlite import check_file, exclusive_access, sqlite_path
 from geosearch.search.storage.urls import JOURNAL, journal_path, storage_at
@@ -61,7 +62,7 @@ def resolve(study: str | Path | StudyFile, storage: str | None, *, must_exist: b
     name, settings = stored_settings(address)
     if storage and text not in (name, address, storage):
         raise InvalidOptionError(f"{mask(address)} holds the study '{mask(name)}', not '{mask(text)}'")
-    recipe = {"features": "trained", **settings["recipe"]}  # as studies from before this key
+    recipe = {"features": BEFORE["recipe.features"], **settings["recipe"]}  # which is no default of every regime
     return parse_study({**settings, "recipe": recipe}, mask(address)), address
 
 
