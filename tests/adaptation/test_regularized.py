@@ -71,3 +71,10 @@ def test_equal_seeds_give_equal_weights(network, shots):
 def test_bad_options_are_refused(bad):
     with pytest.raises(InvalidOptionError, match="radius"):
         RegularizedFineTuning(**bad)
+
+
+def test_parts_that_are_frozen_have_no_ball_and_move_no_other() -> None:
+    frozen, first, last = (nn.Linear(4, 4) for _ in range(3))
+    frozen.requires_grad_(False)
+    beside, alone = (balls_of(nn.Sequential(*parts), 0.5, 2.0) for parts in ([frozen, first, last], [first, last]))
+    assert [one.radius for one in beside] == [one.radius for one in alone]
