@@ -19,6 +19,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.nn.networks import Network
 from geosearch.nn.streams import Batch, Stream, shot_batches
 from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.runtime.cache import content_key
 from geosearch.runtime.registry import Setting
 
 
@@ -27,31 +28,30 @@ from geosearch.runtime.registry import Setting
 class RegularizedFineTuning(FineTuning):
     """Fine-tune inside a ball around the pretrained weights, layer by layer, with self-labelling.
 
-        After every step the weights of layer l of the body are projected onto |w_l - w_l0| <= r_l |w_l0|, where r_l grows
-        geometrically from radius / growth in the first layer to radius in the last. A shot's label is corrected in a step
-        when the network gives another class a probability above a threshold that falls linearly from 1 to `threshold` over
-        the training; the others are weighted by 1 - t H / log c, H the entropy of the prediction and t in [0, 1] the share
-        of the training that is over. The body normalizes by the statistics of the pretraining, which do not change.
+    After every step the weights of layer l of the body are projected onto |w_l - w_l0| <= r_l |w_l0|, where r_l grows
+    geometrically from radius / growth in the first layer to radius in the last. A shot's label is corrected in a step
+    when the network gives another class a probability above a threshold that falls linearly from 1 to `threshold` over
+    the training; the others are weighted by 1 - t H / log c, H the entropy of the prediction and t in [0, 1] the share
+    of the training that is over. The body normalizes by the statistics of the pretraining, which do not change.
 
-        Source: Li & Zhang 2021 (regularized self-labelling). Ours: radii relative to the pretrained weights; a falling
-        threshold and weights by entropy; labels corrected for one step at a time. The other options are those of
-        `FineTuning`.
+    Source: Li & Zhang 2021 (regularized self-labelling). Ours: radii relative to the pretrained weights; a falling
+    threshold and weights by entropy; labels corrected for one step at a time. The other options are those of
+    `FineTuning`.
 
-        Attributes:
-            radius: of the last layer's ball, relative to its weights; at 0 only the head is trained.
-            growth: ratio of the radii of the last and the first layer, at least 1.
-            threshold: probability above which another class is believed at the end, in [0.5, 1]; 1 corrects no label.
-            reweighted: whether uncertain shots count less.
+    Attributes:
+        radius: of the last layer's ball, relative to its weights; at 0 only the head is trained.
+        growth: ratio of the radii of the last and the first layer, at least 1.
+        threshold: probability above which another class is believed at the end, in [0.5, 1]; 1 corrects no label.
+        reweighted: whether uncertain shots count less.
 
-        Example:
-            >>> import geosearch
-            >>> from geosearch.nn.networks import SmallConv
-    from geosearch.runtime.cache import content_key
-            >>> digits = geosearch.load("digits")
-            >>> network = SmallConv(4).build(channels=1, size=8, classes=10, seed=0)
-            >>> predictor = RegularizedFineTuning(steps=5).fit(network, digits.take(range(50)), seed=0)
-            >>> predictor.predict(digits.images[:5]).shape
-            (5, 10)
+    Example:
+        >>> import geosearch
+        >>> from geosearch.nn.networks import SmallConv
+        >>> digits = geosearch.load("digits")
+        >>> network = SmallConv(4).build(channels=1, size=8, classes=10, seed=0)
+        >>> predictor = RegularizedFineTuning(steps=5).fit(network, digits.take(range(50)), seed=0)
+        >>> predictor.predict(digits.images[:5]).shape
+        (5, 10)
     """
 
     radius: float = 0.3
