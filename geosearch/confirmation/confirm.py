@@ -14,9 +14,9 @@ import numpy as np
 from geosearch import seeds
 from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import Candidate, Setup, StartKind
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.predictions import Predictions
-from geosearch.confirmation.rows import RowRequest
-from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
 from geosearch.nn.recipe import Recipe

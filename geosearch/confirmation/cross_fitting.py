@@ -11,9 +11,9 @@ import numpy as np
 from geosearch import seeds
 from geosearch.adaptation.cross_validation import can_be_left_out, stratified_folds
 from geosearch.confirmation.confirm import Confirmer
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.predictions import Predictions
-from geosearch.confirmation.rows import RowRequest
-from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.row_request import RowRequest
 from geosearch.runtime.progress import Progress
 
 

@@ -1,14 +1,25 @@
-"""95 % intervals of mean errors over trainings and test images together."""
+"""95 % intervals of mean errors: over trainings alone, and over trainings and test images together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from scipy import stats
 
 from geosearch import seeds
 
 CROSS_FITTED = 1.25  # factor on the interval of errors in folds; see `cross_fitted_half_width`
 
 RESAMPLES = 2000
+
+
+def t_half_width(values: Sequence[float] | np.ndarray, level: float = 0.95) -> float:
+    """Half the width of the t interval of a mean; nan for a single value."""
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2:
+        return float("nan")
+    return float(stats.t.ppf(0.5 + level / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def bootstrap_half_width(values: np.ndarray, *, pseudo: tuple[float, float] | None = None) -> float:

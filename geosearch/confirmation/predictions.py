@@ -11,8 +11,8 @@ import numpy as np
 from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.intervals import bootstrap_half_width, class_weights, cross_fitted_half_width
-from geosearch.confirmation.rows import RowRequest
-from geosearch.confirmation.statistics import BEST, Row
+from geosearch.confirmation.row import BEST, Row
+from geosearch.confirmation.row_request import RowRequest
 
 ByRow = Mapping[str, Mapping[str, np.ndarray]]  # row -> adaptation -> (k, n), of k trainings and n images
 

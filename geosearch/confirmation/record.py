@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from geosearch.confirmation.background import PastConfirmation
-from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.study_record import StudyRecord
 from geosearch.search.trial import NO_TRIAL

@@ -11,7 +11,7 @@ from geosearch.confirmation.candidates.condensed import Condensed
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS, EnsembleTeacher
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.candidates.sample_weighted import SampleWeighted
-from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.row import BEST
 from geosearch.curation.curated_mixture import curate_mixture, reweight_mixture
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.anchors import Anchors

@@ -14,7 +14,9 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from geosearch.confirmation.statistics import BEST, Confirmation, compare
+from geosearch.confirmation.comparison import compare
+from geosearch.confirmation.confirmation import Confirmation
+from geosearch.confirmation.row import BEST
 from geosearch.data.card import SourceFacts, license_warnings
 from geosearch.data.own_target import describe_counts
 from geosearch.errors import InvalidOptionError

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from geosearch.confirmation.statistics import BEST, Confirmation, Row
+from geosearch.confirmation.confirmation import Confirmation
+from geosearch.confirmation.row import BEST, Row
 from geosearch.report.summary import StudySummary
 from geosearch.runtime.duration import duration
 from geosearch.search.fidelity.statistics import FidelityStatistics

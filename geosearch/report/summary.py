@@ -11,8 +11,8 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.confirmation.ablation import Ablation, LeftOut
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.record import ConfirmationRecord
-from geosearch.confirmation.statistics import Confirmation
 from geosearch.data.card import SourceFacts
 from geosearch.data.dataset import balanced_rows
 from geosearch.mixture.anchors import Anchors

@@ -20,7 +20,7 @@ from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.controls import ControlInputs, control_rows
-from geosearch.confirmation.rows import RowRequest, request_rows
+from geosearch.confirmation.row_request import RowRequest, request_rows
 from geosearch.confirmation.tuning import KindTuner, TunedAdaptations
 from geosearch.curation.curated_mixture import source_gradient
 from geosearch.data.dataset import LabelledSet

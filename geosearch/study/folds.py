@@ -12,8 +12,8 @@ from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.cross_fitting import Fold, Split
-from geosearch.confirmation.rows import RowRequest
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, RowKind
+from geosearch.confirmation.row import BEST, NO_PRETRAINING, RowKind
+from geosearch.confirmation.row_request import RowRequest
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, WITHIN_LIMITS, constrain
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.spaces.base import MixingSpace

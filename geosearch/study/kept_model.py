@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.errors import GeosearchError, MissingPackageError, OutputExistsError, StorageError
 from geosearch.mixture.weights import Weights
 from geosearch.model.files import is_model_folder, load_model, write_model

@@ -13,7 +13,7 @@ from typing import Any
 from geosearch.config.build import build_mixing_space, build_search_space
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import Ablation, explain
-from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.data.collection import DatasetCollection
 from geosearch.data.writers.base import Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter

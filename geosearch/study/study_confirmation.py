@@ -12,10 +12,10 @@ from geosearch.adaptation.automatic import AUTOMATIC, SELF_TRAINED
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.background import Background
 from geosearch.confirmation.confirm import Confirmer
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.cross_fitting import CrossFitting
 from geosearch.confirmation.record import ConfirmationRecord
-from geosearch.confirmation.rows import RowRequest
-from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.row_request import RowRequest
 from geosearch.mixture.baselines import CLOUD, POOLED, choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.runtime.cache import Cache

@@ -13,9 +13,12 @@ import numpy as np
 from geosearch.adaptation.base import Adaptation, Predictor
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.base import AdaptedCandidate, Setup, images_of
+from geosearch.confirmation.comparison import compare
 from geosearch.confirmation.confirm import Confirmer
-from geosearch.confirmation.rows import RowRequest
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, compare, t_half_width
+from geosearch.confirmation.confirmation import Confirmation
+from geosearch.confirmation.intervals import t_half_width
+from geosearch.confirmation.row import BEST, NO_PRETRAINING, Row
+from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.registry import find_loader, portable_id
 from geosearch.data.preprocessing import Preprocessing

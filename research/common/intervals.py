@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from geosearch.confirmation.statistics import t_half_width
+from geosearch.confirmation.intervals import t_half_width
 
 
 def over_targets(values: Iterable[tuple[str, float]]) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from geosearch.confirmation.statistics import t_half_width
+from geosearch.confirmation.intervals import t_half_width
 from geosearch.report.figures import style
 
 Line = Mapping[str, Any]

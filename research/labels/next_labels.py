@@ -26,7 +26,7 @@ import numpy as np
 from geosearch import seeds
 from geosearch.acquisition import ACQUISITIONS, LabelState
 from geosearch.adaptation.ridge import leave_one_out, one_hot, ridge_fit
-from geosearch.confirmation.statistics import t_half_width
+from geosearch.confirmation.intervals import t_half_width
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize
 from geosearch.data.loaders.registry import load

@@ -24,7 +24,7 @@ from torch import nn
 from torchvision.models import resnet18
 
 from geosearch.adaptation import FineTuning
-from geosearch.confirmation.statistics import t_half_width
+from geosearch.confirmation.intervals import t_half_width
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import resize
 from geosearch.embeddings import SourceClassifier

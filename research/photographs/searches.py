@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
+from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.study.study import Study
 from research.common.lines import Lines
 from research.photographs.sets import DRAWS, FOLDER, SHOTS, TARGETS

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from geosearch.confirmation.statistics import t_half_width
+from geosearch.confirmation.intervals import t_half_width
 from geosearch.search.racing import APART
 from research.common.lines import Lines
 from research.photographs import heads

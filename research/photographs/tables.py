@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from geosearch.confirmation.statistics import t_half_width
+from geosearch.confirmation.intervals import t_half_width
 from research.common.page import fill
 from research.photographs import (
     agreement,

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, t_half_width
+from geosearch.confirmation.intervals import t_half_width
+from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from research.photographs import searches
 from research.photographs.sets import DRAWS, TARGETS
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import kendalltau, rankdata
 
 from geosearch import seeds
-from geosearch.confirmation.statistics import t_half_width
+from geosearch.confirmation.intervals import t_half_width
 from research.common.intervals import over_targets
 from research.common.lines import Lines
 from research.common.mixtures import LONG, MIXTURES

@@ -21,7 +21,7 @@ import numpy as np
 
 from geosearch import seeds
 from geosearch.config.build import build_mixing_space
-from geosearch.confirmation.statistics import NO_PRETRAINING
+from geosearch.confirmation.row import NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, SINGLE
 from geosearch.runtime.cache import Cache
 from geosearch.study.build import build_baselines, build_confirmer

@@ -33,7 +33,7 @@ from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS, Ensembl
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.controls import CONTROLS
-from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.row import BEST
 from geosearch.confirmation.variants import EnsembleTeacherVariant, row_name
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.baselines import POOLED

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.row import BEST
 from geosearch.mixture.baselines import CLOUD, MIXUP, POOLED, PROJECTION, UNIFORM
 from geosearch.report.figures import style
 from research.common.lines import Lines

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import ttest_1samp
 
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, t_half_width
+from geosearch.confirmation.intervals import t_half_width
+from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.confirmation.variants import EnsembleTeacherVariant, row_name
 from geosearch.mixture.baselines import POOLED, PROJECTION, SINGLE
 from research.common.lines import Lines

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, t_half_width
+from geosearch.confirmation.intervals import t_half_width
+from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
 from research.transfer.contest import FOLDER, POOLED_TAUGHT, PROJECTION_TAUGHT, SHOTS, TARGETS
 from research.transfer.standings import SELF_TRAINED, TAUGHT, Standing, adaptations, read, standings

@@ -14,7 +14,7 @@ from geosearch.config.build import (
     build_target_labelling,
 )
 from geosearch.config.read import parse_study
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
+from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.pseudo_labels.clusters import Clusters

@@ -14,7 +14,7 @@ from geosearch.adaptation.self_training import SelfTraining
 from geosearch.confirmation.candidates.base import Setup, StartKind
 from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.record import ConfirmationRecord
-from geosearch.confirmation.rows import request_rows
+from geosearch.confirmation.row_request import request_rows
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.json_records import from_json
 from geosearch.runtime.progress import Log

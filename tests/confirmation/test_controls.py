@@ -21,8 +21,8 @@ from geosearch.confirmation import controls
 from geosearch.confirmation.candidates import CommitteeTaught, JointStream, Setup, Start, joint_training
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.confirmation.controls import CONTROLS, ControlInputs, control_rows
-from geosearch.confirmation.rows import request_rows
-from geosearch.confirmation.statistics import RowKind
+from geosearch.confirmation.row import RowKind
+from geosearch.confirmation.row_request import request_rows
 from geosearch.errors import InvalidOptionError
 from geosearch.mixture.retrieval import retrieve
 from geosearch.mixture.weights import Weights

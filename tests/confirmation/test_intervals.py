@@ -6,9 +6,16 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from geosearch.confirmation.cross_fitting import CrossFitting
-from geosearch.confirmation.intervals import bootstrap_half_width, class_weights, cross_fitted_half_width
+from geosearch.confirmation.intervals import bootstrap_half_width, class_weights, cross_fitted_half_width, t_half_width
+
+
+def test_the_interval_is_the_t_interval():
+    values = np.random.default_rng(0).normal(size=6)
+    low, high = stats.t.interval(0.95, 5, values.mean(), stats.sem(values))
+    assert t_half_width(values) == pytest.approx((high - low) / 2)
 
 
 def test_one_training_has_no_interval():

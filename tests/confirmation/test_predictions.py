@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from geosearch.confirmation.predictions import Predictions
-from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.row import BEST
 
 
 def rows_of(wrong: np.ndarray, truth: np.ndarray, *, in_folds: bool):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from geosearch.confirmation.background import Background, PastConfirmation
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.record import ConfirmationRecord
-from geosearch.confirmation.statistics import Confirmation
 from geosearch.search.study_record import StudyRecord
 from geosearch.search.trial import NO_TRIAL
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from geosearch.confirmation.ablation import LeftOut
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
+from geosearch.confirmation.confirmation import Confirmation
+from geosearch.confirmation.row import BEST, NO_PRETRAINING, Row, RowKind
 from geosearch.data.card import SourceFacts
 from geosearch.mixture.baselines import CLOUD, SEARCHED, baseline_weights
 from geosearch.mixture.weights import Weights

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geosearch.confirmation.statistics import BEST, compare
+from geosearch.confirmation.comparison import compare
+from geosearch.confirmation.row import BEST
 from geosearch.data.card import license_warnings
 from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.report.page import confirmation_tables, format_points, render, used_sources, verdict, write_page

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
+from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, SINGLE
 from research.transfer import worth
 from research.transfer.contest import POOLED_TAUGHT

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from generators.studies import tiny_file
 
-from geosearch.confirmation.statistics import Confirmation
+from geosearch.confirmation.confirmation import Confirmation
 from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.shared_cache import VARIABLE, Artifacts, _store

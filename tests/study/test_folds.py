@@ -11,7 +11,7 @@ from generators.studies import own_file
 
 from geosearch.adaptation.automatic import Automatic
 from geosearch.confirmation.cross_fitting import CrossFitting
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING
+from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
 from geosearch.report.status import status_text
 from geosearch.study.folds import BEST_SINGLE, FoldBuilder

@@ -13,7 +13,7 @@ from generators.models import trained_model
 from generators.studies import tiny_file
 
 from geosearch.cli.main import main
-from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.row import BEST
 from geosearch.errors import StorageError, UnknownDatasetError
 from geosearch.model import files
 from geosearch.model.files import CARD, FACTS, WEIGHTS, load_model, write_model

@@ -14,7 +14,8 @@ from generators.studies import OWN_COUNTS, encoded_file, own_file, tiny_file
 from PIL import Image
 
 import geosearch
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, Confirmation, Row, RowKind
+from geosearch.confirmation.confirmation import Confirmation
+from geosearch.confirmation.row import BEST, NO_PRETRAINING, Row, RowKind
 from geosearch.data.loaders.registry import load
 from geosearch.errors import InvalidOptionError, OutputExistsError
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION

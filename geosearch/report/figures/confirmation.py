@@ -7,7 +7,8 @@ import math
 import numpy as np
 from matplotlib.axes import Axes
 
-from geosearch.confirmation.statistics import BEST, Confirmation
+from geosearch.confirmation.confirmation import Confirmation
+from geosearch.confirmation.row import BEST
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import ReportFigure
 from geosearch.report.summary import StudyReport

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.row import BEST
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import ReportFigure
 from geosearch.report.summary import StudyReport

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.row import BEST
 from geosearch.report.figures import all as figures
 from geosearch.report.figures import style, weights
 

@@ -1,4 +1,4 @@
-"""Rows: which candidates a confirmation compares."""
+"""RowRequest: a row that is to be trained; which candidates a confirmation compares."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.candidates.plain import Plain
-from geosearch.confirmation.statistics import BEST, NO_PRETRAINING, RowKind
+from geosearch.confirmation.row import BEST, NO_PRETRAINING, RowKind
 from geosearch.confirmation.variants import VARIANTS, row_name
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
