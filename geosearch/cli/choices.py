@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from geosearch.data.unlabelled import Labelling
     from geosearch.embeddings.base import Embedding
     from geosearch.runtime.registry import Choice
-    from geosearch.transport.label_distance import LabelDistance
+    from geosearch.transport.label_distances.base import LabelDistance
 
 Channels = Literal["1", "3"]
 Rule = Literal["order", "bins"]
@@ -64,7 +64,7 @@ class OptionNames:
 
 
 def _label_distances() -> Choice[Any]:
-    from geosearch.transport.label_distance import LABEL_DISTANCES
+    from geosearch.transport.label_distances.base import LABEL_DISTANCES
 
     return LABEL_DISTANCES
 

@@ -34,7 +34,7 @@ from geosearch.pseudo_labels.ensemble import EnsembleLabelling
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.search.magnitudes import Magnitudes
 from geosearch.search.space import Space
-from geosearch.transport.label_distance import LABEL_DISTANCES
+from geosearch.transport.label_distances.base import LABEL_DISTANCES
 from geosearch.transport.maps.base import MAPS
 from geosearch.transport.solvers.base import SOLVERS
 

@@ -31,7 +31,7 @@ from geosearch.pretraining.objective import INNERS, OBJECTIVES
 from geosearch.pseudo_labels.base import PSEUDO_LABELLERS, TARGET_LABELLINGS
 from geosearch.runtime.registry import Choice
 from geosearch.search.samplers.registry import SAMPLERS
-from geosearch.transport.label_distance import LABEL_DISTANCES
+from geosearch.transport.label_distances.base import LABEL_DISTANCES
 from geosearch.transport.maps.base import MAPS
 from geosearch.transport.solvers.base import SOLVERS
 

@@ -13,7 +13,8 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import Encoder
 from geosearch.mixture.spaces.base import FittedSpace
 from geosearch.runtime.cache import Cache, content_key
-from geosearch.transport.label_distance import GaussianLabels, LabelDistance
+from geosearch.transport.label_distances.base import LabelDistance
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 from geosearch.transport.maps.barycentric import Barycentric
 from geosearch.transport.maps.base import FittedMap, Map, Pair
 

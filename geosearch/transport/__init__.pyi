@@ -1,11 +1,11 @@
 from .distance import Distance as Distance
 from .distance import otdd as otdd
-from .label_distance import LABEL_DISTANCES as LABEL_DISTANCES
-from .label_distance import BoundedTable as BoundedTable
-from .label_distance import ExactLabels as ExactLabels
-from .label_distance import GaussianLabels as GaussianLabels
-from .label_distance import LabelDistance as LabelDistance
-from .label_distance import MeanLabels as MeanLabels
+from .label_distances import LABEL_DISTANCES as LABEL_DISTANCES
+from .label_distances import BoundedTable as BoundedTable
+from .label_distances import ExactLabels as ExactLabels
+from .label_distances import GaussianLabels as GaussianLabels
+from .label_distances import LabelDistance as LabelDistance
+from .label_distances import MeanLabels as MeanLabels
 from .label_embedding import LabelVectors as LabelVectors
 from .label_embedding import label_vectors as label_vectors
 from .maps import MAPS as MAPS

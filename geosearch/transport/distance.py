@@ -14,7 +14,8 @@ from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import DomainMismatchError
 from geosearch.runtime.cache import Cache
-from geosearch.transport.label_distance import GaussianLabels, LabelDistance
+from geosearch.transport.label_distances.base import LabelDistance
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 from geosearch.transport.label_embedding import LabelVectors, label_vectors
 from geosearch.transport.plan import CostParts, Plan, mean_cost
 from geosearch.transport.problem import ClassVectors, Problem

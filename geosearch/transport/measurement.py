@@ -16,7 +16,8 @@ from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import InvalidDataError
 from geosearch.transport.distance import otdd
-from geosearch.transport.label_distance import GaussianLabels, LabelDistance
+from geosearch.transport.label_distances.base import LabelDistance
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 
 
 @dataclass(frozen=True)

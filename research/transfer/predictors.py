@@ -35,7 +35,7 @@ from geosearch.nn.networks import Network
 from geosearch.nn.streams import as_tensor
 from geosearch.nn.train import features
 from geosearch.runtime.cache import Cache
-from geosearch.transport.label_distance import GaussianLabels
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 from research.common.lines import Lines
 from research.common.mixtures import GREY, LONG, SHORT, Cell, candidates, cells, ground, refined, study_file
 from research.transfer import agreement

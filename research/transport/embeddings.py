@@ -42,7 +42,10 @@ from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes, one_thread
 from geosearch.runtime.result_cache import Evaluation, get_or_evaluate
 from geosearch.search.fidelity.rank_agreement import RankAgreement
-from geosearch.transport.label_distance import ExactLabels, GaussianLabels, LabelDistance, MeanLabels
+from geosearch.transport.label_distances.base import LabelDistance
+from geosearch.transport.label_distances.exact import ExactLabels
+from geosearch.transport.label_distances.gaussian import GaussianLabels
+from geosearch.transport.label_distances.means import MeanLabels
 from geosearch.transport.label_embedding import label_vectors
 from geosearch.transport.solution import squared_wasserstein
 

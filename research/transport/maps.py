@@ -29,7 +29,7 @@ from geosearch.nn.train import predict, pretrain
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.transport.distance import otdd
-from geosearch.transport.label_distance import GaussianLabels
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 from geosearch.transport.maps.barycentric import Barycentric
 from geosearch.transport.maps.base import Map, Pair, Pushforward
 from geosearch.transport.maps.entropic import Entropic

@@ -41,7 +41,7 @@ def reference(n: int) -> dict[str, object]:
     """A plain float64 cost matrix and POT's network simplex; the label table is made as ours is, in its time."""
     import ot
 
-    from geosearch.transport.label_distance import GaussianLabels
+    from geosearch.transport.label_distances.gaussian import GaussianLabels
 
     (images, y), (images2, y2) = read("mnist", n), read("fashion_mnist", n)
     x, x2 = (one.reshape(n, -1) / np.float32(255) for one in (images, images2))
@@ -59,7 +59,7 @@ def ours(n: int, solver: str) -> dict[str, object]:
     """`geosearch.otdd` from uint8 images to the plan."""
     from geosearch.data.dataset import LabelledSet
     from geosearch.transport.distance import otdd
-    from geosearch.transport.label_distance import GaussianLabels
+    from geosearch.transport.label_distances.gaussian import GaussianLabels
     from geosearch.transport.solvers.exact import Exact
     from geosearch.transport.solvers.minibatch import Minibatch
     from geosearch.transport.solvers.sinkhorn import Sinkhorn
@@ -110,7 +110,7 @@ def floor(n: int) -> dict[str, object]:
 
 def labels(count: int) -> dict[str, object]:
     """26 x 26 Gaussian label distances of `count` images a class in 784 dimensions, two halves of the letters."""
-    from geosearch.transport.label_distance import GaussianLabels
+    from geosearch.transport.label_distances.gaussian import GaussianLabels
 
     images, numbers = read("az_letters", 26 * 2 * count)  # grown by shifts beyond the set's own 3,637
     x = images.reshape(len(images), -1) / np.float32(255)

@@ -1,4 +1,4 @@
-"""Transport problems whose answer is known in closed form."""
+"""Transport problems whose answer is known in closed form, and the features of classes."""
 
 from __future__ import annotations
 
@@ -43,3 +43,17 @@ def brute_force(problem: Problem) -> float:
     cost = problem.cost()
     n = len(cost)
     return min(cost[np.arange(n), list(order)].mean() for order in permutations(range(n)))
+
+
+def class_features(sizes: tuple[int, ...], d: int = 6, *, dtype: type = np.float64, seed: int = 0) -> list[np.ndarray]:
+    """One (n_c, d) array per class of these sizes, each with a mean and a covariance of its own."""
+    rng = np.random.default_rng(seed)
+    return [(rng.normal(size=(n, d)) @ rng.normal(size=(d, d)) + rng.normal(size=d)).astype(dtype) for n in sizes]
+
+
+def normals(count: int, d: int = 30, *, seed: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Samples of two normal distributions with commuting covariances, whose W2 is known."""
+    rng = np.random.default_rng(seed)
+    scales, gap = np.geomspace(2, 0.1, d), rng.normal(size=d) * 0.5
+    one, other = (rng.normal(size=(count, d)) * scale for scale in (scales, 0.7 * scales))
+    return one, other + gap, float(gap @ gap + np.square(0.3 * scales).sum())

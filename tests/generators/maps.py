@@ -5,7 +5,7 @@ from __future__ import annotations
 from generators.sets import blobs
 
 from geosearch.embeddings.pixels import PixelEncoder
-from geosearch.transport.label_distance import GaussianLabels
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 from geosearch.transport.maps.base import Pair
 
 

@@ -11,7 +11,9 @@ from generators.sets import blobs
 from scipy.linalg import sqrtm
 
 from geosearch.transport.distance import otdd
-from geosearch.transport.label_distance import ExactLabels, GaussianLabels, MeanLabels
+from geosearch.transport.label_distances.exact import ExactLabels
+from geosearch.transport.label_distances.gaussian import GaussianLabels
+from geosearch.transport.label_distances.means import MeanLabels
 
 LABELS = [GaussianLabels(), ExactLabels(), MeanLabels()]
 

@@ -10,7 +10,8 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.pca import PCA
 from geosearch.errors import DomainMismatchError
 from geosearch.transport.distance import otdd
-from geosearch.transport.label_distance import ExactLabels, MeanLabels
+from geosearch.transport.label_distances.exact import ExactLabels
+from geosearch.transport.label_distances.means import MeanLabels
 from geosearch.transport.solvers.sinkhorn import Sinkhorn
 from geosearch.transport.solvers.tiled import Tiled
 

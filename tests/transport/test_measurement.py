@@ -8,7 +8,7 @@ from generators.sets import blobs
 
 from geosearch.embeddings.pca import PCA
 from geosearch.errors import InvalidDataError
-from geosearch.transport.label_distance import MeanLabels
+from geosearch.transport.label_distances.means import MeanLabels
 from geosearch.transport.measurement import measure
 
 

@@ -13,7 +13,7 @@ from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.errors import DomainMismatchError, InvalidDataError
 from geosearch.nn.networks import SMALLEST_SIZE
 from geosearch.nn.streams import as_tensor
-from geosearch.transport.label_distance import GaussianLabels
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 from geosearch.transport.maps.base import Pair, Pushforward
 
 _LAW_ROWS = 1000  # images of a class that its Gaussian is made of

@@ -17,7 +17,7 @@ from geosearch.nn.recipe import Recipe
 from geosearch.runtime.arrays import read_checked_arrays, write_checked_arrays
 from geosearch.runtime.cache import Cache
 from geosearch.transport.distance import otdd
-from geosearch.transport.label_distance import GaussianLabels
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.cost import make_pixel_cost
 from geosearch.transport.maps.neural.map import Neural

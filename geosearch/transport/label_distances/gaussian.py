@@ -1,82 +1,25 @@
-"""Label distances: squared W2 between the feature distributions of classes."""
+"""Squared W2 between normal distributions fitted to the classes."""
 
 from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.spatial.distance import cdist
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime import memory
-from geosearch.runtime.registry import Choice
+from geosearch.transport.label_distances.base import LABEL_DISTANCES, REMEDY, Groups, class_pairs, symmetrize
 
 _EXTRAPOLATION = 1.5  # 1 / (2^rate - 1) of an error that falls as n^-rate, rate 0.74
 _BASIS_ROWS = 500  # rows per class from which the principal directions are computed
-
-Groups: TypeAlias = Sequence[np.ndarray]  # one (n_c, d) array of features per class
-
-
-class LabelDistance(Protocol):
-    """The contract of distances between classes."""
-
-    def table(self, groups: Groups, others: Groups | None = None) -> np.ndarray:
-        """Squared W2 between classes, float64: (C, C) of `groups`, or (C, C2) of `groups` against `others`.
-
-        The square table is symmetric with a zero diagonal. Rows and columns of empty groups are NaN.
-
-        Raises:
-            TooLargeError: the estimated memory exceeds the limit; raised before anything is allocated.
-        """
-        ...
-
-
-LABEL_DISTANCES: Choice[LabelDistance] = Choice(
-    "transport.label_distance", default="gaussian", meaning="Distance between two classes.", room=__name__
-)
-
-
-@LABEL_DISTANCES.register("means", "distance of the means")
-@dataclass(frozen=True)
-class MeanLabels:
-    """Squared distance of the class means; the cheapest, ignores the spread of the classes.
-
-    Attributes:
-        debiased: subtract the sampling variance tr S / n of both means; the result is not below 0.
-
-    Example:
-        >>> import numpy as np
-        >>> from geosearch.transport import MeanLabels
-        >>> groups = [np.zeros((5, 2)), np.ones((4, 2))]  # features of two classes
-        >>> MeanLabels().table(groups).round(6).tolist()
-        [[0.0, 2.0], [2.0, 0.0]]
-    """
-
-    debiased: bool = True
-
-    def table(self, groups: Groups, others: Groups | None = None) -> np.ndarray:
-        right = groups if others is None else others
-        count = len(groups) + len(right)
-        memory.require(
-            16 * count * groups[0].shape[1] + 32 * len(groups) * len(right),
-            f"a table of {len(groups)} x {len(right)} classes",
-            _REMEDY,
-        )
-        table = cdist(_means(groups), _means(right), "sqeuclidean")
-        if self.debiased:
-            table = np.maximum(table - _mean_variances(groups)[:, None] - _mean_variances(right), 0)
-        return _symmetrize(table) if others is None else table
-
-
-_REMEDY = "lower domain.samples (samples=), use an embedding of fewer dimensions, or merge classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,12 +86,12 @@ class GaussianLabels:
         with _parallel_map() as run:
             gaussians = list(run(fitted, groups))
             gaussians2 = gaussians if others is None else list(run(fitted, others))
-            pairs = _pairs(len(gaussians), len(gaussians2), square=others is None)
-            found = list(run(lambda pair: gaussians[pair[0]].to(gaussians2[pair[1]]), pairs))
+            places = class_pairs(len(gaussians), len(gaussians2), square=others is None)
+            found = list(run(lambda pair: gaussians[pair[0]].to(gaussians2[pair[1]]), places))
         table, bound = (np.zeros((len(gaussians), len(gaussians2))) for _ in range(2))
-        for (i, j), entry in zip(pairs, found, strict=True):
+        for (i, j), entry in zip(places, found, strict=True):
             table[i, j], bound[i, j] = entry
-        return BoundedTable(_symmetrize(table), _symmetrize(bound)) if others is None else BoundedTable(table, bound)
+        return BoundedTable(symmetrize(table), symmetrize(bound)) if others is None else BoundedTable(table, bound)
 
     def _require_memory(self, groups: Groups, others: Groups) -> None:
         """Factors, decompositions in progress, and the entries of the table."""
@@ -163,7 +106,7 @@ class GaussianLabels:
         memory.require(
             factors + work + entries + (24 * d * d if width < d else 0),
             f"a Gaussian table of {len(groups)} x {len(others) or len(groups)} classes in {d} dimensions",
-            f"{_REMEDY}, or use MeanLabels() or GaussianLabels(rank=64)",
+            f"{REMEDY}, or use MeanLabels() or GaussianLabels(rank=64)",
         )
 
     def _basis(self, groups: Groups) -> np.ndarray | None:
@@ -177,54 +120,6 @@ class GaussianLabels:
             rows = (rows - rows.mean(axis=0)) / np.sqrt(max(len(rows), 1)) if len(rows) else rows
             scatter += rows.T @ rows
         return eigh(scatter, subset_by_index=(d - self.rank, d - 1))[1]
-
-
-@LABEL_DISTANCES.register("exact", "W2 of the samples")
-@dataclass(frozen=True)
-class ExactLabels:
-    """Exact squared W2 between the samples of two classes, which is above that of their distributions.
-
-    Attributes:
-        max_per_class: largest number of (evenly spaced) rows per class.
-
-    Raises:
-        InvalidOptionError: `max_per_class` is less than 1.
-
-    Example:
-        >>> import numpy as np
-        >>> from geosearch.transport import ExactLabels
-        >>> groups = [np.zeros((5, 2)), np.ones((4, 2))]  # features of two classes
-        >>> ExactLabels().table(groups).round(6).tolist()
-        [[0.0, 2.0], [2.0, 0.0]]
-    """
-
-    max_per_class: int = 500
-
-    def __post_init__(self) -> None:
-        if self.max_per_class < 1:
-            raise InvalidOptionError(f"ExactLabels: max_per_class must be at least 1, got {self.max_per_class}")
-
-    def table(self, groups: Groups, others: Groups | None = None) -> np.ndarray:
-        from geosearch.transport.solution import squared_wasserstein
-
-        every, d = [*groups, *(others or ())], groups[0].shape[1]
-        rows = sum(min(len(group), self.max_per_class) for group in every)
-        memory.require(
-            8 * rows * d + 24 * len(groups) * len(others or groups),
-            f"an exact table of {len(groups)} x {len(others or groups)} classes, {rows} images in {d} dimensions",
-            f"{_REMEDY}, or use ExactLabels with fewer max_per_class",
-        )
-        left = [self._subsample(group) for group in groups]
-        right = left if others is None else [self._subsample(group) for group in others]
-        table = np.zeros((len(left), len(right)))
-        for i, j in _pairs(len(left), len(right), square=others is None):
-            one, other = left[i], right[j]
-            table[i, j] = squared_wasserstein(one, other) if len(one) and len(other) else np.nan
-        return _symmetrize(table) if others is None else table
-
-    def _subsample(self, group: np.ndarray) -> np.ndarray:
-        count = min(len(group), self.max_per_class)
-        return group[np.linspace(0, len(group) - 1, count).astype(int)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,29 +208,6 @@ def _nuclear_norm(cross: np.ndarray) -> float:
     wide = cross.astype(np.float64)
     gram = wide @ wide.T if len(wide) <= wide.shape[1] else wide.T @ wide
     return float(np.sqrt(np.clip(np.linalg.eigvalsh(gram), 0, None)).sum())
-
-
-def _pairs(count: int, count2: int, *, square: bool) -> list[tuple[int, int]]:
-    """All pairs, or those below the diagonal."""
-    return [(i, j) for i in range(count) for j in range(i + 1 if square else count2) if not square or i >= j]
-
-
-def _symmetrize(table: np.ndarray) -> np.ndarray:
-    """Symmetrize from the lower triangle; the diagonal is zero, or NaN for empty classes."""
-    lower = np.tril(table, -1)
-    return lower + lower.T + np.diag(np.where(np.isnan(np.diag(table)), np.nan, 0.0))
-
-
-def _means(groups: Groups) -> np.ndarray:
-    """(C, d), NaN for empty groups."""
-    empty = np.full(groups[0].shape[1], np.nan)
-    return np.stack([group.mean(axis=0, dtype=np.float64) if len(group) else empty for group in groups])
-
-
-def _mean_variances(groups: Groups) -> np.ndarray:
-    """(C,) sampling variance tr S / n of the means; 0 for groups of one row, which tell none."""
-    spread = (float(group.var(axis=0, dtype=np.float64).sum()) if len(group) > 1 else 0.0 for group in groups)
-    return np.array([one / max(len(group) - 1, 1) for one, group in zip(spread, groups, strict=True)])
 
 
 def _workers() -> int:
