@@ -27,7 +27,7 @@ from geosearch.mixture.baselines import count_baselines
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
-from geosearch.study.build import check_labels
+from geosearch.study.build_search import check_labels
 from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.pace import fitting_seconds, measure_step
 from geosearch.study.prepare import build_target

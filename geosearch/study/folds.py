@@ -23,13 +23,9 @@ from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.trial import TrialRecord, errors_by_mixture, interpolation_by_mixture
-from geosearch.study.build import (
-    build_baselines,
-    build_confirmer,
-    build_objective,
-    choose_interpolation,
-    find_single_sources,
-)
+from geosearch.study.baselines import build_baselines, find_single_sources
+from geosearch.study.build_confirmation import build_confirmer, choose_interpolation
+from geosearch.study.build_search import build_objective
 from geosearch.study.prepare import Prepared, prepare_collection
 
 BEST_SINGLE = "best single source"

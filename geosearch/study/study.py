@@ -46,7 +46,8 @@ from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import TrialRecord
 from geosearch.search.worker import Worker
-from geosearch.study.build import build_search, find_single_sources
+from geosearch.study.baselines import find_single_sources
+from geosearch.study.build_search import build_search
 from geosearch.study.export import Export
 from geosearch.study.kept_model import KeptModel, answer_key
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access

@@ -26,7 +26,8 @@ from geosearch.search.no_gain import NoGain
 from geosearch.search.racing import find_finalists
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial import NO_TRIAL, TrialRecord, augmentation_by_mixture, errors_by_mixture
-from geosearch.study.build import build_confirmer, build_rows, find_single_sources
+from geosearch.study.baselines import find_single_sources
+from geosearch.study.build_confirmation import build_confirmer, build_rows
 from geosearch.study.folds import FoldBuilder
 from geosearch.study.prepare import Prepared
 from geosearch.study.without_source import CHOSEN_IN_FOLDS, WithoutSource, answer_in_folds

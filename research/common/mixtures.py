@@ -30,7 +30,7 @@ from geosearch.nn.recipe import Recipe
 from geosearch.nn.train import pretrain
 from geosearch.pseudo_labels.ensemble import EnsembleLabelling
 from geosearch.runtime.cache import Cache, content_key
-from geosearch.study.build import build_baselines
+from geosearch.study.baselines import build_baselines
 from geosearch.study.prepare import Prepared, prepare
 
 DATA = Path(os.environ.get("GEOSEARCH_DATA", Path(__file__).parents[3] / "shared" / "data"))

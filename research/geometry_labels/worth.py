@@ -50,7 +50,8 @@ from geosearch.pseudo_labels.g2l_rules import MedianSplitRule
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.progress import Log
-from geosearch.study.build import build_baselines, build_search
+from geosearch.study.baselines import build_baselines
+from geosearch.study.build_search import build_search
 from geosearch.study.prepare import Prepared, prepare
 from geosearch.study.study import Study
 from research.common.lines import Lines

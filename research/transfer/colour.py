@@ -24,7 +24,8 @@ from geosearch.config.build import build_mixing_space
 from geosearch.confirmation.row import NO_PRETRAINING
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, SINGLE
 from geosearch.runtime.cache import Cache
-from geosearch.study.build import build_baselines, build_confirmer
+from geosearch.study.baselines import build_baselines
+from geosearch.study.build_confirmation import build_confirmer
 from geosearch.study.prepare import prepare
 from research.common.lines import Lines
 from research.common.mixtures import COLOUR, LONG, SHORT, study_file

@@ -42,7 +42,9 @@ from geosearch.mixture.weights import Weights
 from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.study.build import build_baselines, build_confirmer, build_control_inputs, build_objective
+from geosearch.study.baselines import build_baselines
+from geosearch.study.build_confirmation import build_confirmer, build_control_inputs
+from geosearch.study.build_search import build_objective
 from geosearch.study.study import Study
 from research.common.lines import Lines
 from research.common.mixtures import GREY, SIZE, study_file

@@ -36,7 +36,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.nn.train import pretrain
 from geosearch.pseudo_labels.nearest import nearest_rows
 from geosearch.runtime.cache import Cache
-from geosearch.study.build import build_baselines
+from geosearch.study.baselines import build_baselines
 from geosearch.study.prepare import Prepared
 from research.common.lines import Lines
 from research.common.mixtures import LONG, SHORT, ground, study_file

@@ -33,7 +33,7 @@ from geosearch.mixture.baselines import POOLED
 from geosearch.mixture.mixture import Mixture
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
-from geosearch.study.build import build_baselines
+from geosearch.study.baselines import build_baselines
 from geosearch.study.prepare import Prepared, prepare
 from research.common.lines import Lines
 from research.common.mixtures import GREY, LONG, SHORT, study_file

@@ -33,7 +33,7 @@ from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache
 from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.objective import Objective
-from geosearch.study.build import build_objective
+from geosearch.study.build_search import build_objective
 from geosearch.study.prepare import Prepared, prepare
 from research.common.lines import Lines
 from research.common.mixtures import DATA, study_file

@@ -18,7 +18,7 @@ from geosearch.confirmation.row_request import request_rows
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.json_records import from_json
 from geosearch.runtime.progress import Log
-from geosearch.study.build import build_confirmer
+from geosearch.study.build_confirmation import build_confirmer
 from geosearch.study.study import Study
 
 

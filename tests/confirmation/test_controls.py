@@ -32,7 +32,7 @@ from geosearch.nn.train import pretrain
 from geosearch.pretraining.simclr import SimCLR
 from geosearch.pseudo_labels import ensemble
 from geosearch.study import prepare
-from geosearch.study.build import build_control_inputs
+from geosearch.study.build_confirmation import build_control_inputs
 from geosearch.study.study import Study
 
 RECIPE = Recipe(steps=4, batch=16)

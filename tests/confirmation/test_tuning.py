@@ -18,7 +18,7 @@ from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.tuning import KindTuner
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
-from geosearch.study.build import tune_adaptations
+from geosearch.study.build_confirmation import tune_adaptations
 from geosearch.study.study import Study
 
 DEFAULTS = {

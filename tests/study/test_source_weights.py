@@ -13,7 +13,8 @@ from geosearch.errors import InvalidOptionError
 from geosearch.pretraining.source_weighting import TRAININGS, SourceWeighting
 from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
-from geosearch.study.build import build_control_inputs, build_objective
+from geosearch.study.build_confirmation import build_control_inputs
+from geosearch.study.build_search import build_objective
 from geosearch.study.estimate import check
 from geosearch.study.source_weights import build_source_weights
 from geosearch.study.study import Study

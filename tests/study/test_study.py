@@ -37,7 +37,7 @@ from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
 from geosearch.search.storage.sqlite import exclusive_access
 from geosearch.search.trial import Claim, keep_fact
-from geosearch.study.build import build_rows
+from geosearch.study.build_confirmation import build_rows
 from geosearch.study.study import Study
 from geosearch.transport.maps.neural.map import Neural
 

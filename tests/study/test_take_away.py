@@ -26,7 +26,7 @@ from geosearch.model.prediction_file import predict_images
 from geosearch.model.trained_model import read_out
 from geosearch.runtime.cache import Cache
 from geosearch.study import take_away
-from geosearch.study.build import build_search
+from geosearch.study.build_search import build_search
 from geosearch.study.folds import BEST_SINGLE
 from geosearch.study.study import Study
 from geosearch.study.take_away import TakeAway, choose_row

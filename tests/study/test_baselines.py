@@ -11,7 +11,8 @@ from generators.studies import tiny_file
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, SEARCHED, SINGLE
 from geosearch.report.status import status_text
 from geosearch.search.objective import Objective
-from geosearch.study.build import build_search, find_single_sources
+from geosearch.study.baselines import find_single_sources
+from geosearch.study.build_search import build_search
 from geosearch.study.study import Study
 
 
