@@ -58,7 +58,7 @@ def check_one_engine(workers: int | None, parallel: str | None, option: str = "-
 
 def run_to_end(study: Study, progress: Progress, *, evaluations: int | None, workers: int) -> StudyFinished:
     """Search and confirm, and write model, mixture and report."""
-    from geosearch.search.trial import NO_TRIAL
+    from geosearch.search.trial_record import NO_TRIAL
 
     confirmation = study.run(evaluations=evaluations, workers=workers)
     model = study.keep_model()

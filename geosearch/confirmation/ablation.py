@@ -16,7 +16,7 @@ from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.objective import Objective
 from geosearch.search.samplers.surrogate import FEWEST, Surrogate
 from geosearch.search.study_record import StudyRecord
-from geosearch.search.trial import TrialRecord, errors_by_mixture
+from geosearch.search.trial_record import TrialRecord, errors_by_mixture
 
 MOST_LEFT_OUT = 8  # sources without which the best mixture is trained
 

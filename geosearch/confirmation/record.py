@@ -9,7 +9,7 @@ from geosearch.confirmation.background import PastConfirmation
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.runtime.json_records import from_json, to_json
 from geosearch.search.study_record import StudyRecord
-from geosearch.search.trial import NO_TRIAL
+from geosearch.search.trial_record import NO_TRIAL
 
 
 @dataclass(frozen=True)

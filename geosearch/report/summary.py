@@ -30,7 +30,7 @@ from geosearch.search.pareto import front
 from geosearch.search.racing import find_best, find_ties
 from geosearch.search.storage.errors import check_readable
 from geosearch.search.study_store import RunningTrial, StudyStore
-from geosearch.search.trial import NO_TRIAL, TrialRecord
+from geosearch.search.trial_record import NO_TRIAL, TrialRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from geosearch.search.objective import Objective
 from geosearch.search.racing import race
 from geosearch.search.study_record import Race
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import LongRuns, TrialRecord
+from geosearch.search.trial_facts import LongRuns
+from geosearch.search.trial_record import TrialRecord
 
 
 def promote(

@@ -9,7 +9,7 @@ from geosearch.mixture.baselines import CLOUD, CLOUD_CONCENTRATION, constrain
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.search.space import Space
-from geosearch.search.trial import NO_TRIAL, TrialRecord
+from geosearch.search.trial_record import NO_TRIAL, TrialRecord
 
 
 @dataclass(frozen=True)

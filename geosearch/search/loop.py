@@ -45,7 +45,7 @@ from geosearch.search.samplers.registry import build_sampler
 from geosearch.search.samplers.surrogate import FEWEST
 from geosearch.search.samplers.warm_start import WarmStart
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import (
+from geosearch.search.trial_facts import (
     Claim,
     Failed,
     FailureReason,
@@ -53,12 +53,10 @@ from geosearch.search.trial import (
     ProxyValue,
     Repeat,
     Trained,
-    TrialRecord,
-    drop_repeats,
-    errors_by_mixture,
     keep_fact,
     proposal_of,
 )
+from geosearch.search.trial_record import TrialRecord, drop_repeats, errors_by_mixture
 
 FAILURES = 3  # failed trainings in a row that end a search
 REPEATS = 100  # proposals in a row that only repeat others, after which no new mixture is expected

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from geosearch.search.racing import APART
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,18 @@ import optuna
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from geosearch.search.study_store import StudyStore, is_interrupted, is_proposed, place_of
-from geosearch.search.trial import Claim, Crashes, Proposal, attributes_of, fact_of, proposal_of
+from geosearch.search.study_store import StudyStore
+from geosearch.search.trial_facts import (
+    Claim,
+    Crashes,
+    Proposal,
+    attributes_of,
+    fact_of,
+    is_interrupted,
+    is_proposed,
+    place_of,
+    proposal_of,
+)
 
 MAX_CRASHES = 3  # crashes of workers during the evaluation of one mixture after which it counts as failed
 UNCLAIMED = timedelta(minutes=1)  # a trial that runs for so long without a `Claim` lost its process right after `ask`

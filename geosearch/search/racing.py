@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from geosearch.errors import GeosearchError
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 
 EQUALLY = 2  # runs of every finalist; with one each the noise cannot be estimated
 APART = 2.0  # standard errors behind the leader beyond which a finalist is eliminated

@@ -15,7 +15,7 @@ from geosearch.search.process import ProcessId
 from geosearch.search.samplers.hypergradient import FoundWeights
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.samplers.warm_start import EarlierStudy
-from geosearch.search.trial import LongRuns
+from geosearch.search.trial_facts import LongRuns
 
 FORMAT = 3  # of the attributes of studies and trials; 1 and 2 were written by geosearch 0.1
 HEADER = "geosearch"  # where every format keeps its number

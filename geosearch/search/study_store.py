@@ -13,23 +13,13 @@ from geosearch.errors import StorageError, StudyMismatchError
 from geosearch.runtime.redact import mask
 from geosearch.search.fingerprint import find_changed, find_differences, format_setting
 from geosearch.search.process import ProcessId
-from geosearch.search.space import LAST_PARAMETER, Space
+from geosearch.search.space import Space
 from geosearch.search.storage.errors import check_readable, translate_errors
 from geosearch.search.storage.sqlite import check_file, exclusive_access
 from geosearch.search.storage.urls import storage_at
 from geosearch.search.study_record import HEADER, StudyRecord, check_format
-from geosearch.search.trial import (
-    Claim,
-    Failed,
-    LongRuns,
-    Proposal,
-    ProxyValue,
-    Repeat,
-    Trained,
-    TrialRecord,
-    fact_of,
-    proposal_of,
-)
+from geosearch.search.trial_facts import Claim, LongRuns, fact_of, is_interrupted, is_proposed, place_of
+from geosearch.search.trial_record import TrialRecord, record_of
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)  # failed trials are reported as events, with their reasons
 
@@ -192,7 +182,7 @@ class StudyStore:
         with check_readable(self.url):
             long_runs = self.record.long_runs
             found = [
-                self._record_of(trial, long_runs.get(trial.number))
+                record_of(trial, self.space, long_runs.get(trial.number))
                 for trial in self.study.get_trials(deepcopy=False)
                 if trial.state.is_finished() and not is_interrupted(trial)
             ]
@@ -266,38 +256,6 @@ class StudyStore:
         stages = self.record.stage_seconds
         self.update(stage_seconds={**stages, stage: stages.get(stage, 0.0) + seconds})
 
-    def _record_of(self, trial: FrozenTrial, long: LongRuns | None) -> TrialRecord:
-        proposal, trained, proxy = proposal_of(trial), fact_of(trial, Trained), fact_of(trial, ProxyValue)
-        point = self.space.weights_of(trial.params)
-        return TrialRecord(
-            number=trial.number,
-            state={TrialState.COMPLETE: "complete", TrialState.PRUNED: "repeat"}.get(trial.state, "failed"),
-            role=proposal.role,
-            weights=point.values,
-            concentration=point.concentration,
-            pairing=point.pairing,
-            closed_form=proposal.closed_form,
-            proxy=proxy.otdd if proxy else None,
-            error=trial.value if trial.state == TrialState.COMPLETE else None,
-            top1_error=trained.top1_error if trained else None,
-            long_error=long.error if long else None,
-            long_deviation=long.deviation if long else None,
-            long_runs=long.runs if long else 0,
-            long_seconds=long.seconds if long else 0.0,
-            expected_error=long.expected_error if long else None,
-            proxy_seconds=proxy.seconds if proxy else 0.0,
-            closed_seconds=proposal.closed_seconds,
-            wall_seconds=trained.wall_seconds if trained else 0.0,
-            round=proposal.round,
-            index=proposal.index,
-            repeat=fact_of(trial, Repeat),
-            failed=fact_of(trial, Failed),
-            note=trained.note if trained else "",
-            interpolation=trained.interpolation if trained else None,
-            path=trained.path if trained else (),
-            augmentation=self.space.augmentation_of(trial.params),
-        )
-
 
 def is_in_use(storage: optuna.storages.BaseStorage) -> bool:
     """Whether others may use the SQLite file to which this process has exclusive access.
@@ -315,12 +273,6 @@ def is_in_use(storage: optuna.storages.BaseStorage) -> bool:
     return False
 
 
-def place_of(trial: FrozenTrial | optuna.Trial) -> tuple[int, int]:
-    """Round of a proposal, and its place in it."""
-    proposal = proposal_of(trial)
-    return proposal.round, proposal.index
-
-
 def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
     """Name and settings of the study in a database, read without locking it.
 
@@ -336,16 +288,6 @@ def stored_settings(url: str) -> tuple[str, Mapping[str, Any]]:
                 if record.settings is not None:
                     return summary.study_name, record.settings
     raise StorageError(f"{mask(url)} holds no study of geosearch; run 'geosearch search STUDY.toml' first")
-
-
-def is_proposed(trial: FrozenTrial) -> bool:
-    """Whether a trial has all of its parameters and its `Proposal`."""
-    return fact_of(trial, Proposal) is not None and LAST_PARAMETER in trial.params
-
-
-def is_interrupted(trial: FrozenTrial) -> bool:
-    """Whether the evaluation of a trial was interrupted; a training that failed has a reason."""
-    return trial.state == TrialState.FAIL and fact_of(trial, Failed) is None
 
 
 def _running_trials(study: optuna.Study) -> list[tuple[FrozenTrial, ProcessId]]:

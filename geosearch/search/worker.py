@@ -24,8 +24,8 @@ from geosearch.search.process import ProcessId
 from geosearch.search.queue import MAX_CRASHES, TrialQueue, count_crashes, fail, retry
 from geosearch.search.storage.sqlite import roll_back
 from geosearch.search.storage.urls import Heartbeat, has_heartbeat, storage_at
-from geosearch.search.study_store import StudyStore, is_interrupted, is_proposed
-from geosearch.search.trial import (
+from geosearch.search.study_store import StudyStore
+from geosearch.search.trial_facts import (
     Claim,
     Failed,
     FailureReason,
@@ -33,6 +33,8 @@ from geosearch.search.trial import (
     Trained,
     fact_of,
     forget_fact,
+    is_interrupted,
+    is_proposed,
     keep_fact,
     proposal_of,
 )

@@ -24,7 +24,12 @@ from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
-from geosearch.search.trial import TrialRecord, augmentation_by_mixture, errors_by_mixture, interpolation_by_mixture
+from geosearch.search.trial_record import (
+    TrialRecord,
+    augmentation_by_mixture,
+    errors_by_mixture,
+    interpolation_by_mixture,
+)
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_search import build_objective
 from geosearch.study.prepare import Prepared, build_committee, build_source_networks

@@ -25,7 +25,7 @@ from geosearch.search.loop import Search, SearchOptions
 from geosearch.search.objective import Objective
 from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import errors_by_mixture
+from geosearch.search.trial_record import errors_by_mixture
 from geosearch.study.baselines import build_baselines, find_baselines
 from geosearch.study.locate import resolve
 from geosearch.study.prepare import Prepared

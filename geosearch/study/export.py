@@ -21,7 +21,7 @@ from geosearch.runtime.events import SynthesisStarted
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.runtime.versions import versions
-from geosearch.search.trial import NO_TRIAL, TrialRecord
+from geosearch.search.trial_record import NO_TRIAL, TrialRecord
 from geosearch.study.prepare import Prepared, passed_over
 
 _OBJECTIVES = {

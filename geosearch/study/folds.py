@@ -22,7 +22,7 @@ from geosearch.nn.augmenter import Augmenter
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.trial import TrialRecord, errors_by_mixture, interpolation_by_mixture
+from geosearch.search.trial_record import TrialRecord, errors_by_mixture, interpolation_by_mixture
 from geosearch.study.baselines import build_baselines, find_single_sources
 from geosearch.study.build_confirmation import build_confirmer, choose_interpolation
 from geosearch.study.build_search import build_objective

@@ -44,7 +44,7 @@ from geosearch.search.loop import Search
 from geosearch.search.racing import find_best, find_ties
 from geosearch.search.storage.errors import translate_errors
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 from geosearch.search.worker import Worker
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_search import build_search

@@ -25,7 +25,7 @@ from geosearch.search.loop import Search
 from geosearch.search.no_gain import NoGain
 from geosearch.search.racing import find_finalists
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import NO_TRIAL, TrialRecord, augmentation_by_mixture, errors_by_mixture
+from geosearch.search.trial_record import NO_TRIAL, TrialRecord, augmentation_by_mixture, errors_by_mixture
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_confirmation import build_confirmer, build_rows
 from geosearch.study.folds import FoldBuilder

@@ -8,7 +8,7 @@ from geosearch.confirmation.background import Background, PastConfirmation
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.record import ConfirmationRecord
 from geosearch.search.study_record import StudyRecord
-from geosearch.search.trial import NO_TRIAL
+from geosearch.search.trial_record import NO_TRIAL
 
 
 def test_a_confirmation_is_one_of_the_past_ones_of_the_next():

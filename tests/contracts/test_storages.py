@@ -20,7 +20,7 @@ from geosearch.mixture.baselines import SEARCHED
 from geosearch.search.process import ProcessId
 from geosearch.search.queue import MAX_CRASHES
 from geosearch.search.storage.urls import Heartbeat, storage_at
-from geosearch.search.trial import Claim, attributes_of, keep_fact
+from geosearch.search.trial_facts import Claim, attributes_of, keep_fact
 
 STORAGES = ("sqlite", "journal", "postgresql", "grpc")
 

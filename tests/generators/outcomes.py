@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 
 
 def outcome(trial: TrialRecord) -> tuple[Any, ...]:

@@ -22,7 +22,8 @@ from geosearch.report.summary import StudyReport
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, FidelityStatistics
 from geosearch.search.free_answer import FreeAnswer
-from geosearch.search.trial import Failed, FailureReason, Repeat, TrialRecord
+from geosearch.search.trial_facts import Failed, FailureReason, Repeat
+from geosearch.search.trial_record import TrialRecord
 
 LOSS_IS_NAN = Failed(FailureReason.TRAINING, "loss is NaN")
 FONT = f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf"

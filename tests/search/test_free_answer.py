@@ -12,7 +12,7 @@ from geosearch.mixture.hull import Hull
 from geosearch.search.free_answer import FreeAnswer
 from geosearch.search.space import Space
 from geosearch.search.study_record import StudyRecord
-from geosearch.search.trial import NO_TRIAL
+from geosearch.search.trial_record import NO_TRIAL
 
 
 def cloud_of(hull):

@@ -8,7 +8,7 @@ from geosearch.runtime.result_cache import PathPoint
 from geosearch.search.no_gain import NoGain
 from geosearch.search.racing import find_best
 from geosearch.search.study_record import StudyRecord
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 
 
 def trial(number: int, gain: float, noise: float) -> TrialRecord:

@@ -17,7 +17,7 @@ from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import exclusive_access
 from geosearch.search.study_record import FORMAT, StudyRecord
 from geosearch.search.study_store import StudyStore, mask, stored_settings
-from geosearch.search.trial import LongRuns, Proposal, keep_fact
+from geosearch.search.trial_facts import LongRuns, Proposal, keep_fact
 
 PRINT = {"study.seed": 0, "domain.target": "digits"}
 

@@ -17,7 +17,7 @@ from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.no_gain import NoGain
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 from geosearch.study.encode import count_missing_images
 from geosearch.study.study import Study
 from geosearch.study.take_away import choose_row

@@ -28,7 +28,7 @@ from geosearch.search.process import ProcessId
 from geosearch.search.space import Space
 from geosearch.search.storage.sqlite import exclusive_access
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import Claim, keep_fact
+from geosearch.search.trial_facts import Claim, keep_fact
 from geosearch.search.worker import Worker
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
 from geosearch.study.study import Study

@@ -14,7 +14,7 @@ from geosearch.config.examples import example_file, example_names
 from geosearch.config.read import read_study
 from geosearch.errors import StorageError
 from geosearch.search.process import ProcessId
-from geosearch.search.trial import Claim, keep_fact
+from geosearch.search.trial_facts import Claim, keep_fact
 from geosearch.study.local_workers import search_access
 from geosearch.study.locate import backup_study, resolve
 

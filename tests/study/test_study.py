@@ -36,7 +36,7 @@ from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
 from geosearch.search.storage.sqlite import exclusive_access
-from geosearch.search.trial import Claim, keep_fact
+from geosearch.search.trial_facts import Claim, keep_fact
 from geosearch.study.build_confirmation import build_rows
 from geosearch.study.study import Study
 from geosearch.transport.maps.neural.map import Neural

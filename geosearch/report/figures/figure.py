@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
 from geosearch.report.summary import StudyReport
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from geosearch.mixture.baselines import SEARCHED
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import ReportFigure, finished_trials, group_trials, squared_errors
 from geosearch.report.summary import StudyReport
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 
 
 @style.context()

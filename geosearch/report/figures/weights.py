@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from geosearch.report.figures import style
 from geosearch.report.figures.figure import ReportFigure, finished_trials, trial_label
 from geosearch.report.summary import StudyReport
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 
 SHOWN = 10  # trials
 _COLUMNS = (24, 64)  # points to the right of the bars

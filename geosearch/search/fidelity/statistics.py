@@ -11,7 +11,7 @@ import numpy as np
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.samplers.prior import ProxyDesign
 from geosearch.search.study_store import StudyStore
-from geosearch.search.trial import TrialRecord, drop_repeats
+from geosearch.search.trial_record import TrialRecord, drop_repeats
 
 
 class Fidelity(StrEnum):

@@ -10,7 +10,7 @@ import pytest
 from geosearch.mixture.weights import Weights
 from geosearch.search.fidelity.rank_agreement import RankAgreement
 from geosearch.search.fidelity.statistics import Fidelity, rank_agreement
-from geosearch.search.trial import TrialRecord
+from geosearch.search.trial_record import TrialRecord
 
 
 def test_perfect_agreement_is_trusted_and_disagreement_is_not():

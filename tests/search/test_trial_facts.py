@@ -1,11 +1,11 @@
-"""TrialRecord: facts are kept by name with a trial, and reasons are sentences only for people."""
+"""Facts are kept by name with a trial, and reasons are sentences only for people."""
 
 from __future__ import annotations
 
 import optuna
 import pytest
 
-from geosearch.search.trial import (
+from geosearch.search.trial_facts import (
     Failed,
     FailureReason,
     Proposal,
