@@ -15,12 +15,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.samplers import BaseSampler, PartialFixedSampler, RandomSampler
+from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from geosearch import seeds
@@ -42,6 +40,7 @@ from geosearch.search.samplers.base import alike, random_neighbor
 from geosearch.search.samplers.hypergradient import FoundWeights
 from geosearch.search.samplers.prior import Prior, ProxyDesign
 from geosearch.search.samplers.registry import build_sampler
+from geosearch.search.samplers.stock import fixed_sampler
 from geosearch.search.samplers.surrogate import FEWEST
 from geosearch.search.samplers.warm_start import WarmStart
 from geosearch.search.study_store import StudyStore
@@ -273,7 +272,7 @@ class Search:
             params = self.store.space.params_of(near)
         seed = seeds.integer(self.options.seed, "sampler", number, index)
         study = self.store.study
-        study.sampler = _fixed_sampler(params, seed) if params else self.build_sampler(seed)
+        study.sampler = fixed_sampler(params, seed) if params else self.build_sampler(seed)
         trial = study.ask()
         keep_fact(trial, Claim(ProcessId.here()))
         point = self.store.space.suggest(trial)
@@ -387,13 +386,3 @@ def find_repeat(point: Weights, trials: Sequence[TrialRecord], pending: Sequence
         if old.state == "complete" and alike(old.point, point):
             return Repeat(old.number)
     return Repeat() if any(alike(other, point) for other in pending) else None
-
-
-def _fixed_sampler(params: Mapping[str, Any], seed: int) -> BaseSampler:
-    """A sampler that proposes the given parameters, and random numbers for others.
-
-    `Study.enqueue_trial` would not do: if the process were killed before `ask`, another trial would get them.
-    """
-    with catch_warnings():
-        simplefilter("ignore", ExperimentalWarning)
-        return PartialFixedSampler(dict(params), RandomSampler(seed=seed % 2**32))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 
 from geosearch.search.samplers.registry import SAMPLERS
 
@@ -38,3 +40,13 @@ class Random:
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], *, seed: int, **_: object) -> optuna.samplers.BaseSampler:
         return optuna.samplers.RandomSampler(seed=seed % SEEDS)
+
+
+def fixed_sampler(params: Mapping[str, Any], seed: int) -> optuna.samplers.BaseSampler:
+    """A sampler that proposes the given parameters, and random numbers for others.
+
+    `Study.enqueue_trial` would not do: if the process were killed before `ask`, another trial would get them.
+    """
+    with catch_warnings():
+        simplefilter("ignore", ExperimentalWarning)
+        return optuna.samplers.PartialFixedSampler(dict(params), optuna.samplers.RandomSampler(seed=seed % SEEDS))
