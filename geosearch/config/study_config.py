@@ -126,7 +126,7 @@ class StudyFile(Section):
 
     @model_validator(mode="after")
     def _check_inner(self) -> StudyFile:
-        if self.recipe.inner and not self.recipe.objective:
+        if self.recipe.inner and self.recipe.objective != "episodic":
             raise ValueError(
                 f"recipe.inner = '{self.recipe.inner}' is the head of episodes; set recipe.objective = \"episodic\", "
                 "or leave it out"
@@ -261,6 +261,7 @@ def _features_problem(file: StudyFile) -> str:
         (transport.embedding not in _ON_ACTIVATIONS, f'transport.embedding = "{transport.embedding}"'),
         (transport.map == "neural", 'transport.map = "neural"'),
         (recipe.adaptation == "fixmatch", 'recipe.adaptation = "fixmatch"'),
+        (recipe.objective == "rotated-classes", 'recipe.objective = "rotated-classes"'),
         *((name in file.confirm.controls, f'confirm.controls with "{name}"') for name in ("simclr", "fixmatch")),
     )
     for is_refused, what in refused:

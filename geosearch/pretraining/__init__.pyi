@@ -17,6 +17,7 @@ from .meta_reweighting import MetaReweighting as MetaReweighting
 from .objective import INNERS as INNERS
 from .objective import OBJECTIVES as OBJECTIVES
 from .objective import Inner as Inner
+from .rotated_classes import RotatedClasses as RotatedClasses
 from .sample_weighting import ReweightedTraining as ReweightedTraining
 from .sample_weighting import SampleWeighting as SampleWeighting
 from .simclr import SimCLR as SimCLR

@@ -51,6 +51,7 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
         ({"recipe": {"network": "timm:x", "augmentation": "rand"}}, 'augmentation = "rand" needs images'),
         ({"recipe": {"network": "timm:x"}, "transport": {"map": "neural"}}, 'transport.map = "neural" needs images'),
         ({"recipe": {"network": "timm:x", "adaptation": "fixmatch"}}, "needs images"),
+        ({"recipe": {"network": "timm:x", "objective": "rotated-classes"}}, "needs images"),
         ({"recipe": {"network": "timm:x"}, "confirm": {"controls": ["simclr"]}}, "needs images"),
         ({"recipe": {"network": "timm:x"}, "transport": {"embedding": "patches"}}, "needs images"),
         ({"recipe": {"views": 2}}, "recipe.views needs"),

@@ -74,3 +74,5 @@ def test_episodes_are_built_with_their_head(tmp_path):
     assert build_recipe(parse_study(tiny(tmp_path))).objective is None
     with pytest.raises(InvalidOptionError, match="is the head of episodes; set"):
         parse_study(tiny(tmp_path, recipe_inner="svm"))
+    with pytest.raises(InvalidOptionError, match="is the head of episodes; set"):
+        parse_study(tiny(tmp_path, recipe_inner="svm", recipe_objective="rotated-classes"))

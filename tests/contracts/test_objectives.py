@@ -18,6 +18,7 @@ from geosearch.nn.weight_averaging import TailAverage
 from geosearch.pretraining.episodic import EpisodicPretraining
 from geosearch.pretraining.inner import DescentInner, RidgeInner, SVMInner
 from geosearch.pretraining.objective import INNERS, OBJECTIVES
+from geosearch.pretraining.rotated_classes import RotatedClasses
 from geosearch.runtime.registry import name_of
 
 MADE = {
@@ -25,6 +26,7 @@ MADE = {
     "episodic, ridge": EpisodicPretraining(RidgeInner(), ways=4),
     "episodic, svm": EpisodicPretraining(SVMInner(), ways=4),
     "episodic, descent": EpisodicPretraining(DescentInner(), ways=4),
+    "rotated classes": RotatedClasses(),
 }
 RECIPE = Recipe(SmallConv(8), steps=4, batch=32, augmentation=Augmentation(0.0, 0.0, 0.05))
 
@@ -50,4 +52,5 @@ def test_precision_and_averaging_of_the_recipe_hold(name):
 
 def test_every_registered_one_is_here():
     assert set(OBJECTIVES.names()) == {name_of(type(one)) for one in MADE.values() if one}
-    assert set(INNERS.names()) == {name_of(type(one.inner)) for one in MADE.values() if one}
+    episodic = [one for one in MADE.values() if isinstance(one, EpisodicPretraining)]
+    assert set(INNERS.names()) == {name_of(type(one.inner)) for one in episodic}

@@ -27,8 +27,8 @@ class MergedLabels:
 
     Source: Wang et al. 2022 (MeLa), whose label inference this is, by the Hungarian method in place of nearest
     centroids. Ours: sources are data sets and not few-shot tasks, so each is centred first; the number of labels is
-    chosen by held-out likelihood. The second round of the paper, pretraining
-    with augmented classes, is left out.
+    chosen by held-out likelihood. The second round of the paper, pretraining with turned images as further classes, is
+    `recipe.objective = "rotated-classes"`.
 
     Example:
         >>> import geosearch
