@@ -2,10 +2,10 @@
 
     python -m research.neighbours.episodes
 
-A small network on three other sets: supervised for 300 steps, or by episodes of five classes and five images each, for
-as many steps as take the same processor time (measured first, on 20 steps). Then ridge and prototype heads on 1 and 5
-shots; plain error on the test part, five draws of shots, two pretrainings. Results:
-reports/data/neighbours_episodes.jsonl. Needs $GEOSEARCH_DATA.
+A network on the other sets (targets.py): supervised, or by episodes of five classes and five images each, for as many
+steps as take the same processor time (measured first, on 20 steps). Then ridge and prototype heads on 1 and 5 shots;
+plain error on the test part, five draws of shots, five pretrainings. Results: reports/data/neighbours_episodes.jsonl.
+Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -16,23 +16,19 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from geosearch import seeds
 from geosearch.adaptation.base import Adaptation
 from geosearch.adaptation.prototypes import PrototypeHead
 from geosearch.adaptation.ridge import RidgeHead
-from geosearch.nn.networks import SmallConv
-from geosearch.nn.recipe import Objective, Recipe
+from geosearch.nn.recipe import Objective
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import pretrain
 from geosearch.pretraining.episodic import EpisodicPretraining
 from geosearch.pretraining.inner import DescentInner, RidgeInner, SVMInner
 from research.common.lines import Lines
-from research.model.networks import GLYPHS, read
+from research.neighbours.targets import PHOTOGRAPHS, TARGETS, draw_shots, read, recipe, sources
 
 FILE = Lines(Path(__file__).parents[2] / "reports" / "data" / "neighbours_episodes.jsonl")
-STEPS, TIMED, DRAWS, SEEDS = 300, 20, 5, 2
+TIMED, DRAWS, SEEDS = 20, 5, 5
 SHOTS = (1, 5)
 OBJECTIVES: dict[str, Objective | None] = {
     "supervised": None,
@@ -45,40 +41,36 @@ HEADS: dict[str, Adaptation] = {"ridge": RidgeHead(), "prototypes": PrototypeHea
 
 def errors(target: str, objective: str, seed: int) -> dict[str, Any]:
     """Head -> shots -> errors in [0, 1] of the draws; steps, and processor seconds of the pretraining."""
-    train, test = read(target), read(target, "test")
-    pool = Pool(tuple(read(name) for name in GLYPHS if name != target))
-    recipe = Recipe(SmallConv(16), steps=STEPS, objective=OBJECTIVES[objective])
-    if recipe.objective:
-        recipe = recipe.scaled(round(STEPS * per_step("supervised") / per_step(objective)))
+    test, how = read(target, "test"), replace(recipe(target), objective=OBJECTIVES[objective])
+    if how.objective:
+        kind = PHOTOGRAPHS[0] if target in PHOTOGRAPHS else TARGETS[0]
+        how = how.scaled(round(how.steps * per_step(kind, "supervised") / per_step(kind, objective)))
     begin = time.process_time()
-    network = pretrain(pool, recipe, seed)
+    network = pretrain(Pool(sources(target)), how, seed)
     seconds = time.process_time() - begin
     found: dict[str, dict[str, list[float]]] = {}
     for shots in SHOTS:
         for draw in range(DRAWS):
-            order = seeds.stream(draw, "shots", target).permutation(len(train))
-            rows = [order[train.labels[order] == label][:shots] for label in range(len(train.classes))]
-            few = train.take(np.concatenate(rows))
+            few = draw_shots(target, shots, draw)
             for name, head in HEADS.items():
                 wrong = head.fit(network, few, draw).predict(test.images).argmax(1) != test.labels
                 found.setdefault(name, {}).setdefault(str(shots), []).append(round(float(wrong.mean()), 5))
-    return {"errors": found, "steps": recipe.steps, "seconds": round(seconds, 2)}
+    return {"errors": found, "steps": how.steps, "seconds": round(seconds, 2)}
 
 
 @cache
-def per_step(objective: str) -> float:
+def per_step(target: str, objective: str) -> float:
     """Processor seconds of a step, the first ones left out."""
-    pool = Pool((read("mnist"), read("usps"), read("kmnist")))
-    recipe, spent = Recipe(SmallConv(16), steps=TIMED, objective=OBJECTIVES[objective]), []
+    pool, how, spent = Pool(sources(target)), replace(recipe(target), objective=OBJECTIVES[objective]), []
     for steps in (TIMED, 3 * TIMED):
         begin = time.process_time()
-        pretrain(pool, replace(recipe, steps=steps), 0)
+        pretrain(pool, how.scaled(steps), 0)
         spent.append(time.process_time() - begin)
     return (spent[1] - spent[0]) / (2 * TIMED)
 
 
 def main() -> None:
-    asked = [(target, name, seed) for seed in range(SEEDS) for target in GLYPHS for name in OBJECTIVES]
+    asked = [(target, name, seed) for seed in range(SEEDS) for target in TARGETS for name in OBJECTIVES]
     FILE.fill([(dict(zip(("target", "objective", "seed"), one, strict=True)), errors, one) for one in asked], jobs=1)
 
 

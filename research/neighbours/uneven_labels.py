@@ -26,9 +26,9 @@ from geosearch.adaptation.loss import LogitAdjustment, Loss
 from geosearch.adaptation.ridge import RidgeHead, choose_weights, leave_one_out, one_hot, ridge_fit
 from research.common.lines import Lines
 from research.model.networks import GLYPHS, network, read
+from research.neighbours.targets import PHOTOGRAPHS
 
 FILE = Lines(Path(__file__).parents[2] / "reports" / "data" / "neighbours_uneven_labels.jsonl")
-PHOTOGRAPHS = ("rsscn7", "seedlings")
 MOST, RATIO, DRAWS = 20, 10, 5
 LOSSES: dict[str, Loss | None] = {"plain": None, "logit-adjusted": LogitAdjustment(), "balanced": BalancedLoss()}
 WAYS: dict[str, type[Any]] = {"ridge": RidgeHead, "linear-probe": LinearProbe, "fine-tune": FineTuning}

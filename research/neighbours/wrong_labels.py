@@ -1,14 +1,15 @@
 """Which weighting of samples finds wrong labels and images from elsewhere, and what does the target gain?
 
-    python -m research.neighbours.wrong_labels [--seeds 3]
+    python -m research.neighbours.wrong_labels
 
-A source of 1,000 images of the target's training set at 16 px: 0, 20, 40 or 60 % of its labels wrong, uniformly, or
-each class taken for the one that a linear head most often takes it for ("pairs"); or half of it images of another set
-under labels at random ("polluted"), or turned by 90 degrees under their own labels ("turned"). Five clean shots a
-class. A `SmallConv(8)` is trained for 300 steps: on source and shots together ("none"), with each weighting, the shots
-being its clean samples, or on the shots and the samples that the derivative does not find harmful ("derivative").
-Error on the test part of the network as it is, and of a ridge head on the shots; AUC of the weights as detectors of
-what is right. Results: reports/data/neighbours_wrong_labels.jsonl. Needs $GEOSEARCH_DATA.
+A source of up to 1,000 images of the target's training set: 0, 20, 40 or 60 % of its labels wrong, uniformly, or each
+class taken for the one that a linear head most often takes it for ("pairs"); or half of it images of another set under
+labels at random ("polluted"), or turned by 90 degrees under their own labels ("turned"). Five clean shots a class. A
+network (targets.py; `SmallConv(8)` for glyphs) is trained: on source and shots together ("none"), with each weighting,
+the shots being its clean samples, or on the shots and the samples that the derivative does not find harmful
+("derivative"). Error on the test part of the network as it is, and of a ridge head on the shots; AUC of the weights as
+detectors of what is right. Five seeds; for photographs, which take two minutes each, three, and only the first five
+sources. Results: reports/data/neighbours_wrong_labels.jsonl. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -27,8 +28,7 @@ from geosearch import seeds
 from geosearch.adaptation.ridge import RidgeHead, one_hot, ridge_fit
 from geosearch.curation.curation import Curation
 from geosearch.data.dataset import LabelledSet
-from geosearch.nn.networks import Network, SmallConv
-from geosearch.nn.recipe import Recipe
+from geosearch.nn.networks import Network
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import predict, pretrain
 from geosearch.pretraining.advisor import AdvisorNetwork
@@ -38,21 +38,20 @@ from geosearch.pretraining.mentor import MentorNet
 from geosearch.pretraining.meta_reweighting import MetaReweighting
 from geosearch.pretraining.sample_weighting import SampleWeighting
 from research.common.lines import Lines
-from research.model.networks import GLYPHS, read
+from research.neighbours.targets import GLYPHS, PHOTOGRAPHS, UNRELATED, embedding, read, recipe, turned
 
 FILE = Lines(Path(__file__).parents[2] / "reports" / "data" / "neighbours_wrong_labels.jsonl")
-SEEDS, IMAGES, SHOTS, RIDGE = 3, 1000, 5, 10.0
-RECIPE = Recipe(SmallConv(8), steps=300)
-METHODS: dict[str, SampleWeighting] = {
-    "meta-reweighted": MetaReweighting(RECIPE),
-    "mentor": MentorNet(RECIPE),
-    "advisor": AdvisorNetwork(RECIPE),
-    "importance": ImportanceWeighting(RECIPE),
-    "domain classifier": DomainWeighting(RECIPE),
+IMAGES, SHOTS, RIDGE, WIDTH = 1000, 5, 10.0, 8
+METHODS: dict[str, type[SampleWeighting]] = {
+    "meta-reweighted": MetaReweighting,
+    "mentor": MentorNet,
+    "advisor": AdvisorNetwork,
+    "importance": ImportanceWeighting,
+    "domain classifier": DomainWeighting,
 }
 WAYS = ("none", *METHODS, "derivative")
 SOURCES = ("pairs 40", "uniform 40", "right", "polluted", "turned", "uniform 60", "pairs 60", "uniform 20", "pairs 20")
-UNRELATED = dict(zip(GLYPHS, (*GLYPHS[2:], *GLYPHS[:2]), strict=True))  # no two of digits
+KINDS = ((GLYPHS, SOURCES, 5), (PHOTOGRAPHS, SOURCES[:5], 3))  # targets, their sources, seeds
 
 
 def outcomes(target: str, source: str, seed: int) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def outcomes(target: str, source: str, seed: int) -> dict[str, Any]:
     found = {}
     for way in WAYS:
         begin = time.process_time()
-        network, scores = trained(way, data, shots, seed)
+        network, scores = trained(way, target, data, shots, seed)
         seconds = time.process_time() - begin
         own = predict(network, test.images)
         head = RidgeHead().fit(network, shots, seed).predict(test.images)
@@ -71,16 +70,19 @@ def outcomes(target: str, source: str, seed: int) -> dict[str, Any]:
     return {"found": found}
 
 
-def trained(way: str, data: LabelledSet, shots: LabelledSet, seed: int) -> tuple[Network, np.ndarray | None]:
+def trained(
+    way: str, target: str, data: LabelledSet, shots: LabelledSet, seed: int
+) -> tuple[Network, np.ndarray | None]:
     """The network, and for each sample of the data a score that is high where it is believed."""
+    how = recipe(target, WIDTH)
     if way in METHODS:
-        training = METHODS[way].train(data, shots, seed)
+        training = METHODS[way](how).train(data, shots, seed)
         return training.network, np.nan_to_num(training.weights, nan=1.0)
     if way == "none":
-        return pretrain(Pool((data.concatenate(shots),)), RECIPE, seed), None
-    detection = Curation.of(data, shots, seed=seed).detect()
+        return pretrain(Pool((data.concatenate(shots),)), how, seed), None
+    detection = Curation.of(data, shots, embedding=embedding(target), seed=seed).detect()
     kept = data.take(np.flatnonzero(~detection.harmful))
-    return pretrain(Pool((kept.concatenate(shots),)), RECIPE, seed), -detection.derivative
+    return pretrain(Pool((kept.concatenate(shots),)), how, seed), -detection.derivative
 
 
 def cut(target: str, source: str, seed: int) -> tuple[LabelledSet, LabelledSet, np.ndarray]:
@@ -88,7 +90,8 @@ def cut(target: str, source: str, seed: int) -> tuple[LabelledSet, LabelledSet, 
     train, rng = read(target), seeds.stream(seed, "wrong labels", target)
     order, classes = rng.permutation(len(train)), len(train.classes)
     few = np.concatenate([order[train.labels[order] == label][:SHOTS] for label in range(classes)])
-    data = train.take(np.setdiff1d(order, few, assume_unique=True)[:IMAGES])
+    rows = np.setdiff1d(order, few, assume_unique=True)[:IMAGES]
+    data = train.take(rows)
     ranks, labels, kind = rng.permutation(len(data)) / len(data), data.labels.copy(), source.split()[0]
     if kind in ("uniform", "pairs"):
         bad = ranks < int(source.split()[1]) / 100
@@ -100,7 +103,7 @@ def cut(target: str, source: str, seed: int) -> tuple[LabelledSet, LabelledSet, 
         images[bad] = read(UNRELATED[target]).images[: bad.sum()]
         labels[bad] = rng.integers(0, classes, bad.sum())
     elif kind == "turned":
-        images[bad] = np.rot90(images[bad], axes=(1, 2))
+        images[bad] = turned(target).images[rows[bad]]
     return replace(data, images=images, labels=labels), train.take(few), bad
 
 
@@ -118,8 +121,16 @@ def confusable(target: str) -> tuple[int, ...]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=SEEDS)
-    asked = [(t, source, seed) for seed in range(parser.parse_args().seeds) for source in SOURCES for t in GLYPHS]
+    parser.add_argument("--targets", nargs="+", choices=(*GLYPHS, *PHOTOGRAPHS), default=(*GLYPHS, *PHOTOGRAPHS))
+    some = parser.parse_args().targets
+    asked = [
+        (target, source, seed)
+        for targets, sources, count in KINDS
+        for seed in range(count)
+        for source in sources
+        for target in targets
+        if target in some
+    ]
     FILE.fill([(dict(zip(("target", "source", "seed"), one, strict=True)), outcomes, one) for one in asked], jobs=1)
 
 

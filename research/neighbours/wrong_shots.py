@@ -2,9 +2,10 @@
 
     python -m research.neighbours.wrong_shots
 
-5, 10 and 20 shots of every class, of which 0, 20 or 40 % have the label of another class, uniformly at random. A small
-network pretrained on three other sets; plain error on the test part, three draws of shots, one pretraining. Heads on
-frozen features with 5 and 10 shots, ways that train the network with 5 and 20. Results:
+5, 10 and 20 shots of every class, of which 0, 20 or 40 % have the label of another class, uniformly at random. A
+network pretrained on the other sets (targets.py); plain error on the test part, five draws of shots, one pretraining.
+Heads on frozen features with 5 and 10 shots, ways that train the network with 5 and 20 (of photographs in three draws).
+Results:
 reports/data/neighbours_wrong_shots.jsonl. Needs $GEOSEARCH_DATA.
 """
 
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +31,10 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
 from geosearch.nn.streams import Pool, Stream
 from research.common.lines import Lines
-from research.model.networks import GLYPHS, network, read
+from research.neighbours.targets import PHOTOGRAPHS, TARGETS, draw_shots, for_target, network, read, sources
 
 FILE = Lines(Path(__file__).parents[2] / "reports" / "data" / "neighbours_wrong_shots.jsonl")
-DRAWS = 3
+DRAWS, SLOW_DRAWS = 5, 3
 WRONG = (0.0, 0.2, 0.4)
 HEADS: dict[str, Adaptation] = {
     "ridge": RidgeHead(),
@@ -73,24 +73,22 @@ def corrupted(data: LabelledSet, fraction: float, name: str, draw: int) -> Label
     return replace(data, labels=labels)
 
 
-@cache
-def sources(target: str) -> Pool:
-    """What `network` was pretrained on."""
-    return Pool(tuple(read(name) for name in GLYPHS if name != target))
-
-
 def errors(target: str, shots: int, draw: int, kind: str) -> dict[str, Any]:
     """Way -> fraction of wrong shots -> error in [0, 1] and processor seconds."""
-    train, test, start = read(target), read(target, "test"), network(target)
-    order = seeds.stream(draw, "shots", target).permutation(len(train))
-    rows = np.concatenate([order[train.labels[order] == label][:shots] for label in range(len(train.classes))])
+    test, start, right, mixture = (
+        read(target, "test"),
+        network(target),
+        draw_shots(target, shots, draw),
+        Pool(sources(target)),
+    )
     found: dict[str, dict[str, list[float]]] = {}
     for name, how in KINDS[kind][0].items():
         if isinstance(how, PrototypeHead) and how.robust:  # what it learns does not depend on the labels: learned once
-            how = PrototypeHead(Learned(how.robust.rule(start, train.take(rows), draw, sources(target))))
+            how = PrototypeHead(Learned(how.robust.rule(start, right, draw, mixture)))
+        how = for_target(how, target)
         for fraction in WRONG:
-            begin, known = time.process_time(), corrupted(train.take(rows), fraction, target, draw)
-            scores = how.fit(start, known, draw, sources(target)).predict(test.images)
+            begin, known = time.process_time(), corrupted(right, fraction, target, draw)
+            scores = how.fit(start, known, draw, mixture).predict(test.images)
             error = float((scores.argmax(1) != test.labels).mean())
             found.setdefault(name, {})[str(fraction)] = [round(error, 5), round(time.process_time() - begin, 2)]
     return {"errors": found}
@@ -98,15 +96,14 @@ def errors(target: str, shots: int, draw: int, kind: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--draws", type=int, default=DRAWS)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    options = parser.parse_args()
     asked = [
         (target, shots, draw, kind)
-        for kind in options.kinds
-        for draw in range(options.draws)
-        for target in GLYPHS
+        for kind in parser.parse_args().kinds
+        for draw in range(DRAWS)
+        for target in TARGETS
         for shots in KINDS[kind][1]
+        if draw < SLOW_DRAWS or kind == "heads" or target not in PHOTOGRAPHS
     ]
     FILE.fill(
         [(dict(zip(("target", "shots", "draw", "kind"), one, strict=True)), errors, one) for one in asked], jobs=1
