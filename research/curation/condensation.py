@@ -1,6 +1,6 @@
 """How much of a mixture do 1, 10 and 50 images per class hold: learned ones, random ones, medoids?
 
-    python -m research.curation.condensation [--targets mnist fashion_mnist] [--seeds 1]
+    python -m research.curation.condensation [--targets mnist fashion_mnist] [--seeds 1] [--per-class 1 10 50]
 
 The mixture is the target's projection on the hull of the four other grey sets, as a cloud; 4,000 of its images are
 condensed by each way. Protocol as in geometry_labels.py: 300 steps of a `SmallConv(16)` at 16 px on what is left,
@@ -78,10 +78,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--targets", nargs="+", default=["mnist", "fashion_mnist"])
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--per-class", nargs="+", type=int, default=list(PER_CLASS), help="images that are left")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     lines = Lines(FOLDER / "condensation.jsonl")
-    asked = [(way, per_class) for per_class in PER_CLASS for way in WAYS] + [(WHOLE, 0)]
+    asked = [(way, per_class) for per_class in options.per_class for way in WAYS] + [(WHOLE, 0)]
     lines.fill(
         [
             ({"target": target, "way": way, "per_class": count, "seed": seed}, outcome, (target, way, count, seed))
