@@ -1,4 +1,4 @@
-"""The tables of uneven labels, wrong shots and episodes in reports/neighbours.md, from what was measured.
+"""The tables of uneven labels, wrong shots, episodes, merged labels and rehearsal in reports/neighbours.md.
 
     python -m research.neighbours.label_tables
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from research.common.intervals import over_targets
 from research.common.page import fill
-from research.neighbours import episodes, uneven_labels, wrong_shots
+from research.neighbours import episodes, merged_labels, rehearsal, uneven_labels, wrong_shots
 
 PAGE = Path(__file__).parents[2] / "reports" / "neighbours.md"
 Pairs = list[tuple[str, float]]  # target, value
@@ -89,12 +89,61 @@ def episodic() -> Iterator[str]:
         yield f"| {name} | {steps:.0f} | {' | '.join(shown)} |"
 
 
+def typefaces() -> list[str]:
+    """A row for each embedding: labels of forty classes of ten digits, and their purity."""
+    lines = [one for one in merged_labels.FILE.all() if one["asked"]["question"] == "typefaces"]
+    rows = [f"| {one['asked']['embedding']} | {one['labels']} | {100 * one['purity']:.0f} % |" for one in lines]
+    return ["| embedding | labels | purity |", "| --- | --- | --- |", *rows] if rows else []
+
+
+def merged() -> Iterator[str]:
+    """A row for each way: number of labels on each target, error of each head, and beside disjoint labels."""
+    lines = [one for one in merged_labels.FILE.all() if one["asked"]["question"] == "targets"]
+    by_cell = {(one["asked"]["target"], one["asked"]["seed"], one["asked"]["way"]): one for one in lines}
+    names = list(dict.fromkeys(target for target, _, _ in by_cell))
+    if not lines:
+        return
+    yield f"| labels | {' | '.join(f'of {name}' for name in names)} | {' | '.join(merged_labels.HEADS)} |"
+    yield "| --- " * (1 + len(names) + len(merged_labels.HEADS)) + "|"
+    for way in merged_labels.WAYS:
+        own = {(target, seed): one for (target, seed, how), one in by_cell.items() if how == way}
+        if not own:
+            continue
+        counts = [str(own[name, 0]["labels"]) if (name, 0) in own else "" for name in names]
+        cells = []
+        for head in merged_labels.HEADS:
+            found = [(target, float(np.mean(one["errors"][head]))) for (target, _), one in own.items()]
+            plain = [np.mean(by_cell[*key, merged_labels.WAYS[0]]["errors"][head]) for key in own]
+            gaps = [(target, error - float(other)) for (target, error), other in zip(found, plain, strict=True)]
+            cells.append(percent(found) + (f" ({difference(gaps)})" if way != merged_labels.WAYS[0] else ""))
+        yield f"| {way} | {' | '.join(counts)} | {' | '.join(cells)} |"
+
+
+def rehearsed() -> Iterator[str]:
+    """A row for each way: error on each target, beside fine-tuning alone, and seconds."""
+    lines = [(one["asked"]["target"], one["errors"]) for one in rehearsal.FILE.all()]
+    names = list(dict.fromkeys(target for target, _ in lines))
+    if not lines:
+        return
+    yield f"| | {' | '.join(names)} | beside fine-tune | seconds |"
+    yield "| --- " * (3 + len(names)) + "|"
+    for way in rehearsal.WAYS:
+        cells = [percent([(t, found[way][0]) for t, found in lines if t == name]) for name in names]
+        gaps = [(target, found[way][0] - found["fine-tune"][0]) for target, found in lines]
+        seconds = np.mean([found[way][1] for _, found in lines])
+        beside = difference(gaps) if way != "fine-tune" else ""
+        yield f"| {way} | {' | '.join(cells)} | {beside} | {seconds:.1f} |"
+
+
 def main() -> None:
     blocks = {
         "uneven labels": uneven,
         "wrong shots heads": lambda: list(wrong("heads")),
         "wrong shots whole": lambda: list(wrong("whole")),
         "episodes": lambda: list(episodic()),
+        "typefaces": typefaces,
+        "merged labels": lambda: list(merged()),
+        "rehearsal": lambda: list(rehearsed()),
     }
     fill(PAGE, blocks.items())
 

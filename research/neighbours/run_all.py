@@ -18,8 +18,8 @@ TABLES = "_tables"  # how the names of scripts end that write tables
 
 def parts() -> list[str]:
     """The scripts of this folder, those that write tables last."""
-    names = (path.stem for path in Path(__file__).parent.glob("*.py") if path != Path(__file__))
-    return sorted((name for name in names if name != "__init__"), key=lambda name: (name.endswith(TABLES), name))
+    names = {path.stem for path in Path(__file__).parent.glob("*.py")} - {Path(__file__).stem, "targets", "__init__"}
+    return sorted(names, key=lambda name: (name.endswith(TABLES), name))
 
 
 def main() -> None:

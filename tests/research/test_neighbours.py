@@ -11,14 +11,27 @@ from generators.sets import blobs
 
 from research.common.lines import Lines
 from research.model.networks import GLYPHS
-from research.neighbours import augmentation_tables, augmentations, run_all, weighting_tables, wrong_labels
+from research.neighbours import (
+    augmentation_tables,
+    augmentations,
+    label_tables,
+    merged_labels,
+    rehearsal,
+    run_all,
+    summary_tables,
+    targets,
+    uneven_labels,
+    weighting_tables,
+    wrong_labels,
+)
 
 
 @pytest.fixture
 def sets(monkeypatch):
     """Ten classes of 200 images for every name."""
     known = {name: blobs(name, 10, 200, seed=seed, size=16, shift=seed) for seed, name in enumerate(GLYPHS)}
-    monkeypatch.setattr(wrong_labels, "read", lambda name, part="train": known[name])
+    for module in (targets, wrong_labels):
+        monkeypatch.setattr(module, "read", lambda name, part="train": known[name])
     wrong_labels.confusable.cache_clear()
     yield known
     wrong_labels.confusable.cache_clear()
@@ -64,8 +77,51 @@ def test_tables_hold_the_sources_that_were_measured_on_three_targets_or_more(mon
     assert list(weighting_tables.detectors())[-1] == "| derivative | 0.75 |"
 
 
+def test_a_method_is_better_where_its_interval_leaves_out_zero_and_a_row_needs_three_targets(monkeypatch, tmp_path):
+    def line(target, draw, gain):
+        errors = {loss: [0.5 - gain * (loss == "logit-adjusted"), 0.5, 1.0] for loss in uneven_labels.LOSSES}
+        return json.dumps({"asked": {"target": target, "draw": draw}, "errors": {"ridge": errors, "fine-tune": errors}})
+
+    def rows(gains):
+        path = tmp_path / "uneven.jsonl"
+        path.write_text("\n".join(line(target, draw, gain) for draw in (0, 1) for target, gain in gains.items()))
+        monkeypatch.setattr(uneven_labels, "FILE", Lines(path))
+        return [row.text for row in summary_tables.uneven()]
+
+    clear = rows({"mnist": 0.1, "usps": 0.12, "kmnist": 0.11})
+    assert "| \N{MINUS SIGN}11.0 ± 2.5 (3) |" in clear[0]
+    assert clear[0].endswith("| better |")
+    assert clear[2].endswith("| +11.0 ± 2.5 (3) | 1.0 | worse |")
+    assert rows({"mnist": 0.1, "usps": -0.12, "kmnist": 0.11})[0].endswith("| tie |")
+    for module in (summary_tables.augmentations, summary_tables.episodes, merged_labels, rehearsal, wrong_labels):
+        monkeypatch.setattr(module, "FILE", Lines(tmp_path / "none.jsonl"))
+    monkeypatch.setattr(summary_tables.wrong_shots, "FILE", Lines(tmp_path / "none.jsonl"))
+    rows({"mnist": 0.1, "usps": 0.12})
+    assert not any("uneven" in row for row in summary_tables.table())
+
+
+def test_merged_labels_are_compared_with_the_same_network_without(monkeypatch, tmp_path):
+    def line(target, way, seed, error):
+        asked = {"question": "targets", "target": target, "way": way, "seed": seed}
+        return {"asked": asked, "errors": {head: [error] for head in merged_labels.HEADS}, "labels": 13, "seconds": 1.0}
+
+    lines = [
+        line(target, way, seed, 0.3 + 0.1 * seed + 0.02 * (way == "merged"))
+        for target in ("mnist", "rsscn7")
+        for way in ("disjoint", "merged")
+        for seed in (0, 1)
+    ]
+    lines.append(line("mnist", "disjoint, turned", 1, 0.5))  # one seed only: beside that seed
+    path = tmp_path / "merged.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    monkeypatch.setattr(merged_labels, "FILE", Lines(path))
+    rows = list(label_tables.merged())
+    assert rows[3].startswith("| merged | 13 | 13 | 37.0 (+2.0 ± 0.0) |")
+    assert rows[4].startswith("| disjoint, turned |  |  | 50.0 (+10.0 ± ")
+
+
 def test_one_command_runs_every_script_the_tables_last():
-    scripts = {path.stem for path in Path(run_all.__file__).parent.glob("*.py")} - {"run_all", "__init__"}
+    scripts = {path.stem for path in Path(run_all.__file__).parent.glob("*.py")} - {"run_all", "targets", "__init__"}
     parts = run_all.parts()
     assert set(parts) == scripts
     assert len(parts) == len(scripts)

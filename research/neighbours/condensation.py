@@ -1,6 +1,6 @@
 """How much of a mixture do 1, 10 and 50 images per class hold: learned ones, random ones, medoids?
 
-    python -m research.curation.condensation [--targets mnist fashion_mnist] [--seeds 1] [--per-class 1 10 50]
+    python -m research.neighbours.condensation [--seeds 5] [--per-class 10]
 
 The mixture is the target's projection on the hull of the four other grey sets, as a cloud; 4,000 of its images are
 condensed by each way. Protocol as in geometry_labels.py: 300 steps of a `SmallConv(16)` at 16 px on what is left,
@@ -25,9 +25,9 @@ from geosearch.nn.train import pretrain
 from research.common.lines import Lines
 from research.common.mixtures import ground
 from research.geometry_labels.worth import FOLDER, cheap, projection, wrong
+from research.model.networks import GLYPHS
 
 SIZE = 4000
-PER_CLASS = (1, 10, 50)
 WAYS = ("learned", "random", "medoids")
 WHOLE = "whole mixture"
 
@@ -76,9 +76,9 @@ def medoids(images: np.ndarray, rows: np.ndarray, first: np.ndarray) -> np.ndarr
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--targets", nargs="+", default=["mnist", "fashion_mnist"])
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--per-class", nargs="+", type=int, default=list(PER_CLASS), help="images that are left")
+    parser.add_argument("--targets", nargs="+", default=list(GLYPHS))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--per-class", nargs="+", type=int, default=[10], help="images that are left")
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     lines = Lines(FOLDER / "condensation.jsonl")
