@@ -25,6 +25,7 @@ from research.neighbours import (
     episodes,
     merged_labels,
     rehearsal,
+    searched_augmentation,
     uneven_labels,
     wrong_labels,
     wrong_shots,
@@ -142,6 +143,10 @@ def pretraining() -> Iterator[Row]:
         gaps = paired(found, name, "fixed", lambda line: line["errors"]["fine-tune"], "of")
         method = f'`recipe.augmentation = "{name}"`'
         yield Row(method, "fixed ranges, fine-tune, 5 shots", gaps, seconds_of(found, name, "fixed"))
+    found = by_rest(searched_augmentation.FILE.all(), "way")
+    gaps = paired(found, "searched", "fixed", lambda line: line["errors"]["fine-tune"])
+    method = '`recipe.augmentation = "searched"`'
+    yield Row(method, "fixed ranges, whole studies, fine-tune, 5 shots", gaps, seconds_of(found, "searched", "fixed"))
 
 
 def other_rooms() -> Iterator[Row]:

@@ -93,9 +93,10 @@ def test_a_method_is_better_where_its_interval_leaves_out_zero_and_a_row_needs_t
     assert clear[0].endswith("| better |")
     assert clear[2].endswith("| +11.0 ± 2.5 (3) | 1.0 | worse |")
     assert rows({"mnist": 0.1, "usps": -0.12, "kmnist": 0.11})[0].endswith("| tie |")
-    for module in (summary_tables.augmentations, summary_tables.episodes, merged_labels, rehearsal, wrong_labels):
+    for module in (augmentations, summary_tables.episodes, merged_labels, rehearsal, wrong_labels):
         monkeypatch.setattr(module, "FILE", Lines(tmp_path / "none.jsonl"))
-    monkeypatch.setattr(summary_tables.wrong_shots, "FILE", Lines(tmp_path / "none.jsonl"))
+    for module in (summary_tables.searched_augmentation, summary_tables.wrong_shots):
+        monkeypatch.setattr(module, "FILE", Lines(tmp_path / "none.jsonl"))
     rows({"mnist": 0.1, "usps": 0.12})
     assert not any("uneven" in row for row in summary_tables.table())
 
