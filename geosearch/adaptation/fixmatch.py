@@ -64,7 +64,8 @@ class FixMatch(SemiSupervised):
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], **context: Any) -> FixMatch:
         """Three times the steps of fine-tuning, as for self-training."""
-        known = {name: value for name, value in context.items() if name in ("augmentation", "device", "unlabelled")}
+        taken = ("augmentation", "device", "precision", "unlabelled")
+        known = {name: value for name, value in context.items() if name in taken}
         return cls(steps=3 * settings["fine_tune_steps"], **known)
 
     def __post_init__(self) -> None:

@@ -68,7 +68,8 @@ class RegularizedFineTuning(FineTuning):
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any], **context: Any) -> RegularizedFineTuning:
         """With the radius of the study file, or the default."""
-        known = {name: value for name, value in context.items() if name in ("augmentation", "device", "loss")}
+        taken = ("augmentation", "device", "precision", "loss")
+        known = {name: value for name, value in context.items() if name in taken}
         if settings.get("radius") is not None:
             known["radius"] = settings["radius"]
         return cls(steps=settings["fine_tune_steps"], **known)

@@ -66,7 +66,7 @@ class Rehearsal(FineTuning):
     def from_settings(cls, settings: Mapping[str, Any], **context: Any) -> Rehearsal:
         """With the selection that `rehearse_nearest` stands for."""
         nearest = settings["rehearse_nearest"]
-        known = {name: value for name, value in context.items() if name in ("augmentation", "device")}
+        known = {name: value for name, value in context.items() if name in ("augmentation", "device", "precision")}
         return cls(
             steps=settings["fine_tune_steps"],
             share=settings["rehearsal"],

@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from generators.studies import tiny, tiny_file
 
+from geosearch.adaptation.base import ADAPTATIONS
+from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.adaptation.loss import LogitAdjustment
 from geosearch.adaptation.prototypes import PrototypeHead
 from geosearch.adaptation.robust_prototypes import MedianPrototypes
-from geosearch.config.build import build_adaptations, build_copying, build_recipe
+from geosearch.config.build import build_adaptation, build_adaptations, build_copying, build_recipe
 from geosearch.config.read import parse_study
+from geosearch.data.loaders.registry import load
+from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.learned_augmentation import LearnedAugmentation
 from geosearch.nn.policy_augmentation import PolicyAugmentation
@@ -34,6 +38,16 @@ def test_a_loss_is_built_for_the_adaptations_that_have_one(tmp_path):
         parse_study(tiny(tmp_path, recipe_loss="balanced", recipe_adaptation="self-train"))
     with pytest.raises(InvalidOptionError, match="logit_adjustment': needs loss"):
         parse_study(tiny(tmp_path, recipe_logit_adjustment=0.5))
+
+
+def test_every_adaptation_by_gradient_descent_trains_in_the_precision_of_the_study(tmp_path):
+    unlabelled = UnlabelledSet.of(load("digits"))
+    for precision in ("float32", "bfloat16"):
+        file = parse_study(tiny(tmp_path, recipe_precision=precision))
+        made = [build_adaptation(name, file, unlabelled) for name in ADAPTATIONS.names()]
+        by_descent = [how for how in made if isinstance(how, GradientAdaptation)]
+        assert len(by_descent) > 5
+        assert {how.precision for how in by_descent} == {precision}
 
 
 def test_robust_prototypes_need_prototypes(tmp_path):
