@@ -16,6 +16,7 @@ import numpy as np
 from research.common.intervals import over_targets
 from research.common.page import fill
 from research.neighbours import episodes, merged_labels, rehearsal, uneven_labels, wrong_shots
+from research.neighbours.targets import PHOTOGRAPHS
 
 PAGE = Path(__file__).parents[2] / "reports" / "neighbours.md"
 Pairs = list[tuple[str, float]]  # target, value
@@ -74,7 +75,7 @@ def episodic() -> Iterator[str]:
     cells = [(head, str(count)) for head in episodes.HEADS for count in episodes.SHOTS]
     if not lines:
         return
-    yield f"| pretraining | steps | {' | '.join(f'{head}, {n} a class' for head, n in cells)} |"
+    yield f"| pretraining | steps (glyphs, photographs) | {' | '.join(f'{head}, {n} a class' for head, n in cells)} |"
     yield "| --- " * (len(cells) + 2) + "|"
     for name in episodes.OBJECTIVES:
         own = [(t, s, one["errors"]) for (t, s, objective), one in by_cell.items() if objective == name]
@@ -85,8 +86,12 @@ def episodic() -> Iterator[str]:
                 plain = {(t, s): by_cell[t, s, "supervised"]["errors"][head][n] for t, s, _ in own}
                 text += f" ({difference([(t, float(np.mean(e[head][n]) - np.mean(plain[t, s]))) for t, s, e in own])})"
             shown.append(text)
-        steps = np.mean([one["steps"] for (_, _, objective), one in by_cell.items() if objective == name])
-        yield f"| {name} | {steps:.0f} | {' | '.join(shown)} |"
+        lines = [one for (_, _, objective), one in by_cell.items() if objective == name]
+        kinds = (
+            [one["steps"] for one in lines if (one["asked"]["target"] in PHOTOGRAPHS) == is_one] for is_one in (0, 1)
+        )
+        steps = ", ".join(f"{np.mean(kind):.0f}" for kind in kinds if kind)
+        yield f"| {name} | {steps} | {' | '.join(shown)} |"
 
 
 def typefaces() -> list[str]:

@@ -3,10 +3,10 @@
     python -m research.neighbours.merged_labels
 
 Two questions. "typefaces": digits in four typefaces at 16 px, 2,000 images each; how many labels are inferred in each
-embedding, and how pure are they? "targets": a network on the other sets (targets.py), whose classes are merged or not,
-and whose images are turned by right angles as further classes or not (glyphs only: activations are not turned). Then a
-ridge head on 1 and 5 shots, and fine-tuning on 5; plain error on the test part, three draws of shots, five
-pretrainings. Results: reports/data/neighbours_merged_labels.jsonl. "targets" needs $GEOSEARCH_DATA.
+embedding, and how pure are they? "targets": a network on the other sets (targets.py), whose classes are merged or not
+(by random patches, or the pretrained features of photographs), and whose images are turned by right angles as further
+classes or not (glyphs only: activations are not turned). Then a ridge head on 1 and 5 shots, and fine-tuning on 5; plain
+error on the test part, three draws of shots, five pretrainings. Results: reports/data/neighbours_merged_labels.jsonl. "targets" needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.patches import RandomPatchFeatures
 from geosearch.embeddings.pca import PCA
 from geosearch.embeddings.pixels import Pixels
+from geosearch.embeddings.source_classifier import SourceClassifier
 from geosearch.mixture.label_spaces import DisjointLabels, FittedLabelSpace, MergedLabels
 from geosearch.nn.streams import Batch, Pool
 from geosearch.nn.train import pretrain
@@ -38,7 +39,12 @@ from research.neighbours.targets import PHOTOGRAPHS, TARGETS, draw_shots, embedd
 FILE = Lines(Path(__file__).parents[2] / "reports" / "data" / "neighbours_merged_labels.jsonl")
 SEEDS, DRAWS, IMAGES = 5, 3, 2000
 FACES = ("sans", "serif", "mono", "computer-modern")
-EMBEDDINGS: dict[str, Embedding] = {"patches": RandomPatchFeatures(), "pca": PCA(), "pixels": Pixels()}
+EMBEDDINGS: dict[str, Embedding] = {
+    "patches": RandomPatchFeatures(),
+    "pca": PCA(),
+    "pixels": Pixels(),
+    "source-classifier": SourceClassifier(),
+}
 WAYS = ("disjoint", "merged", "disjoint, turned", "merged, turned")
 HEADS = {"ridge, 1 a class": (RidgeHead(), 1), "ridge, 5 a class": (RidgeHead(), 5), "fine-tune": (FineTuning(), 5)}
 
