@@ -5,8 +5,9 @@
 Two questions. "typefaces": digits in four typefaces at 16 px, 2,000 images each; how many labels are inferred in each
 embedding, and how pure are they? "targets": a network on the other sets (targets.py), whose classes are merged or not
 (by random patches, or the pretrained features of photographs), and whose images are turned by right angles as further
-classes or not (glyphs only: activations are not turned). Then a ridge head on 1 and 5 shots, and fine-tuning on 5; plain
-error on the test part, three draws of shots, five pretrainings. Results: reports/data/neighbours_merged_labels.jsonl. "targets" needs $GEOSEARCH_DATA.
+classes or not (glyphs only: activations are not turned). Then a ridge head on 1 and 5 shots, and fine-tuning on 5;
+plain error on the test part, three draws of shots, five pretrainings. Results:
+reports/data/neighbours_merged_labels.jsonl. "targets" needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
