@@ -136,6 +136,17 @@ def choose_weights(found: Findings) -> tuple[str, str] | None:
     return found.encoder.weights, "a file on this machine"
 
 
+@rule("recipe.loss")
+def choose_loss(found: Findings) -> tuple[None, str] | None:
+    """Which error is minimized is the user's choice: only a comment."""
+    if not found.target.is_uneven:
+        return None
+    return None, (
+        'loss = "logit-adjusted" if every class is to count alike, however rare: with uneven labels that lowers the '
+        "balanced error of heads"
+    )
+
+
 @rule("recipe.flip")
 def choose_flip(found: Findings) -> tuple[bool, str] | None:
     """Mirrored photographs keep their class; mirrored characters do not. Activations cannot be mirrored."""

@@ -91,6 +91,13 @@ def test_uneven_labels_are_not_balanced():
     assert decided(replace(PHOTO, classes=(("bolt", 20), ("nut", 3))))["domain.balance"] == 0.0
 
 
+def test_a_loss_for_uneven_labels_is_only_mentioned():
+    uneven = decided(replace(PHOTO, classes=(("bolt", 20), ("nut", 3))))
+    assert "recipe.loss" in uneven
+    assert uneven["recipe.loss"] is None
+    assert "recipe.loss" not in decided(PHOTO)
+
+
 def test_sources_without_labels_get_pseudo_labels():
     bare = replace(PHOTO, classes=())
     assert "domain.pseudo_labeller" not in decided(PHOTO)
