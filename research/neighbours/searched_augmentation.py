@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from geosearch.confirmation.statistics import BEST
+from geosearch.confirmation.row import BEST
 from geosearch.study.study import Study
 from research.common.lines import Lines
 from research.common.mixtures import study_file
