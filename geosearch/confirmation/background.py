@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class PastConfirmation:
-    """An earlier confirmation on the same test part.
+    """An earlier confirmation on the same test part, or by the same labels.
 
     Attributes:
         trial: the trial that was best then, e.g. "trial 7".
@@ -28,7 +28,7 @@ class Background:
         sources: sources of the study.
         trained: single sources among them that were trained in the search.
         searched: whether mixtures were searched; False if `search.evaluations` was 0.
-        past: earlier confirmations of this study, all on the same test part; the oldest first.
+        past: earlier confirmations of this study, all on the same images; the oldest first.
         ended: why the search ended early with a baseline as its answer, a sentence; empty if it did not.
 
     >>> background = Background(sources=40, trained=5, past=(PastConfirmation("trial 7", seeds=3, rows=9),))
@@ -46,12 +46,16 @@ confirmation, not for the best of several.
     past: tuple[PastConfirmation, ...] = ()
     ended: str = ""
 
-    def sentences(self, seeds: int) -> tuple[str, ...]:
+    def sentences(self, seeds: int, *, has_test: bool = True) -> tuple[str, ...]:
         """What has to be said beside the comparisons.
 
         Args:
             seeds: of the present confirmation.
+            has_test: False if the labels judged in folds, since there is no test part.
         """
+        part, key, judged = (
+            ("test part", "confirm.seeds", "test errors") if has_test else ("labels", "confirm.repeats", "their errors")
+        )
         found = []
         if self.searched and self.trained < self.sources:
             nearest = "the nearest one was" if self.trained == 1 else f"the {self.trained} nearest were"
@@ -59,12 +63,12 @@ confirmation, not for the best of several.
         if self.past:
             before = ", ".join(f"{one.trial} with {count_seeds(one.seeds)}" for one in self.past)
             found.append(
-                f"This is confirmation {len(self.past) + 1} on the same test part (before: {before}); an interval "
+                f"This is confirmation {len(self.past) + 1} on the same {part} (before: {before}); an interval "
                 "holds for one confirmation, not for the best of several."
             )
             if (last := self.past[-1].seeds) != seeds:
                 changed = "raised" if seeds > last else "lowered"
-                found.append(f"confirm.seeds was {changed} from {last} to {seeds} after test errors had been seen.")
+                found.append(f"{key} was {changed} from {last} to {seeds} after {judged} had been seen.")
         return tuple(found)
 
 

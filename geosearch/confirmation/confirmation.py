@@ -154,7 +154,8 @@ class Confirmation:
         """What searching added, how many rows saw fewer images, and the `Background`; a sentence each."""
         is_searched = self.background.searched and not self.background.ended
         found = [self._added() if is_searched else "", self._images()]
-        return (*(sentence for sentence in found if sentence), *self.background.sentences(len(self.seeds)))
+        past = self.background.sentences(len(self.seeds), has_test=not self.judged_by)
+        return (*(sentence for sentence in found if sentence), *past)
 
     def _compare(self, row: Row) -> Comparison:
         """The best mixture against a row; fewer unlabelled images are not said."""

@@ -111,6 +111,10 @@ def test_the_verdict_says_what_was_not_trained_and_how_often_the_test_part_was_u
     )
     raised = replace(seen, background=Background(past=past[:1])).verdict()
     assert raised.endswith("confirm.seeds was raised from 3 to 5 after test errors had been seen.")
+    in_folds = replace(seen, background=Background(past=past[:1]), judged_by="40 of 40 labels in 5 folds").verdict()
+    assert "This is confirmation 2 on the same labels (before:" in in_folds
+    assert in_folds.endswith("confirm.repeats was raised from 3 to 5 after their errors had been seen.")
+    assert "test part" not in in_folds
     assert from_json(Confirmation, json.loads(json.dumps(to_json(Confirmation, seen)))) == seen
 
 

@@ -11,6 +11,7 @@ from geosearch.mixture.weights import Weights
 from geosearch.search.samplers.base import random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
 from geosearch.search.samplers.prior import Prior
+from geosearch.search.samplers.surrogate import Surrogate
 from geosearch.search.space import Space
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -52,6 +53,24 @@ def test_proposals_with_others_still_running_differ(hull):
     points = hull.coordinates([SPACE.suggest(study.ask()) for _ in range(4)])
     gaps = np.sqrt(((points[:, None] - points[None]) ** 2).sum(2))[np.triu_indices(4, 1)]
     assert gaps.min() > 1e-3
+
+
+def test_running_trials_teach_nothing_about_noise_and_length_scale(hull, monkeypatch):
+    fitted, fit = [], Surrogate.fit.__func__
+
+    def watched(cls, points, cheap, errors, *rest):
+        fitted.append(len(errors))
+        return fit(cls, points, cheap, errors, *rest)
+
+    monkeypatch.setattr(Surrogate, "fit", classmethod(watched))
+    study, goal = optuna.create_study(sampler=HullSampler(Prior(SPACE, hull))), np.eye(M)[0]
+    for _ in range(8):
+        trial = study.ask()
+        study.tell(trial, error(hull, SPACE.suggest(trial), goal))
+    fitted.clear()
+    for _ in range(3):  # the second and the third with one and two still running
+        SPACE.suggest(study.ask())
+    assert fitted == [8, 8, 8]
 
 
 def test_a_study_that_maximises_is_understood(hull):
