@@ -125,8 +125,8 @@ def labels(count: int) -> dict[str, object]:
         "seconds": whole - start,
         "value": float(table.mean()),
         "how": f"{min(map(len, halves[0]))} to {max(map(len, halves[0]))} images a class; rank 256: "
-        f"{time.perf_counter() - whole:.3f} s, mean relative error {np.mean(np.abs(few.table / table - 1)):.1%}, "
-        f"bound {np.mean(few.error_bound / table):.1%}",
+        f"{time.perf_counter() - whole:.3f} s, mean error {np.abs(few.table - table).mean() / table.mean():.1%} of "
+        f"the mean distance, bound {few.error_bound.mean() / table.mean():.1%}",
     }
 
 
