@@ -6,7 +6,7 @@ Three questions, a small network at 16 px throughout. "symmetry": trained on upr
 three channels and on mnist_m, what is learned, and what is the error on the test part? "targets": pretrained on the
 pooled gray sets but the target, then a ridge head and fine-tuning on 5 shots, the augmentation of the row in both
 trainings, or fixed ranges in the second (recolour as in a study: 1 on mnist_m). "rotated": the same, of mnist whose
-every image is rotated at random. Three pretrainings, three draws of shots each. Results:
+every image is rotated at random. Five pretrainings, three draws of shots each. Results:
 reports/data/neighbours_augmentations.jsonl. Needs $GEOSEARCH_DATA.
 """
 
@@ -48,7 +48,7 @@ TRAINED_ON = {
     "gray in color": ("mnist", 3),
     "mnist_m": ("mnist_m", 3),
 }
-MOST, STEPS, SHOTS, DRAWS, SEEDS = 4000, 300, 5, 3, 3
+MOST, STEPS, SHOTS, DRAWS, SEEDS = 4000, 300, 5, 3, 5
 
 
 def augmentation(name: str, recolour: float) -> Augmenter:
