@@ -86,10 +86,8 @@ def episodic() -> Iterator[str]:
                 plain = {(t, s): by_cell[t, s, "supervised"]["errors"][head][n] for t, s, _ in own}
                 text += f" ({difference([(t, float(np.mean(e[head][n]) - np.mean(plain[t, s]))) for t, s, e in own])})"
             shown.append(text)
-        lines = [one for (_, _, objective), one in by_cell.items() if objective == name]
-        kinds = (
-            [one["steps"] for one in lines if (one["asked"]["target"] in PHOTOGRAPHS) == is_one] for is_one in (0, 1)
-        )
+        taken = [(t, one["steps"]) for (t, _, objective), one in by_cell.items() if objective == name]
+        kinds = ([steps for t, steps in taken if (t in PHOTOGRAPHS) == photographs] for photographs in (False, True))
         steps = ", ".join(f"{np.mean(kind):.0f}" for kind in kinds if kind)
         yield f"| {name} | {steps} | {' | '.join(shown)} |"
 

@@ -9,7 +9,6 @@ number of rows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -227,8 +226,7 @@ def table() -> list[str]:
 def unlike() -> list[str]:
     """AUROC of the flag of `geosearch predict` beside maximum softmax, by pair and network."""
     found: dict[tuple[str, str, str], list[Any]] = {}
-    for text in (FOLDER / "model-unlike-scores.jsonl").read_text().splitlines():
-        line = json.loads(text)
+    for line in Lines(FOLDER / "model-unlike-scores.jsonl").all():
         asked = line["asked"]
         found.setdefault((asked["target"], asked["other"], asked["kind"]), []).append(line["scores"])
     rows = ["| target against, network | maximum softmax | as geosearch has it |", "| --- | --- | --- |"]

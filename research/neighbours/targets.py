@@ -29,7 +29,8 @@ from geosearch.nn.streams import Pool
 from geosearch.nn.train import pretrain
 from research.model import networks
 from research.model.networks import GLYPHS
-from research.photographs.sets import SETS, sources_of
+from research.photographs.encoder import activations, encoder
+from research.photographs.sets import SETS, photos, sources_of
 
 PHOTOGRAPHS = ("rsscn7", "seedlings")
 TARGETS = (*GLYPHS, *PHOTOGRAPHS)
@@ -42,22 +43,17 @@ def read(name: str, part: str = "train") -> LabelledSet:
     """A set's training or test part: images of 16 px, or activations as codes."""
     if name not in SETS:
         return networks.read(name, part)
-    from research.photographs.encoder import activations
-    from research.photographs.sets import photos
-
     known = photos(name)
     rows = slice(known.train) if part == "train" else slice(known.train, None)
     return LabelledSet(codes().encode(activations(name)[rows]), known.labels[rows], known.classes, name)
 
 
+@cache
 def turned(name: str) -> LabelledSet:
     """The training part, every image turned by 90 degrees."""
     known = read(name)
     if name not in SETS:
         return replace(known, images=np.rot90(known.images, axes=(1, 2)).copy())
-    from research.photographs.encoder import encoder
-    from research.photographs.sets import photos
-
     images = np.rot90(photos(name).images[: len(known)], axes=(1, 2)).copy()
     parts = encoder().run(encoder().cut("last").stem, images)
     return replace(known, images=codes().encode(np.concatenate(list(parts))))
@@ -79,6 +75,8 @@ def recipe(target: str, width: int = 16) -> Recipe:
 @cache
 def network(target: str) -> Network:
     """Pretrained on the sources."""
+    if target not in SETS:
+        return networks.network(target)
     return pretrain(Pool(sources(target)), recipe(target), 0)
 
 
@@ -105,8 +103,6 @@ def draw_shots(target: str, count: int, draw: int) -> LabelledSet:
 @cache
 def codes() -> ActivationCodes:
     """One range a channel for all sets of photographs."""
-    from research.photographs.encoder import activations
-
     return ActivationCodes.fit([activations(name) for name in SETS])
 
 
@@ -120,6 +116,6 @@ def architecture() -> PretrainedArchitecture:
 @cache
 def study() -> StudyFile:
     """A study of photographs with the library's defaults."""
-    from research.photographs.study_files import study_file
+    from research.photographs.study_files import study_file  # needs the encoder's weights
 
     return study_file(PHOTOGRAPHS[0], 5, 0, {})
