@@ -30,9 +30,11 @@ from research.neighbours import (
     wrong_shots,
 )
 from research.neighbours.label_tables import PAGE, Pairs
+from research.neighbours.weighting_tables import FEWEST
+from research.transfer import standings
 
 FOLDER = PAGE.parent / "data"
-FEWEST = 3  # targets of a row
+HYPER = "weights by hypergradient"  # a row of the contest
 Line = dict[str, Any]
 
 
@@ -150,18 +152,11 @@ def pretraining() -> Iterator[Row]:
 
 def other_rooms() -> Iterator[Row]:
     """What has a page of its own, and the rows of the contest."""
-    studies = {
-        (one["asked"]["target"], one["asked"]["seed"], one["asked"]["shots"]): one["errors"][POOLED]["ridge"]
-        for one in Lines(FOLDER / "contest.jsonl").all()
-        if one["asked"].get("edition") == "classes balanced" and "size" not in one["asked"]
-    }
-    rows = {
-        (one["asked"]["target"], one["asked"]["seed"], one["asked"]["shots"]): one["errors"]["ridge"]
-        for one in Lines(FOLDER / "contest_rows.jsonl").all()
-        if one["asked"]["row"] == "weights by hypergradient"
-    }
     for count in (2, 5):
-        gaps = [(key[0], error - studies[key]) for key, error in rows.items() if key in studies and key[2] == count]
+        found = [
+            (one["asked"]["target"], one["errors"]) for one in standings.read(FOLDER, count) if HYPER in one["errors"]
+        ]
+        gaps = [(target, errors[HYPER]["ridge"] - errors[POOLED]["ridge"]) for target, errors in found]
         yield Row("hypergradient (`search.sampler`)", f"pooled union, ridge head, {count} shots", gaps)
     lines = [(line["asked"]["target"], line["errors"]) for line in rehearsal.FILE.all()]
     for way, method in (

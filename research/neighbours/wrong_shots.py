@@ -5,8 +5,7 @@
 5, 10 and 20 shots of every class, of which 0, 20 or 40 % have the label of another class, uniformly at random. A
 network pretrained on the other sets (targets.py); plain error on the test part, five draws of shots, one pretraining.
 Heads on frozen features with 5 and 10 shots, ways that train the network with 5 and 20 (of photographs in three draws).
-Results:
-reports/data/neighbours_wrong_shots.jsonl. Needs $GEOSEARCH_DATA.
+Results: reports/data/neighbours_wrong_shots.jsonl. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
