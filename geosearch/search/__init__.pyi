@@ -1,11 +1,14 @@
+from .evaluations import Evaluator as Evaluator
 from .fidelity import Fidelity as Fidelity
 from .fidelity import FidelityStatistics as FidelityStatistics
 from .fidelity import Proxy as Proxy
 from .fidelity import RankAgreement as RankAgreement
 from .free_answer import FreeAnswer as FreeAnswer
 from .loop import Search as Search
-from .loop import SearchOptions as SearchOptions
 from .objective import Objective as Objective
+from .options import SearchOptions as SearchOptions
+from .prior_knowledge import PriorKnowledge as PriorKnowledge
+from .proposals import Proposer as Proposer
 from .samplers import SAMPLERS as SAMPLERS
 from .samplers import CmaSampler as CmaSampler
 from .samplers import EarlierStudy as EarlierStudy

@@ -11,6 +11,7 @@ from geosearch.runtime.events import FinalistMeasured, FinalistsTrained
 from geosearch.runtime.progress import Progress
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.objective import Objective
+from geosearch.search.options import SearchOptions
 from geosearch.search.racing import race
 from geosearch.search.study_record import Race
 from geosearch.search.study_store import StudyStore
@@ -23,10 +24,7 @@ def promote(
     objective: Objective,
     ranked: Sequence[tuple[TrialRecord, float]],
     *,
-    first: int,
-    repeats: int,
-    steps: int,
-    jobs: int,
+    options: SearchOptions,
     progress: Progress,
 ) -> None:
     """Race the best trials with the long recipe and store their errors; does nothing if the race is over.
@@ -37,18 +35,15 @@ def promote(
         store: the study.
         objective: what is minimized.
         ranked: evaluated trials with the errors expected after the short recipe, the smallest first.
-        first: number of trials that run, besides those that ran in an earlier race.
-        repeats: long trainings per trial on average.
-        steps: of the long recipe.
-        jobs: number of processes; does not change results.
+        options: how many trials run, besides those that ran in an earlier race, how often and how long.
         progress: listens to the run.
 
     Raises:
         GeosearchError: all trainings failed; the race can then be run again.
     """
-    finalists = [pair for i, pair in enumerate(ranked) if i < first or pair[0].long_error is not None]
+    finalists = [pair for i, pair in enumerate(ranked) if i < options.finalists or pair[0].long_error is not None]
     trials = [trial for trial, _ in finalists]
-    asked, kept = Race(tuple(trial.number for trial in trials), repeats), store.record.race
+    asked, kept = Race(tuple(trial.number for trial in trials), options.repeats), store.record.race
     if kept is None or not kept.is_same(asked):
         store.update(race=(kept := asked))
     if kept.over:
@@ -57,8 +52,8 @@ def promote(
     failures: list[str] = []
 
     def run(calls: Sequence[tuple[int, int]]) -> list[float | None]:
-        asked = [(trials[i].point, steps, repeat, trials[i].augmentation) for i, repeat in calls]
-        results = objective.evaluate_many(asked, jobs=jobs)
+        asked = [(trials[i].point, options.long_steps, repeat, trials[i].augmentation) for i, repeat in calls]
+        results = objective.evaluate_many(asked, jobs=options.jobs)
         for (i, _), result in zip(calls, results, strict=True):
             seconds[i] += result.wall_seconds if isinstance(result, Evaluation) else 0.0
         failures.extend(str(result) for result in results if not isinstance(result, Evaluation))
@@ -68,7 +63,7 @@ def promote(
             for (i, _), result in zip(calls, results, strict=True)
         ]
 
-    standings = race(run, len(trials), repeats)
+    standings = race(run, len(trials), options.repeats)
     if failures and not any(standing.runs for standing in standings):
         raise GeosearchError(
             f"all long trainings of the finalists failed, the last with: {failures[-1]}; "

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from geosearch.search.options import SearchOptions
 from geosearch.search.racing import APART
-from geosearch.search.trial_record import TrialRecord
+from geosearch.search.trial_record import TrialRecord, drop_repeats
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,25 @@ class NoGain:
         nearest = max(moved, key=lambda trial: gains[trial][0] / max(gains[trial][1], 1e-300))
         answers = [trial.number for trial in gains if usual and trial.role.startswith(usual) and trial.interpolation]
         return cls(evaluations, len(gains), nearest.role, *gains[nearest], answers[0] if answers else None)
+
+    @classmethod
+    def of_baselines(
+        cls, trials: Iterable[TrialRecord], baselines: int, options: SearchOptions, usual: str = ""
+    ) -> NoGain | None:
+        """As `of`, by the trials of the rounds that hold baselines; None before these are over, and in later rounds.
+
+        Args:
+            trials: of the study.
+            baselines: how many the study has.
+            options: how the search is run.
+            usual: as in `of`.
+        """
+        rounds = options.rounds(baselines)
+        proposed = [trial for trial in trials if trial.state != "repeat"]
+        first = [trial for trial in proposed if trial.round < rounds]
+        if len(first) < len(proposed) or len(first) < min(rounds * options.batch, options.evaluations):
+            return None
+        return cls.of(drop_repeats(first), options.evaluations, usual)
 
     @property
     def sentence(self) -> str:

@@ -19,8 +19,9 @@ from geosearch.mixture.baselines import SEARCHED
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.events import TrialsLost
 from geosearch.runtime.parallel import one_thread
-from geosearch.search.loop import Search, find_repeat
+from geosearch.search.loop import Search
 from geosearch.search.process import ProcessId
+from geosearch.search.proposals import find_repeat
 from geosearch.search.queue import MAX_CRASHES, TrialQueue, count_crashes, fail, retry
 from geosearch.search.storage.sqlite import roll_back
 from geosearch.search.storage.urls import Heartbeat, has_heartbeat, storage_at
@@ -78,7 +79,7 @@ class Worker:
         self.search.store.share()
         try:
             with one_thread():
-                while (left := self.search.left()) > 0 and not self.search.is_exhausted():
+                while (left := self.search.left()) > 0 and not self.search.proposer.is_exhausted():
                     if lost := self._queue.retry_lost():
                         self.search.progress.event(TrialsLost(lost))
                     if self._queue.in_flight() < left:
@@ -95,7 +96,7 @@ class Worker:
     def wait(self) -> None:
         """Return when the budget is spent and no trial is known to be running."""
         pause = SHORTEST
-        while (self.search.left() > 0 and not self.search.is_exhausted()) or self._queue.in_flight():
+        while (self.search.left() > 0 and not self.search.proposer.is_exhausted()) or self._queue.in_flight():
             self._queue.retry_lost()
             pause = self._pause(pause)
 
@@ -117,9 +118,9 @@ class Worker:
                 raise
             # the storage took this worker for dead; its evaluation is in the cache, so the retry costs nothing
         if self._number is not None:
-            self.search.report(self._number)
+            self.search.evaluator.report(self._number)
             self._number = None
-        self.search.check_failures()
+        self.search.evaluator.check_failures()
 
     def _evaluate(self, trial: optuna.Trial) -> float:
         """What Optuna minimizes; it calls this between ask and tell, under its heartbeat."""
@@ -148,11 +149,11 @@ class Worker:
             point = store.space.suggest(trial)
             keep_fact(trial, Claim(ProcessId.here(), has_heartbeat(store.storage)))
             if not fact_of(trial, Proposal):
-                place = divmod(trial.number, self.search.options.batch)
-                keep_fact(trial, self.search.proposal(place, SEARCHED, point))
+                place = self.search.options.place(trial.number)
+                keep_fact(trial, self.search.proposer.proposal(place, SEARCHED, point))
             if self._is_repeat(trial, point):
                 raise optuna.TrialPruned
-            self.search.measure_proxy(trial, point)
+            self.search.proposer.measure_proxy(trial, point)
             call = (point, None, 0, store.space.augmentation_of(trial.params))
             (result,) = self.search.objective.evaluate_many([call], jobs=1)
         finally:
@@ -176,22 +177,20 @@ class Worker:
         repeat = None if is_baseline else find_repeat(point, self.search.store.trials(), pending)
         self._has_repeated = repeat is not None
         if repeat:
-            self.search.record_repeat(trial, repeat)
+            self.search.proposer.record_repeat(trial, repeat)
         return self._has_repeated
 
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """The study's sampler; a random one after a repeat, which the study's might propose again."""
         seed = seeds.integer(self.search.options.seed, "sampler", number)
-        return self.search.build_sampler(seed, random=self._has_repeated)
+        return self.search.proposer.build_sampler(seed, random=self._has_repeated)
 
     @cached_property
     def _baselines(self) -> dict[Proposal, dict[str, Any]]:
         """Proposal -> its parameters."""
-        search = self.search
+        search, space = self.search, self.search.store.space
         return {
-            search.proposal(divmod(number, search.options.batch), role, point): search.store.space.baseline_params(
-                point
-            )
+            search.proposer.proposal(search.options.place(number), role, point): space.baseline_params(point)
             for number, (role, point) in enumerate(search.baselines.items())
         }
 

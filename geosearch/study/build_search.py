@@ -21,8 +21,9 @@ from geosearch.runtime.redact import mask_all
 from geosearch.search.fidelity.proxy import Proxy
 from geosearch.search.fingerprint import match_specs
 from geosearch.search.free_answer import FreeAnswer
-from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.loop import Search
 from geosearch.search.objective import Objective
+from geosearch.search.options import SearchOptions
 from geosearch.search.samplers.warm_start import EarlierStudy, WarmStart
 from geosearch.search.study_store import StudyStore
 from geosearch.search.trial_record import errors_by_mixture

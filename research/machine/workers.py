@@ -29,7 +29,8 @@ from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.loop import Search
+from geosearch.search.options import SearchOptions
 from geosearch.search.space import Space
 from geosearch.search.storage.urls import Heartbeat
 from geosearch.search.study_store import StudyStore

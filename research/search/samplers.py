@@ -37,7 +37,8 @@ from geosearch.pretraining.source_weighting import TRAININGS
 from geosearch.report.figures import style
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
-from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.loop import Search
+from geosearch.search.options import SearchOptions
 from geosearch.search.samplers.base import EvaluatedMixtures, random_weights
 from geosearch.search.samplers.hull_gp import HullSampler
 from geosearch.search.samplers.hypergradient import FoundWeights
@@ -178,7 +179,7 @@ def search(collection: str, sampler: str, repetition: int, evaluations: int) -> 
     job = Search(store, stand_in, own.hull, stand_in, {}, options, Log(), None, lambda: tuple(own.gradient), found)  # type: ignore[arg-type]
     start = time.process_time()
     while job.left() > 0:
-        job.evaluate(job.propose())
+        job.evaluator.evaluate(job.proposer.propose())
     thought = (time.process_time() - start) / evaluations
     trials, design = store.trials(), store.record.debiased_design
     before = len(design.values) if design else 0

@@ -191,8 +191,7 @@ def test_baselines_that_two_workers_enqueue_at_once_are_evaluated_once(journal):
     search = toy_search(journal)
     for _ in range(2):
         for number, (role, point) in enumerate(search.baselines.items()):
-            place = divmod(number, search.options.batch)
-            facts = attributes_of(search.proposal(place, role, point))
+            facts = attributes_of(search.proposer.proposal(search.options.place(number), role, point))
             search.store.study.enqueue_trial(search.store.space.params_of(point), user_attrs=facts)
     objective = FakeObjective()
     check_promises(work(journal, objective), in_flight=0)

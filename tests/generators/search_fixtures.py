@@ -9,7 +9,8 @@ from generators.searches import FakeObjective, FakeProxy
 from geosearch.mixture.baselines import baseline_weights, constrain
 from geosearch.mixture.hull import Hull
 from geosearch.runtime.progress import Log
-from geosearch.search.loop import Search, SearchOptions
+from geosearch.search.loop import Search
+from geosearch.search.options import SearchOptions
 from geosearch.search.samplers.hypergradient import FoundWeights
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore

@@ -11,7 +11,7 @@ PACKAGE = TESTS.parent / "geosearch"
 APART = ("laws", "contracts", "generators", "chaos", "fuzz", "kept", "research")  # about more than one room, or none
 PROJECT = ("test_doctests.py", "test_kept.py", "test_package.py", "test_readme.py")  # about the whole project
 SEVERAL = {
-    "search/test_failures.py": ("search/loop.py", "search/objective.py"),  # a failed training, and what the search does
+    "search/test_failures.py": ("search/evaluations.py", "search/objective.py"),  # a failed training, and what follows
     "study/test_unlabelled_study.py": ("study/study.py", "study/estimate.py"),  # one source without labels, everywhere
 }
 FILES = sorted(

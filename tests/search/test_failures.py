@@ -132,6 +132,14 @@ def test_a_search_goes_on_after_failures_and_is_the_same_after_a_resume(search_i
     assert outcomes(again.store.trials()) == outcomes(whole.store.trials())
 
 
+def test_three_failures_in_a_row_end_the_search_with_the_reason(search_in, tmp_path):
+    search = search_in(tmp_path / "study.journal", FakeObjective(fail=True))
+    with pytest.raises(GeosearchError, match=r"3 trainings in a row failed.*NaN loss"):
+        search.run()
+    assert {t.state for t in search.store.trials()} == {"failed"}
+    assert search.store.trials()[0].reason == "NaN loss"
+
+
 def test_a_search_that_was_stopped_by_failures_goes_on_once_the_cause_is_mended(search_in, tmp_path):
     with pytest.raises(GeosearchError, match="nothing is lost: fix the error"):
         search_in(tmp_path / "study.journal", FakeObjective(fail=True)).run()

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
-import optuna
 import pytest
 from generators.outcomes import outcomes
 from generators.searches import GOAL, FakeObjective, FakeProxy
@@ -16,18 +15,15 @@ from optuna.trial import TrialState
 
 from geosearch.errors import GeosearchError, TrainingFailedError
 from geosearch.mixture.baselines import SEARCHED
-from geosearch.mixture.constraints import Limits
 from geosearch.mixture.hull import Hull
 from geosearch.mixture.weights import Weights
-from geosearch.runtime.events import SearchStopped
 from geosearch.runtime.progress import Log
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.fidelity.statistics import fidelity_statistics
-from geosearch.search.loop import Search, SearchOptions
-from geosearch.search.samplers.registry import build_sampler
+from geosearch.search.loop import Search
+from geosearch.search.options import SearchOptions
 from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
-from geosearch.search.worker import Worker
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
@@ -179,13 +175,6 @@ def test_running_again_spends_nothing_and_a_larger_budget_spends_the_difference(
     assert sum(steps is None for _, steps in more.asked) == 3
 
 
-def test_no_trial_is_repeated(search_in, tmp_path):
-    search = search_in(tmp_path / "study.journal", evaluations=18, sampler="gp")
-    search.run()
-    points = [t.point for t in search.store.trials() if t.state == "complete"]
-    assert len(set(points)) == len(points)
-
-
 def test_stale_trials_are_reaped_before_the_first_ask(search_in, tmp_path):
     path = tmp_path / "study.journal"
     with pytest.raises(KeyboardInterrupt):
@@ -201,44 +190,6 @@ def test_every_proposal_is_trained_whatever_the_proxy_says(search_in, tmp_path):
         search = search_in(tmp_path / f"{sign}.journal", proxy=FakeProxy(sign), sampler="random", evaluations=24)
         search.run()
         assert [t.state for t in search.store.trials()] == ["complete"] * 24
-
-
-def test_a_proposal_that_repeats_a_mixture_is_not_trained_and_a_neighbor_is(search_in, tmp_path, monkeypatch):
-    """A sampler that always proposes the same mixture; with batch 1 too, where each repeats a complete trial."""
-
-    class Stubborn(optuna.samplers.RandomSampler):
-        def __init__(self) -> None:
-            super().__init__(seed=0)
-
-    monkeypatch.setattr("geosearch.search.loop.build_sampler", lambda *_: Stubborn())
-    for batch in (1, 4):
-        objective = FakeObjective()
-        search = search_in(tmp_path / f"{batch}.journal", objective, batch=batch, evaluations=16, finalists=1)
-        search.spend()
-        trials = search.store.trials()
-        repeats = [t for t in trials if t.state == "repeat"]
-        complete = {t.number: t for t in trials if t.state == "complete"}
-        assert len(complete) == len(objective.asked) == len({point for point, _ in objective.asked}) == 16
-        assert repeats
-        assert all(t.proxy is None and (t.repeat.of is None or complete[t.repeat.of].point == t.point) for t in repeats)
-
-
-def test_a_search_ends_where_its_limits_leave_no_new_mixture(search_in, tmp_path, monkeypatch):
-    """One source at a time, of three: three mixtures, whatever the budget; the next run does not try again."""
-    monkeypatch.setattr("geosearch.search.loop.REPEATS", 15)
-    only = Limits((0.0,) * 3, (1.0,) * 3, most=1)
-    objective, events = FakeObjective(), []
-    search = search_in(tmp_path / "study.journal", objective, limits=only, evaluations=24, sampler="random")
-    monkeypatch.setattr(type(search.progress), "event", lambda _, event: events.append(event))
-    search.run()
-    assert 1 <= len({point for point, _ in objective.asked}) <= 3
-    assert [type(event) for event in events].count(SearchStopped) == 1
-    assert "wider [limits]" in str(next(event for event in events if isinstance(event, SearchStopped)))
-    trials = len(search.store.trials())
-    search.run()
-    assert len(search.store.trials()) == trials
-    Worker(search).run()
-    assert len(search.store.trials()) == trials
 
 
 def test_a_study_says_what_each_fidelity_cost(search_in, tmp_path):
@@ -295,24 +246,3 @@ def test_a_race_without_a_single_run_is_run_again(search_in, tmp_path):
     mended = search_in(path)
     mended.run()
     assert [t.long_error for t in mended.store.trials()] == [t.long_error for t in whole.store.trials()]
-
-
-@pytest.mark.parametrize("batch", [2, 12])
-def test_rounds_of_any_size_are_proposed_by_the_sampler(search_in, tmp_path, monkeypatch, batch):
-    asked = []
-
-    def sampler(name, seed, prior, settings):
-        asked.append(name)
-        return build_sampler(name, seed, prior, settings)
-
-    monkeypatch.setattr("geosearch.search.loop.build_sampler", sampler)
-    search_in(tmp_path / "study.journal", batch=batch, evaluations=24).run()
-    assert set(asked) == {"tpe"}
-
-
-def test_three_failures_in_a_row_end_the_search_with_the_reason(search_in, tmp_path):
-    search = search_in(tmp_path / "study.journal", FakeObjective(fail=True))
-    with pytest.raises(GeosearchError, match=r"3 trainings in a row failed.*NaN loss"):
-        search.run()
-    assert {t.state for t in search.store.trials()} == {"failed"}
-    assert search.store.trials()[0].reason == "NaN loss"

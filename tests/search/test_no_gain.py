@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from geosearch.runtime.result_cache import PathPoint
 from geosearch.search.no_gain import NoGain
+from geosearch.search.options import SearchOptions
 from geosearch.search.racing import find_best
 from geosearch.search.study_record import StudyRecord
 from geosearch.search.trial_record import TrialRecord
@@ -83,6 +84,19 @@ def test_no_pretraining_itself_is_no_gain() -> None:
 
 def test_nothing_is_said_of_failed_trials_alone() -> None:
     assert NoGain.of([replace(trial(0, 0, 0), error=None, path=())], 24) is None
+
+
+def test_the_rounds_that_hold_baselines_decide_once_they_are_over_and_before_others_begin() -> None:
+    options = SearchOptions(evaluations=8, batch=2)
+    weights = [(0.5, 0.5), (0.6, 0.4), (0.7, 0.3), (0.8, 0.2), (0.9, 0.1)]
+    trials = [replace(trial(i, -0.01, 0.02), weights=values, round=i // 2) for i, values in enumerate(weights)]
+    repeat = replace(trials[0], state="repeat", error=None, path=())
+    found = NoGain.of_baselines([*trials[:4], repeat], 3, options)
+    assert found == NoGain.of(trials[:4], 8)
+    assert found is not None
+    assert NoGain.of_baselines(trials[:3], 3, options) is None
+    assert NoGain.of_baselines(trials, 3, options) is None
+    assert NoGain.of_baselines(trials[:3], 3, replace(options, evaluations=3)) is not None
 
 
 def test_a_larger_budget_goes_on_and_so_do_several_processes() -> None:
