@@ -42,7 +42,8 @@ class GradientAdaptation(AdaptationOptions):
     steps: int = setting(
         200,
         "fine_tune_steps",
-        "Steps of training on the augmented shots; three times as many with unlabelled images.",
+        "Steps of training on the augmented shots; three times as many with unlabelled images. Where confirm.tuning "
+        "tunes them this is only its first trial.",
         ge=1,
     )
     batch: int = 50

@@ -59,7 +59,7 @@ class SelfTraining(SemiSupervised):
         0.7,
         "confident_fraction",
         "Fraction of the unlabelled images of each predicted class that is used, the most confident first "
-        "(self-train).",
+        "(self-train). The default was chosen on mnist, usps, fashion_mnist, kmnist, az_letters and mnist_m.",
         gt=0,
         le=1,
     )

@@ -78,7 +78,7 @@ class Tuner:
     than `margin` standard errors of the difference.
 
     Attributes:
-        trainings: number of settings to try, the default's included; 0 and 1 keep the default.
+        trainings: number of settings to try, the default's included; with 0 and 1 nothing is tuned.
         longest: steps of the longest training that may be chosen; a default that is longer may be kept.
         folds: folds of the cross-validation; never more than the largest class has shots.
         margin: see above.
@@ -123,8 +123,8 @@ class Tuner:
     ) -> Tuned[G]:
         """Choose the settings for one start.
 
-        Where no class has two shots there is nothing to validate on, and the default is kept. A training that fails
-        is a bad trial.
+        Where no class has two shots there is nothing to validate on, and the default is kept (see `reference`). A
+        training that fails is a bad trial.
 
         Args:
             adaptation: the default settings; one that needs no mixture.
@@ -147,6 +147,11 @@ class Tuner:
         best = choose_trial(errors, self.margin)
         chosen = space.adaptation(dict(zip(space.ranges, stored["parameters"][best].tolist(), strict=True)))
         return Tuned(chosen if best else adaptation, len(errors), float(errors[0].mean()), float(errors[best].mean()))
+
+    def reference(self, adaptation: G, *, is_trained: bool = True) -> G:
+        """The settings that are kept unless others are clearly better: for adaptations that cannot be tuned."""
+        space = Space.of(adaptation, self.longest, is_trained=is_trained)
+        return space.adaptation(space.first_trials()[REFERENCE])
 
     def _search(
         self, space: Space[Any], network: Network, shots: LabelledSet, seed: int, jobs: int

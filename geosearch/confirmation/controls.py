@@ -19,6 +19,8 @@ from geosearch.confirmation.candidates.fix_matched import FixMatched
 from geosearch.confirmation.candidates.joint_training import JointTraining
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.candidates.retrieved import Retrieved
+from geosearch.confirmation.row import RowKind
+from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.target import Target
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.anchors import Anchors
@@ -48,6 +50,7 @@ class ControlInputs:
         errors: mixture -> validation error, of the mixtures that the search trained.
         nearest: gives the nearest mixture that the limits of the study allow; None without limits.
         interpolation: gives the coefficient of the network of a mixture (see `Plain`).
+        in_folds: whether rows of several folds are joined: their names must not depend on the labels.
     """
 
     anchors: Anchors
@@ -62,6 +65,7 @@ class ControlInputs:
     errors: Mapping[Weights, float] = field(default_factory=dict)
     nearest: Callable[[Weights], Weights] | None = None
     interpolation: Callable[[Weights], float | None] = lambda _: None
+    in_folds: bool = False
 
     @property
     def pooled(self) -> Mixture:
@@ -90,6 +94,13 @@ class ControlInputs:
         mixture = self.single(i)
         return Plain(mixture, searched_on, self.interpolation(mixture.weights))
 
+    def single_row(self, choice: str, i: int, candidate: Candidate, *, networks: str = "") -> RowRequest:
+        """The row of source i, which was chosen by `choice`; its name has the source unless folds may differ in it."""
+        source = self.anchors.sources[i].name
+        if self.in_folds:
+            return _row(f"single by {choice}{networks}", candidate, source)
+        return _row(f"single by {choice}: {source}{networks}", candidate)
+
     def best_single(self) -> int | None:
         """The source with the smallest validation error among those that were trained alone; None without any."""
         m = len(self.anchors.sources)
@@ -106,8 +117,8 @@ class Control(Protocol):
 
     cost: ClassVar[float]
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        """Name of a row -> what is trained for it; empty if the study has nothing to train it on."""
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
+        """Its rows; empty if the study has nothing to train them on."""
         ...
 
 
@@ -120,14 +131,18 @@ CONTROLS: Choice[Control] = Choice(
 )
 
 
-def control_rows(names: Sequence[str], inputs: ControlInputs) -> dict[str, Candidate]:
-    """Name of a row -> what is trained for it.
+def control_rows(names: Sequence[str], inputs: ControlInputs) -> tuple[RowRequest, ...]:
+    """The rows of controls.
 
     Args:
         names: of the controls, as in study files.
         inputs: what they are made of.
     """
-    return {row: one for name in names for row, one in CONTROLS.build(name, {}).rows(inputs).items()}
+    return tuple(row for name in names for row in CONTROLS.build(name, {}).rows(inputs))
+
+
+def _row(name: str, candidate: Candidate, label: str = "") -> RowRequest:
+    return RowRequest(name, candidate, RowKind.CONTROL, label)
 
 
 @CONTROLS.register("committee", "the pooled union, self-trained under labels of the networks that label the reference")
@@ -137,26 +152,27 @@ class CommitteeControl:
 
     cost: ClassVar[float] = 1.4
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
         networks = inputs.committee().networks
-        return {
-            f"committee-taught {inputs.pooled_name}": CommitteeTaught(inputs.pooled, networks, inputs.self_training)
-        }
+        taught = CommitteeTaught(inputs.pooled, networks, inputs.self_training)
+        return (_row(f"committee-taught {inputs.pooled_name}", taught),)
 
 
 @CONTROLS.register("single-source", "the single source with the smallest validation error in the search")
 @dataclass(frozen=True)
 class SingleSourceControl:
-    """The source that the objective of the search likes best; no row if the search trained none alone."""
+    """The source that the objective of the search likes best; no row if the search trained none alone.
+
+    None in folds either, where it is a baseline.
+    """
 
     cost: ClassVar[float] = 0.0  # the baseline of that source is the same
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
         best = inputs.best_single()
-        if best is None:
-            return {}
-        name = inputs.anchors.sources[best].name
-        return {f"single by the objective: {name}": inputs.plain_single(best, len(inputs.target.held_out))}
+        if best is None or inputs.in_folds:
+            return ()
+        return (inputs.single_row("the objective", best, inputs.plain_single(best, len(inputs.target.held_out))),)
 
 
 @CONTROLS.register("single-source-teachers", "the same with as many networks of it as teachers as a search has")
@@ -166,13 +182,13 @@ class SingleSourceTeachersControl:
 
     cost: ClassVar[float] = float(TEACHERS)
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
         best = inputs.best_single()
         if best is None:
-            return {}
-        single, name = inputs.single(best), inputs.anchors.sources[best].name
+            return ()
+        single = inputs.single(best)
         taught = EnsembleTeacher(single, len(inputs.target.held_out), others=[single] * (TEACHERS - 1))
-        return {f"single by the objective: {name}, {TEACHERS} networks": taught}
+        return (inputs.single_row("the objective", best, taught, networks=f", {TEACHERS} networks"),)
 
 
 @CONTROLS.register("transferability", "the single sources that OTDD and LogME like best; one row if they agree")
@@ -186,21 +202,22 @@ class TransferabilityControl:
 
     cost: ClassVar[float] = 0.5  # often the network of a baseline, or one row for both
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
         sources, shots, allowed = inputs.anchors.sources, inputs.target.shots, inputs.allowed()
         networks = {i: network for i, network in inputs.source_networks().items() if i in allowed}
         if not networks:
-            return {}
+            return ()
         evidence = {i: logme(features(network, shots.images), shots.labels) for i, network in networks.items()}
         chosen = {
             "OTDD": min(allowed, key=lambda i: sources[i].otdd_to_target),
             "LogME": max(evidence, key=lambda i: evidence[i]),
         }
+        if inputs.in_folds:  # they may agree in some
+            return [inputs.single_row(measure, i, inputs.plain_single(i)) for measure, i in chosen.items()]
         found: dict[int, list[str]] = {}
         for measure, i in chosen.items():
             found.setdefault(i, []).append(measure)
-        names = {i: f"single by {' and '.join(measures)}: {sources[i].name}" for i, measures in found.items()}
-        return {name: inputs.plain_single(i) for i, name in names.items()}
+        return [inputs.single_row(" and ".join(measures), i, inputs.plain_single(i)) for i, measures in found.items()]
 
 
 @CONTROLS.register("joint-training", "one network, trained on the pooled union and on the shots at once")
@@ -210,8 +227,8 @@ class JointTrainingControl:
 
     cost: ClassVar[float] = 0.75
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        return {f"{inputs.pooled_name} and shots at once": JointTraining(inputs.pooled)}
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
+        return (_row(f"{inputs.pooled_name} and shots at once", JointTraining(inputs.pooled)),)
 
 
 @CONTROLS.register("fixmatch", "the pooled union, adapted by FixMatch")
@@ -221,8 +238,8 @@ class FixMatchControl:
 
     cost: ClassVar[float] = 2.8
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        return {f"{inputs.pooled_name}, FixMatch": FixMatched(inputs.pooled, inputs.fixmatch)}
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
+        return (_row(f"{inputs.pooled_name}, FixMatch", FixMatched(inputs.pooled, inputs.fixmatch)),)
 
 
 @CONTROLS.register("simclr", "contrastive pretraining on the unlabelled images of the target, without sources")
@@ -232,8 +249,8 @@ class SimCLRControl:
 
     cost: ClassVar[float] = 1.75
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        return {"SimCLR, no sources": Contrastive(inputs.unlabelled)}
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
+        return (_row("SimCLR, no sources", Contrastive(inputs.unlabelled)),)
 
 
 @CONTROLS.register("retrieval", "the quarter of all source images that is nearest to the target's unlabelled images")
@@ -243,11 +260,11 @@ class RetrievalControl:
 
     cost: ClassVar[float] = 1.0
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
         if inputs.nearest is not None:
-            return {}
+            return ()
         pool = retrieve(inputs.anchors, inputs.unlabelled.images)
-        return {"nearest source images": Retrieved(pool, len(inputs.unlabelled))}
+        return (_row("nearest source images", Retrieved(pool, len(inputs.unlabelled))),)
 
 
 @CONTROLS.register("hypergradient", "the weights of the sources that descend the error in one training, unsearched")
@@ -257,12 +274,12 @@ class HypergradientControl:
 
     cost: ClassVar[float] = 1.0  # besides the training that finds them
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
         found = inputs.source_weights()
         weights = inputs.nearest(found) if inputs.nearest else found
-        name = "weights by hypergradient" + WITHIN_LIMITS * (weights != found)
+        name = "weights by hypergradient" + WITHIN_LIMITS * (weights != found and not inputs.in_folds)
         mixture = Mixture(inputs.anchors, weights)
-        return {name: Plain(mixture, len(inputs.target.held_out), inputs.interpolation(weights))}
+        return (_row(name, Plain(mixture, len(inputs.target.held_out), inputs.interpolation(weights))),)
 
 
 @CONTROLS.register("few-shots", "no pretraining, tuned on the shots with as many trainings as the search has")
@@ -272,5 +289,5 @@ class FewShotsControl:
 
     cost: ClassVar[float] = 1.0  # besides the tuning
 
-    def rows(self, inputs: ControlInputs) -> Mapping[str, Candidate]:
-        return {"few shots, tuned as long as a search": FewShots(inputs.few_shots())}
+    def rows(self, inputs: ControlInputs) -> Sequence[RowRequest]:
+        return (_row("few shots, tuned as long as a search", FewShots(inputs.few_shots())),)

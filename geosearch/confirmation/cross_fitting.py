@@ -53,7 +53,7 @@ class CrossFitting:
 
     In each fold all that looks at labels is done again without those that judge: pseudo-labels, maps, the projection,
     the choice among finalists and baselines, heads and self-training. The finalists themselves come from the whole
-    search, and adaptations are not tuned.
+    search, and adaptations are not tuned (see `KindTuner`).
 
     Source: cross-fitting (Chernozhukov et al. 2018), for the choice of a model (Varma & Simon 2006).
 

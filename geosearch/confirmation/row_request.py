@@ -36,7 +36,7 @@ def request_rows(
     singles: Mapping[str, str],
     variants: Sequence[str] = (),
     finalists: Sequence[Weights] = (),
-    controls: Mapping[str, Candidate] | None = None,
+    controls: Sequence[RowRequest] = (),
     is_searched: bool = True,
     interpolation: Callable[[Weights], float | None] = lambda _: None,
     augmentation: Callable[[Weights], Augmenter | None] = lambda _: None,
@@ -51,7 +51,7 @@ def request_rows(
         singles: row -> source, for the baselines that are single sources.
         variants: of the best mixture, by their names in study files.
         finalists: mixtures of the race, the best first; the variant "ensemble-teacher" uses them.
-        controls: row -> what is trained for it (see `control_rows`).
+        controls: see `control_rows`.
         is_searched: False if no search chose the best mixture, which then owes nothing to the held-out images.
         interpolation: mixture -> coefficient of its network (see `Plain`).
         augmentation: mixture -> augmentation that the search found for it; None for that of the recipe.
@@ -64,7 +64,7 @@ def request_rows(
         plain = Plain(Mixture(anchors, weights), 0, interpolation(weights), augmentation(weights))
         rows.append(RowRequest(name, plain, kind, singles.get(name, "")))
     rows.append(RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING))
-    rows += [RowRequest(name, candidate, RowKind.CONTROL) for name, candidate in (controls or {}).items()]
+    rows += controls
     for name in variants:
         variant = VARIANTS.build(name, {})
         candidate = variant.candidate(anchors, best, target.shots, finalists)

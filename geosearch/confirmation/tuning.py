@@ -53,7 +53,8 @@ class KindTuner:
         """Tune on one example of each kind of start.
 
         Fine-tuning and the linear probe are tuned. Rehearsal and self-training take over what was found for
-        fine-tuning. A ridge head selects its penalty itself.
+        fine-tuning. A ridge head selects its penalty itself. Where nothing can be tuned, networks that began untrained
+        get the tuner's reference settings, whatever they were pretrained on.
 
         Args:
             adaptations: name -> adaptation with its default settings, "fine-tune" among them.
@@ -79,7 +80,7 @@ class KindTuner:
         is_trained = start.candidate.start_kind is not StartKind.FRESH or self.setup.recipe.network.is_pretrained
         if isinstance(how, FineTuning) and not is_trained:
             how = lengthen(how, self.setup.recipe)
-        return self.tuner.tune(
+        tuned = self.tuner.tune(
             how,
             lambda: start.network_for(how),
             self.setup.shots,
@@ -89,12 +90,15 @@ class KindTuner:
             jobs=self.jobs,
             is_trained=is_trained,
         )
+        if tuned.trainings or self.setup.recipe.network.is_pretrained:  # then every start has the same default
+            return tuned
+        return replace(tuned, adaptation=self.tuner.reference(how, is_trained=is_trained))
 
     def _follow(
         self, how: FineTuning, default: Adaptation, tuned: Tuned[GradientAdaptation], kind: StartKind
     ) -> FineTuning:
-        if tuned.trainings:
-            assert isinstance(default, FineTuning)
+        assert isinstance(default, FineTuning)
+        if tuned.adaptation != default:
             how = take_over(tuned.adaptation, default, how, self.tuner.longest)
         is_untrained = kind is StartKind.FRESH and not self.setup.recipe.network.is_pretrained
         if isinstance(how, SelfTraining) and is_untrained:  # a probe of an untrained network knows nothing

@@ -19,9 +19,10 @@ UNIFORM = "uniform"
 SEARCHED = "searched"
 WITHIN_LIMITS = ", within limits"  # ends the name of a baseline that the limits changed
 
-CLOUD_CONCENTRATION = 2.0
+CLOUD_CONCENTRATION = 2.0  # chosen on the targets of reports/transfer/contest.md, which it flatters
 FEWEST = 4  # baselines of every search: pooled union, projection, its cloud, and one single source
-MOST_SINGLE = 4  # single sources in a confirmation
+SMALL_SHELF = 4  # sources, all of which are confirmed if they were trained alone
+MOST_SINGLE = 2  # single sources in the confirmation of a larger shelf: baselines are about a third of its trainings
 
 
 def constrain(nearest: Callable[[Weights], Weights], roles: Mapping[str, Weights]) -> dict[str, Weights]:
@@ -73,13 +74,25 @@ def choose_baselines(names: Sequence[str], distances: Sequence[float], count: in
     return (POOLED, PROJECTION, CLOUD, *nearest, UNIFORM, MIXUP)[:count]
 
 
-def choose_confirmed(baselines: Mapping[str, Weights], errors: Mapping[Weights, float]) -> dict[str, Weights]:
-    """The baselines that are confirmed: those that are no single source, and the best `MOST_SINGLE` of these.
+def most_single(sources: int) -> int:
+    """Number of single sources that a confirmation has at most.
+
+    >>> most_single(4), most_single(40)
+    (4, 2)
+    """
+    return sources if sources <= SMALL_SHELF else MOST_SINGLE
+
+
+def choose_confirmed(
+    baselines: Mapping[str, Weights], errors: Mapping[Weights, float], sources: int
+) -> dict[str, Weights]:
+    """The baselines that are confirmed: those that are no single source, and the best `most_single` of these.
 
     Args:
         baselines: role -> mixture, in the order of their evaluation.
+        sources: m
         errors: mixture -> error in the search, never on the test part; of mixtures without one, the first are taken.
     """
     single = [role for role in baselines if role.startswith(SINGLE)]
-    best = sorted(single, key=lambda role: errors.get(baselines[role], math.inf))[:MOST_SINGLE]
+    best = sorted(single, key=lambda role: errors.get(baselines[role], math.inf))[: most_single(sources)]
     return {role: weights for role, weights in baselines.items() if role in best or role not in single}

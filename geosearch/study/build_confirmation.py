@@ -13,7 +13,7 @@ from geosearch.adaptation.self_training import SelfTraining
 from geosearch.adaptation.tuning import Tuner
 from geosearch.config.build import build_adaptation, build_adaptations, build_limits, build_recipe, build_search_space
 from geosearch.config.study_config import StudyFile
-from geosearch.confirmation.candidates.base import Candidate, Setup, StartKind
+from geosearch.confirmation.candidates.base import Setup, StartKind
 from geosearch.confirmation.candidates.from_scratch import FromScratch
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.confirm import Confirmer
@@ -141,12 +141,14 @@ def build_controls(
     cache: Cache,
     errors: Mapping[Weights, float],
     interpolation: Callable[[Weights], float | None],
-) -> dict[str, Candidate]:
-    """Row -> what is trained for it, of the controls that the study asks for."""
+    *,
+    in_folds: bool = False,
+) -> tuple[RowRequest, ...]:
+    """The rows of the controls that the study asks for; `in_folds` as in `ControlInputs`."""
     if not (names := file.confirm.controls):
-        return {}
+        return ()
     inputs = build_control_inputs(file, prepared, cache, errors)
-    return control_rows(names, replace(inputs, interpolation=interpolation))
+    return control_rows(names, replace(inputs, interpolation=interpolation, in_folds=in_folds))
 
 
 def build_control_inputs(

@@ -24,7 +24,7 @@ from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.result_cache import Evaluation
 from geosearch.search.trial_record import TrialRecord, errors_by_mixture, interpolation_by_mixture
 from geosearch.study.baselines import build_baselines, find_single_sources
-from geosearch.study.build_confirmation import build_confirmer, choose_interpolation
+from geosearch.study.build_confirmation import build_confirmer, build_controls, choose_interpolation
 from geosearch.study.build_search import build_objective
 from geosearch.study.prepare import Prepared, prepare_collection
 
@@ -96,8 +96,11 @@ class FoldBuilder:
 
     def confirmer(self, prepared: Prepared) -> Confirmer:
         """Trains the rows; adaptations are not tuned."""
-        untuned = self.file.model_copy(update={"confirm": self.file.confirm.model_copy(update={"tuning": 0})})
-        return build_confirmer(untuned, prepared, self.cache)
+        return build_confirmer(self._untuned, prepared, self.cache)
+
+    @property
+    def _untuned(self) -> StudyFile:
+        return self.file.model_copy(update={"confirm": self.file.confirm.model_copy(update={"tuning": 0})})
 
     def _evaluate(self, there: Prepared, mixtures: list[Weights]) -> tuple[dict[Weights, float], dict[Weights, float]]:
         """Validation errors of the mixtures by the labels that are left, and coefficients of their networks if any.
@@ -124,7 +127,7 @@ class FoldBuilder:
         errors: Mapping[Weights, float],
         places: Mapping[Weights, float],
     ) -> tuple[RowRequest, ...]:
-        """The rows, the best mixture first, the same names in every fold; the single source of least error."""
+        """The rows, the best mixture first, the same names in every fold; of single sources that of least error."""
         singles = find_single_sources(searched, [source.name for source in there.anchors.sources])
         single = min(singles, key=lambda role: errors.get(searched[role], math.inf))
         rows = {
@@ -149,4 +152,6 @@ class FoldBuilder:
             )
             for name, weights in rows.items()
         ]
-        return (*requests, RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING))
+        with one_thread():
+            controls = build_controls(self._untuned, there, self.cache, errors, interpolation, in_folds=True)
+        return (*requests, RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING), *controls)

@@ -119,6 +119,7 @@ class StudyConfirmation:
                 self.best.number,
                 seeds=confirm.repeats,
                 finalists=finalists,
+                controls=tuple(confirm.controls),
                 folds=confirm.folds,
                 repeats=confirm.repeats,
                 stopped=stopped,
@@ -183,7 +184,7 @@ class StudyConfirmation:
     @cached_property
     def _rows(self) -> tuple[RowRequest, ...]:
         """The rows of a confirmation on the test part."""
-        baselines = choose_confirmed(self.search.baselines, errors_by_mixture(self._trials))
+        baselines = choose_confirmed(self.search.baselines, errors_by_mixture(self._trials), len(self._names))
         points = [trial.point for trial in find_finalists(self._trials)]
         return build_rows(
             self.file,

@@ -15,7 +15,8 @@ from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import MOST_LEFT_OUT
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.confirmation.controls import CONTROLS
-from geosearch.mixture.baselines import MOST_SINGLE, count_baselines
+from geosearch.mixture.baselines import count_baselines, most_single
+from geosearch.nn.networks import NETWORKS
 from geosearch.pretraining.source_weighting import TRAININGS
 from geosearch.study.prepare import MOST_NETWORKS
 
@@ -49,36 +50,56 @@ def weigh_sources(file: StudyFile) -> float:
 
 def _confirmation_steps(file: StudyFile, sources: int, share: float) -> float:
     confirm, recipe = file.confirm, file.recipe
-    rows: float = min(count_baselines(file.search.evaluations, sources), MOST_SINGLE + 5) + 2
+    rows: float = min(count_baselines(file.search.evaluations, sources), most_single(sources) + 5) + 2
     rows += len({*confirm.variants} - {"ensemble-teacher"})
-    rows += sum(CONTROLS.entry(name).option.cost for name in confirm.controls)
+    rows += _control_rows(file)
     longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
-    steps = rows * confirm.seeds * (recipe.long_steps + share * _fine_tuning_steps(file) + _semi_supervised_steps(file))
+    tuned = confirm.tuning > 0
+    steps = rows * confirm.seeds * _row_steps(file, share, tuned=tuned)
     steps += recipe.long_steps + 2 * confirm.tuning * Tuner().folds * longest / 2
     steps += file.search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in confirm.controls)
-    refinement = build_refinement(file)
-    if NEED_COMMITTEE & {*confirm.controls} and (refinement is None or refinement.members == 1):
-        steps += (2 + min(sources, MOST_NETWORKS)) * recipe.long_steps
+    steps += _committee_steps(file, sources)
     if "ensemble-teacher" in confirm.variants:
         steps += confirm.seeds * TEACHERS * recipe.long_steps
     return steps
 
 
-def _fine_tuning_steps(file: StudyFile) -> float:
+def _fine_tuning_steps(file: StudyFile, *, tuned: bool) -> float:
     """Of one row and training: about half of the longest that tuning may choose, or as many as there are untuned."""
-    if file.confirm.tuning:
-        return LENGTH * file.recipe.long_steps / 2
+    longest = LENGTH * file.recipe.long_steps
+    if tuned:
+        return longest / 2
     how = build_adaptations(file)["fine-tune"]
     assert isinstance(how, FineTuning)
-    return float(how.steps)
+    is_pretrained = NETWORKS.build(file.recipe.network, file.recipe.settings).is_pretrained
+    return float(how.steps if is_pretrained else Tuner(0, round(longest)).reference(how).steps)
 
 
 def _cross_fitting_steps(file: StudyFile, sources: int, share: float) -> float:
-    """In each fold: labels, a choice among finalists and baselines, and six rows."""
+    """In each fold: labels, a choice among finalists and baselines, six rows, and the controls."""
     search, recipe = file.search, file.recipe
-    rows = 6 * (recipe.long_steps + share * _fine_tuning_steps(file) + _semi_supervised_steps(file))
+    rows = (6 + _control_rows(file)) * _row_steps(file, share, tuned=False) + _committee_steps(file, sources)
     choice = (search.finalists + count_baselines(search.evaluations, sources)) * recipe.steps
     return file.confirm.folds * file.confirm.repeats * (rows + choice + _refinement_steps(file, sources))
+
+
+def _row_steps(file: StudyFile, share: float, *, tuned: bool) -> float:
+    """Of one row and training: pretraining and adaptations."""
+    fine_tuning = _fine_tuning_steps(file, tuned=tuned)
+    return file.recipe.long_steps + share * fine_tuning + _semi_supervised_steps(file, fine_tuning)
+
+
+def _control_rows(file: StudyFile) -> float:
+    """What the controls cost, in ordinary rows."""
+    return sum(CONTROLS.entry(name).option.cost for name in file.confirm.controls)
+
+
+def _committee_steps(file: StudyFile, sources: int) -> float:
+    """Of the networks that controls need, where they do not label the reference anyway."""
+    refinement = build_refinement(file)
+    if not NEED_COMMITTEE & {*file.confirm.controls} or (refinement is not None and refinement.members > 1):
+        return 0.0
+    return (2 + min(sources, MOST_NETWORKS)) * file.recipe.long_steps
 
 
 def _refinement_steps(file: StudyFile, sources: int) -> float:
@@ -89,11 +110,15 @@ def _refinement_steps(file: StudyFile, sources: int) -> float:
     return (2 + min(sources, MOST_NETWORKS) * (refinement.members > 1)) * refinement.recipe.steps
 
 
-def _semi_supervised_steps(file: StudyFile) -> float:
-    """Of one row and training, of an adaptation that learns from unlabelled images."""
-    how = build_adaptations(file)[file.recipe.adaptation]
+def _semi_supervised_steps(file: StudyFile, fine_tuning: float) -> float:
+    """Of one row and training, of an adaptation that learns from unlabelled images: it grows as fine-tuning does."""
+    adaptations = build_adaptations(file)
+    usual, how = adaptations["fine-tune"], adaptations[file.recipe.adaptation]
+    if not isinstance(how, SelfTraining | FixMatch):
+        return 0.0
+    assert isinstance(usual, FineTuning)
+    longest = max(LENGTH * file.recipe.long_steps, how.steps)
+    steps = min(how.steps * fine_tuning / usual.steps, longest)
     if isinstance(how, SelfTraining):
-        return how.head_steps + how.steps
-    if isinstance(how, FixMatch):  # a batch holds two views of every unlabelled image
-        return how.steps * (1 + 2 * how.ratio)
-    return 0.0
+        return how.head_steps + steps
+    return steps * (1 + 2 * how.ratio)  # a batch holds two views of every unlabelled image

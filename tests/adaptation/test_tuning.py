@@ -63,6 +63,13 @@ def test_a_single_shot_of_a_class_keeps_the_default(network, tmp_path):
         assert tune(Tuner(trainings=trainings), SHORT, network, blobs("two", 4, 2), tmp_path).adaptation == SHORT
 
 
+def test_the_reference_is_what_is_kept_within_the_noise():
+    trained, fresh = (Tuner(longest=100).reference(FineTuning(), is_trained=given) for given in (True, False))
+    assert (trained.steps, fresh.steps) == (80, 134)
+    assert (trained.weight_decay, fresh.weight_decay) == pytest.approx((0.3, 1.0))
+    assert replace(trained, steps=200, weight_decay=0.1) == replace(fresh, steps=200, weight_decay=0.1) == FineTuning()
+
+
 def test_a_training_that_fails_is_a_bad_trial(network, shots, tmp_path, monkeypatch):
     """First some of the others, then the default too."""
     fit = FineTuning.fit

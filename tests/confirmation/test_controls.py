@@ -58,7 +58,7 @@ def setup(inputs) -> Setup:
 
 
 def rows(inputs: ControlInputs, *names: str):
-    return control_rows(names, inputs)
+    return {row.name: row.candidate for row in control_rows(names, inputs)}
 
 
 def test_every_control_has_a_key_of_its_own_and_trains_to_the_same_weights_again(inputs, setup):
@@ -122,6 +122,20 @@ def test_the_single_source_is_that_of_the_smallest_validation_error(inputs, setu
     assert alone.networks(inputs.self_training) == 1
     best_unlabelled = len(inputs.target.held_out) + len(inputs.self_training.unlabelled)
     assert alone.unlabelled_images(inputs.self_training) == best_unlabelled
+
+
+def test_in_folds_the_names_of_rows_do_not_depend_on_the_labels(inputs):
+    """Folds may choose other sources; the source becomes the row's label."""
+    here = replace(inputs, in_folds=True)
+    other = replace(here, errors={Weights.single(0, 2): 0.5, Weights.single(1, 2): 0.4})
+    asked = ("single-source", "single-source-teachers", "transferability")
+    one, two = (control_rows(asked, each) for each in (here, other))
+    assert [row.name for row in one] == [row.name for row in two]
+    labels = {row.name: row.label for row in one}
+    taught = f"single by the objective, {TEACHERS} networks"  # the plain one is a baseline of the folds
+    assert set(labels) == {taught, "single by OTDD", "single by LogME"}
+    assert set(labels.values()) <= {"near", "far"}
+    assert {row.name for row in two if row.label != labels[row.name]} == {taught}
 
 
 def test_without_a_single_source_in_the_search_there_is_no_such_row(study):

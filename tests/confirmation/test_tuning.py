@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from generators.studies import tiny_file
 
 from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.from_scratch import lengthen
 from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.rehearsal import Rehearsal
 from geosearch.adaptation.ridge import RidgeHead
@@ -18,6 +22,7 @@ from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.tuning import KindTuner
 from geosearch.mixture.mixture import Mixture
 from geosearch.mixture.weights import Weights
+from geosearch.nn.networks import SmallConv
 from geosearch.study.build_confirmation import tune_adaptations
 from geosearch.study.study import Study
 
@@ -71,12 +76,40 @@ def test_rehearsal_and_self_training_take_over_what_was_found_for_fine_tuning(pr
         assert own["ridge"] == DEFAULTS["ridge"]
 
 
-def test_without_tuning_the_defaults_stay(prepared, recipe, cache):
-    """Those of a fresh network are long: about as many steps as pretraining and fine-tuning have together."""
+def test_what_is_not_tuned_has_the_reference_of_the_tuner_whatever_the_start(prepared, recipe, cache):
+    """No row is trained for a fixed 200 steps beside one that is trained at length."""
     by_kind = tune(prepared, recipe, cache, trainings=0).by_kind
-    assert by_kind[StartKind.PRETRAINED] == DEFAULTS
-    assert by_kind[StartKind.FRESH]["fine-tune"].steps == 12
-    assert by_kind[StartKind.FRESH]["self-train"].steps == DEFAULTS["self-train"].steps
+    for kind, is_trained in ((StartKind.PRETRAINED, True), (StartKind.FRESH, False)):
+        own, usual = by_kind[kind], DEFAULTS["fine-tune"]
+        usual = usual if is_trained else lengthen(usual, recipe.scaled(8))
+        assert own["fine-tune"] == Tuner(longest=12).reference(usual, is_trained=is_trained) != usual
+        assert own["linear-probe"] == Tuner(longest=12).reference(DEFAULTS["linear-probe"], is_trained=is_trained)
+        assert own["self-train"].weight_decay == own["fine-tune"].weight_decay
+        assert own["self-train"].steps == min(round(9 * own["fine-tune"].steps / 3), 12)
+        assert own["ridge"] == DEFAULTS["ridge"]
+    assert by_kind[StartKind.FRESH]["self-train"].teacher == by_kind[StartKind.FRESH]["fine-tune"]
+
+
+def test_one_shot_of_each_class_is_not_tuned_either(prepared, recipe, cache):
+    shots = prepared.target.shots
+    single = shots.take(np.unique(shots.labels, return_index=True)[1])
+    tuner = KindTuner(Tuner(8, longest=12), Setup(single, recipe.scaled(8)), 0, cache)
+    pooled = Plain(Mixture(prepared.anchors, Weights.uniform(2)))
+    tuned = tuner.tune(DEFAULTS, [pooled, FromScratch()])
+    assert tuned.by_kind == tune(prepared, recipe, cache, trainings=0).by_kind
+    assert tuned.sentences[0].startswith("fine-tune, not tuned: pretrained 5 steps")
+
+
+def test_untuned_starts_of_a_pretrained_network_have_the_settings_of_the_study(prepared, recipe, cache):
+    """All of them, no pretraining too."""
+
+    @dataclass(frozen=True)
+    class Downloaded(SmallConv):
+        is_pretrained: ClassVar[bool] = True
+
+    pretrained = replace(recipe, network=Downloaded(4))
+    by_kind = tune(prepared, pretrained, cache, trainings=0).by_kind
+    assert by_kind[StartKind.PRETRAINED] == by_kind[StartKind.FRESH] == DEFAULTS
 
 
 def test_what_was_found_is_told(prepared, recipe, cache, tmp_path):
@@ -85,7 +118,7 @@ def test_what_was_found_is_told(prepared, recipe, cache, tmp_path):
     assert "; no pretraining " in first
     assert "steps at" in first
     untold, *_ = tune(prepared, recipe, cache, trainings=0).sentences
-    assert untold.startswith("fine-tune, not tuned: pretrained 3 steps at 0.005")
+    assert untold.startswith("fine-tune, not tuned: pretrained 5 steps at 0.005, weight decay 0.3")
 
 
 def test_a_study_keeps_what_was_found_with_its_confirmation(tmp_path, cache):

@@ -56,7 +56,8 @@ def test_the_confirmation_has_the_single_sources_that_were_best_in_the_search():
     baselines = {role: every(40)[role] for role in choose_baselines(FORTY, range(40), 15)}
     single = [role for role in baselines if role.startswith(SINGLE)]
     errors = {weights: -float(i) for i, weights in enumerate(baselines.values())}  # the later, the better
-    confirmed = choose_confirmed(baselines, errors)
+    confirmed = choose_confirmed(baselines, errors, 40)
     assert list(confirmed) == [POOLED, PROJECTION, CLOUD, *single[-MOST_SINGLE:]]
-    assert list(choose_confirmed(baselines, {})) == [POOLED, PROJECTION, CLOUD, *single[:MOST_SINGLE]]
-    assert UNIFORM in choose_confirmed(every(40), {})
+    assert list(choose_confirmed(baselines, {}, 40)) == [POOLED, PROJECTION, CLOUD, *single[:MOST_SINGLE]]
+    assert UNIFORM in choose_confirmed(every(40), {}, 40)
+    assert choose_confirmed(every(4), {}, 4) == every(4)

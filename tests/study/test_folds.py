@@ -11,9 +11,10 @@ from generators.studies import own_file
 
 from geosearch.adaptation.automatic import Automatic
 from geosearch.confirmation.cross_fitting import CrossFitting
-from geosearch.confirmation.row import BEST, NO_PRETRAINING
+from geosearch.confirmation.row import BEST, NO_PRETRAINING, RowKind
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION
 from geosearch.report.status import status_text
+from geosearch.study import folds
 from geosearch.study.folds import BEST_SINGLE, FoldBuilder
 from geosearch.study.prepare import prepare_collection
 from geosearch.study.study import Study
@@ -54,6 +55,39 @@ def test_a_study_without_a_test_part_is_judged_by_its_labels_in_folds(study):
     assert study.run() == confirmation  # kept
     (line,) = (line for line in status_text(study.summary()).splitlines() if line.startswith(NO_PRETRAINING))
     assert line.count("±") == 3  # two adaptations, and the balanced error
+
+
+def test_controls_are_judged_in_folds_too_with_what_each_fold_may_see(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["committee", "single-source", "transferability", "joint-training"]
+    study = Study.open(own_file(tmp_path, confirm_controls=names), storage=f"sqlite:///{tmp_path / 'controls.db'}")
+    seen = []
+    build = folds.build_controls
+
+    def note(file, prepared, *args, **options):
+        seen.append({image.tobytes() for image in prepared.target.shots.images})
+        return build(file, prepared, *args, **options)
+
+    monkeypatch.setattr(folds, "build_controls", note)
+    confirmation = study.run()
+    controls = {row.name: row for row in confirmation.rows if row.kind is RowKind.CONTROL}
+    assert set(controls) == {
+        "committee-taught pooled union",
+        "single by OTDD",
+        "single by LogME",
+        "pooled union and shots at once",
+    }
+    assert controls["single by OTDD"].label in {"near", "far"} or "of 3 folds" in controls["single by OTDD"].label
+    assert controls["committee-taught pooled union"].networks["ridge"] > 1
+    images = study.prepared.target.shots.images
+    splits = CrossFitting(folds=3).splits(study.prepared.target.shots.labels, study.file.study.seed)
+    for split, shown in zip(splits, seen, strict=True):
+        assert not shown & {image.tobytes() for image in images[split.judged]}
+    assert study.run() == confirmation
+    monkeypatch.undo()
+    fewer = own_file(tmp_path, confirm_controls=[])
+    again = Study.open(fewer, storage=f"sqlite:///{tmp_path / 'controls.db'}").run()
+    assert not any(row.kind is RowKind.CONTROL for row in again.rows)
 
 
 def test_without_a_search_each_fold_judges_its_own_free_answer(tmp_path, monkeypatch):
