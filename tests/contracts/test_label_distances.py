@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from generators.clouds import class_features
@@ -50,8 +52,13 @@ def test_empty_classes_are_nan_and_nothing_else_is(labels: LabelDistance):
 def test_a_table_that_does_not_fit_is_refused_with_a_way_out(labels: LabelDistance, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("GEOSEARCH_MEMORY_GIB", "0.001")
     parts = [np.zeros((4, 400), np.float32)] * 300
-    with pytest.raises(TooLargeError, match=r"300 x 300 classes.* needs about .*; lower domain.samples"):
-        labels.table(parts)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLargeError, match=r"300 x 300 classes.* needs about .*; lower domain.samples"):
+            labels.table(parts)
+        assert tracemalloc.get_traced_memory()[1] < 2**20  # bytes: nothing was allocated before
+    finally:
+        tracemalloc.stop()
 
 
 def test_means_are_blind_to_spread_and_below_gaussian_below_exact():
