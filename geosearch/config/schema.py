@@ -323,8 +323,8 @@ class RecipeSection(Section):
     unlabelled: int = Field(
         5000,
         ge=0,
-        description="Unlabelled target images of self-training, at most; never less than the reference. The default was "
-        "chosen on the five sets of domain.balance.",
+        description="Unlabelled target images of self-training, at most; never less than the reference. The default "
+        "was chosen on the five sets of domain.balance.",
     )
     augmentation: str = AUGMENTATIONS.default
     rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")

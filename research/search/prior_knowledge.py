@@ -2,15 +2,16 @@
 
     python -m research.search.prior_knowledge [--repetitions 15] [--table]
 
-`hull` begins with three cheap scores: the closed form, the proxy (debiased held-out OTDD) and the derivative of the shots'
-error in the sources' weights. Here it goes without one or two of them, under the same noise as in samplers.py, whose
-searches have all three: without the proxy the closed form stands in its place. Results:
+`hull` begins with three cheap scores: the closed form, the proxy (debiased held-out OTDD) and the derivative of the
+shots' error in the sources' weights. Here it goes without one or two of them, under the same noise as in samplers.py,
+whose searches have all three: without the proxy the closed form stands in its place. Results:
 reports/data/search_priors.jsonl, and the table of reports/search.md.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,45 +22,63 @@ from research.common.page import fill
 from research.search.samplers import FOLDER, PAGE, arrival, search, shelves
 
 LINES = Lines(FOLDER / "search_priors.jsonl")
-WITHOUT = ("proxy", "derivative", "both")
+WITHOUT = {"proxy": "the proxy", "derivative": "the derivative", "both": "both"}
 PARTS = ((1, 1), (2, 5), (6, 12), (13, 24))  # first and last evaluation
 
 
-def table() -> list[str]:
-    """Markdown: regret without a score minus with all, in units of the noise, and evaluations until within the noise."""
+@dataclass(frozen=True)
+class Pair:
+    """The same search without a score and with all of them, as lines of the results."""
+
+    without: dict[str, Any]
+    whole: dict[str, Any]
+
+    @property
+    def shelf(self) -> str:
+        name: str = self.without["asked"]["shelf"]
+        return name
+
+    def gap(self, first: int, last: int) -> float:
+        """Mean difference of the regrets over some evaluations, in units of the noise."""
+        one, other = (np.array(line["regret"][first - 1 : last]) for line in (self.without, self.whole))
+        return float((one - other).mean() / self.whole["noise"])
+
+
+def pairs(without: str) -> list[Pair]:
+    """All pairs without one score."""
     whole = {
         (line["asked"]["shelf"], line["asked"]["repetition"]): line
         for line in Lines(FOLDER / "search.jsonl").all()
         if line["asked"]["sampler"] == "hull"
     }
+    return [
+        Pair(line, whole[line["asked"]["shelf"], line["asked"]["repetition"]])
+        for line in LINES.all()
+        if line["asked"]["without"] == without
+    ]
+
+
+def table() -> list[str]:
+    """Markdown: regret without a score minus with all; evaluations until within the noise without and with it."""
     head = [f"evaluation {first}" if first == last else f"{first} to {last}" for first, last in PARTS]
     rows = ["| `hull` without | " + " | ".join(head) + " | evaluations until within the noise |"]
     rows.append("| --- " * (2 + len(head)) + "|")
-    for without in WITHOUT:
-        lines = [line for line in LINES.all() if line["asked"]["without"] == without]
-        pairs = [(line, whole[line["asked"]["shelf"], line["asked"]["repetition"]]) for line in lines]
-        cells = []
-        for first, last in PARTS:
-            mean, half = over_targets(
-                (line["asked"]["shelf"], _gap(line, all_three, first, last)) for line, all_three in pairs
-            )
+    for without, name in WITHOUT.items():
+        cells, found = [], pairs(without)
+        for part in PARTS:
+            mean, half = over_targets((pair.shelf, pair.gap(*part)) for pair in found)
             cells.append(f"{mean:+.2f} ± {half:.2f}")
-        medians = " and ".join(
-            f"{np.median([np.median([arrival(pair[i])[0] for pair in pairs if pair[0]['asked']['shelf'] == name]) for name in shelves()]):.1f}"
-            for i in range(2)
+        one, other = (
+            _evaluations([(pair.shelf, getattr(pair, which)) for pair in found]) for which in ("without", "whole")
         )
-        rows.append(
-            f"| {'the proxy and the derivative' if without == 'both' else f'the {without}'} | "
-            + " | ".join([*cells, medians])
-            + " |"
-        )
+        rows.append(f"| {name} | " + " | ".join(cells) + f" | {one} (with {other}) |")
     return rows
 
 
-def _gap(line: dict[str, Any], whole: dict[str, Any], first: int, last: int) -> float:
-    """Mean difference of the regrets over some evaluations, in units of the noise."""
-    one, other = (np.array(each["regret"][first - 1 : last]) for each in (line, whole))
-    return float((one - other).mean() / line["noise"])
+def _evaluations(lines: list[tuple[str, dict[str, Any]]]) -> str:
+    """Median number of evaluations on each surface until the regret lies within the noise."""
+    medians = [np.median([arrival(line)[0] for shelf, line in lines if shelf == name]) for name in shelves()]
+    return ", ".join(f"{median:.0f}" for median in medians)
 
 
 def main() -> None:
