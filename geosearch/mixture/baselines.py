@@ -22,7 +22,7 @@ WITHIN_LIMITS = ", within limits"  # ends the name of a baseline that the limits
 CLOUD_CONCENTRATION = 2.0  # chosen on the targets of reports/transfer/contest.md, which it flatters
 FEWEST = 4  # baselines of every search: pooled union, projection, its cloud, and one single source
 SMALL_SHELF = 4  # sources, all of which are confirmed if they were trained alone
-MOST_SINGLE = 2  # single sources in the confirmation of a larger shelf, so that baselines are less than a third
+MOST_SINGLE = 2  # single sources that a larger shelf has in its confirmation: less than a third of it is baselines
 
 
 def constrain(nearest: Callable[[Weights], Weights], roles: Mapping[str, Weights]) -> dict[str, Weights]:

@@ -72,9 +72,9 @@ class Evaluator:
         Raises:
             GeosearchError: several trainings in a row failed.
         """
-        last = [trial.state for trial in self.store.trials() if trial.state != "repeat"][-FAILURES:]
-        if last == ["failed"] * FAILURES:
+        last = [trial for trial in self.store.trials() if trial.state != "repeat"][-FAILURES:]
+        if [trial.state for trial in last] == ["failed"] * FAILURES:
             raise GeosearchError(
-                f"{FAILURES} trainings in a row failed, the last with: {self.store.trials()[-1].reason}; "
+                f"{FAILURES} trainings in a row failed, the last with: {last[-1].reason}; "
                 "nothing is lost: fix the error and run the same command again (with --force-new if it is a setting)"
             )
