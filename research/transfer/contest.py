@@ -193,7 +193,8 @@ def control(study: Study, row: str, number: int) -> Found:
     start, (name, part) = time.perf_counter(), CONTROL_ROWS[row]
     errors = single_errors(study) if name.startswith("single-source") else {}
     made = CONTROLS.build(name, {}).rows(build_control_inputs(study.file, study.prepared, study.cache, errors))
-    candidate, before = next(one for title, one in made.items() if part in title), time.perf_counter() - start
+    candidate = next(each.candidate for each in made if part in each.name)
+    before = time.perf_counter() - start
     found, seconds = errors_of(build_confirmer(study.file, study.prepared, study.cache), candidate, number)
     return found, before + seconds
 

@@ -22,7 +22,7 @@ ADAPTATIONS = [
     LinearProbe(steps=60, learning_rate=3e-2, augmentation=SHIFT),
     FineTuning(steps=40, augmentation=SHIFT),
     Rehearsal(steps=40, augmentation=SHIFT),
-    SelfTraining(steps=40, augmentation=SHIFT, unlabelled=UNLABELLED),
+    SelfTraining(steps=40, head_steps=60, augmentation=SHIFT, unlabelled=UNLABELLED),
 ]
 
 

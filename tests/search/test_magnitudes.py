@@ -95,6 +95,7 @@ def test_finalists_are_trained_with_what_was_found_for_them(search_in, tmp_path)
     assert {(call[0], call[3]) for call in asked} == set(known.items())
 
 
+@pytest.mark.slow
 def test_a_magnitude_that_matters_is_found(search_in, tmp_path):
     search = search_in(tmp_path / "a.journal", Turning(), magnitudes=MAGNITUDES, sampler="hull", evaluations=40)
     best = search.run()

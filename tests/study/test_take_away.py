@@ -246,7 +246,10 @@ PRETRAINED = {  # changes of the study's settings
 }
 
 
-@pytest.fixture(scope="module", params=PRETRAINED)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow if "Lite0" in name else ()) for name in PRETRAINED],
+)
 def pretrained(request, tmp_path_factory, shared_cache) -> Study:
     """A confirmed study of a pretrained network, without a search."""
     changes = PRETRAINED[request.param]

@@ -37,7 +37,14 @@ def best_error(hull: Hull, sampler: optuna.samplers.BaseSampler, goal: np.ndarra
     return study.best_value
 
 
-@pytest.mark.parametrize("goal", [np.eye(M)[2], np.array([0.5, 0.0, 0.5, 0.0]), np.array([0.1, 0.2, 0.3, 0.4])])
+@pytest.mark.parametrize(
+    "goal",
+    [
+        np.eye(M)[2],
+        np.array([0.5, 0.0, 0.5, 0.0]),
+        pytest.param(np.array([0.1, 0.2, 0.3, 0.4]), marks=pytest.mark.slow),
+    ],
+)
 def test_it_comes_nearer_to_the_goal_than_random_search(hull, goal):
     found = [best_error(hull, HullSampler(Prior(SPACE, hull), seed=seed), goal) for seed in range(3)]
     lucky = [best_error(hull, optuna.samplers.RandomSampler(seed=seed), goal, 60) for seed in range(3)]

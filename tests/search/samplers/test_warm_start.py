@@ -62,6 +62,7 @@ def test_a_like_target_saves_evaluations(hull):
     assert found(hull, experience(hull, GOAL), 9) < 0.7 * found(hull, None, 9)
 
 
+@pytest.mark.slow
 def test_an_unlike_target_does_no_lasting_harm(hull):
     assert found(hull, experience(hull, FAR), 14) < found(hull, None, 9)
 
