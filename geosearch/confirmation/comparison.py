@@ -48,7 +48,7 @@ class Comparison:
         """The outcome in words that follow a subject: "lowers the test error by 2.1 ± 0.6 points against ..."."""
         against = against or self.against
         unequal, interval = f"{self.unequal}; " if self.unequal else "", f" ± {self.half_width:.1f}"
-        points = f"{self.points:+.1f}".replace("-", "−")
+        points = format_points(self.points)
         if np.isnan(self.half_width):
             return f"cannot be told from {against} with one seed ({unequal}{points} points)"
         if self.outcome == "tie":
@@ -67,3 +67,12 @@ def compare(best: Row, other: Row, adaptation: str) -> Comparison:
     known = other.gap_half_widths.get(adaptation)
     half_width = t_half_width(differences) if known is None else 100 * known
     return Comparison(other.name, adaptation, float(differences.mean()), half_width, other.unequal(best, adaptation))
+
+
+def format_points(points: float) -> str:
+    """Format with a sign and one decimal: a typographic minus, and no sign on zero.
+
+    >>> format_points(-2.14), format_points(0.3), format_points(-0.04)
+    ('−2.1', '+0.3', '0.0')
+    """
+    return f"{round(points, 1) + 0.0:+.1f}".replace("-", "−").replace("+0.0", "0.0")

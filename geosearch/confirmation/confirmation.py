@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from geosearch.confirmation.background import Background
-from geosearch.confirmation.comparison import Comparison, compare
+from geosearch.confirmation.comparison import Comparison, compare, format_points
 from geosearch.confirmation.row import BEST, NO_PRETRAINING, Row, RowKind
 from geosearch.mixture.baselines import CLOUD, WITHIN_LIMITS
 
@@ -178,8 +178,7 @@ class Confirmation:
             return "Searching added nothing: the best mixture is the projection's cloud, which needs no search."
         found, free = self._compare(cloud), "the projection's cloud, which needs no search"
         if np.isnan(found.half_width):
-            points = f"{found.points:+.1f}".replace("-", "−")
-            return f"One seed cannot tell what searching added ({points} points against {free})."
+            return f"One seed cannot tell what searching added ({format_points(found.points)} points against {free})."
         if found.outcome == "tie":
             return f"Searching added nothing that this test can show: the best mixture {found.clause(free)}."
         return f"Searching {found.clause(free)}."

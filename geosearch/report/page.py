@@ -14,7 +14,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from geosearch.confirmation.comparison import compare
+from geosearch.confirmation.comparison import compare, format_points
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.row import BEST
 from geosearch.data.card import SourceFacts, license_warnings
@@ -256,11 +256,6 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
 def _with_half(error: float, half_width: float) -> str:
     """An error in [0, 1] in %, with half its interval if that is known."""
     return f"{100 * error:.1f}" + ("" if math.isnan(half_width) else f" ± {100 * half_width:.1f}")
-
-
-def format_points(points: float) -> str:
-    """Format with a sign and one decimal: a typographic minus, and no sign on zero."""
-    return f"{round(points, 1) + 0.0:+.1f}".replace("-", "−").replace("+0.0", "0.0")
 
 
 @cache

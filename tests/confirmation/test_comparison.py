@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geosearch.confirmation.comparison import compare
+from geosearch.confirmation.comparison import compare, format_points
 from geosearch.confirmation.row import BEST, NO_PRETRAINING, Row
 
 NOISE = np.array([0.0, 0.01, 0.02, 0.005, 0.015])  # of five trainings
@@ -48,9 +48,9 @@ def counted(one: Row, networks: int, unlabelled: int) -> Row:
 def test_a_comparison_of_unequal_rows_says_so():
     best, other = row(BEST, [0.1, 0.2, 0.3]), row("committee-taught pooled union", [0.2, 0.1, 0.3])
     cases = {
-        (1, 1400): "ties with committee-taught pooled union (+0.0 ± 24.8 points)",
-        (5, 1400): "ties with committee-taught pooled union (5 networks against 1; +0.0 ± 24.8 points)",
-        (1, 0): "ties with committee-taught pooled union (0 unlabelled images against 1,400; +0.0 ± 24.8 points)",
+        (1, 1400): "ties with committee-taught pooled union (0.0 ± 24.8 points)",
+        (5, 1400): "ties with committee-taught pooled union (5 networks against 1; 0.0 ± 24.8 points)",
+        (1, 0): "ties with committee-taught pooled union (0 unlabelled images against 1,400; 0.0 ± 24.8 points)",
     }
     for (networks, unlabelled), text in cases.items():
         found = compare(counted(best, 1, 1400), counted(other, networks, unlabelled), "ridge")
@@ -61,3 +61,11 @@ def test_a_comparison_of_unequal_rows_says_so():
         "(4 networks against 1, 5,000 unlabelled images against 1,400)"
     )
     assert compare(best, other, "ridge").unequal == ""  # of a confirmation that did not count them
+
+
+@pytest.mark.parametrize(
+    ("points", "text"),
+    [(1.26, "+1.3"), (-0.7, "−0.7"), (-0.04, "0.0"), (0.0, "0.0"), (-10.0, "−10.0"), (20.0, "+20.0")],
+)
+def test_points_are_written_with_a_true_minus(points, text):
+    assert format_points(points) == text

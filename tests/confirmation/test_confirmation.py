@@ -69,7 +69,7 @@ def test_equal_errors_do_not_make_a_mixture_the_cloud(confirmation):
     cloud = row("hull projection, cloud", np.array(confirmation.row(BEST).top1_errors["ridge"]))
     verdict = replace(confirmation, rows=(*confirmation.rows, cloud)).verdict()
     assert "the best mixture is the projection's cloud" not in verdict
-    assert "ties with the projection's cloud, which needs no search (+0.0 ± 0.0 points)" in verdict
+    assert "ties with the projection's cloud, which needs no search (0.0 ± 0.0 points)" in verdict
 
 
 def test_a_search_that_ties_with_the_free_answer_is_said_to_have_added_nothing(confirmation):

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geosearch.confirmation.comparison import compare
+from geosearch.confirmation.comparison import compare, format_points
 from geosearch.confirmation.row import BEST
 from geosearch.data.card import license_warnings
 from geosearch.errors import InvalidOptionError, StorageError
-from geosearch.report.page import confirmation_tables, format_points, render, used_sources, verdict, write_page
+from geosearch.report.page import confirmation_tables, render, used_sources, verdict, write_page
 from geosearch.report.status import status_of, status_text
 
 FINISHED = {"m": 3, "searched": 9}
@@ -197,14 +197,6 @@ def test_licenses_that_bind_the_best_mixture_are_named_and_those_of_sources_with
     warnings = license_warnings((source.name, source.license) for source in inside)
     assert warnings
     assert all(f"Best mixture: {warning}" in Reader(page).words for warning in warnings)
-
-
-@pytest.mark.parametrize(
-    ("points", "text"),
-    [(1.26, "+1.3"), (-0.7, "−0.7"), (-0.04, "0.0"), (0.0, "0.0"), (-10.0, "−10.0"), (20.0, "+20.0")],
-)
-def test_points_are_written_with_a_true_minus(points, text):
-    assert format_points(points) == text
 
 
 def test_the_page_and_its_figures_are_written(page_of, tmp_path):
