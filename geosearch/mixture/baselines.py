@@ -21,8 +21,8 @@ WITHIN_LIMITS = ", within limits"  # ends the name of a baseline that the limits
 
 CLOUD_CONCENTRATION = 2.0  # chosen on the targets of reports/transfer/contest.md, which it flatters
 FEWEST = 4  # baselines of every search: pooled union, projection, its cloud, and one single source
-SMALL_SHELF = 4  # sources, all of which are confirmed if they were trained alone
-MOST_SINGLE = 2  # single sources that a larger shelf has in its confirmation: less than a third of it is baselines
+FREE = 3  # baselines that are no single sources and come before them
+SMALL_SHELF = 4  # sources, all of which are confirmed if they were trained alone; of a larger shelf, the best one is
 
 
 def constrain(nearest: Callable[[Weights], Weights], roles: Mapping[str, Weights]) -> dict[str, Weights]:
@@ -74,19 +74,21 @@ def choose_baselines(names: Sequence[str], distances: Sequence[float], count: in
     return (POOLED, PROJECTION, CLOUD, *nearest, UNIFORM, MIXUP)[:count]
 
 
-def most_single(sources: int) -> int:
-    """Number of single sources that a confirmation has at most.
+def count_confirmed(evaluations: int, sources: int) -> int:
+    """Number of baselines of a confirmation; on a shelf of more than four sources they take less than a third of it.
 
-    >>> most_single(4), most_single(40)
-    (4, 2)
+    >>> count_confirmed(24, sources=40), count_confirmed(24, sources=4)
+    (4, 8)
     """
-    return sources if sources <= SMALL_SHELF else MOST_SINGLE
+    count = count_baselines(evaluations, sources)
+    single = min(count - FREE, sources)
+    return count - single + min(single, _most_single(sources))
 
 
 def choose_confirmed(
     baselines: Mapping[str, Weights], errors: Mapping[Weights, float], sources: int
 ) -> dict[str, Weights]:
-    """The baselines that are confirmed: those that are no single source, and the best `most_single` of these.
+    """The baselines that are confirmed; of the single sources all on a shelf of up to four, on a larger one the best.
 
     Args:
         baselines: role -> mixture, in the order of their evaluation.
@@ -94,5 +96,10 @@ def choose_confirmed(
         errors: mixture -> error in the search, never on the test part; of mixtures without one, the first are taken.
     """
     single = [role for role in baselines if role.startswith(SINGLE)]
-    best = sorted(single, key=lambda role: errors.get(baselines[role], math.inf))[: most_single(sources)]
+    best = sorted(single, key=lambda role: errors.get(baselines[role], math.inf))[: _most_single(sources)]
     return {role: weights for role, weights in baselines.items() if role in best or role not in single}
+
+
+def _most_single(sources: int) -> int:
+    """Number of single sources that a confirmation has at most."""
+    return sources if sources <= SMALL_SHELF else 1

@@ -15,7 +15,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.ablation import MOST_LEFT_OUT
 from geosearch.confirmation.candidates.ensemble_teacher import TEACHERS
 from geosearch.confirmation.controls import CONTROLS
-from geosearch.mixture.baselines import count_baselines, most_single
+from geosearch.mixture.baselines import count_baselines, count_confirmed
 from geosearch.nn.networks import NETWORKS
 from geosearch.pretraining.source_weighting import TRAININGS
 from geosearch.study.prepare import MOST_NETWORKS
@@ -38,7 +38,7 @@ def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False, labe
     steps += min(sources, MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
     steps += _refinement_steps(file, sources)
     share = min(1.0, (labels or recipe.batch) / recipe.batch) if file.mixes_features else 1.0
-    judge = _cross_fitting_steps if cross_fits else _confirmation_steps
+    judge = _cross_fitting_steps if cross_fits else count_confirmation_steps
     return steps + judge(file, sources, share)
 
 
@@ -48,14 +48,20 @@ def weigh_sources(file: StudyFile) -> float:
     return TRAININGS * (is_searched or "hypergradient" in file.confirm.controls)
 
 
-def _confirmation_steps(file: StudyFile, sources: int, share: float) -> float:
+def count_confirmation_steps(file: StudyFile, sources: int, share: float = 1.0) -> float:
+    """Steps of a confirmation on a test part.
+
+    Args:
+        file, sources: as in `count_steps`.
+        share: what a step of fine-tuning costs, in steps of pretraining.
+    """
     confirm, recipe = file.confirm, file.recipe
-    rows: float = min(count_baselines(file.search.evaluations, sources), most_single(sources) + 5) + 2
+    rows: float = count_confirmed(file.search.evaluations, sources) + 2
     rows += len({*confirm.variants} - {"ensemble-teacher"})
     rows += _control_rows(file)
     longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
     tuned = confirm.tuning > 0
-    steps = rows * confirm.seeds * _row_steps(file, share, tuned=tuned)
+    steps = rows * confirm.seeds * count_row_steps(file, share, tuned=tuned)
     steps += recipe.long_steps + 2 * confirm.tuning * Tuner().folds * longest / 2
     steps += file.search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in confirm.controls)
     steps += _committee_steps(file, sources)
@@ -78,13 +84,13 @@ def _fine_tuning_steps(file: StudyFile, *, tuned: bool) -> float:
 def _cross_fitting_steps(file: StudyFile, sources: int, share: float) -> float:
     """In each fold: labels, a choice among finalists and baselines, six rows, and the controls."""
     search, recipe = file.search, file.recipe
-    rows = (6 + _control_rows(file)) * _row_steps(file, share, tuned=False) + _committee_steps(file, sources)
+    rows = (6 + _control_rows(file)) * count_row_steps(file, share, tuned=False) + _committee_steps(file, sources)
     choice = (search.finalists + count_baselines(search.evaluations, sources)) * recipe.steps
     return file.confirm.folds * file.confirm.repeats * (rows + choice + _refinement_steps(file, sources))
 
 
-def _row_steps(file: StudyFile, share: float, *, tuned: bool) -> float:
-    """Of one row and training: pretraining and adaptations."""
+def count_row_steps(file: StudyFile, share: float = 1.0, *, tuned: bool = True) -> float:
+    """Steps of one row and training, pretraining and adaptations; arguments as in `count_confirmation_steps`."""
     fine_tuning = _fine_tuning_steps(file, tuned=tuned)
     return file.recipe.long_steps + share * fine_tuning + _semi_supervised_steps(file, fine_tuning)
 

@@ -9,7 +9,6 @@ from geosearch.mixture.baselines import (
     CLOUD,
     FEWEST,
     MIXUP,
-    MOST_SINGLE,
     POOLED,
     PROJECTION,
     SINGLE,
@@ -18,6 +17,7 @@ from geosearch.mixture.baselines import (
     choose_baselines,
     choose_confirmed,
     count_baselines,
+    count_confirmed,
 )
 from geosearch.mixture.hull import Hull
 
@@ -57,7 +57,15 @@ def test_the_confirmation_has_the_single_sources_that_were_best_in_the_search():
     single = [role for role in baselines if role.startswith(SINGLE)]
     errors = {weights: -float(i) for i, weights in enumerate(baselines.values())}  # the later, the better
     confirmed = choose_confirmed(baselines, errors, 40)
-    assert list(confirmed) == [POOLED, PROJECTION, CLOUD, *single[-MOST_SINGLE:]]
-    assert list(choose_confirmed(baselines, {}, 40)) == [POOLED, PROJECTION, CLOUD, *single[:MOST_SINGLE]]
+    assert list(confirmed) == [POOLED, PROJECTION, CLOUD, single[-1]]
+    assert list(choose_confirmed(baselines, {}, 40)) == [POOLED, PROJECTION, CLOUD, single[0]]
     assert UNIFORM in choose_confirmed(every(40), {}, 40)
     assert choose_confirmed(every(4), {}, 4) == every(4)
+
+
+@pytest.mark.parametrize("sources", [2, 4, 5, 8, 40])
+@pytest.mark.parametrize("evaluations", [0, 6, 12, 24, 45, 200])
+def test_the_number_of_baselines_of_a_confirmation_is_known_before(sources, evaluations):
+    roles = choose_baselines(FORTY[:sources], range(sources), count_baselines(evaluations, sources))
+    baselines = {role: every(sources)[role] for role in roles}
+    assert len(choose_confirmed(baselines, {}, sources)) == count_confirmed(evaluations, sources)

@@ -49,7 +49,7 @@ def test_forty_sources_are_searched_to_the_end(tmp_path, shared_cache, monkeypat
     assert all(role == SEARCHED for role in roles[8:])
     assert trained.total() <= 24 + 30 + 9  # trials, the race, the explanation
     rows = [row.name for row in study.confirmation.rows]
-    assert sum(row.startswith(SINGLE) and not row.startswith("single by") for row in rows) == 2
+    assert sum(row.startswith(SINGLE) and not row.startswith("single by") for row in rows) == 1
     job = build_search(study.file, study.prepared, study.store, study.cache, study.progress)
     design = study.store.record.debiased_design.values[:40]
     nearest = sorted(range(40), key=lambda i: design[i])[:5]
