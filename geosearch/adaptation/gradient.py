@@ -43,7 +43,8 @@ class GradientAdaptation(AdaptationOptions):
         200,
         "fine_tune_steps",
         "Steps of training on the augmented shots; three times as many with unlabelled images. Where confirm.tuning "
-        "tunes them this is only its first trial.",
+        "tunes them this is only its first trial; where nothing can be tuned, a small network is confirmed with longer "
+        "trainings.",
         ge=1,
     )
     batch: int = 50

@@ -96,6 +96,8 @@ def table() -> list[str]:
 
     add("processor seconds", few["processor"], many["processor"])
     for stage, seconds in few["stages"].items():
+        if seconds < 1:
+            continue
         add(f"{stage}, wall seconds", seconds, many["stages"].get(stage, 0.0))
     add("rows of the confirmation", few["rows"], many["rows"])
     add("peak memory, MiB", few["peak"], many["peak"])

@@ -68,7 +68,8 @@ class Prior:
         space: the mixtures that may be proposed.
         hull: the Gram matrix of the sources' maps.
         proxy_design: proxy of `ProxyDesign.points(space)`; None if it is not to be used.
-        gradient: (m,) derivative of an error in the sources' weights, if any.
+        gradient: (m,) derivative of an error in the sources' weights, if any; that it stands beside the proxy was
+            decided on the surfaces of reports/search.md.
         warm_start: earlier studies over the same sources, if any.
         start: a mixture whose error is expected to be small, if any is known.
 
