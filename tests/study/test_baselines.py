@@ -35,7 +35,7 @@ def test_forty_sources_are_searched_to_the_end(tmp_path, shared_cache, monkeypat
     evaluate = Objective.evaluate_many
 
     def count(self, asked, *, jobs):
-        trained.update(weights for weights, _, _ in asked)
+        trained.update(weights for weights, *_ in asked)
         return evaluate(self, asked, jobs=jobs)
 
     monkeypatch.setattr(Objective, "evaluate_many", count)
