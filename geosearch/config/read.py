@@ -159,8 +159,10 @@ def _suggest_key(location: tuple[Any, ...]) -> str:
 
 
 def _missing_file_message(path: Path) -> str:
+    if path.is_symlink():
+        return f"no such study file: {path} is a link to {path.readlink()}, which is not there; copy the file itself"
     folder = path.parent if path.parent.is_dir() else Path(".")
-    names = [str(file) for file in sorted(folder.glob("*.toml"))]
+    names = [str(file) for file in sorted(folder.glob("*.toml")) if file.exists()]
     close = difflib.get_close_matches(str(path), names, n=1, cutoff=0.4)
     hint = f"did you mean {close[0]}?" if close else "give the path of a study file, or quickstart for the example"
     return f"no such study file: {path}; {hint}"

@@ -75,6 +75,14 @@ def test_a_missing_file_names_the_nearest_one(tmp_path):
         read_study(tmp_path / "minst.toml")
 
 
+def test_a_link_that_leads_nowhere_is_said_and_never_suggested(tmp_path):
+    (tmp_path / "mnist.toml").symlink_to("elsewhere/mnist.toml")
+    with pytest.raises(InvalidOptionError, match=r"mnist.toml is a link to elsewhere/mnist.toml, which is not there"):
+        read_study(tmp_path / "mnist.toml")
+    with pytest.raises(InvalidOptionError, match="give the path of a study file"):
+        read_study(tmp_path / "minst.toml")
+
+
 def test_broken_toml_says_where(tmp_path):
     path = tmp_path / "broken.toml"
     path.write_text("[study\nname = 3")
