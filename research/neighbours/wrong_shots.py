@@ -4,8 +4,8 @@
 
 5, 10 and 20 shots of every class, of which 0, 20 or 40 % have the label of another class, uniformly at random. A
 network pretrained on the other sets (targets.py); plain error on the test part, five draws of shots, one pretraining.
-Heads on frozen features with 5 and 10 shots, ways that train the network with 5 and 20 (of photographs in three draws).
-Results: reports/data/neighbours_wrong_shots.jsonl. Needs $GEOSEARCH_DATA.
+Heads on frozen features with 5 and 10 shots, ways that train the network with 5 and 20. Results:
+reports/data/neighbours_wrong_shots.jsonl. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
 from geosearch.nn.streams import Pool, Stream
 from research.common.lines import Lines
-from research.neighbours.targets import PHOTOGRAPHS, TARGETS, draw_shots, for_target, network, read, sources
+from research.neighbours.targets import TARGETS, draw_shots, for_target, network, read, sources
 
 FILE = Lines(Path(__file__).parents[2] / "reports" / "data" / "neighbours_wrong_shots.jsonl")
-DRAWS, SLOW_DRAWS = 5, 3
+DRAWS = 5
 WRONG = (0.0, 0.2, 0.4)
 HEADS: dict[str, Adaptation] = {
     "ridge": RidgeHead(),
@@ -102,7 +102,6 @@ def main() -> None:
         for draw in range(DRAWS)
         for target in TARGETS
         for shots in KINDS[kind][1]
-        if draw < SLOW_DRAWS or kind == "heads" or target not in PHOTOGRAPHS
     ]
     FILE.fill(
         [(dict(zip(("target", "shots", "draw", "kind"), one, strict=True)), errors, one) for one in asked], jobs=1
