@@ -16,19 +16,18 @@ import resource
 import subprocess
 import sys
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from geosearch.data.loaders.glyphs import glyphs
-from geosearch.data.loaders.typefaces import CHARSETS, FAMILIES
+from geosearch.study.study import Study
+from research.common.glyph_sources import write_glyph_sources
 from research.common.lines import Lines
 from research.common.page import fill
 
 REPORTS = Path(__file__).parents[2] / "reports"
 LINES = Lines(REPORTS / "data" / "many_sources.jsonl")
-COUNTS, IMAGES, SIZE = (8, 40), 200, 16
+COUNTS = (8, 40)
 STUDY = """
 [study]
 name = "many"
@@ -47,25 +46,11 @@ seeds = 2
 """
 
 
-def write_sources(folder: Path, count: int) -> list[str]:
-    """Specifications of `count` npz files, 40 at most, spread evenly over charsets and families."""
-    halves = [(family, charset, half) for charset in CHARSETS for family in FAMILIES for half in (0, 1)]
-    return [_write(folder, *halves[i]) for i in np.linspace(0, len(halves) - 1, count).astype(int)]
-
-
-def _write(folder: Path, family: str, charset: str, half: int) -> str:
-    made = glyphs(family, charset, size=SIZE, count=4 * IMAGES)
-    middle = len(made.classes) // 2
-    rows = np.flatnonzero((made.labels >= middle) == bool(half))[:IMAGES]
-    path = folder / f"{family}-{charset}-{half}.npz"
-    np.savez(path, images=made.images[rows], labels=made.labels[rows] - middle * half)
-    return f"npz:{path}"
-
-
 def cost(sources: int) -> dict[str, Any]:
     """Processor seconds and peak memory of a search with its confirmation, wall seconds of its stages, its rows."""
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "study.toml").write_text(STUDY.format(sources=json.dumps(write_sources(Path(folder), sources))))
+        written = json.dumps(write_glyph_sources(Path(folder), sources))
+        (Path(folder) / "study.toml").write_text(STUDY.format(sources=written))
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
             [sys.executable, "-m", "geosearch.cli.main", "search", "study.toml"],
@@ -75,13 +60,10 @@ def cost(sources: int) -> dict[str, Any]:
             check=True,
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        os.chdir(folder)
-        from geosearch.study.study import Study
-
-        study = Study.open("many")
-        stages = {stage: round(spent, 1) for stage, spent in study.store.record.stage_seconds.items()}
-        rows = len(study.confirmation.rows)
-        os.chdir("/")
+        with chdir(folder):
+            study = Study.open("many")
+            stages = {stage: round(spent, 1) for stage, spent in study.store.record.stage_seconds.items()}
+            rows = len(study.confirmation.rows)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"processor": round(processor, 1), "peak": round(after.ru_maxrss / 2**10), "stages": stages, "rows": rows}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from generators.glyph_sources import write_glyph_sources
 from generators.studies import tiny_file
 
 from geosearch.mixture.baselines import CLOUD, POOLED, PROJECTION, SEARCHED, SINGLE
@@ -14,6 +13,7 @@ from geosearch.search.objective import Objective
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_search import build_search
 from geosearch.study.study import Study
+from research.common.glyph_sources import write_glyph_sources
 
 
 def forty(folder, cache, **changes) -> Study:
