@@ -12,14 +12,19 @@ INTERPOLATION = (0.0, 0.25, 0.5, 0.75, 1.0)  # 0: the pretrained weights as they
 ENDS = (0.0, 1.0)  # enough where the pretrained features are kept beside the trained ones
 _CONTROLS = ("single-source", "joint-training")  # the others need networks of the single sources
 _HEADS = ("auto", "ridge", "self-train-ridge")  # they select their own penalty, so nothing is tuned
-_TAIL = {
+TAIL_STEPS, LONG_TAIL_STEPS = 50, 100  # of the search, and of finalists and confirmation
+_PRETRAINED = {
     "weights": "pretrained",
-    "learning_rate": 1e-3,
     "weight_decay": 0.01,
-    "steps": 150,
-    "long_steps": 150,
     "precision": "bfloat16",  # half the time of float32; reports/photographs.md was measured with it
 }
+_TAIL = {  # chosen on rsscn7, dtd10 and corn_leaf, checked on seedlings, trash and aid (reports/photographs.md)
+    "learning_rate": 2e-3,
+    "steps": TAIL_STEPS,
+    "long_steps": LONG_TAIL_STEPS,
+    "fine_tune_steps": 50,
+}
+_WHOLE = {"learning_rate": 1e-3, "steps": 150, "long_steps": 150}
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Regime:
         same = is_embedded and "backbone" not in transport
         usual = "both" if trainable == "last" and weights != "random" else "trained"
         kept = recipe.get("features", usual) == "both"
+        training = {**_PRETRAINED, **(_WHOLE if trainable == "all" else _TAIL)}
         path = () if trainable == "head" else ENDS if kept else INTERPOLATION
         places = recipe.get("interpolation", path)
         search: dict[str, Any] = {"repeats": 1}  # few labels judge all trainings alike: more of them tell little
@@ -65,7 +71,8 @@ class Regime:
         named = {"backbone": network, "weights": weights} if same else {}
         return cls(
             f"{network} is pretrained, for photographs in color: sets are mixed as its {in_space}, distances are "
-            f"those of its features, {_TRAINED[trainable]} trained for {recipe.get('steps', _TAIL['steps'])} steps"
+            f"those of its features, {_TRAINED[trainable]} trained for {recipe.get('steps', training['steps'])} "
+            f"steps in the search and {recipe.get('long_steps', training['long_steps'])} in the confirmation"
             + (
                 ", without augmentation (recipe.views adds mirrored images and parts)"
                 if space == "features"
@@ -78,7 +85,7 @@ class Regime:
                 "domain": {"size": 64, "channels": 3} | ({"pseudo_labels": "head"} if is_embedded else {}),
                 "transport": {"space": space, "embedding": "backbone", **named},
                 "recipe": {
-                    **_TAIL,
+                    **training,
                     **moves,
                     "trainable": trainable,
                     "features": usual,

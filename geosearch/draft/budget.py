@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from geosearch.config.read import parse_study
+from geosearch.config.regimes import LONG_TAIL_STEPS, TAIL_STEPS
 from geosearch.config.study_config import StudyFile
 from geosearch.runtime.duration import duration, whole_minutes
 from geosearch.study.pace import measure_encoding, measure_step
@@ -40,7 +41,7 @@ class Budget:
 
     def of_tail(self) -> Budget:
         """The same for a pretrained network: shorter trainings, a head that tunes itself, controls without networks."""
-        steps, long_steps = min(self.steps, _TAIL_STEPS), min(self.long_steps, _TAIL_STEPS)
+        steps, long_steps = min(self.steps, TAIL_STEPS), min(self.long_steps, LONG_TAIL_STEPS)
         controls = tuple(name for name in self.controls if name in _CONTROLS[1])
         return replace(self, steps=steps, long_steps=long_steps, tuning=0, controls=controls)
 
@@ -69,7 +70,6 @@ BUDGETS = (  # the longest first; the third is that of the defaults
     Budget(10, 60, 100, 3, 0, (), folds=3),
 )
 NO_SEARCH = Budget(0, 60, 100, 3, 0, (), folds=3)  # the projection's cloud beside the baselines
-_TAIL_STEPS = 150  # with which the last stage of a pretrained network was measured
 _ENOUGH = 4  # a smaller image is preferred to a budget below this one
 
 

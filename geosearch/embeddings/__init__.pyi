@@ -10,5 +10,6 @@ from .pca import PCA as PCA
 from .pca import PCAEncoder as PCAEncoder
 from .pixels import PixelEncoder as PixelEncoder
 from .pixels import Pixels as Pixels
+from .recalling import RecallingEncoder as RecallingEncoder
 from .source_classifier import SourceClassifier as SourceClassifier
 from .source_classifier import SourceEncoder as SourceEncoder

@@ -11,6 +11,7 @@ import numpy as np
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import common_shape
 from geosearch.embeddings.base import EMBEDDINGS
+from geosearch.embeddings.recalling import RecallingEncoder
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.backbones import Backbone, PretrainedNetwork
 from geosearch.nn.networks import Network
@@ -93,14 +94,17 @@ class BackboneEmbedding:
                 'transport.backbone and transport.weights out, or set transport.space to "pixels"'
             )
 
-    def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> BackboneEncoder | ActivationEncoder:
-        """Load the network; nothing is fitted.
+    def fit(self, sets: Sequence[LabelledSet], *, seed: int, cache: Cache) -> RecallingEncoder:
+        """Load the network; nothing is fitted. The features of the sets are computed, and recalled from then on.
 
         Raises:
             DomainMismatchError: the sets differ in image shape.
             InvalidOptionError, UnknownDatasetError, StorageError: as `Backbone.load`.
         """
         height, _, channels = common_shape(sets)
+        return RecallingEncoder.of(self._encoder(channels, height), sets, cache)
+
+    def _encoder(self, channels: int, height: int) -> BackboneEncoder | ActivationEncoder:
         if self.activations is None:
             return BackboneEncoder(self.backbone.load(height))
         untrained = replace(self.activations, features="trained")  # what is adapted later does not matter here

@@ -69,7 +69,7 @@ def recipe(target: str, width: int = 16) -> Recipe:
     """How a network is pretrained for the target; `width` is that of the small network."""
     if target not in SETS:
         return Recipe(SmallConv(width), steps=300)
-    return build_recipe(study(), architecture())
+    return build_recipe(study(), architecture()).scaled(study().recipe.long_steps)
 
 
 @cache

@@ -43,7 +43,7 @@ def measured(target: str, draw: int, way: str) -> dict[str, Any]:
     prepared = made(target, draw)
     pool = stream(prepared, way)
     file = study_file(target, SHOTS, draw, CHANGES)
-    recipe = build_recipe(file, prepared.network)
+    recipe = build_recipe(file, prepared.network).scaled(file.recipe.long_steps)
     with one_thread():
         if pool is None:
             h, _, ch = prepared.anchors.reference.shape

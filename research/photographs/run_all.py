@@ -18,6 +18,7 @@ PARTS = (
     "from_nothing",
     "choice",
     "lengths",
+    "fine_tuning",
     "mixtures",
     "side_by_side",
     "distances",

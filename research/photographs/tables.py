@@ -20,6 +20,7 @@ from research.photographs import (
     agreement,
     blocks,
     choice,
+    fine_tuning,
     from_nothing,
     from_scratch,
     layers,
@@ -35,7 +36,7 @@ from research.photographs import (
 from research.photographs.episodes import NONE
 from research.photographs.mixtures import of_target
 from research.photographs.scoring import ERROR, LEFT_OUT, SELF_TRAINED, SQUARED
-from research.photographs.sets import CHOSEN_ON, DRAWS, SHOTS, TARGETS, sources_of
+from research.photographs.sets import CHECKED_ON, CHOSEN_ON, DRAWS, SHOTS, TARGETS, sources_of
 
 PAGE = Path(__file__).parents[2] / "reports" / "photographs.md"
 DISTANCES = PAGE.with_name("transport.md")
@@ -469,18 +470,43 @@ def blocks_table() -> list[str]:
 
 
 def lengths_table() -> list[str]:
-    known = {(a["target"], a["way"]): line for line in lengths.FILE.all() for a in [line["asked"]]}
-    if not known:
-        return []
-    lines = head("uniform union, 5 a class: ridge / self-trained", (*CHOSEN_ON, "mean"))
+    """Mean errors of the trainings and draws, and differences from the usual length, paired over both."""
+    errors = ("ridge", "self-trained")
+    known: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+    for way, target in product(lengths.WAYS, TARGETS):
+        asked = [{"target": target, "way": way, "seed": seed} for seed in lengths.SEEDS]
+        found = [line for line in lengths.FILE.all() if line["asked"] in asked]
+        if len(found) < len(asked):
+            return []
+        known[way, target] = {name: np.array([line[name] for line in found]) for name in errors}
+    groups = {"mean, chosen on": CHOSEN_ON, "mean, checked on": CHECKED_ON}
+    lines = head("5 a class: ridge / self-trained", (*TARGETS, *groups, "mean difference"))
     for way in lengths.WAYS:
-        for mark in map(str, lengths.MARKS):
-            found = [np.array(known[t, way]["scores"][mark]["5"], float) for t in CHOSEN_ON if (t, way) in known]
-            if len(found) < len(CHOSEN_ON):
-                continue
-            both = [[f[:, column].mean() for f in found] for column in (ERROR, SELF_TRAINED)]
-            cells = [f"{100 * a:.1f} / {100 * b:.1f}" for a, b in zip(*both, strict=True)]
-            lines.append(row(f"{way}, {mark} steps", [*cells, " / ".join(percent(b) for b in both)]))
+        means = {t: [known[way, t][name].mean() for name in errors] for t in TARGETS}
+        cells = [" / ".join(map(percent, means[t])) for t in TARGETS]
+        cells += [" / ".join(percent(np.mean([means[t][i] for t in g])) for i in (0, 1)) for g in groups.values()]
+        gaps = [
+            [100 * float((known[way, t][name] - known[lengths.USUAL, t][name]).mean()) for t in TARGETS]
+            for name in errors
+        ]
+        shown = " / ".join(f"{np.mean(gap):+.1f} ± {t_half_width(gap):.1f}" for gap in gaps)
+        lines.append(row(way, [*cells, "" if way == lengths.USUAL else shown]))
+    return lines
+
+
+def fine_tuning_table() -> list[str]:
+    """Errors of the published network, fine-tuned; differences from the usual length, over draws and over targets."""
+    known = {line["asked"]["target"]: line["errors"] for line in fine_tuning.FILE.all()}
+    if set(known) != set(TARGETS):
+        return []
+    base = {target: np.array(known[target][str(fine_tuning.USUAL)]) for target in TARGETS}
+    lines = head("fine-tuned on 5 a class", (*TARGETS, "mean difference"))
+    for steps in fine_tuning.STEPS:
+        found = {target: np.array(known[target][str(steps)]) for target in TARGETS}
+        if steps == fine_tuning.USUAL:
+            lines.append(row(f"**{steps} steps**", [*map(percent, found.values()), ""]))
+        else:
+            lines.append(against(f"{steps} steps", found, base))
     return lines
 
 
@@ -561,6 +587,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "agreement all", lambda: agreement.table(singles=True)
     yield "blocks", blocks_table
     yield "lengths", lengths_table
+    yield "fine-tuning", fine_tuning_table
     yield "layers", layers_table
     yield "maps", maps_table
     yield "uneven", uneven_table

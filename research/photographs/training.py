@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geosearch import seeds
+from geosearch.nn.schedule import SCHEDULES
 from geosearch.runtime.cache import Cache, content_key
 from research.photographs.encoder import PLAIN, SHAPE, WIDTH, activations, encoder, tail
 from research.photographs.sets import SETS, photos
@@ -28,6 +29,7 @@ class Training:
         views: a batch draws one of them for each image.
         mixup: whether pairs of images are mixed at the cut, with shares uniform in [0, 1].
         marks: steps after which the weights are kept, ascending.
+        schedule: of the learning rate, by its name in study files.
     """
 
     rate: float = 1e-3
@@ -35,6 +37,7 @@ class Training:
     views: tuple[str, ...] = (PLAIN,)
     mixup: bool = False
     marks: tuple[int, ...] = (50, 150)
+    schedule: str = "constant"
 
     def run(self, weights: Weights, seed: int) -> dict[int, State]:
         """Weights of the tail at each mark, from the cache if they are there."""
@@ -50,7 +53,8 @@ class Training:
         pool = Pool.of(weights, self.views)
         stream = pool.mixed(self.batch, rng) if self.mixup else pool.batches(self.batch, rng)
         out: dict[str, np.ndarray] = {}
-        fit(stream, pool.classes, self.marks[-1], seed, rate=self.rate, marks=(self.marks, out))
+        marks = (self.marks, out)
+        fit(stream, pool.classes, self.marks[-1], seed, rate=self.rate, marks=marks, schedule=self.schedule)
         return out
 
 
@@ -106,6 +110,7 @@ def fit(
     rate: float = 1e-3,
     start: State | None = None,
     marks: tuple[Sequence[int], dict[str, np.ndarray]] = ((), {}),
+    schedule: str = "constant",
 ) -> tuple[nn.Module, nn.Linear]:
     """Train a tail and a linear head on batches of activations (b, 192, 4, 4) and soft labels (b, classes).
 
@@ -115,7 +120,10 @@ def fit(
     torch.manual_seed(seeds.integer(seed, "photographs head"))
     head = nn.Linear(WIDTH, classes)
     optimizer = torch.optim.AdamW([*network.parameters(), *head.parameters()], rate)
+    rates = SCHEDULES.build(schedule, {})
     for step, (x, y) in enumerate(stream, 1):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * rates.factor(step - 1, steps)
         with torch.autocast("cpu", torch.bfloat16):
             scores = head(network(x.contiguous(memory_format=torch.channels_last)))
         loss = F.cross_entropy(scores.float(), y)

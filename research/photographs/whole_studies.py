@@ -23,6 +23,10 @@ ORACLE = "lowest of all these rows (by test error)"
 CHOSEN, CHOSEN_AT = "head chosen by cross-validation", 5  # labels a class at which it was
 HEADS = ("logistic regression", "nearest mean", "label spreading")  # ridge and self-training are rows of the study
 MUST_BEAT = ((NO_PRETRAINING, "ridge"), (NO_PRETRAINING, "self-train-ridge"))
+EARLIER = {  # what the lines of earlier studies are kept under -> how these differed
+    "both, long searches": "150 steps in the search and 200 of fine-tuning",
+    "trained": 'these and `recipe.features = "trained"`',
+}
 Errors = Mapping[str, np.ndarray]  # target -> error of each draw
 Heads = Callable[[str, int, str, int], float]  # (target, shots, way, draw) -> error
 
@@ -149,15 +153,18 @@ def judged(shots: int, heads: Heads) -> list[str]:
 
 
 def _before(shots: int) -> list[str]:
-    """The answers of the same studies where the pretrained features are not kept beside the trained ones."""
-    now, then = studies(shots), studies(shots, "trained")
-    both = {t: [d for d in draws_of(t, shots) if (t, d) in then] for t in TARGETS}
-    if not all(both.values()):
-        return []
-    gaps = {t: [100 * (_answer(then[t, d]) - _answer(now[t, d])) for d in both[t]] for t in TARGETS}
-    cells = ", ".join(f"{t} {_interval(gaps[t])}" for t in TARGETS)
-    mean = _interval([float(np.mean(gaps[t])) for t in TARGETS])
-    return [f'- The same studies with `recipe.features = "trained"` minus these: {mean} points ({cells}).']
+    """The answers of the same studies with settings that were the default before, minus these."""
+    now, found = studies(shots), []
+    for features, settings in EARLIER.items():
+        then = studies(shots, features)
+        both = {t: [d for d in draws_of(t, shots) if (t, d) in then] for t in TARGETS}
+        if all(both.values()):
+            gaps = {t: [100 * (_answer(then[t, d]) - _answer(now[t, d])) for d in both[t]] for t in TARGETS}
+            cells = ", ".join(f"{t} {_interval(gaps[t])}" for t in TARGETS)
+            mean = _interval([float(np.mean(gaps[t])) for t in TARGETS])
+            draws = max(map(len, both.values()))
+            found.append(f"- The same studies with {settings} minus these, {draws} draws: {mean} points ({cells}).")
+    return found
 
 
 def _answer(line: dict[str, Any]) -> float:

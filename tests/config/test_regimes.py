@@ -24,7 +24,7 @@ def test_usual_studies_keep_their_defaults() -> None:
 
 def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
     file = study(recipe={"network": "timm:resnet18", "steps": 7})
-    assert (file.recipe.steps, file.recipe.long_steps, file.recipe.learning_rate) == (7, 150, 1e-3)
+    assert (file.recipe.steps, file.recipe.long_steps, file.recipe.learning_rate) == (7, 100, 2e-3)
     assert (file.transport.space, file.transport.embedding) == ("features", "backbone")
     assert file.transport.settings["backbone"] == "timm:resnet18"
     assert file.recolour == file.recipe.rotate == 0
@@ -37,9 +37,12 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
     assert other.domain.pseudo_labels == "ensemble"
     assert build_adaptations(file)["fine-tune"].facts["precision"] == "bfloat16"
     assert "timm:resnet18 is pretrained" in file.regime
+    assert "trained for 7 steps in the search and 100 in the confirmation" in file.regime
     assert "\n" not in file.regime
+    assert study(recipe={"network": "timm:resnet18"}).recipe.steps == 50
     whole = study(recipe={"network": "torchvision:resnet18", "trainable": "all"})
     assert (whole.transport.space, whole.recipe.flip, whole.recolour) == ("pixels", True, 0)
+    assert (whole.recipe.steps, whole.recipe.learning_rate) == (150, 1e-3)
 
 
 @pytest.mark.parametrize(

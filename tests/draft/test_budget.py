@@ -53,7 +53,7 @@ def test_labels_that_judge_in_folds_take_their_time():
 def test_a_pretrained_network_is_trained_as_it_was_measured_and_its_time_counted(fast_machine):
     settings = {**SETTINGS, "recipe": {"network": "torchvision:resnet18"}}
     long = plan_budget(settings, classes=20, size=64, minutes=1e6)
-    assert (long.budget.steps, long.budget.long_steps) == (150, 150)
+    assert (long.budget.steps, long.budget.long_steps) == (50, 100)
     assert (long.budget.tuning, long.budget.controls) == (0, ("single-source", "joint-training"))
     more = plan_budget(settings, classes=20, size=64, minutes=1e6, images=1000)
     assert more.seconds == pytest.approx(long.seconds + 1000 * 1e-2)

@@ -1,0 +1,93 @@
+"""RecallingEncoder: an encoder that looks up images which it encoded before, because encoding them takes long."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from geosearch.data.dataset import LabelledSet
+from geosearch.embeddings.base import Encoder
+from geosearch.errors import StorageError
+from geosearch.runtime.cache import Cache, content_key
+
+_KIND = "features"  # of entries of the cache
+_BYTES = 16  # of the digest of an image
+
+
+@dataclass(frozen=True)
+class RecallingEncoder:
+    """Another encoder, and the features of whole sets, which the cache keeps.
+
+    An image of these sets is found by its content, wherever it turns up: in the set itself, in what a one-to-one map
+    gives, in a sample of one source. So it is encoded once, not once for each purpose.
+
+    Attributes:
+        encoder: encodes all other images.
+        cache: where the features are.
+        keys: of the sets, in the cache.
+    """
+
+    encoder: Encoder
+    cache: Cache
+    keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, encoder: Encoder, sets: Sequence[LabelledSet], cache: Cache) -> RecallingEncoder:
+        """Encode whole sets, unless the cache has their features."""
+        keys = []
+        for data in sets:
+            keys.append(content_key("set-features", encoder=encoder.key, set=data.fingerprint))
+            cache.arrays(_KIND, keys[-1], lambda data=data: _encoded(encoder, data.images))  # type: ignore[misc]
+        return cls(encoder, cache, tuple(keys))
+
+    @property
+    def key(self) -> str:
+        """That of the other encoder."""
+        return self.encoder.key
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (n, h, w, ch) -> float32 (n, d)
+
+        Raises:
+            StorageError: the cache was emptied since.
+        """
+        parts, places = _recalled(self.cache, self.keys)
+        found = [places.get(digest) for digest in _digests(images)]
+        new = np.array([place is None for place in found], bool)
+        if new.all():
+            return self.encoder.encode(images)
+        encoded = np.empty((len(images), parts[0].shape[1]), np.float32)
+        for row, place in enumerate(found):
+            if place is not None:
+                encoded[row] = parts[place[0]][place[1]]
+        if new.any():
+            encoded[new] = self.encoder.encode(images[new])
+        return encoded
+
+
+@lru_cache(maxsize=2)
+def _recalled(cache: Cache, keys: tuple[str, ...]) -> tuple[list[np.ndarray], dict[bytes, tuple[int, int]]]:
+    """Features (n, d) of each set, memory-mapped; digest of an image -> its set and row."""
+    stored = [cache.arrays(_KIND, key, lambda key=key: _gone(cache, key)) for key in keys]  # type: ignore[misc]
+    places: dict[bytes, tuple[int, int]] = {}
+    for part, arrays in enumerate(stored):
+        for row, digest in enumerate(np.asarray(arrays["digests"])):
+            places.setdefault(digest.tobytes(), (part, row))
+    return [arrays["features"] for arrays in stored], places
+
+
+def _encoded(encoder: Encoder, images: np.ndarray) -> dict[str, np.ndarray]:
+    digests = np.frombuffer(b"".join(_digests(images)), np.uint8).reshape(len(images), _BYTES)
+    return {"features": encoder.encode(images), "digests": digests}
+
+
+def _digests(images: np.ndarray) -> list[bytes]:
+    return [hashlib.blake2b(image.tobytes(), digest_size=_BYTES).digest() for image in images]
+
+
+def _gone(cache: Cache, key: str) -> dict[str, np.ndarray]:
+    raise StorageError(f"{cache.path(_KIND, key)} was deleted while it was in use; run the same command again")
