@@ -143,7 +143,10 @@ def check(path: str | Path) -> Estimate:
     check_labels(file, target)
     classes = sum(len(source.classes) for source in collection.sources)
     step = measure_step(file, classes)
-    steps = count_steps(file, len(collection.sources), cross_fits=target.judges_itself, labels=len(target.shots))
+    judges = target.judges_itself
+    unlabelled = min(parts["reference"] + parts["held_out"], file.recipe.unlabelled)
+    read = unlabelled + 3 * (len(target.shots) if judges else parts["test_size"])  # by three adaptations
+    steps = count_steps(file, len(collection.sources), cross_fits=judges, labels=len(target.shots), images=read)
     pixels = domain.size**2 * domain.channels
     images = len(collection.train) + sum(len(source) for source in collection.sources)
     plan = 24 * parts["reference"] ** 2 * search.jobs

@@ -23,7 +23,12 @@ from geosearch.study.prepare import MOST_NETWORKS
 NEED_COMMITTEE = {"committee", "transferability"}  # controls
 
 
-def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False, labels: int | None = None) -> float:
+_READING = 0.7  # what the features of an image cost, in trainings on it: forward alone, but not in bfloat16
+
+
+def count_steps(
+    file: StudyFile, sources: int, *, cross_fits: bool = False, labels: int | None = None, images: int = 0
+) -> float:
     """Steps of pretraining that all trainings of a study of so many sources are worth.
 
     Args:
@@ -31,6 +36,7 @@ def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False, labe
         sources: m
         cross_fits: whether the labels judge, for want of a test part.
         labels: of the target; as many as a batch if None. A fine-tuning of activations computes each once in a batch.
+        images: whose features a row needs for its heads; they count in short trainings of activations.
     """
     search, recipe = file.search, file.recipe
     finalists = search.finalists * search.repeats * (search.evaluations > 0)
@@ -39,7 +45,7 @@ def count_steps(file: StudyFile, sources: int, *, cross_fits: bool = False, labe
     steps += _refinement_steps(file, sources)
     share = min(1.0, (labels or recipe.batch) / recipe.batch) if file.mixes_features else 1.0
     judge = _cross_fitting_steps if cross_fits else count_confirmation_steps
-    return steps + judge(file, sources, share)
+    return steps + judge(file, sources, share, images)
 
 
 def weigh_sources(file: StudyFile) -> float:
@@ -48,11 +54,11 @@ def weigh_sources(file: StudyFile) -> float:
     return TRAININGS * (is_searched or "hypergradient" in file.confirm.controls)
 
 
-def count_confirmation_steps(file: StudyFile, sources: int, share: float = 1.0) -> float:
+def count_confirmation_steps(file: StudyFile, sources: int, share: float = 1.0, images: int = 0) -> float:
     """Steps of a confirmation on a test part.
 
     Args:
-        file, sources: as in `count_steps`.
+        file, sources, images: as in `count_steps`.
         share: what a step of fine-tuning costs, in steps of pretraining.
     """
     confirm, recipe = file.confirm, file.recipe
@@ -61,7 +67,7 @@ def count_confirmation_steps(file: StudyFile, sources: int, share: float = 1.0) 
     rows += _control_rows(file)
     longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
     tuned = confirm.tuning > 0
-    steps = rows * confirm.seeds * count_row_steps(file, share, tuned=tuned)
+    steps = rows * confirm.seeds * count_row_steps(file, share, images, tuned=tuned)
     steps += recipe.long_steps + 2 * confirm.tuning * Tuner().folds * longest / 2
     steps += file.search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in confirm.controls)
     steps += _committee_steps(file, sources)
@@ -81,18 +87,21 @@ def _fine_tuning_steps(file: StudyFile, *, tuned: bool) -> float:
     return float(how.steps if is_pretrained else Tuner(0, round(longest)).reference(how).steps)
 
 
-def _cross_fitting_steps(file: StudyFile, sources: int, share: float) -> float:
+def _cross_fitting_steps(file: StudyFile, sources: int, share: float, images: int) -> float:
     """In each fold: labels, a choice among finalists and baselines, six rows, and the controls."""
     search, recipe = file.search, file.recipe
-    rows = (6 + _control_rows(file)) * count_row_steps(file, share, tuned=False) + _committee_steps(file, sources)
+    row = count_row_steps(file, share, images, tuned=False)
+    rows = (6 + _control_rows(file)) * row + _committee_steps(file, sources)
     choice = (search.finalists + count_baselines(search.evaluations, sources)) * recipe.steps
     return file.confirm.folds * file.confirm.repeats * (rows + choice + _refinement_steps(file, sources))
 
 
-def count_row_steps(file: StudyFile, share: float = 1.0, *, tuned: bool = True) -> float:
+def count_row_steps(file: StudyFile, share: float = 1.0, images: int = 0, *, tuned: bool = True) -> float:
     """Steps of one row and training, pretraining and adaptations; arguments as in `count_confirmation_steps`."""
-    fine_tuning = _fine_tuning_steps(file, tuned=tuned)
-    return file.recipe.long_steps + share * fine_tuning + _semi_supervised_steps(file, fine_tuning)
+    fine_tuning, tails = _fine_tuning_steps(file, tuned=tuned), 1 + file.recipe.keeps_features
+    read = _READING * images * tails / file.recipe.batch if file.mixes_features else 0.0
+    own = share * fine_tuning * (1 + _READING / 2 * (tails - 1))  # the pretrained tail goes forward, too
+    return file.recipe.long_steps + own + read + _semi_supervised_steps(file, fine_tuning)
 
 
 def _control_rows(file: StudyFile) -> float:

@@ -32,3 +32,15 @@ def test_controls_and_self_training_cost_in_folds_as_on_a_test_part():
     for crosses in (False, True):
         steps = count_steps(FILE, 4, cross_fits=crosses)
         assert count_steps(plain, 4, cross_fits=crosses) < steps < count_steps(taught, 4, cross_fits=crosses)
+
+
+def test_heads_on_activations_cost_what_the_features_of_their_images_do():
+    recipe = {"network": "timm:resnet18", "features": "trained"}
+    trained = parse_study({**FILE.model_dump(include={"study", "domain"}), "recipe": recipe})
+    both = parse_study({**FILE.model_dump(include={"study", "domain"}), "recipe": {**recipe, "features": "both"}})
+    none, some, twice = (count_row_steps(trained, 0.5, images) for images in (0, 640, 1280))
+    assert none < some
+    assert twice - some == pytest.approx(some - none)
+    assert count_row_steps(both, 0.5, 640) - count_row_steps(both, 0.5) == pytest.approx(2 * (some - none))
+    assert count_row_steps(both, 0.5) > none  # fine-tuning
+    assert count_row_steps(FILE, 1.0, 640) == count_row_steps(FILE)  # small networks read in no time
