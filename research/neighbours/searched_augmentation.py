@@ -21,7 +21,7 @@ from research.common.mixtures import study_file
 from research.neighbours.augmentations import TARGETS
 
 FILE = Lines(Path(__file__).parents[2] / "reports" / "data" / "neighbours_searched_augmentation.jsonl")
-SEEDS = 3
+SEEDS = 5
 WAYS = ("fixed", "searched")
 
 

@@ -8,8 +8,8 @@ labels at random ("polluted"), or turned by 90 degrees under their own labels ("
 network (targets.py; `SmallConv(8)` for glyphs) is trained: on source and shots together ("none"), with each weighting,
 the shots being its clean samples, or on the shots and the samples that the derivative does not find harmful
 ("derivative"). Error on the test part of the network as it is, and of a ridge head on the shots; AUC of the weights as
-detectors of what is right. Five seeds; for photographs, which take two minutes each, three, and only the first five
-sources. Results: reports/data/neighbours_wrong_labels.jsonl. Needs $GEOSEARCH_DATA.
+detectors of what is right. Five seeds; for photographs, which take two minutes each, only the first five sources.
+Results: reports/data/neighbours_wrong_labels.jsonl. Needs $GEOSEARCH_DATA.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ METHODS: dict[str, type[SampleWeighting]] = {
     "domain classifier": DomainWeighting,
 }
 WAYS = ("none", *METHODS, "derivative")
+SEEDS = 5
 SOURCES = ("pairs 40", "uniform 40", "right", "polluted", "turned", "uniform 60", "pairs 60", "uniform 20", "pairs 20")
-KINDS = ((GLYPHS, SOURCES, 5), (PHOTOGRAPHS, SOURCES[:5], 3))  # targets, their sources, seeds
+KINDS = ((GLYPHS, SOURCES), (PHOTOGRAPHS, SOURCES[:5]))  # targets and their sources
 
 
 def outcomes(target: str, source: str, seed: int) -> dict[str, Any]:
@@ -125,8 +126,8 @@ def main() -> None:
     some = parser.parse_args().targets
     asked = [
         (target, source, seed)
-        for targets, sources, count in KINDS
-        for seed in range(count)
+        for targets, sources in KINDS
+        for seed in range(SEEDS)
         for source in sources
         for target in targets
         if target in some
