@@ -11,7 +11,7 @@ _NO_AUGMENTATION = {"rotate": 0.0, "scale": 0.0, "translate": 0.0, "recolour": 0
 INTERPOLATION = (0.0, 0.25, 0.5, 0.75, 1.0)  # 0: the pretrained weights as they are
 ENDS = (0.0, 1.0)  # enough where the pretrained features are kept beside the trained ones
 _CONTROLS = ("single-source", "joint-training")  # the others need networks of the single sources
-_HEADS = ("auto", "ridge", "self-train-ridge")  # they select their own penalty, so nothing is tuned
+HEADS = ("auto", "ridge", "self-train-ridge")  # they select their own penalty, so nothing is tuned
 TAIL_STEPS, LONG_TAIL_STEPS = 50, 100  # of the search, and of finalists and confirmation
 _PRETRAINED = {
     "weights": "pretrained",
@@ -22,7 +22,6 @@ _TAIL = {  # chosen on rsscn7, dtd10 and corn_leaf, checked on seedlings, trash 
     "learning_rate": 2e-3,
     "steps": TAIL_STEPS,
     "long_steps": LONG_TAIL_STEPS,
-    "fine_tune_steps": 50,
 }
 _WHOLE = {"learning_rate": 1e-3, "steps": 150, "long_steps": 150}
 
@@ -94,7 +93,7 @@ class Regime:
                 },
                 "search": search,
                 "confirm": {"controls": _CONTROLS}
-                | ({"tuning": 0} if recipe.get("adaptation", _HEADS[0]) in _HEADS else {}),
+                | ({"tuning": 0} if recipe.get("adaptation", HEADS[0]) in HEADS else {}),
             },
         )
 

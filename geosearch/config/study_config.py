@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from geosearch.config.regimes import Regime, with_defaults
+from geosearch.config.regimes import HEADS, Regime, with_defaults
 from geosearch.config.schema import (
     ConfirmSection,
     DomainSection,
@@ -212,6 +212,15 @@ class StudyFile(Section):
     def mixes_features(self) -> bool:
         """Whether images are mixed as activations at the cut of a pretrained network."""
         return self.transport.space == "features"
+
+    @property
+    def fine_tunes_mixtures(self) -> bool:
+        """Whether the confirmation fine-tunes networks that were pretrained on mixtures, besides fitting heads to them.
+
+        Not where the study asks for a head on the pretrained features beside the trained ones: on photographs
+        fine-tuned rows had 5 points more error than that (reports/photographs.md).
+        """
+        return not (self.recipe.keeps_features and self.recipe.adaptation in HEADS)
 
     @property
     def recolour(self) -> float:

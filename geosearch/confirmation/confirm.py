@@ -34,7 +34,7 @@ class Confirmer:
         anchors: what mixtures are made of.
         target: shots to adapt to; test part to score on, if it has one.
         recipe: the long recipe.
-        adaptations: kind of start -> name -> adaptation; every row is scored under each name.
+        adaptations: kind of start -> name -> adaptation; every row is scored under each name of its kind.
         cache: where predictions are kept, so that an interrupted confirmation goes on.
         device: where to train, as for `pretrain`.
         tuning: how the adaptations were tuned, a sentence each.

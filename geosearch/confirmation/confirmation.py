@@ -72,7 +72,8 @@ class Confirmation:
 
     @property
     def adaptations(self) -> tuple[str, ...]:
-        return tuple(self.rows[0].top1_errors)
+        """Those of all rows; a row may lack some."""
+        return tuple(dict.fromkeys(name for row in self.rows for name in row.top1_errors))
 
     @property
     def interval(self) -> str:
@@ -97,8 +98,10 @@ class Confirmation:
         return next(row for row in self.rows if row.name == name)
 
     def ranked(self, adaptation: str | None = None) -> tuple[Row, ...]:
+        """The rows that have an adaptation, the study's own if None, by increasing error."""
         adaptation = adaptation or self.adaptation
-        return tuple(sorted(self.rows, key=lambda row: row.mean(adaptation)))
+        having = (row for row in self.rows if adaptation in row.top1_errors)
+        return tuple(sorted(having, key=lambda row: row.mean(adaptation)))
 
     @property
     def cloud(self) -> Row | None:

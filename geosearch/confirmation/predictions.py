@@ -60,7 +60,7 @@ class Scored:
         candidate, classes = request.candidate, self.predictions.classes
         adaptations = adapting.adaptations_of(candidate).items()
         wrong = {name: (found != self.truth).astype(float) for name, found in classes[request.name].items()}
-        gaps = {name: (classes[BEST][name] != self.truth) - own for name, own in wrong.items()}
+        gaps = {name: (classes[BEST][name] != self.truth) - own for name, own in wrong.items() if name in classes[BEST]}
         return Row(
             request.name,
             {name: tuple(own.mean(1).tolist()) for name, own in wrong.items()},

@@ -240,7 +240,7 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
         error = _with_half(row.mean(adaptation), row.half_width(adaptation))
         balanced = _with_half(row.balanced_mean(adaptation), row.balanced_half_width(adaptation))
         balanced = balanced if confirmation.is_uneven else ""
-        if row.name == BEST:
+        if row.name == BEST or adaptation not in best.top1_errors:
             lines.append(ConfirmationLine(row.name, error, "", "", resources, balanced))
             continue
         if row.name == confirmation.equal:

@@ -156,11 +156,7 @@ def _table(confirmation: Confirmation) -> str:
         head += f"{'lambda':>8}"
     lines = [head]
     for row in confirmation.ranked():
-        spreads = [f" ± {100 * row.half_width(name):<4.1f}" if known else " " * 7 for name in names]
-        cells = "".join(
-            f"{100 * row.mean(name):>{column - 7}.1f}{spread}"
-            for name, column, spread in zip(names, columns, spreads, strict=True)
-        )
+        cells = "".join(_cell(row, name, column, known=known) for name, column in zip(names, columns, strict=True))
         if confirmation.is_uneven:
             cells += f"{100 * row.balanced_mean(own):>9.1f}"
             balanced = row.balanced_half_width(own)
@@ -179,6 +175,14 @@ def _table(confirmation: Confirmation) -> str:
     if has_places:
         lines.append("(lambda: how far the network is from the pretrained weights, 0, to the trained ones, 1)")
     return "\n".join([*lines, *(f"({line})" for line in confirmation.tuning)])
+
+
+def _cell(row: Row, adaptation: str, width: int, *, known: bool) -> str:
+    """Mean error and half its interval; a dash if the row lacks the adaptation."""
+    if adaptation not in row.top1_errors:
+        return f"{'-':>{width - 7}}" + " " * 7
+    spread = f" ± {100 * row.half_width(adaptation):<4.1f}" if known else " " * 7
+    return f"{100 * row.mean(adaptation):>{width - 7}.1f}{spread}"
 
 
 def _resources(confirmation: Confirmation, row: Row) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from geosearch.adaptation.base import Adaptation
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import LENGTH
@@ -35,6 +36,8 @@ from geosearch.study.build_search import build_objective
 from geosearch.study.prepare import Prepared, build_committee, build_source_networks
 from geosearch.study.source_weights import build_source_weights
 
+AdaptationsByKind = Mapping[StartKind, Mapping[str, Adaptation]]
+
 
 def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
     """The confirmation with the long recipe; tunes the adaptations on the shots, unless the cache has the result."""
@@ -44,11 +47,17 @@ def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confir
         anchors=prepared.anchors,
         target=prepared.target,
         recipe=recipe,
-        adaptations=tuned.by_kind,
+        adaptations=tuned.by_kind if file.fine_tunes_mixtures else _without_fine_tuning(tuned.by_kind),
         cache=cache,
         device=file.recipe.device,
         tuning=tuned.sentences,
     )
+
+
+def _without_fine_tuning(by_kind: AdaptationsByKind) -> AdaptationsByKind:
+    """Fine-tuning for networks that saw no source, alone."""
+    heads = {name: how for name, how in by_kind[StartKind.PRETRAINED].items() if name != "fine-tune"}
+    return {**by_kind, StartKind.PRETRAINED: heads}
 
 
 def tune_adaptations(

@@ -77,6 +77,13 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
     if adaptation is not None and adaptation not in confirmation.adaptations:
         known = ", ".join(map(repr, confirmation.adaptations))
         raise InvalidOptionError(f"the confirmation has no adaptation '{adaptation}'; it has {known}")
+    asked = confirmation.row(row or (NO_PRETRAINING if confirmation.no_gain else BEST))
+    if adaptation is not None and adaptation not in asked.top1_errors:
+        having = ", ".join(repr(one.name) for one in confirmation.ranked(adaptation))
+        raise InvalidOptionError(
+            f"the row '{asked.name}' was not adapted by {adaptation}, but by {', '.join(asked.top1_errors)}; with "
+            f"{adaptation} there is {having} (--row)"
+        )
     why = "It was asked for." if row else ""
     if confirmation.no_gain and row is None:
         return Choice(NO_PRETRAINING, adaptation or confirmation.adaptation, " ".join(confirmation.no_gain))
@@ -91,7 +98,7 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
 
 def _winner(confirmation: Confirmation, adaptation: str) -> tuple[str, str]:
     best = confirmation.row(BEST)
-    compared = [compare(best, one, adaptation) for one in confirmation.rows if one.name != BEST]
+    compared = [compare(best, one, adaptation) for one in confirmation.ranked(adaptation) if one.name != BEST]
     better = [one for one in compared if one.outcome == "worse"]
     if not better:
         return BEST, "No other row is better by more than the interval of the difference."

@@ -68,6 +68,8 @@ def count_confirmation_steps(file: StudyFile, sources: int, share: float = 1.0, 
     longest = LENGTH * recipe.long_steps  # of a tuned adaptation, on average about half as long
     tuned = confirm.tuning > 0
     steps = rows * confirm.seeds * count_row_steps(file, share, images, tuned=tuned)
+    if not file.fine_tunes_mixtures:  # but the published network
+        steps += confirm.seeds * share * _fine_tuning_steps(file, tuned=tuned)
     steps += recipe.long_steps + 2 * confirm.tuning * Tuner().folds * longest / 2
     steps += file.search.evaluations * Tuner().folds * longest / 2 * ("few-shots" in confirm.controls)
     steps += _committee_steps(file, sources)
@@ -101,6 +103,7 @@ def count_row_steps(file: StudyFile, share: float = 1.0, images: int = 0, *, tun
     fine_tuning, tails = _fine_tuning_steps(file, tuned=tuned), 1 + file.recipe.keeps_features
     read = _READING * images * tails / file.recipe.batch if file.mixes_features else 0.0
     own = share * fine_tuning * (1 + _READING / 2 * (tails - 1))  # the pretrained tail goes forward, too
+    own *= file.fine_tunes_mixtures
     return file.recipe.long_steps + own + read + _semi_supervised_steps(file, fine_tuning)
 
 

@@ -22,7 +22,7 @@ from research.photographs.sets import DRAWS, FOLDER, TARGETS, task
 
 FILE = Lines(FOLDER / "photographs_fine_tuning.jsonl")
 STEPS, SHOTS = (25, 50, 100, 200), 5
-USUAL = 50
+USUAL = 200
 
 
 def errors(target: str) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def other_rows(shots: int, heads: Heads) -> Iterator[tuple[str, Errors]]:
     """Every row but the answer and the oracle."""
     for name in SHOWN:
         for adaptation, shown in ADAPTATIONS.items():
-            yield f"{name}, {shown}", of_row(name, adaptation, shots)
+            if name == NO_PRETRAINING or adaptation != "fine-tune":
+                yield f"{name}, {shown}", of_row(name, adaptation, shots)
     for way in (*HEADS, CHOSEN) if shots == CHOSEN_AT else HEADS:
         found = {t: np.array([heads(t, shots, way, draw) for draw in draws_of(t, shots)]) for t in TARGETS}
         yield f"{NO_PRETRAINING}, {way}", found

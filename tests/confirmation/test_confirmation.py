@@ -39,6 +39,15 @@ def test_the_verdict_names_the_best_single_source_and_the_strongest_other_row(co
     )
 
 
+def test_a_row_may_lack_an_adaptation(confirmation):
+    *others, last = confirmation.rows
+    tuned = replace(last, top1_errors={"ridge": last.top1_errors["ridge"], "fine-tune": (0.2,) * 5})
+    found = replace(confirmation, rows=(*others, tuned))
+    assert found.adaptations == ("ridge", "fine-tune")
+    assert [row.name for row in found.ranked("fine-tune")] == [NO_PRETRAINING]
+    assert found.verdict() == confirmation.verdict()
+
+
 def test_a_best_mixture_that_is_a_baseline_is_called_so(confirmation):
     single = replace(confirmation, equal="single: usps").verdict()
     assert single.startswith("The best mixture is a single source, usps; pretraining on it lowers")

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from geosearch.confirmation.comparison import compare, format_points
-from geosearch.confirmation.row import BEST
+from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.data.card import license_warnings
 from geosearch.errors import InvalidOptionError, StorageError
+from geosearch.report import figures
 from geosearch.report.page import confirmation_tables, render, used_sources, verdict, write_page
 from geosearch.report.status import status_of, status_text
 
@@ -163,6 +164,25 @@ def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, wor
     text = Reader(page).words
     assert words in text
     assert "Test errors: available after the end of the search." in text
+
+
+def test_a_row_that_lacks_an_adaptation_has_a_dash_in_the_status_and_no_line_on_the_page(facts_of):
+    facts = facts_of()
+    kept = facts.confirmation
+    rows = [row if row.name == NO_PRETRAINING else without_fine_tuning(row) for row in kept.rows]
+    facts = replace(facts, confirmation=replace(kept, rows=tuple(rows)))
+    own, tuned = confirmation_tables(facts.confirmation)
+    assert len(own.lines) == len(rows)
+    assert [(line.name, line.difference, line.outcome) for line in tuned.lines] == [(NO_PRETRAINING, "", "")]
+    lines = [line for line in status_text(facts).splitlines() if line.startswith((BEST, NO_PRETRAINING))]
+    assert [" - " in f"{line} " for line in sorted(lines)] == [True, False]
+    assert len({line.rstrip().rfind("±") for line in lines}) == 2
+    figure = figures.plot_confirmation(facts).figure
+    assert [len(axes.lines) for axes in figure.axes] == [1 + len(rows), 1]
+
+
+def without_fine_tuning(row):
+    return replace(row, top1_errors={"ridge": row.top1_errors["ridge"]}, gap_half_widths={})
 
 
 @pytest.mark.parametrize("state", [PREPARED, BASELINES, SEARCHING, FINISHED])

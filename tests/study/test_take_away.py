@@ -131,6 +131,22 @@ def test_the_best_mixture_is_taken_unless_another_row_is_clearly_better():
     assert choose_row(lost, "pooled union").row == "pooled union"
 
 
+def test_a_row_is_taken_with_the_adaptations_that_it_has():
+    found = confirmation(best_mixture=(0.20, 0.21, 0.20), no_pretraining=(0.30, 0.31, 0.30))
+    best, last = found.rows
+    tuned = replace(last, top1_errors={**last.top1_errors, "fine-tune": (0.1, 0.1, 0.1)})
+    found = replace(found, rows=(best, tuned))
+    assert choose_row(found).adaptation == "ridge"
+    assert choose_row(found, "no pretraining", "fine-tune").adaptation == "fine-tune"
+    with pytest.raises(
+        InvalidOptionError,
+        match="'best mixture' was not adapted by fine-tune, but by ridge, self-train; with fine-tune there is 'no pret",
+    ):
+        choose_row(found, adaptation="fine-tune")
+    ended = replace(found, no_gain=("No source pays.",))
+    assert choose_row(ended, adaptation="fine-tune").row == "no pretraining"
+
+
 def test_the_studys_adaptation_is_taken_unless_another_one_is_clearly_better():
     found = confirmation(best_mixture=(0.20, 0.21, 0.20))
     assert choose_row(found).adaptation == "ridge"
@@ -239,10 +255,11 @@ def test_a_model_without_unlabelled_images_says_what_stood_for_them(tmp_path, sh
     assert "augmented copies of the labelled ones stood for them" in render_model_card(few.model().facts, "model")
 
 
+FINE_TUNED = {"recipe_adaptation": "fine-tune", "confirm_tuning": 0}
 PRETRAINED = {  # changes of the study's settings
-    "last stage, activations": {},
+    "last stage, activations": FINE_TUNED,
     "all, images": {"recipe_trainable": "all", "recipe_views": 0, "transport_space": "pixels"},
-    "EfficientNet-Lite0": {"recipe_network": "timm:tf_efficientnet_lite0", "domain_channels": 3},
+    "EfficientNet-Lite0": FINE_TUNED | {"recipe_network": "timm:tf_efficientnet_lite0", "domain_channels": 3},
 }
 
 

@@ -35,12 +35,15 @@ def test_controls_and_self_training_cost_in_folds_as_on_a_test_part():
 
 
 def test_heads_on_activations_cost_what_the_features_of_their_images_do():
-    recipe = {"network": "timm:resnet18", "features": "trained"}
-    trained = parse_study({**FILE.model_dump(include={"study", "domain"}), "recipe": recipe})
-    both = parse_study({**FILE.model_dump(include={"study", "domain"}), "recipe": {**recipe, "features": "both"}})
+    trained, both, tuned = (
+        parse_study({**FILE.model_dump(include={"study", "domain"}), "recipe": {"network": "timm:resnet18", **changes}})
+        for changes in ({"features": "trained"}, {}, {"adaptation": "fine-tune"})
+    )
     none, some, twice = (count_row_steps(trained, 0.5, images) for images in (0, 640, 1280))
     assert none < some
     assert twice - some == pytest.approx(some - none)
     assert count_row_steps(both, 0.5, 640) - count_row_steps(both, 0.5) == pytest.approx(2 * (some - none))
-    assert count_row_steps(both, 0.5) > none  # fine-tuning
+    assert count_row_steps(both, 0.5) == both.recipe.long_steps  # only the published network is fine-tuned
+    assert count_confirmation_steps(both, 2, 0.5) > count_confirmation_steps(both, 2, 0)
+    assert count_row_steps(tuned, 0.5) > none
     assert count_row_steps(FILE, 1.0, 640) == count_row_steps(FILE)  # small networks read in no time

@@ -49,6 +49,8 @@ def _points(kept: Confirmation) -> str:
 
 def _dots(axes: Axes, kept: Confirmation, adaptation: str) -> None:
     for place, row in enumerate(kept.ranked()):
+        if adaptation not in row.top1_errors:
+            continue
         errors = 100 * np.array(row.top1_errors[adaptation])
         colour = style.BEST if row.name == BEST else style.BASELINE
         half = 100 * row.half_width(adaptation)
@@ -57,6 +59,7 @@ def _dots(axes: Axes, kept: Confirmation, adaptation: str) -> None:
         seeds = axes.scatter(errors, np.full(len(errors), place), s=9, color=colour, alpha=0.5, linewidths=0, zorder=3)
         style.set_hidden_label(seeds, f"seeds of {row.name}")
         axes.scatter([errors.mean()], [place], s=34, color=colour, edgecolors=style.PAPER, linewidths=0.8, zorder=4)
-    axes.axvline(100 * kept.row(BEST).mean(adaptation), color=style.BEST, linewidth=0.9, linestyle=":", zorder=1)
+    if adaptation in kept.row(BEST).top1_errors:
+        axes.axvline(100 * kept.row(BEST).mean(adaptation), color=style.BEST, linewidth=0.9, linestyle=":", zorder=1)
     axes.locator_params(axis="x", nbins=4)
     axes.spines["left"].set_visible(False)
