@@ -217,8 +217,8 @@ class StudyFile(Section):
     def fine_tunes_mixtures(self) -> bool:
         """Whether the confirmation fine-tunes networks that were pretrained on mixtures, besides fitting heads to them.
 
-        Not where the study asks for a head on the pretrained features beside the trained ones: on photographs
-        fine-tuned rows had 5 points more error than that (reports/photographs.md).
+        Not where the study asks for a ridge head, self-trained or not, on the pretrained features beside the trained
+        ones: fine-tuned rows had 5 points more error than the answers of such studies (reports/photographs.md).
         """
         return not (self.recipe.keeps_features and self.recipe.adaptation in HEADS)
 

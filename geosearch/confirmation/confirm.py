@@ -34,10 +34,12 @@ class Confirmer:
         anchors: what mixtures are made of.
         target: shots to adapt to; test part to score on, if it has one.
         recipe: the long recipe.
-        adaptations: kind of start -> name -> adaptation; every row is scored under each name of its kind.
+        adaptations: kind of start -> name -> adaptation; rows are scored under each name of their kind.
         cache: where predictions are kept, so that an interrupted confirmation goes on.
         device: where to train, as for `pretrain`.
         tuning: how the adaptations were tuned, a sentence each.
+        fine_tunes_mixtures: whether networks that were pretrained in the study are fine-tuned, besides those that were
+            not.
     """
 
     anchors: Anchors
@@ -47,6 +49,7 @@ class Confirmer:
     cache: Cache
     device: str = "cpu"
     tuning: tuple[str, ...] = ()
+    fine_tunes_mixtures: bool = True
 
     def run(
         self,
@@ -116,8 +119,15 @@ class Confirmer:
         return target.held_out.labels, f"pseudo-labels of {len(target.held_out):,} unlabelled images"
 
     def adaptations_of(self, candidate: Candidate) -> Mapping[str, Adaptation]:
-        """Name -> adaptation, with the settings that were tuned for starts of the candidate's kind."""
-        return self.adaptations[candidate.start_kind]
+        """Name -> adaptation of a row, with the settings that were tuned for starts of the candidate's kind."""
+        found = self.adaptations[candidate.start_kind]
+        if self.fine_tunes_mixtures or candidate.start_kind is StartKind.FRESH:
+            return found
+        return {name: adaptation for name, adaptation in found.items() if name != "fine-tune"}
+
+    def adaptation(self, candidate: Candidate, name: str) -> Adaptation:
+        """The adaptation of that name; also one that rows like this had in an earlier version and have no more."""
+        return self.adaptations[candidate.start_kind][name]
 
     def __sizeof__(self) -> int:
         """Bytes, arrays included; see `Objective`."""

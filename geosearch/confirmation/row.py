@@ -101,7 +101,11 @@ class Row:
             fewer_images: False leaves out that it has seen fewer unlabelled images.
         """
         pairs = zip(self._counts, best._counts, strict=True)
-        known = [(unit, own[adaptation], other[adaptation]) for (unit, own), (_, other) in pairs if adaptation in own]
+        known = [
+            (unit, own[adaptation], other[adaptation])
+            for (unit, own), (_, other) in pairs
+            if adaptation in own and adaptation in other
+        ]
         return ", ".join(
             f"{_count(own, unit)} against {other:,}"
             for unit, own, other in known

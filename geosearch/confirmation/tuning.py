@@ -49,7 +49,9 @@ class KindTuner:
     cache: Cache
     jobs: int = 1
 
-    def tune(self, adaptations: Mapping[str, Adaptation], examples: Sequence[Candidate]) -> TunedAdaptations:
+    def tune(
+        self, adaptations: Mapping[str, Adaptation], examples: Sequence[Candidate], *, fresh_only: Sequence[str] = ()
+    ) -> TunedAdaptations:
         """Tune on one example of each kind of start.
 
         Fine-tuning and the linear probe are tuned. Rehearsal and self-training take over what was found for
@@ -60,6 +62,7 @@ class KindTuner:
             adaptations: name -> adaptation with its default settings, "fine-tune" among them.
             examples: one candidate of each kind. That of pretrained networks should be none that the study is
                 about: all rows of the kind share what is found.
+            fresh_only: names of adaptations that other kinds have no row for, so that they keep their default settings.
         """
         by_kind: dict[StartKind, dict[str, Adaptation]] = {}
         found: dict[str, dict[StartKind, Tuned[GradientAdaptation]]] = {}
@@ -67,7 +70,8 @@ class KindTuner:
             kind, start = example.start_kind, _Start(example, self.setup, seeds.integer(self.seed, "tuning", "start"))
             own = by_kind[kind] = dict(adaptations)
             for name, how in adaptations.items():
-                if isinstance(how, GradientAdaptation) and not _follows(how):
+                is_used = kind is StartKind.FRESH or name not in fresh_only
+                if is_used and isinstance(how, GradientAdaptation) and not _follows(how):
                     tuned = self._tune_one(how, start)
                     own[name] = tuned.adaptation
                     found.setdefault(name, {})[kind] = tuned

@@ -10,7 +10,7 @@ from geosearch.config.read import parse_study
 from geosearch.config.regimes import LONG_TAIL_STEPS, TAIL_STEPS
 from geosearch.config.study_config import StudyFile
 from geosearch.runtime.duration import duration, whole_minutes
-from geosearch.study.pace import measure_encoding, measure_step
+from geosearch.study.pace import PROPOSING, measure_encoding, measure_step
 from geosearch.study.training_steps import count_steps
 
 SIDES = (48, 32, 28)  # pixels, tried where the size wanted leaves too small a search
@@ -124,7 +124,7 @@ def plan_budget(
         labels_judge: whether there is no test set.
     """
     pretrained = "network" in settings.get("recipe", {})
-    budgets = (*(budget.of_tail() for budget in BUDGETS), NO_SEARCH) if pretrained else BUDGETS
+    budgets = tuple(budget.of_tail() for budget in (*BUDGETS, NO_SEARCH)) if pretrained else BUDGETS
     sides = [size, *(side for side in SIDES if side < size and not pretrained)]
     given: dict[str, Any] = {"classes": classes, "minutes": minutes, "images": images, "labels_judge": labels_judge}
     found = [_fitting(settings, budgets, size=side, **given) for side in sides]
@@ -149,7 +149,8 @@ def _fitting(
     def plan(budget: Budget) -> Plan:
         file = _study(settings, budget, size, labels_judge)
         steps = count_steps(file, len(file.domain.sources), cross_fits=labels_judge)
-        return Plan(budget, size, steps * step / file.search.jobs + fixed, minutes, labels_judge)
+        seconds = steps * step / file.search.jobs + fixed + PROPOSING * budget.evaluations * file.mixes_features
+        return Plan(budget, size, seconds, minutes, labels_judge)
 
     plans = map(plan, budgets)
     return next(one for one in plans if one.fits or one.budget is budgets[-1])

@@ -99,7 +99,8 @@ class BackboneEmbedding:
 
         Raises:
             DomainMismatchError: the sets differ in image shape.
-            InvalidOptionError, UnknownDatasetError, StorageError: as `Backbone.load`.
+            InvalidOptionError, UnknownDatasetError, StorageError: as `Backbone.load`; the cache cannot be written.
+            TooLargeError: the device has too little memory for a batch.
         """
         height, _, channels = common_shape(sets)
         return RecallingEncoder.of(self._encoder(channels, height), sets, cache)

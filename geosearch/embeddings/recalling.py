@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class RecallingEncoder:
         keys = []
         for data in sets:
             keys.append(content_key("set-features", encoder=encoder.key, set=data.fingerprint))
-            cache.arrays(_KIND, keys[-1], lambda data=data: _encoded(encoder, data.images))  # type: ignore[misc]
+            cache.arrays(_KIND, keys[-1], partial(_encoded, encoder, data.images))
         return cls(encoder, cache, tuple(keys))
 
     @property
@@ -53,7 +53,7 @@ class RecallingEncoder:
         """uint8 (n, h, w, ch) -> float32 (n, d)
 
         Raises:
-            StorageError: the cache was emptied since.
+            StorageError: the cache has lost them since.
         """
         parts, places = _recalled(self.cache, self.keys)
         found = [places.get(digest) for digest in _digests(images)]
@@ -72,7 +72,7 @@ class RecallingEncoder:
 @lru_cache(maxsize=2)
 def _recalled(cache: Cache, keys: tuple[str, ...]) -> tuple[list[np.ndarray], dict[bytes, tuple[int, int]]]:
     """Features (n, d) of each set, memory-mapped; digest of an image -> its set and row."""
-    stored = [cache.arrays(_KIND, key, lambda key=key: _gone(cache, key)) for key in keys]  # type: ignore[misc]
+    stored = [cache.arrays(_KIND, key, partial(_gone, cache, key)) for key in keys]
     places: dict[bytes, tuple[int, int]] = {}
     for part, arrays in enumerate(stored):
         for row, digest in enumerate(np.asarray(arrays["digests"])):
@@ -90,4 +90,6 @@ def _digests(images: np.ndarray) -> list[bytes]:
 
 
 def _gone(cache: Cache, key: str) -> dict[str, np.ndarray]:
-    raise StorageError(f"{cache.path(_KIND, key)} was deleted while it was in use; run the same command again")
+    raise StorageError(
+        f"{cache.path(_KIND, key)} was deleted or damaged while it was in use; run the same command again"
+    )

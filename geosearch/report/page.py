@@ -38,9 +38,10 @@ class ConfirmationLine:
     Attributes:
         name: name of the row.
         error: mean error in %, with half its 95 % interval.
-        difference: error of the best mixture minus this one, in percentage points, with its 95 % interval.
+        difference: error of the best mixture minus this one, in percentage points, with its 95 % interval; "" in a
+            table without the best mixture.
         outcome: of the best mixture compared with this row: "better", "tie" or "worse"; "the same" for the baseline
-            that it equals, "" for the best mixture itself.
+            that it equals, "" for the best mixture itself and in a table without it.
         resources: networks and unlabelled images of the row, compared with those of the best mixture if they differ.
         balanced: mean balanced error in %, with half its interval; empty where it is the plain one in all rows.
 
@@ -65,6 +66,7 @@ class ConfirmationTable:
         adaptation: name of the adaptation.
         own: whether it is the adaptation that the study optimizes for.
         lines: the rows, smallest error first.
+        compares: whether the best mixture is one of them, so that there are differences.
 
     Example:
         >>> ConfirmationTable("ridge", own=True, lines=()).adaptation
@@ -74,6 +76,7 @@ class ConfirmationTable:
     adaptation: str
     own: bool
     lines: tuple[ConfirmationLine, ...]
+    compares: bool = True
 
 
 @dataclass(frozen=True)
@@ -233,14 +236,14 @@ def source_table(facts: StudyReport) -> tuple[SourceLine, ...]:
 
 def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
     best = confirmation.row(BEST)
-    lines = []
+    lines, compares = [], adaptation in best.top1_errors
     for row in confirmation.ranked(adaptation):
         counts = row.unequal(best, adaptation) or row.resources(adaptation)
         resources = ", ".join(text for text in (counts, row.path_place) if text)
         error = _with_half(row.mean(adaptation), row.half_width(adaptation))
         balanced = _with_half(row.balanced_mean(adaptation), row.balanced_half_width(adaptation))
         balanced = balanced if confirmation.is_uneven else ""
-        if row.name == BEST or adaptation not in best.top1_errors:
+        if row.name == BEST or not compares:
             lines.append(ConfirmationLine(row.name, error, "", "", resources, balanced))
             continue
         if row.name == confirmation.equal:
@@ -250,7 +253,7 @@ def _table(confirmation: Confirmation, adaptation: str) -> ConfirmationTable:
         interval = "" if math.isnan(against.half_width) else f" ± {against.half_width:.1f}"
         difference = format_points(against.points) + interval
         lines.append(ConfirmationLine(row.name, error, difference, against.outcome, resources, balanced))
-    return ConfirmationTable(adaptation, adaptation == confirmation.adaptation, tuple(lines))
+    return ConfirmationTable(adaptation, adaptation == confirmation.adaptation, tuple(lines), compares)
 
 
 def _with_half(error: float, half_width: float) -> str:

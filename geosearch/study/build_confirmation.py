@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from geosearch.adaptation.base import Adaptation
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
 from geosearch.adaptation.from_scratch import LENGTH
@@ -36,32 +35,33 @@ from geosearch.study.build_search import build_objective
 from geosearch.study.prepare import Prepared, build_committee, build_source_networks
 from geosearch.study.source_weights import build_source_weights
 
-AdaptationsByKind = Mapping[StartKind, Mapping[str, Adaptation]]
 
+def build_confirmer(
+    file: StudyFile, prepared: Prepared, cache: Cache, *, fine_tunes_mixtures: bool | None = None
+) -> Confirmer:
+    """The confirmation with the long recipe; tunes the adaptations on the shots, unless the cache has the result.
 
-def build_confirmer(file: StudyFile, prepared: Prepared, cache: Cache) -> Confirmer:
-    """The confirmation with the long recipe; tunes the adaptations on the shots, unless the cache has the result."""
+    Args:
+        fine_tunes_mixtures: see `Confirmer`; as the file says if None.
+    """
     recipe = build_recipe(file, prepared.network).scaled(file.recipe.long_steps)
-    tuned = tune_adaptations(file, prepared, cache)
+    if fine_tunes_mixtures is None:
+        fine_tunes_mixtures = file.fine_tunes_mixtures
+    tuned = tune_adaptations(file, prepared, cache, fresh_only=() if fine_tunes_mixtures else ("fine-tune",))
     return Confirmer(
         anchors=prepared.anchors,
         target=prepared.target,
         recipe=recipe,
-        adaptations=tuned.by_kind if file.fine_tunes_mixtures else _without_fine_tuning(tuned.by_kind),
+        adaptations=tuned.by_kind,
         cache=cache,
         device=file.recipe.device,
         tuning=tuned.sentences,
+        fine_tunes_mixtures=fine_tunes_mixtures,
     )
 
 
-def _without_fine_tuning(by_kind: AdaptationsByKind) -> AdaptationsByKind:
-    """Fine-tuning for networks that saw no source, alone."""
-    heads = {name: how for name, how in by_kind[StartKind.PRETRAINED].items() if name != "fine-tune"}
-    return {**by_kind, StartKind.PRETRAINED: heads}
-
-
 def tune_adaptations(
-    file: StudyFile, prepared: Prepared, cache: Cache, further: Iterable[str] = ()
+    file: StudyFile, prepared: Prepared, cache: Cache, further: Iterable[str] = (), *, fresh_only: Sequence[str] = ()
 ) -> TunedAdaptations:
     """The adaptations of the confirmation, tuned once on the pooled union's network and once on a fresh one.
 
@@ -70,6 +70,7 @@ def tune_adaptations(
 
     Args:
         further: names of adaptations that take over what was tuned for fine-tuning, besides the confirmation's own.
+        fresh_only: see `KindTuner.tune`.
     """
     tuner, anchors = _build_tuner(file, prepared, cache, file.confirm.tuning), prepared.anchors
     pooled = Plain(Mixture(anchors, Weights.pooled([source.size for source in anchors.sources])))
@@ -77,7 +78,7 @@ def tune_adaptations(
     adaptations = build_adaptations(file, unlabelled)
     adaptations |= {name: build_adaptation(name, file, unlabelled) for name in further}
     with one_thread():
-        return tuner.tune(adaptations, [pooled, FromScratch()])
+        return tuner.tune(adaptations, [pooled, FromScratch()], fresh_only=fresh_only)
 
 
 def tune_few_shots(file: StudyFile, prepared: Prepared, cache: Cache) -> FineTuning:

@@ -45,6 +45,7 @@ class FoldBuilder:
         augmentations: mixture -> augmentation that the search found for it, where it is another than the study's.
         fixed: the baseline that is the best mixture of every fold: the cloud if nothing was searched, the pooled union
             if the labels tell nothing of the sources. Empty: in each fold the mixture of least error.
+        fine_tunes_mixtures: see `Confirmer`.
     """
 
     file: StudyFile
@@ -55,6 +56,7 @@ class FoldBuilder:
     roles: tuple[str, ...]
     fixed: str = ""
     augmentations: Mapping[Weights, Augmenter] = field(default_factory=dict)
+    fine_tunes_mixtures: bool = True
 
     def __call__(self, split: Split) -> Fold:
         """Labels, maps, projection and choice anew; networks come when the fold predicts."""
@@ -96,7 +98,7 @@ class FoldBuilder:
 
     def confirmer(self, prepared: Prepared) -> Confirmer:
         """Trains the rows; adaptations are not tuned."""
-        return build_confirmer(self._untuned, prepared, self.cache)
+        return build_confirmer(self._untuned, prepared, self.cache, fine_tunes_mixtures=self.fine_tunes_mixtures)
 
     @property
     def _untuned(self) -> StudyFile:

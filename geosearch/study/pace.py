@@ -32,7 +32,7 @@ from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
 
 _MAPPING = 4e-3  # processor seconds of a source image in features, label distances and plans; six sources of 4,000
-_PROPOSING = 1.0  # seconds of a trial of activations besides its training: the proposal, its proxy, heads
+PROPOSING = 1.0  # seconds of a trial of activations besides its training: proposal and proxy, which no process shares
 _TIMED = 48  # images that a pretrained network is timed on
 
 
@@ -90,7 +90,7 @@ def _encoding_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     """Of the pass over all images that the cache lacks, of the maps of activations to each source, and of proposals."""
     missing = count_missing_images(file, collection, Cache.default())
     maps = _MAPPING * sum(map(len, collection.sources)) / file.search.jobs
-    return missing * measure_encoding(file) + maps + _PROPOSING * file.search.evaluations
+    return missing * measure_encoding(file) + maps + PROPOSING * file.search.evaluations
 
 
 def measure_encoding(file: StudyFile) -> float:

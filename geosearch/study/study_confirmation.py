@@ -87,7 +87,7 @@ class StudyConfirmation:
         """What trains the rows on all labels, and the rows."""
         if self._crosses:
             return self._folds.confirmer(self.prepared), self._folds.rows_of_all_labels(self.best.point, self._trials)
-        return build_confirmer(self._settings, self.prepared, self.cache), self._rows
+        return self._confirmer, self._rows
 
     def _judged_by_labels(self) -> Confirmation:
         """A head that is chosen by labels is chosen in each fold, without those that judge."""
@@ -103,9 +103,8 @@ class StudyConfirmation:
     def _judged_on_test_part(self) -> Confirmation:
         """A head that is chosen by labels is chosen once, for all rows."""
         way = WithoutSource.choose(self.file, self.prepared) if self._is_open else None
-        confirmer = build_confirmer(self._settings, self.prepared, self.cache)
         adaptation = way.adaptation if way else self.file.recipe.adaptation
-        found = confirmer.run(self._rows, count=self.file.confirm.seeds, adaptation=adaptation, **self._how)
+        found = self._confirmer.run(self._rows, count=self.file.confirm.seeds, adaptation=adaptation, **self._how)
         if way and self._stopped and self._stopped.answer is None:
             return replace(found, no_gain=way.sentences(self._stopped))
         return replace(found, tuning=(way.sentence, *found.tuning)) if way else found
@@ -132,6 +131,13 @@ class StudyConfirmation:
             tuple(confirm.controls),
             confirm.tuning,
             stopped=stopped,
+        )
+
+    @property
+    def _confirmer(self) -> Confirmer:
+        """Of a test part; the file as it is says whether mixtures are fine-tuned, whatever head the labels choose."""
+        return build_confirmer(
+            self._settings, self.prepared, self.cache, fine_tunes_mixtures=self.file.fine_tunes_mixtures
         )
 
     @property
@@ -179,7 +185,17 @@ class StudyConfirmation:
         """Makes the rows of a cross-fitting."""
         points = (self.best.point, *(trial.point for trial in find_finalists(self._trials)))
         roles, found = tuple(self.search.baselines), augmentation_by_mixture(self._trials)
-        return FoldBuilder(self._settings, self.prepared, self.space, self.cache, points, roles, self._fixed, found)
+        return FoldBuilder(
+            self._settings,
+            self.prepared,
+            self.space,
+            self.cache,
+            points,
+            roles,
+            self._fixed,
+            found,
+            self.file.fine_tunes_mixtures,
+        )
 
     @cached_property
     def _rows(self) -> tuple[RowRequest, ...]:

@@ -69,7 +69,7 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
         adaptation: name of another adaptation.
 
     Raises:
-        InvalidOptionError: the confirmation has no such row, or no such adaptation.
+        InvalidOptionError: the confirmation has no such row, or no such adaptation of it.
     """
     names = [one.name for one in confirmation.rows]
     if row is not None and row not in names:
@@ -81,8 +81,8 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
     if adaptation is not None and adaptation not in asked.top1_errors:
         having = ", ".join(repr(one.name) for one in confirmation.ranked(adaptation))
         raise InvalidOptionError(
-            f"the row '{asked.name}' was not adapted by {adaptation}, but by {', '.join(asked.top1_errors)}; with "
-            f"{adaptation} there is {having} (--row)"
+            f"the row '{asked.name}' was not adapted by {adaptation}, but by {', '.join(asked.top1_errors)}; take one "
+            f"of these, or with --row a row that was: {having}"
         )
     why = "It was asked for." if row else ""
     if confirmation.no_gain and row is None:
@@ -149,7 +149,7 @@ class TakeAway:
             TrainingFailedError: the loss became NaN or infinite.
         """
         request = self._request(choice.row)
-        adaptation = self.confirmer.adaptations_of(request.candidate)[choice.adaptation]
+        adaptation = self.confirmer.adaptation(request.candidate, choice.adaptation)
         seed = self.confirmation.seeds[0]
         unlabelled = self.prepared.unlabelled(_MOST_IMAGES)
         key = content_key(

@@ -94,6 +94,8 @@ def _cross_fitting_steps(file: StudyFile, sources: int, share: float, images: in
     search, recipe = file.search, file.recipe
     row = count_row_steps(file, share, images, tuned=False)
     rows = (6 + _control_rows(file)) * row + _committee_steps(file, sources)
+    if not file.fine_tunes_mixtures:  # but the published network
+        rows += share * _fine_tuning_steps(file, tuned=False)
     choice = (search.finalists + count_baselines(search.evaluations, sources)) * recipe.steps
     return file.confirm.folds * file.confirm.repeats * (rows + choice + _refinement_steps(file, sources))
 
@@ -102,7 +104,7 @@ def count_row_steps(file: StudyFile, share: float = 1.0, images: int = 0, *, tun
     """Steps of one row and training, pretraining and adaptations; arguments as in `count_confirmation_steps`."""
     fine_tuning, tails = _fine_tuning_steps(file, tuned=tuned), 1 + file.recipe.keeps_features
     read = _READING * images * tails / file.recipe.batch if file.mixes_features else 0.0
-    own = share * fine_tuning * (1 + _READING / 2 * (tails - 1))  # the pretrained tail goes forward, too
+    own = share * fine_tuning * (1 + _READING / 2 * (tails - 1))  # the pretrained tail goes forward too, in bfloat16
     own *= file.fine_tunes_mixtures
     return file.recipe.long_steps + own + read + _semi_supervised_steps(file, fine_tuning)
 

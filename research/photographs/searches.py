@@ -6,8 +6,8 @@ Each study has the labels of a draw, the target's other training images without 
 library's defaults for a pretrained network, but for a short search and confirmation (`BUDGET`); test labels are read
 by its confirmation alone. A line holds what the confirmation says of every row, and the study's answer: the row and
 the adaptation that were chosen before any test label was read. With `--features trained` the pretrained features are
-not kept beside the trained ones, as was the default before. A study that was interrupted goes on. Results:
-reports/data/photographs_searches.jsonl.
+not kept beside the trained ones; the lines of such studies are of trainings of 150 steps throughout. A study that was
+interrupted goes on. Results: reports/data/photographs_searches.jsonl.
 """
 
 from __future__ import annotations

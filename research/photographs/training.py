@@ -41,7 +41,8 @@ class Training:
 
     def run(self, weights: Weights, seed: int) -> dict[int, State]:
         """Weights of the tail at each mark, from the cache if they are there."""
-        key = content_key("photographs-tail", encoder=encoder().key, weights=weights, seed=seed, **asdict(self))
+        facts = {name: value for name, value in asdict(self).items() if (name, value) != ("schedule", "constant")}
+        key = content_key("photographs-tail", encoder=encoder().key, weights=weights, seed=seed, **facts)
         stored = Cache.default().arrays("photographs-tail", key, lambda: self._train(weights, seed))
         names = list(tail().state_dict())
         return {

@@ -24,8 +24,8 @@ CHOSEN, CHOSEN_AT = "head chosen by cross-validation", 5  # labels a class at wh
 HEADS = ("logistic regression", "nearest mean", "label spreading")  # ridge and self-training are rows of the study
 MUST_BEAT = ((NO_PRETRAINING, "ridge"), (NO_PRETRAINING, "self-train-ridge"))
 EARLIER = {  # what the lines of earlier studies are kept under -> how these differed
-    "both, long searches": "trainings of 150 steps, 200 of fine-tuning",
-    "trained": 'such trainings and `recipe.features = "trained"`',
+    "both, long searches": "trainings of 150 steps throughout",
+    "trained": '150 steps throughout and `recipe.features = "trained"`',
 }
 Errors = Mapping[str, np.ndarray]  # target -> error of each draw
 Heads = Callable[[str, int, str, int], float]  # (target, shots, way, draw) -> error
@@ -163,9 +163,8 @@ def _before(shots: int) -> list[str]:
             gaps = {t: [100 * (_answer(then[t, d]) - _answer(now[t, d])) for d in both[t]] for t in TARGETS}
             cells = ", ".join(f"{t} {_interval(gaps[t])}" for t in TARGETS)
             mean = _interval([float(np.mean(gaps[t])) for t in TARGETS])
-            count = max(map(len, both.values()))
-            draws = f"{count} draw{'s' * (count > 1)}"
-            found.append(f"- The same studies with {settings}, {draws}, minus these: {mean} points ({cells}).")
+            count = sum(map(len, both.values()))
+            found.append(f"- {count} of the same studies with {settings} minus these: {mean} points ({cells}).")
     return found
 
 

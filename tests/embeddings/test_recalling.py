@@ -60,5 +60,5 @@ def test_a_cache_that_was_emptied_is_an_error(sets: list[LabelledSet], cache: Ca
     encoder = RecallingEncoder.of(Counting(), sets, cache)
     for path in (cache.folder / "features").glob("*.safetensors"):
         path.unlink()
-    with pytest.raises(StorageError, match="was deleted while it was in use; run the same command again"):
+    with pytest.raises(StorageError, match="was deleted or damaged while it was in use; run the same command again"):
         encoder.encode(sets[0].images)

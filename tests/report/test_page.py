@@ -169,11 +169,16 @@ def test_before_the_confirmation_the_page_says_how_far_it_is(page_of, state, wor
 def test_a_row_that_lacks_an_adaptation_has_a_dash_in_the_status_and_no_line_on_the_page(facts_of):
     facts = facts_of()
     kept = facts.confirmation
-    rows = [row if row.name == NO_PRETRAINING else without_fine_tuning(row) for row in kept.rows]
+    counted = [replace(row, networks=dict.fromkeys(row.top1_errors, 1)) for row in kept.rows]
+    rows = [row if row.name == NO_PRETRAINING else without_fine_tuning(row) for row in counted]
     facts = replace(facts, confirmation=replace(kept, rows=tuple(rows)))
     own, tuned = confirmation_tables(facts.confirmation)
     assert len(own.lines) == len(rows)
     assert [(line.name, line.difference, line.outcome) for line in tuned.lines] == [(NO_PRETRAINING, "", "")]
+    assert (own.compares, tuned.compares) == (True, False)
+    page = render(facts)
+    assert page.count('class="best"') == 1
+    assert page.count("best mixture minus this row") == 1
     lines = [line for line in status_text(facts).splitlines() if line.startswith((BEST, NO_PRETRAINING))]
     assert [" - " in f"{line} " for line in sorted(lines)] == [True, False]
     assert len({line.rstrip().rfind("±") for line in lines}) == 2
@@ -182,7 +187,8 @@ def test_a_row_that_lacks_an_adaptation_has_a_dash_in_the_status_and_no_line_on_
 
 
 def without_fine_tuning(row):
-    return replace(row, top1_errors={"ridge": row.top1_errors["ridge"]}, gap_half_widths={})
+    errors = {"ridge": row.top1_errors["ridge"]}
+    return replace(row, top1_errors=errors, networks=dict.fromkeys(errors, 1), gap_half_widths={})
 
 
 @pytest.mark.parametrize("state", [PREPARED, BASELINES, SEARCHING, FINISHED])

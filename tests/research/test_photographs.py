@@ -134,5 +134,5 @@ def test_whole_studies_are_judged_by_their_intervals(monkeypatch, tmp_path):
     assert "rsscn7" not in better
     assert "5 of 6 targets (rsscn7, corn_leaf, seedlings, trash, aid)" in clear
     assert "ridge +10." in means
-    assert "1 draw, minus these: +2.0" in before
+    assert "minus these: +2.0" in before
     whole_studies.studies.cache_clear()

@@ -11,6 +11,7 @@ import pytest
 from generators.studies import encoded_file
 
 from geosearch.config.study_config import StudyFile
+from geosearch.confirmation.row import NO_PRETRAINING
 from geosearch.data.collection import load_collection
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
@@ -129,3 +130,19 @@ def test_a_search_whose_labels_tell_nothing_takes_the_union_where_the_pretrained
     assert "ended early" not in on.run().verdict()
     assert on.summary().no_gain is None
     assert sum(trial.state == "complete" for trial in on.trials) == study.file.search.evaluations
+
+
+def test_with_a_head_on_both_features_only_the_published_network_is_fine_tuned(tmp_path, cache):
+    changes = {"recipe_features": "both", "search_evaluations": 0, "confirm_explain": False, "confirm_seeds": 1}
+    study = Study.open(encoded_file(tmp_path, domain_pseudo_labels="nearest", **changes), cache=cache)
+    study.run()
+    assert not study.file.fine_tunes_mixtures
+    tuned = [row.name for row in study.confirmation.rows if "fine-tune" in row.top1_errors]
+    assert tuned == [NO_PRETRAINING]
+    assert all("ridge" in row.top1_errors for row in study.confirmation.rows)
+    (sentence,) = (line for line in study.confirmation.tuning if line.startswith("fine-tune"))
+    assert "pretrained 2 steps" not in sentence
+    assert study.model(row=NO_PRETRAINING, adaptation="fine-tune").facts.provenance.row == NO_PRETRAINING
+    with pytest.raises(InvalidOptionError, match="'pooled union' was not adapted by fine-tune"):
+        study.model(row="pooled union", adaptation="fine-tune")
+    assert study.file.with_adaptation("fine-tune").fine_tunes_mixtures

@@ -140,7 +140,7 @@ def test_a_row_is_taken_with_the_adaptations_that_it_has():
     assert choose_row(found, "no pretraining", "fine-tune").adaptation == "fine-tune"
     with pytest.raises(
         InvalidOptionError,
-        match="'best mixture' was not adapted by fine-tune, but by ridge, self-train; with fine-tune there is 'no pret",
+        match=r"'best mixture' was not adapted by fine-tune, but by ridge, self-train; .* that was: 'no pretraining'",
     ):
         choose_row(found, adaptation="fine-tune")
     ended = replace(found, no_gain=("No source pays.",))
