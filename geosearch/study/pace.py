@@ -63,7 +63,7 @@ def measure_step(file: StudyFile, classes: int) -> float:
 def fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     """Seconds that an encoder, trained maps and a trained mixing space take, measured on a few images of the study."""
     if file.mixes_features:
-        return _encoding_seconds(file, collection)
+        return _activation_seconds(file, collection)
     if file.transport.map != "neural" and file.transport.space != "autoencoder":
         return 0.0
     few = [each.sample(64, np.random.default_rng(0)) for each in (collection.train, *collection.sources)]
@@ -86,7 +86,7 @@ def fitting_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     return max(seconds, 0.0)
 
 
-def _encoding_seconds(file: StudyFile, collection: DatasetCollection) -> float:
+def _activation_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     """Of the pass over all images that the cache lacks, of the maps of activations to each source, and of proposals."""
     missing = count_missing_images(file, collection, Cache.default())
     maps = _MAPPING * sum(map(len, collection.sources)) / file.search.jobs

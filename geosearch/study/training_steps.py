@@ -21,8 +21,6 @@ from geosearch.pretraining.source_weighting import TRAININGS
 from geosearch.study.prepare import MOST_NETWORKS
 
 NEED_COMMITTEE = {"committee", "transferability"}  # controls
-
-
 _READING = 0.7  # what the features of an image cost, in trainings on it: forward alone, but not in bfloat16
 
 

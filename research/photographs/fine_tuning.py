@@ -1,4 +1,4 @@
-"""How long must the last stage be fine-tuned on few labels? Asked on three targets, checked on the other three.
+"""How long must the last stage be fine-tuned on few labels?
 
     python -m research.photographs.fine_tuning
 

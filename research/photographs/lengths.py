@@ -1,4 +1,4 @@
-"""How long must the last block be trained? Asked on three targets, checked on the other three.
+"""How long must the last block be trained? Asked on six targets, all of which were seen before the default was chosen.
 
     python -m research.photographs.lengths
 

@@ -36,7 +36,7 @@ from research.photographs import (
 from research.photographs.episodes import NONE
 from research.photographs.mixtures import of_target
 from research.photographs.scoring import ERROR, LEFT_OUT, SELF_TRAINED, SQUARED
-from research.photographs.sets import CHECKED_ON, CHOSEN_ON, DRAWS, SHOTS, TARGETS, sources_of
+from research.photographs.sets import CHOSEN_ON, DRAWS, SHOTS, TARGETS, sources_of
 
 PAGE = Path(__file__).parents[2] / "reports" / "photographs.md"
 DISTANCES = PAGE.with_name("transport.md")
@@ -479,12 +479,11 @@ def lengths_table() -> list[str]:
         if len(found) < len(asked):
             return []
         known[way, target] = {name: np.array([line[name] for line in found]) for name in errors}
-    groups = {"mean, chosen on": CHOSEN_ON, "mean, checked on": CHECKED_ON}
-    lines = head("5 a class: ridge / self-trained", (*TARGETS, *groups, "mean difference"))
+    lines = head("5 a class: ridge / self-trained", (*TARGETS, "mean", "mean difference"))
     for way in lengths.WAYS:
         means = {t: [known[way, t][name].mean() for name in errors] for t in TARGETS}
         cells = [" / ".join(map(percent, means[t])) for t in TARGETS]
-        cells += [" / ".join(percent(np.mean([means[t][i] for t in g])) for i in (0, 1)) for g in groups.values()]
+        cells.append(" / ".join(percent([means[t][i] for t in TARGETS]) for i in (0, 1)))
         gaps = [
             [100 * float((known[way, t][name] - known[lengths.USUAL, t][name]).mean()) for t in TARGETS]
             for name in errors
