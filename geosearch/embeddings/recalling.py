@@ -11,7 +11,7 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import Encoder
-from geosearch.errors import StorageError
+from geosearch.runtime.arrays import read_checked_arrays
 from geosearch.runtime.cache import Cache, content_key
 
 _KIND = "features"  # of entries of the cache
@@ -23,7 +23,8 @@ class RecallingEncoder:
     """Another encoder, and the features of whole sets, which the cache keeps.
 
     An image of these sets is found by its content, wherever it turns up: in the set itself, in what a one-to-one map
-    gives, in a sample of one source. So it is encoded once, not once for each purpose.
+    gives, in a sample of one source. So it is encoded once, not once for each purpose. Where the cache lacks the
+    features of a set (on another machine of a cluster, say), its images are encoded like any other.
 
     Attributes:
         encoder: encodes all other images.
@@ -50,11 +51,7 @@ class RecallingEncoder:
         return self.encoder.key
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (n, h, w, ch) -> float32 (n, d)
-
-        Raises:
-            StorageError: the cache has lost them since.
-        """
+        """uint8 (n, h, w, ch) -> float32 (n, d)"""
         parts, places = _recalled(self.cache, self.keys)
         found = [places.get(digest) for digest in _digests(images)]
         new = np.array([place is None for place in found], bool)
@@ -71,8 +68,9 @@ class RecallingEncoder:
 
 @lru_cache(maxsize=2)
 def _recalled(cache: Cache, keys: tuple[str, ...]) -> tuple[list[np.ndarray], dict[bytes, tuple[int, int]]]:
-    """Features (n, d) of each set, memory-mapped; digest of an image -> its set and row."""
-    stored = [cache.arrays(_KIND, key, partial(_gone, cache, key)) for key in keys]
+    """Features (n, d) of each set that is there, memory-mapped; digest of an image -> its set and row."""
+    found = (read_checked_arrays(cache.path(_KIND, key)) for key in keys)
+    stored = [arrays for arrays in found if arrays is not None]
     places: dict[bytes, tuple[int, int]] = {}
     for part, arrays in enumerate(stored):
         for row, digest in enumerate(np.asarray(arrays["digests"])):
@@ -87,9 +85,3 @@ def _encoded(encoder: Encoder, images: np.ndarray) -> dict[str, np.ndarray]:
 
 def _digests(images: np.ndarray) -> list[bytes]:
     return [hashlib.blake2b(image.tobytes(), digest_size=_BYTES).digest() for image in images]
-
-
-def _gone(cache: Cache, key: str) -> dict[str, np.ndarray]:
-    raise StorageError(
-        f"{cache.path(_KIND, key)} was deleted or damaged while it was in use; run the same command again"
-    )

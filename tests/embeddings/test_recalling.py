@@ -10,7 +10,6 @@ import pytest
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.recalling import RecallingEncoder
-from geosearch.errors import StorageError
 from geosearch.runtime.cache import Cache
 
 
@@ -56,9 +55,10 @@ def test_the_features_of_a_set_are_kept(sets: list[LabelledSet], cache: Cache) -
     assert other.given == [5, 7]
 
 
-def test_a_cache_that_was_emptied_is_an_error(sets: list[LabelledSet], cache: Cache) -> None:
-    encoder = RecallingEncoder.of(Counting(), sets, cache)
-    for path in (cache.folder / "features").glob("*.safetensors"):
-        path.unlink()
-    with pytest.raises(StorageError, match="was deleted or damaged while it was in use; run the same command again"):
-        encoder.encode(sets[0].images)
+def test_where_the_cache_lacks_a_set_its_images_are_encoded_again(sets: list[LabelledSet], cache: Cache) -> None:
+    counting = Counting()
+    encoder = RecallingEncoder.of(counting, sets, cache)
+    cache.path("features", encoder.keys[0]).unlink()
+    asked = np.concatenate([sets[0].images, sets[1].images])
+    assert np.array_equal(encoder.encode(asked), Counting().encode(asked))
+    assert counting.given == [5, 7, 5]
