@@ -23,6 +23,7 @@ _TAIL = {  # for its time, among what tied on six sets of photographs, so no che
     "steps": TAIL_STEPS,
     "long_steps": LONG_TAIL_STEPS,
 }
+_BRIEF = {"fine_tune_steps": 100}  # ties with 200 for the published network (reports/photographs.md), not for others
 _WHOLE = {"learning_rate": 1e-3, "steps": 150, "long_steps": 150}
 
 
@@ -59,7 +60,8 @@ class Regime:
         same = is_embedded and "backbone" not in transport
         usual = "both" if trainable == "last" and weights != "random" else "trained"
         kept = recipe.get("features", usual) == "both"
-        training = {**_PRETRAINED, **(_WHOLE if trainable == "all" else _TAIL)}
+        selects = recipe.get("adaptation", HEADS[0]) in HEADS
+        training = {**_PRETRAINED, **(_WHOLE if trainable == "all" else _TAIL), **(_BRIEF if kept and selects else {})}
         path = () if trainable == "head" else ENDS if kept else INTERPOLATION
         places = recipe.get("interpolation", path)
         search: dict[str, Any] = {"repeats": 1}  # few labels judge all trainings alike: more of them tell little
@@ -92,8 +94,7 @@ class Regime:
                     "interpolation": path,
                 },
                 "search": search,
-                "confirm": {"controls": _CONTROLS}
-                | ({"tuning": 0} if recipe.get("adaptation", HEADS[0]) in HEADS else {}),
+                "confirm": {"controls": _CONTROLS} | ({"tuning": 0} if selects else {}),
             },
         )
 

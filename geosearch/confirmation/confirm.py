@@ -19,6 +19,7 @@ from geosearch.confirmation.predictions import Predictions
 from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
+from geosearch.nn.feature_memory import remember_features
 from geosearch.nn.recipe import Recipe
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.events import RowConfirmed
@@ -153,8 +154,9 @@ class Confirmer:
         images = target.test_images if len(target.test_images) else target.held_out.images
         setup = Setup(target.shots, self.recipe, self.device)
         start = candidate.start(setup, seed)
-        predicted = {
-            name: candidate.adapt(start, adaptation, setup, seed).predict(images).argmax(axis=1)
-            for name, adaptation in self.adaptations_of(candidate).items()
-        }
+        with remember_features():  # several heads read the same ones
+            predicted = {
+                name: candidate.adapt(start, adaptation, setup, seed).predict(images).argmax(axis=1)
+                for name, adaptation in self.adaptations_of(candidate).items()
+            }
         return {**predicted, "wall_seconds": np.array([time.perf_counter() - begin])}

@@ -20,7 +20,7 @@ from geosearch.nn.train import features
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.registry import Setting
 
-_VERSION = 2  # of features of activations; those of 1 may be another thread's
+_VERSION = 3  # of features of activations; 3: those of the sources are from before their activations were coded
 
 
 @EMBEDDINGS.register("backbone", "the features of a pretrained network")
@@ -108,11 +108,19 @@ class BackboneEmbedding:
     def _encoder(self, channels: int, height: int) -> BackboneEncoder | ActivationEncoder:
         if self.activations is None:
             return BackboneEncoder(self.backbone.load(height))
-        untrained = replace(self.activations, features="trained")  # what is adapted later does not matter here
-        return ActivationEncoder(
-            content_key("activation-features", network=untrained.facts, version=_VERSION),
-            untrained.build(channels, height, 2, seed=0),
-        )
+        return ActivationEncoder(self.activations_key, self._untrained.build(channels, height, 2, seed=0))
+
+    @property
+    def activations_key(self) -> str:
+        """Content key of the encoder of activations; empty if sets hold images."""
+        if self.activations is None:
+            return ""
+        return content_key("activation-features", network=self._untrained.facts, version=_VERSION)
+
+    @property
+    def _untrained(self) -> PretrainedArchitecture:
+        assert self.activations is not None
+        return replace(self.activations, features="trained")  # what is adapted later does not matter here
 
 
 @dataclass(frozen=True)

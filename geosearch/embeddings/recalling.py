@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -40,10 +40,22 @@ class RecallingEncoder:
     def of(cls, encoder: Encoder, sets: Sequence[LabelledSet], cache: Cache) -> RecallingEncoder:
         """Encode whole sets, unless the cache has their features."""
         keys = []
-        for data in sets:
-            keys.append(content_key("set-features", encoder=encoder.key, set=data.fingerprint))
-            cache.arrays(_KIND, keys[-1], partial(_encoded, encoder, data.images))
+        for images in (data.images for data in sets):
+            keys.append(_key(encoder.key, images))
+            cache.arrays(_KIND, keys[-1], partial(_described, images, encoder.encode))
         return cls(encoder, cache, tuple(keys))
+
+    @staticmethod
+    def keep(encoder_key: str, images: np.ndarray, features: np.ndarray, cache: Cache) -> None:
+        """Have the features of a set, which are known from elsewhere, found by `of`.
+
+        Args:
+            encoder_key: of the encoder that they stand for.
+            images: uint8 (n, h, w, ch), all of the set.
+            features: float (n, d).
+            cache: where to keep them.
+        """
+        cache.arrays(_KIND, _key(encoder_key, images), partial(_described, images, lambda _: features))
 
     @property
     def key(self) -> str:
@@ -78,9 +90,14 @@ def _recalled(cache: Cache, keys: tuple[str, ...]) -> tuple[list[np.ndarray], di
     return [arrays["features"] for arrays in stored], places
 
 
-def _encoded(encoder: Encoder, images: np.ndarray) -> dict[str, np.ndarray]:
+def _key(encoder: str, images: np.ndarray) -> str:
+    digest = hashlib.blake2b(b"".join(_digests(images)), digest_size=_BYTES).hexdigest()
+    return content_key("set-features", version=2, encoder=encoder, images=[digest, *images.shape])
+
+
+def _described(images: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]) -> dict[str, np.ndarray]:
     digests = np.frombuffer(b"".join(_digests(images)), np.uint8).reshape(len(images), _BYTES)
-    return {"features": encoder.encode(images), "digests": digests}
+    return {"features": encode(images), "digests": digests}
 
 
 def _digests(images: np.ndarray) -> list[bytes]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -188,15 +189,29 @@ def _require_memory(features: np.ndarray, sources: Sequence[LabelledSet]) -> Non
 
 
 def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
-    """One vector for every class of the target and the sources, from the joint label distance table."""
+    """One vector for every class of the target and the sources, from the joint label distance table.
+
+    What the table says of the sources alone is kept for other targets with the same sources.
+    """
     first = tasks[0]
+    distances = first.options.labels
 
     def table() -> dict[str, np.ndarray]:
-        groups = split_by_class(first.features, first.completed)
-        for task in tasks:
-            groups += split_by_class(task.source_features, task.source)
-        return {"table": first.options.labels.table(groups)}
+        own = split_by_class(first.features, first.completed)
+        others = [group for task in tasks for group in split_by_class(task.source_features, task.source)]
+        shapes = [group.shape for group in others]
+        known = content_key("labels-of-sources", shapes=shapes, features=_digest(others), distances=repr(distances))
+        among = cache.arrays("labels", known, lambda: {"table": distances.table(others)})["table"]
+        across = distances.table(others, own)  # (C, c)
+        return {"table": np.block([[distances.table(own), across.T], [across, among]])}
 
     key = content_key("labels", sources=[task.key for task in tasks])
     made = cache.arrays("labels", key, lambda: Parallel(n_jobs=1)([delayed(table)()])[0])
     return label_vectors(made["table"])
+
+
+def _digest(arrays: Iterable[np.ndarray]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

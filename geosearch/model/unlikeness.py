@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf
+from sklearn.covariance import ledoit_wolf, ledoit_wolf_shrinkage
 
 from geosearch import seeds
 
@@ -109,12 +109,31 @@ def _statistics(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, n
     present, numbers = np.unique(labels, return_inverse=True)
     means = np.stack([z[numbers == label].mean(0) for label in range(len(present))])
     within = z - means[numbers]
-    covariance = ledoit_wolf(within, assume_centered=True)[0] if len(z) > 1 else np.eye(z.shape[1])
-    values, vectors = np.linalg.eigh(covariance)
-    values, vectors = values[::-1][:MOST], vectors[:, ::-1][:, :MOST]
+    values, vectors = _principal(within)
     floor = max(_FLOOR * float(values.mean()), 1e-12)
     whitening = vectors / np.sqrt(np.maximum(values, floor))
     return (means @ whitening).astype(np.float32), shift.astype(np.float32), whitening.astype(np.float32)
+
+
+def _principal(within: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variances (k,) and directions (d, k) of the shrunk covariance of centred rows (n, d), the largest first.
+
+    Of fewer rows than dimensions they follow from the singular values of the rows; beyond those, all directions have
+    the same variance, and any are taken.
+    """
+    n, d = within.shape
+    if n >= d or n < 2:
+        covariance = ledoit_wolf(within, assume_centered=True)[0] if n > 1 else np.eye(d)
+        values, vectors = np.linalg.eigh(covariance)
+        return values[::-1][:MOST], vectors[:, ::-1][:, :MOST]
+    shrinkage = ledoit_wolf_shrinkage(within, assume_centered=True)
+    _, singular, directions = np.linalg.svd(within, full_matrices=False)
+    k = min(d, MOST)
+    variances = np.zeros(k)
+    variances[:n] = singular[:k] ** 2 / n
+    values = (1 - shrinkage) * variances + shrinkage * (singular**2).sum() / (n * d)
+    others = seeds.stream(0, "unlikeness", "other directions").normal(size=(d, max(k - n, 0)))
+    return values, np.linalg.qr(np.concatenate([directions[:k].T, others], axis=1))[0]
 
 
 def _distances(

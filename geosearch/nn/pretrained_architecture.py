@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import nn
@@ -152,9 +152,9 @@ class PretrainedArchitecture:
         """The network, its pretrained features beside the trained ones if asked for; its logits stay as they are."""
         if self.features == "trained":
             return network
-        pretrained = copy.deepcopy(self.backbone.load(size).cut(self.trainable).tail)
-        body: Any = network.body
-        body.tail = SideBySide(pretrained, body.tail)
+        loaded, body = self.backbone.load(size), cast(Any, network.body)
+        pretrained = copy.deepcopy(loaded.cut(self.trainable).tail)
+        body.tail = SideBySide(pretrained, body.tail, content=f"{loaded.key} {self.trainable}")
         head = nn.utils.skip_init(nn.Linear, 2 * network.head.in_features, network.head.out_features)
         with torch.no_grad():
             head.weight.copy_(torch.cat([torch.zeros_like(network.head.weight), network.head.weight], 1))

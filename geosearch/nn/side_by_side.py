@@ -6,6 +6,9 @@ import torch
 from torch import nn
 
 from geosearch.nn.cut import Tail, Whole, at_stage
+from geosearch.nn.feature_memory import BatchMemory
+
+_SEEN = BatchMemory()  # by the pretrained halves, which all networks of a study have alike
 
 
 class SideBySide(nn.Module):
@@ -14,18 +17,24 @@ class SideBySide(nn.Module):
     Source: features of several networks side by side, of which few labels take what they need (Dvornik et al. 2020),
     and a head on more than the last features (Evci et al. 2022); here they are those before and after a training.
 
+    Networks with the same pretrained half read the same test images, so its features are remembered.
+
     Attributes:
         pretrained: the first half; it is not trained.
         trained: the second half.
+        content: content key of the first half.
     """
 
-    def __init__(self, pretrained: nn.Module, trained: nn.Module) -> None:
+    def __init__(self, pretrained: nn.Module, trained: nn.Module, content: str) -> None:
         super().__init__()
-        self.pretrained, self.trained = pretrained.requires_grad_(False), trained
+        self.pretrained, self.trained, self.content = pretrained.requires_grad_(False), trained, content
 
     def forward(self, activations: torch.Tensor) -> torch.Tensor:
+        is_trained = torch.is_grad_enabled()  # on ever new batches
         with torch.no_grad():
-            first = self.pretrained(activations)
+            first = (
+                self.pretrained(activations) if is_trained else _SEEN.recall(self.content, activations, self.pretrained)
+            )
         return torch.cat([first, self.trained(activations)], 1)
 
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
+from geosearch.nn.feature_memory import recall
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Stream, as_tensor, distinct_shot_batches, shot_batches
@@ -109,8 +110,8 @@ def reconstruct(
 
 
 def features(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:
-    """Penultimate features of uint8 images: (n, h, w, ch) -> float32 (n, d)."""
-    return _read_out(network, network.features, images, batch)
+    """Penultimate features of uint8 images: (n, h, w, ch) -> float32 (n, d); see `remember_features`."""
+    return recall(network, images, lambda: _read_out(network, network.features, images, batch))
 
 
 def predict(network: Network, images: np.ndarray, *, batch: int = 512) -> np.ndarray:

@@ -8,11 +8,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from geosearch.config.build import build_labelling, build_network
+from geosearch.config.build import build_embedding, build_labelling, build_network
 from geosearch.config.study_config import StudyFile
 from geosearch.data.collection import DatasetCollection, load_collection
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
+from geosearch.embeddings.backbone import BackboneEmbedding
+from geosearch.embeddings.recalling import RecallingEncoder
 from geosearch.nn.activation_codes import ActivationCodes
 from geosearch.nn.activations import ActivationCache
 from geosearch.nn.networks import Architecture
@@ -53,7 +55,7 @@ class ActivationSets:
     """
 
     def __init__(self, file: StudyFile, cache: Cache, progress: Progress) -> None:
-        network = build_network(file)
+        self.file, network = file, build_network(file)
         assert isinstance(network, PretrainedArchitecture)
         self.network = network.loaded(file.domain.size)
         self.cache = ActivationCache(
@@ -77,21 +79,30 @@ class ActivationSets:
         """
         own: list[AnySet] = [*target, *([unlabelled] if unlabelled else [])]
         images = [data.images for data in own] + [data.images for data in sources]
-        known = [a for a, _ in self.cache.compute(images)]
-        parts, others = known[: len(own)], known[len(own) :]
-        codes = ActivationCodes.fit([parts[0], *others])
+        known = self.cache.compute(images)
+        parts, others = [a for a, _ in known[: len(own)]], known[len(own) :]
+        codes = ActivationCodes.fit([parts[0], *(a for a, _ in others)])
         self.network = replace(self.network, codes=codes)
         views = [others]
         for view in range(1, 1 + self.network.views):
-            views.append([a for a, _ in self.cache.compute([data.images for data in sources], view=view)])
+            views.append(self.cache.compute([data.images for data in sources], view=view))
+        encoded = [
+            _with_views(data, [codes.encode(a) for a, _ in seen])
+            for data, seen in zip(sources, zip(*views, strict=True), strict=True)
+        ]
+        self._keep_features(encoded, [np.concatenate([f for _, f in seen]) for seen in zip(*views, strict=True)])
         return (
             [replace(data, images=codes.encode(a)) for data, a in zip(target, parts, strict=False)],
             replace(unlabelled, images=codes.encode(parts[-1])) if unlabelled else None,
-            [
-                _with_views(data, [codes.encode(a) for a in seen])
-                for data, seen in zip(sources, zip(*views, strict=True), strict=True)
-            ],
+            encoded,
         )
+
+    def _keep_features(self, sources: Sequence[AnySet], features: Sequence[np.ndarray]) -> None:
+        """Spare the embedding the features of the sources, (n, d) each, which came with the activations."""
+        embedding = build_embedding(self.file, self.network)
+        if isinstance(embedding, BackboneEmbedding):
+            for data, known in zip(sources, features, strict=True):
+                RecallingEncoder.keep(embedding.activations_key, data.images, known, self.cache.cache)
 
 
 def count_missing_images(file: StudyFile, collection: DatasetCollection, cache: Cache) -> int:

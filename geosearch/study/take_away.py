@@ -31,6 +31,7 @@ from geosearch.model.files import dump_model, restore_model
 from geosearch.model.module import architecture_of, as_module, kept_architecture, on_images
 from geosearch.model.trained_model import TrainedModel, read_out
 from geosearch.model.unlikeness import Unlikeness
+from geosearch.nn.feature_memory import remember_features
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.versions import versions
@@ -163,7 +164,7 @@ class TakeAway:
             seed=seed,
             preparation=(self.file.domain.fit, self.file.domain.polarity),
         )
-        with one_thread():
+        with one_thread(), remember_features():  # of the unlabelled images, which every fit for the calibration reads
             stored = self.cache.arrays("models", key, lambda: self._train(request, adaptation, seed))
         arrays = {name: np.array(array) for name, array in stored.items() if name != _FACTS}
         model = restore_model(json.loads(bytes(stored[_FACTS]).decode()), arrays)

@@ -62,3 +62,14 @@ def test_where_the_cache_lacks_a_set_its_images_are_encoded_again(sets: list[Lab
     asked = np.concatenate([sets[0].images, sets[1].images])
     assert np.array_equal(encoder.encode(asked), Counting().encode(asked))
     assert counting.given == [5, 7, 5]
+
+
+def test_features_known_from_elsewhere_are_recalled_whatever_the_labels(sets: list[LabelledSet], cache: Cache) -> None:
+    counting, known = Counting(), np.arange(14, dtype=np.float16).reshape(7, 2)
+    RecallingEncoder.keep(counting.key, sets[1].images, known, cache)
+    relabelled = LabelledSet.from_arrays(sets[1].images, (np.arange(7) + 1) % 2, name="again")
+    encoder = RecallingEncoder.of(counting, [sets[0], relabelled], cache)
+    assert counting.given == [5]
+    found = encoder.encode(sets[1].images[[6, 0]])
+    assert found.dtype == np.float32
+    assert np.array_equal(found, known[[6, 0]])

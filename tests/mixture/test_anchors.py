@@ -12,6 +12,7 @@ from geosearch.embeddings.pixels import Pixels
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.mapped_source import AnchorOptions
 from geosearch.transport.distance import otdd
+from geosearch.transport.label_distances.gaussian import GaussianLabels
 from geosearch.transport.maps import barycentric
 from geosearch.transport.maps.entropic import Entropic
 
@@ -134,3 +135,32 @@ def test_another_map_is_another_anchor(parts, cache):
     assert plan.key != smooth.key
     assert all(len(source.images) == len(reference) for source in smooth.sources)
     assert smooth.sources[0].otdd_to_target == pytest.approx(plan.sources[0].otdd_to_target, rel=0.3)  # blurred
+
+
+def test_what_is_known_of_the_sources_alone_serves_other_targets(parts, cache):
+    reference, sources = parts
+    encoder = Pixels().fit(sources, seed=0, cache=cache)
+    options = AnchorOptions(labels=(distances := _Counted()))
+    build_anchors(reference, sources, encoder, options=options, cache=cache)
+    c, m = len(reference.classes), sum(len(source.classes) for source in sources)
+    assert (m, None) in distances.asked
+    distances.asked.clear()
+    other = replace(reference, images=255 - reference.images)
+    found = build_anchors(other, sources, encoder, options=options, cache=cache)
+    assert (m, None) not in distances.asked
+    assert {(c, None), (m, c)} <= {*distances.asked}
+    fresh = build_anchors(other, sources, encoder, cache=type(cache)(cache.folder / "fresh"))
+    np.testing.assert_array_equal(found.source_vectors, fresh.source_vectors)
+    np.testing.assert_array_equal(found.target_vectors, fresh.target_vectors)
+
+
+class _Counted(GaussianLabels):
+    """Keeps how many classes it was asked about."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "asked", [])
+
+    def table(self, groups, others=None):
+        self.asked.append((len(groups), None if others is None else len(others)))
+        return super().table(groups, others)

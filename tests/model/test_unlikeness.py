@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.covariance import ledoit_wolf
 
-from geosearch.model.unlikeness import Unlikeness
+from geosearch.model.unlikeness import Unlikeness, _principal
 
 
 def clouds(count: int, seed: int = 0, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -38,3 +39,11 @@ def test_it_is_restored_from_its_arrays():
     features, labels = clouds(100)
     unlike = Unlikeness.fit(features, labels, 0)
     assert (Unlikeness.restore(unlike.arrays()).score(features) == unlike.score(features)).all()
+
+
+def test_fewer_images_than_dimensions_are_whitened_as_their_whole_covariance_would():
+    within = np.random.default_rng(0).normal(size=(20, 30)) * np.linspace(1, 3, 30)
+    values, vectors = _principal(within)
+    covariance = ledoit_wolf(within, assume_centered=True)[0]
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(covariance)[::-1], rtol=1e-8)
+    np.testing.assert_allclose(vectors * values @ vectors.T, covariance, atol=1e-8)

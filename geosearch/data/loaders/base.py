@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from typing import ClassVar, Literal, Self, TypeVar
 
@@ -217,7 +218,7 @@ class Loader(ABC):
 
 def _check_contrast(images: np.ndarray, spec: str) -> str:
     """A note if images use few grey levels or are flat; refused if they are all of one flat color."""
-    lows, highs = images.min((1, 2)), images.max((1, 2))  # (n, ch)
+    lows, highs = images.min(1).min(1), images.max(1).max(1)  # (n, ch); over both axes at once is ten times slower
     least, most = lows.min(0), highs.max(0)
     if len(images) > 1 and (least == most).all():
         raise InvalidDataError(
@@ -241,7 +242,7 @@ def _check_contrast(images: np.ndarray, spec: str) -> str:
 
 def _without_brightest(images: np.ndarray) -> np.ndarray:
     """The largest grey level of each image but for its brightest pixels, one in 500 and at least one: (n,)"""
-    levels = images.max(-1).reshape(len(images), -1)
+    levels = reduce(np.maximum, np.moveaxis(images, -1, 0)).reshape(len(images), -1)
     rank = max(1, levels.shape[1] // 500)
     return np.partition(levels, -rank - 1, axis=1)[:, -rank - 1] if levels.shape[1] > rank else levels.max(1)
 
