@@ -1,6 +1,6 @@
 """Is the product's own answer at or above every other way? Whole studies, from their files to their confirmations.
 
-    python -m research.photographs.searches [--draws 5] [--shots 1 5 20] [--features both] [--jobs 1]
+    python -m research.photographs.searches [--draws 5] [--shots 1 5 20 uneven] [--features both] [--jobs 1]
 
 Each study has the labels of a draw, the target's other training images without labels, all six sources, and the
 library's defaults for a pretrained network, but for a short search and confirmation (`BUDGET`); test labels are read
@@ -18,18 +18,19 @@ from typing import Any
 from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.study.study import Study
 from research.common.lines import Lines
-from research.photographs.sets import DRAWS, FOLDER, SHOTS, TARGETS
+from research.photographs.sets import DRAWS, FOLDER, SHOTS, TARGETS, UNEVEN
 from research.photographs.study_files import FOLDER as STUDIES
 from research.photographs.study_files import study_file
 
 FILE = Lines(FOLDER / "photographs_searches.jsonl")
+LABELS = (*SHOTS, UNEVEN)
 BUDGET: dict[str, dict[str, Any]] = {
     "search": {"evaluations": 8, "finalists": 2, "repeats": 1, "jobs": 1},
     "confirm": {"seeds": 2, "tuning": 0, "controls": [], "explain": False, "export": 10},
 }
 
 
-def studied(target: str, draw: int, shots: int, features: str) -> dict[str, Any]:
+def studied(target: str, draw: int, shots: int | str, features: str) -> dict[str, Any]:
     """Errors of every row of the study's confirmation under each adaptation, a number a seed, and its verdict."""
     name = f"{target}-{shots}-{draw}-{features}"
     budget = {**BUDGET, "study": {"name": name}, "recipe": {"features": features}}
@@ -59,10 +60,16 @@ def studied(target: str, draw: int, shots: int, features: str) -> dict[str, Any]
     }
 
 
+def parse_labels(text: str) -> int | str:
+    return int(text) if text.isdigit() else text
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=DRAWS)
-    parser.add_argument("--shots", type=int, nargs="+", choices=SHOTS, default=list(SHOTS), help="labels a class")
+    parser.add_argument(
+        "--shots", type=parse_labels, nargs="+", choices=LABELS, default=list(LABELS), help="labels a class"
+    )
     parser.add_argument("--features", choices=("both", "trained"), default="both")
     parser.add_argument("--jobs", type=int, default=1, help="studies side by side")
     options = parser.parse_args()

@@ -19,6 +19,8 @@ CHECKED_ON = ("seedlings", "trash", "aid")  # targets that they were checked on
 TARGETS = (*CHOSEN_ON, *CHECKED_ON)
 SETS = (*TARGETS, "wbc")  # wbc is a source only: its images are copies of few originals
 SHOTS = (1, 5, 20)
+UNEVEN = "uneven"  # labels: five a class in the mean, ten times as many of one class as of another
+MEAN, RATIO = 5, 10
 DRAWS = 5
 _EVERY = {"aid": 3}  # as a target, every third of its 30 classes
 
@@ -72,10 +74,24 @@ class Task:
         by_class = (order[self.train_labels[order] == label][:shots] for label in range(len(self.classes)))
         return np.concatenate(list(by_class))
 
+    def draw_uneven(self, draw: int) -> np.ndarray:
+        """Positions in `train`, sorted by class: `label_counts` labels, the most of a class that the draw decides."""
+        classes = seeds.stream(draw, "photographs uneven", self.name).permutation(len(self.classes))
+        counts = np.empty(len(classes), int)
+        counts[classes] = label_counts(len(classes))
+        order = self.draw(int(counts.max()), draw).reshape(len(classes), -1)  # (c, most)
+        return np.concatenate([rows[:count] for rows, count in zip(order, counts, strict=True)])
+
     @property
     def rows(self) -> np.ndarray:
         """(n + p,) of both parts."""
         return np.concatenate([self.train, self.test])
+
+
+def label_counts(classes: int) -> np.ndarray:
+    """(c,) labels of each class, the most first; `MEAN` in the mean, up to rounding, falling geometrically."""
+    shares = RATIO ** -np.linspace(0, 1, classes)
+    return np.maximum(np.rint(MEAN * classes * shares / shares.sum()).astype(int), 1)
 
 
 @cache

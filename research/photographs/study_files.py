@@ -19,19 +19,19 @@ from research.photographs.sets import DATA, photos, sources_of, task
 FOLDER = Path(tempfile.gettempdir()) / "geosearch-photographs"
 
 
-def study_file(target: str, shots: int, draw: int, changes: Mapping[str, Mapping[str, Any]]) -> StudyFile:
+def study_file(target: str, shots: int | str, draw: int, changes: Mapping[str, Mapping[str, Any]]) -> StudyFile:
     """The study of `sections_of`."""
     return parse_study(sections_of(target, shots, draw, changes))
 
 
 def sections_of(
-    target: str, shots: int, draw: int, changes: Mapping[str, Mapping[str, Any]]
+    target: str, shots: int | str, draw: int, changes: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     """A study file of a target with a draw of labels, all sources of the report, and the library's defaults.
 
     Args:
         target: one of `TARGETS`.
-        shots: labels a class.
+        shots: labels a class, or `UNEVEN`.
         draw: number of the draw, as in all tables of the report.
         changes: section -> key -> value, in place of defaults.
     """
@@ -63,10 +63,10 @@ def as_toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def written(target: str, shots: int, draw: int) -> tuple[Path, Path, Path]:
+def written(target: str, shots: int | str, draw: int) -> tuple[Path, Path, Path]:
     """Files of the labelled images, of those without labels, and of the test part, as in all tables of the report."""
     known, images = task(target), photos(target).images
-    chosen = known.draw(shots, draw)
+    chosen = known.draw_uneven(draw) if isinstance(shots, str) else known.draw(shots, draw)
     rest = np.setdiff1d(np.arange(len(known.train)), chosen)
     FOLDER.mkdir(parents=True, exist_ok=True)
     parts = {

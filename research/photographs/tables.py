@@ -28,6 +28,7 @@ from research.photographs import (
     maps,
     merged,
     mixtures,
+    searches,
     side_by_side,
     uneven,
     whole_studies,
@@ -562,8 +563,11 @@ def uneven_table() -> list[str]:
     return lines
 
 
-def head_error(target: str, shots: int, way: str, draw: int) -> float:
+def head_error(target: str, shots: int | str, way: str, draw: int) -> float:
     """Test error of a way without a source, or of that which cross-validation on the labels prefers."""
+    if isinstance(shots, str):
+        lines = (line for line in uneven.FILE.all() if line["asked"] == {"target": target, "draw": draw})
+        return next(lines)["errors"][way][0]  # type: ignore[no-any-return]
     if way == whole_studies.CHOSEN:
         found = choices(shots)[target, draw]
         way = min(found, key=found.__getitem__)
@@ -595,7 +599,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
         yield f"side by side {shots}", lambda s=shots: side_by_side.table(s)  # type: ignore[misc]
     yield "side by side gain", side_by_side.gain_table
     yield "side by side self-trained", side_by_side.taught_table
-    for shots in SHOTS:
+    for shots in searches.LABELS:
         yield f"searches {shots}", lambda s=shots: whole_studies.table(s, head_error)  # type: ignore[misc]
         yield f"judged {shots}", lambda s=shots: whole_studies.judged(s, head_error)  # type: ignore[misc]
 

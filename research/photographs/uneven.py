@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from geosearch import seeds
 from research.common.lines import Lines
 from research.photographs import heads
 from research.photographs.choice import SPREADING, WAYS
@@ -23,7 +22,6 @@ from research.photographs.sets import DRAWS, FOLDER, TARGETS, task
 from research.photographs.without import pretrained
 
 FILE = Lines(FOLDER / "photographs_uneven.jsonl")
-MEAN, RATIO = 5, 10
 HEADS = {
     "ridge": WAYS["ridge"],
     "nearest mean": heads.nearest_mean,
@@ -34,24 +32,15 @@ HEADS = {
 }
 
 
-def label_counts(classes: int) -> np.ndarray:
-    """(c,) labels of each class, the most first; five in the mean, up to rounding."""
-    shares = RATIO ** -np.linspace(0, 1, classes)
-    return np.maximum(np.rint(MEAN * classes * shares / shares.sum()).astype(int), 1)
-
-
 def fitted(target: str, draw: int) -> dict[str, Any]:
     """Test error and balanced test error of every head."""
     known, z = task(target), pretrained(target)
-    classes = seeds.stream(draw, "photographs uneven", target).permutation(len(known.classes))
-    counts = np.empty(len(classes), int)
-    counts[classes] = label_counts(len(classes))
-    order = known.draw(int(counts.max()), draw).reshape(len(classes), -1)  # (c, most), sorted by class
-    chosen = np.concatenate([rows[:count] for rows, count in zip(order, counts, strict=True)])
+    chosen, classes = known.draw_uneven(draw), len(known.classes)
     rest = np.setdiff1d(np.arange(len(known.train)), chosen)
-    labelled = Few(z[chosen], known.train_labels[chosen], len(classes), z[rest])
+    labelled = Few(z[chosen], known.train_labels[chosen], classes, z[rest])
     test, y = z[len(known.train) :], known.test_labels
     errors = {name: [round(value, 5) for value in heads.error(way(labelled), test, y)] for name, way in HEADS.items()}
+    counts = np.bincount(known.train_labels[chosen], minlength=classes)
     return {"counts": counts.tolist(), "errors": errors}
 
 

@@ -15,24 +15,26 @@ import numpy as np
 from geosearch.confirmation.intervals import t_half_width
 from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from research.photographs import searches
-from research.photographs.sets import DRAWS, TARGETS
+from research.photographs.sets import DRAWS, MEAN, TARGETS, UNEVEN
 
 ADAPTATIONS = {"ridge": "ridge", "self-train-ridge": "self-trained", "fine-tune": "fine-tuned"}
 SHOWN = (BEST, "hull projection", "hull projection, cloud", "pooled union", "nearest single source", NO_PRETRAINING)
 ORACLE = "lowest of all these rows (by test error)"
 CHOSEN, CHOSEN_AT = "head chosen by cross-validation", 5  # labels a class at which it was
 HEADS = ("logistic regression", "nearest mean", "label spreading")  # ridge and self-training are rows of the study
+HEADS_UNEVEN = HEADS[1:]
 MUST_BEAT = ((NO_PRETRAINING, "ridge"), (NO_PRETRAINING, "self-train-ridge"))
 EARLIER = {  # what the lines of earlier studies are kept under -> how these differed
     "both, long searches": "trainings of 150 steps throughout",
     "trained": '150 steps throughout and `recipe.features = "trained"`',
 }
+Labels = int | str  # a class, or `UNEVEN`
 Errors = Mapping[str, np.ndarray]  # target -> error of each draw
-Heads = Callable[[str, int, str, int], float]  # (target, shots, way, draw) -> error
+Heads = Callable[[str, Labels, str, int], float]  # (target, shots, way, draw) -> error
 
 
 @cache
-def studies(shots: int, features: str = "both") -> dict[tuple[str, int], dict[str, Any]]:
+def studies(shots: Labels, features: str = "both") -> dict[tuple[str, int], dict[str, Any]]:
     """(target, draw) -> line."""
     lines = [(line["asked"], line) for line in searches.FILE.all()]
     return {
@@ -42,16 +44,16 @@ def studies(shots: int, features: str = "both") -> dict[tuple[str, int], dict[st
     }
 
 
-def draws_of(target: str, shots: int) -> list[int]:
+def draws_of(target: str, shots: Labels) -> list[int]:
     return [draw for draw in range(DRAWS) if (target, draw) in studies(shots)]
 
 
-def answered(shots: int, kind: str = "rows") -> Errors:
+def answered(shots: Labels, kind: str = "rows") -> Errors:
     """Errors of the answers, a number a draw; `kind` is "rows" (plain errors) or "balanced"."""
     return by_target(shots, lambda line: line[kind][line["answer"][0]][line["answer"][1]])
 
 
-def by_target(shots: int, errors: Callable[[dict[str, Any]], Sequence[float]]) -> Errors:
+def by_target(shots: Labels, errors: Callable[[dict[str, Any]], Sequence[float]]) -> Errors:
     """Mean over the seeds of what a function reads from a line, for each target and draw."""
     return {
         target: np.array([np.mean(errors(studies(shots)[target, draw])) for draw in draws_of(target, shots)])
@@ -59,7 +61,7 @@ def by_target(shots: int, errors: Callable[[dict[str, Any]], Sequence[float]]) -
     }
 
 
-def of_row(name: str, adaptation: str, shots: int, kind: str = "rows") -> Errors:
+def of_row(name: str, adaptation: str, shots: Labels, kind: str = "rows") -> Errors:
     """Errors of a row under an adaptation."""
 
     def errors(line: dict[str, Any]) -> Sequence[float]:
@@ -71,30 +73,39 @@ def of_row(name: str, adaptation: str, shots: int, kind: str = "rows") -> Errors
     return by_target(shots, errors)
 
 
-def other_rows(shots: int, heads: Heads) -> Iterator[tuple[str, Errors]]:
+def other_rows(shots: Labels, heads: Heads) -> Iterator[tuple[str, Errors]]:
     """Every row but the answer and the oracle."""
     for name in SHOWN:
         for adaptation, shown in ADAPTATIONS.items():
             if name == NO_PRETRAINING or adaptation != "fine-tune":
                 yield f"{name}, {shown}", of_row(name, adaptation, shots)
-    for way in (*HEADS, CHOSEN) if shots == CHOSEN_AT else HEADS:
+    for way in (*HEADS, CHOSEN) if shots == CHOSEN_AT else HEADS_UNEVEN if shots == UNEVEN else HEADS:
         found = {t: np.array([heads(t, shots, way, draw) for draw in draws_of(t, shots)]) for t in TARGETS}
         yield f"{NO_PRETRAINING}, {way}", found
 
 
-def lowest(shots: int) -> Errors:
+def lowest(shots: Labels) -> Errors:
     """The oracle: of each study the row and adaptation with the least test error."""
     return by_target(
         shots, lambda line: min((e for row in line["rows"].values() for e in row.values()), key=lambda e: np.mean(e))
     )
 
 
-def table(shots: int, heads: Heads) -> list[str]:
+def named(shots: Labels) -> str:
+    """The number of labels in words; "a class" follows.
+
+    >>> named(1), named("uneven")
+    ('1 label', 'uneven labels, 5')
+    """
+    return f"uneven labels, {MEAN}" if shots == UNEVEN else f"{shots} label{'s' * (shots != 1)}"
+
+
+def table(shots: Labels, heads: Heads) -> list[str]:
     """Errors of the answers and of all other rows, with the differences of these from the answers."""
     if not all(draws_of(target, shots) for target in TARGETS):
         return []
     columns = [f"{target} ({len(draws_of(target, shots))})" for target in TARGETS]
-    label = f"{shots} label{'s' * (shots > 1)} a class"
+    label = f"{named(shots)} a class"
     lines = [f"| {label} | {' | '.join(columns)} | mean difference |", "| --- " * 8 + "|"]
     answer = answered(shots)
     shown = [f"{100 * answer[target].mean():.1f}" for target in TARGETS]
@@ -117,7 +128,7 @@ def table(shots: int, heads: Heads) -> list[str]:
     return lines
 
 
-def judged(shots: int, heads: Heads) -> list[str]:
+def judged(shots: Labels, heads: Heads) -> list[str]:
     """Where the answer is clear of other rows, in either direction, by the interval over draws."""
     if not all(len(draws_of(target, shots)) > 1 for target in TARGETS):
         return []
@@ -143,7 +154,7 @@ def judged(shots: int, heads: Heads) -> list[str]:
         for name, adaptation in MUST_BEAT
     ]
     return [
-        f"- At {shots} labels a class, {len(better)} of {count} cells (rows and targets) are better than the answer by "
+        f"- At {named(shots)} a class, {len(better)} of {count} cells (rows and targets) are better than the answer by "
         f"an interval over the draws without zero: {'; '.join(better) or 'none'}.",
         f"- Better than no pretraining with the ridge head *and* self-trained, each by an interval without zero: "
         f"{len(clear)} of {len(TARGETS)} targets ({', '.join(clear) or 'none'}).",
@@ -153,7 +164,7 @@ def judged(shots: int, heads: Heads) -> list[str]:
     ]
 
 
-def _before(shots: int) -> list[str]:
+def _before(shots: Labels) -> list[str]:
     """The answers of the same studies with settings that were the default before, minus these."""
     now, found = studies(shots), []
     for features, settings in EARLIER.items():
