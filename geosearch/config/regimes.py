@@ -23,7 +23,7 @@ _TAIL = {  # for its time, among what tied on six sets of photographs, so no che
     "steps": TAIL_STEPS,
     "long_steps": LONG_TAIL_STEPS,
 }
-_BRIEF = {"fine_tune_steps": 100}  # ties with 200 for the published network (reports/photographs.md), not for others
+_PUBLISHED_ONLY = {"fine_tune_steps": 100}  # ties with 200 for the published network, not for others (ibid.)
 _WHOLE = {"learning_rate": 1e-3, "steps": 150, "long_steps": 150}
 
 
@@ -61,7 +61,11 @@ class Regime:
         usual = "both" if trainable == "last" and weights != "random" else "trained"
         kept = recipe.get("features", usual) == "both"
         selects = recipe.get("adaptation", HEADS[0]) in HEADS
-        training = {**_PRETRAINED, **(_WHOLE if trainable == "all" else _TAIL), **(_BRIEF if kept and selects else {})}
+        training = {**_PRETRAINED, **(_WHOLE if trainable == "all" else _TAIL)}
+        controls = _section(data, "confirm").get("controls", _CONTROLS)
+        has_usual_controls = isinstance(controls, list | tuple) and {*map(str, controls)} <= {*_CONTROLS}
+        if kept and selects and usual == "both" and has_usual_controls:
+            training |= _PUBLISHED_ONLY
         path = () if trainable == "head" else ENDS if kept else INTERPOLATION
         places = recipe.get("interpolation", path)
         search: dict[str, Any] = {"repeats": 1}  # few labels judge all trainings alike: more of them tell little

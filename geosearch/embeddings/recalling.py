@@ -11,7 +11,6 @@ import numpy as np
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import Encoder
-from geosearch.runtime.arrays import read_checked_arrays
 from geosearch.runtime.cache import Cache, content_key
 
 _KIND = "features"  # of entries of the cache
@@ -23,8 +22,8 @@ class RecallingEncoder:
     """Another encoder, and the features of whole sets, which the cache keeps.
 
     An image of these sets is found by its content, wherever it turns up: in the set itself, in what a one-to-one map
-    gives, in a sample of one source. So it is encoded once, not once for each purpose. Where the cache lacks the
-    features of a set (on another machine of a cluster, say), its images are encoded like any other.
+    gives, in a sample of one source. So it is encoded once, not once for each purpose. Where neither the cache nor the
+    artifacts have the features of a set (on another machine of a cluster, say), its images are encoded like any other.
 
     Attributes:
         encoder: encodes all other images.
@@ -40,14 +39,14 @@ class RecallingEncoder:
     def of(cls, encoder: Encoder, sets: Sequence[LabelledSet], cache: Cache) -> RecallingEncoder:
         """Encode whole sets, unless the cache has their features."""
         keys = []
-        for images in (data.images for data in sets):
-            keys.append(_key(encoder.key, images))
-            cache.arrays(_KIND, keys[-1], partial(_described, images, encoder.encode))
+        for data in sets:
+            keys.append(_key(encoder.key, data.images))
+            cache.arrays(_KIND, keys[-1], partial(_with_digests, data.images, encoder.encode))
         return cls(encoder, cache, tuple(keys))
 
     @staticmethod
     def keep(encoder_key: str, images: np.ndarray, features: np.ndarray, cache: Cache) -> None:
-        """Have the features of a set, which are known from elsewhere, found by `of`.
+        """Store features that are known already, so that `of` finds them.
 
         Args:
             encoder_key: of the encoder that they stand for.
@@ -55,7 +54,7 @@ class RecallingEncoder:
             features: float (n, d).
             cache: where to keep them.
         """
-        cache.arrays(_KIND, _key(encoder_key, images), partial(_described, images, lambda _: features))
+        cache.arrays(_KIND, _key(encoder_key, images), partial(_with_digests, images, lambda _: features))
 
     @property
     def key(self) -> str:
@@ -81,7 +80,7 @@ class RecallingEncoder:
 @lru_cache(maxsize=2)
 def _recalled(cache: Cache, keys: tuple[str, ...]) -> tuple[list[np.ndarray], dict[bytes, tuple[int, int]]]:
     """Features (n, d) of each set that is there, memory-mapped; digest of an image -> its set and row."""
-    found = (read_checked_arrays(cache.path(_KIND, key)) for key in keys)
+    found = (cache.find(_KIND, key) for key in keys)
     stored = [arrays for arrays in found if arrays is not None]
     places: dict[bytes, tuple[int, int]] = {}
     for part, arrays in enumerate(stored):
@@ -95,7 +94,7 @@ def _key(encoder: str, images: np.ndarray) -> str:
     return content_key("set-features", version=2, encoder=encoder, images=[digest, *images.shape])
 
 
-def _described(images: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]) -> dict[str, np.ndarray]:
+def _with_digests(images: np.ndarray, encode: Callable[[np.ndarray], np.ndarray]) -> dict[str, np.ndarray]:
     digests = np.frombuffer(b"".join(_digests(images)), np.uint8).reshape(len(images), _BYTES)
     return {"features": encode(images), "digests": digests}
 

@@ -205,7 +205,7 @@ def _label_vectors(tasks: Sequence[SourceTask], cache: Cache) -> LabelVectors:
         across = distances.table(others, own)  # (C, c)
         return {"table": np.block([[distances.table(own), across.T], [across, among]])}
 
-    key = content_key("labels", sources=[task.key for task in tasks])
+    key = content_key("labels", version=2, sources=[task.key for task in tasks])
     made = cache.arrays("labels", key, lambda: Parallel(n_jobs=1)([delayed(table)()])[0])
     return label_vectors(made["table"])
 

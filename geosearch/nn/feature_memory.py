@@ -22,7 +22,7 @@ _READ: ContextVar[_Read | None] = ContextVar("features that were read", default=
 def remember_features() -> Iterator[None]:
     """While it lasts, `features` computes those of the same network and the same array once.
 
-    Neither may be changed meanwhile; both are held until the end.
+    Arrays may not be changed meanwhile; a training forgets what was read before it. Both are held until the end.
 
     >>> from geosearch.nn import SmallConv, features
     >>> network, images = SmallConv(4).build(1, 8, 10, seed=0), np.zeros((2, 8, 8, 1), np.uint8)
@@ -31,6 +31,18 @@ def remember_features() -> Iterator[None]:
     True
     """
     token = _READ.set({})
+    try:
+        yield
+    finally:
+        _READ.reset(token)
+
+
+@contextmanager
+def forget_features() -> Iterator[None]:
+    """While it lasts, networks change: what was read is forgotten, and nothing is remembered."""
+    if (known := _READ.get()) is not None:
+        known.clear()
+    token = _READ.set(None)
     try:
         yield
     finally:
@@ -83,7 +95,7 @@ class BatchMemory:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        output = module(batch)
+        output = module(batch).clone()  # may be a view of something larger
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = output

@@ -30,11 +30,11 @@ class SideBySide(nn.Module):
         self.pretrained, self.trained, self.content = pretrained.requires_grad_(False), trained, content
 
     def forward(self, activations: torch.Tensor) -> torch.Tensor:
-        is_trained = torch.is_grad_enabled()  # on ever new batches
-        with torch.no_grad():
-            first = (
-                self.pretrained(activations) if is_trained else _SEEN.recall(self.content, activations, self.pretrained)
-            )
+        if torch.is_inference_mode_enabled():
+            first = _SEEN.recall(self.content, activations, self.pretrained)
+        else:  # a training, whose batches are ever new
+            with torch.no_grad():
+                first = self.pretrained(activations)
         return torch.cat([first, self.trained(activations)], 1)
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
-from geosearch.nn.feature_memory import recall
+from geosearch.nn.feature_memory import forget_features, recall
 from geosearch.nn.networks import Network
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Stream, as_tensor, distinct_shot_batches, shot_batches
@@ -154,6 +154,7 @@ def _run(
     return trained
 
 
+@forget_features()
 def minimize(
     network: Module,
     batches: Iterator[AnyBatch],

@@ -104,9 +104,7 @@ class Cache:
             LOGGER.debug("%s %s read from the cache", kind, key)
             return stored
         with _locked(path):
-            stored = read_checked_arrays(path)
-            if stored is None and self.artifacts and self.artifacts.fetch(f"{kind}-{path.name}", path):
-                stored = read_checked_arrays(path)
+            stored = self._read_or_fetch(kind, path)
             if stored is None:
                 start = time.perf_counter()
                 write_checked_arrays(path, compute())
@@ -116,6 +114,25 @@ class Cache:
                     self.artifacts.upload(f"{kind}-{path.name}", path)
         if stored is None:
             raise StorageError(f"{path} could not be read back after it was written; is the disk failing?")
+        return stored
+
+    def find(self, kind: str, key: str) -> Arrays | None:
+        """The arrays stored under `key`, here or among the artifacts; None if they are not there.
+
+        Raises:
+            StorageError, NewerFormatError: as `arrays`.
+        """
+        path = self.path(kind, key)
+        stored = read_checked_arrays(path)
+        if stored is not None or not self.artifacts:
+            return stored
+        with _locked(path):
+            return self._read_or_fetch(kind, path)
+
+    def _read_or_fetch(self, kind: str, path: Path) -> Arrays | None:
+        stored = read_checked_arrays(path)
+        if stored is None and self.artifacts and self.artifacts.fetch(f"{kind}-{path.name}", path):
+            stored = read_checked_arrays(path)
         return stored
 
 

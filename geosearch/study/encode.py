@@ -98,7 +98,7 @@ class ActivationSets:
         )
 
     def _keep_features(self, sources: Sequence[AnySet], features: Sequence[np.ndarray]) -> None:
-        """Spare the embedding the features of the sources, (n, d) each, which came with the activations."""
+        """Keep the features (n, d) of the sources that came with the activations, which the embedding asks for."""
         embedding = build_embedding(self.file, self.network)
         if isinstance(embedding, BackboneEmbedding):
             for data, known in zip(sources, features, strict=True):

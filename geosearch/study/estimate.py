@@ -145,7 +145,8 @@ def check(path: str | Path) -> Estimate:
     step = measure_step(file, classes)
     judges = target.judges_itself
     unlabelled = min(parts["reference"] + parts["held_out"], file.recipe.unlabelled)
-    read = unlabelled + (2 + file.fine_tunes_mixtures) * (len(target.shots) if judges else parts["test_size"])
+    judged = len(target.shots) if judges else parts["test_size"]
+    read = unlabelled + (1 + file.fine_tunes_mixtures) * judged  # all heads read the same features
     steps = count_steps(file, len(collection.sources), cross_fits=judges, labels=len(target.shots), images=read)
     pixels = domain.size**2 * domain.channels
     images = len(collection.train) + sum(len(source) for source in collection.sources)

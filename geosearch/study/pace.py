@@ -31,7 +31,8 @@ from geosearch.study.encode import count_missing_images
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
 
-_MAPPING = 4e-3  # processor seconds of a source image in features, label distances and plans; six sources of 4,000
+_MAPPING = 2e-3  # processor seconds of a source image in label distances and plans; six sources of 4,000
+_CROWDED = 1.15  # a step of activations beside that of another process, in steps alone: they share the memory
 PROPOSING = 1.0  # seconds of a trial of activations besides its training: proposal and proxy, which no process shares
 _TIMED = 48  # images that a pretrained network is timed on
 
@@ -52,7 +53,8 @@ def measure_step(file: StudyFile, classes: int) -> float:
                 network, (height, width, channels) = replace(network, codes=codes), codes.image_shape
             shape: dict[str, Any] = {"channels": channels, "size": height, "width": width, "classes": classes}
             recipe = build_recipe(file, network)
-            return measure_pace(recipe, **shape, device=file.recipe.device).step_seconds
+            alone = measure_pace(recipe, **shape, device=file.recipe.device).step_seconds
+            return alone * _CROWDED if file.mixes_features and file.search.jobs > 1 else alone
     except (RuntimeError, MemoryError) as error:  # torch's ways to say that memory does not suffice
         raise TooLargeError(
             f"a training step cannot be made on this machine ({str(error).splitlines()[0]}); "

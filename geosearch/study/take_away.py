@@ -155,7 +155,7 @@ class TakeAway:
         unlabelled = self.prepared.unlabelled(_MOST_IMAGES)
         key = content_key(
             "model",
-            version=3,  # 3: whole pretrained networks; how other images are prepared
+            version=4,  # 4: which directions whiten the features of few images
             candidate=request.candidate.key,
             recipe=self.confirmer.recipe.key,
             adaptation=adaptation.key,
@@ -164,7 +164,7 @@ class TakeAway:
             seed=seed,
             preparation=(self.file.domain.fit, self.file.domain.polarity),
         )
-        with one_thread(), remember_features():  # of the unlabelled images, which every fit for the calibration reads
+        with one_thread():
             stored = self.cache.arrays("models", key, lambda: self._train(request, adaptation, seed))
         arrays = {name: np.array(array) for name, array in stored.items() if name != _FACTS}
         model = restore_model(json.loads(bytes(stored[_FACTS]).decode()), arrays)
@@ -176,18 +176,19 @@ class TakeAway:
         kept = kept_architecture(network, size)
         setup = Setup(target.shots, self.confirmer.recipe, self.confirmer.device)
         start = candidate.start(setup, seed)
-        module = as_module(candidate.adapt(start, adaptation, setup, seed))
 
         def fit(shots: LabelledSet) -> Predictor:
             some = replace(setup, shots=shots)  # a start that saw the labels is made again without some of them
             begun = candidate.start(some, seed) if isinstance(candidate, AdaptedCandidate) else start
             return candidate.adapt(begun, adaptation, some, seed)
 
+        with remember_features():  # every fit reads those of the unlabelled images
+            module = as_module(candidate.adapt(start, adaptation, setup, seed))
+            temperature, calibrated_on = cross_fit_temperature(fit, target.shots, seed)
         images = np.concatenate([target.shots.images, self.prepared.unlabelled(_MOST_IMAGES).images])
         logits, features = read_out(module, images)
         labels = logits.argmax(1)
         labels[: len(target.shots)] = target.shots.labels
-        temperature, calibrated_on = cross_fit_temperature(fit, target.shots, seed)
         facts = ModelFacts(
             target.classes,
             architecture_of(module, kept),

@@ -101,7 +101,7 @@ def _cross_fitting_steps(file: StudyFile, sources: int, share: float, images: in
 def count_row_steps(file: StudyFile, share: float = 1.0, images: int = 0, *, tuned: bool = True) -> float:
     """Steps of one row and training, pretraining and adaptations; arguments as in `count_confirmation_steps`."""
     fine_tuning, tails = _fine_tuning_steps(file, tuned=tuned), 1 + file.recipe.keeps_features
-    read = _READING * images * tails / file.recipe.batch if file.mixes_features else 0.0
+    read = _READING * images / file.recipe.batch if file.mixes_features else 0.0  # the pretrained tail's are known
     own = share * fine_tuning * (1 + _READING / 2 * (tails - 1))  # the pretrained tail goes forward too, in bfloat16
     own *= file.fine_tunes_mixtures
     return file.recipe.long_steps + own + read + _semi_supervised_steps(file, fine_tuning)

@@ -2,7 +2,7 @@
 
     python -m research.neighbours.run_all [--only wrong_labels weighting_tables ...] [--jobs 2]
 
-Each part is a script of its own, two of which run side by side, the longest first; what it measured already is not
+Each part is a script of its own, `--jobs` of which run side by side, the longest first; what it measured already is not
 measured again. The tables of reports/neighbours.md come last. Needs $GEOSEARCH_DATA, for the photographs with `photos/`
 beside it.
 """
@@ -13,7 +13,7 @@ import argparse
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 TABLES = "_tables"  # how the names of scripts end that write tables
@@ -39,7 +39,13 @@ def main() -> None:
     options = parser.parse_args()
     asked = [part for part in parts() if part in options.only]
     with ThreadPoolExecutor(options.jobs) as pool:
-        list(pool.map(run, [part for part in asked if not part.endswith(TABLES)]))
+        running = [pool.submit(run, part) for part in asked if not part.endswith(TABLES)]
+        try:
+            for one in as_completed(running):
+                one.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # what has not begun does not begin
+            raise
     for part in (part for part in asked if part.endswith(TABLES)):  # they write the same page
         run(part)
 

@@ -40,6 +40,14 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
     assert "trained for 7 steps in the search and 100 in the confirmation" in file.regime
     assert "\n" not in file.regime
     assert study(recipe={"network": "timm:resnet18"}).recipe.steps == 50
+    assert file.recipe.settings["fine_tune_steps"] == 100  # of the published network alone
+    for changes in (
+        {"recipe": {"network": "timm:resnet18", "adaptation": "fine-tune"}},
+        {"recipe": {"network": "timm:resnet18", "features": "trained"}},
+        {"recipe": {"network": "timm:resnet18", "trainable": "all", "features": "both"}},
+        {"recipe": {"network": "timm:resnet18"}, "confirm": {"controls": ["committee"]}},
+    ):
+        assert study(**changes).recipe.settings["fine_tune_steps"] == 200
     whole = study(recipe={"network": "torchvision:resnet18", "trainable": "all"})
     assert (whole.transport.space, whole.recipe.flip, whole.recolour) == ("pixels", True, 0)
     assert (whole.recipe.steps, whole.recipe.learning_rate) == (150, 1e-3)
@@ -49,6 +57,7 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
     ("sections", "message"),
     [
         ({"transport": {"space": "features"}}, "set recipe.network to e.g."),
+        ({"recipe": {"network": "timm:x"}, "confirm": {"controls": 3}}, "confirm.controls"),
         ({"recipe": {"network": "timm:x", "trainable": "all"}, "transport": {"space": "features"}}, "recipe.trainable"),
         ({"recipe": {"network": "timm:x", "flip": True}}, "leave recipe.flip out"),
         ({"recipe": {"network": "timm:x", "augmentation": "rand"}}, 'augmentation = "rand" needs images'),

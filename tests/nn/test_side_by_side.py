@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,11 +11,15 @@ import torch
 from generators.models import labelled
 
 from geosearch.adaptation.fine_tune import FineTuning
+from geosearch.adaptation.linear_probe import LinearProbe
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.data.dataset import LabelledSet
+from geosearch.nn import side_by_side
 from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.backbones import Backbone, Trainable
+from geosearch.nn.feature_memory import BatchMemory
 from geosearch.nn.interpolation import interpolate
+from geosearch.nn.networks import Network
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.side_by_side import Branched, SideBySide
@@ -58,6 +63,7 @@ def test_between_the_pretrained_weights_and_the_trained_ones_the_first_half_stay
     first, last = features(start, IMAGES), features(end, IMAGES)
     width = first.shape[1] // 2
     np.testing.assert_array_equal(half[:, :width], first[:, :width])
+    assert_published(interpolate(start, end, 0.5))
     assert not np.allclose(half[:, width:], first[:, width:], rtol=1e-3)
     assert not np.allclose(half[:, width:], last[:, width:], rtol=1e-3)
 
@@ -68,8 +74,39 @@ def test_fine_tuning_trains_the_second_half_alone() -> None:
     first, last = features(before, IMAGES), features(after, IMAGES)
     width = first.shape[1] // 2
     np.testing.assert_array_equal(last[:, :width], first[:, :width])
+    assert_published(after)
     assert not np.allclose(last[:, width:], first[:, width:], rtol=1e-3)
     assert isinstance(after.body.tail, SideBySide)
+
+
+def assert_published(network: Network) -> None:
+    """The first half has its published weights; its features may be remembered ones, which tell nothing."""
+    body = cast(Any, network.body)
+    expected = RANDOM.load(SIDE).cut("last").tail.state_dict()
+    for name, weight in body.tail.pretrained.state_dict().items():
+        torch.testing.assert_close(weight, expected[name], rtol=0, atol=0)
+
+
+def test_the_first_half_is_computed_once_for_all_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[torch.Size] = []
+    monkeypatch.setattr(side_by_side, "_SEEN", BatchMemory())
+    networks = [pretrain(Pool((DATA,)), recipe(option()), seed) for seed in (0, 1)]
+    for network in networks:
+        tail = cast(Any, network.body).tail
+        tail.pretrained.register_forward_hook(lambda module, x, y: calls.append(y.shape))
+    once = [features(network, IMAGES) for network in networks]
+    assert len(calls) == 1
+    width = once[0].shape[1] // 2
+    np.testing.assert_array_equal(once[0][:, :width], once[1][:, :width])
+    assert not np.allclose(once[0][:, width:], once[1][:, width:])
+    FineTuning(steps=2).train(networks[0], DATA, seed=0)
+    assert len(calls) == 3  # a training computes what it sees
+
+
+def test_a_linear_probe_of_images_in_bfloat16() -> None:
+    network = pretrain(Pool((DATA,)), recipe(option()), seed=0)
+    probe = LinearProbe(steps=2, precision="bfloat16", augmentation=NO_AUGMENTATION)
+    assert np.isfinite(probe.fit(network, DATA, seed=0).predict(IMAGES)).all()
 
 
 def test_keys_differ_only_where_both_are_kept() -> None:

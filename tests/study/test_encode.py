@@ -13,6 +13,7 @@ from generators.studies import encoded_file
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.row import NO_PRETRAINING
 from geosearch.data.collection import load_collection
+from geosearch.embeddings.backbone import ActivationEncoder
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.report.status import status_text
@@ -146,3 +147,18 @@ def test_with_a_head_on_both_features_only_the_published_network_is_fine_tuned(t
     with pytest.raises(InvalidOptionError, match="'pooled union' was not adapted by fine-tune"):
         study.model(row="pooled union", adaptation="fine-tune")
     assert study.file.with_adaptation("fine-tune").fine_tunes_mixtures
+
+
+def test_the_embedding_encodes_no_image_of_a_source(
+    file: StudyFile, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    encode = ActivationEncoder.encode
+    monkeypatch.setattr(ActivationEncoder, "encode", lambda self, x: (given.append(len(x)), encode(self, x))[1])
+    prepared = Study.open(file, cache=cache).prepared
+    sources = [len(source) for source in prepared.collection.sources]
+    assert sources == [120, 120]  # both views
+    found = prepared.anchors.encoder.encode(prepared.collection.sources[0].images)
+    assert not {*sources} & {*given}
+    again = encode(prepared.anchors.encoder.encoder, prepared.collection.sources[0].images)
+    np.testing.assert_allclose(found, again, atol=0.2 * again.std())  # but for rounding

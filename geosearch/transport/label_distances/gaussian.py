@@ -51,8 +51,8 @@ class GaussianLabels:
 
     Attributes:
         debiased: extrapolate; False for W2 of the Gaussians with the classes' own moments.
-        rank: number of principal directions of all classes in which the cross term is computed; None for all.
-            `bounded_table` bounds the error. Means and traces are never truncated.
+        rank: number of principal directions, of all classes of a table, in which the cross term is computed; None for
+            all. `bounded_table` bounds the error. Means and traces are never truncated.
 
     Raises:
         InvalidOptionError: `rank` is less than 1.
