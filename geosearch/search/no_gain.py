@@ -79,7 +79,8 @@ class NoGain:
     @property
     def sentence(self) -> str:
         """For people."""
-        nearest = f"the nearest to it, {self.role}, by {self.gain:.2g} ± {self.noise:.2g}"
+        gain = f"{self.gain:.2g}".replace("-", "−")
+        nearest = f"the nearest to it, {self.role}, by {gain} ± {self.noise:.2g}"
         if not self.noise:
             nearest = "each is best with the pretrained weights as they are"
         if self.answer is not None:
