@@ -30,8 +30,8 @@ class LeftOut:
         share: its weight in the best mixture.
         expected: increase of the squared validation error by the surrogate; None with few trials.
         deviation: posterior standard deviation of that.
-        added: increase in one training with the long recipe, with the first seed of the best mixture; None if a
-            training failed.
+        added: increase in one training, as long and with the same seed as those of the search, which the surrogate
+            was fitted to; None if it failed.
     """
 
     source: str
@@ -89,7 +89,7 @@ def explain(
         trials: evaluations that the surrogate is fitted to.
         hull: the geometry of the mixtures.
         objective: evaluates mixtures; known ones cost nothing.
-        steps: of the long recipe.
+        steps: of the trainings of the search.
         jobs: processes.
         augmentation: that the search found for the mixture; None for that of the recipe.
     """

@@ -431,7 +431,7 @@ class Study:
                 self.trials,
                 hull=search.hull,
                 objective=search.objective,
-                steps=settings.recipe.long_steps,
+                steps=settings.recipe.steps,
                 jobs=settings.search.jobs,
                 augmentation=best.augmentation,
             )

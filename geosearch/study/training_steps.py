@@ -39,7 +39,7 @@ def count_steps(
     search, recipe = file.search, file.recipe
     finalists = search.finalists * search.repeats * (search.evaluations > 0)
     steps: float = (search.evaluations + weigh_sources(file)) * recipe.steps + finalists * recipe.long_steps
-    steps += min(sources, MOST_LEFT_OUT) * recipe.long_steps * file.confirm.explain
+    steps += min(sources, MOST_LEFT_OUT) * recipe.steps * file.confirm.explain
     steps += _refinement_steps(file, sources)
     share = min(1.0, (labels or recipe.batch) / recipe.batch) if file.mixes_features else 1.0
     judge = _cross_fitting_steps if cross_fits else count_confirmation_steps

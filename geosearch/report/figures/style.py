@@ -158,6 +158,7 @@ def separate(wanted: Sequence[float] | np.ndarray, gap: float, low: float, high:
 def png(figure: Figure) -> bytes:
     """Render as a PNG with a light background, three pixels per point."""
     buffer = io.BytesIO()
+    warn_once(missing_letters(figure))
     _save(figure, buffer, format="png", dpi=220, metadata={"Software": "geosearch"})
     return buffer.getvalue()
 
@@ -183,7 +184,6 @@ def svg(figure: Figure) -> str:
 
 def _save(figure: Figure, buffer: io.BytesIO | io.StringIO, text: str = "path", **options: Any) -> None:
     """Save in this style, and keep the layout of the first drawing for the next."""
-    warn_once(missing_letters(figure))
     with context():
         matplotlib.rcParams["svg.fonttype"] = text
         figure.savefig(buffer, **options)
