@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shelves", nargs="+", choices=SHELVES, default=list(SHELVES))
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--choose", action="store_true", help="the grid on the surfaces in CHOICE")
     options = parser.parse_args()
     names = ("shelf", "seed", "repeat", "kind", "labels", "rate", "every")
