@@ -62,7 +62,7 @@ def augmentation(name: str, recolour: float) -> Augmenter:
     return replace(PolicyAugmentation(recolour=recolour), policy=name)
 
 
-ROWS = ("none", "fixed", "trivial", "rand", "learned")
+ROWS = ("none", "fixed", "trivial", "rand", "augmix", "learned")
 WITH_ROTATION = (*ROWS, "any rotation")
 
 

@@ -140,7 +140,7 @@ def pretraining() -> Iterator[Row]:
         yield Row(method, "disjoint labels, ridge head, 5 shots", gaps, seconds_of(found, way, "disjoint"))
     asked = [line for line in augmentations.FILE.all() if line["asked"]["question"] == "targets"]
     found = by_rest(asked, "row")
-    for name in ("trivial", "rand", "learned"):
+    for name in ("trivial", "rand", "augmix", "learned"):
         gaps = paired(found, name, "fixed", lambda line: line["errors"]["fine-tune"], "of")
         method = f'`recipe.augmentation = "{name}"`'
         yield Row(method, "fixed ranges, fine-tune, 5 shots", gaps, seconds_of(found, name, "fixed"))
