@@ -12,7 +12,11 @@ from geosearch.acquisition.base import ACQUISITIONS, LabelState
 _FEW_CLUSTERS = 50  # above, k-means takes batches, as in the source
 
 
-@ACQUISITIONS.register("typical", "the most typical image of each cluster without labels, the largest clusters first")
+@ACQUISITIONS.register(
+    "typical",
+    "the most typical image of each cluster without labels, the largest clusters first (TypiClust, Hacohen "
+    "et al. 2022)",
+)
 @dataclass(frozen=True)
 class Typical:
     """Cluster all images into as many clusters as there will be labels, and label the densest image of each new one.

@@ -11,7 +11,7 @@ from geosearch.acquisition.base import ACQUISITIONS, LabelState
 from geosearch.adaptation.ridge import leave_one_out, one_hot, ridge_fit
 
 
-@ACQUISITIONS.register("uncertain", "images that a ridge head is unsure of, spread out")
+@ACQUISITIONS.register("uncertain", "images that a ridge head is unsure of, spread out (BADGE, Ash et al. 2020)")
 @dataclass(frozen=True)
 class Uncertain:
     """Draw images whose labels would change a ridge head most, each in another direction.

@@ -31,6 +31,9 @@ class Automatic(AdaptationOptions):
     Attributes:
         unlabelled, balance: as in `SelfTrainedRidge`.
 
+    Raises:
+        InvalidOptionError: `balance` is out of range.
+
     Example:
         >>> import geosearch
         >>> from geosearch.nn.networks import SmallConv
@@ -43,6 +46,9 @@ class Automatic(AdaptationOptions):
 
     unlabelled: UnlabelledSet | None = None
     balance: float = 0.5
+
+    def __post_init__(self) -> None:
+        SelfTrainedRidge(balance=self.balance)  # checks it
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -18,7 +18,11 @@ MOMENTUM, DECAY = 0.9, 1e-3  # of the heads' training
 START, BOUNDS = (1.0, 0.0), ((0.0, 3.0), (0.0, 1.0))  # of tau and gamma
 
 
-@LOSSES.register("balanced", "scores scaled and shifted by class, as far as the balanced error of left-out labels asks")
+@LOSSES.register(
+    "balanced",
+    "scores scaled and shifted by class, as far as the balanced error of left-out labels asks (AutoBalance, "
+    "Li et al. 2021)",
+)
 @dataclass(frozen=True)
 class BalancedLoss:
     """Learn how strongly scores are shifted and scaled by class frequency, for the class-balanced error.

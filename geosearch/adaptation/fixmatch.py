@@ -23,7 +23,10 @@ from geosearch.nn.streams import Batch, Stream, as_tensor, shot_batches, shuffle
 from geosearch.nn.train import autocast, minimize, resolve_device
 
 
-@ADAPTATIONS.register("fixmatch", "fine-tuned on unlabelled images too, under its confident predictions of the step")
+@ADAPTATIONS.register(
+    "fixmatch",
+    "fine-tuned on unlabelled images too, under its confident predictions of the step (Sohn et al. 2020)",
+)
 @dataclass(frozen=True, eq=False)
 class FixMatch(SemiSupervised):
     """Fine-tune on the shots, and on unlabelled images that the network predicts with confidence at that step.

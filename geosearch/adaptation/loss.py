@@ -69,7 +69,10 @@ LOSSES: Choice[Loss] = Choice(
 )
 
 
-@LOSSES.register("logit-adjusted", "logarithms of the class frequencies added to the scores in training")
+@LOSSES.register(
+    "logit-adjusted",
+    "logarithms of the class frequencies added to the scores in training (Menon et al. 2021)",
+)
 @dataclass(frozen=True)
 class LogitAdjustment:
     """Add tau log p_y to the scores in the training, p the class frequencies; predictions do without.

@@ -53,7 +53,7 @@ ROBUST: Choice[Robust] = Choice(
 )
 
 
-@ADAPTATIONS.register("prototypes", "frozen features, the nearest class prototype")
+@ADAPTATIONS.register("prototypes", "frozen features, the nearest class prototype (Snell et al. 2017)")
 @dataclass(frozen=True)
 class PrototypeHead(AdaptationOptions):
     """Classify by the nearest class prototype in the features of the frozen network.

@@ -23,7 +23,10 @@ from geosearch.runtime.cache import content_key
 from geosearch.runtime.registry import Setting
 
 
-@ADAPTATIONS.register("regularized", "fine-tuned near the pretrained weights, with labels corrected by its predictions")
+@ADAPTATIONS.register(
+    "regularized",
+    "fine-tuned near the pretrained weights, with labels corrected by its predictions (Li & Zhang 2021)",
+)
 @dataclass(frozen=True)
 class RegularizedFineTuning(FineTuning):
     """Fine-tune inside a ball around the pretrained weights, layer by layer, with self-labelling.

@@ -25,7 +25,7 @@ from geosearch.nn.train import autocast, minimize, resolve_device
 from geosearch.runtime.registry import Setting, setting
 
 
-@ADAPTATIONS.register("rehearse", "fine-tuned while the mixture is rehearsed")
+@ADAPTATIONS.register("rehearse", "fine-tuned while the mixture goes on being trained (Robins 1995; Liu et al. 2022)")
 @dataclass(frozen=True)
 class Rehearsal(FineTuning):
     """Fine-tune on the shots and, with the old head, go on training on the mixture (experience replay).

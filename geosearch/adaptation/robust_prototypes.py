@@ -14,7 +14,7 @@ from geosearch.nn.streams import Stream
 SHARPNESS = 4.0  # of the weights, per mean distance within the class
 
 
-@ROBUST.register("median", "median of every feature over the shots of a class")
+@ROBUST.register("median", "median of every feature over the shots of a class (Liang et al. 2022)")
 @dataclass(frozen=True)
 class MedianPrototypes:
     """The median of every feature over the shots of a class; less than half of them may be wrong.
@@ -35,7 +35,10 @@ class MedianPrototypes:
         return np.stack([np.median(features[labels == label], axis=0) for label in np.unique(labels)])
 
 
-@ROBUST.register("similarity", "means in which shots count the more, the nearer they are to the others of their class")
+@ROBUST.register(
+    "similarity",
+    "means in which shots count the more, the nearer they are to the others of their class (Liang et al. 2022)",
+)
 @dataclass(frozen=True)
 class SimilarityPrototypes:
     """Means weighted by softmax(-4 m_i / mean m), m_i the mean distance of shot i to the others of its class.

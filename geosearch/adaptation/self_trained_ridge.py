@@ -48,6 +48,9 @@ class SelfTrainedRidge(AdaptationOptions):
             own.
         folds: of the cross-validation; never more than the largest class has shots.
 
+    Raises:
+        InvalidOptionError: an option out of range.
+
     Example:
         >>> import geosearch
         >>> from geosearch.nn.networks import SmallConv
@@ -65,6 +68,18 @@ class SelfTrainedRidge(AdaptationOptions):
     ridge: float = 3.0
     folds: int = 5
     most: int = 1000
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.balance <= 1 or not 0 < self.fraction <= 1 or not self.ridge > 0:
+            raise InvalidOptionError(
+                "SelfTrainedRidge needs balance in [0, 1], fraction in (0, 1] and ridge > 0, got "
+                f"{self.balance}, {self.fraction} and {self.ridge}"
+            )
+        if self.rounds < 0 or self.folds < 2 or self.most < 1:
+            raise InvalidOptionError(
+                "SelfTrainedRidge needs rounds >= 0, folds >= 2 and most >= 1, got "
+                f"{self.rounds}, {self.folds} and {self.most}"
+            )
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -27,7 +27,10 @@ EPISODES, QUERIES = 8, 3  # in a step; for each class
 WRONG = (0.0, 0.2, 0.4)  # fractions of wrong shots, one drawn for each episode
 
 
-@ROBUST.register("transformer", "means weighted by a transformer that learned from noisy episodes of the mixture")
+@ROBUST.register(
+    "transformer",
+    "means weighted by a transformer that learned from noisy episodes of the mixture (TraNFS, Liang et al. 2022)",
+)
 @dataclass(frozen=True)
 class ShotTransformer:
     """Means of the shots of each class, weighted by a transformer that sees how near they are to each other.

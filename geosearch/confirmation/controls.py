@@ -267,7 +267,11 @@ class RetrievalControl:
         return (_row("nearest source images", Retrieved(pool, len(inputs.unlabelled))),)
 
 
-@CONTROLS.register("hypergradient", "the weights of the sources that descend the error in one training, unsearched")
+@CONTROLS.register(
+    "hypergradient",
+    "the weights of the sources that descend the error in one training, unsearched (Raghu et al. 2021; "
+    "FastMix, Tan et al. 2026)",
+)
 @dataclass(frozen=True)
 class HypergradientControl:
     """See `geosearch.pretraining.SourceWeighting`; the nearest weights that the limits allow, trained on from anew."""

@@ -66,7 +66,10 @@ def row_name(variant: type[Variant] | Variant) -> str:
     return f"{BEST}, {variant.title}"
 
 
-@VARIANTS.register("curated", "without the source images that harm the shots")
+@VARIANTS.register(
+    "curated",
+    "without the source images that harm the shots, by the derivative of their error (DIVA, Dukler et al. 2022)",
+)
 @dataclass(frozen=True)
 class CuratedVariant:
     """See `curate_mixture`."""
@@ -79,7 +82,7 @@ class CuratedVariant:
         return Plain(curate_mixture(anchors, weights, shots))
 
 
-@VARIANTS.register("reweighted", "with all of them weighted by the derivative")
+@VARIANTS.register("reweighted", "with all of them weighted by a few steps along the derivative (Dukler et al. 2022)")
 @dataclass(frozen=True)
 class ReweightedVariant:
     """See `reweight_mixture`."""
@@ -92,7 +95,9 @@ class ReweightedVariant:
         return Plain(reweight_mixture(anchors, weights, shots))
 
 
-@VARIANTS.register("condensed", f"on {PER_CLASS} learned images a class")
+@VARIANTS.register(
+    "condensed", f"on {PER_CLASS} learned images a class, whose features match those of the mixture (Zhao & Bilen 2023)"
+)
 @dataclass(frozen=True)
 class CondensedVariant:
     """See `Condensation`."""
@@ -120,35 +125,48 @@ class WeightedVariant:
         return SampleWeighted(anchors, weights, shots, self.method)
 
 
-@VARIANTS.register("meta-reweighted", "with all of them weighted by meta-gradient")
+@VARIANTS.register(
+    "meta-reweighted",
+    "with all of them weighted, in every batch, by how far they lower the error of the shots (Ren et al. 2018)",
+)
 @dataclass(frozen=True)
 class MetaReweightedVariant(WeightedVariant):
     title: ClassVar[str] = "reweighted by meta-gradient"
     method: ClassVar[type[SampleWeighting]] = MetaReweighting
 
 
-@VARIANTS.register("importance", "with all of them weighted by the density of the shots around them, in every batch")
+@VARIANTS.register(
+    "importance", "with all of them weighted by the density of the shots around them, in every batch (Fang et al. 2020)"
+)
 @dataclass(frozen=True)
 class ImportanceVariant(WeightedVariant):
     title: ClassVar[str] = "weighted by importance"
     method: ClassVar[type[SampleWeighting]] = ImportanceWeighting
 
 
-@VARIANTS.register("domain-classifier", "with all of them weighted once, by how much they look like the shots")
+@VARIANTS.register(
+    "domain-classifier",
+    "with all of them weighted once, by how much a classifier takes them for shots "
+    "(Bickel et al. 2007; Xie et al. 2023)",
+)
 @dataclass(frozen=True)
 class DomainClassifierVariant(WeightedVariant):
     title: ClassVar[str] = "weighted by a domain classifier"
     method: ClassVar[type[SampleWeighting]] = DomainWeighting
 
 
-@VARIANTS.register("mentor", "with all of them weighted by a network that learns on the shots which losses to believe")
+@VARIANTS.register(
+    "mentor",
+    "with all of them weighted by a network that learns on the shots which losses to believe "
+    "(MentorNet, Jiang et al. 2018)",
+)
 @dataclass(frozen=True)
 class MentorVariant(WeightedVariant):
     title: ClassVar[str] = "weighted by a mentor"
     method: ClassVar[type[SampleWeighting]] = MentorNet
 
 
-@VARIANTS.register("advisor", "with their features scaled by a network that learns it on the shots")
+@VARIANTS.register("advisor", "with their features scaled by a network that learns it on the shots (Ricci et al. 2022)")
 @dataclass(frozen=True)
 class AdvisorVariant(WeightedVariant):
     title: ClassVar[str] = "scaled by an advisor"

@@ -21,7 +21,10 @@ EXPLORED = 0.03  # share of the prior in what is drawn, so that no strength is g
 WINDOW = 50  # steps over which losses are averaged
 
 
-@AUGMENTATIONS.register("learned", "affine maps and colors, whose strengths are learned with the network")
+@AUGMENTATIONS.register(
+    "learned",
+    "affine maps and colors, whose strengths are learned with the network (Augerino, Benton et al. 2020)",
+)
 @dataclass(frozen=True)
 class LearnedAugmentation:
     """Rotation, shear, scale, shift, mirroring, brightness, contrast and colors, with learned probabilities.

@@ -17,9 +17,15 @@ from geosearch.nn.augmenter import AUGMENTATIONS
 _CLASSES = {"trivial": "TrivialAugmentWide", "rand": "RandAugment", "augmix": "AugMix"}
 
 
-@AUGMENTATIONS.register("augmix", "the image blended with three chains of operations (AugMix)", policy="augmix")
-@AUGMENTATIONS.register("rand", "two random operations at one strength (RandAugment)", policy="rand")
-@AUGMENTATIONS.register("trivial", "one random operation at a random strength (TrivialAugment)", policy="trivial")
+@AUGMENTATIONS.register(
+    "augmix",
+    "the image blended with three chains of operations (AugMix, Hendrycks et al. 2020)",
+    policy="augmix",
+)
+@AUGMENTATIONS.register("rand", "two random operations at one strength (RandAugment, Cubuk et al. 2020)", policy="rand")
+@AUGMENTATIONS.register(
+    "trivial", "one random operation at a random strength (TrivialAugment, Müller & Hutter 2021)", policy="trivial"
+)
 @dataclass(frozen=True)
 class PolicyAugmentation:
     """An augmentation of torchvision for every image on its own, then mirroring and change of colors.

@@ -23,7 +23,10 @@ from geosearch.runtime.registry import setting
 RECENT, MOST = 1024, 16384  # images that episodes are drawn from; more where a class has too few among them
 
 
-@OBJECTIVES.register("episodic", "the error of heads that are fitted to a few images of the mixture at a time")
+@OBJECTIVES.register(
+    "episodic",
+    "the error of heads that are fitted to a few images of the mixture at a time (MetaOptNet, Lee et al. 2019)",
+)
 @dataclass(frozen=True)
 class EpisodicPretraining:
     """Pretrain by episodes: fit a head to a few images of each of a few classes, and minimize its loss on others.

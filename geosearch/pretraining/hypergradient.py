@@ -66,7 +66,7 @@ HYPERGRADIENTS: Choice[Hypergradient] = Choice(
 )
 
 
-@HYPERGRADIENTS.register("look-ahead", "through the next step of gradient descent")
+@HYPERGRADIENTS.register("look-ahead", "through the next step of gradient descent (FastMix, Tan et al. 2026)")
 @dataclass(frozen=True)
 class LookAhead:
     """-e <dE(w'), dL_i(w)> for w' = w - e sum_i a_i dL_i(w), over all parameters w of the body.
@@ -87,7 +87,10 @@ class LookAhead:
         return -step.rate * products(step.gradient_of_error(ahead))
 
 
-@HYPERGRADIENTS.register("implicit", "through the optimum of the last layer, by the implicit function theorem")
+@HYPERGRADIENTS.register(
+    "implicit",
+    "through the optimum of the last layer, by the implicit function theorem (Lorraine, Vicol & Duvenaud 2020)",
+)
 @dataclass(frozen=True)
 class Implicit:
     """-<dE, (G + d I)^-1 dL_i>, over the last layer of the body.

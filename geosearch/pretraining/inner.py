@@ -10,7 +10,7 @@ from geosearch.errors import InvalidOptionError
 from geosearch.pretraining.objective import INNERS
 
 
-@INNERS.register("ridge", "ridge regression, in closed form")
+@INNERS.register("ridge", "ridge regression, in closed form (Bertinetto et al. 2019)")
 @dataclass(frozen=True)
 class RidgeInner:
     """(K + strength n I)^-1 Y.
@@ -30,7 +30,10 @@ class RidgeInner:
         return solved
 
 
-@INNERS.register("svm", "multi-class support vector machine, by projected gradient steps on its dual")
+@INNERS.register(
+    "svm",
+    "multi-class support vector machine, by projected gradient steps on its dual (MetaOptNet, Lee et al. 2019)",
+)
 @dataclass(frozen=True)
 class SVMInner:
     """The dual of Crammer & Singer, min tr(A^T K A) / 2 - tr(A^T Y) with rows a_i <= C y_i that sum to 0, C = strength.
@@ -56,6 +59,8 @@ class SVMInner:
     def dual(self, gram: torch.Tensor, targets: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
         """See `Inner.dual`."""
         y = torch.nn.functional.one_hot(targets.argmax(1), targets.shape[1]).to(gram)
+        if not torch.isfinite(gram).all():
+            return gram @ y * torch.nan  # a training that diverged fails by its loss, not here
         rate = 1 / torch.linalg.eigvalsh(gram)[-1].clamp(min=1e-6)
         a = before = torch.zeros_like(y)
         for step in range(self.steps):
@@ -66,7 +71,9 @@ class SVMInner:
         return a
 
 
-@INNERS.register("descent", "gradient descent on the cross-entropy, differentiated")
+@INNERS.register(
+    "descent", "gradient descent on the cross-entropy, whose steps are differentiated (Franceschi et al. 2018)"
+)
 @dataclass(frozen=True)
 class DescentInner:
     """T steps of gradient descent from zero on the cross-entropy of a linear head; strength is the step.

@@ -19,7 +19,8 @@ TURNS = 4  # by 0, 90, 180 and 270 degrees
 
 
 @OBJECTIVES.register(
-    "rotated-classes", "the cross-entropy over four times the classes: each turned by right angles (MeLa)"
+    "rotated-classes",
+    "the cross-entropy over four times the classes: each turned by right angles (MeLa, Wang et al. 2022)",
 )
 @dataclass(frozen=True)
 class RotatedClasses:

@@ -24,6 +24,7 @@ from geosearch.adaptation.robust_prototypes import MedianPrototypes, SimilarityP
 from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
 from geosearch.adaptation.self_training import SelfTraining
 from geosearch.adaptation.shot_transformer import ShotTransformer
+from geosearch.data.target import SealedLabels
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import GeosearchError
 from geosearch.nn.networks import SmallConv
@@ -95,8 +96,31 @@ def test_keys_tell_them_apart_and_every_registered_one_is_here():
     assert set(ADAPTATIONS.names()) <= {name_of(type(one)) for one in made.values()}
 
 
-@pytest.mark.parametrize("kind", [LinearProbe, FineTuning, RegularizedFineTuning, Rehearsal, SelfTraining, FixMatch])
+GRADIENT = ({"folds": 1}, {"body_rate": 0.0}, {"learning_rate": -1.0})
+BAD = {
+    **dict.fromkeys((LinearProbe, FineTuning, RegularizedFineTuning, Rehearsal, SelfTraining, FixMatch), GRADIENT),
+    RidgeHead: ({"ridge": 0.0},),
+    PrototypeHead: ({"folds": 1},),
+    SelfTrainedRidge: ({"balance": 2.0}, {"fraction": 0.0}, {"ridge": 0.0}, {"rounds": -1}, {"folds": 1}, {"most": 0}),
+    Automatic: ({"balance": -1.0},),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
 def test_bad_options_are_refused(kind):
-    for bad in ({"folds": 1}, {"body_rate": 0.0}, {"learning_rate": -1.0}):
+    for bad in BAD[kind]:
         with pytest.raises(GeosearchError):
             kind(**bad)
+
+
+def test_bad_options_of_every_registered_one_are_here():
+    assert set(ADAPTATIONS.names()) == {name_of(kind) for kind in BAD}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_no_sealed_label_is_revealed(name, network, few, monkeypatch):
+    def refuse(self):
+        raise AssertionError("test labels were read")
+
+    monkeypatch.setattr(SealedLabels, "reveal", refuse)
+    MADE[name]().fit(network, few, 1, BlobMixture())

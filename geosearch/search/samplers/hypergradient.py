@@ -36,7 +36,9 @@ class FoundWeights:
 
 
 @SAMPLERS.register(
-    "hypergradient", "weights that descend the error in one training, then as `hull` with these as prior"
+    "hypergradient",
+    "weights that descend the error in one training (Raghu et al. 2021; FastMix, Tan et al. 2026), then as `hull` with "
+    "these as prior",
 )
 class HypergradientSampler(HullSampler):
     """Proposes the weights that a training has found (`Prior.start`), or the nearest that the limits allow.
