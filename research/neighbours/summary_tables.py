@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from geosearch.confirmation.row import BEST
 from geosearch.mixture.baselines import POOLED
 from research.common.intervals import over_targets
 from research.common.lines import Lines
@@ -156,8 +157,10 @@ def other_rooms() -> Iterator[Row]:
         found = [
             (one["asked"]["target"], one["errors"]) for one in standings.read(FOLDER, count) if HYPER in one["errors"]
         ]
-        gaps = [(target, errors[HYPER]["ridge"] - errors[POOLED]["ridge"]) for target, errors in found]
-        yield Row("hypergradient (`search.sampler`)", f"pooled union, ridge head, {count} shots", gaps)
+        for rival, name in ((POOLED, "pooled union"), (BEST, "search by `hull`")):
+            gaps = [(target, errors[HYPER]["ridge"] - errors[rival]["ridge"]) for target, errors in found]
+            method = 'hypergradient (`confirm.controls = ["hypergradient"]`)'
+            yield Row(method, f"{name}, ridge head, {count} shots", gaps)
     lines = [(line["asked"]["target"], line["errors"]) for line in rehearsal.FILE.all()]
     for way, method in (
         ("rehearse all", 'rehearsal (`recipe.adaptation = "rehearse"`)'),
