@@ -30,7 +30,7 @@ RIVALS: Mapping[str, Mapping[str, str]] = {  # the search's row -> rows with as 
         "single source by OTDD": "single source by OTDD",
         "single source by LogME": "single source by LogME",
         "few shots, tuned as long as a search": "few labels alone, tuned as long as a search (one draw of labels)",
-        "weights by hypergradient": "weights by hypergradient (one draw of labels)",
+        "weights by hypergradient": "weights by hypergradient",
         "joint training": "joint training on shots and union",
         "nearest source images": "nearest source images (retrieval)",
         "SimCLR": "SimCLR on the unlabelled images (one draw of labels)",
