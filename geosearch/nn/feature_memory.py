@@ -22,7 +22,8 @@ _READ: ContextVar[_Read | None] = ContextVar("features that were read", default=
 def remember_features() -> Iterator[None]:
     """While it lasts, `features` computes those of the same network and the same array once.
 
-    Arrays may not be changed meanwhile; a training forgets what was read before it. Both are held until the end.
+    Arrays may not be changed meanwhile; a training forgets what was read before it. Networks and arrays are held until
+    the end.
 
     >>> from geosearch.nn import SmallConv, features
     >>> network, images = SmallConv(4).build(1, 8, 10, seed=0), np.zeros((2, 8, 8, 1), np.uint8)
