@@ -14,8 +14,8 @@ _FEW_CLUSTERS = 50  # above, k-means takes batches, as in the source
 
 @ACQUISITIONS.register(
     "typical",
-    "the most typical image of each cluster without labels, the largest clusters first (TypiClust, Hacohen "
-    "et al. 2022)",
+    "the most typical image of each cluster without labels, the largest clusters first "
+    "(TypiClust, Hacohen et al. 2022)",
 )
 @dataclass(frozen=True)
 class Typical:

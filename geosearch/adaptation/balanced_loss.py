@@ -20,8 +20,8 @@ START, BOUNDS = (1.0, 0.0), ((0.0, 3.0), (0.0, 1.0))  # of tau and gamma
 
 @LOSSES.register(
     "balanced",
-    "scores scaled and shifted by class, as far as the balanced error of left-out labels asks (AutoBalance, "
-    "Li et al. 2021)",
+    "scores scaled and shifted by class, as far as the balanced error of left-out labels asks "
+    "(AutoBalance, Li et al. 2021)",
 )
 @dataclass(frozen=True)
 class BalancedLoss:

@@ -269,8 +269,8 @@ class RetrievalControl:
 
 @CONTROLS.register(
     "hypergradient",
-    "the weights of the sources that descend the error in one training, unsearched (Raghu et al. 2021; "
-    "FastMix, Tan et al. 2026)",
+    "the weights of the sources that descend the error in one training, unsearched "
+    "(Raghu et al. 2021; FastMix, Tan et al. 2026)",
 )
 @dataclass(frozen=True)
 class HypergradientControl:

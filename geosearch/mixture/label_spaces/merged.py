@@ -19,8 +19,8 @@ _SHARES = np.concatenate([np.linspace(0, 0.98, 50), [0.99, 0.999]])  # of the va
 
 @LABEL_SPACES.register(
     "merged",
-    "those that look alike: global labels inferred by clustering the class means (MeLa, Wang et al. 2022); "
-    "ten digits in four typefaces were found with the embedding patches",
+    "those that look alike: global labels inferred by clustering the class means (MeLa, Wang et al. 2022), which found "
+    "ten digits in four typefaces with the embedding patches alone",
 )
 @dataclass(frozen=True)
 class MergedLabels:
