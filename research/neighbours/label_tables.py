@@ -61,7 +61,8 @@ def wrong(kind: str) -> Iterator[str]:
     for way in ways:
         cells = []
         for count, f in columns:
-            found = [(one["asked"]["target"], one["errors"]) for one in lines if one["asked"]["shots"] == count]
+            some = [one for one in lines if one["asked"]["shots"] == count and way in one["errors"]]
+            found = [(one["asked"]["target"], one["errors"]) for one in some]
             own = percent([(t, e[way][f][0]) for t, e in found])
             beside = "" if way == first else f" ({difference([(t, e[way][f][0] - e[first][f][0]) for t, e in found])})"
             cells.append(own + beside)

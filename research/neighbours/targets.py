@@ -1,8 +1,8 @@
 """The six targets of these measurements: four gray sets of glyphs, two sets of photographs; how each is trained for.
 
 Glyphs are images of 16 px, and a small network is trained on the three other sets. Photographs are activations of the
-pretrained encoder before its last stage (research/photographs/encoder.py), which is trained on the six other sets with
-the defaults that a study had, its pretrained features kept beside the trained ones.
+pretrained encoder before its last stage (research/photographs/encoder.py), which is trained on the six other sets as a
+study's confirmation does, its pretrained features kept beside the trained ones.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ from research.photographs.sets import SETS, photos, sources_of
 
 PHOTOGRAPHS = ("rsscn7", "seedlings")
 TARGETS = (*GLYPHS, *PHOTOGRAPHS)
-STEPS, RATE = 150, 1e-3  # of photographs; a study of today has 100 at twice the rate, which ties (lengths.py)
 UNRELATED = dict(zip(GLYPHS, (*GLYPHS[2:], *GLYPHS[:2]), strict=True))  # no two of digits
 UNRELATED |= {"rsscn7": "trash", "seedlings": "dtd10"}
 
@@ -70,7 +69,7 @@ def recipe(target: str, width: int = 16) -> Recipe:
     """How a network is pretrained for the target; `width` is that of the small network."""
     if target not in SETS:
         return Recipe(SmallConv(width), steps=300)
-    return replace(build_recipe(study(), architecture()), learning_rate=RATE).scaled(STEPS)
+    return build_recipe(study(), architecture()).scaled(study().recipe.long_steps)
 
 
 @cache
