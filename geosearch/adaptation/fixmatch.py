@@ -19,8 +19,9 @@ from geosearch.nn.augmentation import cut_out, strengthen
 from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.networks import Network
 from geosearch.nn.option_facts import added_field
+from geosearch.nn.precision import autocast
 from geosearch.nn.streams import Batch, Stream, as_tensor, shot_batches, shuffled_rows
-from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.nn.train import minimize, resolve_device
 
 
 @ADAPTATIONS.register(

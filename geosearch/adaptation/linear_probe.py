@@ -13,9 +13,10 @@ from geosearch.adaptation.base import ADAPTATIONS
 from geosearch.adaptation.gradient import GradientAdaptation
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.networks import Network
+from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Batch, Stream, shot_batches
-from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.nn.train import minimize, resolve_device
 
 
 @ADAPTATIONS.register("linear-probe", "a linear head trained on augmented shots")

@@ -17,8 +17,9 @@ from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.networks import Network
+from geosearch.nn.precision import autocast
 from geosearch.nn.streams import Batch, Stream, shot_batches
-from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.nn.train import minimize, resolve_device
 from geosearch.runtime.cache import content_key
 from geosearch.runtime.registry import Setting
 

@@ -19,9 +19,10 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.nn.networks import Network
 from geosearch.nn.option_facts import added_field
+from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Batch, Stream, shot_batches
-from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.nn.train import minimize, resolve_device
 from geosearch.runtime.registry import Setting, setting
 
 

@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -58,7 +58,7 @@ def _parse(data: Mapping[str, Any], where: str, folder: Path | None) -> StudyFil
     try:
         return StudyFile.model_validate(_expand_paths(data, folder))
     except ValidationError as error:
-        lines = [_explain(entry) for entry in error.errors()]
+        lines = [_explain(entry) for entry in _joined(error.errors())]
         raise InvalidOptionError(f"{where}: " + "; ".join(lines)) from error
 
 
@@ -131,6 +131,24 @@ def _all_text(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(entry, str) for entry in value)
 
 
+def _joined(entries: Iterable[Any]) -> list[Any]:
+    """Pydantic's errors; those of the members of a union, of which it gives one each, are one error of the key."""
+    found: dict[Any, Any] = {}
+    for number, entry in enumerate(entries):
+        *key, last = entry["loc"] or ("",)
+        if key and isinstance(last, str) and _MEMBER.fullmatch(last):
+            known = found.get((*key,))
+            message = f"{known['msg']}, or {entry['msg'].removeprefix(_EXPECTED)}" if known else entry["msg"]
+            found[*key,] = {**entry, "loc": (*key,), "msg": message}
+        else:
+            found[number] = entry
+    return list(found.values())
+
+
+_MEMBER = re.compile(r"literal\[.*\]|int|float|str")  # what pydantic adds to the place of an error
+_EXPECTED = "Input should be "
+
+
 def _explain(entry: Any) -> str:
     """One of pydantic's errors in a sentence: the key, the expected and the given value."""
     location = ".".join(str(part) for part in entry["loc"] if not isinstance(part, int))
@@ -140,7 +158,7 @@ def _explain(entry: Any) -> str:
         return f"'{location}' is missing"
     if entry["type"] == "option":
         return f"'{location}': {entry['msg']}"
-    message = entry["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    message = entry["msg"].removeprefix("Value error, ").removeprefix(_EXPECTED)
     expected = message if entry["type"] in ("value_error", "option") else f"expected {message}, got {entry['input']!r}"
     return f"'{location}': {expected}" if location else expected
 

@@ -23,6 +23,7 @@ _TAIL = {  # for its time, among what tied on six sets of photographs, so no che
     "steps": TAIL_STEPS,
     "long_steps": LONG_TAIL_STEPS,
 }
+_STAGES = {**_TAIL, "learning_rate": 3e-4}  # of two and more; chosen on three of these sets, checked on the others
 _PUBLISHED_ONLY = {"fine_tune_steps": 100}  # a tie with 200 for that network alone (reports/photographs.md)
 _WHOLE = {"learning_rate": 1e-3, "steps": 150, "long_steps": 150}
 
@@ -58,10 +59,10 @@ class Regime:
         moves = {**_NO_AUGMENTATION, "flip": space != "features", "crop": 0.0 if space == "features" else 0.2}
         is_embedded = transport.get("embedding", "backbone") == "backbone"
         same = is_embedded and "backbone" not in transport
-        usual = "both" if trainable == "last" and weights != "random" else "trained"
+        usual = "both" if trainable not in ("head", "all") and weights != "random" else "trained"
         kept = recipe.get("features", usual) == "both"
         selects = recipe.get("adaptation", HEADS[0]) in HEADS
-        training = {**_PRETRAINED, **(_WHOLE if trainable == "all" else _TAIL)}
+        training = {**_PRETRAINED, **_training(trainable)}
         controls = _section(data, "confirm").get("controls", _CONTROLS)
         has_usual_controls = isinstance(controls, list | tuple) and {*map(str, controls)} <= {*_CONTROLS}
         if kept and selects and usual == "both" and has_usual_controls:
@@ -73,10 +74,11 @@ class Regime:
             search["stop"] = "no-gain"
         if _section(data, "domain").get("shots") != 1:
             search["objective"] = "leave-one-out"
+        what = f"its last {trainable} stages are" if _are_stages(trainable) else _TRAINED.get(str(trainable))
         named = {"backbone": network, "weights": weights} if same else {}
         return cls(
             f"{network} is pretrained, for photographs in color: sets are mixed as its {in_space}, distances are "
-            f"those of its features, {_TRAINED[trainable]} trained for {recipe.get('steps', training['steps'])} "
+            f"those of its features, {what} trained for {recipe.get('steps', training['steps'])} "
             f"steps in the search and {recipe.get('long_steps', training['long_steps'])} in the confirmation"
             + (
                 ", without augmentation (recipe.views adds mirrored images and parts)"
@@ -84,7 +86,7 @@ class Regime:
                 else ", with mirrored images and crops"
             )
             + ("; its pretrained features are kept beside the trained ones" if kept else "")
-            if trainable in _TRAINED
+            if what
             else "",
             {
                 "domain": {"size": 64, "channels": 3} | ({"pseudo_labels": "head"} if is_embedded else {}),
@@ -103,9 +105,21 @@ class Regime:
         )
 
 
+def _training(trainable: object) -> Mapping[str, Any]:
+    if _are_stages(trainable):
+        return _STAGES
+    return _WHOLE if trainable == "all" else _TAIL
+
+
+def _are_stages(trainable: object) -> bool:
+    """Whether it is a number of several stages."""
+    return isinstance(trainable, int) and trainable > 1
+
+
 _TRAINED = {
     "head": "a head alone is",
     "last": "its last stage is",
+    "1": "its last stage is",
     "all": "all of it is",
 }
 

@@ -72,7 +72,9 @@ def _kind(architecture: Mapping[str, Any]) -> str:
         return f"`{architecture.get('architecture', '')}`"
     start = f"`{architecture['name']}` with the weights {plain_text(architecture['weights'])}"
     beside = ", its features from before beside the trained ones" if architecture.get("features") == "both" else ""
-    return f"{start} at {architecture['resolution']} px: {_TRAINED[architecture['trained']]}{beside}"
+    trained = architecture["trained"]
+    what = _TRAINED.get(trained, f"its last {trained} stages trained, and a new head")
+    return f"{start} at {architecture['resolution']} px: {what}{beside}"
 
 
 def _usage(facts: ModelFacts, onnx: str) -> str:

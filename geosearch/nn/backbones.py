@@ -16,7 +16,7 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError, MissingPackageError, StorageError, TooLargeError
-from geosearch.nn.cut import Cut, last_stage
+from geosearch.nn.cut import Cut, last_stages
 from geosearch.nn.norm_folding import fold_norms
 from geosearch.nn.normalization import Normalization
 from geosearch.nn.pretrained_weights import load_weights
@@ -25,7 +25,7 @@ from geosearch.runtime.cache import content_key
 LIBRARIES = ("timm", "torchvision")
 _STEPS = (32, 14)  # resolutions are multiples of these: networks halve five times, DINOv2 has patches of 14
 
-Trainable = Literal["head", "last", "all"]
+Trainable = Literal["head", "last", "all"] | int  # an integer: so many of the last stages
 
 
 @dataclass(frozen=True)
@@ -158,10 +158,10 @@ class PretrainedNetwork:
 
         Args:
             trainable: what is trained. "head": nothing of the network, the cut is behind it; "last": its last stage
-                (see `last_stage`) and all that follows; "all": everything, the cut is before it.
+                (see `last_stages`) and all that follows; n: its last n stages; "all": everything, the cut is before it.
 
         Raises:
-            InvalidOptionError: no stage is found, or the network cannot be cut before it.
+            InvalidOptionError: no such stage is found, or the network cannot be cut before it.
         """
         return self._cuts[trainable]
 
@@ -188,7 +188,8 @@ class _Cuts(dict[Trainable, Cut]):
         elif trainable == "all":
             cut = Cut.everything(network, image)
         else:
-            cut = Cut.before(network, last_stage(network, torch.zeros(1, *image, device=self.owner.device)), image)
+            probe = torch.zeros(1, *image, device=self.owner.device)
+            cut = Cut.before(network, last_stages(network, probe, 1 if trainable == "last" else trainable), image)
         return self.setdefault(trainable, cut)
 
 

@@ -1,4 +1,4 @@
-"""Cut: a network divided into a frozen stem and a trainable tail, at a stage that is found in its structure."""
+"""Cut: a network divided into a frozen stem and a trainable tail, at stages that are found in its structure."""
 
 from __future__ import annotations
 
@@ -19,24 +19,26 @@ _PROBES = 3  # random images on which a cut is checked; three, so that no width 
 _NEARLY_ALL = 0.75  # of the weight matrices of a level, so that it has one part only that counts
 
 
-def last_stage(network: nn.Module, probe: torch.Tensor) -> str:
-    """Name of the module in which the last stage of a network begins.
+def last_stages(network: nn.Module, probe: torch.Tensor, count: int = 1) -> str:
+    """Name of the module in which the last stages of a network begin.
 
-    At the outermost level where several parts hold more than one weight matrix, it is the last of these parts to be
-    called; what follows it (a convolution, a norm) belongs to the tail as well. A part that holds nearly all matrices
-    of its level is such a level itself. So it is ``layer4`` of a ResNet, the last group of blocks of an EfficientNet
-    or a ConvNeXt, and the last block of a vision transformer.
+    Stages are the parts of the outermost level where several parts hold more than one weight matrix, in the order in
+    which they are called; what follows the last one (a convolution, a norm) belongs to the tail as well. A part that
+    holds nearly all matrices of its level is such a level itself. So they are ``layer1`` to ``layer4`` of a ResNet, the
+    groups of blocks of an EfficientNet or a ConvNeXt, and the blocks of a vision transformer.
 
     Args:
         network: images -> features.
         probe: some images, (b, ch, h, w).
+        count: of stages.
 
     Raises:
-        InvalidOptionError: there are no such parts.
+        InvalidOptionError: there are no such parts, or not more than `count` of them.
 
     >>> block = lambda: nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1))
-    >>> last_stage(nn.Sequential(nn.Conv2d(3, 3, 3), nn.Sequential(block(), block())), torch.zeros(1, 3, 8, 8))
-    '1.1'
+    >>> network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.Sequential(block(), block(), block()))
+    >>> last_stages(network, torch.zeros(1, 3, 9, 9)), last_stages(network, torch.zeros(1, 3, 9, 9), count=2)
+    ('1.2', '1.1')
     """
     called = [name for name, _ in _calls(network, probe)]
     path = ""
@@ -44,7 +46,7 @@ def last_stage(network: nn.Module, probe: torch.Tensor) -> str:
         path = max(parts, key=called.index)
         held = [_matrices(network.get_submodule(part)) for part in parts]
         if _matrices(network.get_submodule(path)) <= _NEARLY_ALL * sum(held):
-            return path
+            return _stage(network, sorted(parts, key=called.index), count)
     raise InvalidOptionError(
         f"{type(network).__name__} has no stages to cut between (no level of it has several parts with weights); "
         'set recipe.trainable to "head" or "all", or take another network'
@@ -73,7 +75,7 @@ class Cut:
 
         Args:
             network: images -> features (b, d), in evaluation mode.
-            stage: name of a module, as from `last_stage`.
+            stage: name of a module, as from `last_stages`.
             image: (ch, h, w) of the images.
 
         Raises:
@@ -244,6 +246,15 @@ class _Entrance(nn.Module):
         return self.stage(self.given[get_ident()], *args, **kwargs)
 
 
+def _stage(network: nn.Module, stages: Sequence[str], count: int) -> str:
+    if count < len(stages):
+        return stages[-count]
+    raise InvalidOptionError(
+        f"{type(network).__name__} has {len(stages)} stages ({stages[0]} to {stages[-1]}), so that at most the last "
+        f'{len(stages) - 1} can be trained apart, got {count}; set recipe.trainable to "all", or to fewer'
+    )
+
+
 def _calls(network: nn.Module, probe: torch.Tensor) -> list[tuple[str, Any]]:
     """Name and output of every call of a module, in the order in which the calls begin."""
     calls: list[tuple[str, Any]] = []
@@ -301,6 +312,6 @@ def _probe(network: nn.Module, image: tuple[int, int, int]) -> torch.Tensor:
 
 def _no_cut(network: nn.Module, stage: str, why: str) -> InvalidOptionError:
     return InvalidOptionError(
-        f'{type(network).__name__} cannot be cut before its last stage "{stage}" ({why}); set recipe.trainable to '
+        f'{type(network).__name__} cannot be cut before its stage "{stage}" ({why}); set recipe.trainable to '
         '"head" or "all", or take another network'
     )

@@ -34,7 +34,8 @@ class PretrainedArchitecture:
 
     Attributes:
         backbone: the pretrained network.
-        trainable: "head": only a head on its features; "last": its last stage too; "all": everything.
+        trainable: "head": only a head on its features; "last": its last stage too; n: its last n stages; "all":
+            everything.
         features: what is adapted after the pretraining: "trained", the trained network; "both", the pretrained features
             beside the trained ones. Sources that are unlike the target then take nothing away (reports/photographs.md).
         codes: the range of the activations that it is trained on; None: it is trained on images.
@@ -57,6 +58,12 @@ class PretrainedArchitecture:
     views: int = 0
     content: str = ""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.trainable, int) and self.trainable < 1:
+            raise InvalidOptionError(
+                f'recipe.trainable is "head", "last", "all", or how many of the last stages, got {self.trainable}'
+            )
+
     @classmethod
     def settings(cls) -> tuple[Setting, ...]:
         """The keys in study files."""
@@ -70,10 +77,10 @@ class PretrainedArchitecture:
             ),
             Setting(
                 "trainable",
-                Literal["head", "last", "all"] | None,
+                Literal["head", "last", "all"] | int | None,
                 None,
                 'What of a pretrained network is trained: "head", a head alone; "last" (where left out), its last '
-                'stage and what follows; "all", everything.',
+                'stage and what follows; 2, 3, ...: so many of its last stages; "all", everything.',
             ),
             Setting(
                 "features",
@@ -104,7 +111,8 @@ class PretrainedArchitecture:
     def from_settings(cls, settings: Mapping[str, Any], *, name: str, **context: object) -> PretrainedArchitecture:
         """Of the name in a study file; the weights are not read yet."""
         backbone = Backbone(name, settings.get("weights") or "pretrained", settings.get("resolution"))
-        trainable: Trainable = settings.get("trainable") or "last"
+        asked: Trainable | None = settings.get("trainable")
+        trainable: Trainable = "last" if asked is None or asked == 1 else asked
         features: Features = settings.get("features") or "trained"
         return cls(backbone, trainable, features, views=settings.get("views") or 0)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.feature_memory import forget_features, recall
 from geosearch.nn.networks import Network
+from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Stream, as_tensor, distinct_shot_batches, shot_batches
 from geosearch.nn.weight_averaging import RunningAverage, batch_norm_layers, update_batch_norm
@@ -220,11 +220,6 @@ def divergence_error(loss: float, step: int, recipe: Recipe) -> TrainingFailedEr
         f"the loss became {loss} at step {step + 1} of {recipe.steps} with learning rate "
         f"{recipe.learning_rate:g}; lower recipe.learning_rate"
     )
-
-
-def autocast(recipe: Recipe, place: torch.device) -> AbstractContextManager[object]:
-    """A context in which networks compute in the precision of the recipe."""
-    return torch.autocast(place.type, torch.bfloat16, enabled=recipe.precision == "bfloat16")
 
 
 def resolve_device(device: str) -> torch.device:

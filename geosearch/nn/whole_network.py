@@ -142,7 +142,7 @@ class WholeNetwork:
             found, expected = network(probe), tail(stem(probe))
         if not _is_near(found, expected):
             raise InvalidOptionError(
-                f"'{self.name}' uses weights of its last stage before that stage, too, so its model cannot be kept; "
+                f"'{self.name}' uses weights of its trained stages before them, too, so its model cannot be kept; "
                 'set recipe.trainable to "head" or "all"'
             )
         return self._headed(network, copy.deepcopy(trained.head)).to(trained.head.weight.device)

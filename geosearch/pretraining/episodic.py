@@ -13,9 +13,10 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.nn.networks import Network
+from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Batch, Stream
-from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.nn.train import minimize, resolve_device
 from geosearch.pretraining.inner import RidgeInner
 from geosearch.pretraining.objective import OBJECTIVES, Inner
 from geosearch.runtime.registry import setting

@@ -10,9 +10,10 @@ from torch.nn import functional as F
 
 from geosearch import seeds
 from geosearch.nn.networks import Network
+from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Batch, Stream
-from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.nn.train import minimize, resolve_device
 from geosearch.pretraining.objective import OBJECTIVES
 
 TURNS = 4  # by 0, 90, 180 and 270 degrees

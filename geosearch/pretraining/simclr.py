@@ -15,9 +15,10 @@ from geosearch.errors import InvalidOptionError
 from geosearch.nn.augmentation import Augmentation, strengthen
 from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.networks import Network, SmallConv
+from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import as_tensor, shuffled_rows
-from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.nn.train import minimize, resolve_device
 
 CROP = 0.3  # least of the crops that views are taken from; SimCLR learns little without crops
 

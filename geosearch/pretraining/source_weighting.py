@@ -15,9 +15,10 @@ from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.nn.networks import Network
+from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Batch, Stream, as_tensor
-from geosearch.nn.train import autocast, minimize, resolve_device
+from geosearch.nn.train import minimize, resolve_device
 from geosearch.pretraining.hypergradient import Hypergradient, LookAhead, Parameters, WeightedStep
 from geosearch.pretraining.left_out_error import left_out_error
 

@@ -19,9 +19,10 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.errors import DomainMismatchError, InvalidOptionError, TrainingFailedError
 from geosearch.nn.networks import Network
+from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Batch, Stream
-from geosearch.nn.train import autocast, divergence_error, resolve_device
+from geosearch.nn.train import divergence_error, resolve_device
 from geosearch.nn.weight_averaging import RunningAverage, batch_norm_layers, update_batch_norm
 
 Run = tuple[Stream, int]

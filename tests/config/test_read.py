@@ -39,6 +39,10 @@ def test_an_unknown_section_is_refused_with_the_nearest_known_one(tmp_path):
         ({"search_evaluations": "many"}, "'search.evaluations': expected a valid integer, got 'many'"),
         ({"search_evaluations": 2.5}, "'search.evaluations': expected a valid integer, got 2.5"),
         ({"confirm_explain": "yes"}, "'confirm.explain': expected a valid boolean, got 'yes'"),
+        (
+            {"recipe_network": "timm:resnet18", "recipe_trainable": "some"},
+            "'recipe.trainable': expected 'head', 'last' or 'all', or a valid integer, got 'some'",
+        ),
         ({"domain_shots": 0}, "'domain.shots': expected greater than or equal to 1, got 0"),
         ({"domain_channels": 2}, "'domain.channels': expected 1 or 3, got 2"),
         (

@@ -48,6 +48,17 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
         {"recipe": {"network": "timm:resnet18"}, "confirm": {"controls": ["committee"]}},
     ):
         assert study(**changes).recipe.settings["fine_tune_steps"] == 200
+    further = study(recipe={"network": "timm:resnet18", "trainable": 3})
+    assert "its last 3 stages are trained" in further.regime
+    assert (further.transport.space, further.recipe.keeps_features, further.recipe.interpolation) == (
+        "features",
+        True,
+        (0, 1),
+    )
+    assert (further.recipe.steps, further.recipe.learning_rate) == (50, 3e-4)
+    same = [study(recipe={"network": "timm:resnet18", "trainable": one}) for one in (1, "last")]
+    assert same[0].regime == same[1].regime
+    assert same[0].recipe.learning_rate == same[1].recipe.learning_rate
     whole = study(recipe={"network": "torchvision:resnet18", "trainable": "all"})
     assert (whole.transport.space, whole.recipe.flip, whole.recolour) == ("pixels", True, 0)
     assert (whole.recipe.steps, whole.recipe.learning_rate) == (150, 1e-3)
@@ -68,6 +79,8 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
         ({"recipe": {"network": "timm:x"}, "transport": {"embedding": "patches"}}, "needs images"),
         ({"recipe": {"views": 2}}, "recipe.views needs"),
         ({"recipe": {"network": "timm:x", "trainable": "some"}}, "trainable"),
+        ({"recipe": {"network": "timm:x", "trainable": [3]}}, "trainable"),
+        ({"recipe": {"network": "timm:x", "trainable": 0}}, "how many of the last stages, got 0"),
         ({"recipe": {"network": "keras:x"}}, "expected"),
     ],
 )

@@ -23,7 +23,7 @@ RANDOM = Backbone("torchvision:resnet18", "random", size=32)
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("trainable", ["head", "last", "all"])
+@pytest.mark.parametrize("trainable", ["head", "last", 2, 3, "all"])
 def test_a_network_of_images(trainable: str) -> None:
     option = PretrainedArchitecture(RANDOM, trainable)  # type: ignore[arg-type]
     one, other = (option.build(3, 16, 4, seed) for seed in (0, 1))

@@ -43,7 +43,7 @@ def changed(network: Network) -> Network:
     return network
 
 
-@pytest.mark.parametrize("trainable", ["head", "last", "all"])
+@pytest.mark.parametrize("trainable", ["head", "last", 2, "all"])
 @pytest.mark.parametrize("name", NAMES)
 def test_the_whole_network_is_the_trained_one(name: str, trainable: Trainable) -> None:
     if name.startswith("timm:"):
