@@ -32,15 +32,19 @@ WAYS = {
 
 def validated(target: str, shots: int, draw: int) -> dict[str, Any]:
     """Share of wrong labels among those left out, of each way."""
-    labelled = few(target, shots, draw, pretrained(target))
-    fold = np.arange(len(labelled.y)) % shots % FOLDS  # shots are sorted by class
+    return {"errors": cross_validated(few(target, shots, draw, pretrained(target)), shots)}
+
+
+def cross_validated(labelled: Few, shots: int) -> dict[str, float]:
+    """Way -> share of wrong labels among those left out; labels are sorted by class, as many of each."""
+    fold = np.arange(len(labelled.y)) % shots % FOLDS
     wrong = dict.fromkeys(WAYS, 0)
     for number in range(FOLDS):
         out = fold == number
         rest = Few(labelled.z[~out], labelled.y[~out], labelled.c, np.concatenate([labelled.u, labelled.z[out]]))
         for name, way in WAYS.items():
             wrong[name] += int((way(rest)(labelled.z[out]).argmax(1) != labelled.y[out]).sum())
-    return {"errors": {name: round(count / len(labelled.y), 4) for name, count in wrong.items()}}
+    return {name: round(count / len(labelled.y), 4) for name, count in wrong.items()}
 
 
 def main() -> None:

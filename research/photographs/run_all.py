@@ -27,6 +27,7 @@ PARTS = (
     "episodes",
     "pseudo_labels",
     "blocks",
+    "depth",
     "layers",
     "from_scratch",
     "uneven",

@@ -20,6 +20,7 @@ from research.photographs import (
     agreement,
     blocks,
     choice,
+    depth,
     fine_tuning,
     from_nothing,
     from_scratch,
@@ -591,6 +592,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "blocks", blocks_table
     yield "lengths", lengths_table
     yield "fine-tuning", fine_tuning_table
+    yield "depth", depth.table
     yield "layers", layers_table
     yield "maps", maps_table
     yield "uneven", uneven_table
