@@ -1,13 +1,14 @@
 """Is the product's own answer at or above every other way? Whole studies, from their files to their confirmations.
 
-    python -m research.photographs.searches [--draws 5] [--shots 1 5 20 uneven] [--features both] [--jobs 1]
+    python -m research.photographs.searches [--draws 5] [--shots 1 5 20 uneven] [--settings both] [--jobs 1]
 
 Each study has the labels of a draw, the target's other training images without labels, all six sources, and the
 library's defaults for a pretrained network, but for a short search and confirmation (`BUDGET`); test labels are read
 by its confirmation alone. A line holds what the confirmation says of every row, and the study's answer: the row and
-the adaptation that were chosen before any test label was read. With `--features trained` the pretrained features are
-not kept beside the trained ones; the lines of such studies are of trainings of 150 steps throughout. A study that was
-interrupted goes on. Results: reports/data/photographs_searches.jsonl.
+the adaptation that were chosen before any test label was read. `--settings "4 stages"` trains the last four stages in
+place of the last one; with `trained` the pretrained features are not kept beside the trained ones (the lines of such
+studies are of trainings of 150 steps throughout). A study that was interrupted goes on. Results:
+reports/data/photographs_searches.jsonl.
 """
 
 from __future__ import annotations
@@ -30,10 +31,17 @@ BUDGET: dict[str, dict[str, Any]] = {
 }
 
 
-def studied(target: str, draw: int, shots: int | str, features: str) -> dict[str, Any]:
+SETTINGS: dict[str, dict[str, Any]] = {  # of the recipe
+    "both": {"features": "both"},
+    "4 stages": {"features": "both", "trainable": 4},
+    "trained": {"features": "trained"},
+}
+
+
+def studied(target: str, draw: int, shots: int | str, settings: str) -> dict[str, Any]:
     """Errors of every row of the study's confirmation under each adaptation, a number a seed, and its verdict."""
-    name = f"{target}-{shots}-{draw}-{features}"
-    budget = {**BUDGET, "study": {"name": name}, "recipe": {"features": features}}
+    name = f"{target}-{shots}-{draw}-{settings.replace(' ', '-')}"
+    budget = {**BUDGET, "study": {"name": name}, "recipe": SETTINGS[settings]}
     if shots == 1:  # of one label a class none can be left out
         budget["search"] = {**BUDGET["search"], "objective": "episodes"}
     file = study_file(target, shots, draw, budget)
@@ -70,15 +78,15 @@ def main() -> None:
     parser.add_argument(
         "--shots", type=parse_labels, nargs="+", choices=LABELS, default=list(LABELS), help="labels a class"
     )
-    parser.add_argument("--features", choices=("both", "trained"), default="both")
+    parser.add_argument("--settings", choices=SETTINGS, default="both")
     parser.add_argument("--jobs", type=int, default=1, help="studies side by side")
     options = parser.parse_args()
     FILE.fill(
         [
             (
-                {"target": target, "draw": draw, "shots": shots, "features": options.features},
+                {"target": target, "draw": draw, "shots": shots, "features": options.settings},
                 studied,
-                (target, draw, shots, options.features),
+                (target, draw, shots, options.settings),
             )
             for shots in options.shots
             for draw in range(options.draws)

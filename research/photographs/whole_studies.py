@@ -24,7 +24,8 @@ CHOSEN, CHOSEN_AT = "head chosen by cross-validation", 5  # labels a class at wh
 HEADS = ("logistic regression", "nearest mean", "label spreading")  # ridge and self-training are rows of the study
 HEADS_UNEVEN = HEADS[1:]
 MUST_BEAT = ((NO_PRETRAINING, "ridge"), (NO_PRETRAINING, "self-train-ridge"))
-EARLIER = {  # what the lines of earlier studies are kept under -> how these differed
+OTHERS = {  # what the lines of other studies are kept under -> how these differed
+    "4 stages": "`recipe.trainable = 4`",
     "both, long searches": "trainings of 150 steps throughout",
     "trained": '150 steps throughout and `recipe.features = "trained"`',
 }
@@ -34,13 +35,13 @@ Heads = Callable[[str, Labels, str, int], float]  # (target, shots, way, draw) -
 
 
 @cache
-def studies(shots: Labels, features: str = "both") -> dict[tuple[str, int], dict[str, Any]]:
+def studies(shots: Labels, settings: str = "both") -> dict[tuple[str, int], dict[str, Any]]:
     """(target, draw) -> line."""
     lines = [(line["asked"], line) for line in searches.FILE.all()]
     return {
         (asked["target"], asked["draw"]): line
         for asked, line in lines
-        if (asked["shots"], asked["features"]) == (shots, features)
+        if (asked["shots"], asked["features"]) == (shots, settings)
     }
 
 
@@ -160,15 +161,15 @@ def judged(shots: Labels, heads: Heads) -> list[str]:
         f"{len(clear)} of {len(TARGETS)} targets ({', '.join(clear) or 'none'}).",
         f"- No pretraining minus the answer, points, mean and interval over the targets: {', '.join(means)}; of "
         f"balanced errors: {', '.join(balanced)}.",
-        *_before(shots),
+        *_with_others(shots),
     ]
 
 
-def _before(shots: Labels) -> list[str]:
-    """The answers of the same studies with settings that were the default before, minus these."""
+def _with_others(shots: Labels) -> list[str]:
+    """The answers of the same studies with other settings, those of earlier defaults too, minus these."""
     now, found = studies(shots), []
-    for features, settings in EARLIER.items():
-        then = studies(shots, features)
+    for name, settings in OTHERS.items():
+        then = studies(shots, name)
         both = {t: [d for d in draws_of(t, shots) if (t, d) in then] for t in TARGETS}
         if all(both.values()):
             gaps = {t: [100 * (_answer(then[t, d]) - _answer(now[t, d])) for d in both[t]] for t in TARGETS}
