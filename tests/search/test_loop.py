@@ -26,15 +26,14 @@ from geosearch.search.space import Space
 from geosearch.search.study_store import StudyStore
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe"])
-def test_a_resumed_study_equals_the_uninterrupted_one(search_in, tmp_path, sampler):
-    whole = search_in(tmp_path / "whole.journal", sampler=sampler)
+def test_a_study_resumed_at_any_moment_equals_the_uninterrupted_one(search_in, tmp_path):
+    whole = search_in(tmp_path / "whole.journal", sampler="random")
     best = whole.run()
-    for stop in {"random": (1, 8, 11, 15), "tpe": (9, 12)}[sampler]:
-        path = tmp_path / f"cut-{stop}.{'db' if stop in (8, 9) else 'journal'}"
+    for stop in (1, 8, 11, 15):
+        path = tmp_path / f"cut-{stop}.{'db' if stop == 8 else 'journal'}"
         with pytest.raises(KeyboardInterrupt):
-            search_in(path, FakeObjective(die_after=stop), sampler=sampler).run()
-        again = search_in(path, sampler=sampler)
+            search_in(path, FakeObjective(die_after=stop), sampler="random").run()
+        again = search_in(path, sampler="random")
         resumed_best = again.run()
         assert outcomes(again.store.trials()) == outcomes(whole.store.trials())
         assert resumed_best.point == best.point

@@ -264,9 +264,12 @@ PRETRAINED = {  # changes of the study's settings
 }
 
 
+RARE = ("last two stages, activations", "EfficientNet-Lite0")  # what they join is tested in nn/, too
+
+
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(name, marks=pytest.mark.slow if "Lite0" in name else ()) for name in PRETRAINED],
+    params=[pytest.param(name, marks=pytest.mark.slow if name in RARE else ()) for name in PRETRAINED],
 )
 def pretrained(request, tmp_path_factory, shared_cache) -> Study:
     """A confirmed study of a pretrained network, without a search."""
