@@ -4,9 +4,10 @@
 
 So many of its last stages are trained on the union of a target's sources, as the confirmation of a study does with
 `recipe.trainable`, the pretrained features kept beside the trained ones; 0: the pretrained network as it is. Five
-labels a class, five draws: test errors of the ridge head and of the self-trained one, and what five-fold
-cross-validation on the labels says of them, by which a way can be chosen. Results:
-reports/data/photographs_depth.jsonl. Needs $GEOSEARCH_DATA with `photos/` beside it.
+labels a class, five draws: test errors of the ridge head and of the self-trained one, and what a study chooses by: the
+squared leave-one-out error of the ridge head, for or against the trained features, and five-fold cross-validation on
+the labels, for one of the heads. Results: reports/data/photographs_depth.jsonl. Needs $GEOSEARCH_DATA with `photos/`
+beside it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from geosearch.runtime.cache import Cache
 from research.common.lines import Lines
 from research.photographs import heads
 from research.photographs.choice import cross_validated
+from research.photographs.interpolation import losses_left_out
 from research.photographs.scoring import SELF_TRAINING, few
 from research.photographs.sets import DRAWS, FOLDER, TARGETS, photos, sources_of, task
 from research.photographs.study_files import study_file
@@ -43,7 +45,11 @@ HEADS = ("ridge", "self-training")
 
 
 def measured(target: str, stages: int, seed: int) -> dict[str, Any]:
-    """Of each draw the errors of the heads, on the test part and on labels left out; seconds of the training."""
+    """Of each draw the errors of the heads, on the test part and on labels left out; seconds of the training.
+
+    "squared": of each draw how much larger the squared leave-one-out error is than that of the pretrained network, and
+    the standard error of this difference over the labels.
+    """
     trained_stages = max(stages, 1)
     architecture, study = _architecture(target, trained_stages), _study(trained_stages)
     recipe = build_recipe(study, architecture).scaled(study.recipe.long_steps if stages else 0)
@@ -52,15 +58,18 @@ def measured(target: str, stages: int, seed: int) -> dict[str, Any]:
     seconds = time.process_time() - begin
     known, own = task(target), _encoded(target, trained_stages)
     z = features(network, architecture.codes.encode(own[known.rows])) if architecture.codes else own
-    z = z if stages else z[:, : z.shape[1] // 2]
-    errors, left_out = [], []
+    published = z[:, : z.shape[1] // 2]
+    z = z if stages else published
+    errors, left_out, squared = [], [], []
     for draw in range(DRAWS):
         labelled = few(target, SHOTS, draw, z)
         each = (heads.ridge(labelled), heads.self_trained(labelled, **SELF_TRAINING))
         errors.append([round(heads.error(head, z[len(known.train) :], known.test_labels)[0], 5) for head in each])
         validated = cross_validated(labelled, SHOTS)
         left_out.append([validated[name] for name in HEADS])
-    return {"errors": errors, "left out": left_out, "seconds": round(seconds, 1)}
+        gaps = losses_left_out(labelled) - losses_left_out(few(target, SHOTS, draw, published))
+        squared.append([round(float(x), 5) for x in (gaps.mean(), gaps.std(ddof=1) / np.sqrt(len(gaps)))])
+    return {"errors": errors, "left out": left_out, "squared": squared, "seconds": round(seconds, 1)}
 
 
 def _study(stages: int) -> StudyFile:
@@ -107,7 +116,7 @@ def table() -> list[str]:
         trained = {t: [known[t, stages, seed] for seed in seeds] for t in TARGETS}
         ways = {t: np.mean([_ways(known[t, NONE, 0], one) for one in trained[t]], axis=0) for t in TARGETS}
         seconds = np.mean([one["seconds"] for each in trained.values() for one in each])
-        for i, head in enumerate((*HEADS, "chosen by the labels")):
+        for i, head in enumerate((*HEADS, "as a study chooses")):
             cells = [_cell({t: ways[t][i]}, {t: base[t]}) for t in TARGETS]
             name = f"{_NAMES.get(stages, f'last {stages} stages')}: {head}"
             shown = "" if stages == NONE or i else f"{seconds:.0f}"
@@ -119,13 +128,16 @@ _NAMES = {NONE: "no source", 1: "last stage"}
 
 
 def _ways(published: dict[str, Any], trained: dict[str, Any]) -> np.ndarray:
-    """Errors (3, draws): of the two heads of a training, and of the way that errs least on labels left out.
+    """Errors (3, draws): of the two heads of a training, and of what a study chooses.
 
-    That is one of the heads, on the pretrained network or the trained one; of equals the first.
+    It takes the head that errs less on labels left out of the published network's features (`Automatic`), and the
+    trained features beside them unless the ridge head errs clearly less without, by one standard error (see `NoGain`
+    and `recipe.interpolation`).
     """
-    pairs = [(known["errors"], known["left out"]) for known in (published, trained)]
-    errors, left_out = (np.concatenate(part, axis=1) for part in zip(*pairs, strict=True))
-    chosen = errors[np.arange(len(errors)), left_out.argmin(axis=1)]
+    chosen = []
+    for draw, (gap, noise) in enumerate(trained["squared"]):
+        taken = trained if gap <= noise else published
+        chosen.append(taken["errors"][draw][int(np.argmin(published["left out"][draw]))])
     return np.stack([*np.array(trained["errors"]).T, chosen])
 
 
