@@ -148,7 +148,7 @@ def _cell(own: dict[str, np.ndarray], base: dict[str, np.ndarray]) -> str:
     for head in range(len(HEADS)):
         gaps = [100 * (own[target] - base[target][head]) for target in own]
         values = [float(gap.mean()) for gap in gaps] if many else list(map(float, gaps[0]))
-        parts.append(f"{np.mean(values):+.1f} ± {t_half_width(values):.1f}" if any(values) else "")
+        parts.append(f"{np.mean(values):+.1f} ± {t_half_width(values):.1f}" if any(values) else "-")
     mean = 100 * float(np.mean([errors.mean() for errors in own.values()]))
     return f"{mean:.1f} ({' / '.join(parts)})"
 
