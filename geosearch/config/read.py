@@ -136,7 +136,7 @@ def _joined(entries: Iterable[Any]) -> list[Any]:
     found: dict[Any, Any] = {}
     for number, entry in enumerate(entries):
         *key, last = entry["loc"] or ("",)
-        if key and isinstance(last, str) and _MEMBER.fullmatch(last):
+        if key and entry["type"] != "extra_forbidden" and _MEMBER.fullmatch(str(last)):
             known = found.get((*key,))
             message = f"{known['msg']}, or {entry['msg'].removeprefix(_EXPECTED)}" if known else entry["msg"]
             found[*key,] = {**entry, "loc": (*key,), "msg": message}

@@ -62,12 +62,14 @@ class StudyFile(Section):
         if asked and (not network.is_pretrained or self.recipe.settings["trainable"] == "head"):
             raise ValueError(
                 "recipe.interpolation needs pretrained weights that are trained further; set recipe.network to e.g. "
-                '"timm:tf_efficientnet_lite0" and recipe.trainable to "last" or "all", or leave it out'
+                '"timm:tf_efficientnet_lite0" and recipe.trainable to "last", a number of stages or "all", or leave '
+                "it out"
             )
         if self.recipe.keeps_features and (not network.is_pretrained or self.recipe.settings["trainable"] == "head"):
             raise ValueError(
                 'recipe.features = "both" needs pretrained weights that are trained further; set recipe.network to '
-                'e.g. "timm:tf_efficientnet_lite0" and recipe.trainable to "last" or "all", or leave it out'
+                'e.g. "timm:tf_efficientnet_lite0" and recipe.trainable to "last", a number of stages or "all", or '
+                "leave it out"
             )
         if self.recipe.adaptation == "auto" and not network.is_pretrained:
             raise ValueError(
@@ -146,7 +148,7 @@ class StudyFile(Section):
         if is_pretrained and self.recipe.settings["trainable"] == "head":
             raise ValueError(
                 "'hypergradient' (search.sampler, confirm.controls) needs layers before the head that are trained; set "
-                'recipe.trainable to "last" or "all", or leave it out'
+                'recipe.trainable to "last", a number of stages or "all", or leave it out'
             )
         return self
 
@@ -251,7 +253,8 @@ def _features_problem(file: StudyFile) -> str:
     if not NETWORKS.build(recipe.network, recipe.settings).is_pretrained or recipe.settings["trainable"] == "all":
         return (
             'transport.space = "features" mixes activations before the part of a pretrained network that is trained; '
-            'set recipe.network to e.g. "timm:tf_efficientnet_lite0" with recipe.trainable = "last" or "head", or '
+            'set recipe.network to e.g. "timm:tf_efficientnet_lite0" with recipe.trainable = "last", "head" or a '
+            "number of stages, or "
             'transport.space to "pixels"'
         )
     if recipe.augmentation != AUGMENTATIONS.default:

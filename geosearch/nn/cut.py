@@ -313,5 +313,5 @@ def _probe(network: nn.Module, image: tuple[int, int, int]) -> torch.Tensor:
 def _no_cut(network: nn.Module, stage: str, why: str) -> InvalidOptionError:
     return InvalidOptionError(
         f'{type(network).__name__} cannot be cut before its stage "{stage}" ({why}); set recipe.trainable to '
-        '"head" or "all", or take another network'
+        '"head", "all" or another number of stages, or take another network'
     )

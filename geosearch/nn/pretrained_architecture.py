@@ -59,6 +59,8 @@ class PretrainedArchitecture:
     content: str = ""
 
     def __post_init__(self) -> None:
+        if self.trainable == 1:
+            object.__setattr__(self, "trainable", "last")
         if isinstance(self.trainable, int) and self.trainable < 1:
             raise InvalidOptionError(
                 f'recipe.trainable is "head", "last", "all", or how many of the last stages, got {self.trainable}'
@@ -112,7 +114,7 @@ class PretrainedArchitecture:
         """Of the name in a study file; the weights are not read yet."""
         backbone = Backbone(name, settings.get("weights") or "pretrained", settings.get("resolution"))
         asked: Trainable | None = settings.get("trainable")
-        trainable: Trainable = "last" if asked is None or asked == 1 else asked
+        trainable: Trainable = "last" if asked is None else asked
         features: Features = settings.get("features") or "trained"
         return cls(backbone, trainable, features, views=settings.get("views") or 0)
 

@@ -17,6 +17,7 @@ from geosearch.nn.weight_averaging import Averaging
 from geosearch.runtime.cache import content_key
 
 VERSION = 2  # raise when networks or training change, so that evaluations of the old ones are not found
+MIXED_VERSION = 2  # the same of what is trained in bfloat16
 
 
 class Objective(Protocol):
@@ -109,4 +110,5 @@ class Recipe:
     @property
     def key(self) -> str:
         """Content key: equal recipes, equal keys."""
-        return content_key("recipe", version=VERSION, **self.facts)
+        mixed = {} if self.precision == "float32" else {"mixed_version": MIXED_VERSION}
+        return content_key("recipe", version=VERSION, **mixed, **self.facts)

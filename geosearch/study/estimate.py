@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -13,6 +14,7 @@ import numpy as np
 from geosearch.config.build import (
     build_labelling,
     build_limits,
+    build_network,
 )
 from geosearch.config.read import read_study
 from geosearch.config.study_config import StudyFile
@@ -24,6 +26,7 @@ from geosearch.data.target import Target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.baselines import count_baselines
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
@@ -148,7 +151,6 @@ def check(path: str | Path) -> Estimate:
     judged = len(target.shots) if judges else parts["test_size"]
     read = unlabelled + (1 + file.fine_tunes_mixtures) * judged  # all heads read the same features
     steps = count_steps(file, len(collection.sources), cross_fits=judges, labels=len(target.shots), images=read)
-    pixels = domain.size**2 * domain.channels
     images = len(collection.train) + sum(len(source) for source in collection.sources)
     plan = 24 * parts["reference"] ** 2 * search.jobs
     return Estimate(
@@ -168,11 +170,21 @@ def check(path: str | Path) -> Estimate:
             for s in collection.sources
         ),
         evaluations=search.evaluations,
-        peak_bytes=int(2 * images * pixels + plan + (1 + search.jobs) * 0.8 * 2**30),
+        peak_bytes=int(images * _image_bytes(file) + plan + (1 + search.jobs) * 0.8 * 2**30),
         wall_seconds=steps * step / search.jobs + fitting_seconds(file, collection) + 15,
         advice=(*target.notes, *_advice(file, target)),
         reports=collection.reports,
     )
+
+
+def _image_bytes(file: StudyFile) -> int:
+    """Of an image and a copy of it; of activations their codes and the float16 numbers that these are made of."""
+    pixels = 2 * file.domain.size**2 * int(file.domain.channels)
+    network = build_network(file)
+    if not file.mixes_features or not isinstance(network, PretrainedArchitecture):
+        return pixels
+    shape = network.backbone.load(file.domain.size).cut(network.trainable).shape
+    return max(pixels, 3 * math.prod(shape))
 
 
 def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:

@@ -66,7 +66,9 @@ def wrong(kind: str) -> Iterator[str]:
             own = percent([(t, e[way][f][0]) for t, e in found])
             beside = "" if way == first else f" ({difference([(t, e[way][f][0] - e[first][f][0]) for t, e in found])})"
             cells.append(own + beside)
-        yield f"| {way} | {' | '.join(cells)} |"
+        fewer = len({t for t, _ in found})
+        name = way if fewer == len({one["asked"]["target"] for one in lines}) else f"{way} ({fewer} targets)"
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
 def episodic() -> Iterator[str]:

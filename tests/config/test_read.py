@@ -43,6 +43,7 @@ def test_an_unknown_section_is_refused_with_the_nearest_known_one(tmp_path):
             {"recipe_network": "timm:resnet18", "recipe_trainable": "some"},
             "'recipe.trainable': expected 'head', 'last' or 'all', or a valid integer, got 'some'",
         ),
+        ({"recipe_int": 3}, "unknown key 'recipe.int'"),
         ({"domain_shots": 0}, "'domain.shots': expected greater than or equal to 1, got 0"),
         ({"domain_channels": 2}, "'domain.channels': expected 1 or 3, got 2"),
         (

@@ -48,8 +48,26 @@ def test_gradients_reach_what_comes_before_in_bfloat16() -> None:
         assert F.cosine_similarity(exact.flatten(), mixed.flatten(), dim=0) > 0.99
 
 
-def test_options_by_name_and_float_inputs_of_lower_precision() -> None:
-    x, weight = torch.randn(2, 8, 6, 6), torch.randn(8, 1, 3, 3)
+def test_calls_of_every_form_give_what_they_give_without_it() -> None:
+    x, weight, bias = torch.randn(2, 8, 6, 6), torch.randn(8, 1, 3, 3, requires_grad=True), torch.randn(8)
+    expected = F.conv2d(x, weight, bias, stride=2, groups=8)
     with autocast(MIXED, CPU):
-        assert F.conv2d(x.bfloat16(), weight, stride=2, groups=8).dtype == torch.float32
-        assert F.conv2d(x, weight, groups=8).dtype == torch.bfloat16
+        forms = [
+            F.conv2d(x.bfloat16().float(), weight, bias, 2, 0, 1, 8),
+            F.conv2d(x, weight, bias, [2, 2], groups=8),
+            F.conv2d(input=x, weight=weight, bias=bias, stride=(2, 2), groups=8),
+            torch.func.vmap(lambda one: F.conv2d(one[None], weight, bias, stride=2, groups=8)[0])(x),
+        ]
+        lower = F.conv2d(x.bfloat16(), weight=weight.bfloat16(), stride=2, groups=8)
+        one = F.conv2d(x[0], weight, bias, stride=2, groups=8)  # no batch: as torch does it
+    for found in forms:
+        assert found.dtype == torch.float32
+        torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
+    assert lower.dtype == torch.float32
+    torch.testing.assert_close(one.float(), expected[0], rtol=0.1, atol=0.1)
+
+
+def test_without_gradients_nothing_changes() -> None:
+    convolution, x = nn.Conv2d(8, 8, 5, padding=2, groups=8), torch.randn(3, 8, 6, 6)
+    with autocast(MIXED, CPU), torch.no_grad():
+        assert convolution(x).dtype == torch.bfloat16

@@ -77,6 +77,9 @@ def test_names_of_study_files() -> None:
     made = NETWORKS.build("torchvision:resnet18", settings)
     assert made == PretrainedArchitecture(Backbone("torchvision:resnet18", "random", 64), "all")
     assert made.is_pretrained
+    assert PretrainedArchitecture(RANDOM, 1) == PretrainedArchitecture(RANDOM, "last")
+    with pytest.raises(InvalidOptionError, match="how many of the last stages, got -2"):
+        PretrainedArchitecture(RANDOM, -2)
     assert NETWORKS.has("timm:anything")
     assert not NETWORKS.has("keras:resnet18")
     assert not NETWORKS.has("timm:")

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 from generators.image_folders import write_classes
-from generators.studies import tiny, write_toml
+from generators.studies import encoded_file, tiny, write_toml
 
 from geosearch.errors import GeosearchError
-from geosearch.study.estimate import MANY_SHOTS, check
+from geosearch.study.estimate import MANY_SHOTS, _image_bytes, check
 
 POOLED = "the pooled union will most likely do as well"
 
@@ -103,3 +103,9 @@ def test_controls_are_counted(tmp_path, monkeypatch):
     )
     assert extra == pytest.approx(4 * 8)
     assert seconds("ensemble", "few-shots") - seconds("ensemble") > row
+
+
+def test_activations_of_more_stages_take_more_memory(tmp_path):
+    last, two = (_image_bytes(encoded_file(tmp_path, recipe_trainable=stages)) for stages in ("last", 2))
+    assert last == 2 * 16 * 16 * 3, "an image and a copy of it; its activations (96, 2, 2) take less"
+    assert two == 3 * 48 * 4 * 4, "codes and float16 of the activations"
