@@ -89,5 +89,5 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path, changes: dict[str,
 
 
 def test_a_network_of_which_only_the_head_is_trained_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidOptionError, match=r'set recipe\.trainable to "last" or "all"'):
+    with pytest.raises(InvalidOptionError, match=r'set recipe\.trainable to "last", a number of stages'):
         encoded_file(tmp_path, search_sampler="hypergradient", recipe_trainable="head")
