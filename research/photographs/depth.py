@@ -57,7 +57,8 @@ def measured(target: str, stages: int, seed: int) -> dict[str, Any]:
     network = pretrain(Pool(tuple(_source(target, name, trained_stages) for name in sources_of(target))), recipe, seed)
     seconds = time.process_time() - begin
     known, own = task(target), _encoded(target, trained_stages)
-    z = features(network, architecture.codes.encode(own[known.rows])) if architecture.codes else own
+    assert architecture.codes is not None
+    z = features(network, architecture.codes.encode(own[known.rows]))
     published = z[:, : z.shape[1] // 2]
     z = z if stages else published
     errors, left_out, squared = [], [], []

@@ -23,13 +23,19 @@ FAMILIES = {  # of timm, small ones
 }
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-def test_stages_of_timm_are_found(name: str) -> None:
+def of_timm(name: str) -> nn.Module:
+    """With random weights, for images of 64 px, without a classifier."""
     timm = pytest.importorskip("timm", reason="the extra timm is not installed")
     torch.manual_seed(0)
-    network = timm.create_model(name, num_classes=0).eval()
+    network: nn.Module = timm.create_model(name, num_classes=0).eval()
     if hasattr(network, "set_input_size"):
         network.set_input_size(img_size=64)
+    return network
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_stages_of_timm_are_found(name: str) -> None:
+    network = of_timm(name)
     stage, shape = FAMILIES[name]
     assert last_stages(network, torch.zeros(2, 3, 64, 64)) == stage
     cut = Cut.before(network, stage, (3, 64, 64))
@@ -47,11 +53,7 @@ EARLIER = {  # of the last two stages and of the last three
 
 @pytest.mark.parametrize("name", EARLIER)
 def test_a_tail_may_hold_several_stages(name: str) -> None:
-    timm = pytest.importorskip("timm", reason="the extra timm is not installed")
-    torch.manual_seed(0)
-    network = timm.create_model(name, num_classes=0).eval()
-    if hasattr(network, "set_input_size"):
-        network.set_input_size(img_size=64)
+    network = of_timm(name)
     sizes = []
     for count, stage in enumerate(EARLIER[name], 2):
         assert last_stages(network, torch.zeros(2, 3, 64, 64), count) == stage
