@@ -16,10 +16,11 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError, MissingPackageError, StorageError, TooLargeError
-from geosearch.nn.cut import Cut, last_stages
+from geosearch.nn.cut import Cut
 from geosearch.nn.norm_folding import fold_norms
 from geosearch.nn.normalization import Normalization
 from geosearch.nn.pretrained_weights import load_weights
+from geosearch.nn.stages import last_stages
 from geosearch.runtime.cache import content_key
 
 LIBRARIES = ("timm", "torchvision")

@@ -1,10 +1,10 @@
-"""Cut: a network divided into a frozen stem and a trainable tail, at stages that are found in its structure."""
+"""Cut: a network divided into a frozen stem and a trainable tail, at a stage (see `stages.py`)."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import get_ident
 from typing import Any
@@ -14,43 +14,9 @@ from torch import nn
 
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError
+from geosearch.nn.stages import calls_of
 
 _PROBES = 3  # random images on which a cut is checked; three, so that no width of a network is mistaken for it
-_NEARLY_ALL = 0.75  # of the weight matrices of a level, so that it has one part only that counts
-
-
-def last_stages(network: nn.Module, probe: torch.Tensor, count: int = 1) -> str:
-    """Name of the module in which the last stages of a network begin.
-
-    Stages are the parts of the outermost level where several parts hold more than one weight matrix, in the order in
-    which they are called; what follows the last one (a convolution, a norm) belongs to the tail as well. A part that
-    holds nearly all matrices of its level is such a level itself. So they are ``layer1`` to ``layer4`` of a ResNet, the
-    groups of blocks of an EfficientNet or a ConvNeXt, and the blocks of a vision transformer.
-
-    Args:
-        network: images -> features.
-        probe: some images, (b, ch, h, w).
-        count: of stages.
-
-    Raises:
-        InvalidOptionError: there are no such parts, or not more than `count` of them.
-
-    >>> block = lambda: nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(), nn.Conv2d(3, 3, 1))
-    >>> network = nn.Sequential(nn.Conv2d(3, 3, 3), nn.Sequential(block(), block(), block()))
-    >>> last_stages(network, torch.zeros(1, 3, 9, 9)), last_stages(network, torch.zeros(1, 3, 9, 9), count=2)
-    ('1.2', '1.1')
-    """
-    called = [name for name, _ in _calls(network, probe)]
-    path = ""
-    while parts := [part for part in _parts(network, path, called) if _matrices(network.get_submodule(part)) > 1]:
-        path = max(parts, key=called.index)
-        held = [_matrices(network.get_submodule(part)) for part in parts]
-        if _matrices(network.get_submodule(path)) <= _NEARLY_ALL * sum(held):
-            return _stage(network, sorted(parts, key=called.index), count)
-    raise InvalidOptionError(
-        f"{type(network).__name__} has no stages to cut between (no level of it has several parts with weights); "
-        'set recipe.trainable to "head" or "all", or take another network'
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +41,7 @@ class Cut:
 
         Args:
             network: images -> features (b, d), in evaluation mode.
-            stage: name of a module, as from `last_stages`.
+            stage: name of a module, as from `geosearch.nn.stages`.
             image: (ch, h, w) of the images.
 
         Raises:
@@ -246,39 +212,9 @@ class _Entrance(nn.Module):
         return self.stage(self.given[get_ident()], *args, **kwargs)
 
 
-def _stage(network: nn.Module, stages: Sequence[str], count: int) -> str:
-    if count < len(stages):
-        return stages[-count]
-    raise InvalidOptionError(
-        f"{type(network).__name__} has {len(stages)} stages ({stages[0]} to {stages[-1]}), so that at most the last "
-        f'{len(stages) - 1} can be trained apart, got {count}; set recipe.trainable to "all", or to fewer'
-    )
-
-
-def _calls(network: nn.Module, probe: torch.Tensor) -> list[tuple[str, Any]]:
-    """Name and output of every call of a module, in the order in which the calls begin."""
-    calls: list[tuple[str, Any]] = []
-    open_calls: list[int] = []
-
-    def begin(name: str) -> None:
-        open_calls.append(len(calls))
-        calls.append((name, None))
-
-    def end(name: str, output: Any) -> None:
-        calls[open_calls.pop()] = (name, output)
-
-    with ExitStack() as hooks, torch.no_grad():
-        for name, module in network.named_modules():
-            if name:
-                hooks.callback(module.register_forward_pre_hook(lambda m, x, name=name: begin(name)).remove)
-                hooks.callback(module.register_forward_hook(lambda m, x, y, name=name: end(name, y)).remove)
-        network(probe)
-    return calls
-
-
 def _before(network: nn.Module, stage: str, probe: torch.Tensor) -> dict[str, torch.Tensor]:
     """Name and output of the outermost modules that are called once, and wholly before the stage."""
-    calls = _calls(network, probe)
+    calls = calls_of(network, probe)
     names = [name for name, _ in calls]
     known: dict[str, torch.Tensor] = {}
     for name, output in calls[: names.index(stage) if stage in names else 0]:
@@ -286,22 +222,6 @@ def _before(network: nn.Module, stage: str, probe: torch.Tensor) -> dict[str, to
         if is_whole and not stage.startswith(f"{name}.") and not any(name.startswith(f"{one}.") for one in known):
             known[name] = output
     return known
-
-
-def _parts(network: nn.Module, path: str, called: Sequence[str]) -> Iterator[str]:
-    """Names of the modules of one level; for a list of modules, which is never called itself, those in it."""
-    for name, _ in network.get_submodule(path).named_children():
-        full = f"{path}.{name}" if path else name
-        if full in called:
-            yield full
-        else:
-            yield from _parts(network, full, called)
-
-
-def _matrices(module: nn.Module) -> int:
-    """How many of its modules hold weights with two or more dimensions."""
-    own = ([weight.ndim for weight in part.parameters(recurse=False)] for part in module.modules())
-    return sum(max(ndims, default=0) > 1 for ndims in own)
 
 
 def _probe(network: nn.Module, image: tuple[int, int, int]) -> torch.Tensor:
