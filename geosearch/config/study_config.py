@@ -71,6 +71,8 @@ class StudyFile(Section):
                 'e.g. "timm:tf_efficientnet_lite0" and recipe.trainable to "last", a number of stages or "all", or '
                 "leave it out"
             )
+        if problem := _union_problem(self):
+            raise ValueError(problem)
         if self.recipe.adaptation == "auto" and not network.is_pretrained:
             raise ValueError(
                 'recipe.adaptation = "auto" chooses a head for a pretrained network; set recipe.network to one, or '
@@ -243,6 +245,26 @@ class StudyFile(Section):
         return {**kept, "recipe.recolour": self.recolour}
 
 
+def _union_problem(file: StudyFile) -> str:
+    """Why more stages cannot be trained on all sources; empty if they can, or are not to be."""
+    stages, trainable = file.recipe.settings["union_stages"], file.recipe.settings["trainable"]
+    if not stages:
+        return ""
+    if not file.mixes_features or file.fine_tunes_mixtures:
+        return (
+            "recipe.union_stages trains more stages of a pretrained network than mixtures do, and fits heads to their "
+            'features: it needs transport.space = "features", recipe.features = "both" and recipe.adaptation '
+            f"{', '.join(map(repr, HEADS[:-1]))} or {HEADS[-1]!r}; set these, or leave recipe.union_stages out"
+        )
+    fewer = trainable if isinstance(trainable, int) else 1
+    if not stages > fewer:
+        return (
+            f"recipe.union_stages = {stages} is to be more than the {fewer} of recipe.trainable; raise it, or leave it "
+            "out"
+        )
+    return ""
+
+
 def _features_problem(file: StudyFile) -> str:
     """What cannot go with activations in place of images; empty if all can."""
     transport, recipe = file.transport, file.recipe
@@ -286,6 +308,7 @@ _WITHOUT_LOSS = ("auto", "fixmatch", "prototypes", "rehearse", "self-train", "se
 _ON_ACTIVATIONS = ("backbone", "pca", "pixels")  # embeddings
 
 _FREE = {
+    "recipe.union_stages",
     "domain.root",
     "domain.download",
     "domain.on_damaged",

@@ -26,6 +26,9 @@ class Confirmation:
         background: what the study did before.
         judged_by: what errors are measured by, if the target has no test part; empty if it has one.
         no_gain: that no source pays, and which way without a source is the answer, a sentence each; empty if it may.
+        answer: name of the row that is the answer in place of the best mixture, chosen before anything judged; empty if
+            none is.
+        reasons: why it is, a sentence each.
 
     >>> best = Row("best mixture", {"ridge": (0.10, 0.11, 0.09)}, 3.0, RowKind.BEST)
     >>> without = Row("no pretraining", {"ridge": (0.20, 0.22, 0.21)}, 1.0, RowKind.NO_PRETRAINING)
@@ -42,6 +45,13 @@ class Confirmation:
     background: Background = Background()
     judged_by: str = ""
     no_gain: tuple[str, ...] = ()
+    answer: str = ""
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def answer_row(self) -> str:
+        """Name of the row that is the study's answer, as it was before anything judged."""
+        return NO_PRETRAINING if self.no_gain else self.answer or BEST
 
     @property
     def error(self) -> str:
@@ -116,7 +126,7 @@ class Confirmation:
         """What has to be said before the comparisons: why the search ended early, that no test label judged."""
         ended = (self.background.ended,) if self.background.ended else ()
         judged = (f"No test labels: judged by {self.judged_by}.",) if self.judged_by else ()
-        return (*self.no_gain, *ended, *judged)
+        return (*self.no_gain, *self.reasons, *ended, *judged)
 
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.

@@ -24,6 +24,7 @@ class ConfirmationRecord:
         controls: by their names in study files.
         tuning: settings of the adaptation that were tried for each kind of start.
         folds, repeats: of a cross-fitting; 0 with a test part.
+        union_stages: of the deep union; 0 without one.
         stopped: whether the search had ended after its baselines, so that the answer goes by no error of a mixture.
         result: errors on the test part; None in a request.
 
@@ -41,6 +42,7 @@ class ConfirmationRecord:
     tuning: int = 0
     folds: int = 0
     repeats: int = 0
+    union_stages: int = 0
     stopped: bool = False
     result: Confirmation | None = None
 

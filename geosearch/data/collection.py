@@ -47,6 +47,7 @@ class DatasetCollection:
         unlabelled: images of the target without labels; None if there are none.
         pictures: name of a source, or "" for the target's labelled images and those without labels -> its images, uint8
             (n, size, size, ch), where the sets hold something else in their place; empty where they hold images.
+        test_pictures: the same of the test part; None if it holds images, or there is none.
 
     >>> collection = load_collection("digits", ["fonts/sans-digits"], size=12, channels=1, samples=100)
     >>> collection.sources
@@ -61,6 +62,7 @@ class DatasetCollection:
     contents: Mapping[str, str] = field(default_factory=dict)
     unlabelled: UnlabelledSet | None = None
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    test_pictures: np.ndarray | None = None
 
     @property
     def reports(self) -> tuple[ReadReport, ...]:
@@ -242,6 +244,7 @@ def load_collection(
         loaded.append(clean_near_source(source, thumbnails, train.name))
     named = _distinctly_named(loaded)
     pictures: dict[str, np.ndarray] = {}
+    test_pictures = own_test.images if own_test and encode else None
     if encode is not None:
         shown = [train.images, *([loose.images] if loose else [])]
         pictures = {TARGET: np.concatenate(shown), **{source.name: source.images for source in named}}
@@ -254,6 +257,7 @@ def load_collection(
         contents,
         loose,
         pictures,
+        test_pictures,
     )
 
 

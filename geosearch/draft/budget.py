@@ -10,7 +10,7 @@ from geosearch.config.read import parse_study
 from geosearch.config.regimes import LONG_TAIL_STEPS, TAIL_STEPS
 from geosearch.config.study_config import StudyFile
 from geosearch.runtime.duration import duration, whole_minutes
-from geosearch.study.pace import PROPOSING, measure_encoding, measure_step
+from geosearch.study.pace import PROPOSING, measure_encoding, measure_step, measure_union
 from geosearch.study.training_steps import count_steps
 
 SIDES = (48, 32, 28)  # pixels, tried where the size wanted leaves too small a search
@@ -144,7 +144,7 @@ def _fitting(
     """The largest budget that fits at a size; the smallest one if none does."""
     first = _study(settings, budgets[0], size, labels_judge)
     step = measure_step(first, classes)
-    fixed = _FIXED + (images * measure_encoding(first) if first.mixes_features else 0.0)
+    fixed = _FIXED + (images * measure_encoding(first) if first.mixes_features else 0.0) + measure_union(first, classes)
 
     def plan(budget: Budget) -> Plan:
         file = _study(settings, budget, size, labels_judge)

@@ -136,14 +136,14 @@ def choose_weights(found: Findings) -> tuple[str, str] | None:
     return found.encoder.weights, "a file on this machine"
 
 
-@rule("recipe.trainable")
-def choose_trainable(found: Findings) -> tuple[None, str] | None:
-    """How long a study may take is the user's choice: only a comment."""
-    if not found.wants_encoder or found.encoder is None or found.encoder.network != MEASURED:
+@rule("recipe.union_stages")
+def choose_union_stages(found: Findings) -> tuple[int, str] | None:
+    """Only of the network that it was measured with: others have fewer or larger stages."""
+    if found.encoder is None or found.encoder.network != MEASURED:
         return None
-    return None, (
-        "trainable = 4 if the study may take several times as long: with the last four stages trained in place of the "
-        "last one, the error was 3 to 7 points lower on four of six sets of photographs"
+    return 4, (
+        "the last four stages are trained once on all sources: on five of six sets of photographs the error was 4 to "
+        "15 points below that of a ridge head without sources"
     )
 
 

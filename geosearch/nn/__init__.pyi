@@ -10,6 +10,7 @@ from .cut import Cut as Cut
 from .early_stopping import EarlyStopping as EarlyStopping
 from .interpolation import interpolate as interpolate
 from .interpolation import interpolate_states as interpolate_states
+from .known_features import KnownFeatures as KnownFeatures
 from .learned_augmentation import LearnedAugmentation as LearnedAugmentation
 from .networks import NETWORKS as NETWORKS
 from .networks import VGG as VGG

@@ -79,20 +79,31 @@ class NoGain:
     @property
     def sentence(self) -> str:
         """For people."""
-        gain = f"{self.gain:.2g}".replace("-", "−")
-        nearest = f"the nearest to it, {self.role}, by {gain} ± {self.noise:.2g}"
-        if not self.noise:
-            nearest = "each is best with the pretrained weights as they are"
-        if self.answer is not None:
-            return (
-                f"The search ended early: the labels cannot tell whether any of {self.trials} mixtures of the sources "
-                f"is better than no pretraining, by {APART:g} standard errors ({nearest}). The union of all sources is "
-                "taken, whose trained features stand beside the pretrained ones."
-            )
+        if self.answer is None:
+            return f"No source pays: {self._finding}."
         return (
-            f"No source pays: none of {self.trials} mixtures of the sources is better than no pretraining by more than "
-            f"{APART:g} standard errors ({nearest})."
+            f"The search ended early: the labels cannot tell whether any of {self.trials} mixtures of the sources "
+            f"is better than no pretraining, by {APART:g} standard errors ({self._nearest}). The union of all sources "
+            "is taken, whose trained features stand beside the pretrained ones."
         )
+
+    @property
+    def ended(self) -> str:
+        """The same where the answer is something else than the best mixture or no pretraining."""
+        return f"The search ended early: {self._finding}."
+
+    @property
+    def _finding(self) -> str:
+        return (
+            f"none of {self.trials} mixtures of the sources is better than no pretraining by more than {APART:g} "
+            f"standard errors ({self._nearest})"
+        )
+
+    @property
+    def _nearest(self) -> str:
+        if not self.noise:
+            return "each is best with the pretrained weights as they are"
+        return f"the nearest to it, {self.role}, by {f'{self.gain:.2g}'.replace('-', '−')} ± {self.noise:.2g}"
 
 
 def _gain(trial: TrialRecord) -> tuple[float, float]:

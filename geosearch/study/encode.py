@@ -22,6 +22,7 @@ from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.train import resolve_device
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.progress import Log, Progress
+from geosearch.study.deep_union import deep_recipe
 
 AnySet: TypeAlias = LabelledSet | UnlabelledSet
 
@@ -58,6 +59,7 @@ class ActivationSets:
         self.file, network = file, build_network(file)
         assert isinstance(network, PretrainedArchitecture)
         self.network = network.loaded(file.domain.size)
+        deep_recipe(file)  # is needed after the search only; refused before it
         self.cache = ActivationCache(
             self.network.backbone,
             self.network.trainable,

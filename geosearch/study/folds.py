@@ -46,6 +46,8 @@ class FoldBuilder:
         fixed: the baseline that is the best mixture of every fold: the cloud if nothing was searched, the pooled union
             if the labels tell nothing of the sources. Empty: in each fold the mixture of least error.
         fine_tunes_mixtures: see `Confirmer`.
+        further: rows that are no mixtures of the search, the same in every fold; they see no label before they are
+            adapted.
     """
 
     file: StudyFile
@@ -57,6 +59,7 @@ class FoldBuilder:
     fixed: str = ""
     augmentations: Mapping[Weights, Augmenter] = field(default_factory=dict)
     fine_tunes_mixtures: bool = True
+    further: tuple[RowRequest, ...] = ()
 
     def __call__(self, split: Split) -> Fold:
         """Labels, maps, projection and choice anew; networks come when the fold predicts."""
@@ -156,4 +159,5 @@ class FoldBuilder:
         ]
         with one_thread():
             controls = build_controls(self._untuned, there, self.cache, errors, interpolation, in_folds=True)
-        return (*requests, RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING), *controls)
+        without = RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING)
+        return (*requests, without, *controls, *self.further)

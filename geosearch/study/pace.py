@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +24,12 @@ from geosearch.nn.activation_codes import ActivationCodes
 from geosearch.nn.activations import encode_block
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
+from geosearch.nn.streams import FixedSet
 from geosearch.nn.timing import free_clock, measure_pace
-from geosearch.nn.train import resolve_device
+from geosearch.nn.train import pretrain, resolve_device
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
+from geosearch.study.deep_union import MEMBERS, UnionTraining, deep_recipe
 from geosearch.study.encode import count_missing_images
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
@@ -34,6 +37,7 @@ from geosearch.transport.maps.neural.map import Neural
 _MAPPING = 2e-3  # processor seconds of a source image in label distances and plans; six sources of 4,000
 _CROWDED = 1.15  # a step of activations beside that of another process, in steps alone: they share the memory
 PROPOSING = 1.0  # seconds of a trial of activations besides its training: proposal and proxy, which no process shares
+_UNION_STEPS = 3  # on which the training of the deep union is timed
 _TIMED = 48  # images that a pretrained network is timed on
 
 
@@ -92,7 +96,37 @@ def _activation_seconds(file: StudyFile, collection: DatasetCollection) -> float
     """Of the pass over all images that the cache lacks, of the maps of activations to each source, and of proposals."""
     missing = count_missing_images(file, collection, Cache.default())
     maps = _MAPPING * sum(map(len, collection.sources)) / file.search.jobs
-    return missing * measure_encoding(file) + maps + PROPOSING * file.search.evaluations
+    union = _union_seconds(file, collection)
+    return missing * measure_encoding(file) + maps + PROPOSING * file.search.evaluations + union
+
+
+def _union_seconds(file: StudyFile, collection: DatasetCollection) -> float:
+    """Of the deep union: its training, unless the cache has it, and what it reads out of the target's images."""
+    training = UnionTraining.of(file, collection)
+    if training is None:
+        return 0.0
+    own = sum(len(part) for part in (collection.train, collection.unlabelled, collection.test) if part is not None)
+    is_known = Cache.default().path("networks", training.key).exists()
+    classes = sum(len(source.classes) for source in collection.sources)
+    return own * measure_encoding(file) + (0.0 if is_known else measure_union(file, classes))
+
+
+def measure_union(file: StudyFile, classes: int) -> float:
+    """Seconds of the training of the deep union on so many classes, measured on a few steps; 0 without one."""
+    recipe = deep_recipe(file)
+    if recipe is None:
+        return 0.0
+    device, side = file.recipe.device, file.domain.size
+    images = np.zeros((recipe.batch, int(file.domain.channels), side, side), np.float32)
+    noise = FixedSet(images, np.full((recipe.batch, classes), 1 / classes, np.float32))
+    clock, took = free_clock(str(resolve_device(device))), []
+    with one_thread():
+        for steps in (1, 1, 1 + _UNION_STEPS):  # the first one loads what the others need
+            start = clock()
+            pretrain(noise, recipe.scaled(steps), 0, device=device)
+            took.append(clock() - start)
+    each = recipe.steps * max(took[2] - took[1], 0.0) / _UNION_STEPS
+    return each * math.ceil(MEMBERS / file.search.jobs) * (_CROWDED if file.search.jobs > 1 else 1.0)
 
 
 def measure_encoding(file: StudyFile) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 from geosearch.adaptation.automatic import AUTOMATIC, SELF_TRAINED
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.background import Background
+from geosearch.confirmation.candidates.deep_union import DeepUnion
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.cross_fitting import CrossFitting
@@ -20,6 +21,7 @@ from geosearch.mixture.baselines import CLOUD, POOLED, choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.events import StageStarted
+from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.progress import Progress
 from geosearch.search.loop import Search
 from geosearch.search.no_gain import NoGain
@@ -28,9 +30,10 @@ from geosearch.search.study_store import StudyStore
 from geosearch.search.trial_record import NO_TRIAL, TrialRecord, augmentation_by_mixture, errors_by_mixture
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_confirmation import build_confirmer, build_rows
+from geosearch.study.deep_union import UnionGain, build_deep_union, row_name
 from geosearch.study.folds import FoldBuilder
 from geosearch.study.prepare import Prepared
-from geosearch.study.without_source import CHOSEN_IN_FOLDS, WithoutSource, answer_in_folds
+from geosearch.study.without_source import CHOSEN_IN_FOLDS, HEADS_OF_FOLDS, WithoutSource, answer_in_folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,21 +70,43 @@ class StudyConfirmation:
         known, request = ConfirmationRecord.of(self.store.record), self._request
         if known and known.result and known.answers(request):
             return known.result
+        gain = self._measure_union()  # before anything judges
         judge = "the labels" if self._crosses else "the test part"
         self.progress.event(StageStarted(f"confirmation on {judge}"))
         start = time.perf_counter()
         confirmation = self._judged_by_labels() if self._crosses else self._judged_on_test_part()
+        if gain and gain.is_answer:
+            reasons = gain.sentences(self._heads(confirmation))
+            confirmation = replace(confirmation, no_gain=(), answer=row_name(gain.stages), reasons=reasons)
         background = Background(
             sources=len(self.prepared.anchors.sources),
             trained=len(find_single_sources(self.search.baselines, self._names)),
             searched=self.best.number != NO_TRIAL,
             past=known.past if known else (),
-            ended=self._stopped.sentence if self._stopped and self._stopped.answer is not None else "",
+            ended=self._ended(confirmation),
         )
         confirmation = replace(confirmation, background=background)
         self.store.update(confirmation=replace(request, result=confirmation).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
+
+    def _ended(self, found: Confirmation) -> str:
+        """Why the search ended early, where the answer does not say it; empty if it did not."""
+        if self._stopped is None or found.no_gain:
+            return ""
+        return self._stopped.ended if found.answer else self._stopped.sentence
+
+    def _measure_union(self) -> UnionGain | None:
+        """What the labels that judged the search say of the deep union, if there is one."""
+        if self._union is None:
+            return None
+        best = None if self._stopped or self.best.number == NO_TRIAL else self.best
+        with one_thread():
+            return UnionGain.measure(self._union, self.search.objective, best)
+
+    def _heads(self, found: Confirmation) -> str:
+        """The adaptation of the answer, in words."""
+        return HEADS_OF_FOLDS if self._crosses and self._is_open else found.adaptation
 
     def training(self) -> tuple[Confirmer, Sequence[RowRequest]]:
         """What trains the rows on all labels, and the rows."""
@@ -121,6 +146,7 @@ class StudyConfirmation:
                 controls=tuple(confirm.controls),
                 folds=confirm.folds,
                 repeats=confirm.repeats,
+                union_stages=self._union_stages,
                 stopped=stopped,
             )
         return ConfirmationRecord(
@@ -130,6 +156,7 @@ class StudyConfirmation:
             finalists if "ensemble-teacher" in confirm.variants else (),
             tuple(confirm.controls),
             confirm.tuning,
+            union_stages=self._union_stages,
             stopped=stopped,
         )
 
@@ -181,6 +208,27 @@ class StudyConfirmation:
         return self.search.find_no_gain()
 
     @cached_property
+    def _union(self) -> DeepUnion | None:
+        """The deep union, if the study asks for it; trained at first use."""
+        if not self._union_stages:
+            return None
+        self.progress.event(StageStarted(row_name(self._union_stages)))
+        start = time.perf_counter()
+        with one_thread():
+            found = build_deep_union(self.file, self.prepared.collection, self.cache)
+        self.store.add_seconds("deep union", time.perf_counter() - start)
+        return found
+
+    @property
+    def _union_stages(self) -> int:
+        return int(self.file.recipe.settings["union_stages"])
+
+    @property
+    def _further(self) -> tuple[RowRequest, ...]:
+        """The row of the deep union, which is no mixture of the search."""
+        return (RowRequest(row_name(self._union.stages), self._union),) if self._union else ()
+
+    @cached_property
     def _folds(self) -> FoldBuilder:
         """Makes the rows of a cross-fitting."""
         points = (self.best.point, *(trial.point for trial in find_finalists(self._trials)))
@@ -195,6 +243,7 @@ class StudyConfirmation:
             self._fixed,
             found,
             self.file.fine_tunes_mixtures,
+            self._further,
         )
 
     @cached_property
@@ -202,7 +251,7 @@ class StudyConfirmation:
         """The rows of a confirmation on the test part."""
         baselines = choose_confirmed(self.search.baselines, errors_by_mixture(self._trials), len(self._names))
         points = [trial.point for trial in find_finalists(self._trials)]
-        return build_rows(
+        rows = build_rows(
             self.file,
             self.prepared,
             self.cache,
@@ -212,3 +261,4 @@ class StudyConfirmation:
             self._trials,
             is_searched=not self._fixed,
         )
+        return (*rows, *self._further)

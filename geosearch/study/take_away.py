@@ -13,11 +13,12 @@ import numpy as np
 from geosearch.adaptation.base import Adaptation, Predictor
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.base import AdaptedCandidate, Setup, images_of
+from geosearch.confirmation.candidates.deep_union import DeepUnion
 from geosearch.confirmation.comparison import compare
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.intervals import t_half_width
-from geosearch.confirmation.row import BEST, NO_PRETRAINING, Row
+from geosearch.confirmation.row import BEST, Row
 from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.registry import find_loader, portable_id
@@ -32,6 +33,7 @@ from geosearch.model.module import architecture_of, as_module, kept_architecture
 from geosearch.model.trained_model import TrainedModel, read_out
 from geosearch.model.unlikeness import Unlikeness
 from geosearch.nn.feature_memory import remember_features
+from geosearch.nn.networks import Network
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.versions import versions
@@ -59,7 +61,8 @@ class Choice:
 def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: str | None = None) -> Choice:
     """What a user takes away: the best mixture, unless another row is better than it by more than the interval.
 
-    Where no source pays, it is the network without pretraining on any, with the adaptation that was chosen for it.
+    Where the labels chose another answer before anything judged (no pretraining, if no source pays, or the deep union),
+    it is that one, with the adaptation that was chosen for it.
 
     The adaptation is the study's own, unless another one is better for this row on the test part by more than its
     interval. Labels that judge by cross-fitting are too few to choose it, too.
@@ -78,7 +81,7 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
     if adaptation is not None and adaptation not in confirmation.adaptations:
         known = ", ".join(map(repr, confirmation.adaptations))
         raise InvalidOptionError(f"the confirmation has no adaptation '{adaptation}'; it has {known}")
-    asked = confirmation.row(row or (NO_PRETRAINING if confirmation.no_gain else BEST))
+    asked = confirmation.row(row or confirmation.answer_row)
     if adaptation is not None and adaptation not in asked.top1_errors:
         having = ", ".join(repr(one.name) for one in confirmation.ranked(adaptation))
         raise InvalidOptionError(
@@ -86,8 +89,9 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
             f"of these, or with --row a row that was: {having}"
         )
     why = "It was asked for." if row else ""
-    if confirmation.no_gain and row is None:
-        return Choice(NO_PRETRAINING, adaptation or confirmation.adaptation, " ".join(confirmation.no_gain))
+    if confirmation.answer_row != BEST and row is None:
+        why = " ".join([*confirmation.no_gain, *confirmation.reasons])
+        return Choice(confirmation.answer_row, adaptation or confirmation.adaptation, why)
     if row is None:
         row, why = _winner(confirmation, adaptation or confirmation.adaptation)
     own = confirmation.adaptation
@@ -172,7 +176,8 @@ class TakeAway:
 
     def _train(self, request: RowRequest, adaptation: Adaptation, seed: int) -> dict[str, np.ndarray]:
         candidate, target = request.candidate, self.prepared.target
-        network, size = self.confirmer.recipe.network, self.file.domain.size
+        deep = candidate if isinstance(candidate, DeepUnion) else None
+        network, size = deep.architecture if deep else self.confirmer.recipe.network, self.file.domain.size
         kept = kept_architecture(network, size)
         setup = Setup(target.shots, self.confirmer.recipe, self.confirmer.device)
         start = candidate.start(setup, seed)
@@ -187,11 +192,12 @@ class TakeAway:
             temperature, calibrated_on = cross_fit_temperature(fit, target.shots, seed)
         images = np.concatenate([target.shots.images, self.prepared.unlabelled(_MOST_IMAGES).images])
         logits, features = read_out(module, images)
+        whole = deep.on_images(module) if deep and isinstance(module, Network) else module
         labels = logits.argmax(1)
         labels[: len(target.shots)] = target.shots.labels
         facts = ModelFacts(
             target.classes,
-            architecture_of(module, kept),
+            architecture_of(whole, kept),
             hasattr(module, "members"),
             self._preprocessing(),
             adaptation.facts,
@@ -199,7 +205,7 @@ class TakeAway:
             Provenance(self.file.study.name, target.name),
             calibrated_on,
         )
-        model = TrainedModel(on_images(module, network, size), facts, Unlikeness.fit(features, labels, seed))
+        model = TrainedModel(on_images(whole, network, size), facts, Unlikeness.fit(features, labels, seed))
         described, tensors = dump_model(model)
         return {**tensors, _FACTS: np.frombuffer(json.dumps(described).encode(), np.uint8)}
 

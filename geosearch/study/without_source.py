@@ -64,10 +64,10 @@ class WithoutSource:
         return f"chosen by cross-validation on the labels ({shares} wrong)"
 
 
-_HEADS = f"{RIDGE} or {SELF_TRAINED}, whichever cross-validation on the labels prefers"
-CHOSEN_IN_FOLDS = f"adaptation: {_HEADS}, chosen in each fold anew without the labels that judge"
+HEADS_OF_FOLDS = f"{RIDGE} or {SELF_TRAINED}, whichever cross-validation on the labels prefers"
+CHOSEN_IN_FOLDS = f"adaptation: {HEADS_OF_FOLDS}, chosen in each fold anew without the labels that judge"
 
 
 def answer_in_folds(reason: NoGain) -> tuple[str, ...]:
     """That no source pays, and what is the answer, where the labels judge."""
-    return reason.sentence, f"The answer is the pretrained network as it is with {_HEADS}."
+    return reason.sentence, f"The answer is the pretrained network as it is with {HEADS_OF_FOLDS}."

@@ -25,7 +25,9 @@ from geosearch.confirmation.intervals import t_half_width
 from geosearch.data.dataset import LabelledSet
 from geosearch.nn.activation_codes import ActivationCodes
 from geosearch.nn.activations import ActivationCache
+from geosearch.nn.networks import Network
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
+from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import features, pretrain
 from geosearch.runtime.cache import Cache
@@ -51,16 +53,20 @@ def measured(target: str, stages: int, seed: int) -> dict[str, Any]:
     the standard error of this difference over the labels.
     """
     trained_stages = max(stages, 1)
-    architecture, study = _architecture(target, trained_stages), _study(trained_stages)
-    recipe = build_recipe(study, architecture).scaled(study.recipe.long_steps if stages else 0)
+    recipe = recipe_of(target, trained_stages)
     begin = time.process_time()
-    network = pretrain(Pool(tuple(_source(target, name, trained_stages) for name in sources_of(target))), recipe, seed)
+    network = pretrain(union(target, trained_stages), recipe if stages else recipe.scaled(0), seed)
     seconds = time.process_time() - begin
-    known, own = task(target), _encoded(target, trained_stages)
-    assert architecture.codes is not None
-    z = features(network, architecture.codes.encode(own[known.rows]))
+    return scored(network, target, trained_stages, without=not stages) | {"seconds": round(seconds, 1)}
+
+
+def scored(network: Network, target: str, stages: int, *, without: bool = False) -> dict[str, Any]:
+    """As `measured`, of a network whose last stages were trained; `without`: of its pretrained features alone."""
+    known, codes = task(target), _architecture(target, stages).codes
+    assert codes is not None
+    z = features(network, codes.encode(_encoded(target, stages)[known.rows]))
     published = z[:, : z.shape[1] // 2]
-    z = z if stages else published
+    z = published if without else z
     errors, left_out, squared = [], [], []
     for draw in range(DRAWS):
         labelled = few(target, SHOTS, draw, z)
@@ -70,7 +76,18 @@ def measured(target: str, stages: int, seed: int) -> dict[str, Any]:
         left_out.append([validated[name] for name in HEADS])
         gaps = losses_left_out(labelled) - losses_left_out(few(target, SHOTS, draw, published))
         squared.append([round(float(x), 5) for x in (gaps.mean(), gaps.std(ddof=1) / np.sqrt(len(gaps)))])
-    return {"errors": errors, "left out": left_out, "squared": squared, "seconds": round(seconds, 1)}
+    return {"errors": errors, "left out": left_out, "squared": squared}
+
+
+def union(target: str, stages: int) -> Pool:
+    """All sources of a target, as activations before so many of the last stages."""
+    return Pool(tuple(_source(target, name, stages) for name in sources_of(target)))
+
+
+def recipe_of(target: str, stages: int) -> Recipe:
+    """The recipe of a confirmation."""
+    study = _study(stages)
+    return build_recipe(study, _architecture(target, stages)).scaled(study.recipe.long_steps)
 
 
 def _study(stages: int) -> StudyFile:
@@ -129,17 +146,27 @@ _NAMES = {NONE: "no source", 1: "last stage"}
 
 
 def _ways(published: dict[str, Any], trained: dict[str, Any]) -> np.ndarray:
-    """Errors (3, draws): of the two heads of a training, and of what a study chooses.
+    """Errors (3, draws): of the two heads of a training, and of what a study chooses."""
+    return np.stack([*np.array(trained["errors"]).T, chosen(published, trained)])
+
+
+def without_source(target: str) -> dict[str, Any]:
+    """The line of the pretrained network."""
+    return next(line for line in FILE.all() if line["asked"] == {"target": target, "stages": NONE, "seed": 0})
+
+
+def chosen(published: dict[str, Any], trained: dict[str, Any]) -> list[float]:
+    """Errors of what a study chooses, a number a draw.
 
     It takes the head that errs less on labels left out of the published network's features (`Automatic`), and the
-    trained features beside them unless the ridge head errs clearly less without, by one standard error (see `NoGain`
-    and `recipe.interpolation`).
+    trained features beside them unless the ridge head errs clearly less without, by one standard error (see `NoGain`,
+    `recipe.interpolation` and `UnionGain`).
     """
-    chosen = []
+    errors = []
     for draw, (gap, noise) in enumerate(trained["squared"]):
         taken = trained if gap <= noise else published
-        chosen.append(taken["errors"][draw][int(np.argmin(published["left out"][draw]))])
-    return np.stack([*np.array(trained["errors"]).T, chosen])
+        errors.append(taken["errors"][draw][int(np.argmin(published["left out"][draw]))])
+    return errors
 
 
 def _cell(own: dict[str, np.ndarray], base: dict[str, np.ndarray]) -> str:

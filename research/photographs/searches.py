@@ -1,14 +1,15 @@
 """Is the product's own answer at or above every other way? Whole studies, from their files to their confirmations.
 
-    python -m research.photographs.searches [--draws 5] [--shots 1 5 20 uneven] [--settings both] [--jobs 1]
+    python -m research.photographs.searches [--draws 5] [--shots 1 5 20 uneven] [--settings union] [--jobs 1]
 
 Each study has the labels of a draw, the target's other training images without labels, all six sources, and the
 library's defaults for a pretrained network, but for a short search and confirmation (`BUDGET`); test labels are read
 by its confirmation alone. A line holds what the confirmation says of every row, and the study's answer: the row and
-the adaptation that were chosen before any test label was read. `--settings "4 stages"` trains the last four stages in
-place of the last one; with `trained` the pretrained features are not kept beside the trained ones (the lines of such
-studies are of trainings of 150 steps throughout). A study that was interrupted goes on. Results:
-reports/data/photographs_searches.jsonl.
+the adaptation that were chosen before any test label was read. The study of `union` is that of `both` with one more row
+and possible answer, the deep union; it has its search, and is confirmed again. `--settings "4 stages"` trains the last
+four stages on mixtures in place of the last one; with `trained` the pretrained features are not kept beside the trained
+ones (the lines of such studies are of trainings of 150 steps throughout). A study that was interrupted goes on.
+Results: reports/data/photographs_searches.jsonl.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.study.study import Study
 from research.common.lines import Lines
 from research.photographs.sets import DRAWS, FOLDER, SHOTS, TARGETS, UNEVEN
@@ -32,6 +32,7 @@ BUDGET: dict[str, dict[str, Any]] = {
 
 
 SETTINGS: dict[str, dict[str, Any]] = {  # of the recipe
+    "union": {"features": "both", "union_stages": 4},
     "both": {"features": "both"},
     "4 stages": {"features": "both", "trainable": 4},
     "trained": {"features": "trained"},
@@ -40,7 +41,8 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of the recipe
 
 def studied(target: str, draw: int, shots: int | str, settings: str) -> dict[str, Any]:
     """Errors of every row of the study's confirmation under each adaptation, a number a seed, and its verdict."""
-    name = f"{target}-{shots}-{draw}-{settings.replace(' ', '-')}"
+    searched = "both" if settings == "union" else settings  # no trial depends on the deep union
+    name = f"{target}-{shots}-{draw}-{searched.replace(' ', '-')}"
     budget = {**BUDGET, "study": {"name": name}, "recipe": SETTINGS[settings]}
     if shots == 1:  # of one label a class none can be left out
         budget["search"] = {**BUDGET["search"], "objective": "episodes"}
@@ -57,7 +59,7 @@ def studied(target: str, draw: int, shots: int | str, settings: str) -> dict[str
         "balanced": {
             row.name: {name: list(errors) for name, errors in row.balanced_errors.items()} for row in confirmation.rows
         },
-        "answer": [NO_PRETRAINING if confirmation.no_gain else BEST, confirmation.adaptation],
+        "answer": [confirmation.answer_row, confirmation.adaptation],
         "best": {
             "role": best.role,
             "weights": dict(zip(study.source_names, best.weights, strict=True)),
@@ -78,7 +80,7 @@ def main() -> None:
     parser.add_argument(
         "--shots", type=parse_labels, nargs="+", choices=LABELS, default=list(LABELS), help="labels a class"
     )
-    parser.add_argument("--settings", choices=SETTINGS, default="both")
+    parser.add_argument("--settings", choices=SETTINGS, default="union")
     parser.add_argument("--jobs", type=int, default=1, help="studies side by side")
     options = parser.parse_args()
     FILE.fill(

@@ -14,18 +14,30 @@ import numpy as np
 
 from geosearch.confirmation.intervals import t_half_width
 from geosearch.confirmation.row import BEST, NO_PRETRAINING
+from geosearch.study.deep_union import row_name
 from research.photographs import searches
 from research.photographs.sets import DRAWS, MEAN, TARGETS, UNEVEN
 
 ADAPTATIONS = {"ridge": "ridge", "self-train-ridge": "self-trained", "fine-tune": "fine-tuned"}
-SHOWN = (BEST, "hull projection", "hull projection, cloud", "pooled union", "nearest single source", NO_PRETRAINING)
+UNION = row_name(4)
+SHOWN = (
+    BEST,
+    UNION,
+    "hull projection",
+    "hull projection, cloud",
+    "pooled union",
+    "nearest single source",
+    NO_PRETRAINING,
+)
 ORACLE = "lowest of all these rows (by test error)"
 CHOSEN, CHOSEN_AT = "head chosen by cross-validation", 5  # labels a class at which it was
 HEADS = ("logistic regression", "nearest mean", "label spreading")  # ridge and self-training are rows of the study
 HEADS_UNEVEN = HEADS[1:]
 MUST_BEAT = ((NO_PRETRAINING, "ridge"), (NO_PRETRAINING, "self-train-ridge"))
+SETTINGS = ("union", "both")  # what the lines of today's studies are kept under; the second has no deep union
 OTHERS = {  # what the lines of other studies are kept under -> how these differed
-    "4 stages": "`recipe.trainable = 4`",
+    "both": "`recipe.union_stages = 0`",
+    "4 stages": "`recipe.union_stages = 0` and `recipe.trainable = 4`",
     "both, long searches": "trainings of 150 steps throughout",
     "trained": '150 steps throughout and `recipe.features = "trained"`',
 }
@@ -35,14 +47,21 @@ Heads = Callable[[str, Labels, str, int], float]  # (target, shots, way, draw) -
 
 
 @cache
-def studies(shots: Labels, settings: str = "both") -> dict[tuple[str, int], dict[str, Any]]:
-    """(target, draw) -> line."""
+def studies(shots: Labels, settings: str = "") -> dict[tuple[str, int], dict[str, Any]]:
+    """(target, draw) -> line, of the first of `SETTINGS` that all targets have been studied with if none are named."""
     lines = [(line["asked"], line) for line in searches.FILE.all()]
-    return {
-        (asked["target"], asked["draw"]): line
-        for asked, line in lines
-        if (asked["shots"], asked["features"]) == (shots, settings)
-    }
+
+    def kept(name: str) -> dict[tuple[str, int], dict[str, Any]]:
+        return {
+            (asked["target"], asked["draw"]): line
+            for asked, line in lines
+            if (asked["shots"], asked["features"]) == (shots, name)
+        }
+
+    if settings:
+        return kept(settings)
+    found = [kept(name) for name in SETTINGS]
+    return next((one for one in found if {target for target, _ in one} == {*TARGETS}), found[-1])
 
 
 def draws_of(target: str, shots: Labels) -> list[int]:
@@ -77,6 +96,8 @@ def of_row(name: str, adaptation: str, shots: Labels, kind: str = "rows") -> Err
 def other_rows(shots: Labels, heads: Heads) -> Iterator[tuple[str, Errors]]:
     """Every row but the answer and the oracle."""
     for name in SHOWN:
+        if any(name == UNION and name not in line["rows"] for line in studies(shots).values()):
+            continue
         for adaptation, shown in ADAPTATIONS.items():
             if name == NO_PRETRAINING or adaptation != "fine-tune":
                 yield f"{name}, {shown}", of_row(name, adaptation, shots)
@@ -115,18 +136,21 @@ def table(shots: Labels, heads: Heads) -> list[str]:
         gaps = {t: 100 * (errors[t] - answer[t]) for t in TARGETS}
         cells = [f"{100 * errors[t].mean():.1f} ({_interval(gaps[t])})" for t in TARGETS]
         lines.append(f"| {name} | {' | '.join(cells)} | {_interval([gaps[t].mean() for t in TARGETS])} |")
-    none = [
-        f"{sum(studies(shots)[t, d]['answer'][0] == NO_PRETRAINING for d in draws_of(t, shots))} of "
-        f"{len(draws_of(t, shots))}"
-        for t in TARGETS
-    ]
-    lines.append(f"| *answer without a source* | {' | '.join(none)} | |")
+    if any(line["answer"][0] == UNION for line in studies(shots).values()):
+        lines.append(f"| *answer by the deep union* | {' | '.join(_counted(shots, UNION))} | |")
+    lines.append(f"| *answer without a source* | {' | '.join(_counted(shots, NO_PRETRAINING))} | |")
     minutes = [
         f"{max(studies(shots)[t, d]['processor_seconds'] for d in draws_of(t, shots)) / 60:.1f}"
         for t in TARGETS  # of a study whose evaluations lay in the cache it is little
     ]
     lines.append(f"| *processor minutes a study, at most* | {' | '.join(minutes)} | |")
     return lines
+
+
+def _counted(shots: Labels, row: str) -> list[str]:
+    """In how many studies of each target a row is the answer, in words."""
+    draws = {target: draws_of(target, shots) for target in TARGETS}
+    return [f"{sum(studies(shots)[t, d]['answer'][0] == row for d in own)} of {len(own)}" for t, own in draws.items()]
 
 
 def judged(shots: Labels, heads: Heads) -> list[str]:
@@ -170,6 +194,8 @@ def _with_others(shots: Labels) -> list[str]:
     now, found = studies(shots), []
     for name, settings in OTHERS.items():
         then = studies(shots, name)
+        if then == now:
+            continue
         both = {t: [d for d in draws_of(t, shots) if (t, d) in then] for t in TARGETS}
         if all(both.values()):
             gaps = {t: [100 * (_answer(then[t, d]) - _answer(now[t, d])) for d in both[t]] for t in TARGETS}

@@ -125,6 +125,17 @@ def test_pretrained_features_are_kept_where_the_last_stage_is_trained() -> None:
             study(recipe=wrong)
 
 
+def test_more_stages_on_all_sources_need_heads_on_both_features() -> None:
+    network = {"network": "torchvision:resnet18", "union_stages": 3}
+    assert study(recipe=network).recipe.settings["union_stages"] == 3
+    assert "recipe.union_stages" not in study(recipe=network).fingerprint  # no trial depends on it
+    for wrong in ({"features": "trained"}, {"adaptation": "fine-tune"}, {"trainable": "all"}):
+        with pytest.raises(ValidationError, match=r"needs transport\.space = .*leave recipe\.union_stages out"):
+            study(recipe={**network, **wrong})
+    with pytest.raises(ValidationError, match=r"union_stages = 3 is to be more than the 3 of recipe\.trainable"):
+        study(recipe={**network, "trainable": 3})
+
+
 def test_a_pretrained_study_leaves_labels_out_and_ends_where_no_source_pays() -> None:
     network = {"network": "torchvision:resnet18"}
     assert (study().search.objective, study().search.stop) == ("episodes", "never")

@@ -10,7 +10,7 @@ import geosearch
 
 PACKAGE = Path(geosearch.__file__).parent
 NAME = r"[A-ZÅÄÖÉ][\w’'\-]+"
-KEY = re.compile(rf"({NAME}(?:(?:, {NAME})* & {NAME}| et al\.) (?:19|20)\d\d)\b")
+KEY = re.compile(rf"({NAME}(?:(?:, {NAME})* & {NAME}| et al\.) (?:19|20)\d\d[a-z]?)\b")
 
 
 def cited() -> Iterator[tuple[str, str]]:

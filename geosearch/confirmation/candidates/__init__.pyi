@@ -8,6 +8,7 @@ from .base import SupervisedCandidate as SupervisedCandidate
 from .committee_taught import CommitteeTaught as CommitteeTaught
 from .condensed import Condensed as Condensed
 from .contrastive import Contrastive as Contrastive
+from .deep_union import DeepUnion as DeepUnion
 from .ensemble_teacher import EnsembleTeacher as EnsembleTeacher
 from .few_shots import FewShots as FewShots
 from .fix_matched import FixMatched as FixMatched

@@ -1,0 +1,233 @@
+"""The deep union: more stages of a pretrained network, trained once on all sources."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from generators.studies import colored_set, encoded_file
+
+from geosearch.confirmation.row import NO_PRETRAINING
+from geosearch.data.collection import load_collection
+from geosearch.errors import InvalidOptionError, TrainingFailedError
+from geosearch.nn.train import features
+from geosearch.runtime.cache import Cache
+from geosearch.search.no_gain import NoGain
+from geosearch.study import deep_union, pace
+from geosearch.study.deep_union import MEMBERS, UnionGain, UnionTraining, build_deep_union
+from geosearch.study.study import Study
+from geosearch.study.take_away import choose_row
+
+CHANGES = {
+    "recipe_union_stages": 2,
+    "search_evaluations": 0,
+    "confirm_explain": False,
+    "domain_pseudo_labels": "nearest",
+}
+ROW = "all sources, last 2 stages"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deep_union, "STEPS", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, shared_cache):
+    """A confirmed study with a deep union, without a search."""
+    folder = tmp_path_factory.mktemp("union")
+    found = Study.open(encoded_file(folder, **CHANGES), storage=f"sqlite:///{folder / 'union.db'}", cache=shared_cache)
+    found.run()
+    return found
+
+
+@pytest.fixture(scope="module")
+def union(study):
+    return build_deep_union(study.file, study.prepared.collection, study.cache)
+
+
+def images_of(file):
+    return load_collection(**file.domain.collection, seed=file.study.seed)
+
+
+def opened(folder, cache, **changes):
+    file = encoded_file(folder, **CHANGES | changes)
+    return Study.open(file, storage=f"sqlite:///{folder / 'union.db'}", cache=cache)
+
+
+def test_it_is_a_row_of_heads_on_frozen_features(study):
+    row = study.confirmation.row(ROW)
+    assert set(row.top1_errors) == {"ridge", "self-train-ridge"}
+    assert all(len({*errors}) == 1 for errors in row.top1_errors.values()), "one network under both seeds"
+    assert row.networks == {"ridge": MEMBERS, "self-train-ridge": MEMBERS}
+    assert "deep union" in dict(study.summary().stages)
+
+
+def test_it_is_the_mean_of_several_trainings_on_the_images_of_the_sources(study, tmp_path, monkeypatch):
+    asked, pretrain = [], deep_union.pretrain
+
+    def note(*args, **options):
+        asked.append((args, pretrain(*args, **options)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(deep_union, "pretrain", note)
+    training, cache = UnionTraining.of(study.file, study.prepared.collection), Cache(tmp_path)
+    network = training.train(cache)
+    (pool, recipe, _), _ = asked[0]
+    assert [len(source) for source in pool.sets] == [60, 60], "images, no further views"
+    assert pool.image_shape == (16, 16, 3)
+    assert recipe.learning_rate == 3e-4
+    assert len({seed for (_, _, seed), _ in asked}) == MEMBERS
+    states = [trained.state_dict() for _, trained in asked]
+    for name, weight in network.state_dict().items():
+        torch.testing.assert_close(weight, torch.stack([one[name].double() for one in states]).mean(0).to(weight.dtype))
+    assert training.train(cache).fingerprint == network.fingerprint
+    assert len(asked) == MEMBERS, "the cache has it"
+    assert training.train(Cache(tmp_path / "other"), jobs=2).fingerprint == network.fingerprint
+
+
+def test_its_last_stages_alone_are_trained(study, union):
+    before = union.architecture.backbone.load(study.file.domain.size).cut(2)
+    after = union.network.body
+    for name, weight in before.stem.state_dict().items():
+        torch.testing.assert_close(after.stem.state_dict()[name], weight)
+    moved = [not torch.equal(after.tail.state_dict()[name], weight) for name, weight in before.tail.named_parameters()]
+    assert np.mean(moved) > 0.9
+
+
+def test_what_it_reads_are_its_features_of_the_targets_images(study, union):
+    images = images_of(study.file)
+    np.testing.assert_allclose(union.features, features(union.network, images.train.images), atol=1e-4)
+    np.testing.assert_array_equal(union.codes, study.prepared.collection.train.images)
+
+
+def test_its_key_depends_on_the_sources_alone(study, tmp_path):
+    file = study.file
+    training = UnionTraining.of(file, images_of(file))
+    assert UnionTraining.of(file, study.prepared.collection).key == training.key, "with activations for images, too"
+    other = encoded_file(tmp_path, **CHANGES, domain_target=colored_set(tmp_path / "another.npz", 7))
+    assert UnionTraining.of(other, images_of(other)).key == training.key
+    assert replace(training, sources=training.sources[:1]).key != training.key
+    assert replace(training, recipe=training.recipe.scaled(7)).key != training.key
+
+
+def test_its_model_takes_images_and_predicts_what_was_confirmed(study, union):
+    model = study.model(row=ROW, adaptation="ridge")
+    target = study.prepared.target
+    images = images_of(study.file).train.images[target.rows["test"]]
+    wrong = model.predict(images).labels != target.test_labels.reveal()
+    assert wrong.mean() == pytest.approx(study.confirmation.row(ROW).mean("ridge"), abs=0.06)
+    (facts,) = model.facts.architecture
+    assert (facts["trained"], facts["features"]) == (2, "both")
+    assert [(one.images, one.weight) for one in model.facts.provenance.sources] == [(60, 0.5), (60, 0.5)]
+
+
+def test_a_test_part_of_its_own_is_read_too(tmp_path, shared_cache):
+    test = colored_set(tmp_path / "test.npz", 5, count=50)
+    target = colored_set(tmp_path / "labels.npz", 6, count=24)
+    own = {"domain_target": target, "domain_test": test, "domain_shots": None, "domain_test_size": 50}
+    study = opened(tmp_path, shared_cache, **own)
+    confirmation = study.run()
+    assert confirmation.test_size == 50
+    assert confirmation.judged_by == ""
+    assert ROW in [row.name for row in confirmation.rows]
+
+
+def test_the_labels_judge_it_in_folds(tmp_path, shared_cache):
+    target = colored_set(tmp_path / "few.npz", 3, count=24)
+    study = opened(tmp_path, shared_cache, domain_target=target, domain_shots=None, confirm_folds=2)
+    confirmation = study.run()
+    assert confirmation.judged_by
+    assert ROW in [row.name for row in confirmation.rows]
+    assert study.model(row=ROW).facts.provenance.row == ROW
+
+
+def test_a_study_that_does_not_ask_for_it_has_none_until_it_does(study, tmp_path, shared_cache):
+    plain = opened(tmp_path, shared_cache, recipe_union_stages=0, confirm_seeds=1)
+    assert ROW not in [row.name for row in plain.run().rows]
+    assert build_deep_union(plain.file, plain.prepared.collection, shared_cache) is None
+    assert ROW in [row.name for row in opened(tmp_path, shared_cache, confirm_seeds=1).run().rows]
+
+
+@pytest.mark.parametrize("is_answer", [True, False])
+def test_the_labels_decide_whether_it_is_the_answer(is_answer, tmp_path, shared_cache, monkeypatch):
+    monkeypatch.setattr(UnionGain, "is_answer", property(lambda self: is_answer))
+    study = opened(tmp_path, shared_cache)
+    confirmation = study.run()
+    assert confirmation.answer == ROW * is_answer
+    assert study.confirmation == confirmation
+    choice = choose_row(confirmation)
+    if is_answer:
+        adaptation = confirmation.adaptation
+        verdict = f"The answer is the network trained on {ROW}, which needs no search, with {adaptation}: on the labels"
+        assert confirmation.verdict().startswith(verdict)
+        assert (choice.row, choice.adaptation) == (ROW, adaptation)
+        assert choice.why.startswith("The answer is")
+    else:
+        assert confirmation.reasons == ()
+        assert not choice.why.startswith("The answer is")
+
+
+@pytest.mark.parametrize(
+    ("gain", "ahead", "is_answer"),
+    [(0.2, None, True), (-0.04, None, True), (-0.06, None, False), (0.2, -0.04, True), (0.2, -0.06, False)],
+)
+def test_it_is_the_answer_unless_the_labels_are_clearly_against_it(gain, ahead, is_answer):
+    assert UnionGain(4, gain, noise=0.05, ahead=ahead).is_answer == is_answer
+
+
+def test_the_sentence_says_on_which_side_of_no_pretraining_it_is():
+    (less,), (more,) = (UnionGain(4, gain, noise=0.05).sentences("ridge") for gain in (0.123, -0.04))
+    assert "with ridge: on the labels its squared error is 0.12 ± 0.05 below that of no pretraining." in less
+    assert "0.04 ± 0.05 above" in more
+
+
+def test_where_no_source_pays_the_deep_union_may_still_be_the_answer(tmp_path, shared_cache, monkeypatch):
+    reason = NoGain(evaluations=6, trials=4, role="pooled union", gain=0.01, noise=0.02)
+    monkeypatch.setattr(NoGain, "of", classmethod(lambda cls, *args, **options: reason))
+    monkeypatch.setattr(UnionGain, "is_answer", property(lambda self: True))
+    study = opened(tmp_path, shared_cache, search_stop="no-gain", search_evaluations=6)
+    confirmation = study.run()
+    assert confirmation.no_gain == ()
+    assert "No source pays" not in confirmation.verdict()
+    assert "The search ended early: none of 4 mixtures" in confirmation.verdict()
+    assert choose_row(confirmation).row == ROW
+    monkeypatch.setattr(UnionGain, "is_answer", property(lambda self: False))
+    again = Study.open(study.file, storage=f"sqlite:///{tmp_path / 'another.db'}", cache=shared_cache).run()
+    assert choose_row(again).row == NO_PRETRAINING
+
+
+def test_more_stages_than_the_network_has_are_refused_before_the_search(tmp_path, shared_cache):
+    with pytest.raises(InvalidOptionError, match=r"recipe.union_stages = 3: ShuffleNetV2 has 3 stages .* take fewer"):
+        opened(tmp_path, shared_cache, recipe_union_stages=3).run()
+
+
+def test_a_training_that_diverges_ends_the_confirmation_which_goes_on_without_it(tmp_path, monkeypatch):
+    def diverge(*args, **options):
+        raise TrainingFailedError("the loss became nan at step 1 of 2 with learning rate 0.0003")
+
+    cache = Cache(tmp_path / "cache")
+    monkeypatch.setattr(deep_union, "pretrain", diverge)
+    with pytest.raises(TrainingFailedError, match=r"set recipe\.union_stages to 0"):
+        opened(tmp_path, cache).run()
+    assert opened(tmp_path, cache, recipe_union_stages=0).run().rows
+
+
+def test_check_foretells_its_training_unless_the_cache_has_it(study, tmp_path, monkeypatch):
+    images = images_of(study.file)
+    without = study.file.model_copy(update={"recipe": study.file.recipe.model_copy(update={"union_stages": 0})})
+    monkeypatch.setattr(pace, "measure_union", lambda file, classes: 1000.0)
+    monkeypatch.setattr(pace, "measure_encoding", lambda file: 0.001)
+    monkeypatch.setenv("GEOSEARCH_CACHE", str(tmp_path))
+    assert pace._union_seconds(without, images) == 0
+    assert pace._union_seconds(study.file, images) == pytest.approx(1000.2)
+    monkeypatch.setenv("GEOSEARCH_CACHE", str(study.cache.folder))
+    assert pace._union_seconds(study.file, images) == pytest.approx(0.2)
+
+
+def test_its_time_is_measured_on_a_few_steps(study):
+    assert 0 < pace.measure_union(study.file, 6) < 600
