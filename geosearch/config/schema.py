@@ -381,7 +381,9 @@ class ConfirmSection(Section):
         description="Share of the labels of every class that is set aside before anything looks at them, as the test "
         "part, in place of cross-fitting.",
     )
-    explain: bool = Field(True, description="Train the best mixture once more without each of its sources.")
+    explain: bool = Field(
+        True, description="Train the best mixture once more without each of its sources, if it is the answer."
+    )
     export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
     controls: Listed[str] = ("committee", "single-source", "transferability", "joint-training")
     variants: Listed[str] = ()

@@ -181,9 +181,10 @@ class Study:
                 self.progress.event(StopIgnored())
             if self.file.search.evaluations:
                 self._search(job, workers)
-            if self.file.confirm.explain and not job.find_no_gain():
+            confirmation = self._confirmation(job)
+            if self.file.confirm.explain and not job.find_no_gain() and not confirmation.is_by_union:
                 self._explain(job)
-            return self._confirmation(job).run()
+            return confirmation.run()
 
     def _announce(self, search: Search) -> None:
         """Report the free answer, and the single sources that will not be trained, before the first training."""

@@ -70,7 +70,7 @@ class StudyConfirmation:
         known, request = ConfirmationRecord.of(self.store.record), self._request
         if known and known.result and known.answers(request):
             return known.result
-        gain = self._measure_union()  # before anything judges
+        gain = self._union_gain  # before anything judges
         judge = "the labels" if self._crosses else "the test part"
         self.progress.event(StageStarted(f"confirmation on {judge}"))
         start = time.perf_counter()
@@ -96,7 +96,13 @@ class StudyConfirmation:
             return ""
         return self._stopped.ended if found.answer else self._stopped.sentence
 
-    def _measure_union(self) -> UnionGain | None:
+    @property
+    def is_by_union(self) -> bool:
+        """Whether the deep union is the answer, so that nobody asks what each source adds to the best mixture."""
+        return self._union_gain is not None and self._union_gain.is_answer
+
+    @cached_property
+    def _union_gain(self) -> UnionGain | None:
         """What the labels that judged the search say of the deep union, if there is one."""
         if self._union is None:
             return None

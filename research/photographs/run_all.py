@@ -28,6 +28,7 @@ PARTS = (
     "pseudo_labels",
     "blocks",
     "depth",
+    "soups",
     "layers",
     "from_scratch",
     "uneven",

@@ -31,6 +31,7 @@ from research.photographs import (
     mixtures,
     searches,
     side_by_side,
+    soups,
     uneven,
     whole_studies,
     without,
@@ -593,6 +594,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "lengths", lengths_table
     yield "fine-tuning", fine_tuning_table
     yield "depth", depth.table
+    yield "soups", soups.table
     yield "layers", layers_table
     yield "maps", maps_table
     yield "uneven", uneven_table

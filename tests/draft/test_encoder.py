@@ -60,7 +60,7 @@ def test_photographs_in_color_get_a_pretrained_network(sets, monkeypatch):
     assert draft.file.mixes_features
     assert draft.file.domain.size == 64
     assert "flip" not in draft.text
-    assert "# trainable" not in draft.text  # not measured with it
+    assert "union_stages" not in draft.text  # not measured with it
     assert draft.file.recipe.long_steps <= 100
     draft.write(sets / "study.toml")
     assert read_study(sets / "study.toml").model_dump() == draft.file.model_dump()

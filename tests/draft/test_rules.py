@@ -10,6 +10,7 @@ import pytest
 from geosearch.config.study_config import StudyFile
 from geosearch.data.duplicates import PixelIndex
 from geosearch.draft.appearance import Appearance
+from geosearch.draft.encoder import MEASURED, Encoder
 from geosearch.draft.findings import Findings
 from geosearch.draft.look import Look
 from geosearch.draft.rules import RULES
@@ -108,3 +109,11 @@ def test_sources_without_labels_get_pseudo_labels():
 def test_many_labels_judge_themselves():
     assert decided(PHOTO)["search.objective"] == "shots"
     assert "search.objective" not in decided(replace(PHOTO, classes=(("bolt", 20), ("nut", 19))))
+
+
+def test_more_stages_on_all_sources_are_proposed_for_the_network_that_they_were_measured_with():
+    found = Findings(PHOTO, None, None, (PHOTO, PHOTO))
+    (rule,) = (rule for rule in RULES if rule.key == "recipe.union_stages")
+    assert rule.choose(replace(found, encoder=Encoder(MEASURED, "pretrained", "")))[0] == 4
+    assert rule.choose(replace(found, encoder=Encoder("torchvision:resnet18", "pretrained", ""))) is None
+    assert rule.choose(found) is None

@@ -156,9 +156,11 @@ def test_a_study_that_does_not_ask_for_it_has_none_until_it_does(study, tmp_path
 @pytest.mark.parametrize("is_answer", [True, False])
 def test_the_labels_decide_whether_it_is_the_answer(is_answer, tmp_path, shared_cache, monkeypatch):
     monkeypatch.setattr(UnionGain, "is_answer", property(lambda self: is_answer))
-    study = opened(tmp_path, shared_cache)
+    study = opened(tmp_path, shared_cache, search_evaluations=6, confirm_explain=True, confirm_seeds=1)
     confirmation = study.run()
     assert confirmation.answer == ROW * is_answer
+    explained = study.store.record.ablation is not None
+    assert explained != is_answer
     assert study.confirmation == confirmation
     choice = choose_row(confirmation)
     if is_answer:

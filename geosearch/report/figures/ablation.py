@@ -20,7 +20,7 @@ def plot_ablation(facts: StudyReport) -> ReportFigure:
     )
     rows = facts.left_out
     if not rows:
-        waits = "a run with confirm.explain whose best mixture has at least two sources"
+        waits = "a run with confirm.explain whose answer is a best mixture of at least two sources"
         return ReportFigure("worth", title, read, None, waits)
     figure = style.new_figure(0.75 + 0.4 * len(rows))
     axes = figure.add_subplot()
