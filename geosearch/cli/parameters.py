@@ -54,9 +54,7 @@ Verbose = Annotated[
 OutputFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder.")]
 RowOption = Annotated[
     str | None,
-    typer.Option(
-        "--row", metavar="NAME", help="Row of the confirmation.", show_default="best mixture, or a clearly better row"
-    ),
+    typer.Option("--row", metavar="NAME", help="Row of the confirmation.", show_default="the study's answer"),
 ]
 AdaptationOption = Annotated[
     str | None,

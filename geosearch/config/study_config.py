@@ -233,6 +233,15 @@ class StudyFile(Section):
         return float(self.domain.channels == 3) if asked is None else asked
 
     @property
+    def free_settings(self) -> dict[str, dict[str, Any]]:
+        """Section -> key -> value of [recipe] and [confirm] that no trial depends on."""
+        stated = self.model_dump(mode="json", include={"recipe", "confirm"})
+        return {
+            section: {key: value for key, value in keys.items() if f"{section}.{key}" in _FREE}
+            for section, keys in stated.items()
+        }
+
+    @property
     def fingerprint(self) -> dict[str, Any]:
         """Every setting that the results of trials depend on, flat: 'section.key' -> value."""
         stated = {
@@ -256,6 +265,8 @@ def _union_problem(file: StudyFile) -> str:
             'features: it needs transport.space = "features", recipe.features = "both" and recipe.adaptation '
             f"{', '.join(map(repr, HEADS[:-1]))} or {HEADS[-1]!r}; set these, or leave recipe.union_stages out"
         )
+    if file.limits != type(file.limits)():
+        return "recipe.union_stages trains on all sources in equal shares, whatever [limits] says; leave one out"
     fewer = trainable if isinstance(trainable, int) else 1
     if not stages > fewer:
         return (

@@ -57,14 +57,20 @@ class Comparison:
         return f"{verb} the {self.error} by {abs(self.points):.1f}{interval} points against {against}{mark}"
 
 
-def compare(best: Row, other: Row, adaptation: str) -> Comparison:
+def compare(best: Row, other: Row, adaptation: str, *, is_answer: bool = False) -> Comparison:
     """Paired difference of the best mixture and another row with its 95 % interval, in points.
 
     The interval is over trainings and test images (see `bootstrap_half_width`); over the trainings alone, by Student,
     in records of version 0.1.
+
+    Args:
+        best: the best mixture, or the answer.
+        other: the other row.
+        adaptation: under which both are scored.
+        is_answer: whether `best` is the answer, if that is another row.
     """
     differences = 100 * (np.asarray(best.top1_errors[adaptation]) - np.asarray(other.top1_errors[adaptation]))
-    known = other.gap_half_widths.get(adaptation)
+    known = (other.answer_gap_half_widths if is_answer else other.gap_half_widths).get(adaptation)
     half_width = t_half_width(differences) if known is None else 100 * known
     return Comparison(other.name, adaptation, float(differences.mean()), half_width, other.unequal(best, adaptation))
 

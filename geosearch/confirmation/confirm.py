@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -61,6 +62,7 @@ class Confirmer:
         seed: int,
         jobs: int,
         progress: Progress,
+        answer: str = "",
     ) -> Confirmation:
         """Train every row with the same seeds, so that differences are paired.
 
@@ -71,15 +73,17 @@ class Confirmer:
             seed: of the study.
             jobs: processes; changes no number.
             progress: who is told.
+            answer: name of the row that is the answer in place of the best mixture; empty if none is.
         """
         numbers = tuple(seeds.integer(seed, "confirmation", i) for i in range(count))
         predictions = self.predict(requests, numbers, jobs=jobs, progress=progress)
         truth, judged_by = self._truth()
-        scored = predictions.score(truth)
+        scored = predictions.score(truth, answer=answer)
         rows = [scored.row(request, self) for request in requests]
         best, *others = requests
         equal = next((one.name for one in others if one.candidate.key == best.candidate.key), None)
-        return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal, self.tuning, judged_by=judged_by)
+        known: dict[str, Any] = {"tuning": self.tuning, "judged_by": judged_by, "answer": answer}
+        return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal, **known)
 
     def predict(
         self,

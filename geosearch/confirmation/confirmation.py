@@ -26,8 +26,7 @@ class Confirmation:
         background: what the study did before.
         judged_by: what errors are measured by, if the target has no test part; empty if it has one.
         no_gain: that no source pays, and which way without a source is the answer, a sentence each; empty if it may.
-        answer: name of the row that is the answer in place of the best mixture, chosen before anything judged; empty if
-            none is.
+        answer: name of the row that is the answer in place of the best mixture; empty if none is.
         reasons: why it is, a sentence each.
 
     >>> best = Row("best mixture", {"ridge": (0.10, 0.11, 0.09)}, 3.0, RowKind.BEST)
@@ -50,7 +49,7 @@ class Confirmation:
 
     @property
     def answer_row(self) -> str:
-        """Name of the row that is the study's answer, as it was before anything judged."""
+        """Name of the row that is the study's answer, whatever the errors say."""
         return NO_PRETRAINING if self.no_gain else self.answer or BEST
 
     @property
@@ -131,6 +130,8 @@ class Confirmation:
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.
 
+        If the answer is another row than the best mixture, a sentence on it comes before.
+
         Where another row has another number of networks or more unlabelled images, it says so. The projection's cloud
         and rows with fewer unlabelled images are left to `remarks`.
         """
@@ -155,7 +156,20 @@ class Confirmation:
             against[control.name] = f"the strongest control, {control.name}"
         against |= {row.name: f"the same mixture, {row.label}" for row in self.rows if row.kind == RowKind.VARIANT}
         clauses = [self._compare(self.row(name)).clause(label) for name, label in against.items()]
-        return f"{subject} {'; '.join(clauses)}."
+        return f"{self._answered()}{subject} {'; '.join(clauses)}."
+
+    def _answered(self) -> str:
+        """How the answer did, if it is another row than the best mixture, in a sentence with a space behind it."""
+        if not self.answer:
+            return ""
+        own, clauses = self.row(self.answer), []
+        for name in (NO_PRETRAINING, BEST):
+            other = self.row(name)
+            found = compare(own, other, self.adaptation, is_answer=True)
+            unequal = other.unequal(own, self.adaptation, fewer_images=False)
+            label = name if name == NO_PRETRAINING else f"the {name}"
+            clauses.append(replace(found, unequal=unequal, error=self.error).clause(label))
+        return f"It {'; '.join(clauses)}. "
 
     @property
     def _controls(self) -> set[str]:

@@ -88,6 +88,7 @@ class CrossFitting:
         seed: int,
         jobs: int,
         progress: Progress,
+        answer: str = "",
     ) -> Confirmation:
         """Judge every row by the labels.
 
@@ -98,6 +99,7 @@ class CrossFitting:
             seed: of the study.
             jobs: processes; changes no number.
             progress: who is told.
+            answer: as for `Confirmer.run`.
 
         Raises:
             DomainMismatchError: no class has two labels.
@@ -111,7 +113,7 @@ class CrossFitting:
             predictions = fold.confirmer.predict(fold.requests, [split.seed], jobs=jobs, progress=progress, **counts)
             found.append((split, fold, predictions))
         judged = np.flatnonzero(can_be_left_out(labels))
-        scored = _join(found, self.repeats, len(labels), judged).score(labels[judged], in_folds=True)
+        scored = _join(found, self.repeats, len(labels), judged).score(labels[judged], in_folds=True, answer=answer)
         requests = _describe([fold.requests for _, fold, _ in found])
         folds = len({split.number for split in splits})
         confirmer = found[-1][1].confirmer
@@ -121,6 +123,7 @@ class CrossFitting:
             tuple(dict.fromkeys(split.seed for split in splits)),
             len(judged),
             judged_by=_judged_by(len(judged), len(labels), folds, self.repeats),
+            answer=answer,
         )
 
 

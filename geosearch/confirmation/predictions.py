@@ -37,14 +37,15 @@ class Predictions:
     classes: ByRow
     wall_seconds: Mapping[str, float]
 
-    def score(self, truth: np.ndarray, *, in_folds: bool = False) -> Scored:
+    def score(self, truth: np.ndarray, *, in_folds: bool = False, answer: str = "") -> Scored:
         """Compare with the true classes int64 (n,).
 
         Args:
             truth: the true classes.
             in_folds: whether the images are labels, each predicted without its fold (see `cross_fitted_half_width`).
+            answer: name of the row that is the answer in place of the best mixture; empty if none is.
         """
-        return Scored(self, truth, in_folds)
+        return Scored(self, truth, in_folds, answer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +55,17 @@ class Scored:
     predictions: Predictions
     truth: np.ndarray
     in_folds: bool
+    answer: str = ""
 
     def row(self, request: RowRequest, adapting: Adapting) -> Row:
         """A row: its errors, and their intervals and those of its difference to the best mixture."""
         candidate, classes = request.candidate, self.predictions.classes
         adaptations = adapting.adaptations_of(candidate).items()
         wrong = {name: (found != self.truth).astype(float) for name, found in classes[request.name].items()}
-        gaps = {name: (classes[BEST][name] != self.truth) - own for name, own in wrong.items() if name in classes[BEST]}
+        gaps, answer_gaps = (
+            {name: (first[name] != self.truth) - own for name, own in wrong.items() if name in first}
+            for first in (classes[BEST], classes.get(self.answer, {}))
+        )
         return Row(
             request.name,
             {name: tuple(own.mean(1).tolist()) for name, own in wrong.items()},
@@ -77,6 +82,7 @@ class Scored:
             },
             self._half_widths({name: own * class_weights(self.truth) for name, own in wrong.items()}, (0.0, 1.0)),
             getattr(candidate, "interpolation", None),
+            self._half_widths(answer_gaps, (-1.0, 1.0)),
         )
 
     def _half_widths(self, values: Mapping[str, np.ndarray], pseudo: tuple[float, float]) -> dict[str, float]:

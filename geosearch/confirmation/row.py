@@ -21,6 +21,7 @@ class RowKind(StrEnum):
     BASELINE = auto()
     SINGLE_SOURCE = auto()
     NO_PRETRAINING = auto()
+    UNION = auto()
     CONTROL = auto()
     VARIANT = auto()
 
@@ -40,6 +41,7 @@ class Row:
         half_widths: adaptation name -> half the 95 % interval of the mean error over trainings and test images, in
             [0, 1]; empty in records of version 0.1.
         gap_half_widths: the same of the best mixture's error minus the row's, paired.
+        answer_gap_half_widths: the same of the answer's error minus the row's; empty where `Confirmation.answer` is.
         balanced_errors: as `top1_errors`, but the mean over the classes of the error in each; empty in confirmations
             from before it was measured.
         balanced_half_widths: as `half_widths`, of the balanced error; empty in records from before.
@@ -62,6 +64,7 @@ class Row:
     balanced_errors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     balanced_half_widths: Mapping[str, float] = field(default_factory=dict)
     interpolation: float | None = None
+    answer_gap_half_widths: Mapping[str, float] = field(default_factory=dict)
 
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))

@@ -19,6 +19,7 @@ from geosearch.draft.study_text import Entry, render_study
 from geosearch.errors import InvalidOptionError, OutputExistsError
 from geosearch.runtime.atomic import atomic_write
 
+_UNION = "union_stages"  # which is left out where the time does not suffice
 _SECTIONS = ("study", "domain", "search", "recipe", "confirm")
 
 
@@ -110,7 +111,11 @@ def draft_study(
     size = next(entry.value for entry in entries if entry.key == "size")
     images = sum(look.images + look.test_images for _, look in found.looks)
     sizes: dict[str, Any] = {"classes": classes, "size": size, "images": images}
-    plan = plan_budget(_settings(entries), **sizes, minutes=minutes, labels_judge=found.test is None)
+    asked: dict[str, Any] = {**sizes, "minutes": minutes, "labels_judge": found.test is None}
+    plan = plan_budget(_settings(entries), **asked)
+    if not plan.fits and any(entry.key == _UNION for entry in entries):
+        entries = [entry for entry in entries if entry.key != _UNION]
+        plan = plan_budget(_settings(entries), **asked)
     entries = [_resized(entry, plan) if entry.key == "size" else entry for entry in entries]
     for section, keys in plan.budget.sections(labels_judge=plan.labels_judge).items():
         reason = plan.reason if section == "search" else ""

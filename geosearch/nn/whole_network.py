@@ -143,7 +143,7 @@ class WholeNetwork:
         if not _is_near(found, expected):
             raise InvalidOptionError(
                 f"'{self.name}' uses weights of its trained stages before them, too, so its model cannot be kept; "
-                'set recipe.trainable to "head", "all" or another number of stages'
+                'set recipe.trainable (of the deep union recipe.union_stages) to another number of stages, or to "all"'
             )
         return self._headed(network, copy.deepcopy(trained.head)).to(trained.head.weight.device)
 

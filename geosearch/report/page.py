@@ -211,8 +211,8 @@ def confirmation_tables(confirmation: Confirmation) -> tuple[ConfirmationTable, 
 
 
 def used_sources(facts: StudyReport) -> list[SourceFacts]:
-    """The sources with positive weight in the best mixture; all sources if there is none yet."""
-    best = facts.best
+    """The sources with positive weight in the best mixture; all if there is none yet or all made the answer."""
+    best = None if facts.confirmation and facts.confirmation.answer else facts.best
     return [source for i, source in enumerate(facts.sources) if best is None or best.weights[i] > 0]
 
 

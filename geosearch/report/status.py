@@ -39,6 +39,7 @@ def status_of(summary: StudySummary) -> dict[str, Any]:
         "passed_over": [{"set": name, "note": note} for name, note in summary.passed_over],
         "past_confirmations": [asdict(one) for one in confirmation.background.past] if confirmation else [],
         "rows": [_row_facts(row) for row in confirmation.rows] if confirmation else [],
+        "answer": {"row": confirmation.answer_row, "adaptation": confirmation.adaptation} if confirmation else None,
         "verdict": confirmation.verdict() if confirmation else None,
     }
 
@@ -76,7 +77,7 @@ def status_text(summary: StudySummary) -> str:
         f"  mixture   {weights}; concentration {best.concentration:.3g}, pairing {best.pairing}",
         *([f"  network   {best.path_place}"] if best.path_place else []),
         *([f"  augmented {best.augmentation.ranges} (searched)"] if best.augmentation else []),
-        *([f"  stopped   {summary.no_gain.sentence}"] if summary.no_gain else []),
+        *_stopped(summary),
         *_beforehand(summary),
         f"  proxy     {summary.proxy_agreement.sentence()}",
         *_fidelities(summary.fidelities),
@@ -90,6 +91,14 @@ def status_text(summary: StudySummary) -> str:
         agreed = ", ".join(f"{name} (tau {tau:+.2f})" for name, tau in summary.task_similarity.items())
         lines.append(f"  earlier   {agreed}: agreement of earlier studies with this one")
     return "\n".join([*lines, *_result(confirmation)])
+
+
+def _stopped(summary: StudySummary) -> list[str]:
+    """Why the search ended early, which the answer may say itself."""
+    if summary.no_gain is None:
+        return []
+    has_answer = summary.confirmation is not None and summary.confirmation.answer
+    return [f"  stopped   {summary.no_gain.ended if has_answer else summary.no_gain.sentence}"]
 
 
 def _result(confirmation: Confirmation | None) -> list[str]:

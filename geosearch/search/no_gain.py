@@ -106,6 +106,14 @@ class NoGain:
         return f"the nearest to it, {self.role}, by {f'{self.gain:.2g}'.replace('-', '−')} ± {self.noise:.2g}"
 
 
+def gains(trial: TrialRecord) -> bool:
+    """Whether a mixture is better than no pretraining by more than the noise; False if that was not scored."""
+    if not trial.path or trial.interpolation is None:
+        return False
+    gain, noise = _gain(trial)
+    return gain > APART * noise
+
+
 def _gain(trial: TrialRecord) -> tuple[float, float]:
     """Error of no pretraining minus that of the trial, and the standard error of the difference."""
     start, *_ = trial.path

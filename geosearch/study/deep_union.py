@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from geosearch import seeds
+from geosearch.adaptation.episodes import Episodes
 from geosearch.adaptation.from_scratch import fresh_network
 from geosearch.config.build import build_network, build_recipe
 from geosearch.config.regimes import STAGES_RATE
@@ -22,9 +25,10 @@ from geosearch.nn.networks import Network
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
-from geosearch.nn.train import features, pretrain
+from geosearch.nn.train import features, pretrain, resolve_device
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
+from geosearch.search.no_gain import gains
 from geosearch.search.objective import Objective
 from geosearch.search.trial_record import TrialRecord
 
@@ -62,14 +66,18 @@ def deep_recipe(file: StudyFile) -> Recipe | None:
 
 @dataclass(frozen=True, eq=False)
 class UnionTraining:
-    """How the network is trained: nothing of it depends on the target, so that the cache has it for the next one.
+    """How the network is trained: by nothing of the target, so that the cache has it for the next one.
+
+    That is, for one with the same sources in the same order, images of the same size, the same batch, weight decay and
+    precision, and none of its images among those of the sources.
 
     Its weights are the mean of those of `MEMBERS` trainings from the pretrained ones (a uniform soup, Wortsman et al.
     2022b, eq. 1), which are less a matter of chance than those of one (reports/photographs.md).
 
     Attributes:
         sources: the sources, with their images.
-        recipe: that of the study, but for the stages, and the rate and the steps that suit several of them.
+        recipe: that of the study, but for the stages, the rate and the steps that suit several of them, and without an
+            objective of its own (recipe.objective).
         device: as for `pretrain`.
     """
 
@@ -101,45 +109,54 @@ class UnionTraining:
         return self.recipe.network
 
     @property
-    def key(self) -> str:
-        """Content key of the network."""
-        sources = [source.fingerprint for source in self.sources]
-        return content_key("deep-union-network", version=1, sources=sources, recipe=self.recipe.key, members=MEMBERS)
+    def keys(self) -> tuple[str, ...]:
+        """Content key of each training."""
+        facts = {"sources": [source.fingerprint for source in self.sources], "recipe": self.recipe.key}
+        return tuple(content_key("deep-union-training", version=1, member=member, **facts) for member in range(MEMBERS))
 
     def train(self, cache: Cache, *, jobs: int = 1) -> Network:
-        """The network, which takes images; from the cache if it is there.
+        """The network, which takes images; trainings that the cache has are read.
 
         Args:
-            cache: where it is kept.
+            cache: where trainings are kept, each for itself.
             jobs: number of processes; changes no number.
 
         Raises:
-            TrainingFailedError: a loss became NaN or infinite.
+            TrainingFailedError: a loss became NaN or infinite, or a GPU has too little memory.
         """
+        calls = [(self._member, (member, key, cache)) for member, key in enumerate(self.keys)]
+        states = list(in_processes(calls, jobs if resolve_device(self.device).type == "cpu" else 1))
         pool = Pool(self.sources)
         height, _, channels = pool.image_shape
-        numbers = [seeds.integer(0, "deep union", member) for member in range(MEMBERS)]
-
-        def average() -> dict[str, np.ndarray]:
-            calls = [(_trained, (pool, self.recipe, number, self.device)) for number in numbers]
-            states = list(in_processes(calls, jobs))
-            mean = interpolate_states(states[0], states, 1.0, [1 / MEMBERS] * MEMBERS)
-            return {name: weight.numpy() for name, weight in mean.items()}
-
-        stored = cache.arrays("networks", self.key, average)
-        network = self.architecture.build(channels, height, pool.class_count, numbers[0])
-        network.load_state_dict({name: torch.from_numpy(np.array(stored[name])) for name in network.state_dict()})
+        network = self.architecture.build(channels, height, pool.class_count, seed=0)
+        network.load_state_dict(interpolate_states(states[0], states, 1.0, [1 / MEMBERS] * MEMBERS))
         return network
 
+    def _member(self, member: int, key: str, cache: Cache) -> dict[str, torch.Tensor]:
+        """State of one training."""
 
-def _trained(pool: Pool, recipe: Recipe, seed: int, device: str) -> dict[str, torch.Tensor]:
+        def state() -> dict[str, np.ndarray]:
+            seed = seeds.integer(0, "deep union", member)
+            trained = _without_advice(pretrain, Pool(self.sources), self.recipe, seed, device=self.device)
+            return {name: weight.numpy() for name, weight in trained.state_dict().items()}
+
+        stored = cache.arrays("networks", key, state)
+        return {name: torch.from_numpy(np.array(weight)) for name, weight in stored.items()}
+
+
+def _without_advice(train: Callable[..., Network], *args: Any, **options: Any) -> Network:
+    """Train; what fails says how the study goes on, not how to change its mixtures.
+
+    Raises:
+        TrainingFailedError: the loss became NaN or infinite, or a GPU has too little memory.
+    """
     try:
-        return pretrain(pool, recipe, seed, device=device).state_dict()
-    except TrainingFailedError as error:
-        reason = str(error).partition(";")[0]
+        return train(*args, **options)
+    except (TrainingFailedError, torch.OutOfMemoryError) as error:
+        reason = str(error).partition(";")[0].partition("\n")[0]
         raise TrainingFailedError(
-            f"the training on all sources failed: {reason}; set recipe.union_stages to 0, which keeps all else, or to "
-            "another number"
+            f"the training on all sources failed: {reason}; set recipe.union_stages to 0 or to another number in the "
+            "study file, which keeps all else, and run 'geosearch resume' with that file"
         ) from error
 
 
@@ -170,11 +187,11 @@ def build_deep_union(file: StudyFile, collection: DatasetCollection, cache: Cach
         Weights.of([1 / len(training.sources)] * len(training.sources), concentration=0),
         file.domain.size,
         np.concatenate(parts),
-        read_features(network, np.concatenate(pictures), cache, jobs=file.search.jobs),
+        read_features(network, np.concatenate(pictures), cache, jobs=file.search.jobs, device=file.recipe.device),
     )
 
 
-def read_features(network: Network, images: np.ndarray, cache: Cache, *, jobs: int) -> np.ndarray:
+def read_features(network: Network, images: np.ndarray, cache: Cache, *, jobs: int, device: str = "cpu") -> np.ndarray:
     """Features float32 (n, d) of images uint8 (n, h, w, ch); from the cache if they are there.
 
     Args:
@@ -182,15 +199,21 @@ def read_features(network: Network, images: np.ndarray, cache: Cache, *, jobs: i
         images: all of them.
         cache: where they are kept.
         jobs: number of processes; changes no number.
+        device: as for `pretrain`; a GPU works alone.
     """
     whole = LabelledSet(images, np.zeros(len(images), np.int64), ("",), "")
     key = content_key("deep-union-features", version=1, network=network.fingerprint, images=whole.fingerprint)
+    place = resolve_device(device)
 
     def read() -> dict[str, np.ndarray]:
+        if place.type != "cpu":
+            return {"features": features(network.to(place), images, batch=_BATCH)}
         blocks = [images[start : start + _BLOCK] for start in range(0, len(images), _BLOCK)]
         return {"features": np.concatenate(list(in_processes([(_read, (network, one)) for one in blocks], jobs)))}
 
-    return np.array(cache.arrays("features", key, read)["features"])
+    found = np.array(cache.arrays("features", key, read)["features"])
+    network.cpu()
+    return found
 
 
 def _read(network: Network, images: np.ndarray) -> np.ndarray:
@@ -204,17 +227,19 @@ def _with_pictures(source: LabelledSet, images: np.ndarray | None) -> LabelledSe
 
 @dataclass(frozen=True)
 class UnionGain:
-    """Whether the deep union is the answer of a study, by its squared error on what judges the search.
+    """Whether the deep union is the answer of a study, by its squared error on what judged the search.
 
-    It is, unless no pretraining or the best mixture has the smaller error by more than one standard error: on six sets
-    of photographs, trained features beside the pretrained ones took nothing away where they gained nothing, and
-    choosing by so few labels gained less than the union (reports/photographs.md).
+    It is, unless the error of no pretraining, or of a best mixture that is clearly better than that, is smaller by more
+    than one standard error of the gain. Of six sets of photographs it gained on four, and on the two others, where it
+    may lose, the labels tell so in about every second draw (reports/photographs.md).
 
     Attributes:
         stages: of the network.
         gain: squared error of no pretraining minus that of the deep union.
         noise: standard error of the gain, paired over the labels that are left out, or over episodes.
-        ahead: squared error of the best mixture minus that of the deep union, if the search found one that gains.
+        ahead: squared error of the best mixture minus that of the deep union; None if that mixture is not clearly
+            better than no pretraining.
+        is_pseudo: whether pseudo-labelled images judged, whose errors are alike, so that the noise is too small.
 
     >>> UnionGain(4, gain=0.09, noise=0.03).is_answer, UnionGain(4, gain=-0.09, noise=0.03).is_answer
     (True, False)
@@ -224,6 +249,7 @@ class UnionGain:
     gain: float
     noise: float
     ahead: float | None = None
+    is_pseudo: bool = False
 
     @classmethod
     def measure(cls, union: DeepUnion, objective: Objective, best: TrialRecord | None) -> UnionGain:
@@ -232,29 +258,35 @@ class UnionGain:
         Args:
             union: the deep union.
             objective: of the search.
-            best: the best mixture, if the search found one that is better than no pretraining.
+            best: the best mixture, if there is one.
 
         Raises:
             TrainingFailedError: features are NaN or infinite.
         """
         seed, images = seeds.integer(objective.seed, "evaluation", 0), objective.images
-        without = fresh_network(images, objective.recipe, seed)
-        known = union.known(images, objective.recipe)
-        own, other = (objective.scorer.score(network, images, seed) for network in (known, without))
+        networks = union.known(images, objective.recipe), fresh_network(images, objective.recipe, seed)
+        own, other = (objective.scorer.score(network, images, seed) for network in networks)
         gaps = np.array(other.losses or (other.squared_error,)) - np.array(own.losses or (own.squared_error,))
         noise = float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0
-        ahead = None if best is None or best.error is None else best.error - own.squared_error
-        return cls(union.stages, float(gaps.mean()), noise, ahead)
+        ahead = best.error - own.squared_error if best and best.error is not None and gains(best) else None
+        return cls(union.stages, float(gaps.mean()), noise, ahead, isinstance(objective.scorer, Episodes))
 
     @property
     def is_answer(self) -> bool:
-        """Whether the labels are not clearly against it."""
+        """Whether what judged the search is not clearly against it."""
         return min(self.gain, self.gain if self.ahead is None else self.ahead) >= -self.noise
 
-    def sentences(self, adaptation: str) -> tuple[str, ...]:
-        """What is the answer, and why."""
+    def sentences(self, adaptation: str, *, labels_judge: bool = False) -> tuple[str, ...]:
+        """What is the answer, and why.
+
+        Args:
+            adaptation: of the answer, in words.
+            labels_judge: whether the labels that chose it judge the rows as well.
+        """
         gap, side = f"{abs(self.gain):.2g} ± {self.noise:.2g}", "below" if self.gain >= 0 else "above"
+        judged = "on pseudo-labelled images" if self.is_pseudo else "on the labels"
+        chosen = " All labels chose it, those that judge included." if labels_judge and not self.is_pseudo else ""
         return (
             f"The answer is the network trained on {row_name(self.stages)}, which needs no search, with {adaptation}: "
-            f"on the labels its squared error is {gap} {side} that of no pretraining.",
+            f"{judged} its squared error is {gap} {side} that of no pretraining.{chosen}",
         )

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from geosearch.config.examples import example_file, example_names
 from geosearch.config.read import expand, parse_study, read_study
@@ -94,9 +95,11 @@ def backup_study(address: str) -> None:
             backup_existing(path)
 
 
-def update_locations(store: StudyStore, file: StudyFile) -> None:
-    """Store the present locations of the data sets, for commands that open the study by its name."""
-    kept, now = store.record.settings or {}, file.model_dump(mode="json", include={"domain", "limits", "price"})
+def update_settings(store: StudyStore, file: StudyFile) -> None:
+    """Store where the data sets are now, and what no trial depends on, for commands that open the study by its name."""
+    kept: dict[str, Any] = dict(store.record.settings or {})
+    now = file.model_dump(mode="json", include={"domain", "limits", "price"})
+    now |= {section: {**kept.get(section, {}), **keys} for section, keys in file.free_settings.items()}
     if any(kept.get(section) != keys for section, keys in now.items()):
         store.update(settings={**kept, **now})
 

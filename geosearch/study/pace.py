@@ -101,12 +101,15 @@ def _activation_seconds(file: StudyFile, collection: DatasetCollection) -> float
 
 
 def _union_seconds(file: StudyFile, collection: DatasetCollection) -> float:
-    """Of the deep union: its training, unless the cache has it, and what it reads out of the target's images."""
+    """Of the deep union: its training, unless the cache has it, and what it reads out of the target's images.
+
+    With sources that are still to be pseudo-labelled the cache cannot be asked, and the training is counted.
+    """
     training = UnionTraining.of(file, collection)
     if training is None:
         return 0.0
     own = sum(len(part) for part in (collection.train, collection.unlabelled, collection.test) if part is not None)
-    is_known = Cache.default().path("networks", training.key).exists()
+    is_known = all(Cache.default().path("networks", key).exists() for key in training.keys)
     classes = sum(len(source.classes) for source in collection.sources)
     return own * measure_encoding(file) + (0.0 if is_known else measure_union(file, classes))
 
@@ -119,13 +122,20 @@ def measure_union(file: StudyFile, classes: int) -> float:
     device, side = file.recipe.device, file.domain.size
     images = np.zeros((recipe.batch, int(file.domain.channels), side, side), np.float32)
     noise = FixedSet(images, np.full((recipe.batch, classes), 1 / classes, np.float32))
+    recipe, steps = replace(recipe, early_stop=None), recipe.steps
     clock, took = free_clock(str(resolve_device(device))), []
-    with one_thread():
-        for steps in (1, 1, 1 + _UNION_STEPS):  # the first one loads what the others need
-            start = clock()
-            pretrain(noise, recipe.scaled(steps), 0, device=device)
-            took.append(clock() - start)
-    each = recipe.steps * max(took[2] - took[1], 0.0) / _UNION_STEPS
+    try:
+        with one_thread():
+            for count in (1, 1, 1 + _UNION_STEPS):  # the first one loads what the others need
+                start = clock()
+                pretrain(noise, recipe.scaled(count), 0, device=device)
+                took.append(clock() - start)
+    except (RuntimeError, MemoryError) as error:  # as in `measure_step`
+        raise TooLargeError(
+            f"a training step on all sources cannot be made on this machine ({str(error).splitlines()[0]}); lower "
+            "recipe.union_stages or domain.size"
+        ) from error
+    each = steps * max(took[2] - took[1], took[2] / 2) / _UNION_STEPS
     return each * math.ceil(MEMBERS / file.search.jobs) * (_CROWDED if file.search.jobs > 1 else 1.0)
 
 

@@ -51,7 +51,7 @@ from geosearch.study.build_search import build_search
 from geosearch.study.export import Export
 from geosearch.study.kept_model import KeptModel, answer_key
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
-from geosearch.study.locate import backup_study, command_line_name, resolve, update_locations
+from geosearch.study.locate import backup_study, command_line_name, resolve, update_settings
 from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.prepare import Prepared, passed_over, prepare
 from geosearch.study.study_confirmation import StudyConfirmation
@@ -292,7 +292,7 @@ class Study:
         it is trained anew, unless the cache has it.
 
         Args:
-            row: name of the row; if None, the best mixture, unless another row is clearly better.
+            row: name of the row; if None, the study's answer (see `choose_row`).
             adaptation: name of the adaptation; if None, the study's own, unless another is clearly better on the test
                 part.
 
@@ -417,7 +417,7 @@ class Study:
         self.store.verify_datasets(collection.contents)
         if (found := passed_over(collection.reports)) != self.store.record.passed_over:
             self.store.update(passed_over=found)
-        update_locations(self.store, self.file)
+        update_settings(self.store, self.file)
 
     def _explain(self, search: Search) -> None:
         """Train the best mixture without each of its sources, unless that is done."""

@@ -16,6 +16,7 @@ from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.cross_fitting import CrossFitting
 from geosearch.confirmation.record import ConfirmationRecord
+from geosearch.confirmation.row import RowKind
 from geosearch.confirmation.row_request import RowRequest
 from geosearch.mixture.baselines import CLOUD, POOLED, choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
@@ -75,9 +76,9 @@ class StudyConfirmation:
         self.progress.event(StageStarted(f"confirmation on {judge}"))
         start = time.perf_counter()
         confirmation = self._judged_by_labels() if self._crosses else self._judged_on_test_part()
-        if gain and gain.is_answer:
-            reasons = gain.sentences(self._heads(confirmation))
-            confirmation = replace(confirmation, no_gain=(), answer=row_name(gain.stages), reasons=reasons)
+        if gain and confirmation.answer:
+            heads = HEADS_OF_FOLDS if self._crosses and self._is_open else confirmation.adaptation
+            confirmation = replace(confirmation, reasons=gain.sentences(heads, labels_judge=self._crosses))
         background = Background(
             sources=len(self.prepared.anchors.sources),
             trained=len(find_single_sources(self.search.baselines, self._names)),
@@ -99,20 +100,25 @@ class StudyConfirmation:
     @property
     def is_by_union(self) -> bool:
         """Whether the deep union is the answer, so that nobody asks what each source adds to the best mixture."""
-        return self._union_gain is not None and self._union_gain.is_answer
+        known = ConfirmationRecord.of(self.store.record)
+        if known and known.result and known.answers(self._request):
+            return bool(known.result.answer)
+        return bool(self._answer)
+
+    @property
+    def _answer(self) -> str:
+        """The row that is the answer in place of the best mixture; empty if none is."""
+        gain = self._union_gain
+        return row_name(gain.stages) if gain and gain.is_answer else ""
 
     @cached_property
     def _union_gain(self) -> UnionGain | None:
         """What the labels that judged the search say of the deep union, if there is one."""
         if self._union is None:
             return None
-        best = None if self._stopped or self.best.number == NO_TRIAL else self.best
+        best = None if self.best.number == NO_TRIAL else self.best
         with one_thread():
             return UnionGain.measure(self._union, self.search.objective, best)
-
-    def _heads(self, found: Confirmation) -> str:
-        """The adaptation of the answer, in words."""
-        return HEADS_OF_FOLDS if self._crosses and self._is_open else found.adaptation
 
     def training(self) -> tuple[Confirmer, Sequence[RowRequest]]:
         """What trains the rows on all labels, and the rows."""
@@ -125,7 +131,7 @@ class StudyConfirmation:
         crossing = CrossFitting(self.file.confirm.folds, self.file.confirm.repeats)
         labels, adaptation = self.prepared.target.shots.labels, self._settings.recipe.adaptation
         found = crossing.run(labels, self._folds, adaptation=adaptation, **self._how)
-        if self._stopped and self._stopped.answer is None:
+        if self._stopped and self._is_without_source:
             return replace(found, no_gain=answer_in_folds(self._stopped))
         if self._fixed == POOLED:
             found = replace(found, equal=POOLED)
@@ -136,9 +142,14 @@ class StudyConfirmation:
         way = WithoutSource.choose(self.file, self.prepared) if self._is_open else None
         adaptation = way.adaptation if way else self.file.recipe.adaptation
         found = self._confirmer.run(self._rows, count=self.file.confirm.seeds, adaptation=adaptation, **self._how)
-        if way and self._stopped and self._stopped.answer is None:
+        if way and self._stopped and self._is_without_source:
             return replace(found, no_gain=way.sentences(self._stopped))
         return replace(found, tuning=(way.sentence, *found.tuning)) if way else found
+
+    @property
+    def _is_without_source(self) -> bool:
+        """Whether no pretraining is the answer."""
+        return self._stopped is not None and self._stopped.answer is None and not self._answer
 
     @property
     def _request(self) -> ConfirmationRecord:
@@ -199,7 +210,8 @@ class StudyConfirmation:
 
     @property
     def _how(self) -> dict[str, Any]:
-        return {"seed": self.file.study.seed, "jobs": self.file.search.jobs, "progress": self.progress}
+        same = {"seed": self.file.study.seed, "jobs": self.file.search.jobs, "progress": self.progress}
+        return {**same, "answer": self._answer}
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -232,7 +244,7 @@ class StudyConfirmation:
     @property
     def _further(self) -> tuple[RowRequest, ...]:
         """The row of the deep union, which is no mixture of the search."""
-        return (RowRequest(row_name(self._union.stages), self._union),) if self._union else ()
+        return (RowRequest(row_name(self._union.stages), self._union, RowKind.UNION),) if self._union else ()
 
     @cached_property
     def _folds(self) -> FoldBuilder:

@@ -59,10 +59,11 @@ class Choice:
 
 
 def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: str | None = None) -> Choice:
-    """What a user takes away: the best mixture, unless another row is better than it by more than the interval.
+    """What a user takes away: the study's answer.
 
-    Where the labels chose another answer before anything judged (no pretraining, if no source pays, or the deep union),
-    it is that one, with the adaptation that was chosen for it.
+    That is the best mixture, unless another row is better than it by more than the interval. If what judged the search
+    chose another one (no pretraining, if no source pays, or the deep union), it is that one, with the adaptation that
+    was chosen for it.
 
     The adaptation is the study's own, unless another one is better for this row on the test part by more than its
     interval. Labels that judge by cross-fitting are too few to choose it, too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,21 @@ import pytest
 import torch
 from generators.studies import colored_set, encoded_file
 
+from geosearch.adaptation.from_scratch import fresh_network
+from geosearch.adaptation.ridge import RidgeHead
+from geosearch.config.build import build_recipe
 from geosearch.confirmation.row import NO_PRETRAINING
 from geosearch.data.collection import load_collection
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.train import features
+from geosearch.report.page import used_sources
+from geosearch.report.status import status_of, status_text
 from geosearch.runtime.cache import Cache
+from geosearch.runtime.result_cache import PathPoint
 from geosearch.search.no_gain import NoGain
+from geosearch.search.trial_record import TrialRecord
 from geosearch.study import deep_union, pace
+from geosearch.study.build_search import build_search
 from geosearch.study.deep_union import MEMBERS, UnionGain, UnionTraining, build_deep_union
 from geosearch.study.study import Study
 from geosearch.study.take_away import choose_row
@@ -105,36 +114,45 @@ def test_what_it_reads_are_its_features_of_the_targets_images(study, union):
     np.testing.assert_array_equal(union.codes, study.prepared.collection.train.images)
 
 
-def test_its_key_depends_on_the_sources_alone(study, tmp_path):
-    file = study.file
-    training = UnionTraining.of(file, images_of(file))
-    assert UnionTraining.of(file, study.prepared.collection).key == training.key, "with activations for images, too"
-    other = encoded_file(tmp_path, **CHANGES, domain_target=colored_set(tmp_path / "another.npz", 7))
-    assert UnionTraining.of(other, images_of(other)).key == training.key
-    assert replace(training, sources=training.sources[:1]).key != training.key
-    assert replace(training, recipe=training.recipe.scaled(7)).key != training.key
-
-
-def test_its_model_takes_images_and_predicts_what_was_confirmed(study, union):
-    model = study.model(row=ROW, adaptation="ridge")
-    target = study.prepared.target
-    images = images_of(study.file).train.images[target.rows["test"]]
-    wrong = model.predict(images).labels != target.test_labels.reveal()
-    assert wrong.mean() == pytest.approx(study.confirmation.row(ROW).mean("ridge"), abs=0.06)
-    (facts,) = model.facts.architecture
-    assert (facts["trained"], facts["features"]) == (2, "both")
-    assert [(one.images, one.weight) for one in model.facts.provenance.sources] == [(60, 0.5), (60, 0.5)]
-
-
-def test_a_test_part_of_its_own_is_read_too(tmp_path, shared_cache):
-    test = colored_set(tmp_path / "test.npz", 5, count=50)
-    target = colored_set(tmp_path / "labels.npz", 6, count=24)
-    own = {"domain_target": target, "domain_test": test, "domain_shots": None, "domain_test_size": 50}
+def test_it_reads_labelled_unlabelled_and_test_images(tmp_path, shared_cache):
+    own = {
+        "domain_target": colored_set(tmp_path / "labels.npz", 6, count=24),
+        "domain_test": colored_set(tmp_path / "test.npz", 5, count=50),
+        "domain_unlabelled": colored_set(tmp_path / "loose.npz", 8, count=40),
+        "domain_shots": None,
+        "domain_test_size": 50,
+    }
     study = opened(tmp_path, shared_cache, **own)
     confirmation = study.run()
     assert confirmation.test_size == 50
-    assert confirmation.judged_by == ""
     assert ROW in [row.name for row in confirmation.rows]
+    union = build_deep_union(study.file, study.prepared.collection, shared_cache)
+    images, encoded = images_of(study.file), study.prepared.collection
+    parts = [(images.train, encoded.train), (images.unlabelled, encoded.unlabelled), (images.test, encoded.test)]
+    for part, codes in parts:
+        rows = [next(i for i, known in enumerate(union.codes) if np.array_equal(known, one)) for one in codes.images]
+        np.testing.assert_allclose(union.features[rows], features(union.network, part.images), atol=1e-4)
+
+
+def test_its_key_depends_on_the_sources_alone(study, tmp_path):
+    file = study.file
+    training = UnionTraining.of(file, images_of(file))
+    assert UnionTraining.of(file, study.prepared.collection).keys == training.keys, "with activations for images, too"
+    other = encoded_file(tmp_path, **CHANGES, domain_target=colored_set(tmp_path / "another.npz", 7))
+    assert UnionTraining.of(other, images_of(other)).keys == training.keys
+    assert replace(training, sources=training.sources[:1]).keys != training.keys
+    assert replace(training, recipe=training.recipe.scaled(7)).keys != training.keys
+
+
+def test_its_model_takes_images_and_predicts_what_was_confirmed(study, union):
+    model, target = study.model(row=ROW, adaptation="ridge"), study.prepared.target
+    recipe = build_recipe(study.file, study.prepared.network)
+    head = RidgeHead().fit(union.known(target.shots, recipe), target.shots, seed=0)
+    images = images_of(study.file).train.images[target.rows["test"]]
+    assert (model.predict(images).labels == head.predict(target.test_images).argmax(1)).mean() >= 0.9
+    (facts,) = model.facts.architecture
+    assert (facts["trained"], facts["features"]) == (2, "both")
+    assert [(one.images, one.weight) for one in model.facts.provenance.sources] == [(60, 0.5), (60, 0.5)]
 
 
 def test_the_labels_judge_it_in_folds(tmp_path, shared_cache):
@@ -169,23 +187,70 @@ def test_the_labels_decide_whether_it_is_the_answer(is_answer, tmp_path, shared_
         assert confirmation.verdict().startswith(verdict)
         assert (choice.row, choice.adaptation) == (ROW, adaptation)
         assert choice.why.startswith("The answer is")
+        assert re.search(r"\. It .* no pretraining.*; .* best mixture.*\. Pretraining on", confirmation.verdict())
+        assert "the strongest other baseline, all sources" not in confirmation.verdict()
+        assert status_of(study.summary())["answer"] == {"row": ROW, "adaptation": adaptation}
+        assert [source.name for source in used_sources(study.facts())] == ["one", "other"]
+        by_name = Study.open(str(tmp_path / "union.db"), cache=shared_cache)
+        assert by_name.run() == confirmation
     else:
         assert confirmation.reasons == ()
         assert not choice.why.startswith("The answer is")
+
+
+@pytest.fixture(scope="module")
+def objective(study):
+    return build_search(study.file, study.prepared, study.store, study.cache, study.progress).objective
+
+
+def test_the_gain_is_that_of_its_features_over_the_pretrained_ones(study, union, objective):
+    labels = study.prepared.collection.train.labels
+    told = replace(union, features=100 * np.eye(3, dtype=np.float32)[labels])
+    noise = np.random.default_rng(0).normal(size=(len(labels), 9)).astype(np.float32)
+    fooled = replace(union, features=1000 * noise)
+    helped, harmed = (UnionGain.measure(each, objective, None) for each in (told, fooled))
+    assert helped.gain > helped.noise > 0
+    assert helped.is_answer
+    assert harmed.gain < -harmed.noise < 0
+    assert not harmed.is_answer
+    assert objective.images is study.prepared.target.shots
+    errors = [RidgeHead().score(each, objective.images, 0).squared_error for each in networks(told, objective)]
+    assert helped.gain == pytest.approx(errors[1] - errors[0])
+
+
+def networks(union, objective):
+    return union.known(objective.images, objective.recipe), fresh_network(objective.images, objective.recipe, 0)
+
+
+def test_a_mixture_that_clearly_gains_may_be_ahead(study, union, objective):
+    path = (PathPoint(0.0, 0.9, 0.5, 0.0), PathPoint(1.0, 0.0, 0.0, 0.1))
+    values = {"closed_form": 1.0, "proxy": None, "top1_error": 0.0, "long_error": None, "wall_seconds": 0.0}
+    place = {"number": 7, "role": "searched", "weights": (1.0, 0.0), "concentration": 0.0, "pairing": "transport"}
+    best = TrialRecord(**place, **values, state="complete", error=0.0, interpolation=1.0, path=path)
+    found = UnionGain.measure(union, objective, best)
+    assert found.ahead < 0
+    assert not replace(found, noise=0.0).is_answer
+    unclear = replace(best, path=(path[0], replace(path[1], deviation=0.6)))
+    assert UnionGain.measure(union, objective, unclear).ahead is None
 
 
 @pytest.mark.parametrize(
     ("gain", "ahead", "is_answer"),
     [(0.2, None, True), (-0.04, None, True), (-0.06, None, False), (0.2, -0.04, True), (0.2, -0.06, False)],
 )
-def test_it_is_the_answer_unless_the_labels_are_clearly_against_it(gain, ahead, is_answer):
+def test_it_is_the_answer_unless_what_judges_is_clearly_against_it(gain, ahead, is_answer):
     assert UnionGain(4, gain, noise=0.05, ahead=ahead).is_answer == is_answer
 
 
-def test_the_sentence_says_on_which_side_of_no_pretraining_it_is():
+def test_the_sentence_says_what_judged_and_on_which_side_of_no_pretraining_it_is():
     (less,), (more,) = (UnionGain(4, gain, noise=0.05).sentences("ridge") for gain in (0.123, -0.04))
     assert "with ridge: on the labels its squared error is 0.12 ± 0.05 below that of no pretraining." in less
     assert "0.04 ± 0.05 above" in more
+    (pseudo,) = UnionGain(4, 0.1, noise=0.05, is_pseudo=True).sentences("ridge", labels_judge=True)
+    assert "on pseudo-labelled images its squared error" in pseudo
+    assert "All labels chose it" not in pseudo
+    (both,) = UnionGain(4, 0.1, noise=0.05).sentences("ridge", labels_judge=True)
+    assert both.endswith("All labels chose it, those that judge included.")
 
 
 def test_where_no_source_pays_the_deep_union_may_still_be_the_answer(tmp_path, shared_cache, monkeypatch):
@@ -197,6 +262,8 @@ def test_where_no_source_pays_the_deep_union_may_still_be_the_answer(tmp_path, s
     assert confirmation.no_gain == ()
     assert "No source pays" not in confirmation.verdict()
     assert "The search ended early: none of 4 mixtures" in confirmation.verdict()
+    assert "No source pays" not in status_text(study.summary())
+    assert any(line.startswith("adaptation: ") for line in confirmation.tuning)
     assert choose_row(confirmation).row == ROW
     monkeypatch.setattr(UnionGain, "is_answer", property(lambda self: False))
     again = Study.open(study.file, storage=f"sqlite:///{tmp_path / 'another.db'}", cache=shared_cache).run()
@@ -214,7 +281,7 @@ def test_a_training_that_diverges_ends_the_confirmation_which_goes_on_without_it
 
     cache = Cache(tmp_path / "cache")
     monkeypatch.setattr(deep_union, "pretrain", diverge)
-    with pytest.raises(TrainingFailedError, match=r"set recipe\.union_stages to 0"):
+    with pytest.raises(TrainingFailedError, match=r"on all sources failed: the loss became nan .*union_stages to 0"):
         opened(tmp_path, cache).run()
     assert opened(tmp_path, cache, recipe_union_stages=0).run().rows
 
@@ -231,5 +298,13 @@ def test_check_foretells_its_training_unless_the_cache_has_it(study, tmp_path, m
     assert pace._union_seconds(study.file, images) == pytest.approx(0.2)
 
 
-def test_its_time_is_measured_on_a_few_steps(study):
-    assert 0 < pace.measure_union(study.file, 6) < 600
+def test_its_time_is_measured_on_a_few_steps(study, monkeypatch):
+    times = iter([0.0, 9.0, 10.0, 12.0, 20.0, 28.0])  # starts and ends: 9 with loading, 2 for one step, 8 for four
+    monkeypatch.setattr(pace, "free_clock", lambda device: lambda: next(times))
+    monkeypatch.setattr(pace, "pretrain", lambda *args, **options: None)
+    assert pace.measure_union(study.file, 6) == pytest.approx(deep_union.STEPS * 2.0 * MEMBERS)
+
+
+def test_the_limits_of_a_study_do_not_hold_for_it(tmp_path):
+    with pytest.raises(InvalidOptionError, match=r"in equal shares, whatever \[limits\] says"):
+        encoded_file(tmp_path, **CHANGES, limits_most=1)
