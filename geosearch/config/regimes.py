@@ -70,7 +70,8 @@ class Regime:
             training |= _PUBLISHED_ONLY
         path = () if trainable == "head" else ENDS if kept else INTERPOLATION
         places = recipe.get("interpolation", path)
-        search: dict[str, Any] = {"repeats": 1}  # few labels judge all trainings alike: more of them tell little
+        # few labels judge all trainings alike: more of them tell little; four finalists keep two processes busy
+        search: dict[str, Any] = {"repeats": 1, "finalists": 4}
         if isinstance(places, list | tuple) and 0 in places:
             search["stop"] = "no-gain"
         if _section(data, "domain").get("shots") != 1:

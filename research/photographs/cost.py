@@ -2,10 +2,11 @@
 
     python -m research.photographs.cost [--images 4000] [--evaluations 24] [--targets rsscn7 trash] [--way NAME]
 
-Six sources of 4,000 photographs (`shelf.py`), five labels a class, the library's defaults, `geosearch check` and
-`geosearch search` as a user runs them, on two processes; the second target finds the shelf in the cache. Processor
-seconds are those of all processes, peak memory is what all of them hold together (a page that several share is
-counted once), read every three seconds. Results: reports/data/photographs_cost.jsonl.
+Six sources of 4,000 photographs (`shelf.py`), five labels a class, the library's defaults and a deep union of four
+stages, as `geosearch init` proposes; `geosearch check` and `geosearch search` as a user runs them, on two processes.
+The second target finds the shelf and the deep union in the cache. Processor seconds are those of all processes, peak
+memory is what all of them hold together (a page that several share is counted once), read every three seconds.
+Results: reports/data/photographs_cost.jsonl.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from research.photographs.tables import PAGE
 FILE = Lines(FOLDER / "photographs_cost.jsonl")
 PLACE = Path(tempfile.gettempdir()) / "geosearch-photographs-cost"
 SHOTS, JOBS = 5, 2
-STAGES = ("load", "transport", "evaluations", "finalists", "confirmation")  # of the table
+SHOWN = ("encoding", "maps", "search", "deep union", "confirmation")
+STAGES = ("load", "transport", "evaluations", "finalists", "deep union", "confirmation")  # of the table
 
 
 def measured(target: str, images: int, evaluations: int, way: str) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def measured(target: str, images: int, evaluations: int, way: str) -> dict[str, 
         "study": {"name": name},
         "domain": {"sources": sources},
         "search": {"evaluations": evaluations, "jobs": JOBS, "stop": "never"},
+        "recipe": {"union_stages": 4},
     }
     place.mkdir(parents=True, exist_ok=True)
     (path := place / f"{name}.toml").write_text(as_toml(sections_of(target, SHOTS, 0, changes)))
@@ -101,13 +104,14 @@ def run(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
 def table() -> list[str]:
     """A row for each target, in the order of the runs."""
     lines = [
-        "| target | foretold | took | processor time | peak memory | encoding | maps | search | confirmation |",
-        "| --- " * 9 + "|",
+        "| target | foretold | took | processor time | peak memory | " + " | ".join(SHOWN) + " |",
+        "| --- " * (5 + len(SHOWN)) + "|",
     ]
     for line in FILE.all():
         asked, stages = line["asked"], {**dict.fromkeys(STAGES, 0.0), **line["stages"]}
         minutes = [line["foretold"]["seconds"], line["search"]["seconds"], line["search"]["processor_seconds"]]
         minutes += [stages["load"], stages["transport"], stages["evaluations"] + stages["finalists"]]
+        minutes.append(stages["deep union"])
         first, second, third, *rest = (f"{seconds / 60:.1f} min" for seconds in [*minutes, stages["confirmation"]])
         peak = f"{line['search']['peak_bytes'] / 2**30:.1f} GiB"
         lines.append("| " + " | ".join([asked["target"], first, second, third, peak, *rest]) + " |")

@@ -31,6 +31,7 @@ def test_a_pretrained_network_brings_its_defaults_and_says_so() -> None:
     assert file.mixes_features
     assert file.recipe.precision == "bfloat16"
     assert (file.domain.pseudo_labels, file.search.repeats, file.confirm.tuning) == ("head", 1, 0)
+    assert file.search.finalists == 4
     assert file.confirm.controls == ("single-source", "joint-training")
     assert study(recipe={"network": "timm:resnet18", "adaptation": "fine-tune"}).confirm.tuning == 8
     other = study(recipe={"network": "timm:resnet18"}, transport={"embedding": "pixels", "space": "pixels"})

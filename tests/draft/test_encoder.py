@@ -10,7 +10,8 @@ import torch
 from generators.photographs import photographs
 
 from geosearch.config.read import read_study
-from geosearch.draft import encoder, findings
+from geosearch.draft import draft, encoder, findings
+from geosearch.draft.budget import BUDGETS, Plan
 from geosearch.draft.draft import draft_study
 
 
@@ -65,6 +66,18 @@ def test_photographs_in_color_get_a_pretrained_network(sets, monkeypatch):
     draft.write(sets / "study.toml")
     assert read_study(sets / "study.toml").model_dump() == draft.file.model_dump()
     assert "torchvision:resnet18, fetched before" in draft.summary
+
+
+@pytest.mark.parametrize("minutes", [20, 60])
+def test_what_is_trained_on_all_sources_is_left_out_where_time_does_not_suffice(sets, monkeypatch, minutes):
+    def plan(settings, *, size, minutes, **_):
+        return Plan(BUDGETS[-1], size, 1800.0 if "union_stages" in settings["recipe"] else 600.0, minutes)
+
+    monkeypatch.setattr(
+        findings, "find_encoder", lambda: encoder.Encoder(encoder.MEASURED, "pretrained", "fetched before")
+    )
+    monkeypatch.setattr(draft, "plan_budget", plan)
+    assert ("union_stages = 4" in draft_study("mine", ["a", "b"], minutes=minutes).text) == (minutes == 60)
 
 
 def test_without_weights_the_file_says_what_to_install_and_what_that_costs(sets):
