@@ -122,15 +122,13 @@ class Confirmation:
         return " ".join([*self.basis(), self.summary(), *self.remarks()])
 
     def basis(self) -> tuple[str, ...]:
-        """What has to be said before the comparisons: why the search ended early, that no test label judged."""
+        """What has to be said first: another answer than the best mixture, an early end, that no test label judged."""
         ended = (self.background.ended,) if self.background.ended else ()
         judged = (f"No test labels: judged by {self.judged_by}.",) if self.judged_by else ()
-        return (*self.no_gain, *self.reasons, *ended, *judged)
+        return (*self.no_gain, *self.reasons, *self._answered(), *ended, *judged)
 
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.
-
-        If the answer is another row than the best mixture, a sentence on it comes before.
 
         Where another row has another number of networks or more unlabelled images, it says so. The projection's cloud
         and rows with fewer unlabelled images are left to `remarks`.
@@ -156,12 +154,12 @@ class Confirmation:
             against[control.name] = f"the strongest control, {control.name}"
         against |= {row.name: f"the same mixture, {row.label}" for row in self.rows if row.kind == RowKind.VARIANT}
         clauses = [self._compare(self.row(name)).clause(label) for name, label in against.items()]
-        return f"{self._answered()}{subject} {'; '.join(clauses)}."
+        return f"{subject} {'; '.join(clauses)}."
 
-    def _answered(self) -> str:
-        """How the answer did, if it is another row than the best mixture, in a sentence with a space behind it."""
+    def _answered(self) -> tuple[str, ...]:
+        """How the answer did, a sentence; none where it is the best mixture or no pretraining."""
         if not self.answer:
-            return ""
+            return ()
         own, clauses = self.row(self.answer), []
         for name in (NO_PRETRAINING, BEST):
             other = self.row(name)
@@ -169,7 +167,7 @@ class Confirmation:
             unequal = other.unequal(own, self.adaptation, fewer_images=False)
             label = name if name == NO_PRETRAINING else f"the {name}"
             clauses.append(replace(found, unequal=unequal, error=self.error).clause(label))
-        return f"It {'; '.join(clauses)}. "
+        return (f"It {'; '.join(clauses)}.",)
 
     @property
     def _controls(self) -> set[str]:

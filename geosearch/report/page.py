@@ -163,9 +163,9 @@ def render(facts: StudyReport, drawn: tuple[ReportFigure, ...] | None = None) ->
 
 
 def verdict(facts: StudyReport) -> str:
-    """The result of the study in one sentence; before the confirmation, the best mixture so far."""
-    if facts.confirmation is not None:
-        return " ".join([*facts.confirmation.basis(), facts.confirmation.summary()])
+    """The result of the study in a few sentences; before the confirmation, the best mixture so far."""
+    if (known := facts.confirmation) is not None:  # of another answer the best mixture is a remark
+        return " ".join([*known.basis(), *([] if known.answer else [known.summary()])])
     best = facts.best
     if best is None:
         return "No trial has finished yet."
@@ -180,7 +180,8 @@ def verdict(facts: StudyReport) -> str:
 
 def remarks(facts: StudyReport) -> tuple[str, ...]:
     """What is said below the verdict, a sentence each: what searching added, and what was known before it."""
-    found = list(facts.confirmation.remarks()) if facts.confirmation else []
+    known = facts.confirmation
+    found = [*([known.summary()] if known.answer else []), *known.remarks()] if known else []
     found += [f"{note[0].upper()}{note[1:]}." for note in facts.target_notes]
     if facts.free_answer:
         found.append(f"Free answer, before any training: {facts.free_answer.sentence(facts.source_names)}.")

@@ -287,6 +287,6 @@ class UnionGain:
         judged = "on pseudo-labelled images" if self.is_pseudo else "on the labels"
         chosen = " All labels chose it, those that judge included." if labels_judge and not self.is_pseudo else ""
         return (
-            f"The answer is the network trained on {row_name(self.stages)}, which needs no search, with {adaptation}: "
-            f"{judged} its squared error is {gap} {side} that of no pretraining.{chosen}",
+            f"The answer is the network whose last {self.stages} stages were trained on all sources, which needs no "
+            f"search, with {adaptation}: {judged} its squared error is {gap} {side} that of no pretraining.{chosen}",
         )
