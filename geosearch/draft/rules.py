@@ -142,8 +142,8 @@ def choose_union_stages(found: Findings) -> tuple[int, str] | None:
     if found.encoder is None or found.encoder.network != MEASURED:
         return None
     return 4, (
-        "the last four stages are trained once on all sources: on five of six sets of photographs the error was 4 to "
-        "15 points below that of a ridge head without sources"
+        "the last four stages are trained once on all sources: on six sets of photographs the error of the answer was "
+        "2.6 ± 2.8 points lower for it, up to 5 lower and up to 1 higher"
     )
 
 
