@@ -97,8 +97,8 @@ class PretrainedArchitecture:
                 0,
                 "How many last stages of a pretrained network are trained once on all sources at once, besides what is "
                 "trained on mixtures: a row of the confirmation that serves every target of these sources, and the "
-                "answer unless the labels are clearly against it. Left out: 0, no such row. With 4 the error of answers on "
-                "six sets of photographs was 2.6 ± 2.8 points lower (reports/photographs.md).",
+                "answer unless the labels are clearly against it. Left out: 0, no such row. With 4, answers on six "
+                "sets of photographs had 2.6 ± 2.8 points less error (reports/photographs.md).",
                 {"ge": 0, "le": 100},
             ),
             Setting(
