@@ -114,6 +114,10 @@ class UnionTraining:
         facts = {"sources": [source.fingerprint for source in self.sources], "recipe": self.recipe.key}
         return tuple(content_key("deep-union-training", version=1, member=member, **facts) for member in range(MEMBERS))
 
+    def is_known(self, cache: Cache) -> bool:
+        """Whether the cache has all trainings."""
+        return all(cache.path("networks", key).exists() for key in self.keys)
+
     def train(self, cache: Cache, *, jobs: int = 1) -> Network:
         """The network, which takes images; trainings that the cache has are read.
 

@@ -109,9 +109,8 @@ def _union_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     if training is None:
         return 0.0
     own = sum(len(part) for part in (collection.train, collection.unlabelled, collection.test) if part is not None)
-    is_known = all(Cache.default().path("networks", key).exists() for key in training.keys)
     classes = sum(len(source.classes) for source in collection.sources)
-    return own * measure_encoding(file) + (0.0 if is_known else measure_union(file, classes))
+    return own * measure_encoding(file) + (0.0 if training.is_known(Cache.default()) else measure_union(file, classes))
 
 
 def measure_union(file: StudyFile, classes: int) -> float:

@@ -48,6 +48,7 @@ from geosearch.search.trial_record import TrialRecord
 from geosearch.search.worker import Worker
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_search import build_search
+from geosearch.study.deep_union import UnionTraining
 from geosearch.study.export import Export
 from geosearch.study.kept_model import KeptModel, answer_key
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
@@ -179,6 +180,7 @@ class Study:
             self._announce(job)
             if job.options.stops and (workers or self.store.is_shared):
                 self.progress.event(StopIgnored())
+            self._train_deep_union()
             if self.file.search.evaluations:
                 self._search(job, workers)
             confirmation = self._confirmation(job)
@@ -196,6 +198,14 @@ class Study:
         trained = find_single_sources(search.baselines, names).values()
         if self.file.search.evaluations and (rest := tuple(name for name in names if name not in trained)):
             self.progress.event(BaselinesChosen(tuple(search.baselines), len(names), rest))
+
+    def _train_deep_union(self) -> None:
+        """Before the search: nothing of it depends on a trial, and memory is free for it."""
+        training = UnionTraining.of(self.file, self.prepared.collection)
+        if training is None or training.is_known(self.cache) or self.confirmation is not None:
+            return
+        with self._stage("deep union"), one_thread():
+            training.train(self.cache, jobs=self.file.search.jobs)
 
     def _search(self, job: Search, workers: int) -> None:
         share_if_joined(self.store)

@@ -230,7 +230,7 @@ class StudyConfirmation:
         """The deep union, if the study asks for it; trained at first use."""
         if not self._union_stages:
             return None
-        self.progress.event(StageStarted(row_name(self._union_stages)))
+        self.progress.event(StageStarted("deep union"))
         start = time.perf_counter()
         with one_thread():
             found = build_deep_union(self.file, self.prepared.collection, self.cache)

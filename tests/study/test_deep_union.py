@@ -283,8 +283,9 @@ def test_a_training_that_diverges_ends_the_confirmation_which_goes_on_without_it
     cache = Cache(tmp_path / "cache")
     monkeypatch.setattr(deep_union, "pretrain", diverge)
     with pytest.raises(TrainingFailedError, match=r"on all sources failed: the loss became nan .*union_stages to 0"):
-        opened(tmp_path, cache).run()
-    assert opened(tmp_path, cache, recipe_union_stages=0).run().rows
+        opened(tmp_path, cache, search_evaluations=6).run()
+    assert opened(tmp_path, cache, search_evaluations=6).trials == (), "before the search"
+    assert opened(tmp_path, cache, search_evaluations=6, recipe_union_stages=0).run().rows
 
 
 def test_check_foretells_its_training_unless_the_cache_has_it(study, tmp_path, monkeypatch):
