@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -141,21 +139,21 @@ class UnionTraining:
 
         def state() -> dict[str, np.ndarray]:
             seed = seeds.integer(0, "deep union", member)
-            trained = _without_advice(pretrain, Pool(self.sources), self.recipe, seed, device=self.device)
+            trained = _trained(Pool(self.sources), self.recipe, seed, self.device)
             return {name: weight.numpy() for name, weight in trained.state_dict().items()}
 
         stored = cache.arrays("networks", key, state)
         return {name: torch.from_numpy(np.array(weight)) for name, weight in stored.items()}
 
 
-def _without_advice(train: Callable[..., Network], *args: Any, **options: Any) -> Network:
-    """Train; what fails says how the study goes on, not how to change its mixtures.
+def _trained(pool: Pool, recipe: Recipe, seed: int, device: str) -> Network:
+    """As `pretrain`, but what fails is said with a way to go on: the study's mixtures do not need this network.
 
     Raises:
         TrainingFailedError: the loss became NaN or infinite, or a GPU has too little memory.
     """
     try:
-        return train(*args, **options)
+        return pretrain(pool, recipe, seed, device=device)
     except (TrainingFailedError, torch.OutOfMemoryError) as error:
         reason = str(error).partition(";")[0].partition("\n")[0]
         raise TrainingFailedError(
