@@ -96,7 +96,6 @@ def test_it_is_the_mean_of_several_trainings_on_the_images_of_the_sources(study,
         torch.testing.assert_close(weight, torch.stack([one[name].double() for one in states]).mean(0).to(weight.dtype))
     assert training.train(cache).fingerprint == network.fingerprint
     assert len(asked) == MEMBERS, "the cache has it"
-    assert training.train(Cache(tmp_path / "other"), jobs=2).fingerprint == network.fingerprint
 
 
 def test_its_last_stages_alone_are_trained(study, union):
