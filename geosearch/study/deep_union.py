@@ -70,7 +70,7 @@ class UnionTraining:
     precision, and none of its images among those of the sources.
 
     Its weights are the mean of those of `MEMBERS` trainings from the pretrained ones (a uniform soup, Wortsman et al.
-    2022b, eq. 1), which are less a matter of chance than those of one (reports/photographs.md).
+    2022b, eq. 1), which tie with those of one or have a little less error (reports/photographs.md).
 
     Attributes:
         sources: the sources, with their images.
