@@ -110,9 +110,7 @@ def test_a_weight_of_both_parts_is_refused_once_it_was_trained() -> None:
     trained = option.build(3, SIDE, 4, seed=0)
     with torch.no_grad():
         trained.body.tail.network.conv1 = torch.nn.Conv2d(3, 64, 7, 2, 3, bias=False)  # type: ignore[union-attr]
-    with pytest.raises(
-        InvalidOptionError, match=r"of the deep union recipe\.union_stages\) to another"
-    ):
+    with pytest.raises(InvalidOptionError, match=r"of the deep union recipe\.union_stages\) to another"):
         WholeNetwork.of(option, SIDE).join(trained, option, SIDE)
 
 
