@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,9 +59,15 @@ class WeightPath:
         begin = time.perf_counter()
         trained = train()
         scores = [score(interpolate(start, trained, coefficient)) for coefficient in coefficients]
+        return cls.of_scores(coefficients, scores, time.perf_counter() - begin)
+
+    @classmethod
+    def of_scores(
+        cls, coefficients: Sequence[float], scores: Sequence[Score], wall_seconds: float, *, farther: bool = False
+    ) -> WeightPath:
+        """Of scores (k,) whose losses are in the same order."""
         losses = np.array([one.losses or (one.squared_error,) for one in scores])
-        errors = np.array([one.top1_error for one in scores])
-        return cls(tuple(coefficients), losses, errors, time.perf_counter() - begin)
+        return cls(tuple(coefficients), losses, np.array([one.top1_error for one in scores]), wall_seconds, farther)
 
     @property
     def squared_errors(self) -> np.ndarray:
@@ -82,6 +88,12 @@ class WeightPath:
         behind = self.squared_errors - self.squared_errors[least]
         near = np.flatnonzero(behind <= _standard_errors(self.losses - self.losses[least]))
         return int(near[-1 if self.farther else 0])
+
+    @property
+    def chosen_but_first(self) -> int:
+        """Place of the coefficient that is taken if the first one must not be."""
+        rest = replace(self, coefficients=self.coefficients[1:], losses=self.losses[1:])
+        return 1 + rest.chosen
 
     @property
     def points(self) -> tuple[PathPoint, ...]:

@@ -1,37 +1,37 @@
-"""The deep union of a study: a network trained on all sources at once, and whether it is the answer."""
+"""The deep union of a study: one network of all sources, how far it is taken, and whether it is the answer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 
 from geosearch import seeds
 from geosearch.adaptation.episodes import Episodes
 from geosearch.adaptation.from_scratch import fresh_network
-from geosearch.config.build import build_network, build_recipe
-from geosearch.config.regimes import STAGES_RATE
+from geosearch.config.regimes import INTERPOLATION
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.candidates.deep_union import DeepUnion
+from geosearch.confirmation.row import RowKind
+from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.collection import TARGET, DatasetCollection
 from geosearch.data.dataset import LabelledSet
-from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.mixture.weights import Weights
-from geosearch.nn.interpolation import interpolate_states
+from geosearch.nn.interpolation import interpolate
 from geosearch.nn.networks import Network
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
-from geosearch.nn.recipe import Recipe
-from geosearch.nn.streams import Pool
-from geosearch.nn.train import features, pretrain, resolve_device
+from geosearch.nn.train import features, resolve_device
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
 from geosearch.search.no_gain import gains
 from geosearch.search.objective import Objective
 from geosearch.search.trial_record import TrialRecord
+from geosearch.search.weight_path import WeightPath
+from geosearch.study.union_training import UnionTraining
 
-MEMBERS, STEPS = 2, 200  # networks whose weights are averaged; of each (reports/photographs.md)
 _BLOCK, _BATCH = 256, 64  # images that a process reads, and that a network is given
+_PATH = "between the pretrained weights (0) and the trained ones (1)"
 
 
 def row_name(stages: int) -> str:
@@ -43,154 +43,119 @@ def row_name(stages: int) -> str:
     return f"all sources, last {stages} stages"
 
 
-def deep_recipe(file: StudyFile) -> Recipe | None:
-    """How the deep union is trained; None if the study file does not ask for it.
-
-    Raises:
-        InvalidOptionError: the network has fewer stages, or as `Backbone.load`.
-    """
-    stages, network = file.recipe.settings["union_stages"], build_network(file)
-    if not stages or not isinstance(network, PretrainedArchitecture):
-        return None
-    network = replace(network, trainable=stages, features="trained", views=0).loaded(file.domain.size)
-    try:
-        network.backbone.load(file.domain.size).cut(stages)
-    except InvalidOptionError as error:
-        reason = str(error).partition("; set recipe.trainable")[0]
-        raise InvalidOptionError(f"recipe.union_stages = {stages}: {reason}; take fewer, or leave it out") from error
-    recipe = build_recipe(file, network).scaled(STEPS)
-    return replace(recipe, learning_rate=STAGES_RATE, objective=None)
-
-
 @dataclass(frozen=True, eq=False)
-class UnionTraining:
-    """How the network is trained: by nothing of the target, so that the cache has it for the next one.
-
-    That is, for one with the same sources in the same order, images of the same size, the same batch, weight decay and
-    precision, and none of its images among those of the sources.
-
-    Its weights are the mean of those of `MEMBERS` trainings from the pretrained ones (a uniform soup, Wortsman et al.
-    2022b, eq. 1), which tie with those of one or have a little less error (reports/photographs.md).
+class UnionPath:
+    """The networks between the pretrained weights and those of the deep union (WiSE-FT, Wortsman et al. 2022).
 
     Attributes:
-        sources: the sources, with their images.
-        recipe: that of the study, but for the stages, the rate and the steps that suit several of them, and without an
-            objective of its own (recipe.objective).
+        start: the pretrained network; it takes images.
+        trained: the same after the training on all sources.
+        architecture: of both, with the pretrained features beside the trained ones.
+        weights: of the sources, which have equal shares.
+        side: of the images that they take, pixels.
+        codes: uint8 (n, h, w, ch), the target's images as the study has them.
+        pictures: uint8 (n, h, w, ch), the same images.
+        cache: where features are kept.
+        jobs: number of processes that read features; changes no number.
         device: as for `pretrain`.
     """
 
-    sources: tuple[LabelledSet, ...]
-    recipe: Recipe
+    start: Network = field(repr=False)
+    trained: Network = field(repr=False)
+    architecture: PretrainedArchitecture
+    weights: Weights
+    side: int
+    codes: np.ndarray = field(repr=False)
+    pictures: np.ndarray = field(repr=False)
+    cache: Cache
+    jobs: int = 1
     device: str = "cpu"
 
     @classmethod
-    def of(cls, file: StudyFile, collection: DatasetCollection) -> UnionTraining | None:
-        """As a study file asks for it; None if it does not.
+    def of(cls, file: StudyFile, collection: DatasetCollection, cache: Cache) -> UnionPath | None:
+        """That of a study; None if its file does not ask for a deep union.
 
         Args:
             file: the study's settings.
-            collection: its sets, which hold images or activations.
+            collection: its sets, which hold activations.
+            cache: where the network and what it reads are kept.
 
         Raises:
-            InvalidOptionError: the network has fewer stages, or as `Backbone.load`.
+            TrainingFailedError: the loss became NaN or infinite.
         """
-        recipe = deep_recipe(file)
-        if recipe is None:
+        training = UnionTraining.of(file, collection)
+        if training is None:
             return None
-        sources = tuple(_with_pictures(one, collection.pictures.get(one.name)) for one in collection.sources)
-        return cls(sources, recipe, file.recipe.device)
+        parts = [part.images for part in (collection.train, collection.unlabelled) if part is not None]
+        pictures = [collection.pictures[TARGET]]
+        if collection.test is not None and collection.test_pictures is not None:
+            parts.append(collection.test.images)
+            pictures.append(collection.test_pictures)
+        return cls(
+            training.start(),
+            training.train(cache),
+            replace(training.architecture, features="both"),
+            Weights.of([1 / len(training.sources)] * len(training.sources), concentration=0),
+            file.domain.size,
+            np.concatenate(parts),
+            np.concatenate(pictures),
+            cache,
+            file.search.jobs,
+            file.recipe.device,
+        )
 
-    @property
-    def architecture(self) -> PretrainedArchitecture:
-        """That of the network."""
-        assert isinstance(self.recipe.network, PretrainedArchitecture)
-        return self.recipe.network
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Content key of each training."""
-        facts = {"sources": [source.fingerprint for source in self.sources], "recipe": self.recipe.key}
-        return tuple(content_key("deep-union-training", version=1, member=member, **facts) for member in range(MEMBERS))
-
-    def is_known(self, cache: Cache) -> bool:
-        """Whether the cache has all trainings."""
-        return all(cache.path("networks", key).exists() for key in self.keys)
-
-    def train(self, cache: Cache, *, jobs: int = 1) -> Network:
-        """The network, which takes images; trainings that the cache has are read.
+    def at(self, coefficient: float, codes: np.ndarray | None = None) -> DeepUnion:
+        """The network at a coefficient in [0, 1], as a candidate of the confirmation.
 
         Args:
-            cache: where trainings are kept, each for itself.
-            jobs: number of processes; changes no number.
+            coefficient: 0 = the pretrained weights, 1 = the trained ones.
+            codes: images of the target that it is to know; all of them if None.
+        """
+        network, pictures = interpolate(self.start, self.trained, coefficient), self.pictures
+        if codes is not None:
+            rows = {code.tobytes(): row for row, code in enumerate(self.codes)}
+            pictures = pictures[[rows[code.tobytes()] for code in codes]]
+        known = read_features(network, pictures, self.cache, jobs=self.jobs, device=self.device)
+        return DeepUnion(
+            network,
+            self.architecture,
+            self.weights,
+            self.side,
+            self.codes if codes is None else codes,
+            known,
+            coefficient,
+        )
+
+    def measure(self, objective: Objective) -> WeightPath:
+        """Score networks as the search scored those of mixtures; the first one is that of no pretraining.
+
+        The features of the pretrained network stand beside those of all of them, so the farthest is taken within the
+        noise, as for mixtures then.
 
         Raises:
-            TrainingFailedError: a loss became NaN or infinite, or a GPU has too little memory.
+            TrainingFailedError: features are NaN or infinite.
         """
-        calls = [(self._member, (member, key, cache)) for member, key in enumerate(self.keys)]
-        states = list(in_processes(calls, jobs if resolve_device(self.device).type == "cpu" else 1))
-        pool = Pool(self.sources)
-        height, _, channels = pool.image_shape
-        network = self.architecture.build(channels, height, pool.class_count, seed=0)
-        network.load_state_dict(interpolate_states(states[0], states, 1.0, [1 / MEMBERS] * MEMBERS))
-        return network
+        begin, seed, images = time.perf_counter(), seeds.integer(objective.seed, "evaluation", 0), objective.images
+        networks = [fresh_network(images, objective.recipe, seed)]
+        networks += [self.at(one, images.images).known(images, objective.recipe) for one in INTERPOLATION[1:]]
+        scores = [objective.scorer.score(network, images, seed) for network in networks]
+        return WeightPath.of_scores(INTERPOLATION, scores, time.perf_counter() - begin, farther=True)
 
-    def _member(self, member: int, key: str, cache: Cache) -> dict[str, torch.Tensor]:
-        """State of one training."""
+    def request(self, objective: Objective | None) -> RowRequest:
+        """The row of the confirmation, at the coefficient that the objective chooses; never at that of no pretraining.
 
-        def state() -> dict[str, np.ndarray]:
-            seed = seeds.integer(0, "deep union", member)
-            trained = _trained(Pool(self.sources), self.recipe, seed, self.device)
-            return {name: weight.numpy() for name, weight in trained.state_dict().items()}
+        Args:
+            objective: of the search, on the labels at hand; None if they are too few to judge: the trained weights.
+        """
+        path = self.measure(objective) if objective else None
+        coefficient = path.coefficients[path.chosen_but_first] if path else 1.0
+        return RowRequest(row_name(self.stages), self.at(coefficient), RowKind.UNION)
 
-        stored = cache.arrays("networks", key, state)
-        return {name: torch.from_numpy(np.array(weight)) for name, weight in stored.items()}
-
-
-def _trained(pool: Pool, recipe: Recipe, seed: int, device: str) -> Network:
-    """As `pretrain`, but what fails is said with a way to go on: the study's mixtures do not need this network.
-
-    Raises:
-        TrainingFailedError: the loss became NaN or infinite, or a GPU has too little memory.
-    """
-    try:
-        return pretrain(pool, recipe, seed, device=device)
-    except (TrainingFailedError, torch.OutOfMemoryError) as error:
-        reason = str(error).partition(";")[0].partition("\n")[0]
-        raise TrainingFailedError(
-            f"the training on all sources failed: {reason}; set recipe.union_stages to 0 or to another number in the "
-            "study file, which keeps all else, and run 'geosearch resume' with that file"
-        ) from error
-
-
-def build_deep_union(file: StudyFile, collection: DatasetCollection, cache: Cache) -> DeepUnion | None:
-    """The deep union as a candidate of the confirmation; None if the study file does not ask for it.
-
-    Args:
-        file: the study's settings.
-        collection: its sets, which hold activations.
-        cache: where the network and what it reads are kept.
-
-    Raises:
-        TrainingFailedError: the loss became NaN or infinite.
-    """
-    training = UnionTraining.of(file, collection)
-    if training is None:
-        return None
-    network = training.train(cache, jobs=file.search.jobs)
-    parts = [part.images for part in (collection.train, collection.unlabelled) if part is not None]
-    pictures = [collection.pictures[TARGET]]
-    if collection.test is not None and collection.test_pictures is not None:
-        parts.append(collection.test.images)
-        pictures.append(collection.test_pictures)
-    return DeepUnion(
-        network,
-        replace(training.architecture, features="both"),
-        MEMBERS,
-        Weights.of([1 / len(training.sources)] * len(training.sources), concentration=0),
-        file.domain.size,
-        np.concatenate(parts),
-        read_features(network, np.concatenate(pictures), cache, jobs=file.search.jobs, device=file.recipe.device),
-    )
+    @property
+    def stages(self) -> int:
+        """How many of the last stages were trained."""
+        assert isinstance(self.architecture.trainable, int)
+        return self.architecture.trainable
 
 
 def read_features(network: Network, images: np.ndarray, cache: Cache, *, jobs: int, device: str = "cpu") -> np.ndarray:
@@ -222,11 +187,6 @@ def _read(network: Network, images: np.ndarray) -> np.ndarray:
     return features(network, images, batch=_BATCH)
 
 
-def _with_pictures(source: LabelledSet, images: np.ndarray | None) -> LabelledSet:
-    """A source with its images in place of activations, of which it may have further views."""
-    return source if images is None else replace(source.take(np.arange(len(images))), images=images)
-
-
 @dataclass(frozen=True)
 class UnionGain:
     """Whether the deep union is the answer of a study, by its squared error on what judged the search.
@@ -239,6 +199,7 @@ class UnionGain:
         stages: of the network.
         gain: squared error of no pretraining minus that of the deep union.
         noise: standard error of the gain, paired over the labels that are left out, or over episodes.
+        interpolation: how far it is from the pretrained weights (0) to the trained ones (1).
         ahead: squared error of the best mixture minus that of the deep union; None if that mixture is not clearly
             better than no pretraining.
         is_pseudo: whether pseudo-labelled images judged, whose errors are alike, so that the noise is too small.
@@ -250,12 +211,13 @@ class UnionGain:
     stages: int
     gain: float
     noise: float
+    interpolation: float = 1.0
     ahead: float | None = None
     is_pseudo: bool = False
 
     @classmethod
-    def measure(cls, union: DeepUnion, objective: Objective, best: TrialRecord | None) -> UnionGain:
-        """Score the network as the search scored those of mixtures, and the network without pretraining.
+    def measure(cls, union: UnionPath, objective: Objective, best: TrialRecord | None) -> UnionGain:
+        """Compare it with no pretraining, and with the best mixture.
 
         Args:
             union: the deep union.
@@ -265,13 +227,12 @@ class UnionGain:
         Raises:
             TrainingFailedError: features are NaN or infinite.
         """
-        seed, images = seeds.integer(objective.seed, "evaluation", 0), objective.images
-        networks = union.known(images, objective.recipe), fresh_network(images, objective.recipe, seed)
-        own, other = (objective.scorer.score(network, images, seed) for network in networks)
-        gaps = np.array(other.losses or (other.squared_error,)) - np.array(own.losses or (own.squared_error,))
-        noise = float(gaps.std(ddof=1) / np.sqrt(len(gaps))) if len(gaps) > 1 else 0.0
-        ahead = best.error - own.squared_error if best and best.error is not None and gains(best) else None
-        return cls(union.stages, float(gaps.mean()), noise, ahead, isinstance(objective.scorer, Episodes))
+        path = union.measure(objective)
+        place = path.chosen_but_first
+        point, gaps = path.points[place], path.losses[0] - path.losses[place]
+        ahead = best.error - point.squared_error if best and best.error is not None and gains(best) else None
+        is_pseudo = isinstance(objective.scorer, Episodes)
+        return cls(union.stages, float(gaps.mean()), point.deviation, point.coefficient, ahead, is_pseudo)
 
     @property
     def is_answer(self) -> bool:
@@ -287,8 +248,10 @@ class UnionGain:
         """
         gap, side = f"{abs(self.gain):.2g} ± {self.noise:.2g}", "below" if self.gain >= 0 else "above"
         judged = "on pseudo-labelled images" if self.is_pseudo else "on the labels"
+        place = "" if self.interpolation == 1 else f", at lambda {self.interpolation:g} {_PATH}"
         chosen = " All labels chose it, those that judge included." if labels_judge and not self.is_pseudo else ""
         return (
-            f"The answer is the network whose last {self.stages} stages were trained on all sources, which needs no "
-            f"search, with {adaptation}: {judged} its squared error is {gap} {side} that of no pretraining.{chosen}",
+            f"The answer is the network whose last {self.stages} stages were trained on all sources{place}, which "
+            f"needs no search, with {adaptation}: {judged} its squared error is {gap} {side} that "
+            f"of no pretraining.{chosen}",
         )

@@ -22,7 +22,7 @@ from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.train import resolve_device
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.progress import Log, Progress
-from geosearch.study.deep_union import deep_recipe
+from geosearch.study.union_training import deep_recipe
 
 AnySet: TypeAlias = LabelledSet | UnlabelledSet
 

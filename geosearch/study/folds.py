@@ -22,10 +22,12 @@ from geosearch.nn.augmenter import Augmenter
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.result_cache import Evaluation
+from geosearch.search.objective import Objective
 from geosearch.search.trial_record import TrialRecord, errors_by_mixture, interpolation_by_mixture
 from geosearch.study.baselines import build_baselines, find_single_sources
 from geosearch.study.build_confirmation import build_confirmer, build_controls, choose_interpolation
 from geosearch.study.build_search import build_objective
+from geosearch.study.deep_union import UnionPath
 from geosearch.study.prepare import Prepared, prepare_collection
 
 BEST_SINGLE = "best single source"
@@ -46,8 +48,7 @@ class FoldBuilder:
         fixed: the baseline that is the best mixture of every fold: the cloud if nothing was searched, the pooled union
             if the labels tell nothing of the sources. Empty: in each fold the mixture of least error.
         fine_tunes_mixtures: see `Confirmer`.
-        further: rows that are no mixtures of the search, the same in every fold; they see no label before they are
-            adapted.
+        union: the deep union, if there is one, of which the labels of a fold choose how far it is taken.
     """
 
     file: StudyFile
@@ -59,7 +60,7 @@ class FoldBuilder:
     fixed: str = ""
     augmentations: Mapping[Weights, Augmenter] = field(default_factory=dict)
     fine_tunes_mixtures: bool = True
-    further: tuple[RowRequest, ...] = ()
+    union: UnionPath | None = None
 
     def __call__(self, split: Split) -> Fold:
         """Labels, maps, projection and choice anew; networks come when the fold predicts."""
@@ -113,15 +114,21 @@ class FoldBuilder:
         Errors are equal where the labels that are left are too few to judge by.
         """
         asked = list(dict.fromkeys(mixtures))
-        if self.file.search.leaves_out and there.target.counts.max() < 2:
+        objective = self._objective(there)
+        if objective is None:
             return dict.fromkeys(asked, 0.0), {}  # the search's own best, the nearest single source
-        objective = build_objective(self.file, there, self.cache)
         calls = [(one, None, 0, self.augmentations.get(one)) for one in asked]
         results = objective.evaluate_many(calls, jobs=self.file.search.jobs)
         known = {one: result for one, result in zip(asked, results, strict=True) if isinstance(result, Evaluation)}
         errors = {one: known[one].squared_error if one in known else math.inf for one in asked}
         places = {one: found.interpolation for one, found in known.items() if found.interpolation is not None}
         return errors, places
+
+    def _objective(self, there: Prepared) -> Objective | None:
+        """That of the search on the labels that are left; None if they are too few."""
+        if self.file.search.leaves_out and there.target.counts.max() < 2:
+            return None
+        return build_objective(self.file, there, self.cache)
 
     def _requests(
         self,
@@ -159,5 +166,6 @@ class FoldBuilder:
         ]
         with one_thread():
             controls = build_controls(self._untuned, there, self.cache, errors, interpolation, in_folds=True)
+            union = (self.union.request(self._objective(there)),) if self.union else ()
         without = RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING)
-        return (*requests, without, *controls, *self.further)
+        return (*requests, without, *controls, *union)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +28,8 @@ from geosearch.nn.timing import free_clock, measure_pace
 from geosearch.nn.train import pretrain, resolve_device
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
-from geosearch.study.deep_union import MEMBERS, UnionTraining, deep_recipe
 from geosearch.study.encode import count_missing_images
+from geosearch.study.union_training import UnionTraining, deep_recipe
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
 
@@ -134,8 +133,7 @@ def measure_union(file: StudyFile, classes: int) -> float:
             f"a training step on all sources cannot be made on this machine ({str(error).splitlines()[0]}); lower "
             "recipe.union_stages or domain.size"
         ) from error
-    each = steps * max(took[2] - took[1], took[2] / 2) / _UNION_STEPS
-    return each * math.ceil(MEMBERS / file.search.jobs) * (_CROWDED if file.search.jobs > 1 else 1.0)
+    return steps * max(took[2] - took[1], took[2] / 2) / _UNION_STEPS
 
 
 def measure_encoding(file: StudyFile) -> float:

@@ -48,7 +48,6 @@ from geosearch.search.trial_record import TrialRecord
 from geosearch.search.worker import Worker
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_search import build_search
-from geosearch.study.deep_union import UnionTraining
 from geosearch.study.export import Export
 from geosearch.study.kept_model import KeptModel, answer_key
 from geosearch.study.local_workers import LocalWorkers, search_access, search_shared, share_if_joined, worker_access
@@ -57,6 +56,7 @@ from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.prepare import Prepared, passed_over, prepare
 from geosearch.study.study_confirmation import StudyConfirmation
 from geosearch.study.take_away import TakeAway, choose_row
+from geosearch.study.union_training import UnionTraining
 
 
 class Study:
@@ -205,7 +205,7 @@ class Study:
         if training is None or training.is_known(self.cache) or self.confirmation is not None:
             return
         with self._stage("deep union"), one_thread():
-            training.train(self.cache, jobs=self.file.search.jobs)
+            training.train(self.cache)
 
     def _search(self, job: Search, workers: int) -> None:
         share_if_joined(self.store)

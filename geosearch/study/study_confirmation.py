@@ -11,12 +11,10 @@ from typing import Any
 from geosearch.adaptation.automatic import AUTOMATIC, SELF_TRAINED
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.background import Background
-from geosearch.confirmation.candidates.deep_union import DeepUnion
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.cross_fitting import CrossFitting
 from geosearch.confirmation.record import ConfirmationRecord
-from geosearch.confirmation.row import RowKind
 from geosearch.confirmation.row_request import RowRequest
 from geosearch.mixture.baselines import CLOUD, POOLED, choose_confirmed
 from geosearch.mixture.spaces.base import MixingSpace
@@ -31,7 +29,7 @@ from geosearch.search.study_store import StudyStore
 from geosearch.search.trial_record import NO_TRIAL, TrialRecord, augmentation_by_mixture, errors_by_mixture
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_confirmation import build_confirmer, build_rows
-from geosearch.study.deep_union import UnionGain, build_deep_union, row_name
+from geosearch.study.deep_union import UnionGain, UnionPath, row_name
 from geosearch.study.folds import FoldBuilder
 from geosearch.study.prepare import Prepared
 from geosearch.study.without_source import CHOSEN_IN_FOLDS, HEADS_OF_FOLDS, WithoutSource, answer_in_folds
@@ -226,25 +224,20 @@ class StudyConfirmation:
         return self.search.find_no_gain()
 
     @cached_property
-    def _union(self) -> DeepUnion | None:
+    def _union(self) -> UnionPath | None:
         """The deep union, if the study asks for it; trained at first use."""
         if not self._union_stages:
             return None
         self.progress.event(StageStarted("deep union"))
         start = time.perf_counter()
         with one_thread():
-            found = build_deep_union(self.file, self.prepared.collection, self.cache)
+            found = UnionPath.of(self.file, self.prepared.collection, self.cache)
         self.store.add_seconds("deep union", time.perf_counter() - start)
         return found
 
     @property
     def _union_stages(self) -> int:
         return int(self.file.recipe.settings["union_stages"])
-
-    @property
-    def _further(self) -> tuple[RowRequest, ...]:
-        """The row of the deep union, which is no mixture of the search."""
-        return (RowRequest(row_name(self._union.stages), self._union, RowKind.UNION),) if self._union else ()
 
     @cached_property
     def _folds(self) -> FoldBuilder:
@@ -261,7 +254,7 @@ class StudyConfirmation:
             self._fixed,
             found,
             self.file.fine_tunes_mixtures,
-            self._further,
+            self._union,
         )
 
     @cached_property
@@ -279,4 +272,7 @@ class StudyConfirmation:
             self._trials,
             is_searched=not self._fixed,
         )
-        return (*rows, *self._further)
+        if self._union is None:
+            return rows
+        with one_thread():
+            return (*rows, self._union.request(self.search.objective))

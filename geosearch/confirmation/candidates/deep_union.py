@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
-from geosearch.adaptation.base import Adaptation
 from geosearch.adaptation.from_scratch import fresh_network
 from geosearch.confirmation.candidates.base import PretrainedCandidate, Setup, Start
 from geosearch.data.dataset import LabelledSet
@@ -30,28 +29,22 @@ class DeepUnion(PretrainedCandidate):
     frozen features, the pretrained ones beside these, are all that is fitted to it.
 
     Attributes:
-        network: the trained network; it takes images.
+        network: the network; it takes images.
         architecture: what it was built by.
-        members: trainings whose weights it is the mean of.
         weights: of the sources, which have equal shares.
         side: of the images that it takes, pixels.
         codes: uint8 (n, h, w, ch), the target's images as the study has them.
         features: float32 (n, d), what the network reads out of them.
+        interpolation: how far it is from the pretrained weights (0) to the trained ones (1).
     """
 
     network: Network = field(repr=False)
     architecture: PretrainedArchitecture
-    members: int
     weights: Weights
     side: int
     codes: np.ndarray = field(repr=False)
     features: np.ndarray = field(repr=False)
-
-    @property
-    def stages(self) -> int:
-        """How many of its last stages were trained."""
-        assert isinstance(self.architecture.trainable, int)
-        return self.architecture.trainable
+    interpolation: float = 1.0
 
     @property
     def key(self) -> str:
@@ -80,7 +73,3 @@ class DeepUnion(PretrainedCandidate):
         """The network with the head of one that `start` gave and an adaptation adapted; it takes images."""
         whole = self.architecture.after_pretraining(copy.deepcopy(self.network), self.side)
         return PretrainedHeaded(whole.body, adapted.head).eval()
-
-    def networks(self, adaptation: Adaptation) -> int:
-        """The trainings whose weights are averaged."""
-        return self.members
