@@ -62,9 +62,7 @@ def measured(target: str, stages: int, seed: int) -> dict[str, Any]:
 
 def scored(network: Network, target: str, stages: int, *, without: bool = False) -> dict[str, Any]:
     """As `measured`, of a network whose last stages were trained; `without`: of its pretrained features alone."""
-    known, codes = task(target), _architecture(target, stages).codes
-    assert codes is not None
-    z = features(network, codes.encode(_encoded(target, stages)[known.rows]))
+    known, z = task(target), read(network, target, stages)
     published = z[:, : z.shape[1] // 2]
     z = published if without else z
     errors, left_out, squared = [], [], []
@@ -77,6 +75,13 @@ def scored(network: Network, target: str, stages: int, *, without: bool = False)
         gaps = losses_left_out(labelled) - losses_left_out(few(target, SHOTS, draw, published))
         squared.append([round(float(x), 5) for x in (gaps.mean(), gaps.std(ddof=1) / np.sqrt(len(gaps)))])
     return {"errors": errors, "left out": left_out, "squared": squared}
+
+
+def read(network: Network, target: str, stages: int) -> np.ndarray:
+    """Features of the target's training and test images, the pretrained ones first."""
+    codes = _architecture(target, stages).codes
+    assert codes is not None
+    return features(network, codes.encode(_encoded(target, stages)[task(target).rows]))
 
 
 def union(target: str, stages: int) -> Pool:

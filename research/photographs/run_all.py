@@ -29,6 +29,7 @@ PARTS = (
     "blocks",
     "depth",
     "soups",
+    "union_paths",
     "layers",
     "from_scratch",
     "uneven",

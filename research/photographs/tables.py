@@ -33,6 +33,7 @@ from research.photographs import (
     side_by_side,
     soups,
     uneven,
+    union_paths,
     whole_studies,
     without,
 )
@@ -595,6 +596,8 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "fine-tuning", fine_tuning_table
     yield "depth", depth.table
     yield "soups", soups.table
+    for shots in union_paths.SHOTS:
+        yield f"union paths {shots}", lambda s=shots: union_paths.table(s)  # type: ignore[misc]
     yield "layers", layers_table
     yield "maps", maps_table
     yield "uneven", uneven_table
