@@ -52,8 +52,8 @@ class CrossFitting:
     """Stratified folds of the labels, several times over.
 
     In each fold all that looks at labels is done again without those that judge: pseudo-labels, maps, the projection,
-    the choice among finalists and baselines, heads and self-training. The finalists themselves come from the whole
-    search, and adaptations are not tuned (see `KindTuner`).
+    the choice among finalists and baselines, coefficients between pretrained and trained weights, heads and
+    self-training. The finalists themselves come from the whole search, and adaptations are not tuned (see `KindTuner`).
 
     Source: cross-fitting (Chernozhukov et al. 2018), for the choice of a model (Varma & Simon 2006).
 
@@ -114,11 +114,12 @@ class CrossFitting:
             found.append((split, fold, predictions))
         judged = np.flatnonzero(can_be_left_out(labels))
         scored = _join(found, self.repeats, len(labels), judged).score(labels[judged], in_folds=True, answer=answer)
-        requests = _describe([fold.requests for _, fold, _ in found])
+        requests: list[tuple[RowRequest, ...]] = list(zip(*(fold.requests for _, fold, _ in found), strict=True))
         folds = len({split.number for split in splits})
         confirmer = found[-1][1].confirmer
+        scores = ((scored.row(_describe(row), confirmer), _differ(row)) for row in requests)
         return Confirmation(
-            tuple(scored.row(request, confirmer) for request in requests),
+            tuple(replace(row, interpolation=None) if differs else row for row, differs in scores),
             adaptation,
             tuple(dict.fromkeys(split.seed for split in splits)),
             len(judged),
@@ -142,14 +143,22 @@ def _join(
     return Predictions({row: {name: one[:, judged] for name, one in own.items()} for row, own in classes.items()}, cost)
 
 
-def _describe(folds: Sequence[Sequence[RowRequest]]) -> list[RowRequest]:
-    """The rows; the label of each says what it was in how many folds, the most frequent first."""
-    described = []
-    for rows in zip(*folds, strict=True):
-        labels = Counter(row.label for row in rows)
-        several = ", ".join(f"{label} ({times} of {len(rows)} folds)" for label, times in labels.most_common())
-        described.append(replace(rows[0], label=rows[0].label if len(labels) == 1 else several))
-    return described
+def _describe(row: Sequence[RowRequest]) -> RowRequest:
+    """The row of all folds; its label says what it was in how many of them, the most frequent first."""
+    labels = Counter(f"{one.label} {_place(one)}".strip() if _differ(row) else one.label for one in row)
+    several = ", ".join(f"{label} ({times} of {len(row)} folds)" for label, times in labels.most_common())
+    return replace(row[0], label=row[0].label if len(labels) == 1 else several)
+
+
+def _differ(row: Sequence[RowRequest]) -> bool:
+    """Whether its networks are at several places between the pretrained weights and the trained ones."""
+    return len({_place(one) for one in row}) > 1
+
+
+def _place(request: RowRequest) -> str:
+    """Where its network is between them; empty if it is the trained one."""
+    coefficient = getattr(request.candidate, "interpolation", None)
+    return "" if coefficient is None else f"lambda {coefficient:g}"
 
 
 def _judged_by(judged: int, labels: int, folds: int, repeats: int) -> str:

@@ -25,6 +25,7 @@ class ConfirmationRecord:
         tuning: settings of the adaptation that were tried for each kind of start.
         folds, repeats: of a cross-fitting; 0 with a test part.
         union_stages: of the deep union; 0 without one.
+        union_interpolation: how far the deep union is taken by all labels, 0 to 1; None in a request, or without one.
         stopped: whether the search had ended after its baselines, so that the answer goes by no error of a mixture.
         result: errors on the test part; None in a request.
 
@@ -43,12 +44,16 @@ class ConfirmationRecord:
     folds: int = 0
     repeats: int = 0
     union_stages: int = 0
+    union_interpolation: float | None = None
     stopped: bool = False
     result: Confirmation | None = None
 
     def answers(self, request: ConfirmationRecord) -> bool:
         """Whether the rows are those of a request, so that nothing has to be trained again."""
-        return self.result is not None and replace(self, result=None) == replace(request, result=None)
+        if self.result is None or bool(self.union_stages) != (self.union_interpolation is not None):
+            return False
+        chosen: dict[str, Any] = {"result": None, "union_interpolation": None}
+        return replace(self, **chosen) == replace(request, **chosen)
 
     @classmethod
     def of(cls, study: StudyRecord) -> ConfirmationRecord | None:

@@ -55,7 +55,8 @@ def _opening(facts: ModelFacts) -> str:
         f"{networks} ({_kind(facts.architecture[0])}) for {len(facts.classes)} classes, images of {ready.size} px in "
         f"{color}. "
         f"Written by geosearch from the study “{plain_text(origin.study)}”: row “{plain_text(origin.row)}” of its "
-        f"confirmation, adapted by `{facts.adaptation.get('type', '')}`. {plain_text(origin.why)}"
+        f"confirmation, {f'at {plain_text(origin.place)}, ' if origin.place else ''}adapted by "
+        f"`{facts.adaptation.get('type', '')}`. {plain_text(origin.why)}"
     )
 
 

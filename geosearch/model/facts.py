@@ -42,6 +42,8 @@ class Provenance:
         target_license: as far as known.
         row: of the confirmation.
         why: why this row, in a sentence.
+        place: where the network is between the pretrained weights and the trained ones, in words; empty if it is the
+            trained one.
         verdict: of the confirmation.
         seed: of the training.
         sources: what the network was pretrained on; empty for one that is trained on the target alone.
@@ -69,6 +71,7 @@ class Provenance:
     target_license: str = "unknown"
     row: str = ""
     why: str = ""
+    place: str = ""
     verdict: str = ""
     seed: int = 0
     sources: tuple[SourceShare, ...] = ()

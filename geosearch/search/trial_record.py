@@ -13,6 +13,7 @@ from geosearch.nn.augmentation import Augmentation
 from geosearch.runtime.result_cache import PathPoint
 from geosearch.search.space import Space
 from geosearch.search.trial_facts import Failed, LongRuns, ProxyValue, Repeat, Trained, fact_of, proposal_of
+from geosearch.search.weight_path import path_place
 
 NO_TRIAL = -1  # number of a mixture that is no trial
 Value = TypeVar("Value")
@@ -99,9 +100,7 @@ class TrialRecord:
     @property
     def path_place(self) -> str:
         """Where its network is between the pretrained and the trained weights, in words; empty if it is trained."""
-        if self.interpolation is None:
-            return ""
-        return f"lambda {self.interpolation:g}, between the pretrained weights (0) and the trained ones (1)"
+        return "" if self.interpolation is None else path_place(self.interpolation)
 
     @property
     def reason(self) -> str:

@@ -65,7 +65,14 @@ class WeightPath:
     def of_scores(
         cls, coefficients: Sequence[float], scores: Sequence[Score], wall_seconds: float, *, farther: bool = False
     ) -> WeightPath:
-        """Of scores (k,) whose losses are in the same order."""
+        """Of networks that were scored before.
+
+        Args:
+            coefficients: (k,) in [0, 1], ascending.
+            scores: (k,), whose losses are in the same order.
+            wall_seconds: of training and scoring.
+            farther: as for the class.
+        """
         losses = np.array([one.losses or (one.squared_error,) for one in scores])
         return cls(tuple(coefficients), losses, np.array([one.top1_error for one in scores]), wall_seconds, farther)
 
@@ -73,6 +80,12 @@ class WeightPath:
     def squared_errors(self) -> np.ndarray:
         """float64 (k,)"""
         return np.asarray(self.losses.mean(1))
+
+    @property
+    def without_first(self) -> WeightPath:
+        """The same without its first coefficient."""
+        rest = {"coefficients": self.coefficients[1:], "losses": self.losses[1:], "top1_errors": self.top1_errors[1:]}
+        return replace(self, **rest)  # type: ignore[arg-type]
 
     @property
     def chosen(self) -> int:
@@ -88,12 +101,6 @@ class WeightPath:
         behind = self.squared_errors - self.squared_errors[least]
         near = np.flatnonzero(behind <= _standard_errors(self.losses - self.losses[least]))
         return int(near[-1 if self.farther else 0])
-
-    @property
-    def chosen_but_first(self) -> int:
-        """Place of the coefficient that is taken if the first one must not be."""
-        rest = replace(self, coefficients=self.coefficients[1:], losses=self.losses[1:])
-        return 1 + rest.chosen
 
     @property
     def points(self) -> tuple[PathPoint, ...]:
@@ -126,6 +133,15 @@ class WeightPath:
         """The inverse of `arrays`."""
         losses, errors = np.array(kept["losses"]), np.array(kept["top1_errors"])
         return cls(tuple(coefficients), losses, errors, float(kept["wall_seconds"][0]), farther)
+
+
+def path_place(coefficient: float) -> str:
+    """Where a network is on its path, in words.
+
+    >>> path_place(0.25)
+    'lambda 0.25, between the pretrained weights (0) and the trained ones (1)'
+    """
+    return f"lambda {coefficient:g}, between the pretrained weights (0) and the trained ones (1)"
 
 
 def _standard_errors(differences: np.ndarray) -> np.ndarray:

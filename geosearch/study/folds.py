@@ -27,8 +27,8 @@ from geosearch.search.trial_record import TrialRecord, errors_by_mixture, interp
 from geosearch.study.baselines import build_baselines, find_single_sources
 from geosearch.study.build_confirmation import build_confirmer, build_controls, choose_interpolation
 from geosearch.study.build_search import build_objective
-from geosearch.study.deep_union import UnionPath
 from geosearch.study.prepare import Prepared, prepare_collection
+from geosearch.study.union_path import UnionPath
 
 BEST_SINGLE = "best single source"
 
@@ -48,7 +48,7 @@ class FoldBuilder:
         fixed: the baseline that is the best mixture of every fold: the cloud if nothing was searched, the pooled union
             if the labels tell nothing of the sources. Empty: in each fold the mixture of least error.
         fine_tunes_mixtures: see `Confirmer`.
-        union: the deep union, if there is one, of which the labels of a fold choose how far it is taken.
+        union: the deep union, if there is one; the labels of each fold choose its coefficient.
     """
 
     file: StudyFile
@@ -72,17 +72,19 @@ class FoldBuilder:
             known = constrain(build_search_space(self.file).nearest, build_baselines(there))
             baselines = {role.removesuffix(WITHIN_LIMITS): weights for role, weights in known.items()}
             searched = {role: baselines[role] for role in (role.removesuffix(WITHIN_LIMITS) for role in self.roles)}
-            errors, places = self._evaluate(there, [*self.finalists, *searched.values()])
+            objective = self._objective(there)
+            errors, places = self._evaluate(objective, [*self.finalists, *searched.values()])
+            union = (self.union.request(self.union.choose(objective)),) if self.union else ()
         best = baselines[self.fixed] if self.fixed else min(errors, key=lambda weights: errors[weights])
         judged = self.prepared.target.shots.images[split.judged]
         confirmer = self.confirmer(there)
         return Fold(
             replace(confirmer, target=replace(there.target, test_images=judged)),
-            self._requests(there, best, baselines, searched, errors, places),
+            (*self._requests(there, best, baselines, searched, errors, places), *union),
         )
 
     def rows_of_all_labels(self, best: Weights, trials: Sequence[TrialRecord]) -> tuple[RowRequest, ...]:
-        """The rows of the folds as they are with all labels, which is what a user takes away.
+        """The rows of the folds but the deep union, as they are with all labels, which is what a user takes away.
 
         Args:
             best: the best mixture of the search.
@@ -97,7 +99,7 @@ class FoldBuilder:
         singles = [searched[role] for role in find_single_sources(searched, names)]
         if not any(one in errors for one in singles):
             with one_thread():
-                errors, places = self._evaluate(self.prepared, singles)
+                errors, places = self._evaluate(self._objective(self.prepared), singles)
         return self._requests(self.prepared, best, baselines, searched, errors, places)
 
     def confirmer(self, prepared: Prepared) -> Confirmer:
@@ -108,13 +110,11 @@ class FoldBuilder:
     def _untuned(self) -> StudyFile:
         return self.file.model_copy(update={"confirm": self.file.confirm.model_copy(update={"tuning": 0})})
 
-    def _evaluate(self, there: Prepared, mixtures: list[Weights]) -> tuple[dict[Weights, float], dict[Weights, float]]:
-        """Validation errors of the mixtures by the labels that are left, and coefficients of their networks if any.
-
-        Errors are equal where the labels that are left are too few to judge by.
-        """
+    def _evaluate(
+        self, objective: Objective | None, mixtures: list[Weights]
+    ) -> tuple[dict[Weights, float], dict[Weights, float]]:
+        """Validation errors of the mixtures, and coefficients of their networks if any; equal without an objective."""
         asked = list(dict.fromkeys(mixtures))
-        objective = self._objective(there)
         if objective is None:
             return dict.fromkeys(asked, 0.0), {}  # the search's own best, the nearest single source
         calls = [(one, None, 0, self.augmentations.get(one)) for one in asked]
@@ -166,6 +166,5 @@ class FoldBuilder:
         ]
         with one_thread():
             controls = build_controls(self._untuned, there, self.cache, errors, interpolation, in_folds=True)
-            union = (self.union.request(self._objective(there)),) if self.union else ()
         without = RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING)
-        return (*requests, without, *controls, *union)
+        return (*requests, without, *controls)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -29,9 +30,10 @@ from geosearch.search.study_store import StudyStore
 from geosearch.search.trial_record import NO_TRIAL, TrialRecord, augmentation_by_mixture, errors_by_mixture
 from geosearch.study.baselines import find_single_sources
 from geosearch.study.build_confirmation import build_confirmer, build_rows
-from geosearch.study.deep_union import UnionGain, UnionPath, row_name
 from geosearch.study.folds import FoldBuilder
 from geosearch.study.prepare import Prepared
+from geosearch.study.union_gain import UnionGain
+from geosearch.study.union_path import UnionPath, row_name
 from geosearch.study.without_source import CHOSEN_IN_FOLDS, HEADS_OF_FOLDS, WithoutSource, answer_in_folds
 
 
@@ -85,7 +87,8 @@ class StudyConfirmation:
             ended=self._ended(confirmation),
         )
         confirmation = replace(confirmation, background=background)
-        self.store.update(confirmation=replace(request, result=confirmation).to_json())
+        place = gain.interpolation if gain else None
+        self.store.update(confirmation=replace(request, result=confirmation, union_interpolation=place).to_json())
         self.store.add_seconds("confirmation", time.perf_counter() - start)
         return confirmation
 
@@ -98,10 +101,14 @@ class StudyConfirmation:
     @property
     def is_by_union(self) -> bool:
         """Whether the deep union is the answer, so that nobody asks what each source adds to the best mixture."""
+        known = self._known
+        return bool(known.result.answer if known and known.result else self._answer)
+
+    @property
+    def _known(self) -> ConfirmationRecord | None:
+        """What the database has of what is asked for now."""
         known = ConfirmationRecord.of(self.store.record)
-        if known and known.result and known.answers(self._request):
-            return bool(known.result.answer)
-        return bool(self._answer)
+        return known if known and known.answers(self._request) else None
 
     @property
     def _answer(self) -> str:
@@ -115,13 +122,28 @@ class StudyConfirmation:
         if self._union is None:
             return None
         best = None if self.best.number == NO_TRIAL else self.best
-        with one_thread():
+        with self._timed("deep union"), one_thread():
             return UnionGain.measure(self._union, self.search.objective, best)
+
+    @property
+    def _union_rows(self) -> tuple[RowRequest, ...]:
+        """The row of the deep union on all labels, as far as they chose it when it was confirmed."""
+        known, gain = self._known, None
+        if known is None or known.union_interpolation is None:
+            gain = self._union_gain
+        place = gain.interpolation if gain else known.union_interpolation if known else None
+        if self._union is None or place is None:
+            return ()
+        with self._timed("deep union"), one_thread():
+            return (self._union.request(place),)
 
     def training(self) -> tuple[Confirmer, Sequence[RowRequest]]:
         """What trains the rows on all labels, and the rows."""
         if self._crosses:
-            return self._folds.confirmer(self.prepared), self._folds.rows_of_all_labels(self.best.point, self._trials)
+            return self._folds.confirmer(self.prepared), (
+                *self._folds.rows_of_all_labels(self.best.point, self._trials),
+                *self._union_rows,
+            )
         return self._confirmer, self._rows
 
     def _judged_by_labels(self) -> Confirmation:
@@ -229,11 +251,14 @@ class StudyConfirmation:
         if not self._union_stages:
             return None
         self.progress.event(StageStarted("deep union"))
+        with self._timed("deep union"), one_thread():
+            return UnionPath.of(self.file, self.prepared.collection, self.cache)
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
-        with one_thread():
-            found = UnionPath.of(self.file, self.prepared.collection, self.cache)
-        self.store.add_seconds("deep union", time.perf_counter() - start)
-        return found
+        yield
+        self.store.add_seconds(stage, time.perf_counter() - start)
 
     @property
     def _union_stages(self) -> int:
@@ -272,7 +297,4 @@ class StudyConfirmation:
             self._trials,
             is_searched=not self._fixed,
         )
-        if self._union is None:
-            return rows
-        with one_thread():
-            return (*rows, self._union.request(self.search.objective))
+        return (*rows, *self._union_rows)

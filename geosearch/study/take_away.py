@@ -37,6 +37,7 @@ from geosearch.nn.networks import Network
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import one_thread
 from geosearch.runtime.versions import versions
+from geosearch.search.weight_path import path_place
 from geosearch.study.prepare import Prepared
 
 _MOST_IMAGES = 5000  # unlabelled images that the threshold is set on
@@ -240,6 +241,7 @@ class TakeAway:
             target_license=target.shots.license,
             row=choice.row,
             why=choice.why,
+            place=self._place(choice.row),
             verdict=self.confirmation.verdict(),
             seed=seed,
             sources=self._sources(choice.row),
@@ -258,6 +260,10 @@ class TakeAway:
             versions=dict(versions()),
             key=self.answer,
         )
+
+    def _place(self, row: str) -> str:
+        coefficient = getattr(self._request(row).candidate, "interpolation", None)
+        return "" if coefficient is None else path_place(coefficient)
 
     def _sources(self, row: str) -> tuple[SourceShare, ...]:
         """The sources of the row's mixture; all of them, without weights, where single images were chosen."""

@@ -16,6 +16,7 @@ from geosearch.config.build import build_recipe
 from geosearch.confirmation.row import NO_PRETRAINING
 from geosearch.data.collection import load_collection
 from geosearch.errors import InvalidOptionError, TrainingFailedError
+from geosearch.model.card import render_model_card
 from geosearch.nn.train import features
 from geosearch.report.page import used_sources
 from geosearch.report.status import status_of, status_text
@@ -24,11 +25,12 @@ from geosearch.runtime.result_cache import PathPoint
 from geosearch.search.no_gain import NoGain
 from geosearch.search.trial_record import TrialRecord
 from geosearch.search.weight_path import WeightPath
-from geosearch.study import pace, union_training
+from geosearch.study import pace, union_path, union_training
 from geosearch.study.build_search import build_search
-from geosearch.study.deep_union import UnionGain, UnionPath
 from geosearch.study.study import Study
 from geosearch.study.take_away import choose_row
+from geosearch.study.union_gain import UnionGain
+from geosearch.study.union_path import UnionPath
 from geosearch.study.union_training import UnionTraining
 
 CHANGES = {
@@ -152,7 +154,8 @@ def test_its_key_depends_on_the_sources_alone(study, tmp_path):
     assert replace(training, recipe=training.recipe.scaled(7)).key != training.key
 
 
-def test_its_model_takes_images_and_predicts_what_was_confirmed(study, union):
+def test_its_model_takes_images_and_predicts_what_was_confirmed(study, path):
+    union = path.at(study.confirmation.row(ROW).interpolation)
     model, target = study.model(row=ROW, adaptation="ridge"), study.prepared.target
     recipe = build_recipe(study.file, study.prepared.network)
     head = RidgeHead().fit(union.known(target.shots, recipe), target.shots, seed=0)
@@ -163,12 +166,23 @@ def test_its_model_takes_images_and_predicts_what_was_confirmed(study, union):
     assert [(one.images, one.weight) for one in model.facts.provenance.sources] == [(60, 0.5), (60, 0.5)]
 
 
-def test_the_labels_judge_it_in_folds(tmp_path, shared_cache):
-    target = colored_set(tmp_path / "few.npz", 3, count=24)
+def test_the_labels_judge_it_in_folds(tmp_path, shared_cache, monkeypatch):
+    target, chosen, asked = colored_set(tmp_path / "few.npz", 3, count=24), [0.25, 1.0], []
+
+    def choose(self, objective):
+        asked.append(objective.images)
+        return chosen[len(asked) - 1]
+
+    monkeypatch.setattr(UnionPath, "choose", choose)
     study = opened(tmp_path, shared_cache, domain_target=target, domain_shots=None, confirm_folds=2)
     confirmation = study.run()
     assert confirmation.judged_by
-    assert ROW in [row.name for row in confirmation.rows]
+    row = confirmation.row(ROW)
+    assert row.interpolation is None
+    assert row.label == "lambda 0.25 (1 of 2 folds), lambda 1 (1 of 2 folds)"
+    first, second = ({image.tobytes() for image in images.images} for images in asked)
+    assert len(first) == len(second) == 12
+    assert not first & second, "without the labels that judge"
     assert study.model(row=ROW).facts.provenance.row == ROW
 
 
@@ -242,30 +256,76 @@ def test_the_labels_choose_how_far_it_is_taken(study, path, union, objective, mo
     noise = 1000 * np.random.default_rng(0).normal(size=(len(labels), 9)).astype(np.float32)
     replaced(monkeypatch, union, lambda at: told if at <= 0.5 else noise)
     assert UnionGain.measure(path, objective, None).interpolation == 0.5, "the farthest within the noise"
-    replaced(monkeypatch, union, lambda at: noise)
-    assert UnionGain.measure(path, objective, None).interpolation > 0, "that would be another row"
+    assert path.choose(objective) == 0.5
+    assert path.choose(None) == 1, "too few labels to judge"
 
 
-def test_the_row_lies_where_the_labels_put_it(path, objective, monkeypatch):
-    monkeypatch.setattr(WeightPath, "chosen_but_first", property(lambda self: 2))
-    request = path.request(objective)
-    assert (request.name, request.candidate.interpolation) == (ROW, 0.5)
-    assert path.request(None).candidate.interpolation == 1, "too few labels"
+def test_it_is_never_at_no_pretraining_which_is_another_row(path, objective, monkeypatch):
+    falling = np.array([[0.1, 0.2], [0.4, 0.5], [0.6, 0.7], [0.7, 0.8], [0.8, 0.9]])
+    measured = WeightPath((0.0, 0.25, 0.5, 0.75, 1.0), falling, np.zeros(5), 0.0, farther=True)
+    monkeypatch.setattr(UnionPath, "measure", lambda self, objective: measured)
+    assert path.choose(objective) == 0.25
+    gain = UnionGain.measure(path, objective, None)
+    assert (gain.interpolation, gain.gain) == (0.25, pytest.approx(-0.3))
+
+
+def test_between_both_networks_weights_are_interpolated(path):
     start, middle, end = (path.at(coefficient) for coefficient in (0, 0.5, 1))
-    for name, weight in request.candidate.network.state_dict().items():
-        torch.testing.assert_close(weight, middle.network.state_dict()[name])
+    states = [one.network.state_dict() for one in (start, end)]
+    for name, weight in middle.network.state_dict().items():
         if weight.is_floating_point():
-            ends = [one.network.state_dict()[name] for one in (start, end)]
-            torch.testing.assert_close(weight, ends[0].lerp(ends[1], 0.5))
+            torch.testing.assert_close(weight, states[0][name].lerp(states[1][name], 0.5))
     assert len({one.key for one in (start, middle, end)}) == 3
+    request = path.request(0.5)
+    assert (request.name, request.candidate.interpolation) == (ROW, 0.5)
+    assert request.candidate.key == middle.key
 
 
 def test_at_the_start_it_is_the_pretrained_network(study, path):
-    images = images_of(study.file).train.images[:8]
-    published = fresh_network(study.prepared.target.shots, build_recipe(study.file, study.prepared.network), 0)
-    codes = study.prepared.collection.train.images[:8]
-    assert_close(features(path.start, images), features(published, codes), share=0.1)  # of images, of their codes
-    assert_close(path.at(0.0, codes).features, path.at(0.0).features[:8])
+    published = path.architecture.backbone.load(study.file.domain.size).cut(2)
+    body = path.at(0.0).network.body
+    for module, own in ((published.stem, body.stem), (published.tail, body.tail)):
+        for name, weight in module.state_dict().items():
+            torch.testing.assert_close(own.state_dict()[name], weight, rtol=0, atol=0)
+
+
+def test_an_image_is_read_once_by_each_network(study, monkeypatch, tmp_path):
+    path = UnionPath.of(study.file, study.prepared.collection, study.cache)
+    asked, read = [], union_path.read_features
+    monkeypatch.setattr(
+        union_path, "read_features", lambda n, images, *a, **o: asked.append(len(images)) or read(n, images, *a, **o)
+    )
+    few = path.codes[5:9]
+    assert_close(path.at(0.5, few).features, path.at(0.5).features[5:9])
+    assert_close(path.at(0.5, few[::-1]).features, path.at(0.5).features[5:9][::-1])
+    assert asked == [4, len(path.codes) - 4]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"search_objective": "shots", "recipe_adaptation": "self-train-ridge"}, {"search_objective": "episodes"}],
+)
+def test_it_is_scored_as_mixtures_are(changes, tmp_path, shared_cache):
+    study = opened(tmp_path, shared_cache, confirm_seeds=1, **changes)
+    row = study.run().row(ROW)
+    assert row.interpolation in (0.25, 0.5, 0.75, 1.0)
+    (told,) = (one for one in status_of(study.summary())["rows"] if one["name"] == ROW)
+    assert told["interpolation"] == row.interpolation
+
+
+def test_row_sentence_and_model_are_at_the_coefficient_that_was_confirmed(tmp_path, shared_cache, monkeypatch):
+    monkeypatch.setattr(WeightPath, "chosen", property(lambda self: 1))
+    monkeypatch.setattr(UnionGain, "is_answer", property(lambda self: True))
+    study = opened(tmp_path, shared_cache, confirm_seeds=1)
+    confirmation = study.run()
+    assert confirmation.row(ROW).path_place == "lambda 0.5"
+    assert "at lambda 0.5, between the pretrained weights (0) and the trained ones (1), which" in confirmation.verdict()
+    monkeypatch.setattr(UnionPath, "measure", None)  # nothing is chosen again
+    again = Study.open(study.file, storage=f"sqlite:///{tmp_path / 'union.db'}", cache=shared_cache)
+    model = again.model(row=ROW, adaptation="ridge")
+    assert model.facts.provenance.place.startswith("lambda 0.5, between")
+    card = render_model_card(model.facts, "model")
+    assert "at lambda 0.5, between the pretrained weights (0) and the trained ones (1), adapted by `ridge`" in card
 
 
 def test_a_mixture_that_clearly_gains_may_be_ahead(study, path, objective):
@@ -293,7 +353,7 @@ def test_the_sentence_says_what_judged_and_on_which_side_of_no_pretraining_it_is
     assert "with ridge: on the labels its squared error is 0.12 ± 0.05 below that of no pretraining." in less
     assert "0.04 ± 0.05 above" in more
     (part,) = UnionGain(4, 0.1, noise=0.05, interpolation=0.25).sentences("ridge")
-    assert "on all sources, at lambda 0.25 between the pretrained weights (0) and the trained ones (1), which" in part
+    assert "on all sources, at lambda 0.25, between the pretrained weights (0) and the trained ones (1), which" in part
     (pseudo,) = UnionGain(4, 0.1, noise=0.05, is_pseudo=True).sentences("ridge", labels_judge=True)
     assert "on pseudo-labelled images its squared error" in pseudo
     assert "All labels chose it" not in pseudo
@@ -342,9 +402,14 @@ def test_check_foretells_its_training_unless_the_cache_has_it(study, tmp_path, m
     monkeypatch.setattr(pace, "measure_encoding", lambda file: 0.001)
     monkeypatch.setenv("GEOSEARCH_CACHE", str(tmp_path))
     assert pace._union_seconds(without, images) == 0
-    assert pace._union_seconds(study.file, images) == pytest.approx(1000.2)
+    labels = 3 * study.file.domain.shots
+    reading = 0.001 * (200 + 3 * labels)  # all of them at one coefficient, and those that judge at three more
+    assert pace._union_seconds(study.file, images) == pytest.approx(1000 + reading)
     monkeypatch.setenv("GEOSEARCH_CACHE", str(study.cache.folder))
-    assert pace._union_seconds(study.file, images) == pytest.approx(0.2)
+    assert pace._union_seconds(study.file, images) == pytest.approx(reading)
+    search = study.file.search.model_copy(update={"objective": "episodes"})
+    by_episodes = study.file.model_copy(update={"search": search})
+    assert pace._union_seconds(by_episodes, images) == pytest.approx(4 * 0.2)
 
 
 def test_its_time_is_measured_on_a_few_steps(study, monkeypatch):

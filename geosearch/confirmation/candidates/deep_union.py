@@ -1,4 +1,4 @@
-"""DeepUnion: all sources at once, on which more stages of a pretrained network are trained than on mixtures."""
+"""DeepUnion: a network of which more stages are trained, on all sources at once, than on mixtures."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from geosearch.runtime.cache import content_key
 
 @dataclass(frozen=True, eq=False)
 class DeepUnion(PretrainedCandidate):
-    """A network that was trained on all sources at once, before anything was known of the target.
+    """A network that was trained on all sources at once, or one between it and the pretrained one.
 
-    It is trained once, so it is the same network under every seed. A study mixes activations before the last stages;
-    what this network reads out of the target's images is therefore computed beforehand (`KnownFeatures`), and heads on
-    frozen features, the pretrained ones beside these, are all that is fitted to it.
+    It is trained once and without the target, so it is the same network under every seed. A study mixes activations
+    before the last stages; what this network reads out of the target's images is therefore computed beforehand
+    (`KnownFeatures`), and heads on frozen features, the pretrained ones beside these, are all that is fitted to it.
 
     Attributes:
         network: the network; it takes images.
@@ -44,14 +44,14 @@ class DeepUnion(PretrainedCandidate):
     side: int
     codes: np.ndarray = field(repr=False)
     features: np.ndarray = field(repr=False)
-    interpolation: float = 1.0
+    interpolation: float
 
     @property
     def key(self) -> str:
         return content_key("deep-union", version=1, network=self.network.fingerprint)
 
     def start(self, setup: Setup, seed: int) -> Start:
-        """The network that was trained; `seed` has no effect."""
+        """The network; `seed` has no effect."""
         return Start(self.known(setup.shots, setup.recipe))
 
     def known(self, shots: LabelledSet, recipe: Recipe) -> Network:
