@@ -5,8 +5,8 @@
 The last four stages are trained on the union of a target's sources, as in depth.py, for 200 steps. At lambda 0, .25,
 .5, .75 and 1 between the pretrained weights and the trained ones (WiSE-FT, Wortsman et al. 2022), with the pretrained
 features beside those of the network: test errors of the heads at 5 and 20 labels a class, five draws, and which lambda
-the leave-one-out errors of the ridge head choose by three rules. A study takes the largest within one standard error of
-the least (`UnionPath.measure`). Results: reports/data/photographs_union_paths.jsonl. Needs $GEOSEARCH_DATA with
+the leave-one-out errors of the ridge head choose by three rules. A study takes the largest but 0 within one standard
+error of the least, and no source where that is worse than 0 by more than one (`UnionPath`, `UnionGain`). Results: reports/data/photographs_union_paths.jsonl. Needs $GEOSEARCH_DATA with
 `photos/` beside it.
 """
 
@@ -34,7 +34,7 @@ from research.photographs.sets import DRAWS, FOLDER, TARGETS, task
 
 FILE = Lines(FOLDER / "photographs_union_paths.jsonl")
 STAGES, SEEDS, SHOTS = 4, (0, 1), (5, 20)
-RULES = ("the least error", "the smallest within one standard error", "the largest within one standard error")
+RULES = ("the least error", "the smallest within one standard error", "as a study chooses")
 
 
 def measured(target: str, seed: int) -> dict[str, Any]:
@@ -63,14 +63,22 @@ def _of_draw(target: str, shots: int, draw: int, z: list[np.ndarray]) -> dict[st
     path = WeightPath(
         INTERPOLATION, np.stack([losses_left_out(own) for own in labelled]), np.zeros(len(INTERPOLATION)), 0.0
     )
-    chosen = [int(np.argmin(path.squared_errors)), path.chosen, replace(path, farther=True).chosen]
+    chosen = [int(np.argmin(path.squared_errors)), path.chosen, _as_a_study(replace(path, farther=True))]
     head = int(np.argmin([validated[name] for name in depth.HEADS]))
     return {"errors": errors, "head": head, "chosen": chosen, "squared": np.round(path.squared_errors, 5).tolist()}
+
+
+def _as_a_study(path: WeightPath) -> int:
+    place = 1 + path.without_first.chosen
+    point = path.points[place]
+    return place if path.squared_errors[0] - point.squared_error >= -point.deviation else 0
 
 
 def table(shots: int) -> list[str]:
     """Errors in % of the head that the labels choose, means over trainings and draws, and differences from lambda 1."""
     known = {target: [line for line in FILE.all() if line["asked"]["target"] == target] for target in TARGETS}
+    if not all(known.values()):
+        raise KeyError("a target without a line")
     draws = {
         target: [[one[str(shots)][draw] for one in lines] for draw in range(DRAWS)] for target, lines in known.items()
     }
