@@ -14,7 +14,7 @@ import numpy as np
 
 from geosearch.confirmation.intervals import t_half_width
 from geosearch.confirmation.row import BEST, NO_PRETRAINING
-from geosearch.study.deep_union import row_name
+from geosearch.study.union_path import row_name
 from research.photographs import searches
 from research.photographs.sets import DRAWS, MEAN, TARGETS, UNEVEN
 
