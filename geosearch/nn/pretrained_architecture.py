@@ -13,7 +13,7 @@ from torch import nn
 from geosearch import seeds
 from geosearch.errors import InvalidOptionError
 from geosearch.nn.activation_codes import ActivationCodes
-from geosearch.nn.backbones import Backbone, Trainable
+from geosearch.nn.backbones import Backbone, Trainable, encoder_batch
 from geosearch.nn.networks import NETWORKS, Network
 from geosearch.nn.normalization import Normalization
 from geosearch.nn.option_facts import unstated_field
@@ -158,7 +158,7 @@ class PretrainedArchitecture:
         tail = copy.deepcopy(cut.tail)
         body: nn.Module
         if self.codes is None:
-            body = _OnImages(network.normalization, cut.stem, tail)
+            body = _OnImages(network.normalization, network.encoder(self.trainable), tail)
         elif (channels, size) != (self.codes.image_shape[2], self.codes.image_shape[0]):
             raise InvalidOptionError(
                 f"'{self.backbone.name}' was given images of {size} px and {channels} channels for activations "
@@ -194,7 +194,7 @@ class PretrainedHeaded(Network):
 
 
 class _OnImages(nn.Module):
-    """Normalization, a frozen stem, and a tail."""
+    """Normalization, a frozen stem as it is run on many images, and a tail."""
 
     def __init__(self, normalization: Normalization, stem: nn.Module, tail: nn.Module) -> None:
         super().__init__()
@@ -202,7 +202,8 @@ class _OnImages(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            x = self.stem(self.normalization(images))
+            parts = images.split(encoder_batch(images.device))
+            x = torch.cat([self.stem(self.normalization(part)) for part in parts])
         return self.tail(x)
 
     def train(self, mode: bool = True) -> _OnImages:

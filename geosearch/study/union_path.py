@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 
 from geosearch import seeds
 from geosearch.adaptation.from_scratch import fresh_network
@@ -19,6 +20,7 @@ from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.collection import TARGET, DatasetCollection
 from geosearch.data.dataset import LabelledSet
 from geosearch.mixture.weights import Weights
+from geosearch.nn.backbones import encoder_batch
 from geosearch.nn.interpolation import interpolate
 from geosearch.nn.networks import Network
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
@@ -29,7 +31,7 @@ from geosearch.search.objective import Objective
 from geosearch.search.weight_path import WeightPath
 from geosearch.study.union_training import UnionTraining
 
-_BLOCK, _BATCH = 256, 64  # images that a process reads, and that a network is given
+_BLOCK = 256  # images that a process reads
 
 
 def row_name(stages: int) -> str:
@@ -178,12 +180,12 @@ def read_features(network: Network, images: np.ndarray, cache: Cache, *, jobs: i
         device: as for `pretrain`; a GPU works alone.
     """
     whole = LabelledSet(images, np.zeros(len(images), np.int64), ("",), "")
-    key = content_key("deep-union-features", version=1, network=network.fingerprint, images=whole.fingerprint)
+    key = content_key("deep-union-features", version=2, network=network.fingerprint, images=whole.fingerprint)
     place = resolve_device(device)
 
     def read() -> dict[str, np.ndarray]:
         if place.type != "cpu":
-            return {"features": features(network.to(place), images, batch=_BATCH)}
+            return {"features": features(network.to(place), images, batch=encoder_batch(place))}
         blocks = [images[start : start + _BLOCK] for start in range(0, len(images), _BLOCK)]
         return {"features": np.concatenate(list(in_processes([(_read, (network, one)) for one in blocks], jobs)))}
 
@@ -193,4 +195,4 @@ def read_features(network: Network, images: np.ndarray, cache: Cache, *, jobs: i
 
 
 def _read(network: Network, images: np.ndarray) -> np.ndarray:
-    return features(network, images, batch=_BATCH)
+    return features(network, images, batch=encoder_batch(torch.device("cpu")))

@@ -110,9 +110,10 @@ def assert_close(found, expected, share=1e-3):
 
 
 def test_its_last_stages_alone_are_trained(study, union):
-    before = union.architecture.backbone.load(study.file.domain.size).cut(2)
+    network = union.architecture.backbone.load(study.file.domain.size)
+    before, stem = network.cut(2), network.encoder(2)
     after = union.network.body
-    for name, weight in before.stem.state_dict().items():
+    for name, weight in stem.state_dict().items():
         torch.testing.assert_close(after.stem.state_dict()[name], weight)
     moved = [not torch.equal(after.tail.state_dict()[name], weight) for name, weight in before.tail.named_parameters()]
     assert np.mean(moved) > 0.9
@@ -282,9 +283,9 @@ def test_between_both_networks_weights_are_interpolated(path):
 
 
 def test_at_the_start_it_is_the_pretrained_network(study, path):
-    published = path.architecture.backbone.load(study.file.domain.size).cut(2)
+    published = path.architecture.backbone.load(study.file.domain.size)
     body = path.at(0.0).network.body
-    for module, own in ((published.stem, body.stem), (published.tail, body.tail)):
+    for module, own in ((published.encoder(2), body.stem), (published.cut(2).tail, body.tail)):
         for name, weight in module.state_dict().items():
             torch.testing.assert_close(own.state_dict()[name], weight, rtol=0, atol=0)
 
