@@ -15,6 +15,7 @@ from geosearch import seeds
 from geosearch.nn.backbones import Backbone, PretrainedNetwork, Trainable
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.events import ImagesEncoded
+from geosearch.runtime.memory import give_back
 from geosearch.runtime.parallel import in_processes
 from geosearch.runtime.progress import Log, Progress
 
@@ -75,6 +76,7 @@ class ActivationCache:
             stored = self.cache.arrays("activations", key, partial(self._encode, images, view, counter))
             counter.reach(len(images))
             found.append((stored["activations"], stored["features"]))
+        give_back()
         return found
 
     def count_missing(self, sets: Sequence[np.ndarray], *, view: int = PLAIN) -> int:

@@ -1,8 +1,10 @@
-"""Memory: a limit for estimates of memory, checked before anything is allocated."""
+"""Memory: a limit for estimates of memory, checked before anything is allocated, and what was freed given back."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from geosearch.errors import InvalidOptionError, TooLargeError
@@ -42,6 +44,16 @@ def require(needed_bytes: int, what: str, remedy: str, device: str = "cpu") -> N
             f"{what} needs about {_text(needed_bytes)}, the limit is {_text(limit)}; {remedy}, "
             "or set GEOSEARCH_MEMORY_GIB higher"
         )
+
+
+def give_back() -> None:
+    """Return memory that was freed to the system; does nothing where the C library is not glibc.
+
+    After large allocations glibc's heap keeps what is freed: 0.4 GiB after the training of four stages of
+    EfficientNet-Lite0 at 128 px. Processes that work beside it may need it.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def _text(count: int) -> str:

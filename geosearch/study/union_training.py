@@ -20,6 +20,7 @@ from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache, content_key
+from geosearch.runtime.memory import give_back
 
 STEPS = 200  # of the training (reports/photographs.md)
 
@@ -110,6 +111,7 @@ class UnionTraining:
         def state() -> dict[str, np.ndarray]:
             seed = seeds.integer(0, "deep union")
             trained = _trained(Pool(self.sources), self.recipe, seed, self.device)
+            give_back()
             return {name: weight.numpy() for name, weight in trained.state_dict().items()}
 
         stored, network = cache.arrays("networks", self.key, state), self.start()

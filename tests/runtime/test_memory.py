@@ -23,6 +23,16 @@ def test_the_limit_comes_from_the_environment_or_the_machine(monkeypatch: pytest
         memory.limit_bytes()
 
 
+def test_what_was_freed_is_given_back_or_the_library_left_alone(monkeypatch: pytest.MonkeyPatch):
+    memory.give_back()
+
+    def missing(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr(memory.ctypes, "CDLL", missing)
+    memory.give_back()
+
+
 def test_a_million_points_are_refused_by_exact_and_the_way_out_is_named():
     million = np.broadcast_to(np.zeros((1, 8), np.float32), (10**6, 8))
     with pytest.raises(
