@@ -24,5 +24,9 @@ def test_the_past_does_not_change_what_a_confirmation_answers():
     background = Background(past=(PastConfirmation("trial 1", 3, 9),))
     kept = ConfirmationRecord(7, seeds=3, result=Confirmation((), "ridge", (1, 2, 3), 100, background=background))
     assert kept.answers(ConfirmationRecord(7, seeds=3))
+    union = replace(kept, union_stages=4, union_interpolation=0.5)
+    assert union.answers(ConfirmationRecord(7, seeds=3, union_stages=4)), "its coefficient is no part of the question"
+    assert not union.answers(ConfirmationRecord(7, seeds=3))
+    assert not replace(union, union_interpolation=None).answers(ConfirmationRecord(7, seeds=3, union_stages=4))
     assert not kept.answers(replace(kept, seeds=4, result=None))
     assert ConfirmationRecord.of(StudyRecord(confirmation=kept.to_json())) == kept

@@ -29,6 +29,8 @@ def test_a_network_of_images(trainable: str) -> None:
     one, other = (option.build(3, 16, 4, seed) for seed in (0, 1))
     np.testing.assert_allclose(features(one, IMAGES), RANDOM.load(16).features(IMAGES), rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(features(one, IMAGES), features(other, IMAGES))
+    many = np.concatenate([IMAGES] * 3)  # more than the frozen stem is given at once
+    np.testing.assert_allclose(features(one, many)[-12:], features(one, IMAGES), rtol=1e-4, atol=1e-5)
     assert not torch.equal(one.head.weight, other.head.weight)
 
 

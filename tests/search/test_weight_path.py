@@ -57,6 +57,17 @@ def test_the_first_point_does_not_differ_from_itself() -> None:
     assert other.deviation == pytest.approx(np.std([0.1, 0, 0.2], ddof=1) / np.sqrt(3))
 
 
+def test_without_its_first_coefficient_it_is_a_path_of_the_others() -> None:
+    scores = [Score(0.2, 0.1, (0.1, 0.3)), Score(0.4, 0.2, (0.3, 0.5)), Score(0.7, 0.3, (0.6, 0.8))]
+    path = WeightPath.of_scores(COEFFICIENTS, scores, 2.0, farther=True)
+    assert path.chosen == 0
+    rest = path.without_first
+    assert rest.coefficients[rest.chosen] == 0.5
+    assert rest.farther
+    assert [point.top1_error for point in rest.points] == [0.2, 0.3]
+    np.testing.assert_allclose(rest.squared_errors, path.squared_errors[1:])
+
+
 def test_losses_of_every_scorer_have_its_error_as_their_mean(shots) -> None:
     def fit(some):
         return RidgeHead().fit(made(0), some, 0)
