@@ -133,9 +133,10 @@ class PretrainedArchitecture:
     def facts(self) -> dict[str, Any]:
         """All options, JSON-representable."""
         codes = self.codes and [self.codes.shape, self.codes.low, self.codes.high]
+        stem = {} if self.codes else {"stem": "folded, float32"}
         known = {"content": self.content, "trainable": self.trainable, "codes": codes, "views": self.views}
         both = {} if self.features == "trained" else {"features": self.features}
-        return {"architecture": "pretrained", **known, **both}
+        return {"architecture": "pretrained", **known, **both, **stem}
 
     def loaded(self, side: int) -> PretrainedArchitecture:
         """The same, with the content key of its weights, for images of a side in pixels.
@@ -194,15 +195,19 @@ class PretrainedHeaded(Network):
 
 
 class _OnImages(nn.Module):
-    """Normalization, a frozen stem as it is run on many images, and a tail."""
+    """Normalization, a frozen stem as it is run on many images, and a tail.
+
+    The stem computes in float32, also while the tail is trained in bfloat16: the tail is to see what it will see in use,
+    and folded weights have too wide a range for eight bits.
+    """
 
     def __init__(self, normalization: Normalization, stem: nn.Module, tail: nn.Module) -> None:
         super().__init__()
         self.normalization, self.stem, self.tail = normalization, stem, tail
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            parts = images.split(encoder_batch(images.device))
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+            parts = images.float().split(encoder_batch(images.device))
             x = torch.cat([self.stem(self.normalization(part)) for part in parts])
         return self.tail(x)
 
