@@ -13,7 +13,6 @@ reports/data/photographs_union_paths.jsonl. Needs $GEOSEARCH_DATA with `photos/`
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -40,13 +39,10 @@ RULES = ("the least error", "the smallest within one standard error", "as a stud
 def measured(target: str, seed: int) -> dict[str, Any]:
     """Of each number of labels and draw: errors of the heads at each lambda, the better head, and places of lambdas."""
     recipe, pool = depth.recipe_of(target, STAGES).scaled(STEPS), depth.union(target, STAGES)
-    begin = time.process_time()
     start, trained = pretrain(pool, recipe.scaled(0), seed), pretrain(pool, recipe, seed)
-    seconds = round(time.process_time() - begin, 1)
     z = [depth.read(interpolate(start, trained, place), target, STAGES) for place in INTERPOLATION]
     z[0] = z[0][:, : z[0].shape[1] // 2]  # the same features twice
-    found = {str(shots): [_of_draw(target, shots, draw, z) for draw in range(DRAWS)] for shots in SHOTS}
-    return {**found, "seconds": seconds}
+    return {str(shots): [_of_draw(target, shots, draw, z) for draw in range(DRAWS)] for shots in SHOTS}
 
 
 def _of_draw(target: str, shots: int, draw: int, z: list[np.ndarray]) -> dict[str, Any]:
