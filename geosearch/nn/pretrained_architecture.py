@@ -133,10 +133,9 @@ class PretrainedArchitecture:
     def facts(self) -> dict[str, Any]:
         """All options, JSON-representable."""
         codes = self.codes and [self.codes.shape, self.codes.low, self.codes.high]
-        stem = {} if self.codes else {"stem": "folded, float32"}
         known = {"content": self.content, "trainable": self.trainable, "codes": codes, "views": self.views}
         both = {} if self.features == "trained" else {"features": self.features}
-        return {"architecture": "pretrained", **known, **both, **stem}
+        return {"architecture": "pretrained", **known, **both}
 
     def loaded(self, side: int) -> PretrainedArchitecture:
         """The same, with the content key of its weights, for images of a side in pixels.

@@ -89,7 +89,7 @@ class UnionTraining:
     def key(self) -> str:
         """Content key."""
         facts = {"sources": [source.fingerprint for source in self.sources], "recipe": self.recipe.key}
-        return content_key("deep-union-training", version=2, **facts)
+        return content_key("deep-union-training", version=4, **facts)
 
     def is_known(self, cache: Cache) -> bool:
         """Whether the cache has the network."""
