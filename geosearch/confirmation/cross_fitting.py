@@ -13,6 +13,7 @@ from geosearch.adaptation.cross_validation import can_be_left_out, stratified_fo
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.predictions import Predictions
+from geosearch.confirmation.row import Row
 from geosearch.confirmation.row_request import RowRequest
 from geosearch.runtime.progress import Progress
 
@@ -117,9 +118,8 @@ class CrossFitting:
         requests: list[tuple[RowRequest, ...]] = list(zip(*(fold.requests for _, fold, _ in found), strict=True))
         folds = len({split.number for split in splits})
         confirmer = found[-1][1].confirmer
-        scores = ((scored.row(_describe(row), confirmer), _differ(row)) for row in requests)
         return Confirmation(
-            tuple(replace(row, interpolation=None) if differs else row for row, differs in scores),
+            tuple(_placed(scored.row(_describe(row), confirmer), row) for row in requests),
             adaptation,
             tuple(dict.fromkeys(split.seed for split in splits)),
             len(judged),
@@ -144,21 +144,25 @@ def _join(
 
 
 def _describe(row: Sequence[RowRequest]) -> RowRequest:
-    """The row of all folds; its label says what it was in how many of them, the most frequent first."""
-    labels = Counter(f"{one.label} {_place(one)}".strip() if _differ(row) else one.label for one in row)
-    several = ", ".join(f"{label} ({times} of {len(row)} folds)" for label, times in labels.most_common())
-    return replace(row[0], label=row[0].label if len(labels) == 1 else several)
+    """The row of all folds; its label says what it was in how many of them."""
+    return replace(row[0], label=_in_folds([one.label for one in row]))
 
 
-def _differ(row: Sequence[RowRequest]) -> bool:
-    """Whether its networks are at several places between the pretrained weights and the trained ones."""
-    return len({_place(one) for one in row}) > 1
+def _placed(row: Row, requests: Sequence[RowRequest]) -> Row:
+    """The row, with the coefficients of its networks where folds have several (see `Plain`)."""
+    found = [getattr(one.candidate, "interpolation", None) for one in requests]
+    if len({*found}) == 1:
+        return row
+    return replace(
+        row, interpolation=None, places=_in_folds([f"lambda {1 if one is None else one:g}" for one in found])
+    )
 
 
-def _place(request: RowRequest) -> str:
-    """Where its network is between them; empty if it is the trained one."""
-    coefficient = getattr(request.candidate, "interpolation", None)
-    return "" if coefficient is None else f"lambda {coefficient:g}"
+def _in_folds(labels: Sequence[str]) -> str:
+    """What it was, with the number of folds where it differs, the most frequent first."""
+    counts = Counter(labels)
+    several = ", ".join(f"{label} ({times} of {len(labels)} folds)" for label, times in counts.most_common())
+    return labels[0] if len(counts) == 1 else several
 
 
 def _judged_by(judged: int, labels: int, folds: int, repeats: int) -> str:

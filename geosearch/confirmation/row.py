@@ -47,6 +47,7 @@ class Row:
         balanced_half_widths: as `half_widths`, of the balanced error; empty in records from before.
         interpolation: how far its network is from the pretrained weights (0) to the trained ones (1); None if it is the
             trained one as it is.
+        places: the same in words, where it is not equal in all folds.
 
     >>> Row("pooled union", {"ridge": (0.1, 0.2)}, wall_seconds=3.0).mean("ridge")
     0.15000000000000002
@@ -65,6 +66,7 @@ class Row:
     balanced_half_widths: Mapping[str, float] = field(default_factory=dict)
     interpolation: float | None = None
     answer_gap_half_widths: Mapping[str, float] = field(default_factory=dict)
+    places: str = ""
 
     def mean(self, adaptation: str) -> float:
         return float(np.mean(self.top1_errors[adaptation]))
@@ -93,7 +95,7 @@ class Row:
         >>> Row("mixup", {}, 3.0, interpolation=0.5).path_place
         'lambda 0.5'
         """
-        return "" if self.interpolation is None else f"lambda {self.interpolation:g}"
+        return self.places if self.interpolation is None else f"lambda {self.interpolation:g}"
 
     def unequal(self, best: Row, adaptation: str, *, fewer_images: bool = True) -> str:
         """What it has more or less of than the best mixture, in words; empty if nothing, or if it is not known.

@@ -56,6 +56,7 @@ def _row_facts(row: Row) -> dict[str, Any]:
         "networks": dict(row.networks),
         "unlabelled_images": dict(row.unlabelled_images),
         "interpolation": row.interpolation,
+        "places": row.places,
     }
 
 
@@ -170,7 +171,8 @@ def _table(confirmation: Confirmation) -> str:
             cells += f"{100 * row.balanced_mean(own):>9.1f}"
             balanced = row.balanced_half_width(own)
             cells += " " * 7 if math.isnan(balanced) else f" ± {100 * balanced:<4.1f}"
-        place = "" if row.interpolation is None else f"{row.interpolation:>7g}"
+        place = f"{'varies':>7}" if row.places else ""
+        place = place if row.interpolation is None else f"{row.interpolation:>7g}"
         lines.append((row.name.ljust(width) + cells + _resources(confirmation, row) + place).rstrip())
     lines.append(f"(means with {confirmation.interval})" if known else f"({confirmation.interval})")
     if confirmation.judged_by:
@@ -182,7 +184,8 @@ def _table(confirmation: Confirmation) -> str:
     if has_counts:
         lines.append(f"(networks, and unlabelled images of the target, under {own}; * not those of the best mixture)")
     if has_places:
-        lines.append("(lambda: how far the network is from the pretrained weights, 0, to the trained ones, 1)")
+        varies = "; varies: from fold to fold" if any(row.places for row in confirmation.rows) else ""
+        lines.append(f"(lambda: how far the network is from the pretrained weights, 0, to the trained ones, 1{varies})")
     return "\n".join([*lines, *(f"({line})" for line in confirmation.tuning)])
 
 

@@ -180,7 +180,10 @@ def test_the_labels_judge_it_in_folds(tmp_path, shared_cache, monkeypatch):
     assert confirmation.judged_by
     row = confirmation.row(ROW)
     assert row.interpolation is None
-    assert row.label == "lambda 0.25 (1 of 2 folds), lambda 1 (1 of 2 folds)"
+    assert row.path_place == "lambda 0.25 (1 of 2 folds), lambda 1 (1 of 2 folds)"
+    (line,) = (line for line in status_text(study.summary()).splitlines() if line.startswith(ROW))
+    assert line.endswith("varies")
+    assert "the trained ones, 1; varies: from fold to fold)" in status_text(study.summary())
     first, second = ({image.tobytes() for image in images.images} for images in asked)
     assert len(first) == len(second) == 12
     assert not first & second, "without the labels that judge"
