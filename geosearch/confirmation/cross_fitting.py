@@ -151,11 +151,10 @@ def _describe(row: Sequence[RowRequest]) -> RowRequest:
 def _placed(row: Row, requests: Sequence[RowRequest]) -> Row:
     """The row, with the coefficients of its networks where folds have several (see `Plain`)."""
     found = [getattr(one.candidate, "interpolation", None) for one in requests]
-    if len({*found}) == 1:
+    places = [1.0 if one is None else one for one in found]
+    if len({*places}) == 1:
         return row
-    return replace(
-        row, interpolation=None, places=_in_folds([f"lambda {1 if one is None else one:g}" for one in found])
-    )
+    return replace(row, interpolation=None, places=_in_folds([f"lambda {one:g}" for one in places]))
 
 
 def _in_folds(labels: Sequence[str]) -> str:

@@ -171,9 +171,8 @@ def _table(confirmation: Confirmation) -> str:
             cells += f"{100 * row.balanced_mean(own):>9.1f}"
             balanced = row.balanced_half_width(own)
             cells += " " * 7 if math.isnan(balanced) else f" ± {100 * balanced:<4.1f}"
-        place = f"{'varies':>7}" if row.places else ""
-        place = place if row.interpolation is None else f"{row.interpolation:>7g}"
-        lines.append((row.name.ljust(width) + cells + _resources(confirmation, row) + place).rstrip())
+        place = "varies" if row.places else "" if row.interpolation is None else f"{row.interpolation:g}"
+        lines.append((row.name.ljust(width) + cells + _resources(confirmation, row) + f"{place:>7}").rstrip())
     lines.append(f"(means with {confirmation.interval})" if known else f"({confirmation.interval})")
     if confirmation.judged_by:
         lines.append(f"(judged by {confirmation.judged_by})")

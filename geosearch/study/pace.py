@@ -103,7 +103,7 @@ def _activation_seconds(file: StudyFile, collection: DatasetCollection) -> float
 def _union_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     """Of the deep union: its training, unless the cache has it, and what it reads out of the target's images.
 
-    Those that judge are read at every coefficient, the others at the one that is chosen.
+    Those that judge are read at every coefficient, the others at the one that is chosen; folds may choose another.
 
     With sources that are still to be pseudo-labelled the cache cannot be asked, and the training is counted.
     """
@@ -112,7 +112,7 @@ def _union_seconds(file: StudyFile, collection: DatasetCollection) -> float:
         return 0.0
     own = sum(len(part) for part in (collection.train, collection.unlabelled, collection.test) if part is not None)
     labelled = (file.domain.shots or 0) * len(collection.train.classes) or len(collection.train)
-    judged = labelled if file.search.leaves_out else own
+    judged = labelled if file.search.objective == "leave-one-out" else own
     own += judged * (len(INTERPOLATION) - 2)
     classes = sum(len(source.classes) for source in collection.sources)
     return own * measure_encoding(file) + (0.0 if training.is_known(Cache.default()) else measure_union(file, classes))

@@ -263,7 +263,7 @@ class TakeAway:
 
     def _place(self, row: str) -> str:
         coefficient = getattr(self._request(row).candidate, "interpolation", None)
-        return "" if coefficient is None else path_place(coefficient)
+        return "" if coefficient in (None, 1) else path_place(coefficient)
 
     def _sources(self, row: str) -> tuple[SourceShare, ...]:
         """The sources of the row's mixture; all of them, without weights, where single images were chosen."""

@@ -112,11 +112,17 @@ class UnionTraining:
             seed = seeds.integer(0, "deep union")
             trained = _trained(Pool(self.sources), self.recipe, seed, self.device)
             give_back()
-            return {name: weight.numpy() for name, weight in trained.state_dict().items()}
+            return {name: weight.numpy() for name, weight in trained.state_dict().items() if _is_trained(name)}
 
         stored, network = cache.arrays("networks", self.key, state), self.start()
-        network.load_state_dict({name: torch.from_numpy(np.array(weight)) for name, weight in stored.items()})
+        known = {name: torch.from_numpy(np.array(weight)) for name, weight in stored.items() if _is_trained(name)}
+        network.load_state_dict({**network.state_dict(), **known})
         return network
+
+
+def _is_trained(name: str) -> bool:
+    """Whether a weight is none of the frozen stem, which all networks of the process share."""
+    return not name.startswith("body.stem.")
 
 
 def _trained(pool: Pool, recipe: Recipe, seed: int, device: str) -> Network:
