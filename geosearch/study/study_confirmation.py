@@ -128,12 +128,12 @@ class StudyConfirmation:
     @property
     def _union_rows(self) -> tuple[RowRequest, ...]:
         """The row of the deep union on all labels, as far as they chose it when it was confirmed."""
-        known, gain = self._known, None
-        if known is None or known.union_interpolation is None:
-            gain = self._union_gain
-        place = gain.interpolation if gain else known.union_interpolation if known else None
-        if self._union is None or place is None:
+        if self._union is None:
             return ()
+        known = self._known
+        gain = None if known else self._union_gain
+        place = gain.interpolation if gain else known.union_interpolation if known else None
+        assert place is not None
         with self._timed("deep union"), one_thread():
             return (self._union.request(place),)
 

@@ -162,6 +162,7 @@ def test_its_model_takes_images_and_predicts_what_was_confirmed(study, path):
     head = RidgeHead().fit(union.known(target.shots, recipe), target.shots, seed=0)
     images = images_of(study.file).train.images[target.rows["test"]]
     assert (model.predict(images).labels == head.predict(target.test_images).argmax(1)).mean() >= 0.9
+    assert ("lambda" in model.facts.provenance.place) == (union.interpolation < 1)
     (facts,) = model.facts.architecture
     assert (facts["trained"], facts["features"]) == (2, "both")
     assert [(one.images, one.weight) for one in model.facts.provenance.sources] == [(60, 0.5), (60, 0.5)]
