@@ -63,7 +63,7 @@ class WeightPath:
 
     @classmethod
     def of_scores(
-        cls, coefficients: Sequence[float], scores: Sequence[Score], wall_seconds: float, *, farther: bool = False
+        cls, coefficients: Sequence[float], scores: Sequence[Score], wall_seconds: float = 0.0, *, farther: bool = False
     ) -> WeightPath:
         """Of networks that were scored before.
 

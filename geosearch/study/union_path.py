@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -142,9 +141,9 @@ class UnionPath:
         Raises:
             TrainingFailedError: features are NaN or infinite.
         """
-        begin, seed, images = time.perf_counter(), seeds.integer(objective.seed, "evaluation", 0), objective.images
+        seed, images = seeds.integer(objective.seed, "evaluation", 0), objective.images
         scores = [objective.scorer.score(network, images, seed) for network in self._networks(objective, seed)]
-        return WeightPath.of_scores(INTERPOLATION, scores, time.perf_counter() - begin, farther=True)
+        return WeightPath.of_scores(INTERPOLATION, scores, farther=True)
 
     def _networks(self, objective: Objective, seed: int) -> Iterator[Network]:
         """With a new head each, for the images that the objective looks at."""
