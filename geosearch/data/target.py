@@ -103,10 +103,16 @@ class Target:
         return np.bincount(self.shots.labels, minlength=len(self.classes))
 
     def unlabelled(self, train: LabelledSet | UnlabelledSet, count: int) -> UnlabelledSet:
-        """The images of the reference, then those of `train` that no part uses, up to `count` (see `with_surplus`)."""
-        reference = self.reference.images
-        more = train.images[self.rows["surplus"][: max(count - len(reference), 0)]]
-        return UnlabelledSet(np.concatenate([reference, more]), train.name, train.license)
+        """The images without labels: the reference, then up to `count` those of `train` that no part uses, then `held_out`.
+
+        What learns from images alone may have them all. The held-out ones come last, since maps may not.
+
+        Args:
+            train: the images that the unlabelled parts were taken from.
+            count: images wanted; there may be fewer, and the reference is never cut.
+        """
+        images = np.concatenate([self._mappable(train, count), self.held_out.images])
+        return UnlabelledSet(images[: max(count, len(self.reference))], train.name, train.license)
 
     def with_surplus(self, train: LabelledSet | UnlabelledSet, count: int) -> LabelledSet:
         """The reference and images of `train` that no part uses, with pseudo-labels.
@@ -115,10 +121,15 @@ class Target:
             train: the images that the unlabelled parts were taken from.
             count: images wanted; there may be fewer.
         """
-        more = self.unlabelled(train, count).images[len(self.reference) :]
+        more = self._mappable(train, count)[len(self.reference) :]
         if not len(more):
             return self.reference.take(np.arange(min(count, len(self.reference))))
         return self.reference.concatenate(replace(self.reference, images=more, labels=self.labeller(more)))
+
+    def _mappable(self, train: LabelledSet | UnlabelledSet, count: int) -> np.ndarray:
+        """The images of the reference, and of `train` that no part uses, up to `count`."""
+        reference = self.reference.images
+        return np.concatenate([reference, train.images[self.rows["surplus"][: max(count - len(reference), 0)]]])
 
     @cached_property
     def key(self) -> str:

@@ -136,7 +136,7 @@ def check(path: str | Path) -> Estimate:
         collection = load_collection(
             **domain.collection, labelling=_Placeholder(way) if way else None, seed=file.study.seed
         )
-    target, _ = build_target(file, collection, partial(NearestShot().fit, encoder=PixelEncoder()))
+    target, pool = build_target(file, collection, partial(NearestShot().fit, encoder=PixelEncoder()))
     parts = {
         **({"labels": len(target.shots)} if domain.shots is None else {"shots": domain.shots}),
         "reference": len(target.reference),
@@ -147,7 +147,7 @@ def check(path: str | Path) -> Estimate:
     classes = sum(len(source.classes) for source in collection.sources)
     step = measure_step(file, classes)
     judges = target.judges_itself
-    unlabelled = min(parts["reference"] + parts["held_out"], file.recipe.unlabelled)
+    unlabelled = len(target.unlabelled(pool, file.recipe.unlabelled))
     judged = len(target.shots) if judges else parts["test_size"]
     read = unlabelled + (1 + file.fine_tunes_mixtures) * judged  # all heads read the same features
     steps = count_steps(file, len(collection.sources), cross_fits=judges, labels=len(target.shots), images=read)

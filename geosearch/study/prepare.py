@@ -97,7 +97,7 @@ class Prepared:
         return self.target.with_surplus(self.pool, count)
 
     def unlabelled(self, count: int) -> UnlabelledSet:
-        """The images of the reference, followed by further ones up to `count`."""
+        """The target's images without labels, up to `count`; the reference comes first."""
         return self.target.unlabelled(self.pool, count)
 
 

@@ -56,8 +56,9 @@ def test_every_label_is_used_and_every_unlabelled_image_has_one_place() -> None:
     assert sorted(numbers(target.shots.images)) == sorted(numbers(labelled.images))
     assert (np.diff(target.shots.labels) >= 0).all()
     more = target.unlabelled(unlabelled, 1000)
-    assert sorted(numbers(more.images) + numbers(target.held_out.images)) == sorted(numbers(unlabelled.images))
-    assert (len(target.reference), len(target.held_out), len(more)) == (60, 20, 80)
+    assert sorted(numbers(more.images)) == sorted(numbers(unlabelled.images))
+    assert (len(target.reference), len(target.held_out), len(more)) == (60, 20, 100)
+    assert numbers(more.images[80:]) == numbers(target.held_out.images)
     assert target.test_labels is None
     assert len(target.test_images) == 0
 

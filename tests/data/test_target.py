@@ -213,9 +213,23 @@ def test_the_surplus_follows_the_reference_and_meets_no_other_part(own_test: boo
     assert len(set(numbers(more.images))) == len(more)
     assert not set(numbers(more.images)) & set(others)
     assert len(target.with_surplus(train, 10)) == 10
-    np.testing.assert_array_equal(target.unlabelled(train, 10_000).images, more.images)
     without = replace(target, rows={**target.rows, "surplus": target.rows["surplus"][:0]}, labeller=None)
     assert len(without.with_surplus(train, 10_000)) == n
+
+
+@pytest.mark.parametrize("own_test", [True, False])
+def test_the_held_out_images_come_last_among_those_without_labels(own_test: bool) -> None:
+    """A head may learn from them, unlike a map; never from a shot or a test image, and the order is nested."""
+    train = numbered(200, 4)
+    target = cut(train, numbered(50, 4, first=1000) if own_test else None, shots=3, reference=40, held_out=20)
+    every = target.unlabelled(train, 10_000).images
+    mapped = target.with_surplus(train, 10_000).images
+    np.testing.assert_array_equal(every[: len(mapped)], mapped)
+    np.testing.assert_array_equal(every[len(mapped) :], target.held_out.images)
+    assert len(set(numbers(every))) == len(every)
+    assert not set(numbers(every)) & {*numbers(target.shots.images), *numbers(target.test_images)}
+    for count in (41, len(mapped), len(mapped) + 7):
+        np.testing.assert_array_equal(target.unlabelled(train, count).images, every[:count])
     np.testing.assert_array_equal(target.unlabelled(train, 10).images, target.reference.images)
 
 
