@@ -103,7 +103,7 @@ class Target:
         return np.bincount(self.shots.labels, minlength=len(self.classes))
 
     def unlabelled(self, train: LabelledSet | UnlabelledSet, count: int) -> UnlabelledSet:
-        """The images without labels: the reference, then up to `count` those of `train` that no part uses, then `held_out`.
+        """The images without labels: the reference, then those of `train` that no part uses, then `held_out`.
 
         What learns from images alone may have them all. The held-out ones come last, since maps may not.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
 from geosearch.nn.feature_memory import forget_features, recall
 from geosearch.nn.networks import Network
+from geosearch.nn.norm_folding import folding_norms
 from geosearch.nn.precision import autocast
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Stream, as_tensor, distinct_shot_batches, shot_batches
@@ -129,7 +131,7 @@ def _run(
     scaling: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> Network:
     place = resolve_device(device)
-    network = network.to(place)
+    network = network.to(place).train()
     forward = torch.compile(network) if recipe.compiled else network
 
     learner = recipe.augmentation.learner()
@@ -149,7 +151,9 @@ def _run(
             learner.learn(each.detach())
         return each @ torch.from_numpy(shares[0]).to(place) if shares else each.mean()
 
-    trained = minimize(network, batches, loss, recipe, slower=(network.body, body_rate))
+    first = next(batches)
+    with folding_norms(network, torch.from_numpy(first[0][:2]).to(place)):
+        trained = minimize(network, chain([first], batches), loss, recipe, slower=(network.body, body_rate))
     trained.learned_augmentation = learner.probabilities if learner else None
     return trained
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from geosearch.nn import Backbone
-from geosearch.nn.norm_folding import fold_norms
+from geosearch.nn.norm_folding import fold_norms, folding_norms
 
 
 def norms(network: nn.Module) -> int:
@@ -15,7 +17,8 @@ def norms(network: nn.Module) -> int:
 
 
 def trained(network: nn.Module) -> nn.Module:
-    """With norms that change something."""
+    """A copy with norms that change something."""
+    network = copy.deepcopy(network)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             for tensor in (module.running_mean, module.running_var, module.weight, module.bias):
@@ -61,3 +64,38 @@ class Branched(nn.Module):
 def test_a_network_that_would_change_is_left_as_it_is():
     network = trained(Branched())
     assert fold_norms(network, torch.rand(2, 3, 8, 8)) is network
+
+
+def gradients(network: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    network.requires_grad_(True).zero_grad(set_to_none=True)
+    network(x).square().mean().backward()
+    return {name: weight.grad.clone() for name, weight in network.named_parameters() if weight.grad is not None}
+
+
+@pytest.mark.parametrize("name", ["torchvision:resnet18", "timm:tf_efficientnet_lite0"])
+def test_folded_in_training_all_weights_have_the_gradients_that_they_have_with_norms(name, monkeypatch):
+    if name.startswith("timm"):
+        pytest.importorskip("timm")
+    torch.manual_seed(0)
+    network, x = trained(Backbone(name, weights="random", size=32).load(16).network), torch.rand(4, 3, 32, 32)
+    expected, slopes = network(x).detach(), gradients(network, x)
+    with folding_norms(network, x[:2]), monkeypatch.context() as patch:
+        patch.setattr(nn.functional, "batch_norm", None)  # no norm runs
+        folded, found = network(x).detach(), gradients(network, x)
+    assert found.keys() == slopes.keys()
+    torch.testing.assert_close(folded, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    for weight, slope in slopes.items():
+        torch.testing.assert_close(found[weight], slope, rtol=0, atol=1e-3 * float(slope.abs().max()))
+    assert norms(network) > 0
+    assert not any("forward" in vars(module) for module in network.modules())  # as it was
+
+
+def test_norms_that_update_their_statistics_are_not_folded_in_training():
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train()
+    before = layers[1].running_mean.clone()
+    with folding_norms(layers, torch.rand(2, 3, 8, 8)):
+        assert not any("forward" in vars(module) for module in layers.modules())
+    assert torch.equal(layers[1].running_mean, before)  # the probe did not go through it
+    network = trained(Branched())
+    with folding_norms(network, torch.rand(2, 3, 8, 8)):
+        assert not any("forward" in vars(module) for module in network.modules())
