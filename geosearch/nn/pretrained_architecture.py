@@ -20,8 +20,6 @@ from geosearch.nn.option_facts import unstated_field
 from geosearch.nn.side_by_side import SideBySide
 from geosearch.runtime.registry import Setting
 
-VERSION = 2  # raise when the training of such networks changes; 2: with folded norms
-
 Features = Literal["trained", "both"]
 
 
@@ -137,7 +135,7 @@ class PretrainedArchitecture:
         codes = self.codes and [self.codes.shape, self.codes.low, self.codes.high]
         known = {"content": self.content, "trainable": self.trainable, "codes": codes, "views": self.views}
         both = {} if self.features == "trained" else {"features": self.features}
-        return {"architecture": "pretrained", "version": VERSION, **known, **both}
+        return {"architecture": "pretrained", **known, **both}
 
     def loaded(self, side: int) -> PretrainedArchitecture:
         """The same, with the content key of its weights, for images of a side in pixels.

@@ -18,6 +18,7 @@ from geosearch.runtime.cache import content_key
 
 VERSION = 2  # raise when networks or training change, so that evaluations of the old ones are not found
 MIXED_VERSION = 2  # the same of what is trained in bfloat16
+PRETRAINED_VERSION = 2  # the same of pretrained networks
 
 
 class Objective(Protocol):
@@ -110,5 +111,9 @@ class Recipe:
     @property
     def key(self) -> str:
         """Content key: equal recipes, equal keys."""
-        mixed = {} if self.precision == "float32" else {"mixed_version": MIXED_VERSION}
-        return content_key("recipe", version=VERSION, **mixed, **self.facts)
+        versions = {"version": VERSION}
+        if self.precision != "float32":
+            versions["mixed_version"] = MIXED_VERSION
+        if self.network.is_pretrained:
+            versions["pretrained_version"] = PRETRAINED_VERSION
+        return content_key("recipe", **versions, **self.facts)

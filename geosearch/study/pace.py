@@ -101,11 +101,11 @@ def _activation_seconds(file: StudyFile, collection: DatasetCollection) -> float
 
 
 def _union_seconds(file: StudyFile, collection: DatasetCollection) -> float:
-    """Of the deep union: its training, unless the cache has it, and what it reads out of the target's images.
+    """Of the deep union: the trainings that the cache lacks, and what it reads out of the target's images.
 
     Those that judge are read at every coefficient, the others at the one that is chosen; folds may choose another.
 
-    With sources that are still to be pseudo-labelled the cache cannot be asked, and the training is counted.
+    With sources that are still to be pseudo-labelled the cache cannot be asked, and all trainings are counted.
     """
     training = UnionTraining.of(file, collection)
     if training is None:
@@ -115,11 +115,12 @@ def _union_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     judged = labelled if file.search.objective == "leave-one-out" else own
     own += judged * (len(INTERPOLATION) - 2)
     classes = sum(len(source.classes) for source in collection.sources)
-    return own * measure_encoding(file) + (0.0 if training.is_known(Cache.default()) else measure_union(file, classes))
+    missing = training.missing(Cache.default())
+    return own * measure_encoding(file) + (missing * measure_union(file, classes) if missing else 0.0)
 
 
 def measure_union(file: StudyFile, classes: int) -> float:
-    """Seconds of the training of the deep union on so many classes, measured on a few steps; 0 without one."""
+    """Seconds of a training of the deep union on so many classes, measured on a few steps; 0 without one."""
     recipe = deep_recipe(file)
     if recipe is None:
         return 0.0

@@ -202,7 +202,7 @@ class Study:
     def _train_deep_union(self) -> None:
         """Before the search: nothing of it depends on a trial, and memory is free for it."""
         training = UnionTraining.of(self.file, self.prepared.collection)
-        if training is None or training.is_known(self.cache) or self.confirmation is not None:
+        if training is None or not training.missing(self.cache) or self.confirmation is not None:
             return
         with self._stage("deep union"), one_thread():
             training.train(self.cache)

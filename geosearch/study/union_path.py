@@ -28,7 +28,7 @@ from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
 from geosearch.search.objective import Objective
 from geosearch.search.weight_path import WeightPath
-from geosearch.study.union_training import UnionTraining
+from geosearch.study.union_training import TRAININGS, UnionTraining
 
 _BLOCK = 256  # images that a process reads
 
@@ -120,7 +120,7 @@ class UnionPath:
         """
         network, codes = interpolate(self.start, self.trained, coefficient), self.codes if codes is None else codes
         known = self._read(network, coefficient, codes)
-        return DeepUnion(network, self.architecture, self.weights, self.side, codes, known, coefficient)
+        return DeepUnion(network, self.architecture, self.weights, self.side, codes, known, coefficient, TRAININGS)
 
     def _read(self, network: Network, coefficient: float, codes: np.ndarray) -> np.ndarray:
         """Features (k, d) of images; each image is read once."""

@@ -14,6 +14,7 @@ from geosearch.config.study_config import StudyFile
 from geosearch.data.collection import DatasetCollection
 from geosearch.data.dataset import LabelledSet
 from geosearch.errors import InvalidOptionError, TrainingFailedError
+from geosearch.nn.interpolation import interpolate_states
 from geosearch.nn.networks import Network
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
@@ -22,7 +23,7 @@ from geosearch.nn.train import pretrain
 from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.memory import give_back
 
-STEPS = 200  # of the training (reports/photographs.md)
+TRAININGS, STEPS = 2, 200  # whose weights are averaged; of each (reports/photographs.md)
 
 
 def deep_recipe(file: StudyFile) -> Recipe | None:
@@ -50,6 +51,9 @@ class UnionTraining:
 
     That is, for one with the same sources in the same order, images of the same size, the same batch, weight decay and
     precision, and none of its images among those of the sources.
+
+    Its weights are the mean of those of two trainings from the pretrained ones (a uniform soup, Wortsman et al. 2022b,
+    eq. 1), since what a single one is worth to a target varies from seed to seed (reports/photographs.md).
 
     Attributes:
         sources: the sources, with their images.
@@ -86,14 +90,14 @@ class UnionTraining:
         return self.recipe.network
 
     @property
-    def key(self) -> str:
-        """Content key."""
+    def keys(self) -> tuple[str, ...]:
+        """Content key of each training."""
         facts = {"sources": [source.fingerprint for source in self.sources], "recipe": self.recipe.key}
-        return content_key("deep-union-training", version=4, **facts)
+        return tuple(content_key("deep-union-training", version=5, number=i, **facts) for i in range(TRAININGS))
 
-    def is_known(self, cache: Cache) -> bool:
-        """Whether the cache has the network."""
-        return cache.path("networks", self.key).exists()
+    def missing(self, cache: Cache) -> int:
+        """How many of the trainings the cache does not have."""
+        return sum(not cache.path("networks", key).exists() for key in self.keys)
 
     def start(self) -> Network:
         """The pretrained network, as it is before the training."""
@@ -102,22 +106,27 @@ class UnionTraining:
         return self.architecture.build(channels, height, pool.class_count, seed=0)
 
     def train(self, cache: Cache) -> Network:
-        """The network, which takes images; from the cache if it is there.
+        """The network, which takes images; trainings that the cache has are read, others made one after the other.
 
         Raises:
-            TrainingFailedError: the loss became NaN or infinite, or a GPU has too little memory.
+            TrainingFailedError: a loss became NaN or infinite, or a GPU has too little memory.
         """
+        network, states = self.start(), [self._state(number, cache) for number in range(TRAININGS)]
+        mean = interpolate_states(states[0], states, 1.0, [1 / TRAININGS] * TRAININGS)
+        network.load_state_dict({**network.state_dict(), **mean})
+        return network
+
+    def _state(self, number: int, cache: Cache) -> dict[str, torch.Tensor]:
+        """What one training made of the weights."""
 
         def state() -> dict[str, np.ndarray]:
-            seed = seeds.integer(0, "deep union")
+            seed = seeds.integer(0, "deep union", number)
             trained = _trained(Pool(self.sources), self.recipe, seed, self.device)
             give_back()
             return {name: weight.numpy() for name, weight in trained.state_dict().items() if _is_trained(name)}
 
-        stored, network = cache.arrays("networks", self.key, state), self.start()
-        known = {name: torch.from_numpy(np.array(weight)) for name, weight in stored.items() if _is_trained(name)}
-        network.load_state_dict({**network.state_dict(), **known})
-        return network
+        stored = cache.arrays("networks", self.keys[number], state)
+        return {name: torch.from_numpy(np.array(weight)) for name, weight in stored.items() if _is_trained(name)}
 
 
 def _is_trained(name: str) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from torch import nn
 
+from geosearch.adaptation.base import Adaptation
 from geosearch.adaptation.from_scratch import fresh_network
 from geosearch.confirmation.candidates.base import PretrainedCandidate, Setup, Start
 from geosearch.data.dataset import LabelledSet
@@ -36,6 +37,7 @@ class DeepUnion(PretrainedCandidate):
         codes: uint8 (n, h, w, ch), the target's images as the study has them.
         features: float32 (n, d), what the network reads out of them.
         interpolation: how far it is from the pretrained weights (0) to the trained ones (1).
+        trainings: whose weights the trained ones are the mean of.
     """
 
     network: Network = field(repr=False)
@@ -45,6 +47,7 @@ class DeepUnion(PretrainedCandidate):
     codes: np.ndarray = field(repr=False)
     features: np.ndarray = field(repr=False)
     interpolation: float
+    trainings: int
 
     @property
     def key(self) -> str:
@@ -73,3 +76,7 @@ class DeepUnion(PretrainedCandidate):
         """The network with the head of one that `start` gave and an adaptation adapted; it takes images."""
         whole = self.architecture.after_pretraining(copy.deepcopy(self.network), self.side)
         return PretrainedHeaded(whole.body, adapted.head).eval()
+
+    def networks(self, adaptation: Adaptation) -> int:
+        """The trainings whose weights are averaged."""
+        return self.trainings
