@@ -81,7 +81,7 @@ def test_it_is_a_row_of_heads_on_frozen_features(study):
     row = study.confirmation.row(ROW)
     assert set(row.top1_errors) == {"ridge", "self-train-ridge"}
     assert all(len({*errors}) == 1 for errors in row.top1_errors.values()), "one network under both seeds"
-    assert row.networks == {"ridge": 1, "self-train-ridge": 1}
+    assert row.networks == {"ridge": 2, "self-train-ridge": 2}, "the mean of two trainings"
     assert "deep union" in dict(study.summary().stages)
 
 
@@ -94,14 +94,42 @@ def test_it_is_trained_once_on_the_images_of_the_sources(study, tmp_path, monkey
 
     monkeypatch.setattr(union_training, "pretrain", note)
     training, cache = UnionTraining.of(study.file, study.prepared.collection), Cache(tmp_path)
-    assert not training.is_known(cache)
+    assert training.missing(cache) == 2
     network = training.train(cache)
-    assert training.is_known(cache)
+    assert training.missing(cache) == 0
     assert training.train(cache).fingerprint == network.fingerprint
-    ((pool, recipe, _),) = asked
+    (pool, recipe, first), (_, _, second) = asked
+    assert first != second
     assert [len(source) for source in pool.sets] == [60, 60], "images, no further views"
     assert pool.image_shape == (16, 16, 3)
     assert recipe.learning_rate == 3e-4
+
+
+def test_it_is_the_mean_of_its_trainings_and_one_that_was_made_is_kept(study, tmp_path, monkeypatch):
+    training, cache = UnionTraining.of(study.file, study.prepared.collection), Cache(tmp_path)
+    made, pretrain = [], union_training.pretrain
+
+    def interrupted(*args, **options):
+        if made:
+            raise KeyboardInterrupt
+        made.append(pretrain(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(union_training, "pretrain", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(cache)
+    assert training.missing(cache) == 1
+
+    def noted(*args, **options):
+        made.append(pretrain(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(union_training, "pretrain", noted)
+    mean = training.train(cache)
+    assert len(made) == 2
+    one, other = (dict(network.body.tail.named_parameters()) for network in made)
+    for name, weight in mean.body.tail.named_parameters():
+        torch.testing.assert_close(weight, (one[name] + other[name]) / 2, msg=name)
 
 
 def assert_close(found, expected, share=1e-3):
@@ -148,11 +176,11 @@ def test_it_reads_labelled_unlabelled_and_test_images(tmp_path, shared_cache):
 def test_its_key_depends_on_the_sources_alone(study, tmp_path):
     file = study.file
     training = UnionTraining.of(file, images_of(file))
-    assert UnionTraining.of(file, study.prepared.collection).key == training.key, "with activations for images, too"
+    assert UnionTraining.of(file, study.prepared.collection).keys == training.keys, "with activations for images, too"
     other = encoded_file(tmp_path, **CHANGES, domain_target=colored_set(tmp_path / "another.npz", 7))
-    assert UnionTraining.of(other, images_of(other)).key == training.key
-    assert replace(training, sources=training.sources[:1]).key != training.key
-    assert replace(training, recipe=training.recipe.scaled(7)).key != training.key
+    assert UnionTraining.of(other, images_of(other)).keys == training.keys
+    assert replace(training, sources=training.sources[:1]).keys != training.keys
+    assert replace(training, recipe=training.recipe.scaled(7)).keys != training.keys
 
 
 def test_its_model_takes_images_and_predicts_what_was_confirmed(study, path):
@@ -409,7 +437,7 @@ def test_check_foretells_its_training_unless_the_cache_has_it(study, tmp_path, m
     assert pace._union_seconds(without, images) == 0
     labels = 3 * study.file.domain.shots
     reading = 0.001 * (200 + 3 * labels)  # all of them at one coefficient, and those that judge at three more
-    assert pace._union_seconds(study.file, images) == pytest.approx(1000 + reading)
+    assert pace._union_seconds(study.file, images) == pytest.approx(2 * 1000 + reading)
     monkeypatch.setenv("GEOSEARCH_CACHE", str(study.cache.folder))
     assert pace._union_seconds(study.file, images) == pytest.approx(reading)
     search = study.file.search.model_copy(update={"objective": "episodes"})
