@@ -1,4 +1,4 @@
-"""The deep union: more stages of a pretrained network, trained once on all sources, as far as the labels choose."""
+"""The deep union: more stages of a pretrained network, trained on all sources at once, as far as the labels choose."""
 
 from __future__ import annotations
 
