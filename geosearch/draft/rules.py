@@ -142,8 +142,8 @@ def choose_union_stages(found: Findings) -> tuple[int, str] | None:
     if found.encoder is None or found.encoder.network != MEASURED:
         return None
     return 4, (
-        "the last four stages are trained on all sources at once: on six sets of photographs the error of the answer was "
-        "2.5 ± 2.3 points lower for it"
+        "the last four stages are trained on all sources at once: on six sets of photographs the error of the answer "
+        "was 2.5 ± 2.3 points lower for it"
     )
 
 
