@@ -97,7 +97,13 @@ def table(shots: int) -> list[str]:
         mean = f"{np.mean([one.mean() for one in errors[name].values()]):.1f}"
         last = mean if not any(gaps) else f"{mean} ({np.mean(gaps):+.1f} ± {t_half_width(gaps):.1f})"
         lines.append(f"| {' | '.join([name, *cells, last])} |")
-    return lines
+    each = [", ".join(f"{100 * _at_the_end(line[str(shots)]):.1f}" for line in known[target]) for target in TARGETS]
+    return [*lines, f"| *lambda 1, each training* | {' | '.join(each)} | |"]
+
+
+def _at_the_end(draws: list[dict[str, Any]]) -> float:
+    """Mean error over the draws at lambda 1."""
+    return float(np.mean([one["errors"][-1][one["head"]] for one in draws]))
 
 
 def _cell(errors: np.ndarray, ends: np.ndarray) -> str:
