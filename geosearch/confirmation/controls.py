@@ -21,7 +21,7 @@ from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.candidates.retrieved import Retrieved
 from geosearch.confirmation.row import RowKind
 from geosearch.confirmation.row_request import RowRequest
-from geosearch.data.target import Target
+from geosearch.data.target import Target, UnlabelledCounts
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.mixture.anchors import Anchors
 from geosearch.mixture.baselines import POOLED, WITHIN_LIMITS
@@ -89,7 +89,7 @@ class ControlInputs:
         """Source i alone."""
         return Mixture(self.anchors, Weights.single(i, len(self.anchors.sources)))
 
-    def plain_single(self, i: int, searched_on: int = 0) -> Plain:
+    def plain_single(self, i: int, searched_on: UnlabelledCounts | None = None) -> Plain:
         """A network of source i alone, as far from the pretrained weights as that of the search."""
         mixture = self.single(i)
         return Plain(mixture, searched_on, self.interpolation(mixture.weights))
@@ -172,7 +172,7 @@ class SingleSourceControl:
         best = inputs.best_single()
         if best is None or inputs.in_folds:
             return ()
-        return (inputs.single_row("the objective", best, inputs.plain_single(best, len(inputs.target.held_out))),)
+        return (inputs.single_row("the objective", best, inputs.plain_single(best, inputs.target.unlabelled_counts)),)
 
 
 @CONTROLS.register("single-source-teachers", "the same with as many networks of it as teachers as a search has")
@@ -187,7 +187,7 @@ class SingleSourceTeachersControl:
         if best is None:
             return ()
         single = inputs.single(best)
-        taught = EnsembleTeacher(single, len(inputs.target.held_out), others=[single] * (TEACHERS - 1))
+        taught = EnsembleTeacher(single, inputs.target.unlabelled_counts, others=[single] * (TEACHERS - 1))
         return (inputs.single_row("the objective", best, taught, networks=f", {TEACHERS} networks"),)
 
 
@@ -283,7 +283,7 @@ class HypergradientControl:
         weights = inputs.nearest(found) if inputs.nearest else found
         name = "weights by hypergradient" + WITHIN_LIMITS * (weights != found and not inputs.in_folds)
         mixture = Mixture(inputs.anchors, weights)
-        return (_row(name, Plain(mixture, len(inputs.target.held_out), inputs.interpolation(weights))),)
+        return (_row(name, Plain(mixture, inputs.target.unlabelled_counts, inputs.interpolation(weights))),)
 
 
 @CONTROLS.register("few-shots", "no pretraining, tuned on the shots with as many trainings as the search has")

@@ -56,12 +56,12 @@ def request_rows(
         interpolation: mixture -> coefficient of its network (see `Plain`).
         augmentation: mixture -> augmentation that the search found for it; None for that of the recipe.
     """
-    searched_on = len(target.held_out) if is_searched else 0
+    searched_on = target.unlabelled_counts if is_searched else None
     found = Plain(Mixture(anchors, best), searched_on, interpolation(best), augmentation(best))
     rows = [RowRequest(BEST, found, RowKind.BEST)]
     for name, weights in baselines.items():
         kind = RowKind.SINGLE_SOURCE if name in singles else RowKind.BASELINE
-        plain = Plain(Mixture(anchors, weights), 0, interpolation(weights), augmentation(weights))
+        plain = Plain(Mixture(anchors, weights), None, interpolation(weights), augmentation(weights))
         rows.append(RowRequest(name, plain, kind, singles.get(name, "")))
     rows.append(RowRequest(NO_PRETRAINING, FromScratch(), RowKind.NO_PRETRAINING))
     rows += controls

@@ -41,6 +41,24 @@ class SealedLabels:
         return self._labels
 
 
+@dataclass(frozen=True)
+class UnlabelledCounts:
+    """Numbers of images in the parts without labels, in the order in which `Target.unlabelled` takes them.
+
+    >>> counts = UnlabelledCounts(reference=100, surplus=30, held_out=50)
+    >>> [counts.seen(used) for used in (0, 120, 150, 180)]
+    [150, 170, 180, 180]
+    """
+
+    reference: int
+    surplus: int
+    held_out: int
+
+    def seen(self, used: int) -> int:
+        """How many are in the reference, held out, or among the first `used`."""
+        return max(self.reference, min(used, self.reference + self.surplus)) + self.held_out
+
+
 @dataclass(frozen=True, eq=False)
 class Target:
     """The few-shot target of a study, made by `cut_target` (a benchmark) or `own_target` (labels of one's own).
@@ -101,6 +119,11 @@ class Target:
     def counts(self) -> np.ndarray:
         """int64 (c,) labelled images of each class."""
         return np.bincount(self.shots.labels, minlength=len(self.classes))
+
+    @property
+    def unlabelled_counts(self) -> UnlabelledCounts:
+        """How many images there are without labels."""
+        return UnlabelledCounts(len(self.reference), len(self.rows["surplus"]), len(self.held_out))
 
     def unlabelled(self, train: LabelledSet | UnlabelledSet, count: int) -> UnlabelledSet:
         """The images without labels: the reference, then those of `train` that no part uses, then `held_out`.

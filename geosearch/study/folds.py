@@ -147,7 +147,7 @@ class FoldBuilder:
             BEST_SINGLE: searched[single],
             **{role: baselines[role] for role in (POOLED, PROJECTION, CLOUD)},
         }
-        searched_on = 0 if self.fixed else len(there.target.held_out)
+        searched_on = None if self.fixed else there.target.unlabelled_counts
         interpolation = choose_interpolation(self.file, places)
         kinds = {BEST: RowKind.BEST, BEST_SINGLE: RowKind.SINGLE_SOURCE}
         requests = [
@@ -155,7 +155,7 @@ class FoldBuilder:
                 name,
                 Plain(
                     Mixture(there.anchors, weights),
-                    searched_on if name == BEST else 0,
+                    searched_on if name == BEST else None,
                     interpolation(weights),
                     self.augmentations.get(weights),
                 ),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import PretrainedCandidate, Setup, Start, images_of
+from geosearch.data.target import UnlabelledCounts
 from geosearch.mixture.mixture import Mixture
 from geosearch.nn.augmenter import Augmenter
 from geosearch.nn.interpolation import interpolate
@@ -22,14 +23,15 @@ class Plain(PretrainedCandidate):
 
     Attributes:
         mixture: what the network is pretrained on.
-        searched_on: number of unlabelled target images that chose the mixture, besides the reference of its maps.
+        searched_on: the unlabelled target images of a search, whose reference and held-out part chose the mixture; None
+            if no search did.
         interpolation: how far the network is from the pretrained weights (0) to the trained ones (1); None: the trained
             ones as they are.
         augmentation: of the pretraining, in place of that of the recipe; None: that of the recipe.
     """
 
     mixture: Mixture
-    searched_on: int = 0
+    searched_on: UnlabelledCounts | None = None
     interpolation: float | None = None
     augmentation: Augmenter | None = None
 
@@ -53,12 +55,14 @@ class Plain(PretrainedCandidate):
         return Start(network, self.mixture)
 
     def unlabelled_images(self, adaptation: Adaptation) -> int:
-        """Those that chose the mixture, and the larger of the reference and what the adaptation uses.
+        """Those that chose the mixture, the reference, and those that the adaptation uses, each counted once.
 
         The reference is the first part of what self-training uses. Where no image is mixed of several sources, maps do
         not matter.
         """
+        used = images_of(adaptation)
+        if self.searched_on is not None:
+            return self.searched_on.seen(used)
         weights = self.mixture.weights
         is_mixed = len(weights.support) > 1 and weights.concentration > 0
-        reference = len(self.mixture.anchors.reference) if is_mixed or self.searched_on else 0
-        return self.searched_on + max(reference, images_of(adaptation))
+        return max(len(self.mixture.anchors.reference) if is_mixed else 0, used)
