@@ -98,7 +98,8 @@ class DomainSection(Section):
     held_out: int = Field(
         400,
         ge=20,
-        description="Unlabelled target images kept for distances, at most; c / 50 times as many for c > 50 classes.",
+        description="Unlabelled target images kept from maps, for distances, at most; c / 50 times as many for c > 50 "
+        "classes.",
     )
     test_size: int = Field(2000, ge=20, description="Test images of the target for the confirmation, at most.")
     samples: int = Field(4000, ge=20, description="Images taken from each source, at most, evenly over classes.")
@@ -324,7 +325,8 @@ class RecipeSection(Section):
     unlabelled: int = Field(
         5000,
         ge=0,
-        description="Unlabelled target images of self-training, at most; never less than the reference. The default "
+        description="Unlabelled target images of self-training, at most; never less than the reference, the held-out "
+        "ones last. The default "
         "was chosen on the five sets of domain.balance.",
     )
     augmentation: str = AUGMENTATIONS.default

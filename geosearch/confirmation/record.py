@@ -25,6 +25,7 @@ class ConfirmationRecord:
         tuning: settings of the adaptation that were tried for each kind of start.
         folds, repeats: of a cross-fitting; 0 with a test part.
         union_stages: of the deep union; 0 without one.
+        union_trainings: whose weights the deep union is the mean of; 0 without one, and in older records.
         union_interpolation: how far the deep union is taken by all labels, 0 to 1; None in a request, or without one.
         stopped: whether the search had ended after its baselines, so that the answer goes by no error of a mixture.
         result: errors on the test part; None in a request.
@@ -44,6 +45,7 @@ class ConfirmationRecord:
     folds: int = 0
     repeats: int = 0
     union_stages: int = 0
+    union_trainings: int = 0
     union_interpolation: float | None = None
     stopped: bool = False
     result: Confirmation | None = None

@@ -116,6 +116,11 @@ class Target:
         return self.test_labels is None and int(self.counts.max()) > 1
 
     @property
+    def is_judged_by_held_out(self) -> bool:
+        """Whether nothing else judges: there is no test part, and no class has two labels."""
+        return self.test_labels is None and not self.judges_itself
+
+    @property
     def counts(self) -> np.ndarray:
         """int64 (c,) labelled images of each class."""
         return np.bincount(self.shots.labels, minlength=len(self.classes))
@@ -128,13 +133,16 @@ class Target:
     def unlabelled(self, train: LabelledSet | UnlabelledSet, count: int) -> UnlabelledSet:
         """The images without labels: the reference, then those of `train` that no part uses, then `held_out`.
 
-        What learns from images alone may have them all. The held-out ones come last, since maps may not.
+        What learns from images alone may have them all. The held-out ones come last, since maps may not; they are left
+        out where they judge (`is_judged_by_held_out`). Without images of their own, the parts are copies of the
+        labelled ones (`is_copied`).
 
         Args:
             train: the images that the unlabelled parts were taken from.
             count: images wanted; there may be fewer, and the reference is never cut.
         """
-        images = np.concatenate([self._mappable(train, count), self.held_out.images])
+        held_out = self.held_out.images[:0] if self.is_judged_by_held_out else self.held_out.images
+        images = np.concatenate([self._mappable(train, count), held_out])
         return UnlabelledSet(images[: max(count, len(self.reference))], train.name, train.license)
 
     def with_surplus(self, train: LabelledSet | UnlabelledSet, count: int) -> LabelledSet:

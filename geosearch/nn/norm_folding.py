@@ -49,8 +49,9 @@ def folding_norms(network: nn.Module, probe: torch.Tensor) -> Iterator[None]:
 
     The weights stay where they are; a convolution's are scaled anew in every forward pass, which takes less than the
     norm's passes over the activations and their gradients. Measured on one core in bfloat16, 64 images: a step of the
-    last stage of EfficientNet-Lite0 takes 49 in place of 56 ms. Pairs are found and checked as in `fold_norms`. Nothing
-    changes if a norm updates its statistics.
+    last stage of EfficientNet-Lite0 takes 47 in place of 53 ms, and its features differ from those in float32 by 1.0 %
+    in place of 0.7. Pairs are found and checked as in `fold_norms`. Nothing changes if a norm updates its statistics,
+    or in what is not trained.
 
     Args:
         network: in training mode; if its norms have fixed statistics, they are in evaluation mode.
@@ -65,9 +66,11 @@ def folding_norms(network: nn.Module, probe: torch.Tensor) -> Iterator[None]:
         with torch.no_grad():
             expected = network(probe)
             for names in _pairs(network, probe):
-                convolution, norm = (network.get_submodule(name) for name in names)
-                _run_folded(convolution, norm)
-                replaced += [convolution, norm]
+                pair = [network.get_submodule(name) for name in names]
+                is_trained = any(weight.requires_grad for module in pair for weight in module.parameters())
+                if is_trained and not any("forward" in vars(module) for module in pair):
+                    _run_folded(*pair)
+                    replaced += pair
             if not torch.allclose(network(probe), expected, rtol=1e-3, atol=1e-4):
                 _run_apart(replaced)
         yield

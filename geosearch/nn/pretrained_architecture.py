@@ -197,7 +197,7 @@ class _OnImages(nn.Module):
     """Normalization, a frozen stem as it is run on many images, and a tail.
 
     The stem computes in float32, also while the tail is trained in bfloat16: the tail is to see what it will see in
-    use, and folded weights have too wide a range for eight bits.
+    use, and the roundings of many folded layers add up.
     """
 
     def __init__(self, normalization: Normalization, stem: nn.Module, tail: nn.Module) -> None:

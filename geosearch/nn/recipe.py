@@ -18,7 +18,7 @@ from geosearch.runtime.cache import content_key
 
 VERSION = 2  # raise when networks or training change, so that evaluations of the old ones are not found
 MIXED_VERSION = 2  # the same of what is trained in bfloat16
-PRETRAINED_VERSION = 2  # the same of pretrained networks
+PRETRAINED_VERSION = 2  # the same of what starts from a pretrained network; 2: with folded norms
 
 
 class Objective(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -151,9 +152,12 @@ def _run(
             learner.learn(each.detach())
         return each @ torch.from_numpy(shares[0]).to(place) if shares else each.mean()
 
-    first = next(batches)
-    with folding_norms(network, torch.from_numpy(first[0][:2]).to(place)):
-        trained = minimize(network, chain([first], batches), loss, recipe, slower=(network.body, body_rate))
+    folding: AbstractContextManager[None] = nullcontext()
+    if recipe.steps and place.type == "cpu" and not recipe.compiled:  # GPUs have fast norms, a compiler fuses them
+        first = next(batches)
+        folding, batches = folding_norms(network, torch.from_numpy(first[0][:2])), chain([first], batches)
+    with folding:
+        trained = minimize(network, batches, loss, recipe, slower=(network.body, body_rate))
     trained.learned_augmentation = learner.probabilities if learner else None
     return trained
 

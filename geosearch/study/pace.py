@@ -30,7 +30,7 @@ from geosearch.nn.train import pretrain, resolve_device
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 from geosearch.study.encode import count_missing_images
-from geosearch.study.union_training import UnionTraining, deep_recipe
+from geosearch.study.union_training import TRAININGS, UnionTraining, deep_recipe
 from geosearch.transport.maps.base import Pair
 from geosearch.transport.maps.neural.map import Neural
 
@@ -116,11 +116,11 @@ def _union_seconds(file: StudyFile, collection: DatasetCollection) -> float:
     own += judged * (len(INTERPOLATION) - 2)
     classes = sum(len(source.classes) for source in collection.sources)
     missing = training.missing(Cache.default())
-    return own * measure_encoding(file) + (missing * measure_union(file, classes) if missing else 0.0)
+    return own * measure_encoding(file) + (measure_union(file, classes, missing) if missing else 0.0)
 
 
-def measure_union(file: StudyFile, classes: int) -> float:
-    """Seconds of a training of the deep union on so many classes, measured on a few steps; 0 without one."""
+def measure_union(file: StudyFile, classes: int, trainings: int = TRAININGS) -> float:
+    """Seconds of the trainings of the deep union on so many classes, measured on a few steps; 0 without one."""
     recipe = deep_recipe(file)
     if recipe is None:
         return 0.0
@@ -140,7 +140,7 @@ def measure_union(file: StudyFile, classes: int) -> float:
             f"a training step on all sources cannot be made on this machine ({str(error).splitlines()[0]}); lower "
             "recipe.union_stages or domain.size"
         ) from error
-    return steps * max(took[2] - took[1], took[2] / 2) / _UNION_STEPS
+    return trainings * steps * max(took[2] - took[1], took[2] / 2) / _UNION_STEPS
 
 
 def measure_encoding(file: StudyFile) -> float:

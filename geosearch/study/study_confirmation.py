@@ -34,6 +34,7 @@ from geosearch.study.folds import FoldBuilder
 from geosearch.study.prepare import Prepared
 from geosearch.study.union_gain import UnionGain
 from geosearch.study.union_path import UnionPath, row_name
+from geosearch.study.union_training import TRAININGS
 from geosearch.study.without_source import CHOSEN_IN_FOLDS, HEADS_OF_FOLDS, WithoutSource, answer_in_folds
 
 
@@ -183,7 +184,7 @@ class StudyConfirmation:
                 controls=tuple(confirm.controls),
                 folds=confirm.folds,
                 repeats=confirm.repeats,
-                union_stages=self._union_stages,
+                **self._deep_union,
                 stopped=stopped,
             )
         return ConfirmationRecord(
@@ -193,7 +194,7 @@ class StudyConfirmation:
             finalists if "ensemble-teacher" in confirm.variants else (),
             tuple(confirm.controls),
             confirm.tuning,
-            union_stages=self._union_stages,
+            **self._deep_union,
             stopped=stopped,
         )
 
@@ -263,6 +264,11 @@ class StudyConfirmation:
     @property
     def _union_stages(self) -> int:
         return int(self.file.recipe.settings["union_stages"])
+
+    @property
+    def _deep_union(self) -> dict[str, Any]:
+        """What a `ConfirmationRecord` says of it."""
+        return {"union_stages": self._union_stages, "union_trainings": TRAININGS} if self._union_stages else {}
 
     @cached_property
     def _folds(self) -> FoldBuilder:

@@ -4,9 +4,9 @@
 
 The last four stages are trained on the union of a target's sources, as in depth.py, with several lengths and two seeds;
 the weights of the two are averaged (a soup, Wortsman et al. 2022b). Five labels a class, five draws: test errors of the
-heads, and of what a study chooses (depth.py). Length and number of trainings are chosen on rsscn7, dtd10 and corn_leaf
-and checked on seedlings, trash and aid. Results: reports/data/photographs_soups.jsonl. Needs $GEOSEARCH_DATA with
-`photos/` beside it.
+heads, and of what a study chooses (depth.py). The length is chosen on rsscn7, dtd10 and corn_leaf and checked on
+seedlings, trash and aid; the number of trainings, which ties there, by whole studies (searches.py). Results:
+reports/data/photographs_soups.jsonl. Needs $GEOSEARCH_DATA with `photos/` beside it.
 """
 
 from __future__ import annotations

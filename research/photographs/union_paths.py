@@ -2,7 +2,8 @@
 
     python -m research.photographs.union_paths [--targets rsscn7 ...] [--jobs 1]
 
-The last four stages are trained on the union of a target's sources, as in depth.py, for 200 steps. At lambda 0, .25,
+The last four stages are trained on the union of a target's sources, as in depth.py, for 200 steps, twice, each training
+for itself (a study takes the mean of two). At lambda 0, .25,
 .5, .75 and 1 between the pretrained weights and the trained ones (WiSE-FT, Wortsman et al. 2022), with the pretrained
 features beside those of the network: test errors of the heads at 5 and 20 labels a class, five draws, and which lambda
 the leave-one-out errors of the ridge head choose by three rules. A study takes the largest but 0 within one standard

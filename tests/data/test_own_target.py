@@ -63,6 +63,16 @@ def test_every_label_is_used_and_every_unlabelled_image_has_one_place() -> None:
     assert len(target.test_images) == 0
 
 
+def test_held_out_images_that_judge_are_left_to_judge() -> None:
+    """One label a class and no test part: nothing else does, so that no head may learn from them."""
+    single = numbered((1, 1, 1, 1))
+    target, other = own(single, loose(100)), own(single, loose(100), numbered(first=500))
+    assert target.is_judged_by_held_out
+    assert not other.is_judged_by_held_out
+    assert not {*numbers(target.unlabelled(loose(100), 1000).images)} & {*numbers(target.held_out.images)}
+    assert len(other.unlabelled(loose(100), 1000)) == 100
+
+
 def test_few_unlabelled_images_give_a_quarter_at_most_for_distances() -> None:
     target = own(numbered(), loose(8))
     assert (len(target.reference), len(target.held_out)) == (6, 2)

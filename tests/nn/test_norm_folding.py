@@ -11,6 +11,8 @@ from torch import nn
 from geosearch.nn import Backbone
 from geosearch.nn.norm_folding import fold_norms, folding_norms
 
+IMAGES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+
 
 def norms(network: nn.Module) -> int:
     return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
@@ -96,6 +98,37 @@ def test_norms_that_update_their_statistics_are_not_folded_in_training():
     with folding_norms(layers, torch.rand(2, 3, 8, 8)):
         assert not any("forward" in vars(module) for module in layers.modules())
     assert torch.equal(layers[1].running_mean, before)  # the probe did not go through it
-    network = trained(Branched())
-    with folding_norms(network, torch.rand(2, 3, 8, 8)):
+    for network in (trained(Branched()), trained(Forked()), trained(Branched()).requires_grad_(False)):
+        x = torch.rand(2, 3, 8, 8)
+        expected = network(x)
+        with folding_norms(network, x):
+            torch.testing.assert_close(network(x), expected)
         assert not any("forward" in vars(module) for module in network.modules())
+
+
+class Forked(nn.Module):
+    """Two norms take the output of one convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution, self.norm, self.other = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.convolution(x)
+        return self.norm(y) + self.other(y)
+
+
+def test_in_bfloat16_the_gradients_are_about_as_exact_as_with_norms():
+    pytest.importorskip("timm")
+    torch.manual_seed(0)
+    network, x = trained(Backbone("timm:tf_efficientnet_lite0", weights="random", size=32).load(16).network), IMAGES
+    exact = torch.cat([slope.flatten() for slope in gradients(network, x).values()])
+
+    def error() -> float:
+        with torch.autocast("cpu", torch.bfloat16):
+            found = gradients(network, x)
+        return float((torch.cat([slope.flatten() for slope in found.values()]) - exact).norm() / exact.norm())
+
+    apart = error()
+    with folding_norms(network, x[:2]):
+        assert error() < 2 * apart

@@ -85,7 +85,7 @@ def test_it_is_a_row_of_heads_on_frozen_features(study):
     assert "deep union" in dict(study.summary().stages)
 
 
-def test_it_is_trained_once_on_the_images_of_the_sources(study, tmp_path, monkeypatch):
+def test_it_is_trained_on_the_images_of_the_sources_and_kept(study, tmp_path, monkeypatch):
     asked, pretrain = [], union_training.pretrain
 
     def note(*args, **options):
@@ -431,7 +431,7 @@ def test_a_training_that_diverges_ends_the_confirmation_which_goes_on_without_it
 def test_check_foretells_its_training_unless_the_cache_has_it(study, tmp_path, monkeypatch):
     images = images_of(study.file)
     without = study.file.model_copy(update={"recipe": study.file.recipe.model_copy(update={"union_stages": 0})})
-    monkeypatch.setattr(pace, "measure_union", lambda file, classes: 1000.0)
+    monkeypatch.setattr(pace, "measure_union", lambda file, classes, trainings: 1000.0 * trainings)
     monkeypatch.setattr(pace, "measure_encoding", lambda file: 0.001)
     monkeypatch.setenv("GEOSEARCH_CACHE", str(tmp_path))
     assert pace._union_seconds(without, images) == 0
@@ -449,7 +449,7 @@ def test_its_time_is_measured_on_a_few_steps(study, monkeypatch):
     times = iter([0.0, 9.0, 10.0, 12.0, 20.0, 28.0])  # starts and ends: 9 with loading, 2 for one step, 8 for four
     monkeypatch.setattr(pace, "free_clock", lambda device: lambda: next(times))
     monkeypatch.setattr(pace, "pretrain", lambda *args, **options: None)
-    assert pace.measure_union(study.file, 6) == pytest.approx(union_training.STEPS * 2.0)
+    assert pace.measure_union(study.file, 6) == pytest.approx(2 * union_training.STEPS * 2.0), "of both trainings"
 
 
 def test_the_limits_of_a_study_do_not_hold_for_it(tmp_path):
