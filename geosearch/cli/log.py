@@ -32,14 +32,15 @@ VERBOSE = logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S")
 @contextmanager
 def log_to_stderr() -> Iterator[None]:
     """Show warnings, and what `show_log` asks for, until the command is over."""
-    handler, level, show = LogHandler(logging.WARNING), LOGGER.level, warnings.showwarning
+    handler, level = LogHandler(logging.WARNING), LOGGER.level
     handler.setFormatter(PlainFormatter())
     LOGGER.addHandler(handler)
-    warnings.showwarning = lambda message, *_, **__: LOGGER.warning("%s", message)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # joblib, which starts another
+            warnings.showwarning = lambda message, *_, **__: LOGGER.warning("%s", message)
+            yield
     finally:
-        warnings.showwarning = show
         LOGGER.removeHandler(handler)
         LOGGER.setLevel(level)
 
