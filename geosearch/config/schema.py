@@ -326,8 +326,7 @@ class RecipeSection(Section):
         5000,
         ge=0,
         description="Unlabelled target images of self-training, at most; never less than the reference, the held-out "
-        "ones last. The default "
-        "was chosen on the five sets of domain.balance.",
+        "ones last. The default was chosen on the five sets of domain.balance.",
     )
     augmentation: str = AUGMENTATIONS.default
     rotate: float = Field(10.0, ge=0, le=180, description="Augmentation: largest rotation, degrees.")

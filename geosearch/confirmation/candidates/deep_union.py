@@ -25,9 +25,9 @@ from geosearch.runtime.cache import content_key
 class DeepUnion(PretrainedCandidate):
     """A network that was trained on all sources at once, or one between it and the pretrained one.
 
-    It is made without the target, so it is the same network under every seed. A study mixes activations
-    before the last stages; what this network reads out of the target's images is therefore computed beforehand
-    (`KnownFeatures`), and heads on frozen features, the pretrained ones beside these, are all that is fitted to it.
+    It is made without the target, so it is the same network under every seed. A study mixes activations before the last
+    stages; what this network reads out of the target's images is therefore computed beforehand (`KnownFeatures`), and
+    heads on frozen features, the pretrained ones beside these, are all that is fitted to it.
 
     Attributes:
         network: the network; it takes images.
