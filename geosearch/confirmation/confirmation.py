@@ -164,7 +164,7 @@ class Confirmation:
         for name in (NO_PRETRAINING, BEST):
             other = self.row(name)
             found = compare(own, other, self.adaptation, is_answer=True)
-            unequal = other.unequal(own, self.adaptation, fewer_images=False)
+            unequal = own.unequal(other, self.adaptation)
             label = name if name == NO_PRETRAINING else f"the {name}"
             clauses.append(replace(found, unequal=unequal, error=self.error).clause(label))
         return (f"It {'; '.join(clauses)}.",)

@@ -97,15 +97,15 @@ class Row:
         """
         return self.places if self.interpolation is None else f"lambda {self.interpolation:g}"
 
-    def unequal(self, best: Row, adaptation: str, *, fewer_images: bool = True) -> str:
-        """What it has more or less of than the best mixture, in words; empty if nothing, or if it is not known.
+    def unequal(self, row: Row, adaptation: str, *, fewer_images: bool = True) -> str:
+        """What it has more or less of than another row, in words; empty if nothing, or if it is not known.
 
         Args:
-            best: the row of the best mixture.
+            row: the other one, as that of the best mixture.
             adaptation: under which both are scored.
             fewer_images: False leaves out that it has seen fewer unlabelled images.
         """
-        pairs = zip(self._counts, best._counts, strict=True)
+        pairs = zip(self._counts, row._counts, strict=True)
         known = [
             (unit, own[adaptation], other[adaptation])
             for (unit, own), (_, other) in pairs

@@ -18,6 +18,7 @@ from .preprocessing import Preprocessing as Preprocessing
 from .read_report import ReadReport as ReadReport
 from .target import SealedLabels as SealedLabels
 from .target import Target as Target
+from .target import UnlabelledCounts as UnlabelledCounts
 from .target import cut_target as cut_target
 from .unlabelled import Labelling as Labelling
 from .unlabelled import UnlabelledSet as UnlabelledSet

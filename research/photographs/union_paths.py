@@ -3,12 +3,12 @@
     python -m research.photographs.union_paths [--targets rsscn7 ...] [--jobs 1]
 
 The last four stages are trained on the union of a target's sources, as in depth.py, for 200 steps, twice, each training
-for itself (a study takes the mean of two). At lambda 0, .25,
-.5, .75 and 1 between the pretrained weights and the trained ones (WiSE-FT, Wortsman et al. 2022), with the pretrained
-features beside those of the network: test errors of the heads at 5 and 20 labels a class, five draws, and which lambda
-the leave-one-out errors of the ridge head choose by three rules. A study takes the largest but 0 within one standard
-error of the least, and no source where that is worse than 0 by more than one (`UnionPath`, `UnionGain`). Results:
-reports/data/photographs_union_paths.jsonl. Needs $GEOSEARCH_DATA with `photos/` beside it.
+for itself (a study takes the mean of two). At lambda 0, .25, .5, .75 and 1 between the pretrained weights and the
+trained ones (WiSE-FT, Wortsman et al. 2022), with the pretrained features beside those of the network: test errors of
+the heads at 5 and 20 labels a class, five draws, and which lambda the leave-one-out errors of the ridge head choose by
+three rules. A study takes the largest but 0 within one standard error of the least, and no source where that is worse
+than 0 by more than one (`UnionPath`, `UnionGain`). Results: reports/data/photographs_union_paths.jsonl. Needs
+$GEOSEARCH_DATA with `photos/` beside it.
 """
 
 from __future__ import annotations

@@ -153,6 +153,15 @@ def test_the_verdict_says_once_that_other_rows_saw_fewer_images():
     assert found.remarks() == ("1 other row has seen fewer unlabelled images than the 1,400 of the best mixture.",)
 
 
+def test_what_the_answer_has_more_or_less_of_is_said_with_its_own_numbers_first():
+    best = counted(row(BEST, [0.1, 0.2], RowKind.BEST), 1, 1400)
+    alone = counted(row(NO_PRETRAINING, [0.2, 0.3], RowKind.NO_PRETRAINING), 1, 0)
+    answer = counted(row("all sources", [0.2, 0.2], RowKind.UNION), 2, 0)
+    said = Confirmation((best, alone, answer), "ridge", (1, 2), 1000, answer="all sources").verdict()
+    assert "no pretraining (2 networks against 1; " in said
+    assert "the best mixture (2 networks against 1, 0 unlabelled images against 1,400; " in said
+
+
 def test_the_verdict_names_the_strongest_control_that_is_no_other_row(confirmation):
     same = replace(confirmation.row("single: usps"), name="single by the objective: usps", kind=RowKind.CONTROL)
     control = row("committee-taught pooled union", np.linspace(0.2, 0.3, 5), RowKind.CONTROL)
