@@ -77,6 +77,39 @@ def test_the_default_resolution_is_twice_that_of_the_images_as_far_as_the_networ
     assert Backbone("torchvision:vit_b_32", "random").load(64).normalization.size == 224  # takes no other
 
 
+def test_published_weights_of_torchvision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its own loader finds the file that a first use would have downloaded."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(4)
+    network = models.resnet18(weights=None)
+    checkpoints = tmp_path / "hub" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    torch.save(network.state_dict(), checkpoints / Path(models.ResNet18_Weights.DEFAULT.url).name)
+    loaded = Backbone("torchvision:resnet18", size=32).load(12)
+    assert torch.equal(loaded.network.get_submodule("conv1").weight, network.conv1.weight)
+    assert loaded.features(IMAGES).shape == (4, 512)
+
+
+def test_published_weights_of_timm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Likewise, from the folder of downloads of huggingface_hub."""
+    timm = pytest.importorskip("timm", reason="the extra timm is not installed")
+    from huggingface_hub import constants
+    from safetensors.torch import save_file
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    torch.manual_seed(4)
+    network = timm.create_model("resnet10t", pretrained=False)
+    folder = tmp_path / f"models--{network.pretrained_cfg['hf_hub_id'].replace('/', '--')}"
+    for part in ("refs", "snapshots/revision"):
+        (folder / part).mkdir(parents=True)
+    (folder / "refs" / "main").write_text("revision")
+    save_file(network.state_dict(), folder / "snapshots" / "revision" / "model.safetensors")
+    loaded = Backbone("timm:resnet10t", size=32).load(12)
+    assert torch.equal(loaded.network.get_submodule("conv1.0").weight, network.get_submodule("conv1.0").weight)
+    assert loaded.features(IMAGES).shape == (4, 512)
+
+
 def test_a_failed_download_of_weights_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(name: str, weights: object) -> None:
         raise OSError("no route to host")
