@@ -307,7 +307,9 @@ class RecipeSection(Section):
         0, ge=0, description="End a training after so many steps without a lower loss; 0 never. For constant rates."
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="Of the training; bfloat16 is 1.3 to 1.6 times faster where processors support it."
+        "float32",
+        description="Of the products in trainings; bfloat16 is 1.3 to 2 times faster. A device without instructions "
+        "for it computes in float32.",
     )
     interpolation: Listed[float] = Field(
         (),

@@ -57,7 +57,7 @@ class Recipe:
         early_stop: when to stop before the last step; None: never.
         precision: "float32", or "bfloat16" for the products inside the network (autocast). Measured at 28 px, one
             core with avx512_bf16: `VGG` 1.5 times as fast (245 -> 158 ms a step), `SmallConv` 1.3 to 1.6 times
-            (20 -> 13 ms), `SmallConv(8)` no faster; processors without such instructions gain nothing.
+            (20 -> 13 ms), `SmallConv(8)` no faster. A device without instructions for bfloat16 computes in float32.
         compiled: run the network through torch.compile. Measured on one core, `SmallConv` at 28 px: no
             faster (17 ms a step either way), after half a minute of compilation per process; meant for GPUs.
         objective: what pretraining minimizes; None for the cross-entropy with the mixture's labels.

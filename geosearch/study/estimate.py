@@ -26,7 +26,9 @@ from geosearch.data.target import Target
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.baselines import count_baselines
+from geosearch.nn.precision import has_bfloat16
 from geosearch.nn.pretrained_architecture import PretrainedArchitecture
+from geosearch.nn.train import resolve_device
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
@@ -219,6 +221,8 @@ def _advice(file: StudyFile, target: Target) -> tuple[str, ...]:
             "color images are recoloured in training: right where shape tells the classes apart (digits, signs); "
             "on photographs set recipe.recolour = 0 (reports/transfer/colour.md)"
         )
+    if file.recipe.precision == "bfloat16" and not has_bfloat16(resolve_device(file.recipe.device).type):
+        found.append("this machine has no instructions for bfloat16; trainings compute in float32, which takes longer")
     if 0 < (tested := len(target.test_images)) < 500:
         found.append(f"only {tested} test images: small differences will be ties")
     if file.confirm.seeds < 3 and not target.judges_itself:

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from geosearch import seeds
 from geosearch.adaptation.fixmatch import consistency
 from geosearch.adaptation.self_training import top_confident
+from geosearch.nn.precision import has_bfloat16
 from geosearch.pretraining.simclr import nt_xent
 from geosearch.transport.solvers.class_balance import allocate, class_factors
 from research.common.lines import Lines
@@ -100,7 +101,7 @@ def fixmatch(target: str, draw: int) -> tuple[nn.Module, nn.Linear]:
         x, y = next(own)
         chosen = rng.choice(rest, BATCH // 2)
         weak, strong = (torch.from_numpy(_view(target, view)[chosen].astype(np.float32)) for view in (FLIP, CROP))
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16("cpu")):
             scores = head(network(torch.cat([x, weak, strong]).contiguous(memory_format=torch.channels_last))).float()
         labelled, weak_scores, strong_scores = scores.split(BATCH // 2)
         loss = F.cross_entropy(labelled, y) + consistency(weak_scores, strong_scores, THRESHOLD)
@@ -131,7 +132,7 @@ def contrasted(target: str, draw: int, start: State | None = None, sources: floa
         chosen = rng.choice(n, min(n, BATCH), replace=False)
         x = torch.cat([torch.from_numpy(_view(target, view)[chosen].astype(np.float32)) for view in (FLIP, CROP)])
         x2, y2 = next(other) if sources else (x[:0], torch.empty(0, pool.classes))
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16("cpu")):
             z, z2 = network(torch.cat([x, x2]).contiguous(memory_format=torch.channels_last)).split([len(x), len(x2)])
             views, scores = projector(z).float(), head(z2).float()
         loss = nt_xent(views, TEMPERATURE)

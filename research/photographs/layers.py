@@ -21,6 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geosearch import seeds
+from geosearch.nn.precision import has_bfloat16
 from research.common.lines import Lines
 from research.photographs import heads
 from research.photographs.encoder import PIXELS, encoder
@@ -89,7 +90,7 @@ def _train(network: Features, sources: tuple[str, ...], rate: float, steps: int,
     stream = _batches(sources, batch)
     for _ in range(steps):
         x, y = next(stream)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16("cpu")):
             scores = head(network(x))
         loss = F.cross_entropy(scores.float(), y)
         optimizer.zero_grad()
@@ -114,7 +115,7 @@ def _batches(sources: tuple[str, ...], size: int) -> Iterator[tuple[torch.Tensor
 @torch.no_grad()
 def _errors(network: Features, target: str) -> list[list[float]]:
     known, images = task(target), photos(target).images[task(target).rows]
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16("cpu")):
         parts = [network(_tensor(images[i : i + 128])).float() for i in range(0, len(images), 128)]
     z, n, found = torch.cat(parts).numpy(), len(known.train), []
     for draw in range(DRAWS):

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import torch
 
+from geosearch.nn.precision import has_bfloat16
 from research.photographs import heads
 from research.photographs.encoder import WIDTH, activations, tail, through
 from research.photographs.heads import Few
@@ -44,7 +45,7 @@ def features(state: State | None, target: str, rows: np.ndarray | None = None) -
     """float32 (n + p, 1280) of the target's training and test images, or of some of them."""
     network = tail(state).to(memory_format=torch.channels_last)
     x = _activations(target)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16("cpu")):
         return through(network, x if rows is None else x[rows])
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from geosearch import seeds
+from geosearch.nn.precision import has_bfloat16
 from geosearch.nn.schedule import SCHEDULES
 from geosearch.runtime.cache import Cache, content_key
 from research.photographs.encoder import PLAIN, SHAPE, WIDTH, activations, encoder, tail
@@ -125,7 +126,7 @@ def fit(
     for step, (x, y) in enumerate(stream, 1):
         for group in optimizer.param_groups:
             group["lr"] = rate * rates.factor(step - 1, steps)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16("cpu")):
             scores = head(network(x.contiguous(memory_format=torch.channels_last)))
         loss = F.cross_entropy(scores.float(), y)
         optimizer.zero_grad()

@@ -5,11 +5,52 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from geosearch.nn.precision import autocast
+from geosearch.nn import precision
+from geosearch.nn.precision import autocast, has_bfloat16
 from geosearch.nn.recipe import Recipe
 
 CPU = torch.device("cpu")
 MIXED = Recipe(precision="bfloat16")
+
+
+@pytest.fixture(autouse=True)
+def fast_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever this machine is: it computes the same in bfloat16, only slower."""
+    monkeypatch.setattr(precision, "has_bfloat16", lambda place: True)
+
+
+def test_a_device_that_emulates_bfloat16_computes_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bfloat16", lambda place: False)
+    convolution, depthwise = nn.Conv2d(8, 8, 1), nn.Conv2d(8, 8, 5, padding=2, groups=8)
+    x = torch.randn(3, 8, 6, 6)
+    with autocast(MIXED, CPU):
+        found = depthwise(convolution(x))
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, depthwise(convolution(x)))
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ({"_is_avx512_bf16_supported": False, "_is_amx_tile_supported": False}, False),
+        ({"_is_avx512_bf16_supported": True, "_is_amx_tile_supported": False}, True),
+        ({"_is_avx512_bf16_supported": False, "_is_amx_tile_supported": True}, True),
+        ({}, False),  # a torch that cannot tell
+    ],
+)
+def test_which_processors_have_bfloat16(monkeypatch: pytest.MonkeyPatch, has: dict[str, bool], expected: bool) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    for name, value in has.items():
+        monkeypatch.setattr(torch.cpu, name, lambda value=value: value, raising=False)
+    assert has_bfloat16.__wrapped__("cpu") == expected
+
+
+def test_other_devices() -> None:
+    assert has_bfloat16("meta")
+    if torch.cuda.is_available():
+        major, _ = torch.cuda.get_device_capability()
+        assert has_bfloat16("cuda") == (major >= 8)
 
 
 @pytest.mark.parametrize(
