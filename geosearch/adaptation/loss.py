@@ -63,8 +63,8 @@ class Loss(Protocol):
 LOSSES: Choice[Loss] = Choice(
     "recipe.loss",
     default=None,
-    meaning="How adaptations make up for labels of uneven classes (ridge, linear-probe, fine-tune); not at all if left "
-    "out. Their validation errors are then means over classes.",
+    meaning="How adaptations make up for labels of uneven classes (ridge, linear-probe, fine-tune, regularized); not "
+    "at all if left out. Their validation errors are then means over classes.",
     room="geosearch.adaptation",
 )
 

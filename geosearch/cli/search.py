@@ -66,6 +66,8 @@ def search(
     sets = {"unlabelled": unlabelled, "test": test, "name": name, "root": root}
     if study is not None and (target or source or any(sets.values())):
         raise InvalidOptionError(f"'{study}' is a study, so --target, --source and the like cannot be given too")
+    if study is not None and download:
+        raise InvalidOptionError(f"'{study}' is a study; to download its sets write download = true in its [domain]")
     if study is None:
         if target is None:
             raise InvalidOptionError(

@@ -22,7 +22,7 @@ from geosearch.runtime.user_folder import expand_user
 def read_study(path: Path) -> StudyFile:
     """Read and check a study file; `${VAR}` and `~` are expanded in paths and storage addresses only.
 
-    A relative path of a data set, of `domain.root` or `transport.weights` is looked up from the working folder; if
+    A relative path of a data set, of `domain.root` or of weights is looked up from the working folder; if
     there is nothing, and there is something beside the study file, it becomes the absolute path of that. Databases and
     results are written below the working folder.
 
@@ -90,7 +90,7 @@ def _expand_paths(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any
         return expand(path) if folder is None else place_path(expand(path), folder)
 
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
-    domain, transport, search = (sections.get(name) for name in ("domain", "transport", "search"))
+    domain, search = (sections.get(name) for name in ("domain", "search"))
     if isinstance(domain, dict):
         for key in ("target", "unlabelled", "test"):
             if isinstance(domain.get(key), str):
@@ -103,8 +103,9 @@ def _expand_paths(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any
         _expand_limits(limits, place)
     if isinstance(price := sections.get("price"), dict) and isinstance(price.get("sources"), Mapping):
         price["sources"] = {place(source): value for source, value in price["sources"].items()}
-    if isinstance(transport, dict) and isinstance(transport.get("weights"), str):
-        transport["weights"] = place_file(transport["weights"])
+    for section in (sections.get("transport"), sections.get("recipe")):
+        if isinstance(section, dict) and isinstance(section.get("weights"), str):
+            section["weights"] = place_file(section["weights"])
     if isinstance(search, dict):
         if isinstance(search.get("storage"), str):
             search["storage"] = expand(search["storage"])

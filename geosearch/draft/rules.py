@@ -108,6 +108,10 @@ def choose_pseudo_labeller(found: Findings) -> tuple[str, str] | None:
 
 @rule("search.objective")
 def choose_objective(found: Findings) -> tuple[str, str] | None:
+    if found.encoder is not None:  # judged by the labels without being told
+        if max(found.target.counts) > 1:
+            return None
+        return "episodes", "no class has two labels, of which one could be left out"
     if min(found.target.counts) < _MANY_LABELS:
         return None
     return "shots", f"every class has {min(found.target.counts):,} labels or more: they judge a mixture themselves"

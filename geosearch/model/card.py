@@ -93,7 +93,7 @@ def _usage(facts: ModelFacts, onnx: str) -> str:
     ]
     library = facts.architecture[0].get("name", "").partition(":")[0]
     if library == "timm":
-        lines.append("Loading it needs the package timm: `pip install 'geosearch[timm]'`; nothing is downloaded.")
+        lines.append("Loading it needs the package timm too (`pip install 'timm>=1.0.12'`); nothing is downloaded.")
     if onnx:
         lines.append(f"`model.onnx` is the same module (“images” to “logits”), {plain_text(onnx)}.")
     return "\n".join(f"- {line}" for line in lines)

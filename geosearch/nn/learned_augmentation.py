@@ -23,7 +23,7 @@ WINDOW = 50  # steps over which losses are averaged
 
 @AUGMENTATIONS.register(
     "learned",
-    "affine maps and colors, whose strengths are learned with the network (Augerino, Benton et al. 2020)",
+    "affine maps and colors, whose strengths are learned with the network (TRM, Chatzipantazis et al. 2023)",
 )
 @dataclass(frozen=True)
 class LearnedAugmentation:

@@ -83,6 +83,7 @@ def test_a_search_takes_the_same_flags_and_goes_on_with_the_same_file(capsys, se
     [
         ((), "give a study, or --target"),
         (("quickstart", "--target", "mine"), "cannot be given too"),
+        (("quickstart", "--download"), "write download = true in its [domain]"),
         (("--source", "a"), "give a study, or --target"),
     ],
 )

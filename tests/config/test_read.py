@@ -161,6 +161,19 @@ def test_weights_are_a_file_or_a_name_of_torchvisions(tmp_path, monkeypatch):
     assert by_name.backbone == Backbone("torchvision:resnet18", "IMAGENET1K_V1")
 
 
+def test_weights_beside_the_study_file_are_found(tmp_path, monkeypatch):
+    folder = tmp_path / "files"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETWORK", "resnet18")
+    text = '[study]\nname = "a"\n[domain]\ntarget = "digits"\nsources = ["npz:a.npz", "npz:b.npz"]\nshots = 2\n'
+    recipe = '[recipe]\nnetwork = "torchvision:resnet18"\nweights = "${NETWORK}.pth"\n'
+    (folder / "a.toml").write_text(text + recipe)
+    assert read_study(folder / "a.toml").recipe.weights == "resnet18.pth"
+    (folder / "resnet18.pth").touch()
+    assert read_study(folder / "a.toml").recipe.weights == str(folder / "resnet18.pth")
+
+
 @pytest.mark.parametrize(
     ("text", "meant"),
     [

@@ -76,7 +76,11 @@ def test_the_same_sets_are_found_again_and_others_refused(sets):
     assert find_or_draft("imagefolder:mine", ["a", "b"], folder=sets / "studies") == (path, None)
     with pytest.raises(InvalidOptionError, match="other sets"):
         find_or_draft("mine", ["b", "a"], folder=sets / "studies")
+    with pytest.raises(InvalidOptionError, match="add download = true"):
+        find_or_draft("mine", ["a", "b"], folder=sets / "studies", download=True)
     assert path.read_bytes() == before
+    path.write_text(path.read_text().replace("[domain]", "[domain]\ndownload = true"))
+    assert find_or_draft("mine", ["a", "b"], folder=sets / "studies", download=True) == (path, None)
 
 
 @pytest.mark.parametrize(

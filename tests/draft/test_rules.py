@@ -111,6 +111,15 @@ def test_many_labels_judge_themselves():
     assert "search.objective" not in decided(replace(PHOTO, classes=(("bolt", 20), ("nut", 19))))
 
 
+def test_with_a_pretrained_network_labels_judge_where_one_can_be_left_out():
+    (rule,) = (rule for rule in RULES if rule.key == "search.objective")
+    encoder = Encoder(MEASURED, "pretrained", "")
+    for counts, objective in (((20, 20), None), ((2, 1), None), ((1, 1), "episodes")):
+        target = replace(PHOTO, classes=tuple(zip(("bolt", "nut"), counts, strict=True)))
+        chosen = rule.choose(Findings(target, None, None, (PHOTO, PHOTO), encoder))
+        assert (chosen and chosen[0]) == objective
+
+
 def test_more_stages_on_all_sources_are_proposed_for_the_network_that_they_were_measured_with():
     found = Findings(PHOTO, None, None, (PHOTO, PHOTO))
     (rule,) = (rule for rule in RULES if rule.key == "recipe.union_stages")

@@ -24,6 +24,13 @@ def test_many_shots_and_a_whole_network_trained_on_them_need_no_search(tmp_path,
     assert POOLED in advice(tmp_path, recipe_adaptation=adaptation, domain_shots=3)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_machine_that_only_emulates_bfloat16_is_named(tmp_path, monkeypatch, fast):
+    monkeypatch.setattr("geosearch.study.estimate.has_bfloat16", lambda device_type: fast)
+    assert "no instructions for bfloat16" not in advice(tmp_path)
+    assert ("no instructions for bfloat16" in advice(tmp_path, recipe_precision="bfloat16")) != fast
+
+
 def test_fewer_shots_get_the_milder_note(tmp_path):
     found = advice(tmp_path, recipe_adaptation="fine-tune", domain_shots=MANY_SHOTS - 17)
     assert POOLED not in found
