@@ -38,10 +38,11 @@ def predict(
     from geosearch.errors import InvalidOptionError
     from geosearch.model.files import is_model_folder, load_model
     from geosearch.model.prediction_file import predict_images
+    from geosearch.study.locate import has_database
     from geosearch.study.study import Study
 
     with interruptible(as_json=False, verbose=verbose) as progress:
-        if is_model_folder(model) or Path(model).is_dir():
+        if is_model_folder(model) or (Path(model).is_dir() and not storage and not has_database(model)):
             if row or adaptation or storage:
                 raise InvalidOptionError(
                     f"{model} is a trained model; --row, --adaptation and --storage are for studies, leave them out"

@@ -43,7 +43,8 @@ class DatasetCollection:
         train: training part of the target: all its labelled images.
         test: test part of the target, if it has one of its own or another set is one.
         sources: the m sources.
-        contents: specification -> fingerprint of what was loaded, before it was sampled and resized.
+        contents: specification -> fingerprint of what was loaded, before it was sampled and resized; a study adds
+            those of what else it depends on.
         unlabelled: images of the target without labels; None if there are none.
         pictures: name of a source, or "" for the target's labelled images and those without labels -> its images, uint8
             (n, size, size, ch), where the sets hold something else in their place; empty where they hold images.

@@ -11,6 +11,7 @@ import numpy as np
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.duplicates import PixelIndex, clean_target, clean_unlabelled, refuse_shared
 from geosearch.data.harmonization import harmonize
+from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.loaders.registry import find_loader
 from geosearch.data.read_report import list_some
 from geosearch.data.unlabelled import UnlabelledSet
@@ -50,7 +51,8 @@ def read_target(spec: str, unlabelled: str | None, test: str | None, options: di
         UnknownDatasetError, InvalidDataError: a set that cannot be loaded, or no label at all.
         DomainMismatchError: a test set with classes that the labels lack, or with labelled images.
     """
-    train, loose, judges = _read_target(spec, options, with_test=test is None)
+    train, loose, judges, rendering = _read_target(spec, options, with_test=test is None)
+    options = {**options, "rendering": rendering}  # values mean in all of its sets what they mean in this one
     if test is not None:
         judges = _read_test(test, train, options)
     if unlabelled is not None:
@@ -69,8 +71,8 @@ def read_target(spec: str, unlabelled: str | None, test: str | None, options: di
 
 def _read_target(
     spec: str, options: dict[str, Any], *, with_test: bool
-) -> tuple[LabelledSet, UnlabelledSet | None, LabelledSet | None]:
-    """The target's labelled images, those that it has without labels, and its own test part."""
+) -> tuple[LabelledSet, UnlabelledSet | None, LabelledSet | None, SetRendering | None]:
+    """The target's labelled images, those that it has without labels, its own test part, and how files were read."""
     with find_loader(spec, **options) as loader:
         if not loader.has_labels:
             raise InvalidDataError(
@@ -79,7 +81,8 @@ def _read_target(
             )
         train = loader.read_labelled()
         loose = loader.read_unlabelled() if loader.has_unlabelled else None
-        return train, loose, loader.read_labelled("test") if with_test and loader.has_test else None
+        test = loader.read_labelled("test") if with_test and loader.has_test else None
+        return train, loose, test, loader.rendering
 
 
 def _read_test(spec: str, train: LabelledSet, options: dict[str, Any]) -> LabelledSet:

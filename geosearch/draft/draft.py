@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geosearch.config.read import parse_study, read_study
+from geosearch.config.read import expand, parse_study, read_study
 from geosearch.config.study_config import StudyFile
 from geosearch.data.loaders.registry import complete_spec
 from geosearch.draft.budget import Plan, plan_budget
@@ -153,7 +153,7 @@ def find_or_draft(
     if path.exists():
         known, wanted = read_study(path).domain, [target, *sources, unlabelled, test]
         present = [known.target, *known.sources, known.unlabelled, known.test]
-        if present != [_placed(complete_spec(spec), folder) if spec else None for spec in wanted]:
+        if present != [expand(_placed(complete_spec(spec), folder)) if spec else None for spec in wanted]:
             raise InvalidOptionError(f"{path} is a study of other sets; give this one another --name")
         if download and not known.download:
             raise InvalidOptionError(f"{path} is written already; to download its sets add download = true to [domain]")

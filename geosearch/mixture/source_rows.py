@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.read_report import printable
 from geosearch.mixture.mixture import DrawStreams, Mixture, draw_weights
 
 _CHUNK = 256  # images compared at a time
@@ -28,9 +29,11 @@ def find_rows(images: np.ndarray, mapped: np.ndarray) -> np.ndarray:
     """
     known = {image.tobytes(): row for row, image in reversed(list(enumerate(images)))}
     found = np.array([known.get(image.tobytes(), -1) for image in mapped], np.int64)
-    flat = images.reshape(len(images), -1).astype(np.float32)
-    norms = (flat**2).sum(1)
     missing = np.flatnonzero(found < 0)
+    if not len(missing):
+        return found
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    norms = np.einsum("ij,ij->i", flat, flat)
     for start in range(0, len(missing), _CHUNK):
         rows = missing[start : start + _CHUNK]
         some = mapped[rows].reshape(len(rows), -1).astype(np.float32)
@@ -103,11 +106,13 @@ class SourceRow:
 
 
 def write_rows(path: Path, rows: Sequence[SourceRow]) -> None:
-    """Write rows as a CSV file with a header."""
+    """Write rows as a CSV file with a header; a name that is not valid Unicode has question marks there."""
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["sample", "source", "image", "label", "weight"])
-        table.writerows([one.sample, one.source, one.image, one.label, f"{one.weight:.6g}"] for one in rows)
+        table.writerows(
+            [one.sample, one.source, printable(one.image), printable(one.label), f"{one.weight:.6g}"] for one in rows
+        )
 
 
 @dataclass(frozen=True, eq=False)

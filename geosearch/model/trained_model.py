@@ -12,7 +12,9 @@ from scipy.special import softmax
 from geosearch.model.facts import ModelFacts
 from geosearch.model.module import Module, classify
 from geosearch.model.unlikeness import Unlikeness
+from geosearch.nn.backbones import encoder_batch
 from geosearch.nn.streams import as_tensor
+from geosearch.nn.whole_network import WHOLE
 
 _BATCH = 256  # images at a time
 
@@ -100,16 +102,18 @@ class TrainedModel:
 
     def read_out(self, ready: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits float32 (n, c) and features (n, d) of preprocessed images, uint8 (n, size, size, ch)."""
-        return read_out(self.module, ready)
+        is_whole = any(facts["architecture"] == WHOLE for facts in self.facts.architecture)
+        place = next(self.module.parameters()).device
+        return read_out(self.module, ready, encoder_batch(place) if is_whole else _BATCH)
 
 
-def read_out(module: Module, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (n, c) and features (n, d) of a module in evaluation mode: uint8 (n, h, w, ch)."""
+def read_out(module: Module, images: np.ndarray, batch: int = _BATCH) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (n, c) and features (n, d) of a module in evaluation mode, `batch` of uint8 (n, h, w, ch) at a time."""
     logits, found = [], []
     place = next(module.parameters()).device
     with torch.inference_mode():
-        for start in range(0, max(len(images), 1), _BATCH):
-            z = module.features(as_tensor(images[start : start + _BATCH]).to(place))
+        for start in range(0, max(len(images), 1), batch):
+            z = module.features(as_tensor(images[start : start + batch]).to(place))
             logits.append(classify(module, z).cpu().numpy())
             found.append(z.cpu().numpy())
     return np.concatenate(logits), np.concatenate(found)

@@ -321,6 +321,9 @@ def _fitting_size(backbone: Backbone, network: nn.Module, side: int, own: int) -
 
 def _refusal(network: nn.Module, size: int) -> str:
     """Why a network cannot take images of this size; empty if it can."""
+    patch = getattr(getattr(network, "patch_embed", None), "patch_size", None)  # of timm; it would cut the rest off
+    if patch is not None and any(size % side for side in np.atleast_1d(patch)):
+        return f"no multiple of its patches of {'x'.join(map(str, np.atleast_1d(patch)))} px"
     try:
         if hasattr(network, "set_input_size"):  # of timm: interpolates the embeddings of positions
             network.set_input_size(img_size=size)  # type: ignore[operator]

@@ -223,6 +223,6 @@ class _OnCodes(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         x = self.codes.decode(images)
-        if not torch.is_grad_enabled():  # half the time of large batches; a training gains nothing
+        if x.ndim == 4 and not torch.is_grad_enabled():  # half the time of large batches; a training gains nothing
             x = x.contiguous(memory_format=torch.channels_last)
         return self.tail(x)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from geosearch.errors import InvalidOptionError, UnknownDatasetError
 
 State = Mapping[str, torch.Tensor]
+_UNREADABLE = (  # what a file of something else, or half of one, makes torch and safetensors raise
+    SafetensorError,
+    UnpicklingError,
+    struct.error,
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+)
 _INNER = ("state_dict", "model", "model_state_dict")  # where checkpoints of a training keep the weights
 
 
@@ -58,7 +72,6 @@ def read_state(path: Path) -> State:
         UnknownDatasetError: no such file.
         InvalidOptionError: it holds no state dict.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not path.is_file():
@@ -67,7 +80,7 @@ def read_state(path: Path) -> State:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, ValueError, UnpicklingError, SafetensorError) as error:
+    except _UNREADABLE as error:
         raise InvalidOptionError(
             f"{path} holds no plain state dict ({next(iter(str(error).splitlines()), type(error).__name__)}); "
             "write one with torch.save(model.state_dict(), path)"

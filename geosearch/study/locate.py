@@ -67,6 +67,11 @@ def resolve(study: str | Path | StudyFile, storage: str | None, *, must_exist: b
     return parse_study({**settings, "recipe": recipe}, mask(address)), address
 
 
+def has_database(name: str) -> bool:
+    """Whether there is a study of that name in studies/."""
+    return not _missing_file(_default_address(name))
+
+
 def backup_study(address: str) -> None:
     """Rename an existing SQLite file to the first free <name>.old-<k>.db.
 

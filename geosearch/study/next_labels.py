@@ -12,6 +12,7 @@ import numpy as np
 
 from geosearch.acquisition.automatic import Automatic
 from geosearch.acquisition.base import ACQUISITIONS, LabelState
+from geosearch.data.collection import TARGET
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.image_files import decode_images, median_size
 from geosearch.data.unlabelled import UnlabelledSet
@@ -87,7 +88,8 @@ def choose_next_labels(study: Study, *, count: int, out: str | Path, strategy: s
     chosen = unlabelled.take(rows)
     with atomic_dir(out) as folder:
         files = [_file(chosen, name) for name in _names(chosen)]
-        shown = [_read(file) if file else image for file, image in zip(files, chosen.images, strict=True)]
+        images = prepared.pictures.show(TARGET, chosen.images) if prepared.pictures else chosen.images
+        shown = [_read(file) if file else image for file, image in zip(files, images, strict=True)]
         (folder / SHEET).write_bytes(png(draw_contact_sheet(shown, _names(chosen))))
         _write_table(folder / TABLE, labelled, chosen, out)
     used = type(way.strategy(state)) if isinstance(way, Automatic) else type(way)
@@ -145,7 +147,7 @@ def _write_table(path: Path, labelled: LabelledSet, chosen: LabelledSet | Unlabe
     known = (labelled.classes[label] for label in labelled.labels)
     rows += [(cell(labelled, name), label) for name, label in zip(_names(labelled), known, strict=True)]
     in_files = _file(chosen, _names(chosen)[0]) is not None
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:  # names as the disk has them
         table = csv.writer(file)
         table.writerow(("file" if in_files else "row", "label"))
         table.writerows(rows)

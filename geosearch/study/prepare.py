@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -35,8 +35,9 @@ from geosearch.mixture.source_rows import Pictures
 from geosearch.mixture.spaces.base import MixingSpace
 from geosearch.mixture.weights import Weights
 from geosearch.nn.networks import Architecture, Network
+from geosearch.nn.pretrained_architecture import PretrainedArchitecture
 from geosearch.pseudo_labels.ensemble import EnsembleLabeller
-from geosearch.runtime.cache import Cache
+from geosearch.runtime.cache import Cache, content_key
 from geosearch.runtime.parallel import in_processes
 from geosearch.runtime.progress import Log, Progress
 from geosearch.study.encode import load_sets
@@ -122,8 +123,15 @@ def prepare(
     """
     with stage("load"):
         collection, network = load_sets(file, cache, progress or Log())
+        collection = replace(collection, contents={**collection.contents, **_further_contents(collection, network)})
         loaded(collection)
     return prepare_collection(file, collection, space, cache, stage, network=network)
+
+
+def _further_contents(collection: DatasetCollection, network: Architecture) -> dict[str, str]:
+    """What a study depends on besides its images and labels -> content key."""
+    names = {"names of the target's classes": content_key("classes", names=collection.train.classes)}
+    return names | ({"recipe.weights": network.content} if isinstance(network, PretrainedArchitecture) else {})
 
 
 def prepare_collection(

@@ -161,12 +161,13 @@ class TakeAway:
         unlabelled = self.prepared.unlabelled(_MOST_IMAGES)
         key = content_key(
             "model",
-            version=4,  # 4: which directions whiten the features of few images
+            version=5,  # 5: unlikeness without copies of images
             candidate=request.candidate.key,
             recipe=self.confirmer.recipe.key,
             adaptation=adaptation.key,
             target=self.confirmer.target.key,
             unlabelled=unlabelled.fingerprint,
+            classes=self.prepared.target.classes,
             seed=seed,
             preparation=(self.file.domain.fit, self.file.domain.polarity),
         )
@@ -192,7 +193,9 @@ class TakeAway:
         with remember_features():  # every fit reads those of the unlabelled images
             module = as_module(candidate.adapt(start, adaptation, setup, seed))
             temperature, calibrated_on = cross_fit_temperature(fit, target.shots, seed)
-        images = np.concatenate([target.shots.images, self.prepared.unlabelled(_MOST_IMAGES).images])
+        images = target.shots.images
+        if not target.is_copied:  # of copies, one would make the other typical
+            images = np.concatenate([images, self.prepared.unlabelled(_MOST_IMAGES).images])
         logits, features = read_out(module, images)
         whole = deep.on_images(module) if deep and isinstance(module, Network) else module
         labels = logits.argmax(1)

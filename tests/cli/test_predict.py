@@ -47,6 +47,13 @@ def test_every_image_is_a_row_and_what_is_damaged_is_listed(here, capsys):
     assert "damaged.png" in (here / "out.unread.csv").read_text()
 
 
+def test_a_folder_does_not_hide_the_study_of_its_name(here, capsys):
+    (here / "fresh").mkdir()
+    Study.open(write_toml(here / "fresh.toml", tiny(here, study_name="fresh")))
+    assert main(["predict", "fresh", "photos", "--out", "out.csv"]) == 2
+    assert "run 'geosearch resume fresh' first" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

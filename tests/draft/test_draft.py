@@ -68,7 +68,7 @@ def test_a_set_that_is_not_here_is_not_fetched_unasked(sets):
     assert "# download = true would fetch torchvision:CIFAR10" in draft.text
 
 
-def test_the_same_sets_are_found_again_and_others_refused(sets):
+def test_the_same_sets_are_found_again_and_others_refused(sets, monkeypatch):
     path, draft = find_or_draft("mine", ["a", "b"], folder=sets / "studies")
     assert draft is not None
     assert path == sets / "studies" / "mine.toml"
@@ -79,6 +79,9 @@ def test_the_same_sets_are_found_again_and_others_refused(sets):
     with pytest.raises(InvalidOptionError, match="add download = true"):
         find_or_draft("mine", ["a", "b"], folder=sets / "studies", download=True)
     assert path.read_bytes() == before
+    assert find_or_draft(f"imagefolder:{sets / 'mine'}", ["a", "b"], folder=sets / "studies") == (path, None)
+    monkeypatch.setenv("HOME", str(sets))
+    assert find_or_draft("imagefolder:~/mine", ["a", "b"], folder=sets / "studies") == (path, None)
     path.write_text(path.read_text().replace("[domain]", "[domain]\ndownload = true"))
     assert find_or_draft("mine", ["a", "b"], folder=sets / "studies", download=True) == (path, None)
 

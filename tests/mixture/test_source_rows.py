@@ -13,7 +13,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.pixels import PixelEncoder
 from geosearch.mixture.anchors import build_anchors
 from geosearch.mixture.mixture import Mixture
-from geosearch.mixture.source_rows import Pictures, SourceRows, find_rows, write_rows
+from geosearch.mixture.source_rows import Pictures, SourceRow, SourceRows, find_rows, write_rows
 from geosearch.mixture.weights import Weights
 from geosearch.runtime.cache import Cache
 
@@ -62,3 +62,9 @@ def test_rows_are_written_as_a_table(cache: Cache, tmp_path: Path) -> None:
         table = list(csv.DictReader(file))
     assert [row["sample"] for row in table] == list("01234")
     assert list(table[0]) == ["sample", "source", "image", "label", "weight"]
+
+
+def test_names_that_are_not_valid_unicode_are_written_with_question_marks(tmp_path: Path) -> None:
+    write_rows(tmp_path / "rows.csv", [SourceRow(0, "one", "caf\udce9 0.png", "a", 1.0)])
+    (row,) = csv.DictReader((tmp_path / "rows.csv").open(newline="", encoding="utf-8"))
+    assert row["image"] == "caf? 0.png"

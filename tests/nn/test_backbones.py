@@ -77,6 +77,15 @@ def test_the_default_resolution_is_twice_that_of_the_images_as_far_as_the_networ
     assert Backbone("torchvision:vit_b_32", "random").load(64).normalization.size == 224  # takes no other
 
 
+def test_a_resolution_is_a_multiple_of_the_patches() -> None:
+    """timm would cut the rest of the image off."""
+    pytest.importorskip("timm", reason="the extra timm is not installed")
+    with pytest.raises(InvalidOptionError, match="no multiple of its patches of 16x16 px"):
+        Backbone("timm:vit_tiny_patch16_224", "random", size=40).load(64)
+    assert Backbone("timm:vit_small_patch14_dinov2", "random").load(12).normalization.size == 28
+    assert Backbone("timm:vit_tiny_patch16_224", "random").load(12).normalization.size == 32
+
+
 def test_published_weights_of_torchvision(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its own loader finds the file that a first use would have downloaded."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -119,7 +128,7 @@ def test_a_failed_download_of_weights_says_so(monkeypatch: pytest.MonkeyPatch) -
         Backbone("torchvision:resnet18").load(64)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a file of torch", {"other": torch.zeros(2)}, [1, 2]])
+@pytest.mark.parametrize("content", [b"", b"s", b"hello world", b"no file of torch", {"other": torch.zeros(2)}, [1, 2]])
 def test_other_files_are_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "weights.pt"
     if isinstance(content, bytes):

@@ -11,9 +11,9 @@ from geosearch.errors import InvalidOptionError
 from geosearch.nn.activation_codes import ActivationCodes
 from geosearch.nn.activations import ActivationCache
 from geosearch.nn.augmentation import NO_AUGMENTATION
-from geosearch.nn.backbones import Backbone
+from geosearch.nn.backbones import Backbone, Trainable
 from geosearch.nn.networks import NETWORKS
-from geosearch.nn.pretrained_architecture import PretrainedArchitecture
+from geosearch.nn.pretrained_architecture import Features, PretrainedArchitecture
 from geosearch.nn.recipe import Recipe
 from geosearch.nn.streams import Pool
 from geosearch.nn.train import features, fine_tune, pretrain
@@ -51,6 +51,29 @@ def test_a_network_of_activations_is_trained_behind_the_cut_alone(cache: Cache) 
     assert after.fingerprint == pretrain(Pool((data,)), recipe, seed=0).fingerprint
     with pytest.raises(InvalidOptionError, match="same cut"):
         option.build(3, 16, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "trainable"),
+    [("torchvision:resnet18", "head"), ("timm:vit_tiny_patch16_224", "last"), ("timm:vit_tiny_patch16_224", "head")],
+)
+@pytest.mark.parametrize("kept", ["trained", "both"])
+def test_activations_of_every_shape(cache: Cache, name: str, trainable: Trainable, kept: Features) -> None:
+    """Tokens (t, d) and pooled features (d,), as well as maps."""
+    if name.startswith("timm:"):
+        pytest.importorskip("timm", reason="the extra timm is not installed")
+    backbone = Backbone(name, "random", size=32)
+    ((activations, _),) = ActivationCache(backbone, trainable, cache).compute([IMAGES])
+    assert activations.ndim < 4
+    codes = ActivationCodes.fit([activations])
+    option = PretrainedArchitecture(backbone, trainable, kept, codes=codes).loaded(16)
+    data = LabelledSet(codes.encode(activations), np.arange(12) % 3, ("a", "b", "c"), "codes")
+    network = pretrain(Pool((data,)), Recipe(option, steps=2, batch=4, augmentation=NO_AUGMENTATION), seed=0)
+    expected = backbone.load(16).features(IMAGES)
+    found = features(network, data.images)[:, : expected.shape[1]]  # first those of the pretrained weights
+    assert np.isfinite(found).all()
+    if kept == "both" or trainable == "head":
+        assert np.abs(found - expected).mean() < 0.05 * np.abs(expected).mean()
 
 
 def test_a_batch_of_repeated_shots_is_computed_once_and_trains_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from generators.sets import blobs
-from generators.studies import tiny_file
+from generators.studies import encoded_file, tiny_file
 from PIL import Image
 
 from geosearch.cli.main import main
 from geosearch.errors import InvalidOptionError
+from geosearch.study import next_labels
 from geosearch.study.next_labels import SHEET, TABLE, choose_next_labels
 from geosearch.study.study import Study
 
@@ -129,3 +130,25 @@ def test_the_command_prints_where_to_look(tmp_path, monkeypatch, capsys):
     assert main(["next", "tiny", "--count", "4", "--out", "next"]) == 0
     assert "4 of 108 unlabelled images" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "next").iterdir()) == [TABLE, SHEET]
+
+
+def test_file_names_that_are_not_valid_unicode_do_not_stop_it(tmp_path):
+    spec = write_folder(tmp_path / "photos")
+    for file in sorted((tmp_path / "photos").rglob("*.png")):
+        file.rename(file.with_name(f"caf\udce9 {file.name}"))
+    study = Study.open(tiny_file(tmp_path, domain_target=spec), storage=f"sqlite:///{tmp_path}/study.db")
+    choose_next_labels(study, count=3, out=tmp_path / "next", strategy="random")
+    table = (tmp_path / "next" / TABLE).read_text(encoding="utf-8", errors="surrogateescape")
+    first = next(csv.DictReader(table.splitlines()))["file"]
+    assert (tmp_path / "next" / first).exists()
+
+
+def test_pictures_are_shown_where_the_study_has_activations(tmp_path, cache, monkeypatch):
+    shown = []
+    draw = next_labels.draw_contact_sheet
+    monkeypatch.setattr(
+        next_labels, "draw_contact_sheet", lambda images, names: shown.extend(images) or draw(images, names)
+    )
+    study = Study.open(encoded_file(tmp_path), storage=f"sqlite:///{tmp_path}/study.db", cache=cache)
+    choose_next_labels(study, count=3, out=tmp_path / "next", strategy="random")
+    assert {image.shape for image in shown} == {(16, 16, 3)}

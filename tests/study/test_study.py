@@ -10,10 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from generators.image_folders import write_classes
 from generators.outcomes import outcomes
-from generators.studies import tiny, tiny_file, write_sets
+from generators.studies import encoded_file, tiny, tiny_file, write_sets
 from generators.training import train_briefly
+from torchvision import models
 
 from geosearch.config.build import build_recipe
 from geosearch.config.read import parse_study
@@ -28,6 +30,7 @@ from geosearch.mixture.spaces.autoencoder import Autoencoder
 from geosearch.mixture.spaces.custom import CustomSpace
 from geosearch.mixture.synthesis import Synthesis
 from geosearch.mixture.weights import Weights
+from geosearch.nn import backbones
 from geosearch.nn.augmentation import NO_AUGMENTATION
 from geosearch.nn.networks import SmallConv
 from geosearch.nn.recipe import Recipe
@@ -411,6 +414,31 @@ def test_a_study_does_not_go_on_with_other_data(begun, tmp_path, changed):
         opened(tmp_path, file).run()
     np.savez(tmp_path / f"{changed}.npz", images=images, labels=labels)
     opened(tmp_path, file).run()
+
+
+def test_a_study_does_not_go_on_with_other_names_of_classes(begun, tmp_path):
+    with np.load(tmp_path / "target.npz") as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    names = [f"class {label}" for label in np.unique(labels)]
+    np.savez(tmp_path / "target.npz", images=images, labels=labels, class_names=names)
+    with pytest.raises(StudyMismatchError, match="names of the target's classes: the data are not those"):
+        opened(tmp_path, begun.file.with_search(evaluations=12)).run()
+
+
+def test_a_study_does_not_go_on_with_other_weights(tmp_path, cache):
+    def weights(seed: int) -> None:
+        torch.manual_seed(seed)
+        torch.save(models.shufflenet_v2_x0_5(weights=None).state_dict(), tmp_path / "weights.pth")
+
+    weights(0)
+    file = encoded_file(tmp_path, recipe_weights=str(tmp_path / "weights.pth"))
+    storage = f"sqlite:///{tmp_path / 'features.db'}"
+    assert "recipe.weights" in Study.open(file, storage=storage, cache=cache).prepared.collection.contents
+    Study.open(file, storage=storage, cache=cache).run()
+    weights(1)
+    backbones._loaded.cache_clear()  # as in another process
+    with pytest.raises(StudyMismatchError, match=r"recipe\.weights: the data are not those"):
+        Study.open(file.with_search(evaluations=7), storage=storage, cache=cache).run()
 
 
 def test_a_study_goes_on_where_its_sets_were_moved_to(begun, tmp_path):

@@ -255,6 +255,29 @@ def test_a_model_without_unlabelled_images_says_what_stood_for_them(tmp_path, sh
     assert "augmented copies of the labelled ones stood for them" in render_model_card(few.model().facts, "model")
 
 
+def test_without_unlabelled_images_those_that_were_not_seen_are_no_less_typical(tmp_path, shared_cache):
+    """The copies that stand for unlabelled images are equal where activations are mixed."""
+    judged = encoded_file(tmp_path).domain.target
+    with np.load(judged.removeprefix("npz:")) as arrays:
+        images, labels = arrays["images"], arrays["labels"]
+    rows = np.concatenate([np.flatnonzero(labels == label)[:8] for label in np.unique(labels)])
+    rest = np.setdiff1d(np.arange(len(labels)), rows)
+    np.savez(tmp_path / "few.npz", images=images[rows], labels=labels[rows])
+    file = encoded_file(
+        tmp_path,
+        domain_target=f"npz:{tmp_path / 'few.npz'}",
+        domain_shots=None,
+        domain_pseudo_labels="nearest",
+        search_evaluations=0,
+        confirm_explain=False,
+        confirm_folds=2,
+    )
+    study = Study.open(file, storage=f"sqlite:///{tmp_path / 'few.db'}", cache=shared_cache)
+    study.run()
+    assert study.prepared.target.is_copied
+    assert study.model().predict(images[rest]).is_unlike.mean() < 0.5
+
+
 FINE_TUNED = {"recipe_adaptation": "fine-tune", "confirm_tuning": 0}
 PRETRAINED = {  # changes of the study's settings
     "last stage, activations": FINE_TUNED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -37,6 +37,8 @@ class LoadOptions:
         size: side in pixels at which glyphs are drawn and image files are read; if None, that of the set.
         fit: how image files of another aspect ratio are brought to the shape of the set: "crop", "pad" or "stretch".
         on_damaged: "skip" passes over files that cannot be read, up to one in 20 of a class; "refuse" none.
+        rendering: how values of more than 8 bits and transparency of image files are understood; if None, as these
+            files themselves say.
     """
 
     root: str | Path | None = None
@@ -44,6 +46,13 @@ class LoadOptions:
     size: int | None = None
     fit: Fit = "crop"
     on_damaged: OnDamaged = "skip"
+    rendering: SetRendering | None = None
+
+    @property
+    def judged(self) -> Callable[[], SetRendering] | None:
+        """`rendering` as `decode_images` asks for it; None where that says nothing of files that are not plain."""
+        rendering = self.rendering
+        return None if rendering is None or rendering == SetRendering() else lambda: rendering
 
     @property
     def torchvision_root(self) -> Path:

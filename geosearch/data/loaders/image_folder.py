@@ -68,7 +68,7 @@ class ImageFolderLoader(PathLoader):
         files = [(file, name) for name, files in split.files.items() for file in files]
         files = files or [(file, "") for file in split.loose]
         account.check(Counter(group for _, group in files))  # before anything is decoded
-        judged = (lambda: self._rendering) if part == "test" else None
+        judged = (lambda: self._rendering) if part == "test" else self.options.judged
         decoded = decode_images(
             [file for file, _ in files], self._size, self.name, fit=self.options.fit, rendering=judged
         )
@@ -105,7 +105,7 @@ class ImageFolderLoader(PathLoader):
             )
         side = self.options.size
         size = (side, side) if side else median_size(files)
-        decoded = decode_images(files, size, self.name, fit=self.options.fit)
+        decoded = decode_images(files, size, self.name, fit=self.options.fit, rendering=self.options.judged)
         account.pass_over_failures(decoded.failures, [""] * len(decoded.failures))
         account.notes += decoded.rendering.notes
         taken = {"": int(decoded.read.sum())}
@@ -173,7 +173,10 @@ class ImageFolderLoader(PathLoader):
 
     @cached_property
     def _rendering(self) -> SetRendering:
-        return decode_images(self._division.train.all_files, self._size, self.name, fit=self.options.fit).rendering
+        files = self._division.train.all_files
+        return decode_images(
+            files, self._size, self.name, fit=self.options.fit, rendering=self.options.judged
+        ).rendering
 
     @cached_property
     def _size(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -71,7 +71,8 @@ class LabelsTableLoader(PathLoader):
             return self.read_unlabelled()
         labels = self._table.labels
         files = self._files(part) if self.has_test else [*labels]
-        decoded, found = self._decode(files, [labels[file] for file in files], part)
+        judged = (lambda: self._rendering) if part == "test" else self.options.judged
+        decoded, found = self._decode(files, [labels[file] for file in files], part, judged)
         if part == "train":
             vars(self)["_rendering"] = decoded.rendering  # so that nothing is decoded again for it
         names = [labels[file] for file, read in zip(files, decoded.read, strict=True) if read]
@@ -84,15 +85,17 @@ class LabelsTableLoader(PathLoader):
         """The images of the rows without a class."""
         if not self._loose:
             raise InvalidDataError(f"every row of {self.path} has a class, so there is no unlabelled image in it")
-        decoded, found = self._decode(self._loose, [""] * len(self._loose), "train")
+        judged = (lambda: self._rendering) if self.has_labels else self.options.judged
+        decoded, found = self._decode(self._loose, [""] * len(self._loose), "train", judged)
         data = UnlabelledSet.from_images(decoded.images, name=self.name, license=read_license(self.path.parent))
         return replace(data, **found)
 
-    def _decode(self, files: Sequence[Path], groups: Sequence[str], part: Part) -> tuple[DecodedFiles, dict[str, Any]]:
+    def _decode(
+        self, files: Sequence[Path], groups: Sequence[str], part: Part, judged: Callable[[], SetRendering] | None
+    ) -> tuple[DecodedFiles, dict[str, Any]]:
         """The images of files, and the report and names of a set of them."""
         notes = [self._table.note] if any(groups) else []  # of the labels, and so not of images without
         account = Account(self.path.parent, [], notes, strict=self.options.on_damaged == "refuse")
-        judged = (lambda: self._rendering) if part == "test" else None
         decoded = decode_images(files, self._size, self.name, fit=self.options.fit, rendering=judged)
         account.pass_over_failures(decoded.failures, np.array(groups)[~decoded.read].tolist())
         account.notes += decoded.rendering.notes
@@ -137,7 +140,9 @@ class LabelsTableLoader(PathLoader):
     @cached_property
     def _rendering(self) -> SetRendering:
         files = (self._files("train") if self.has_test else [*self._table.labels]) or self._loose
-        return decode_images(files, self._size, self.name, fit=self.options.fit).rendering
+        return decode_images(
+            files, self._size, self.name, fit=self.options.fit, rendering=self.options.judged
+        ).rendering
 
     @cached_property
     def _size(self) -> tuple[int, int]:

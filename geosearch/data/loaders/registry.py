@@ -9,6 +9,7 @@ from geosearch.data import loaders as room
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.fit import Fit
 from geosearch.data.loaders.base import LOADERS, DatasetInfo, Loader, LoadOptions, OnDamaged, Part
+from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import UnknownDatasetError
 from geosearch.runtime.registry import import_extensions
@@ -36,6 +37,7 @@ def find_loader(
     size_hint: int | None = None,
     fit: Fit = "crop",
     on_damaged: OnDamaged = "skip",
+    rendering: SetRendering | None = None,
 ) -> Loader:
     """The loader of the set that `spec` names; arguments as for `load` and `LoadOptions`.
 
@@ -46,7 +48,7 @@ def find_loader(
     Raises:
         UnknownDatasetError: no loader knows such a name; the message gives the nearest known one.
     """
-    spec, options = str(spec), LoadOptions(root, download, size_hint, fit, on_damaged)
+    spec, options = str(spec), LoadOptions(root, download, size_hint, fit, on_damaged, rendering)
     if loader := _parse(spec, options):
         return loader
     raise UnknownDatasetError(f"no data set '{spec}'; expected {spec_forms()}; {_hint(spec, options)}")

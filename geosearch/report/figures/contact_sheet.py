@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from geosearch.data.read_report import printable
 from geosearch.report.figures import style
 
 COLUMNS = 5
@@ -30,5 +31,5 @@ def draw_contact_sheet(images: Sequence[np.ndarray], names: Sequence[str]) -> Fi
     for number, (axes, image, name) in enumerate(zip(grid, images, names, strict=False), 1):
         shown = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
         axes.imshow(shown, interpolation="nearest")
-        axes.set_title(f"{number}\n{style.shorten(name, _LETTERS)}", fontsize=8)
+        axes.set_title(f"{number}\n{style.shorten(printable(name), _LETTERS)}", fontsize=8)
     return figure
