@@ -379,6 +379,7 @@ def test_a_mixture_that_clearly_gains_may_be_ahead(study, path, objective):
 )
 def test_it_is_the_answer_unless_what_judges_is_clearly_against_it(gain, ahead, is_answer):
     assert UnionGain(4, gain, noise=0.05, ahead=ahead).is_answer == is_answer
+    assert UnionGain(4, gain, noise=0.05, ahead=ahead, is_pseudo=True).is_answer, "pseudo-labels do not object"
 
 
 def test_the_sentence_says_what_judged_and_on_which_side_of_no_pretraining_it_is():
@@ -388,7 +389,7 @@ def test_the_sentence_says_what_judged_and_on_which_side_of_no_pretraining_it_is
     (part,) = UnionGain(4, 0.1, noise=0.05, interpolation=0.25).sentences("ridge")
     assert "on all sources, at lambda 0.25, between the pretrained weights (0) and the trained ones (1), which" in part
     (pseudo,) = UnionGain(4, 0.1, noise=0.05, is_pseudo=True).sentences("ridge", labels_judge=True)
-    assert "on pseudo-labelled images its squared error" in pseudo
+    assert "with ridge. No label judged that: on pseudo-labelled images its squared error" in pseudo
     assert "All labels chose it" not in pseudo
     (both,) = UnionGain(4, 0.1, noise=0.05).sentences("ridge", labels_judge=True)
     assert both.endswith("All labels chose it, those that judge included.")
