@@ -17,9 +17,11 @@ from geosearch.adaptation.base import Adaptation
 from geosearch.confirmation.candidates.base import Candidate, Setup, StartKind
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.predictions import Predictions
+from geosearch.confirmation.row import RowKind
 from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.target import Target
 from geosearch.mixture.anchors import Anchors
+from geosearch.mixture.baselines import CLOUD, WITHIN_LIMITS
 from geosearch.nn.feature_memory import remember_features
 from geosearch.nn.recipe import Recipe
 from geosearch.runtime.cache import Cache, content_key
@@ -81,7 +83,9 @@ class Confirmer:
         scored = predictions.score(truth, answer=answer)
         rows = [scored.row(request, self) for request in requests]
         best, *others = requests
-        equal = next((one.name for one in others if one.candidate.key == best.candidate.key), None)
+        same = [one for one in others if one.candidate.key == best.candidate.key and one.kind != RowKind.CONTROL]
+        same.sort(key=lambda one: (one.kind != RowKind.SINGLE_SOURCE, one.name.removesuffix(WITHIN_LIMITS) != CLOUD))
+        equal = same[0].name if same else None
         known: dict[str, Any] = {"tuning": self.tuning, "judged_by": judged_by, "answer": answer}
         return Confirmation(tuple(rows), adaptation, numbers, len(truth), equal, **known)
 

@@ -134,7 +134,7 @@ class Confirmation:
         and rows with fewer unlabelled images are left to `remarks`.
         """
         kinds = (RowKind.BASELINE, RowKind.SINGLE_SOURCE)
-        ranked = [row for row in self.ranked() if row.kind in kinds and row.name != self.equal]
+        ranked = [row for row in self.ranked() if row.kind in kinds and row.name not in self._twins]
         against, another = {NO_PRETRAINING: NO_PRETRAINING}, ""
         equal = self.row(self.equal) if self.equal else None
         if not self.background.searched:
@@ -155,6 +155,13 @@ class Confirmation:
         against |= {row.name: f"the same mixture, {row.label}" for row in self.rows if row.kind == RowKind.VARIANT}
         clauses = [self._compare(self.row(name)).clause(label) for name, label in against.items()]
         return f"{subject} {'; '.join(clauses)}."
+
+    @property
+    def _twins(self) -> set[str]:
+        """Names of the baselines that the best mixture is; a projection on a single source is both, and its cloud."""
+        same = self.row(self.equal).top1_errors if self.equal else None
+        kinds = (RowKind.BASELINE, RowKind.SINGLE_SOURCE)
+        return {row.name for row in self.rows if row.kind in kinds and row.top1_errors == same}
 
     def _answered(self) -> tuple[str, ...]:
         """How the answer did, a sentence; none where it is the best mixture or no pretraining."""
@@ -199,7 +206,7 @@ class Confirmation:
         """What searching added, in one sentence; empty if the cloud was not confirmed."""
         if (cloud := self.cloud) is None:
             return ""
-        if self.equal == cloud.name:
+        if cloud.name in self._twins:
             return "Searching added nothing: the best mixture is the projection's cloud, which needs no search."
         found, free = self._compare(cloud), "the projection's cloud, which needs no search"
         if np.isnan(found.half_width):

@@ -164,10 +164,12 @@ class Target:
 
     @cached_property
     def key(self) -> str:
-        """Content key of all parts, the test labels included."""
-        parts = [self.shots, self.reference, self.held_out]
+        """Content key of all parts, the test labels included, where there are any: a fold is judged elsewhere."""
+        parts: list[LabelledSet | UnlabelledSet] = [self.shots, self.reference, self.held_out]
         if self.test_labels is not None:
             parts.append(replace(self.shots, images=self.test_images, labels=self.test_labels._labels))
+        elif len(self.test_images):
+            parts.append(UnlabelledSet(self.test_images, self.name))
         return content_key("target", parts=[part.fingerprint for part in parts])
 
 

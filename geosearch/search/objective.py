@@ -111,7 +111,12 @@ class Objective:
             return pretrain(mixture, recipe.scaled(steps), seed, device=self.device)
 
         def score(network: Network) -> Score:
-            return self.scorer.score(network, self.images, seed, mixture)
+            found = self.scorer.score(network, self.images, seed, mixture)
+            if not np.isfinite(found.squared_error):
+                raise TrainingFailedError(
+                    f"the error of the mixture is {found.squared_error}; lower the learning rates"
+                )
+            return found
 
         def evaluate() -> Evaluation:
             start = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 from geosearch.adaptation.base import ADAPTATIONS, Scorer
@@ -54,6 +55,7 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
     first = find_baselines(file, prepared, store, proxy)
     cloud = build_baselines(prepared)[CLOUD]
     store.get_or_compute("free_answer", lambda: FreeAnswer.of(cloud, store.space, prepared.hull, proxy.otdd))
+    check_judges(file, prepared.target)
     objective = build_objective(file, prepared, cache)
     warm_start = build_warm_start(file, store, prepared.hull)
 
@@ -75,7 +77,9 @@ def build_objective(file: StudyFile, prepared: Prepared, cache: Cache) -> Object
     if file.search.objective == "episodes" and target.is_copied:  # a copy must not be judged by its original
         scorer = Episodes(tuple(max(1, 2 * count // 3) for count in target.counts.tolist()))
     elif file.search.objective == "episodes":
-        images = target.shots.concatenate(target.reference).concatenate(target.held_out)
+        images = target.shots.concatenate(target.reference)
+        if not target.is_judged_by_held_out:
+            images = images.concatenate(target.held_out)
         counts = tuple(target.counts.tolist())
         scorer = Episodes(counts[0] if len({*counts}) == 1 else counts)
     return Objective(
@@ -101,6 +105,22 @@ def check_labels(file: StudyFile, target: Target) -> None:
         raise DomainMismatchError(
             f"search.objective '{file.search.objective}' leaves labelled images out, but no class of '{target.name}' "
             "has two; label more, or set search.objective to 'episodes'"
+        )
+
+
+def check_judges(file: StudyFile, target: Target) -> None:
+    """Refuse a target whose labels judge, if what a fold leaves of them can neither be learned from nor measured.
+
+    Raises:
+        DomainMismatchError: too few labels, and no images without any.
+    """
+    most = int(target.counts.max())
+    left = most - math.ceil(most / min(file.confirm.folds, most))
+    if target.is_copied and target.judges_itself and left < 2:
+        raise DomainMismatchError(
+            f"'{target.name}' has no unlabelled images and no test set, so its labels judge in folds, which leave "
+            f"{left} of at most {most} in a class: two are needed, one to learn from and one to measure distances to; "
+            "set domain.unlabelled, or label more images of some class"
         )
 
 

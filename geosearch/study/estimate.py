@@ -32,7 +32,7 @@ from geosearch.nn.train import resolve_device
 from geosearch.pseudo_labels.nearest import NearestShot
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.duration import duration, whole_minutes
-from geosearch.study.build_search import check_labels
+from geosearch.study.build_search import check_judges, check_labels
 from geosearch.study.missing_data import explain_missing_data
 from geosearch.study.pace import fitting_seconds, measure_step
 from geosearch.study.prepare import build_target
@@ -146,6 +146,7 @@ def check(path: str | Path) -> Estimate:
         "test_size": len(target.test_images),
     }
     check_labels(file, target)
+    check_judges(file, target)
     classes = sum(len(source.classes) for source in collection.sources)
     step = measure_step(file, classes)
     judges = target.judges_itself

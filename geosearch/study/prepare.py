@@ -158,9 +158,10 @@ def prepare_collection(
         encoder = build_embedding(file, network).fit(collection.sources, seed=seed, cache=cache)
         fit_labels = partial(build_target_labelling(file, network).fit, encoder=encoder)
         target, pool = build_target(file, collection, fit_labels, without)
+        mapped = target.shots.take(target.rows["reference"]) if target.is_copied else target.shots
         options: dict[str, Any] = {
             "options": build_anchor_options(file),
-            "shots": target.shots,
+            "shots": mapped,  # those that distances are measured to are in no map
             "label_space": build_label_space(file).fit(collection.sources, encoder),
             "space": space.fit([*collection.sources, target.reference], seed=seed, cache=cache),
             "cache": cache,

@@ -124,7 +124,8 @@ class StudyConfirmation:
             return None
         best = None if self.best.number == NO_TRIAL else self.best
         with self._timed("deep union"), one_thread():
-            return UnionGain.measure(self._union, self.search.objective, best)
+            labels = len(self.prepared.target.shots)
+            return UnionGain.measure(self._union, self.search.objective, best, labels=labels)
 
     @property
     def _union_rows(self) -> tuple[RowRequest, ...]:

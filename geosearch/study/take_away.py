@@ -18,7 +18,7 @@ from geosearch.confirmation.comparison import compare
 from geosearch.confirmation.confirm import Confirmer
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.intervals import t_half_width
-from geosearch.confirmation.row import BEST, Row
+from geosearch.confirmation.row import BEST
 from geosearch.confirmation.row_request import RowRequest
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.registry import find_loader, portable_id
@@ -41,6 +41,7 @@ from geosearch.search.weight_path import path_place
 from geosearch.study.prepare import Prepared
 
 _MOST_IMAGES = 5000  # unlabelled images that the threshold is set on
+_NORMAL = 1.96  # of a 95 % interval
 _FACTS = "facts"  # name of the array that holds the facts in the cache
 
 
@@ -97,7 +98,7 @@ def choose_row(confirmation: Confirmation, row: str | None = None, adaptation: s
     if row is None:
         row, why = _winner(confirmation, adaptation or confirmation.adaptation)
     own = confirmation.adaptation
-    chosen = adaptation or (own if confirmation.judged_by else _best_adaptation(confirmation.row(row), own))
+    chosen = adaptation or (own if confirmation.judged_by else _best_adaptation(confirmation, row))
     if adaptation is None and chosen != own:
         why += f" Its adaptation {chosen} is better than the study's own, {own}, on the test part."
     return Choice(row, chosen, why.strip())
@@ -114,10 +115,20 @@ def _winner(confirmation: Confirmation, adaptation: str) -> tuple[str, str]:
     return found.against, f"Its {confirmation.error} is lower than that of the best mixture by {interval}."
 
 
-def _best_adaptation(row: Row, own: str) -> str:
-    gains = {name: 100 * (np.array(row.top1_errors[own]) - np.array(row.top1_errors[name])) for name in row.top1_errors}
-    clear = [name for name, gain in gains.items() if name != own and gain.mean() > t_half_width(gain)]
-    return max(clear, key=lambda name: float(gains[name].mean()), default=own)
+def _best_adaptation(confirmation: Confirmation, name: str) -> str:
+    """The adaptation of least error of a row, if that is clear of the study's own over trainings and test images.
+
+    Errors on the test images are taken as independent; they are on the same images, so that the interval is too wide.
+    """
+    row, own = confirmation.row(name), confirmation.adaptation
+    gains = {one: np.array(row.top1_errors[own]) - np.array(row.top1_errors[one]) for one in row.top1_errors}
+
+    def half_width(one: str) -> float:
+        variance = sum(row.mean(each) * (1 - row.mean(each)) for each in (own, one)) / confirmation.test_size
+        return max(t_half_width(gains[one]), float(_NORMAL * np.sqrt(variance)))
+
+    clear = [one for one, gain in gains.items() if one != own and gain.mean() > half_width(one)]
+    return max(clear, key=lambda one: float(gains[one].mean()), default=own)
 
 
 @dataclass(frozen=True, eq=False)

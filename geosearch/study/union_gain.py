@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from geosearch.adaptation.episodes import Episodes
 from geosearch.search.no_gain import gains
 from geosearch.search.objective import Objective
 from geosearch.search.trial_record import TrialRecord
@@ -16,11 +15,11 @@ from geosearch.study.union_path import UnionPath
 class UnionGain:
     """Whether the deep union is the answer of a study, by its squared error on what judged the search.
 
-    It is, unless labels judge, and the error of no pretraining, or of a best mixture that is clearly better than that,
-    is smaller by more than one standard error of the gain. Pseudo-labelled images do not object: the pretrained features
-    labelled them, which favors networks near to these, and their errors are alike, so that the noise is too small. On six
-    sets of photographs answers had 2.9 ± 2.9 points less error for it, 1 to 5 on five of them, and on one 1.7 ± 5.1 more
-    (reports/photographs.md).
+    It is, unless labels judge, and the error of no pretraining, or of a best mixture that is clearly better than
+    that, is smaller by more than one standard error of the gain. Pseudo-labelled images do not object: the pretrained
+    features labelled them, which favors networks near to these, and their errors are alike, so that the noise is too
+    small. On six sets of photographs answers had 2.9 ± 2.9 points less error for it, 1 to 5 on five of them, and on one
+    1.7 ± 5.1 more (reports/photographs.md).
 
     Attributes:
         stages: of the network.
@@ -43,13 +42,14 @@ class UnionGain:
     is_pseudo: bool = False
 
     @classmethod
-    def measure(cls, union: UnionPath, objective: Objective, best: TrialRecord | None) -> UnionGain:
+    def measure(cls, union: UnionPath, objective: Objective, best: TrialRecord | None, *, labels: int) -> UnionGain:
         """Compare it with no pretraining, and with the best mixture.
 
         Args:
             union: the deep union.
             objective: of the search.
             best: the best mixture, if there is one.
+            labels: number of labelled images; if the objective has more, the others are pseudo-labelled.
 
         Raises:
             TrainingFailedError: features are NaN or infinite.
@@ -58,7 +58,7 @@ class UnionGain:
         place = 1 + path.without_first.chosen
         point, gaps = path.points[place], path.losses[0] - path.losses[place]
         ahead = best.error - point.squared_error if best and best.error is not None and gains(best) else None
-        is_pseudo = isinstance(objective.scorer, Episodes)
+        is_pseudo = len(objective.images) > labels
         return cls(union.stages, float(gaps.mean()), point.deviation, point.coefficient, ahead, is_pseudo)
 
     @property

@@ -11,6 +11,7 @@ import pytest
 from geosearch.confirmation.background import Background, PastConfirmation
 from geosearch.confirmation.confirmation import Confirmation
 from geosearch.confirmation.row import BEST, NO_PRETRAINING, Row, RowKind
+from geosearch.mixture.baselines import CLOUD
 from geosearch.runtime.json_records import from_json, to_json
 
 
@@ -56,6 +57,18 @@ def test_a_best_mixture_that_is_a_baseline_is_called_so(confirmation):
     assert union.startswith("The best mixture is a baseline, pooled union; pretraining on it lowers")
     assert "the best single source, usps" in union
     assert "other baseline, pooled union" not in union
+
+
+def test_a_best_mixture_that_is_several_baselines_is_compared_with_none_of_them(confirmation):
+    """A projection on a single source is that source, and its own cloud."""
+    best, usps, *others = confirmation.rows
+    twins = [replace(usps, top1_errors=best.top1_errors), row(CLOUD, best.top1_errors["ridge"])]
+    searched = Background(searched=True)
+    found = replace(confirmation, rows=(best, *twins, *others), equal="single: usps", background=searched)
+    verdict = found.verdict()
+    assert "single source, usps; pretraining on it" in verdict
+    assert "against the best other single source, fashion" in verdict
+    assert "Searching added nothing: the best mixture is the projection's cloud" in verdict
 
 
 @pytest.mark.parametrize(

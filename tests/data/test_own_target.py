@@ -63,6 +63,13 @@ def test_every_label_is_used_and_every_unlabelled_image_has_one_place() -> None:
     assert len(target.test_images) == 0
 
 
+def test_the_key_of_a_fold_holds_the_images_that_judge() -> None:
+    """They have no labels there, and what was predicted of others is another thing."""
+    target = own(numbered(), loose(100))
+    judged = [replace(target, test_images=numbered(first=first).images[:4]) for first in (0, 300)]
+    assert len({target.key, *(fold.key for fold in judged)}) == 3
+
+
 def test_held_out_images_that_judge_are_left_to_judge() -> None:
     """One label a class and no test part: nothing else does, so that no head may learn from them."""
     single = numbered((1, 1, 1, 1))

@@ -77,6 +77,15 @@ def test_every_failure_is_a_reason(objective, monkeypatch, error, reason):
         raise result
 
 
+def test_an_error_that_is_no_number_is_a_failure(objective, monkeypatch):
+    """Told to Optuna it would be an interrupted trial, which is proposed again for ever."""
+    trained(monkeypatch, lambda batch: None)
+    nowhere = SimpleNamespace(key="nowhere", score=lambda *_: Score(float("nan"), 0.5))
+    (result,) = replace(objective, scorer=nowhere).evaluate_many([(HERE, None, 0)], jobs=1)
+    with pytest.raises(TrainingFailedError, match="the error of the mixture is nan"):
+        raise result
+
+
 def test_a_setting_that_cannot_work_ends_the_search(objective, monkeypatch):
     trained(monkeypatch, raising(InvalidOptionError("recipe.device is 'cuda' but torch finds no CUDA device")))
     with pytest.raises(InvalidOptionError):

@@ -268,10 +268,10 @@ def test_the_gain_is_that_of_its_features_over_the_pretrained_ones(study, path, 
     labels = study.prepared.collection.train.labels
     noise = 1000 * np.random.default_rng(0).normal(size=(len(labels), 9)).astype(np.float32)
     replaced(monkeypatch, union, lambda at: 100 * np.eye(3, dtype=np.float32)[labels])
-    helped = UnionGain.measure(path, objective, None)
+    helped = UnionGain.measure(path, objective, None, labels=len(objective.images))
     told = path.at(1.0)
     replaced(monkeypatch, union, lambda at: noise)
-    harmed = UnionGain.measure(path, objective, None)
+    harmed = UnionGain.measure(path, objective, None, labels=len(objective.images))
     assert helped.gain > helped.noise > 0
     assert helped.is_answer
     assert harmed.gain < -harmed.noise < 0
@@ -288,7 +288,9 @@ def test_the_labels_choose_how_far_it_is_taken(study, path, union, objective, mo
     told = 100 * np.eye(3, dtype=np.float32)[labels]
     noise = 1000 * np.random.default_rng(0).normal(size=(len(labels), 9)).astype(np.float32)
     replaced(monkeypatch, union, lambda at: told if at <= 0.5 else noise)
-    assert UnionGain.measure(path, objective, None).interpolation == 0.5, "the farthest within the noise"
+    assert UnionGain.measure(path, objective, None, labels=len(objective.images)).interpolation == 0.5, (
+        "the farthest within the noise"
+    )
     assert path.choose(objective) == 0.5
     assert path.choose(None) == 1, "too few labels to judge"
 
@@ -298,7 +300,7 @@ def test_it_is_never_at_no_pretraining_which_is_another_row(path, objective, mon
     measured = WeightPath((0.0, 0.25, 0.5, 0.75, 1.0), falling, np.zeros(5), 0.0, farther=True)
     monkeypatch.setattr(UnionPath, "measure", lambda self, objective: measured)
     assert path.choose(objective) == 0.25
-    gain = UnionGain.measure(path, objective, None)
+    gain = UnionGain.measure(path, objective, None, labels=len(objective.images))
     assert (gain.interpolation, gain.gain) == (0.25, pytest.approx(-0.3))
 
 
@@ -366,11 +368,11 @@ def test_a_mixture_that_clearly_gains_may_be_ahead(study, path, objective):
     values = {"closed_form": 1.0, "proxy": None, "top1_error": 0.0, "long_error": None, "wall_seconds": 0.0}
     place = {"number": 7, "role": "searched", "weights": (1.0, 0.0), "concentration": 0.0, "pairing": "transport"}
     best = TrialRecord(**place, **values, state="complete", error=0.0, interpolation=1.0, path=points)
-    found = UnionGain.measure(path, objective, best)
+    found = UnionGain.measure(path, objective, best, labels=len(objective.images))
     assert found.ahead < 0
     assert not replace(found, noise=0.0).is_answer
     unclear = replace(best, path=(points[0], replace(points[1], deviation=0.6)))
-    assert UnionGain.measure(path, objective, unclear).ahead is None
+    assert UnionGain.measure(path, objective, unclear, labels=len(objective.images)).ahead is None
 
 
 @pytest.mark.parametrize(
