@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from geosearch.confirmation.candidates.base import Candidate
 from geosearch.confirmation.candidates.from_scratch import FromScratch
@@ -68,5 +68,7 @@ def request_rows(
     for name in variants:
         variant = VARIANTS.build(name, {})
         candidate = variant.candidate(anchors, best, target.shots, finalists)
+        if type(candidate) is Plain:  # as far from the pretrained weights, and augmented, as what it is compared with
+            candidate = replace(candidate, interpolation=found.interpolation, augmentation=found.augmentation)
         rows.append(RowRequest(row_name(variant), candidate, RowKind.VARIANT, variant.title))
     return tuple(rows)
