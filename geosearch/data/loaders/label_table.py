@@ -46,6 +46,7 @@ class ImageIndex:
         self._found: dict[str, Path | None] = {}
         self._loose = loose
         self._files, self._base = files, base
+        self._above = _parts(base.absolute().as_posix())
         self.examples = [_relative(file, base) for file in files[:2]]
         for file in files:
             path = PurePosixPath(_relative(file, base))
@@ -62,22 +63,64 @@ class ImageIndex:
         return re.sub(r"0+(?=\d)", "", re.sub(r"(?<=\d)\.0+$", "", text)).casefold() if self._loose else text
 
     def knows(self, text: str) -> bool:
-        """Whether there are such files, be it several."""
-        name = PurePosixPath(re.sub(r"[\\/]+", "/", text)).name
-        return name in self._found or str(PurePosixPath(name).with_suffix("")) in self._found
+        """Whether there are such files, be it several; where a cell has folders, the last of them counts too."""
+        tail = PurePosixPath(*_parts(text)[-2:])
+        return bool(tail.name) and (str(tail) in self._found or str(tail.with_suffix("")) in self._found)
 
     def find(self, text: str) -> Path | None:
-        """The one file that is meant, or None."""
-        path = PurePosixPath(re.sub(r"[\\/]+", "/", text))
-        parts = [part for part in path.parts if part not in (".", "/")]
+        """The one file that a lone cell means, or None."""
+        match = self._match(text)
+        return match.file if match else None
+
+    def find_all(self, texts: Sequence[str]) -> list[Path | None]:
+        """The file that each cell of a column means, or None.
+
+        Folders that cells begin with may be missing here, since a table names paths of the machine it was made on. But
+        what one row shows to be such a folder is known: a row that goes on below it names a folder that is not there,
+        not an image of that name elsewhere. Of two paths that lead to one file, the longer match is meant.
+        """
+        matches = [self._match(text) for text in texts]
+        dropped = {match.dropped for match in matches if match}
+        longest: dict[Path, int] = {}
+        for match in filter(None, matches):
+            longest[match.file] = max(match.length, longest.get(match.file, 0))
+        return [match.file if match and _is_meant(match, dropped, longest) else None for match in matches]
+
+    def _match(self, text: str) -> _Match | None:
+        parts = _parts(text)
         for depth in range(len(parts)):
             key = self._key("/".join(parts[depth:]))
-            if found := self._found.get(key):
-                return found
             stem = str(PurePosixPath(key).with_suffix("")) if is_readable(key) else key  # .jpg was converted to .png
-            if found := self._found.get(stem):
-                return found
+            if found := self._found.get(key) or self._found.get(stem):
+                dropped = parts[:depth]
+                is_base = dropped == self._above[-depth:]  # the table's own folder, written out
+                return _Match(found, () if is_base else dropped, len(parts) - depth)
         return None
+
+
+@dataclass(frozen=True)
+class _Match:
+    """The file of a cell.
+
+    Attributes:
+        file: the file.
+        dropped: leading folders of the cell that are not on its path.
+        length: how many parts of the cell are on its path.
+    """
+
+    file: Path
+    dropped: tuple[str, ...]
+    length: int
+
+
+def _is_meant(match: _Match, dropped: set[tuple[str, ...]], longest: dict[Path, int]) -> bool:
+    """Whether no other row shows that a cell names another file; see `ImageIndex.find_all`."""
+    below = any(match.dropped[:depth] in dropped for depth in range(len(match.dropped)))
+    return not below and (not match.dropped or match.length == longest[match.file])
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part for part in PurePosixPath(re.sub(r"[\\/]+", "/", text)).parts if part not in (".", "/"))
 
 
 @dataclass(frozen=True)
@@ -134,7 +177,7 @@ def label_images(table: Table, index: ImageIndex, count: int) -> LabelTable | No
             return None
         if not _one_to_one(table.column(files), index, count):
             return None
-    found = [index.find(cell) if cell else None for cell in table.column(files)]
+    found = index.find_all(table.column(files))
     absent = tuple(row[files] for row, file in zip(table.rows, found, strict=True) if file is None and row[files])
     split = next((columns.index(name) for name in _SPLITS if name in columns), None)
     splits = {} if split is None else {
@@ -151,7 +194,7 @@ def _file_column(table: Table, columns: list[str], index: ImageIndex, count: int
     for column in (*named, *(number for number in range(len(columns)) if number not in named)):
         cells = table.column(column)
         sample = cells[:: max(1, len(cells) // 1000)]
-        found = sum(index.find(cell) is not None for cell in sample if cell)
+        found = sum(file is not None for file in index.find_all(sample))
         images = found * len(cells) / max(1, len(sample))  # about as many are named in all rows
         if found and (found >= _MATCHED * len(sample) or images >= _MATCHED * count):
             return column
@@ -160,8 +203,8 @@ def _file_column(table: Table, columns: list[str], index: ImageIndex, count: int
 
 def _one_to_one(cells: list[str], index: ImageIndex, count: int) -> bool:
     """Whether no two names of a table mean the same file, and most of them and of the images belong together."""
-    names = {cell for cell in cells if cell}
-    found = [file for cell in names if (file := index.find(cell))]
+    names = [*{cell for cell in cells if cell}]
+    found = [file for file in index.find_all(names) if file]
     return len({*found}) == len(found) >= _MATCHED * max(len(names), count)
 
 
@@ -173,7 +216,7 @@ def explain_mismatch(table: Table, index: ImageIndex) -> str:
     if not table.rows or (None in (files, label) and not re.search("label|annotation|truth", table.path.stem.lower())):
         return ""
     names = [cell for cell in table.column(files or 0) if cell]
-    known = sum(index.find(name) is not None for name in names)
+    known = sum(file is not None for file in index.find_all(names))
     match = f"only {known:,} of its {len(names):,} rows name an image" if known else "none of its rows names an image"
     return (
         f"{table.path.name} seems to hold labels, but {match}: it names {', '.join(names[:2])}, and the images are "

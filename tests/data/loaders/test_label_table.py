@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from generators.image_folders import CLASSES, write_class, write_classes, write_flat, write_table
+from generators.image_folders import CLASSES, picture, write_class, write_classes, write_flat, write_table
+from PIL import Image
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.loaders.registry import find_loader, load
@@ -297,6 +298,55 @@ def test_equal_names_in_two_folders_are_told_apart_by_their_paths(tmp_path: Path
         rows += [(f"{part}/{name}", label) for name, label in write_flat(tmp_path / "images" / part, 6)]
     write_table(tmp_path / "images" / "labels.csv", [("file", "label"), *rows])
     check(load(f"imagefolder:{tmp_path}"), 12)
+
+
+@pytest.mark.parametrize("start", ["", "./", "/home/me/set/"])
+def test_a_row_of_a_folder_that_is_not_there_labels_no_file_of_another_folder(tmp_path: Path, start: str) -> None:
+    pairs = write_flat(tmp_path / "site-a", 20)
+    rows = [(f"{start}site-{'a' if row < 14 else 'b'}/{name}", label) for row, (name, label) in enumerate(pairs)]
+    write_table(tmp_path / "labels.csv", [("file", "label"), *rows])
+    data = load(f"imagefolder:{tmp_path}")
+    check(data, 14)
+    assert data.report is not None
+    assert data.report.counts() == {Reason.UNLISTED: 6}
+    assert "6 of its rows name images that are not there" in data.report.notes[-1]
+    write_table(tmp_path / "labels.csv", [("file", "label"), *rows[13:]])
+    with pytest.raises(InvalidDataError, match=r"too few sub-folders with images \('site-a'\)"):  # no table of these
+        load(f"imagefolder:{tmp_path}")
+
+
+@pytest.mark.parametrize("start", ["", "set/"])
+def test_parts_of_equal_names_with_one_table_of_whole_paths(tmp_path: Path, start: str) -> None:
+    rows = [(f"{start}train/{name}", label) for name, label in write_flat(tmp_path / "train")]
+    rows += [(f"{start}test/{name}", label) for name, label in write_flat(tmp_path / "test", 12)]
+    for number in (1, 2):  # other labels than those of equal names, as they may be
+        Image.fromarray(picture(0, number)).save(tmp_path / "test" / f"{number:03}.png")
+        rows[18 + number] = (rows[18 + number][0], "bar")
+    write_table(tmp_path / "labels.csv", [("file", "label"), *rows])
+    data = load(f"imagefolder:{tmp_path}")
+    check(data)
+    check(load(f"imagefolder:{tmp_path}", part="test"), 12)
+    assert data.report is not None
+    assert data.report.lines[-1] == "the labels are from column 'label' of labels.csv"
+
+
+@pytest.mark.parametrize(
+    ("place", "starts"),
+    [
+        ("", ("/one/train/", "/other/disk/test/")),
+        ("", ("train/", "/x/test/")),
+        ("train", ("{here}/", "test/")),
+        ("train", ("train/", "test/")),
+    ],
+)
+def test_of_two_paths_to_one_file_the_longer_match_is_meant(
+    tmp_path: Path, place: str, starts: tuple[str, str]
+) -> None:
+    pairs = write_flat(tmp_path / "train")
+    here, other = (start.format(here=tmp_path / "train") for start in starts)
+    rows = [(here + name, label) for name, label in pairs] + [(other + name, "other") for name, _ in pairs]
+    write_table(tmp_path / place / "labels.csv", [("file", "label"), *rows])
+    check(load(f"imagefolder:{tmp_path / place}"))
 
 
 @pytest.mark.parametrize("missing", ["NaN", "", "null", "N/A", "#N/A"])
