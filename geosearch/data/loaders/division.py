@@ -140,8 +140,7 @@ def _divide_by_table(root: FolderTree, tree: FolderTree, search: TableSearch) ->
     table = search.find(tree.all_images, _between(root, tree))
     if table is None or (named and not _overrules(table, tree)):
         return None
-    kinds = {file: name.kind for file, text in table.splits.items() if (name := parse_part_name(text))}
-    parts = {kind: {file: label for file, label in table.labels.items() if kinds.get(file) == kind} for kind in KINDS}
+    parts = {kind: {file: label for file, label in table.labels.items() if table.parts[file] == kind} for kind in KINDS}
     test = parts["test"] or parts["val"]
     if not parts["train"] or not test:
         return Division(Split.of_table(tree, table, table.labels), notes=[table.note])

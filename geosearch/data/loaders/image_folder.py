@@ -133,7 +133,8 @@ class ImageFolderLoader(PathLoader):
         for file in self._tree.all_images:
             if file not in taken and _within(file, trees) and not _within(file, apart):
                 beside = Reason.UNLISTED if split.table and _within(file, split.places) else Reason.LOOSE
-                account.pass_over(file, Reason.OTHER_PART if _within(file, unread) else beside)
+                is_other = _within(file, unread) or (split.table and file in split.table.labels)
+                account.pass_over(file, Reason.OTHER_PART if is_other else beside)
 
     def _check(self, split: Split) -> None:
         """Refuse too few classes, and unknown ones in the test part."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from geosearch.data.loaders.part_names import Kind, parse_part_name
 from geosearch.data.loaders.suffixes import is_readable
 from geosearch.data.loaders.table import Table
 from geosearch.data.read_report import list_some
@@ -134,6 +136,7 @@ class LabelTable:
         splits: image -> part, as the table names it; empty if it names none.
         absent: files that it names and that are not there.
         plain: whether both columns have the usual names.
+        missing: the words of rows that were understood as no label, such as "nan".
     """
 
     path: Path
@@ -142,15 +145,27 @@ class LabelTable:
     splits: dict[Path, str]
     absent: tuple[str, ...]
     plain: bool = False
+    missing: tuple[str, ...] = ()
 
     @property
     def note(self) -> str:
         """A sentence about where the labels are from."""
         column = f"column '{self.column}' of " if self.column else ""
-        if not self.absent:
-            return f"the labels are from {column}{self.path.name}"
-        rows = f"{len(self.absent):,} of its rows name images that are not there"
-        return f"the labels are from {column}{self.path.name}; {rows} ({list_some(self.absent, len(self.absent))})"
+        said = [f"the labels are from {column}{self.path.name}"]
+        if self.absent:
+            names = list_some(self.absent, len(self.absent))
+            said.append(f"{len(self.absent):,} of its rows name images that are not there ({names})")
+        if self.missing:
+            words = " or ".join(f"'{word}'" for word in dict.fromkeys(self.missing))
+            said.append(f"{len(self.missing):,} of its rows say {words}, which is no label; rename it if it is a class")
+        return "; ".join(said)
+
+    @cached_property
+    def parts(self) -> dict[Path, Kind | None]:
+        """image -> its part: for training where the table leaves it blank, None where it says what is no part."""
+        named = {text: parse_part_name(text) for text in {*self.splits.values()}}
+        kinds: dict[str, Kind | None] = {text: name.kind if name else None for text, name in named.items()}
+        return {file: kinds.get(self.splits.get(file, ""), "train") for file in self.labels}
 
 
 def label_images(table: Table, index: ImageIndex, count: int) -> LabelTable | None:
@@ -185,7 +200,8 @@ def label_images(table: Table, index: ImageIndex, count: int) -> LabelTable | No
     }  # fmt: skip
     column, cells = _classes(table, columns, files, split)
     named = columns[files] in _FILES and any(table.columns[columns.index(n)] == column for n in _PLAIN if n in columns)
-    return LabelTable(table.path, column, _unique(table, found, cells, few=named), splits, absent, named)
+    labels = _unique(table, found, cells, few=named)
+    return LabelTable(table.path, column, labels, splits, absent, named, _missing_words(found, cells))
 
 
 def _file_column(table: Table, columns: list[str], index: ImageIndex, count: int) -> int | None:
@@ -297,7 +313,7 @@ def label_files(table: Table, file: str = "", label: str = "") -> tuple[LabelTab
     }  # fmt: skip
     labels = _unique(table, paths, cells, few=True)
     loose = tuple(path for path in dict.fromkeys(paths) if path and path not in labels)
-    return LabelTable(table.path, column, labels, splits, ()), loose
+    return LabelTable(table.path, column, labels, splits, (), missing=_missing_words(paths, cells)), loose
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:
@@ -351,6 +367,11 @@ def _unique(table: Table, found: Sequence[Path | None], cells: list[str], *, few
             "write a column 'label' with the class of each"
         )
     return labels
+
+
+def _missing_words(found: Sequence[Path | None], cells: list[str]) -> tuple[str, ...]:
+    """What the rows of files say that have a word for a missing label."""
+    return tuple(cell for file, cell in zip(found, cells, strict=True) if file and cell and cell.lower() in _MISSING)
 
 
 def _combined(labels: set[str]) -> str:

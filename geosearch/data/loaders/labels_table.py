@@ -19,9 +19,9 @@ from geosearch.data.loaders.base import LoadOptions, Part, register_loader
 from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.loaders.image_files import DecodedFiles, decode_images, median_size
 from geosearch.data.loaders.label_table import LabelTable, label_files
-from geosearch.data.loaders.part_names import parse_part_name
 from geosearch.data.loaders.path_loader import PathLoader
 from geosearch.data.loaders.table import read_table
+from geosearch.data.read_report import Reason
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import InvalidDataError
 
@@ -33,7 +33,7 @@ class LabelsTableLoader(PathLoader):
 
     Paths start from the folder of the table. Rows without a class are unlabelled images. The columns are found by what
     they are usually called, or named: ``labels_table:PATH?file=COLUMN&label=COLUMN``. A column `split` may say which
-    rows are the test part.
+    rows are the test part; rows that it leaves blank are for training.
 
     Attributes:
         query: what names columns, from the question mark on; may be empty.
@@ -96,19 +96,30 @@ class LabelsTableLoader(PathLoader):
         """The images of files, and the report and names of a set of them."""
         notes = [self._table.note] if any(groups) else []  # of the labels, and so not of images without
         account = Account(self.path.parent, [], notes, strict=self.options.on_damaged == "refuse")
+        if part == "train" and any(groups) and self.has_test:
+            for file in self._unread:
+                account.pass_over(file, Reason.OTHER_PART)
         decoded = decode_images(files, self._size, self.name, fit=self.options.fit, rendering=judged)
         account.pass_over_failures(decoded.failures, np.array(groups)[~decoded.read].tolist())
         account.notes += decoded.rendering.notes
-        read = np.array(groups)[decoded.read].tolist()
-        taken = {name: Counter(read)[name] for name in dict.fromkeys(groups)}
+        counts = Counter(np.array(groups)[decoded.read].tolist())
+        taken = {name: counts[name] for name in dict.fromkeys(groups)}
         account.check(taken)
-        names = np.array([str(file.relative_to(self.path.parent)) for file in files])[decoded.read]
+        names = np.array([self._shown(file) for file in files])[decoded.read]
         return decoded, {"report": account.report(self.spec, self.kind, part, taken), "row_names": names}
 
     def _files(self, part: Part) -> list[Path]:
         """The labelled files of a part, as the column of parts says; a validation part is none."""
-        kinds = {file: name.kind for file, text in self._table.splits.items() if (name := parse_part_name(text))}
-        return [file for file in self._table.labels if kinds.get(file) == part]
+        return [file for file, kind in self._table.parts.items() if kind == part]
+
+    @property
+    def _unread(self) -> list[Path]:
+        """The labelled files that are in neither part."""
+        return [file for file, kind in self._table.parts.items() if kind not in ("train", "test")]
+
+    def _shown(self, file: Path) -> str:
+        """A file's path from the table's folder; the whole path of one that lies elsewhere."""
+        return str(file.relative_to(self.path.parent) if file.is_relative_to(self.path.parent) else file)
 
     @cached_property
     def _rows(self) -> tuple[LabelTable, tuple[Path, ...]]:

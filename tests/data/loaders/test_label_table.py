@@ -174,6 +174,18 @@ def test_parts_named_in_a_column(tmp_path: Path) -> None:
     check(load(f"imagefolder:{tmp_path}", part="test"), 6)
 
 
+def test_images_whose_row_names_no_part_are_for_training_and_those_of_further_parts_are_counted(tmp_path: Path) -> None:
+    pairs = write_flat(tmp_path / "images")
+    parts = ["train"] * 6 + [""] * 3 + ["test"] * 6 + ["val"] * 2
+    rows = [(name, label, part) for (name, label), part in zip(pairs, parts, strict=False)]  # the last has no row
+    write_table(tmp_path / "labels.csv", [("file", "label", "split"), *rows])
+    data = load(f"imagefolder:{tmp_path}")
+    check(data, 9)
+    check(load(f"imagefolder:{tmp_path}", part="test"), 6)
+    assert data.report is not None
+    assert data.report.counts() == {Reason.OTHER_PART: 2, Reason.UNLISTED: 1}
+
+
 def test_what_table_and_folder_lack_of_each_other_is_counted(tmp_path: Path) -> None:
     pairs = write_flat(tmp_path / "images")
     rows = [*pairs[2:16], (pairs[16][0], ""), ("gone.png", "bar"), (pairs[17][0], pairs[17][1])]
@@ -358,6 +370,8 @@ def test_no_label_is_no_class(tmp_path: Path, missing: str) -> None:
     check(data, 15)
     assert data.report is not None
     assert data.report.counts() == {Reason.UNLISTED: 3}
+    said = f"3 of its rows say '{missing}', which is no label; rename it if it is a class"
+    assert data.report.notes[-1].endswith(said) == bool(missing)
 
 
 def test_labels_that_hold_another_label_are_several(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from generators.sets import blobs
 from PIL import Image
 
+from geosearch.data.loaders import labels_table
 from geosearch.data.loaders.registry import find_loader, portable_id
+from geosearch.data.read_report import Reason
 from geosearch.errors import InvalidDataError
 
 DATA = blobs("set", 3, 4, size=12)
@@ -103,3 +106,60 @@ def test_a_table_without_rows_is_said(tmp_path: Path) -> None:
     table.write_text("file,label\n")
     with pytest.raises(InvalidDataError, match="has no rows; write one for every image"):
         find_loader(f"labels_table:{table}").read()
+
+
+def test_files_outside_the_folder_of_the_table_are_read_and_named_by_their_whole_path(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    (tmp_path / "tables").mkdir()
+    lines = [f"{tmp_path / file},{label}" for file, label in ROWS[:8]] + [
+        f"../{file},{label}" for file, label in ROWS[8:]
+    ]
+    table = tmp_path / "tables" / "labels.csv"
+    table.write_text("\n".join(["file,label", *lines]))
+    loader = find_loader(f"labels_table:{table}")
+    data, loose = loader.read_labelled(), loader.read_unlabelled()
+    assert (data.labels == DATA.labels[1:]).all()
+    assert data.row_names is not None
+    assert list(data.row_names[[0, 10]]) == [f"{tmp_path}/photos/1.png", "../photos/11.png"]
+    assert loose.row_names is not None
+    assert list(loose.row_names) == [f"{tmp_path}/photos/0.png"]
+
+
+def test_rows_of_no_part_are_for_training_and_those_of_other_parts_are_counted(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    parts = ["train", "", "Test", "", "test", "val", "fold 7", "train", "test", "train", "train"]
+    lines = [f"{file},{label},{part}" for (file, label), part in zip(ROWS[1:], parts, strict=True)]
+    table.write_text("\n".join(["file,label,split", *lines]))
+    loader = find_loader(f"labels_table:{table}")
+    train, test = loader.read_labelled(), loader.read_labelled("test")
+    assert train.row_names is not None
+    assert list(train.row_names) == [f"photos/{row}.png" for row in (1, 2, 4, 8, 10, 11)]
+    assert train.report is not None
+    assert train.report.counts() == {Reason.OTHER_PART: 2}
+    assert train.report.lines[0] == "2 of 8 files passed over: 2 in another part (photos/6.png, photos/7.png)"
+    assert test.report is not None
+    assert (len(test), test.report.passed) == (3, ())
+
+
+def test_a_class_whose_name_means_no_label_is_said(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    table.write_text(table.read_text().replace(",a", ",null").replace("photos/11.png,c", "photos/11.png,N/A"))
+    data = find_loader(f"labels_table:{table}").read_labelled()
+    assert data.classes == ("b", "c")
+    assert data.report is not None
+    said = "; 4 of its rows say 'null' or 'N/A', which is no label; rename it if it is a class"
+    assert data.report.notes[0].endswith(said)
+
+
+def test_the_images_of_all_classes_are_counted_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = []
+
+    def count(names: list[str]) -> Counter[str]:
+        passes.append(len(names))
+        return Counter(names)
+
+    monkeypatch.setattr(labels_table, "Counter", count)
+    report = find_loader(f"labels_table:{write(tmp_path)}").read_labelled().report
+    assert report is not None
+    assert dict(report.by_class) == {"a": 3, "b": 4, "c": 4}
+    assert passes == [11]
