@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,7 @@ def predict(
     from geosearch.study.study import Study
 
     with interruptible(as_json=False, verbose=verbose) as progress:
-        if is_model_folder(model) or (Path(model).is_dir() and not storage and not has_database(model)):
+        if is_model_folder(model) or (os.path.isdir(model) and not storage and not has_database(model)):
             if row or adaptation or storage:
                 raise InvalidOptionError(
                     f"{model} is a trained model; --row, --adaptation and --storage are for studies, leave them out"

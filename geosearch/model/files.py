@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from geosearch.model.trained_model import TrainedModel
 from geosearch.model.unlikeness import Unlikeness
 from geosearch.runtime.atomic import atomic_dir
 from geosearch.runtime.json_records import from_json, to_json
+from geosearch.runtime.user_folder import expand_user
 
 FORMAT = 1  # of model.json
 FACTS, WEIGHTS, CARD, ONNX = "model.json", "model.safetensors", "README.md", "model.onnx"
@@ -73,12 +75,13 @@ def load_model(folder: str | Path) -> TrainedModel:
 
     Raises:
         UnknownDatasetError: there is no such folder, or it holds no model.
+        InvalidOptionError: a ``~USER`` that there is not.
         InvalidDataError: its files are damaged, or do not belong together.
         NewerFormatError: a newer version of geosearch wrote it.
         MissingPackageError: the library of its network is not installed.
         StorageError: a file cannot be read.
     """
-    folder = Path(folder).expanduser()
+    folder = expand_user(folder)
     described = _read_facts(folder)
     weights = _read(folder / WEIGHTS)
     if described.get("weights_blake2b") != _digest(weights):
@@ -94,8 +97,8 @@ def load_model(folder: str | Path) -> TrainedModel:
 
 def is_model_folder(path: str | Path) -> bool:
     """Whether a folder holds what `write_model` writes, be it damaged."""
-    folder = Path(path).expanduser()
-    return (folder / FACTS).is_file() or (folder / WEIGHTS).is_file()
+    folder = expand_user(path)
+    return os.path.isfile(folder / FACTS) or os.path.isfile(folder / WEIGHTS)  # False for overlong names, too
 
 
 def dump_model(model: TrainedModel) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -137,9 +140,9 @@ def restore_model(facts: dict[str, Any], tensors: dict[str, np.ndarray]) -> Trai
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UnknownDatasetError(f"there is no folder {folder}; write a model with 'geosearch model STUDY --out DIR'")
-    if not (folder / FACTS).is_file():
+    if not os.path.isfile(folder / FACTS):
         raise UnknownDatasetError(f"{folder} holds no model: there is no {FACTS}; {_AGAIN}")
     try:
         described = json.loads(_read(folder / FACTS).decode("utf-8"))

@@ -22,6 +22,7 @@ from geosearch.nn.normalization import Normalization
 from geosearch.nn.pretrained_weights import load_weights
 from geosearch.nn.stages import last_stages
 from geosearch.runtime.cache import content_key
+from geosearch.runtime.user_folder import expand_user
 
 LIBRARIES = ("timm", "torchvision")
 _STEPS = (32, 14)  # resolutions are multiples of these: networks halve five times, DINOv2 has patches of 14
@@ -78,7 +79,8 @@ class Backbone:
 
         Raises:
             MissingPackageError: a library that is not installed.
-            InvalidOptionError: an unknown network, weights that do not fit, or a resolution that the network refuses.
+            InvalidOptionError: an unknown network, weights that do not fit, a resolution that the network refuses, or
+                a ``~USER`` that there is not.
             UnknownDatasetError: no such file of weights.
             StorageError: weights that cannot be downloaded.
         """
@@ -261,7 +263,7 @@ def _from_timm(backbone: Backbone, model: str) -> tuple[nn.Module, _Normal, int]
         raise _not_downloaded(backbone, error) from error
     if not published and backbone.weights != "random":
         head = network.pretrained_cfg.get("classifier", "")
-        load_weights(network, Path(backbone.weights).expanduser(), backbone.name, head=head if head else "")
+        load_weights(network, expand_user(backbone.weights), backbone.name, head=head if head else "")
     network.reset_classifier(0)
     config = resolve_model_data_config(network)
     interpolation = config["interpolation"] if config["interpolation"] in ("bicubic", "bilinear") else "bilinear"
@@ -295,7 +297,7 @@ def _from_torchvision(backbone: Backbone, model: str) -> tuple[nn.Module, _Norma
     if not linear:
         raise InvalidOptionError(f"'{backbone.name}' ends in no linear layer; choose e.g. torchvision:resnet18")
     if is_file:
-        load_weights(network, Path(backbone.weights).expanduser(), backbone.name, head=linear[-1])
+        load_weights(network, expand_user(backbone.weights), backbone.name, head=linear[-1])
     parent, _, leaf = linear[-1].rpartition(".")
     setattr(network.get_submodule(parent), leaf, nn.Identity())
     shown = entry.transforms()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,7 +75,7 @@ def read_state(path: Path) -> State:
     """
     from safetensors.torch import load_file
 
-    if not path.is_file():
+    if not os.path.isfile(path):  # False for names that no file can have
         raise UnknownDatasetError(f'no weights file {path}; give the path of a state dict, or "pretrained"')
     try:
         if path.suffix == ".safetensors":

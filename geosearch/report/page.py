@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -139,7 +140,7 @@ def write_page(facts: StudyReport, out: Path) -> Path:
 
 def _check_own(page: Path) -> None:
     """Refuse to overwrite a page that geosearch did not write."""
-    if page.exists() and _MARK not in page.read_bytes():
+    if os.path.isdir(page) or (os.path.exists(page) and _MARK not in page.read_bytes()):
         raise InvalidOptionError(f"{page} is not a report of geosearch; name another folder with --out")
 
 

@@ -144,6 +144,8 @@ def test_names_are_checked(tmp_path: Path) -> None:
         (Backbone("torchvision:resnet81", "random"), InvalidOptionError, "did you mean 'resnet"),
         (Backbone("torchvision:resnet18", "IMAGENET9"), InvalidOptionError, "IMAGENET1K_V1"),
         (Backbone("torchvision:resnet18", str(tmp_path / "none.pt")), UnknownDatasetError, "no weights file"),
+        (Backbone("torchvision:resnet18", "long/" + "x" * 300), UnknownDatasetError, "no weights file"),
+        (Backbone("torchvision:resnet18", "~nobody-here/w.pt"), InvalidOptionError, "no user 'nobody-here'"),
         (Backbone("torchvision:squeezenet1_0", "random"), InvalidOptionError, "no linear layer"),
         (Backbone("torchvision:vit_b_32", "random", size=100), InvalidOptionError, "its own resolution is 224 px"),
     ]
@@ -157,6 +159,8 @@ def test_names_are_checked(tmp_path: Path) -> None:
 
 def test_names_of_timm_are_checked() -> None:
     pytest.importorskip("timm", reason="the extra timm is not installed")
+    with pytest.raises(InvalidOptionError, match="no user 'nobody-here'"):
+        Backbone("timm:resnet18", "~nobody-here/w.pt").load(64)
     with pytest.raises(InvalidOptionError, match="did you mean 'resnet18'"):
         Backbone("timm:resnet118").load(64)
     with pytest.raises(InvalidOptionError, match="publishes no weights for 'coatnet_0_224'"):

@@ -235,6 +235,13 @@ def test_the_page_and_its_figures_are_written(page_of, tmp_path):
     assert names == [f"{name}.png" for name in expected]
 
 
+def test_a_folder_in_the_place_of_the_page_is_refused(facts_of, tmp_path):
+    (tmp_path / "index.html").mkdir()
+    with pytest.raises(InvalidOptionError, match=r"index\.html is not a report of geosearch; name another folder"):
+        write_page(facts_of(**EMPTY), tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["index.html"]
+
+
 def test_a_page_of_somebody_else_is_not_written_over(facts_of, tmp_path):
     write_page(facts_of(**EMPTY), tmp_path)
     write_page(facts_of(**EMPTY), tmp_path)

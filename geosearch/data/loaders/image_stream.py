@@ -20,6 +20,7 @@ from geosearch.data.loaders.suffixes import describe_readable, is_readable
 from geosearch.data.read_report import PassedFile, Reason
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import GeosearchError, InvalidDataError, TooLargeError
+from geosearch.runtime.user_folder import expand_user
 
 _BATCH = 256  # images in memory at a time
 _FOLDER = "imagefolder:"
@@ -71,15 +72,17 @@ def open_images(
 
     Raises:
         UnknownDatasetError: there is nothing of that name.
+        InvalidOptionError: a ``~USER`` that there is not.
         InvalidDataError: a folder without images, or a set that cannot be read.
     """
     text = os.path.expandvars(str(place))
-    path = Path(text.removeprefix(_FOLDER)).expanduser()
-    if path.is_dir():
+    path = expand_user(text.removeprefix(_FOLDER))
+    if os.path.isdir(path):
         return _of_folder(scan_folder(path), size, fit, rendering)
-    if path.is_file() and is_readable(path):
+    is_file = os.path.isfile(path)  # False for names that no file can have
+    if is_file and is_readable(path):
         return FileStream((path,), path.parent, size, fit, rendering)
-    is_archive = path.is_file() and path.suffix.lower() == ".npz"
+    is_archive = is_file and path.suffix.lower() == ".npz"
     return ArrayStream.load(f"npz:{path}" if is_archive else str(place), size, fit)
 
 
