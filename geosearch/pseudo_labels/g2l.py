@@ -66,7 +66,7 @@ class G2L:
         if not known:
             raise InvalidOptionError(
                 f"set '{data.name}' cannot be labelled by geometry without a labelled set whose classes are its "
-                'anchors; add one (--anchors), or use clusters (domain.pseudo_labeller = "clusters", --by clusters)'
+                'anchors; add one (--anchor), or use clusters (domain.pseudo_labeller = "clusters", --by clusters)'
             )
         encoder = self.embedding.fit(known, seed=seed, cache=cache)
         classes = [(one, label) for one in known for label in np.unique(one.labels)]

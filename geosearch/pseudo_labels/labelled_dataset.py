@@ -13,6 +13,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize
 from geosearch.data.license import license_comment
 from geosearch.data.loaders.registry import load, load_unlabelled
+from geosearch.data.sample_list import LIST, render_list, source_files
 from geosearch.data.unlabelled import Labelling, UnlabelledSet
 from geosearch.data.writers.base import Batch, Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
@@ -66,6 +67,7 @@ def label_dataset(
     """Label a data set with pseudo-labels and write it; labels that it already has are ignored.
 
     Images are compared at `size` and `channels`, and written unchanged; files of several sizes at their median size.
+    `samples.csv` says which file of a folder each image is.
 
     Args:
         spec: specification of the set (see `geosearch.load`), e.g. a folder of images or an npz file of images only.
@@ -91,7 +93,12 @@ def label_dataset(
         found = labelling.label(seen, known, seed=seed, cache=Cache.default())
     whole = bare.with_labels(found.labels, found.labelled_by)
     path = write_mixture(
-        InOrder(whole), size=len(whole), out=Path(out), writer=writer or ImageFolderWriter(), card=_card(whole)
+        InOrder(whole),
+        size=len(whole),
+        out=Path(out),
+        writer=writer or ImageFolderWriter(),
+        card=_card(whole),
+        beside={LIST: render_list(("image", "file"), [*enumerate(source_files(whole))])},
     )
     return LabelledDataset(path, whole.name, whole.labelled_by, tuple(np.bincount(whole.labels).tolist()))
 
@@ -126,6 +133,7 @@ class InOrder:
 def _card(data: LabelledSet) -> str:
     return (
         f"# {data.name}, with pseudo-labels\n\n{len(data):,} images, {len(data.classes)} labels, written by geosearch. "
-        f"The images are those of the set as it was loaded; nobody has looked at the labels: {data.labelled_by}.\n\n"
+        f"The images are those of the set as it was loaded; nobody has looked at the labels: {data.labelled_by}. "
+        f"`{LIST}` holds the number of each image here, and its file in the set.\n\n"
         f"License of the images: {data.license}.\n\n{license_comment([(data.name, data.license)])}\n"
     )

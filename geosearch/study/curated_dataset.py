@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from geosearch.data.dataset import LabelledSet
 from geosearch.data.harmonization import harmonize
 from geosearch.data.license import CARD, license_comment
 from geosearch.data.loaders.registry import load
-from geosearch.data.read_report import printable
+from geosearch.data.sample_list import LIST, render_list, source_files
 from geosearch.data.writers.base import Contents, Writer
 from geosearch.data.writers.write import BATCH
 from geosearch.embeddings.base import Embedding
@@ -26,7 +24,7 @@ from geosearch.report.curation_page import render_curation_page
 from geosearch.runtime.atomic import atomic_dir
 from geosearch.runtime.progress import Progress
 
-LIST, PAGE = "samples.csv", "index.html"
+PAGE = "index.html"
 Task = Literal["detect", "reweight", "extend"]
 
 
@@ -99,7 +97,7 @@ def curate_dataset(
         report=original.report,
         row_names=original.row_names,
     )
-    files = _files(shown)
+    files = source_files(shown)
     with atomic_dir(out) as folder:
         if task == "detect":
             return _write_detection(curation, shown, folder, out)
@@ -141,7 +139,7 @@ def _load_target(target: str | None, **options: Any) -> Sequence[LabelledSet]:
 
 def _write_detection(curation: Curation, shown: LabelledSet, folder: Path, out: Path) -> CuratedDataset:
     found = curation.detect()
-    names, files = shown.classes, _files(shown)
+    names, files = shown.classes, source_files(shown)
     _write_list(
         folder,
         ("rank", "row", "file", "given", "likely", "derivative", "squared_error", "harmful", "mislabelled"),
@@ -167,17 +165,8 @@ def _write_detection(curation: Curation, shown: LabelledSet, folder: Path, out: 
     return CuratedDataset(sentence, str(out), len(shown) - mislabelled, len(shown))
 
 
-def _files(shown: LabelledSet) -> Sequence[str]:
-    """The file of each sample within its folder; empty text for sets that are not folders of files."""
-    is_folder = shown.report is not None and shown.row_names is not None and os.path.isdir(shown.report.place)
-    return [printable(str(name)) for name in shown.row_names] if is_folder else [""] * len(shown)  # type: ignore[union-attr]
-
-
 def _write_list(folder: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    with (folder / LIST).open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(head)
-        table.writerows(rows)
+    (folder / LIST).write_text(render_list(head, rows), encoding="utf-8", newline="")
 
 
 def _write_set(kept: LabelledSet, folder: Path, out: Path, writer: Writer) -> None:

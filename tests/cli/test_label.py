@@ -48,6 +48,16 @@ def test_pictures_are_written_at_their_own_size(tmp_path):
     assert load("imagefolder:out").shape == (20, 30, 1)
 
 
+def test_a_folder_with_images_in_one_folder_is_labelled(tmp_path):
+    (tmp_path / "one" / "2024").mkdir(parents=True)
+    for number, image in enumerate(np.load("bare.npz")["images"][:40]):
+        Image.fromarray(image[..., 0]).save(tmp_path / "one" / "2024" / f"{number}.png")
+    assert main(["label", "imagefolder:one", *ANCHORS, "--embedding", "pixels", "--labels", "4", "--out", "out"]) == 0
+    assert len(load("imagefolder:out")) == 40
+    listed = (tmp_path / "out" / "samples.csv").read_text().splitlines()
+    assert listed[:3] == ["image,file", "0,2024/0.png", "1,2024/1.png"]
+
+
 def test_labels_that_a_set_has_are_not_looked_at(tmp_path):
     for name, labels in (("a", np.arange(160) % 2), ("b", np.arange(160) // 80)):
         np.savez(f"{name}.npz", images=np.load("bare.npz")["images"], labels=labels)

@@ -73,6 +73,25 @@ def test_labels_can_be_put_aside() -> None:
     assert not hasattr(data, "labels")
 
 
+@pytest.mark.parametrize("place", ["2024", "."])
+def test_labels_that_are_put_aside_need_not_be_right(tmp_path: Path, place: str) -> None:
+    """A lone sub-folder is no class, and a table of other images gives none; damaged files stay an error."""
+    folder(tmp_path / "one" / place)
+    spec = f"imagefolder:{tmp_path / 'one'}"
+    if place == ".":
+        (tmp_path / "one" / "labels.csv").write_text("file,label\nsomething.png,cat\nelse.png,dog\n")
+    with pytest.raises(InvalidDataError):
+        load(spec)
+    data = load_unlabelled(spec)
+    assert (data.images == IMAGES).all()
+    assert data.row_names is not None
+    assert all((tmp_path / "one" / name).is_file() for name in data.row_names)
+    for name in data.row_names:
+        (tmp_path / "one" / name).write_bytes(b"no image")
+    with pytest.raises(InvalidDataError, match="damaged"):
+        load_unlabelled(spec)
+
+
 @pytest.mark.parametrize("kind", ["imagefolder", "npz"])
 def test_where_labels_are_needed_the_message_names_the_key(tmp_path: Path, kind: str) -> None:
     spec = folder(tmp_path / "loose") if kind == "imagefolder" else npz(tmp_path / "a.npz", images=IMAGES)

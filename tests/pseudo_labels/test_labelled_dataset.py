@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 from generators.sets import blobs
+from PIL import Image
 
 from geosearch.data.loaders.registry import load
+from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import InvalidOptionError
@@ -30,6 +34,27 @@ def test_what_is_returned_is_what_was_written(spec, tmp_path):
     assert found.text().startswith("bare: 80 images, ")
 
 
+@pytest.mark.parametrize("writer", [ImageFolderWriter(), NpzWriter()])
+def test_the_file_of_each_image_is_listed(tmp_path, writer):
+    photos = tmp_path / "photos"
+    for year in ("2023", "2024/may"):  # one sub-folder would be no class, and these are not asked for
+        (photos / year).mkdir(parents=True)
+    for number, image in enumerate(blobs("bare", 4, 20, size=12).images):
+        Image.fromarray(image[..., 0]).save(photos / ("2023", "2024/may")[number % 2] / f"{number}.png")
+    way = Clusters(4, embedding=Pixels())
+    out = label_dataset(f"imagefolder:{photos}", (), out=tmp_path / "out", labelling=way, size=12, writer=writer).out
+    with (out / "samples.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    is_folder = isinstance(writer, ImageFolderWriter)
+    again = load(f"imagefolder:{out}" if is_folder else f"npz:{out}/out.npz")
+    names = again.row_names.tolist()
+    numbers = [int(name.split("/")[-1].removesuffix(".png")) for name in names]
+    assert sorted(numbers) == [int(row["image"]) for row in rows] == list(range(80))
+    for number, image in zip(numbers, again.images, strict=True):
+        assert (np.asarray(Image.open(photos / rows[number]["file"])) == image[..., 0]).all()
+    assert "samples.csv" in (out / "CARD.md").read_text(encoding="utf-8")
+
+
 def test_the_default_needs_anchors(spec, tmp_path):
-    with pytest.raises(InvalidOptionError, match="without a labelled set"):
+    with pytest.raises(InvalidOptionError, match=r"without a labelled set .* add one \(--anchor\)"):
         label_dataset(spec, (), out=tmp_path / "out")

@@ -207,6 +207,13 @@ class Loader(ABC):
 
         In a folder, images at any depth count. Errors are those of `read`, and `InvalidDataError` if there is no image.
         """
+        return self.read_without_labels()
+
+    def read_without_labels(self) -> UnlabelledSet:
+        """The training part without the labels that it may have; errors are those of `read`.
+
+        All images of a folder, if its sub-folders are no classes.
+        """
         data = self.read()
         return UnlabelledSet.of(data) if isinstance(data, LabelledSet) else data
 

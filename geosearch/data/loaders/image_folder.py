@@ -114,6 +114,14 @@ class ImageFolderLoader(PathLoader):
         names = np.array([str(file.relative_to(self.path)) for file in files])[decoded.read]
         return replace(data, report=account.report(self.spec, self.kind, "train", taken), row_names=names)
 
+    def read_without_labels(self) -> UnlabelledSet:
+        """The training part; all images where folders and tables give no classes, which nobody needs here."""
+        try:
+            self._check(self._division.train)
+        except InvalidDataError:
+            return self.read_unlabelled()
+        return super().read_without_labels()
+
     def _account(self, notes: list[str]) -> Account:
         return Account(self.path, notes=[*notes], strict=self.options.on_damaged == "refuse")
 

@@ -108,14 +108,14 @@ def load_unlabelled(
 ) -> UnlabelledSet:
     """The images of the set that `spec` names (its training part), without the labels that it may have.
 
-    Arguments and errors are those of `load`.
+    A folder needs no classes: all images in it are taken if its sub-folders are none. Arguments and errors are those
+    of `load`.
 
     >>> load_unlabelled("digits")
     UnlabelledSet('digits', 1797 images (8, 8, 1))
     """
     with find_loader(spec, root=root, download=download, size_hint=size_hint, fit=fit) as loader:
-        data = loader.read()
-    return UnlabelledSet.of(data) if isinstance(data, LabelledSet) else data
+        return loader.read_without_labels()
 
 
 def portable_id(spec: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -42,6 +42,7 @@ def write_mixture(
     writer: Writer | None = None,
     seed: int = 0,
     card: str,
+    beside: Mapping[str, str] | None = None,
 ) -> Path:
     """Draw `size` images from a mixture and write them, with their soft labels and a card, into folder `out`.
 
@@ -55,6 +56,7 @@ def write_mixture(
         writer: `ImageFolderWriter()` (the default) or `NpzWriter()`.
         seed: of the draw.
         card: markdown text, written to CARD.md (see `geosearch.data.card.render_card`).
+        beside: further files of text, by their names.
 
     Returns:
         The folder.
@@ -69,7 +71,8 @@ def write_mixture(
     contents = Contents(Path(out).resolve().name or "mixture", size, mixture.image_shape, tuple(mixture.class_names))
     with atomic_dir(Path(out)) as folder:
         (writer or ImageFolderWriter()).write(folder, contents, _rows(mixture, size, seed))
-        (folder / CARD).write_text(card, encoding="utf-8")
+        for name, text in {CARD: card, **(beside or {})}.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="")
     return Path(out)
 
 
