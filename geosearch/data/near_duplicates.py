@@ -71,6 +71,24 @@ class ThumbnailIndex:
             likely[chunk] = cosines[np.arange(len(cosines)), rows[chunk]] > _LIKELY
         return rows, likely
 
+    def find(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which images are in the index but for rounding, and which others are like one of it.
+
+        Args:
+            images: uint8 (p, h, w, ch).
+
+        Returns:
+            The most similar image of the index (p,), whether it is the same bool (p,), and else whether it is alike
+            bool (p,).
+        """
+        near, likely = self.nearest(images)
+        same, alike = np.zeros(len(images), bool), np.zeros(len(images), bool)
+        found = np.flatnonzero(likely)
+        for start in range(0, len(found), _CHUNK):
+            rows = found[start : start + _CHUNK]
+            same[rows], alike[rows] = _compare(images[rows], self.images[near[rows]])
+        return near, same, alike
+
 
 def clean_near_source(
     source: LabelledSet | UnlabelledSet, target: ThumbnailIndex, name: str
@@ -83,11 +101,7 @@ def clean_near_source(
     Raises:
         DomainMismatchError: as `clean_source`.
     """
-    near, likely = target.nearest(source.images)
-    if not likely.any():
-        return source
-    same, alike = np.zeros(len(source), bool), np.zeros(len(source), bool)
-    same[likely], alike[likely] = _compare(source.images[likely], target.images[near[likely]])
+    near, same, alike = target.find(source.images)
     note = _note(source, target, near, alike) if alike.any() and min(source.shape[:2]) >= _SMALLEST else ""
     if same.any():
         source = leave_out_of_source(source, same, name)

@@ -56,6 +56,20 @@ def test_target_images_in_a_source_that_is_read_from_files_are_found(tmp_path: P
     assert collection.reports[2].notes == ()
 
 
+def test_pairs_that_are_likely_are_compared_a_chunk_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them in float32 are more than the source is."""
+    target, sizes, compare = pictures(20), [], near_duplicates._compare
+    index = ThumbnailIndex.of(target)
+    images = np.concatenate([pictures(5, 100).images, target.images, as_jpeg(target.images[:2], 60)])
+    whole = index.find(images)
+    monkeypatch.setattr(near_duplicates, "_CHUNK", 8)
+    monkeypatch.setattr(near_duplicates, "_compare", lambda *pair: (sizes.append(len(pair[0])), compare(*pair))[1])
+    for found, expected in zip(index.find(images), whole, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert sizes == [8] * 7 + [6]  # 60 copies and 2 that were saved as JPEG
+    assert (whole[1].sum(), whole[2].sum()) == (60, 2)
+
+
 def test_jpeg_copies_stay_and_are_named(tmp_path: Path) -> None:
     target, own = pictures(20), pictures(20, start=100)
     np.savez(tmp_path / "t.npz", images=target.images, labels=target.labels)
