@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 
 from geosearch.data.dataset import LabelledSet
 from geosearch.embeddings.base import Encoder
@@ -82,7 +83,7 @@ def merge_classes(means: Sequence[np.ndarray]) -> np.ndarray:
     sources = np.repeat(np.arange(len(means)), [len(one) for one in means])
     if not points.size:
         return np.arange(len(rows))
-    squared = ((points[:, None] - points) ** 2).sum(2)[sources[:, None] < sources]
+    squared = cdist(points, points, "sqeuclidean")[sources[:, None] < sources]
     costs = [0.0, *np.quantile(squared, np.linspace(0, 1, _COSTS) ** 2), 2 * len(rows) * squared.max() + 1]
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
     for cost in costs:
