@@ -26,7 +26,6 @@ class HarmfulSample:
     """One sample on the page.
 
     Attributes:
-        row: its row in the set.
         place: its file, or "row" and its row.
         given: name of its class.
         likely: name of the class that all other samples predict.
@@ -34,11 +33,10 @@ class HarmfulSample:
         image: the image as a data URI.
 
     Example:
-        >>> HarmfulSample(7, "cat/7.png", "cat", "dog", "+0.120", "data:image/png;base64,").likely
+        >>> HarmfulSample("cat/7.png", "cat", "dog", "+0.120", "data:image/png;base64,").likely
         'dog'
     """
 
-    row: int
     place: str
     given: str
     likely: str
@@ -54,7 +52,8 @@ def render_curation_page(
     Args:
         data: the n samples, with the images to show.
         detection: detection on the same n samples.
-        places: the file of each sample; empty texts, or none at all, for samples without files.
+        places: the file of each sample, or its row in the set; its row in `data` where the text is empty, or without
+            any texts.
         target: name of the target, if there is one.
     """
     mislabelled, names = detection.mislabelled, data.classes
@@ -84,7 +83,7 @@ def render_curation_page(
 def _harmful_sample(row: int, data: LabelledSet, detection: Detection, places: Sequence[str]) -> HarmfulSample:
     given, likely = data.classes[detection.given[row]], data.classes[detection.likely[row]]
     place = (places[row] if places else "") or f"row {row}"
-    return HarmfulSample(row, place, given, likely, f"{detection.derivative[row]:+.3f}", _uri(data.images[row]))
+    return HarmfulSample(place, given, likely, f"{detection.derivative[row]:+.3f}", _uri(data.images[row]))
 
 
 def _uri(image: np.ndarray) -> str:

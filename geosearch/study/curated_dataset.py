@@ -12,14 +12,16 @@ import numpy as np
 from geosearch.adaptation.ridge import one_hot
 from geosearch.curation.curation import Curation
 from geosearch.data.dataset import LabelledSet
+from geosearch.data.duplicates import PixelIndex
 from geosearch.data.harmonization import harmonize
 from geosearch.data.license import CARD, license_comment
 from geosearch.data.loaders.registry import load
+from geosearch.data.near_duplicates import ThumbnailIndex
 from geosearch.data.sample_list import LIST, render_list, source_files
 from geosearch.data.writers.base import Contents, Writer
 from geosearch.data.writers.write import BATCH
 from geosearch.embeddings.base import Embedding
-from geosearch.errors import InvalidOptionError
+from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.report.curation_page import render_curation_page
 from geosearch.runtime.atomic import atomic_dir
 from geosearch.runtime.progress import Progress
@@ -36,13 +38,15 @@ class CuratedDataset:
         sentence: the result, for people.
         out: the folder.
         kept: number of samples with positive weight; after "detect", of samples that do not look mislabelled.
-        size: number of all samples.
+        size: number of all samples, without those that were left out.
+        left_out: number of samples that are images of the target.
     """
 
     sentence: str
     out: str
     kept: int
     size: int
+    left_out: int = 0
 
 
 def curate_dataset(
@@ -62,6 +66,8 @@ def curate_dataset(
 ) -> CuratedDataset:
     """Curate a data set and write what was found into the folder `out`, completely or not at all.
 
+    Samples that are images of the target are left out: they would predict their own labels in its leave-one-out error.
+
     Args:
         spec: the set (see `geosearch.load`).
         task: "detect": list and page of harmful samples; "reweight": the samples of positive weight as a data set,
@@ -78,15 +84,17 @@ def curate_dataset(
 
     Raises:
         InvalidOptionError: "extend" without a target.
+        DomainMismatchError: all samples are images of the target, or it lacks a class of theirs.
         OutputExistsError: `out` is not empty.
     """
     if task == "extend" and target is None:
         raise InvalidOptionError("--task extend needs --target: the core set that the samples are to join")
     at: dict[str, Any] = {"root": root, "download": download}
-    original = load(spec, **at)
-    sets = [
-        harmonize(one, size=size, channels=channels) for one in (original, *_load_target(target, size_hint=size, **at))
-    ]
+    original, core = load(spec, **at), _load_target(target, size_hint=size, **at)
+    shapes: dict[str, Any] = {"size": size, "channels": channels}
+    copied = _find_copies(load(spec, size_hint=size, **at) if core else original, *core, **shapes)
+    original = original.take(~copied) if copied.any() else original
+    sets = [harmonize(one, **shapes) for one in (original, *core)]
     curation = Curation.of(sets[0], *sets[1:], embedding=embedding, seed=seed, progress=progress)
     shown = LabelledSet(
         original.images,
@@ -97,10 +105,9 @@ def curate_dataset(
         report=original.report,
         row_names=original.row_names,
     )
-    files = source_files(shown)
     with atomic_dir(out) as folder:
         if task == "detect":
-            return _write_detection(curation, shown, folder, out)
+            return _write_detection(curation, shown, copied, folder, out)
         if task == "reweight":
             found = curation.reweight()
             weights, rows, sentence = found.weights, np.flatnonzero(found.weights > 0), found.sentence
@@ -108,45 +115,61 @@ def curate_dataset(
             extension = curation.extend()
             rows, sentence = extension.taken, extension.sentence
             weights = np.isin(np.arange(len(shown)), rows).astype(float)
-        place = np.full(len(shown), -1)
-        place[rows] = np.arange(len(rows))
-        order = np.concatenate([rows, np.flatnonzero(place < 0)]) if task == "extend" else np.arange(len(shown))
-        _write_list(
-            folder,
-            ("row", "file", "label", "weight", "image"),
-            [
-                (
-                    row,
-                    files[row],
-                    shown.classes[shown.labels[row]],
-                    f"{weights[row]:.6g}",
-                    place[row] if place[row] >= 0 else "",
-                )
-                for row in order
-            ],
-        )
+        sentence += _left_out(copied)
+        _write_weights(folder, shown, np.flatnonzero(~copied), weights, rows, in_order=task == "extend")
         if len(rows):
             _write_set(shown.take(rows), folder, out, writer)
         (folder / CARD).write_text(
             _card(shown, task, target, sentence, writer.layout if len(rows) else ""), encoding="utf-8"
         )
-    return CuratedDataset(sentence, str(out), len(rows), len(shown))
+    return CuratedDataset(sentence, str(out), len(rows), len(shown), int(copied.sum()))
 
 
 def _load_target(target: str | None, **options: Any) -> Sequence[LabelledSet]:
     return () if target is None else (load(target, **options),)
 
 
-def _write_detection(curation: Curation, shown: LabelledSet, folder: Path, out: Path) -> CuratedDataset:
+def _find_copies(pool: LabelledSet, *target: LabelledSet, **shapes: Any) -> np.ndarray:
+    """Which images of the pool are the target's, by their pixels or but for rounding: bool (n,); none without a target.
+
+    Both sets are read at the size that `shapes` asks for, as those of a study are: files that are resized twice differ.
+
+    Raises:
+        DomainMismatchError: all are.
+    """
+    found = np.zeros(len(pool), bool)
+    for core in target:
+        found |= PixelIndex.of(core.images).find(pool.images)
+        seen, thumbnails = harmonize(pool, **shapes), ThumbnailIndex.of(harmonize(core, **shapes))
+        found |= thumbnails.find(seen.images)[1]
+        if found.all():
+            raise DomainMismatchError(
+                f"all {len(pool):,} images of '{pool.name}' are images of the target '{core.name}'; leave --target out "
+                "to curate a set for itself, or name another target"
+            )
+    return found
+
+
+def _left_out(copied: np.ndarray) -> str:
+    """How many images were left out, to be added to a sentence; empty if none was."""
+    count = int(copied.sum())
+    return f"; {count:,} left out, as {'it is an image' if count == 1 else 'they are images'} of the target" * bool(
+        count
+    )
+
+
+def _write_detection(
+    curation: Curation, shown: LabelledSet, copied: np.ndarray, folder: Path, out: Path
+) -> CuratedDataset:
     found = curation.detect()
-    names, files = shown.classes, source_files(shown)
+    names, files, numbers = shown.classes, source_files(shown), np.flatnonzero(~copied)
     _write_list(
         folder,
         ("rank", "row", "file", "given", "likely", "derivative", "squared_error", "harmful", "mislabelled"),
         [
             (
                 rank,
-                row,
+                numbers[row],
                 files[row],
                 names[found.given[row]],
                 names[found.likely[row]],
@@ -159,10 +182,44 @@ def _write_detection(curation: Curation, shown: LabelledSet, folder: Path, out: 
         ],
     )
     name = curation.target.name if curation.target else None
-    (folder / PAGE).write_text(render_curation_page(shown, found, places=files, target=name), encoding="utf-8")
+    places = [file or f"row {number}" for file, number in zip(files, numbers, strict=True)]
+    (folder / PAGE).write_text(render_curation_page(shown, found, places=places, target=name), encoding="utf-8")
     harmful, mislabelled = int(found.harmful.sum()), int(found.mislabelled.sum())
     sentence = f"{mislabelled} of {len(shown)} samples look mislabelled; {harmful - mislabelled} others do harm"
-    return CuratedDataset(sentence, str(out), len(shown) - mislabelled, len(shown))
+    sentence += _left_out(copied)
+    return CuratedDataset(sentence, str(out), len(shown) - mislabelled, len(shown), int(copied.sum()))
+
+
+def _write_weights(
+    folder: Path, shown: LabelledSet, numbers: np.ndarray, weights: np.ndarray, rows: np.ndarray, *, in_order: bool
+) -> None:
+    """Write the list of samples.
+
+    Args:
+        folder: where.
+        shown: the n samples.
+        numbers: their rows in the set, (n,).
+        weights: (n,)
+        rows: those of which the images are written, in their order, (k,).
+        in_order: list these first.
+    """
+    files, place = source_files(shown), np.full(len(shown), -1)
+    place[rows] = np.arange(len(rows))
+    order = np.concatenate([rows, np.flatnonzero(place < 0)]) if in_order else np.arange(len(shown))
+    _write_list(
+        folder,
+        ("row", "file", "label", "weight", "image"),
+        [
+            (
+                numbers[row],
+                files[row],
+                shown.classes[shown.labels[row]],
+                f"{weights[row]:.6g}",
+                place[row] if place[row] >= 0 else "",
+            )
+            for row in order.tolist()
+        ],
+    )
 
 
 def _write_list(folder: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.embeddings.pixels import Pixels
-from geosearch.errors import InvalidOptionError
+from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.study.curated_dataset import curate_dataset
 
 
@@ -37,6 +38,60 @@ def test_samples_with_weight_are_kept_and_progress_goes_to_the_log(spec, tmp_pat
 def test_extension_needs_a_target(spec, tmp_path):
     with pytest.raises(InvalidOptionError, match="--target"):
         curate_dataset(spec, task="extend", embedding=Pixels(), out=tmp_path / "kept", writer=NpzWriter())
+
+
+@pytest.mark.parametrize("task", ["detect", "reweight", "extend"])
+def test_images_of_the_target_are_left_out_of_the_pool_and_counted(tmp_path, task):
+    """A copy would predict its original when that is left out, so that the error would be too low."""
+    pool, core = blobs("pool", 4, 24, size=12), blobs("core", 4, 5, seed=9, size=12)
+    copies = core.images.copy()
+    copies[5:] += 1  # as another reader gives them
+    at = 10  # row of the pool at which they stand
+    images, labels = (np.insert(a, at, b, 0) for a, b in ((pool.images, copies), (pool.labels, core.labels)))
+    np.savez(tmp_path / "mixed.npz", images=images, labels=labels)
+    np.savez(tmp_path / "pool.npz", images=pool.images, labels=pool.labels)
+    np.savez(tmp_path / "core.npz", images=core.images, labels=core.labels)
+    options = {"task": task, "embedding": Pixels(), "size": 12, "writer": NpzWriter()}
+    found, alone = (
+        curate_dataset(f"npz:{tmp_path}/{name}.npz", target=f"npz:{tmp_path}/core.npz", out=tmp_path / name, **options)
+        for name in ("mixed", "pool")
+    )
+    assert found.sentence == f"{alone.sentence}; 20 left out, as they are images of the target"
+    assert (found.left_out, found.size, found.kept) == (20, 96, alone.kept)
+    rows, plain = (
+        [int(row["row"]) for row in csv.DictReader((tmp_path / name / "samples.csv").open())]
+        for name in ("mixed", "pool")
+    )
+    assert rows == [row if row < at else row + 20 for row in plain]
+    if task == "detect":
+        page = (tmp_path / "mixed" / "index.html").read_text(encoding="utf-8")
+        shown = re.findall(r"row (\d+)</span>", page)
+        assert shown == [str(row) for row in rows if str(row) in shown]
+        assert shown
+    else:
+        assert "; 20 left out" in (tmp_path / "mixed" / "CARD.md").read_text(encoding="utf-8")
+
+
+def test_files_of_several_sizes_are_found_in_the_target(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(24):
+        image = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).resize(
+            rng.integers(150, 400, 2), Image.BICUBIC
+        )
+        for name in ("pool", "core")[: 2 if number < 8 else 1]:
+            folder = tmp_path / name / f"class {number % 2}"
+            folder.mkdir(parents=True, exist_ok=True)
+            image.save(folder / f"{number}.png")
+    pool, core = (f"imagefolder:{tmp_path / name}" for name in ("pool", "core"))
+    options = {"embedding": Pixels(), "size": 28, "channels": 3, "writer": NpzWriter()}
+    found = curate_dataset(pool, target=core, task="reweight", out=tmp_path / "out", **options)
+    assert (found.left_out, found.size) == (8, 16)
+
+
+def test_a_set_that_is_the_target_is_refused(spec, tmp_path):
+    options = {"task": "extend", "embedding": Pixels(), "size": 10, "writer": NpzWriter()}
+    with pytest.raises(DomainMismatchError, match=r"all 96 images of 'mine.*leave --target out"):
+        curate_dataset(spec, target=spec, out=tmp_path / "out", **options)
 
 
 @pytest.mark.parametrize("task", ["detect", "reweight"])
