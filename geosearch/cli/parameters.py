@@ -79,7 +79,7 @@ FormatOption = Annotated[
 ]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Random seed.")]
 ChannelsOption = Annotated[
-    Channels, typer.Option("--channels", help="Number of channels at which images are compared.")
+    Channels, typer.Option("--channels", help="Number of channels at which images are compared; 1 drops color.")
 ]
 
 TargetOption = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
@@ -13,6 +14,7 @@ from geosearch.data.fit import Fit, make_square
 from geosearch.data.unlabelled import UnlabelledSet
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 
+LOGGER = logging.getLogger(__name__)
 Polarity = Literal["keep", "light-on-dark"]
 Images = TypeVar("Images", bound="LabelledSet | UnlabelledSet")
 
@@ -116,6 +118,17 @@ def is_colored(images: np.ndarray) -> bool:
     seen = _subsample(images)
     colored = seen.max(-1) - seen.min(-1) >= _COLORED  # (n, h, w)
     return bool((colored.mean((1, 2)) >= 0.01).mean() >= 0.1)
+
+
+def warn_of_lost_color(*sets: LabelledSet | UnlabelledSet, channels: int) -> None:
+    """Log a warning that names the sets whose color does not survive `channels`, as they were loaded; else nothing."""
+    names = [f"'{data.name}'" for data in sets if channels == 1 and is_colored(data.images)]
+    if names:
+        LOGGER.warning(
+            "the images of %s are in color, and channels = 1 drops it; give 3 (--channels 3) if color helps to tell "
+            "the classes apart",
+            " and ".join(names),
+        )
 
 
 def has_light_background(images: np.ndarray) -> bool:

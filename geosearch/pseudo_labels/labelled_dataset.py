@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonization import harmonize
+from geosearch.data.harmonization import harmonize, warn_of_lost_color
 from geosearch.data.license import license_comment
 from geosearch.data.loaders.registry import load, load_unlabelled
 from geosearch.data.sample_list import LIST, render_list, source_files
@@ -86,7 +86,9 @@ def label_dataset(
     """
     at: dict[str, Any] = {"root": root, "download": download}
     bare = load_unlabelled(spec, **at)
-    known = [harmonize(load(anchor, size_hint=size, **at), size=size, channels=channels) for anchor in anchors]
+    compared = [load(anchor, size_hint=size, **at) for anchor in anchors]
+    warn_of_lost_color(bare, *compared, channels=channels)
+    known = [harmonize(anchor, size=size, channels=channels) for anchor in compared]
     labelling = labelling or G2L()
     seen: UnlabelledSet = harmonize(bare, size=size, channels=channels)
     with one_thread():  # as in a study; sums, and so labels, depend on the number of threads

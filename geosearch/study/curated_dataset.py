@@ -13,7 +13,7 @@ from geosearch.adaptation.ridge import one_hot
 from geosearch.curation.curation import Curation
 from geosearch.data.dataset import LabelledSet
 from geosearch.data.duplicates import PixelIndex
-from geosearch.data.harmonization import harmonize
+from geosearch.data.harmonization import harmonize, warn_of_lost_color
 from geosearch.data.license import CARD, license_comment
 from geosearch.data.loaders.registry import load
 from geosearch.data.near_duplicates import ThumbnailIndex
@@ -91,6 +91,7 @@ def curate_dataset(
         raise InvalidOptionError("--task extend needs --target: the core set that the samples are to join")
     at: dict[str, Any] = {"root": root, "download": download}
     original, core = load(spec, **at), _load_target(target, size_hint=size, **at)
+    warn_of_lost_color(original, *core, channels=channels)
     shapes: dict[str, Any] = {"size": size, "channels": channels}
     copied = _find_copies(load(spec, size_hint=size, **at) if core else original, *core, **shapes)
     original = original.take(~copied) if copied.any() else original

@@ -10,7 +10,7 @@ from typing import Any
 
 from geosearch import seeds
 from geosearch.data.dataset import LabelledSet
-from geosearch.data.harmonization import harmonize
+from geosearch.data.harmonization import harmonize, warn_of_lost_color
 from geosearch.data.loaders.registry import load
 from geosearch.embeddings.base import Embedding
 from geosearch.embeddings.pixels import Pixels
@@ -85,10 +85,9 @@ def measure(
         InvalidDataError: a set with fewer images in a half than classes.
     """
     options: dict[str, Any] = {"labels": labels or GaussianLabels(), "embedding": embedding or Pixels(), "seed": seed}
-    first, second = (
-        harmonize(load(spec, root=root, download=download, size_hint=size), size=size, channels=channels)
-        for spec in (a, b)
-    )
+    sets = [load(spec, root=root, download=download, size_hint=size) for spec in (a, b)]
+    warn_of_lost_color(*sets, channels=channels)
+    first, second = (harmonize(one, size=size, channels=channels) for one in sets)
     distance = otdd(first, second, samples=samples, **options)
     floors = [otdd(*_halves(one, samples, seed), **options) for one in (first, second)]
     return Measurement(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from generators.sets import blobs
+from generators.studies import colored_set
 from PIL import Image
 from torchvision.models import resnet18
 
@@ -73,6 +74,18 @@ def test_what_is_kept_of_a_folder_of_images_goes_with_the_folder_it_came_from(ru
         Image.fromarray(image[..., 0]).save(tmp_path / "mine" / f"class-{label}" / f"{number}.png")
     assert main(["curate", "imagefolder:mine", "--task", "reweight", "--embedding", "pca", "--out", "kept"]) == 0
     assert geosearch.load("imagefolder:kept").classes == geosearch.load("imagefolder:mine").classes
+
+
+def test_color_that_is_dropped_is_warned_of(run, tmp_path, capsys):
+    """Sets of classes that differ in color alone would give figures that look like any others."""
+    spec = colored_set(tmp_path / "colored.npz", 0, count=60)
+    said = {}
+    for channels in "13":
+        arguments = ["curate", spec, "--size", "10", "--embedding", "pca", "--channels", channels, "--out", channels]
+        assert main(arguments) == 0
+        said[channels] = capsys.readouterr().err
+    assert "geosearch: warning: the images of 'colored' are in color, and channels = 1 drops it" in said["1"]
+    assert "color" not in said["3"].replace("colored", "")
 
 
 def test_extend_needs_a_core_and_folders_are_not_overwritten(run, tmp_path):

@@ -7,6 +7,7 @@ import csv
 import numpy as np
 import pytest
 from generators.sets import blobs
+from generators.studies import colored_set
 from PIL import Image
 
 from geosearch.data.loaders.registry import load
@@ -15,6 +16,7 @@ from geosearch.data.writers.npz import NpzWriter
 from geosearch.embeddings.pixels import Pixels
 from geosearch.errors import InvalidOptionError
 from geosearch.pseudo_labels.clusters import Clusters
+from geosearch.pseudo_labels.g2l import G2L
 from geosearch.pseudo_labels.labelled_dataset import label_dataset
 
 
@@ -58,3 +60,14 @@ def test_the_file_of_each_image_is_listed(tmp_path, writer):
 def test_the_default_needs_anchors(spec, tmp_path):
     with pytest.raises(InvalidOptionError, match=r"without a labelled set .* add one \(--anchor\)"):
         label_dataset(spec, (), out=tmp_path / "out")
+
+
+def test_color_that_is_dropped_is_warned_of(spec, tmp_path, caplog):
+    """Of the images and of the anchors, since they are compared."""
+    anchors = [colored_set(tmp_path / f"{name}.npz", seed) for seed, name in enumerate(("one", "other"))]
+    options = {"labelling": G2L(4, embedding=Pixels()), "size": 12, "writer": NpzWriter()}
+    label_dataset(anchors[0], anchors, out=tmp_path / "color", channels=3, **options)
+    assert caplog.messages == []
+    label_dataset(spec, anchors, out=tmp_path / "gray", **options)
+    (warning,) = caplog.messages
+    assert warning.startswith("the images of 'one' and 'other' are in color, and channels = 1 drops it")

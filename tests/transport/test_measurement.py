@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from generators.sets import blobs
+from generators.studies import colored_set
 
 from geosearch.embeddings.pca import PCA
 from geosearch.errors import InvalidDataError
@@ -37,3 +38,12 @@ def test_the_seed_alone_decides(specs):
 def test_halves_smaller_than_the_number_of_classes_are_refused(specs):
     with pytest.raises(InvalidDataError, match="give --samples 4 or more"):
         measure(*specs, samples=3, size=12)
+
+
+def test_color_that_is_dropped_is_warned_of(specs, tmp_path, caplog):
+    colored = colored_set(tmp_path / "colored.npz", 0)
+    measure(specs[0], colored, samples=40, size=12, channels=3)
+    assert caplog.messages == []
+    measure(specs[0], colored, samples=40, size=12)
+    (warning,) = caplog.messages
+    assert warning.startswith("the images of 'colored' are in color, and channels = 1 drops it; give 3 (--channels 3)")
