@@ -19,6 +19,7 @@ from geosearch.data.writers.base import Batch, Writer
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.data.writers.write import write_mixture
 from geosearch.pseudo_labels.g2l import G2L
+from geosearch.runtime.atomic import check_out
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.parallel import one_thread
 
@@ -84,6 +85,7 @@ def label_dataset(
         InvalidOptionError: no anchors where they are needed, or more labels than images.
         OutputExistsError: `out` is not empty.
     """
+    check_out(Path(out))
     at: dict[str, Any] = {"root": root, "download": download}
     bare = load_unlabelled(spec, **at)
     compared = [load(anchor, size_hint=size, **at) for anchor in anchors]

@@ -15,6 +15,8 @@ from typing import IO, Any
 
 from geosearch.errors import OutputExistsError, StorageError
 
+_INSIDE = "geosearch"  # begins the name of a temporary folder within the folder that is written
+
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
@@ -56,27 +58,35 @@ def atomic_write(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
 def atomic_dir(out: Path) -> Iterator[Path]:
     """A temporary folder next to `out`, which is renamed to `out` on success and removed on failure.
 
+    A link is followed. An empty folder that cannot be replaced, such as a mount point, has the temporary folder inside,
+    from which everything is moved up on success.
+
     Raises:
         OutputExistsError: `out` is a file, or a folder that is not empty.
         StorageError: the folder cannot be written or the disk is full; nothing is left behind.
     """
-    out = out.absolute()
+    out = Path(os.path.realpath(out)) if out.is_symlink() else out.absolute()
     try:
         check_out(out)
+        stays = out.exists() and not _is_replaceable(out)
+        place = out / _INSIDE if stays else out
         missing = [parent for parent in out.parents if not parent.exists()]
-        temporary = _temporary_name(out)
+        temporary = _temporary_name(place)
         try:
             temporary.mkdir(parents=True)
-            _remove_leftovers(out)
+            _remove_leftovers(place)
             yield temporary
             for entry in temporary.rglob("*"):
                 _sync(entry)
             _sync(temporary)
             check_out(out)  # another process may have written it meanwhile
-            if out.exists():
-                out.rmdir()
-            os.replace(temporary, out)
-            _sync(out.parent)
+            if stays:
+                _move_up(temporary)
+            else:
+                if out.exists():
+                    out.rmdir()
+                os.replace(temporary, out)
+            _sync(place.parent)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             for parent in missing:
@@ -91,13 +101,46 @@ def atomic_dir(out: Path) -> Iterator[Path]:
 
 
 def check_out(out: Path) -> None:
-    """Refuse an output folder that holds something.
+    """Refuse an output folder that holds something besides temporary folders of `atomic_dir`.
 
     Raises:
         OutputExistsError: it is a file, or a folder that is not empty.
+        StorageError: it cannot be read.
     """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    try:
+        is_free = not out.exists() or (out.is_dir() and all(map(_is_temporary, out.iterdir())))
+    except OSError as error:
+        raise StorageError(f"cannot read {out}: {error.strerror or error}; choose another folder") from error
+    if not is_free:
         raise OutputExistsError(f"{out} exists and is not an empty folder; choose another folder or remove it")
+
+
+def _is_replaceable(out: Path) -> bool:
+    """Whether another folder can take the place of an empty one; it cannot at a mount point or in a locked folder."""
+    try:
+        out.rmdir()
+    except OSError:
+        return False
+    out.mkdir()
+    return True
+
+
+def _is_temporary(entry: Path) -> bool:
+    return entry.name.startswith(_prefix(Path(_INSIDE))) and entry.suffix == ".part"
+
+
+def _move_up(folder: Path) -> None:
+    """Move what a folder holds to the folder around it, all or nothing, and remove it."""
+    moved: list[str] = []
+    try:
+        for entry in list(folder.iterdir()):
+            os.replace(entry, folder.parent / entry.name)
+            moved.append(entry.name)
+        folder.rmdir()
+    except OSError:
+        for name in moved:
+            os.replace(folder.parent / name, folder / name)
+        raise
 
 
 def backup_existing(path: Path) -> Path:

@@ -23,7 +23,7 @@ from geosearch.data.writers.write import BATCH
 from geosearch.embeddings.base import Embedding
 from geosearch.errors import DomainMismatchError, InvalidOptionError
 from geosearch.report.curation_page import render_curation_page
-from geosearch.runtime.atomic import atomic_dir
+from geosearch.runtime.atomic import atomic_dir, check_out
 from geosearch.runtime.progress import Progress
 
 PAGE = "index.html"
@@ -89,6 +89,7 @@ def curate_dataset(
     """
     if task == "extend" and target is None:
         raise InvalidOptionError("--task extend needs --target: the core set that the samples are to join")
+    check_out(Path(out))
     at: dict[str, Any] = {"root": root, "download": download}
     original, core = load(spec, **at), _load_target(target, size_hint=size, **at)
     warn_of_lost_color(original, *core, channels=channels)

@@ -21,7 +21,7 @@ from geosearch.nn.train import features
 from geosearch.pseudo_labels.ensemble import EnsembleLabeller
 from geosearch.report.figures.contact_sheet import draw_contact_sheet
 from geosearch.report.figures.style import png
-from geosearch.runtime.atomic import atomic_dir
+from geosearch.runtime.atomic import atomic_dir, check_out
 from geosearch.study.prepare import Prepared
 from geosearch.study.study import Study
 
@@ -73,7 +73,8 @@ def choose_next_labels(study: Study, *, count: int, out: str | Path, strategy: s
         InvalidOptionError: no such strategy, no unlabelled images, or fewer than `count`.
         OutputExistsError: `out` is not empty.
     """
-    way, prepared, out = ACQUISITIONS.build(strategy, {}), study.prepared, Path(out)
+    check_out(out := Path(out))
+    way, prepared = ACQUISITIONS.build(strategy, {}), study.prepared
     labelled, unlabelled = _divide(prepared)
     if count > len(unlabelled):
         raise InvalidOptionError(

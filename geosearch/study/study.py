@@ -24,7 +24,7 @@ from geosearch.model.trained_model import TrainedModel
 from geosearch.report.data_facts import DataFacts
 from geosearch.report.status import status_of
 from geosearch.report.summary import StudyReport, StudySummary, collect
-from geosearch.runtime.atomic import backup_existing
+from geosearch.runtime.atomic import backup_existing, check_out
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.events import (
     BaselinesChosen,
@@ -275,6 +275,7 @@ class Study:
             OutputExistsError: `out` is not empty.
             StorageError: it cannot be written.
         """
+        check_out(Path(out))
         facts = self.best if trial is None else self._trial(trial)
         if rows or self.file.mixes_features:
             if condense is not None:

@@ -14,7 +14,7 @@ from geosearch.data.loaders.registry import load
 from geosearch.data.writers.image_folder import ImageFolderWriter
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.embeddings.pixels import Pixels
-from geosearch.errors import InvalidOptionError
+from geosearch.errors import InvalidOptionError, OutputExistsError
 from geosearch.pseudo_labels.clusters import Clusters
 from geosearch.pseudo_labels.g2l import G2L
 from geosearch.pseudo_labels.labelled_dataset import label_dataset
@@ -60,6 +60,12 @@ def test_the_file_of_each_image_is_listed(tmp_path, writer):
 def test_the_default_needs_anchors(spec, tmp_path):
     with pytest.raises(InvalidOptionError, match=r"without a labelled set .* add one \(--anchor\)"):
         label_dataset(spec, (), out=tmp_path / "out")
+
+
+def test_a_folder_that_is_not_empty_is_refused_before_a_set_is_read(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    with pytest.raises(OutputExistsError):
+        label_dataset("npz:none.npz", (), out=tmp_path)
 
 
 def test_color_that_is_dropped_is_warned_of(spec, tmp_path, caplog):

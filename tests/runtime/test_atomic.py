@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +109,80 @@ def test_of_two_processes_that_write_one_folder_the_second_is_told_so(tmp_path):
         late.__exit__(None, None, None)
     assert names(tmp_path) == ["out"]
     assert (out / "mine").read_text() == "early"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_is_followed(tmp_path, exists):
+    """Before, what was written was lost at the end: a link is no folder that can be removed."""
+    real, link = tmp_path / "real", tmp_path / "link"
+    if exists:
+        real.mkdir()
+    link.symlink_to(real)
+    with atomic_dir(link) as folder:
+        (folder / "a").write_text("whole")
+    assert link.is_symlink()
+    assert names(real) == ["a"]
+    assert names(tmp_path) == ["link", "real"]
+
+
+@pytest.fixture
+def mount(tmp_path, monkeypatch):
+    """An empty folder that is as busy as a mount point is, and to which nothing can be renamed from outside of it."""
+    out = tmp_path / "out"
+    out.mkdir()
+    rmdir, replace = Path.rmdir, os.replace
+
+    def refuse(path):
+        if path == out:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        rmdir(path)
+
+    def refuse_others(source, to):
+        if (out in Path(source).parents) != (out in Path(to).parents):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        replace(source, to)
+
+    monkeypatch.setattr(Path, "rmdir", refuse)
+    monkeypatch.setattr(os, "replace", refuse_others)
+    return out
+
+
+def test_a_mount_point_gets_the_files_all_or_nothing(mount, monkeypatch):
+    with pytest.raises(RuntimeError), atomic_dir(mount) as folder:  # noqa: PT012
+        (folder / "a").write_text("half")
+        raise RuntimeError
+    assert names(mount) == []
+    replace = os.replace
+
+    def refuse_the_second(source, to):
+        if names(mount) != [folder.name]:
+            monkeypatch.setattr(os, "replace", replace)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replace(source, to)
+
+    monkeypatch.setattr(os, "replace", refuse_the_second)
+    with pytest.raises(StorageError, match="nothing was left behind"), atomic_dir(mount) as folder:  # noqa: PT012
+        (folder / "a").write_text("whole")
+        (folder / "b").write_text("whole")
+    assert names(mount) == []
+    with atomic_dir(mount) as folder:
+        (folder / "a").write_text("whole")
+        (folder / "deep").mkdir()
+        (folder / "deep" / "b").write_text("whole")
+    assert names(mount) == ["a", "deep"]
+    assert names(mount / "deep") == ["b"]
+    assert names(mount.parent) == ["out"]
+
+
+def test_what_a_killed_process_left_in_a_mount_point_does_not_close_it(mount):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with atomic_dir(mount) as folder:
+        left = folder.with_name(folder.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-"))
+    left.mkdir()
+    with atomic_dir(mount) as folder:
+        (folder / "a").write_text("whole")
+    assert names(mount) == ["a"]
 
 
 def test_leftovers_that_cannot_be_removed_are_left(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from geosearch.data.writers.npz import NpzWriter
 from geosearch.embeddings.pixels import Pixels
-from geosearch.errors import DomainMismatchError, InvalidOptionError
+from geosearch.errors import DomainMismatchError, InvalidOptionError, OutputExistsError
 from geosearch.study.curated_dataset import curate_dataset
 
 
@@ -114,6 +114,12 @@ def test_samples_of_a_folder_are_listed_with_their_files(tmp_path, task):
         assert "класс" in page
         assert ".png</span>" in page
         assert "row " not in page.partition("<body")[2]
+
+
+def test_a_folder_that_is_not_empty_is_refused_before_a_set_is_read(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    with pytest.raises(OutputExistsError):
+        curate_dataset("npz:none.npz", task="detect", embedding=Pixels(), out=tmp_path, writer=NpzWriter())
 
 
 def test_arrays_have_rows_and_no_files(spec, tmp_path):

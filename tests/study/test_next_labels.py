@@ -13,7 +13,7 @@ from generators.studies import encoded_file, tiny_file
 from PIL import Image
 
 from geosearch.cli.main import main
-from geosearch.errors import InvalidOptionError
+from geosearch.errors import InvalidOptionError, OutputExistsError
 from geosearch.study import next_labels
 from geosearch.study.next_labels import SHEET, TABLE, choose_next_labels
 from geosearch.study.study import Study
@@ -51,6 +51,12 @@ def test_a_table_of_rows_to_fill_in_with_the_known_labels_below(study, tmp_path)
     assert not {*map(int, found.names)} & {*shots, *study.prepared.target.rows["test"]}
     assert Image.open(tmp_path / "next" / SHEET).size > (800, 400)
     assert found.strategy == "typical"
+
+
+def test_a_folder_that_is_not_empty_is_refused_before_the_data_are_prepared(study, tmp_path):
+    with pytest.raises(OutputExistsError):
+        choose_next_labels(study, count=7, out=tmp_path)
+    assert "prepared" not in vars(study)
 
 
 def test_files_are_named_from_the_table_on(tmp_path):

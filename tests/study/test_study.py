@@ -235,14 +235,16 @@ def test_a_study_without_a_search_maps_confirms_and_exports_and_may_be_searched_
 
 
 def test_the_best_mixture_is_written_with_its_card(finished, tmp_path):
-    _, study = finished
+    folder, study = finished
     out = study.synthesize(tmp_path / "out", size=30, writer=NpzWriter())
     assert (out / "CARD.md").read_text().count("near") >= 1
     with np.load(next(out.glob("*.npz")), allow_pickle=False) as stored:
         assert stored["images"].shape == (30, 12, 12, 1)
         np.testing.assert_allclose(stored["soft_labels"].sum(axis=1), 1, atol=1e-4)
+    again = opened(folder, study.file)
     with pytest.raises(OutputExistsError):
-        study.synthesize(tmp_path / "out", size=30)
+        again.synthesize(tmp_path / "out", size=30)
+    assert "prepared" not in vars(again)  # refused before anything slow
 
 
 def test_more_images_than_the_reference_come_from_further_target_images(finished, tmp_path, caplog):
