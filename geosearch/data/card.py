@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 
 from geosearch.data.license import license_comment
 
+_SOFT_LABELS = (
+    " A soft label holds one share per class of every source and sums to 1; the label of an image is its largest share."
+)
+
 
 @dataclass(frozen=True)
 class SourceFacts:
@@ -56,12 +60,14 @@ class CardFacts:
     top1_error: float | None  # in the search, in [0, 1]
     judged: str  # on what that error was counted
     verdict: str | None  # the confirmation's sentence
+    on_test_part: bool  # whether test images judged it, and not labels or pseudo-labels
     mixture_key: str  # content key
     seeds: tuple[tuple[str, int], ...]  # (what it seeds, seed)
     versions: tuple[tuple[str, str], ...]  # (package, version)
     files: str  # what lies where: the writer's `layout`
     command: str  # rebuilds the data set
     learned: bool = False  # condensed from the mixture, not drawn from it
+    listed: bool = False  # a table of the source images that samples are made of, and no images
     passed_over: tuple[
         tuple[str, str], ...
     ] = ()  # (data set, what of it was not used and why, or how it was understood)
@@ -110,16 +116,18 @@ def render_card(facts: CardFacts) -> str:
             f"OTDD to held-out target images: {_measured(facts.held_out_otdd, '{:.4g}', ' (same units)')}.",
             f"Error in the search, {facts.judged}: {_measured(facts.top1_error, '{:.1%}')}.",
             *([f"Network that was scored: {plain_text(facts.network)}."] if facts.network else []),
-            f"Confirmed on the test part: {plain_text(facts.verdict)}" if facts.verdict else "Not confirmed yet.",
+            f"Confirmed{' on the test part' * facts.on_test_part}: {plain_text(facts.verdict)}"
+            if facts.verdict
+            else "Not confirmed yet.",
         ),
         "## The files",
-        f"{facts.files} A soft label holds one share per class of every source and sums to 1; the label of "
-        "an image is its largest share.",
+        facts.files + ("" if facts.listed else _SOFT_LABELS),
         "## Build it again",
         fenced(facts.command),
         table(("seed of", "seed"), [(name, str(seed)) for name, seed in facts.seeds]),
         table(("package", "version"), facts.versions),
-        f"Mixture `{plain_text(facts.mixture_key)}`. The same versions and seeds give the same images and labels.",
+        f"Mixture `{plain_text(facts.mixture_key)}`. The same versions and seeds give the same "
+        f"{'rows' if facts.listed else 'images and labels'}.",
         license_comment([(source.name, source.license) for source in used]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -132,19 +140,23 @@ def card_mentions(text: str, mixture_key: str, verdict: str | None) -> bool:
 
 def _opening(facts: CardFacts, used: int) -> str:
     h, w, ch = facts.image_shape
+    if facts.listed:
+        what, none_is = f"A table of {facts.size:,} samples and the source images that each is made of, drawn", "listed"
+    else:
+        what = f"{facts.size:,} images of {h} × {w} × {ch}, soft labels over {facts.class_count} classes, synthesized"
+        none_is = "copied"
     return (
-        f"{facts.size:,} images of {h} × {w} × {ch}, soft labels over {facts.class_count} classes, "
-        f"synthesized by geosearch from {used} labelled source{'s' * (used != 1)}: {plain_text(facts.origin)} of "
-        f"study “{plain_text(facts.study)}”. {_made(facts)}; none of the target's own images is copied."
+        f"{what} by geosearch from {used} labelled source{'s' * (used != 1)}: {plain_text(facts.origin)} of "
+        f"study “{plain_text(facts.study)}”. {_made(facts)}; none of the target's own images is {none_is}."
     )
 
 
 def _made(facts: CardFacts) -> str:
     if facts.learned:
         return "The images were learned, so that training on these few resembles training on many mixed images"
-    if facts.pairing == "random":
-        return "The images are mixtures of source images that were paired at random"
-    return "The images are mixtures of source images that were paired by way of the target's images"
+    things = "samples" if facts.listed else "images"
+    way = "at random" if facts.pairing == "random" else "by way of the target's images"
+    return f"The {things} are mixtures of source images that were paired {way}"
 
 
 def concentration_meaning(concentration: float) -> str:

@@ -66,6 +66,15 @@ class SourceRows:
     sources: Sequence[LabelledSet]
     views: int = 0
 
+    def describe(self, size: int) -> str:
+        """From which target images `size` samples are drawn, in words."""
+        if self.mixture.weights.pairing == "random":
+            return f"{size:,} samples of randomly paired source images; no target image decides which meet"
+        known = len(self.mixture.anchors.reference)
+        return (
+            f"{size:,} samples, each by way of a reference image of the target, drawn with replacement from {known:,}"
+        )
+
     def draw(self, size: int, rng: np.random.Generator) -> list[SourceRow]:
         """Draw samples as `Mixture.draw` does; at concentration 0 each is one image of one source."""
         streams = DrawStreams.of(rng)

@@ -105,7 +105,7 @@ def _stopped(summary: StudySummary) -> list[str]:
 def _result(confirmation: Confirmation | None) -> list[str]:
     """The confirmation and its verdict, or that there is none."""
     if confirmation is None:
-        return ["  not confirmed on the test part yet; 'geosearch resume' goes on"]
+        return ["  not confirmed yet; 'geosearch resume' goes on"]
     return ["", _table(confirmation), "", confirmation.verdict()]
 
 

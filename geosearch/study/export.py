@@ -78,7 +78,7 @@ class Export:
             synthesis = Synthesis(self.mixture, self.prepared.target_images(size))
             progress.event(SynthesisStarted(synthesis.describe(size)))
             stream: Streamable = synthesis
-            facts = self.card(synthesis, size, writer.layout, f"--format {writer.name}")
+            facts = self.card(synthesis.describe(size), size, writer.layout, f"--format {writer.name}")
             if condense is not None:
                 device = self.file.recipe.device
                 stream = learned = Condensation(condense).learn(synthesis, size, seed, device=device)
@@ -95,21 +95,20 @@ class Export:
         seed = seeds.integer(self.file.study.seed, "synthesize")
         views = self.file.recipe.settings["views"]
         with one_thread():
-            synthesis = Synthesis(self.mixture, self.prepared.target.reference)
-            progress.event(SynthesisStarted(synthesis.describe(size)))
             rows = SourceRows(self.mixture, self.prepared.collection.sources, views)
+            progress.event(SynthesisStarted(how := rows.describe(size)))
             found = rows.draw(size, seeds.stream(seed, "synthesize"))
         with atomic_dir(out) as folder:
             write_rows(folder / "rows.csv", found)
-            text = render_card(self.card(synthesis, size, _ROWS, "--rows"))
-            (folder / CARD).write_text(text, encoding="utf-8")
+            facts = replace(self.card(how, size, _ROWS, "--rows"), listed=True)
+            (folder / CARD).write_text(render_card(facts), encoding="utf-8")
         return out
 
-    def card(self, synthesis: Synthesis, size: int, layout: str, option: str) -> CardFacts:
+    def card(self, how: str, size: int, layout: str, option: str) -> CardFacts:
         """What the card of `size` images says.
 
         Args:
-            synthesis: what is written.
+            how: from which target images they are made.
             size: number of images.
             layout: which file holds what.
             option: of the command that writes it.
@@ -126,16 +125,17 @@ class Export:
             weights=trial.weights,
             concentration=trial.concentration,
             pairing=trial.pairing,
-            how=synthesis.describe(size),
+            how=how,
             size=size,
-            image_shape=synthesis.image_shape,
-            class_count=synthesis.mixture.class_count,
+            image_shape=self.mixture.image_shape,
+            class_count=self.mixture.class_count,
             closed_form=trial.closed_form,
             held_out_otdd=trial.proxy,
             top1_error=trial.top1_error,
             judged=_OBJECTIVES[self.file.search.objective],
             verdict=self.verdict,
-            mixture_key=synthesis.mixture.key,
+            on_test_part=self.prepared.target.test_labels is not None,
+            mixture_key=self.mixture.key,
             seeds=(("study", seed), ("draw", seeds.integer(seed, "synthesize"))),
             versions=versions(),
             files=layout,

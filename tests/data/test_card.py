@@ -31,6 +31,7 @@ FACTS = CardFacts(
     top1_error=0.082,
     judged="cross-validated on the target's shots",
     verdict="Pretraining on this mixture lowers the test error by 2.1 ± 0.6 points against no pretraining.",
+    on_test_part=True,
     mixture_key="0f3a",
     seeds=(("study", 0), ("synthesis", 7)),
     versions=(("geosearch", "0.1.0"), ("torch", "2.15.0")),
@@ -71,6 +72,27 @@ def test_what_was_not_measured_is_said():
     text = render_card(replace(FACTS, held_out_otdd=None, top1_error=None, verdict=None))
     assert text.count("not measured") == 2
     assert "Not confirmed yet" in text
+
+
+def test_a_verdict_of_labels_is_not_said_to_be_one_of_the_test_part():
+    assert "- Confirmed on the test part: Pretraining on" in render_card(FACTS)
+    judged = replace(FACTS, on_test_part=False, verdict="No test labels: judged by 7 labels.")
+    assert "- Confirmed: No test labels: judged by 7 labels." in render_card(judged)
+
+
+@pytest.mark.parametrize(("pairing", "way"), [("transport", "by way of the target's images"), ("random", "at random")])
+def test_a_table_of_rows_is_not_described_as_images(pairing, way):
+    facts = replace(FACTS, size=20, image_shape=(5, 1, 192), files="A table.", listed=True, pairing=pairing)
+    text = render_card(facts)
+    assert (
+        "A table of 20 samples and the source images that each is made of, drawn by geosearch from 2 labelled sources: "
+        f"trial 37 of study “quickstart”. The samples are mixtures of source images that were paired {way}; none of "
+        "the target's own images is listed."
+    ) in text
+    assert "\n\nA table.\n\n" in text
+    assert "The same versions and seeds give the same rows." in text
+    assert "192" not in text
+    assert "soft label" not in text.lower()
 
 
 def test_sources_without_weight_give_no_warning():

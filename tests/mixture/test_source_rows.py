@@ -39,6 +39,17 @@ def test_samples_of_whole_images_are_the_images_of_their_rows(cache: Cache) -> N
         assert row.label == source.classes[source.labels[number]]
 
 
+def test_reference_images_are_drawn_with_replacement_and_described_as_that(cache: Cache) -> None:
+    mixture, sources = _mixture(cache, 0.0)
+    rows = SourceRows(mixture, sources)
+    assert len({(row.source, row.image) for row in rows.draw(60, np.random.default_rng(0))}) < 50
+    assert rows.describe(60) == (
+        "60 samples, each by way of a reference image of the target, drawn with replacement from 60"
+    )
+    paired = replace(mixture, weights=replace(mixture.weights, pairing="random"))
+    assert rows.describe(5) != SourceRows(paired, sources).describe(5)
+
+
 def test_weights_of_mixed_samples_add_up(cache: Cache) -> None:
     mixture, sources = _mixture(cache, 2.0)
     rows = SourceRows(mixture, sources).draw(20, np.random.default_rng(0))

@@ -72,8 +72,13 @@ def test_a_study_of_activations(file: StudyFile, tmp_path: Path, cache: Cache) -
         rows = list(csv.DictReader(table))
     assert len({row["sample"] for row in rows}) == 12
     assert {row["source"] for row in rows} <= {"one", "other"}
-    assert " 60 in 2 views " in (folder / "CARD.md").read_text(encoding="utf-8")
-    assert f"lambda {study.best.interpolation:g}" in (folder / "CARD.md").read_text(encoding="utf-8")
+    card = (folder / "CARD.md").read_text(encoding="utf-8")
+    assert " 60 in 2 views " in card
+    assert f"lambda {study.best.interpolation:g}" in card
+    assert "A table of 12 samples and the source images that each is made of" in card
+    assert "12 images" not in card
+    assert "12 samples" in card.partition("- Made of ")[2]
+    assert "- Confirmed on the test part: " in card
     with pytest.raises(InvalidOptionError, match="leave --condense out"):
         study.synthesize(tmp_path / "condensed", condense=2)
     assert count_steps(file, 2) > 0

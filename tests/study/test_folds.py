@@ -53,6 +53,11 @@ def test_a_study_without_a_test_part_is_judged_by_its_labels_in_folds(study):
     assert "judged by 12 labels (1 more are the only ones of their class" in verdict
     assert "in 3 folds" in verdict
     assert study.run() == confirmation  # kept
+    card = (study.synthesize("rows", size=4, rows=True) / "CARD.md").read_text(encoding="utf-8")
+    assert f"- Confirmed: {verdict[:20]}" in card
+    before = status_text(replace(study.summary(), confirmation=None))
+    assert "not confirmed yet" in before
+    assert "test part" not in before
     (line,) = (line for line in status_text(study.summary()).splitlines() if line.startswith(NO_PRETRAINING))
     assert line.count("±") == 3  # two adaptations, and the balanced error
 
