@@ -28,6 +28,7 @@ from geosearch.report.figures.figure import ReportFigure
 from geosearch.report.summary import StudyReport
 from geosearch.runtime.atomic import atomic_write
 from geosearch.runtime.duration import duration
+from geosearch.search.trial_record import TrialRecord
 
 _MARK = b"what to pretrain on for"  # in the title of every page, to recognize it
 
@@ -154,11 +155,13 @@ def render(facts: StudyReport, drawn: tuple[ReportFigure, ...] | None = None) ->
         remarks=remarks(facts),
         summary=summary(facts),
         tables=confirmation_tables(kept) if kept else (),
+        tuning=general_tuning(kept) if kept else (),
         confirmation=kept,
         figures=[(figure, Markup(style.svg(figure.figure))) for figure in drawn if figure.figure is not None],
         missing=[figure for figure in drawn if figure.figure is None],
         sources=source_table(facts),
         failed=facts.failed,
+        warned="" if shown_mixture(facts) is None else "Best mixture: ",
         warnings=license_warnings((source.name, source.license) for source in used_sources(facts)),
     )
 
@@ -212,9 +215,20 @@ def confirmation_tables(confirmation: Confirmation) -> tuple[ConfirmationTable, 
     return tuple(_table(confirmation, adaptation) for adaptation in order)
 
 
+def general_tuning(confirmation: Confirmation) -> tuple[str, ...]:
+    """What is said of how adaptations were tuned or chosen, but for what stands below the table of one."""
+    beginnings = tuple(f"{name}," for name in confirmation.adaptations)
+    return tuple(line for line in confirmation.tuning if not line.startswith(beginnings))
+
+
+def shown_mixture(facts: StudyReport) -> TrialRecord | None:
+    """The best mixture; None if there is none yet, or all sources made the answer."""
+    return None if facts.confirmation and facts.confirmation.answer else facts.best
+
+
 def used_sources(facts: StudyReport) -> list[SourceFacts]:
     """The sources with positive weight in the best mixture; all if there is none yet or all made the answer."""
-    best = None if facts.confirmation and facts.confirmation.answer else facts.best
+    best = shown_mixture(facts)
     return [source for i, source in enumerate(facts.sources) if best is None or best.weights[i] > 0]
 
 
