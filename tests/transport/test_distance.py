@@ -78,7 +78,8 @@ def test_solvers_labels_and_embeddings_are_exchangeable(pair, cache):
         value, rel=0.05
     )
     assert otdd(*pair, labels=MeanLabels()).value < value
-    assert otdd(*pair, embedding=PCA(dims=200), cache=cache).value == pytest.approx(value, rel=1e-3)
+    rotated = otdd(*pair, embedding=PCA(dims=200), cache=cache).value
+    assert rotated == pytest.approx(value, rel=2e-3)  # float32: singular values of label distances by the Gram matrix
 
 
 def test_sampling_is_even_over_classes_and_fixed_by_the_seed(pair):
