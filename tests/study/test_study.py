@@ -39,6 +39,7 @@ from geosearch.report.status import status_text
 from geosearch.runtime.cache import Cache
 from geosearch.search.process import ProcessId
 from geosearch.search.storage.sqlite import exclusive_access
+from geosearch.search.study_store import StudyStore
 from geosearch.search.trial_facts import Claim, keep_fact
 from geosearch.study.build_confirmation import build_rows
 from geosearch.study.study import Study
@@ -427,20 +428,24 @@ def test_a_study_does_not_go_on_with_other_names_of_classes(begun, tmp_path):
         opened(tmp_path, begun.file.with_search(evaluations=12)).run()
 
 
-def test_a_study_does_not_go_on_with_other_weights(tmp_path, cache):
+def test_a_study_does_not_go_on_with_other_weights(tmp_path, cache, monkeypatch):
     def weights(seed: int) -> None:
         torch.manual_seed(seed)
         torch.save(models.shufflenet_v2_x0_5(weights=None).state_dict(), tmp_path / "weights.pth")
+        backbones._loaded.cache_clear()  # as in another process
+
+    def contents() -> dict[str, str]:
+        file = encoded_file(tmp_path, recipe_weights=str(tmp_path / "weights.pth"))
+        study = Study.open(file, storage=f"sqlite:///{tmp_path / 'features.db'}", cache=cache)
+        return dict(study.prepared.collection.contents)
 
     weights(0)
-    file = encoded_file(tmp_path, recipe_weights=str(tmp_path / "weights.pth"))
-    storage = f"sqlite:///{tmp_path / 'features.db'}"
-    assert "recipe.weights" in Study.open(file, storage=storage, cache=cache).prepared.collection.contents
-    Study.open(file, storage=storage, cache=cache).run()
+    assert "recipe.weights" in contents()
+    monkeypatch.setattr(StudyStore, "is_begun", True)
+    assert "recipe.weights" in contents()
     weights(1)
-    backbones._loaded.cache_clear()  # as in another process
     with pytest.raises(StudyMismatchError, match=r"recipe\.weights: the data are not those"):
-        Study.open(file.with_search(evaluations=7), storage=storage, cache=cache).run()
+        contents()
 
 
 def test_a_study_goes_on_where_its_sets_were_moved_to(begun, tmp_path):

@@ -277,8 +277,10 @@ def test_without_unlabelled_images_those_that_were_not_seen_are_no_less_typical(
         domain_shots=None,
         domain_pseudo_labels="nearest",
         search_evaluations=0,
+        recipe_adaptation="ridge",
         confirm_explain=False,
         confirm_folds=2,
+        confirm_repeats=1,
     )
     study = Study.open(file, storage=f"sqlite:///{tmp_path / 'few.db'}", cache=shared_cache)
     study.run()
