@@ -16,7 +16,7 @@ from geosearch.config.relative_paths import place_path, place_set
 from geosearch.config.study_config import StudyFile
 from geosearch.errors import InvalidOptionError
 from geosearch.runtime.redact import mask
-from geosearch.runtime.user_folder import expand_user
+from geosearch.runtime.user_folder import expand_user, is_path
 
 
 def read_study(path: Path) -> StudyFile:
@@ -89,6 +89,9 @@ def _expand_paths(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any
     def place_file(path: str) -> str:
         return expand(path) if folder is None else place_path(expand(path), folder)
 
+    def place_weights(weights: str) -> str:
+        return place_file(weights) if is_path(weights) else expand(weights)
+
     sections = {name: dict(keys) if isinstance(keys, Mapping) else keys for name, keys in data.items()}
     domain, search = (sections.get(name) for name in ("domain", "search"))
     if isinstance(domain, dict):
@@ -105,7 +108,7 @@ def _expand_paths(data: Mapping[str, Any], folder: Path | None) -> dict[str, Any
         price["sources"] = {place(source): value for source, value in price["sources"].items()}
     for section in (sections.get("transport"), sections.get("recipe")):
         if isinstance(section, dict) and isinstance(section.get("weights"), str):
-            section["weights"] = place_file(section["weights"])
+            section["weights"] = place_weights(section["weights"])
     if isinstance(search, dict):
         if isinstance(search.get("storage"), str):
             search["storage"] = expand(search["storage"])

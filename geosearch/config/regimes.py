@@ -16,7 +16,7 @@ TAIL_STEPS, LONG_TAIL_STEPS = 50, 100  # of the search, and of finalists and con
 _PRETRAINED = {
     "weights": "pretrained",
     "weight_decay": 0.01,
-    "precision": "bfloat16",  # half the time of float32 where a device has it; most of reports/photographs.md
+    "precision": "bfloat16",  # half the time of float32 where a device has it
 }
 _TAIL = {  # for its time, among what tied on six sets of photographs, so no check of it (reports/photographs.md)
     "learning_rate": 2e-3,

@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ from geosearch.nn.normalization import Normalization
 from geosearch.nn.pretrained_weights import load_weights
 from geosearch.nn.stages import last_stages
 from geosearch.runtime.cache import content_key
-from geosearch.runtime.user_folder import expand_user
+from geosearch.runtime.user_folder import expand_user, is_path
 
 LIBRARIES = ("timm", "torchvision")
 _STEPS = (32, 14)  # resolutions are multiples of these: networks halve five times, DINOv2 has patches of 14
@@ -280,7 +279,7 @@ def _from_torchvision(backbone: Backbone, model: str) -> tuple[nn.Module, _Norma
         )
     known = models.get_model_weights(model)
     entry = known.DEFAULT
-    is_file = "/" in backbone.weights or bool(Path(backbone.weights).suffix)
+    is_file = is_path(backbone.weights)
     if backbone.weights not in ("pretrained", "random") and not is_file:
         try:
             entry = known[backbone.weights]

@@ -14,6 +14,15 @@ from geosearch.errors import InvalidOptionError, StorageError
 LOGGER = logging.getLogger(__name__)
 
 
+def is_path(text: str) -> bool:
+    """Whether what may be a name or a file is a file: it has a folder or a suffix.
+
+    >>> is_path("weights.pth"), is_path("~/weights"), is_path("pretrained")
+    (True, True, False)
+    """
+    return "/" in text or bool(Path(text).suffix)
+
+
 def expand_user(path: str | Path) -> Path:
     """A path with a leading ``~`` or ``~USER`` expanded.
 

@@ -35,7 +35,12 @@ from geosearch.study.source_weights import build_source_weights
 
 
 def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: Cache, progress: Progress) -> Search:
-    """The search, ready to run."""
+    """The search, ready to run.
+
+    Raises:
+        DomainMismatchError: too few labels, see `check_judges` and `check_labels`.
+    """
+    check_judges(file, prepared.target)
     seed = file.study.seed
     options = SearchOptions(
         evaluations=file.search.evaluations,
@@ -55,7 +60,6 @@ def build_search(file: StudyFile, prepared: Prepared, store: StudyStore, cache: 
     first = find_baselines(file, prepared, store, proxy)
     cloud = build_baselines(prepared)[CLOUD]
     store.get_or_compute("free_answer", lambda: FreeAnswer.of(cloud, store.space, prepared.hull, proxy.otdd))
-    check_judges(file, prepared.target)
     objective = build_objective(file, prepared, cache)
     warm_start = build_warm_start(file, store, prepared.hull)
 

@@ -154,10 +154,9 @@ def _find_copies(pool: LabelledSet, *target: LabelledSet, **shapes: Any) -> np.n
 
 def _left_out(copied: np.ndarray) -> str:
     """How many images were left out, to be added to a sentence; empty if none was."""
-    count = int(copied.sum())
-    return f"; {count:,} left out, as {'it is an image' if count == 1 else 'they are images'} of the target" * bool(
-        count
-    )
+    if not (count := int(copied.sum())):
+        return ""
+    return f"; {count:,} left out, as {'it is an image' if count == 1 else 'they are images'} of the target"
 
 
 def _write_detection(

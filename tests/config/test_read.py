@@ -172,6 +172,9 @@ def test_weights_beside_the_study_file_are_found(tmp_path, monkeypatch):
     assert read_study(folder / "a.toml").recipe.weights == "resnet18.pth"
     (folder / "resnet18.pth").touch()
     assert read_study(folder / "a.toml").recipe.weights == str(folder / "resnet18.pth")
+    (folder / "pretrained").mkdir()
+    (folder / "a.toml").write_text(text + recipe.replace("${NETWORK}.pth", "pretrained"))
+    assert read_study(folder / "a.toml").recipe.weights == "pretrained", "a name, whatever lies beside the file"
 
 
 @pytest.mark.parametrize(

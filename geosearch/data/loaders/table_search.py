@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from geosearch.data.loaders.folder_tree import FolderTree
-from geosearch.data.loaders.label_table import ImageIndex, LabelTable, explain_mismatch, label_images
+from geosearch.data.loaders.image_index import ImageIndex
+from geosearch.data.loaders.label_table import LabelTable, explain_mismatch, label_images
 from geosearch.data.loaders.part_names import Kind, parse_part_name
 from geosearch.data.loaders.table import Table, read_table
 from geosearch.errors import InvalidDataError
