@@ -27,7 +27,7 @@ def test_the_file_gives_the_logits_of_the_module_for_any_number_of_images(tmp_pa
         assert np.allclose(found, model.module(images).detach().numpy(), atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [12, 40])
+@pytest.mark.parametrize("size", [12, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_whole_pretrained_network_enlarges_or_shrinks_its_images_there_as_well(tmp_path, size):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")

@@ -40,8 +40,8 @@ def best_error(hull: Hull, sampler: optuna.samplers.BaseSampler, goal: np.ndarra
 @pytest.mark.parametrize(
     "goal",
     [
-        np.eye(M)[2],
         np.array([0.5, 0.0, 0.5, 0.0]),
+        pytest.param(np.eye(M)[2], marks=pytest.mark.slow),
         pytest.param(np.array([0.1, 0.2, 0.3, 0.4]), marks=pytest.mark.slow),
     ],
 )
