@@ -19,6 +19,7 @@ from geosearch.data.loaders.base import LoadOptions, Part, register_loader
 from geosearch.data.loaders.file_pixels import SetRendering
 from geosearch.data.loaders.image_files import DecodedFiles, decode_images, median_size
 from geosearch.data.loaders.label_table import LabelTable, label_files
+from geosearch.data.loaders.part_names import Kind
 from geosearch.data.loaders.path_loader import PathLoader
 from geosearch.data.loaders.table import read_table
 from geosearch.data.read_report import Reason
@@ -32,8 +33,9 @@ class LabelsTableLoader(PathLoader):
     """``labels_table:PATH``: a CSV, TSV, JSONL or Parquet file with a column of image files and one of classes.
 
     Paths start from the folder of the table. Rows without a class are unlabelled images. The columns are found by what
-    they are usually called, or named: ``labels_table:PATH?file=COLUMN&label=COLUMN``. A column `split` may say which
-    rows are the test part; rows that it leaves blank are for training.
+    they are usually called, or named: ``labels_table:PATH?file=COLUMN&label=COLUMN``. A column `split` may name the
+    rows of the test part; if it names none, those of the validation part are it. Rows that it leaves blank are for
+    training.
 
     Attributes:
         query: what names columns, from the question mark on; may be empty.
@@ -109,13 +111,19 @@ class LabelsTableLoader(PathLoader):
         return decoded, {"report": account.report(self.spec, self.kind, part, taken), "row_names": names}
 
     def _files(self, part: Part) -> list[Path]:
-        """The labelled files of a part, as the column of parts says; a validation part is none."""
-        return [file for file, kind in self._table.parts.items() if kind == part]
+        """The labelled files of a part, as the column of parts says."""
+        wanted = part if part == "train" else self._test_kind
+        return [file for file, kind in self._table.parts.items() if kind == wanted]
+
+    @property
+    def _test_kind(self) -> Kind:
+        """What the test part is called; a validation part serves where there is none, as in folders."""
+        return "test" if "test" in self._table.parts.values() else "val"
 
     @property
     def _unread(self) -> list[Path]:
         """The labelled files that are in neither part."""
-        return [file for file, kind in self._table.parts.items() if kind not in ("train", "test")]
+        return [file for file, kind in self._table.parts.items() if kind not in ("train", self._test_kind)]
 
     def _shown(self, file: Path) -> str:
         """A file's path from the table's folder; the whole path of one that lies elsewhere."""

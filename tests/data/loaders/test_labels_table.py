@@ -141,6 +141,17 @@ def test_rows_of_no_part_are_for_training_and_those_of_other_parts_are_counted(t
     assert (len(test), test.report.passed) == (3, ())
 
 
+def test_a_validation_part_serves_where_there_is_no_test_part(tmp_path: Path) -> None:
+    table = write(tmp_path)
+    lines = [f"{file},{label},{'val' if row % 3 == 0 else 'train'}" for row, (file, label) in enumerate(ROWS[1:])]
+    table.write_text("\n".join(["file,label,split", *lines]))
+    loader = find_loader(f"labels_table:{table}")
+    assert loader.has_test
+    test = [f"photos/{row}.png" for row in (1, 4, 7, 10)]
+    assert list(loader.read_labelled("test").row_names) == test
+    assert {*loader.read_labelled().row_names} == {f"photos/{row}.png" for row in range(1, 12)} - {*test}
+
+
 def test_a_class_whose_name_means_no_label_is_said(tmp_path: Path) -> None:
     table = write(tmp_path)
     table.write_text(table.read_text().replace(",a", ",null").replace("photos/11.png,c", "photos/11.png,N/A"))
