@@ -13,6 +13,7 @@ from .from_scratch import fixed_features as fixed_features
 from .from_scratch import fresh_network as fresh_network
 from .from_scratch import lengthen as lengthen
 from .gradient import GradientAdaptation as GradientAdaptation
+from .head_choice import HeadChoice as HeadChoice
 from .linear_probe import LinearProbe as LinearProbe
 from .log_evidence import logme as logme
 from .loss import LOSSES as LOSSES

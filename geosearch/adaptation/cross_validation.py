@@ -14,7 +14,7 @@ from geosearch.errors import DomainMismatchError
 
 
 def cross_validate(
-    fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, folds: int, seed: int, *, is_balanced: bool = False
+    fit: Callable[[LabelledSet], Predictor], shots: LabelledSet, folds: int, seed: int, *, balance: float = 0.0
 ) -> Score:
     """Mean error over all shots that a fold leaves out, each predicted by a model fitted without its fold.
 
@@ -23,7 +23,7 @@ def cross_validate(
         shots: labelled images; see `stratified_folds`.
         folds: number of folds; never more than the largest class has shots.
         seed: seed of the assignment to folds.
-        is_balanced: whether every class counts alike, whatever its number of shots.
+        balance: in [0, 1]; see `score_predictions`.
 
     Raises:
         DomainMismatchError: no class has two shots.
@@ -34,7 +34,7 @@ def cross_validate(
         len(shots.classes),
         folds,
         seed,
-        is_balanced=is_balanced,
+        balance=balance,
     )
 
 
@@ -45,7 +45,7 @@ def score_left_out(
     folds: int,
     seed: int,
     *,
-    is_balanced: bool = False,
+    balance: float = 0.0,
 ) -> Score:
     """As `cross_validate`, for anything that has rows with labels.
 
@@ -53,17 +53,26 @@ def score_left_out(
         predict: row numbers (to fit to, to predict) -> class scores (k, c) of the latter.
         labels: int64 (n,), the classes of the rows.
         classes: c
-        folds, seed, is_balanced: as for `cross_validate`.
+        folds, seed, balance: as for `cross_validate`.
 
     Raises:
         DomainMismatchError: no class has two rows.
     """
-    target = one_hot(labels, classes)
-    prediction = np.empty_like(target)
+    judged, prediction = can_be_left_out(labels), predict_left_out(predict, labels, classes, folds, seed)
+    return score_predictions(prediction[judged], one_hot(labels, classes)[judged], balance=balance)
+
+
+def predict_left_out(
+    predict: Callable[[np.ndarray, np.ndarray], np.ndarray], labels: np.ndarray, classes: int, folds: int, seed: int
+) -> np.ndarray:
+    """float64 (n, c), the class scores of all rows, each predicted without its fold; see `score_left_out`.
+
+    Those of the single row of a class, which no fold leaves out, are 0.
+    """
+    prediction = np.zeros((len(labels), classes))
     for rows, left_out in stratified_folds(labels, folds, seeds.stream(seed, "folds")):
         prediction[left_out] = predict(rows, left_out)
-    judged = can_be_left_out(labels)
-    return score_predictions(prediction[judged], target[judged], is_balanced=is_balanced)
+    return prediction
 
 
 def can_be_left_out(labels: np.ndarray) -> np.ndarray:
@@ -75,19 +84,37 @@ def can_be_left_out(labels: np.ndarray) -> np.ndarray:
     return np.asarray(np.bincount(labels)[labels] > 1)
 
 
-def score_predictions(prediction: np.ndarray, target: np.ndarray, *, is_balanced: bool = False) -> Score:
-    """Score of class scores (n, c) against one-hot labels (n, c); a mean over classes if it is balanced."""
+def score_predictions(prediction: np.ndarray, target: np.ndarray, *, balance: float = 0.0) -> Score:
+    """Score of class scores (n, c) against one-hot labels (n, c).
+
+    Args:
+        balance: in [0, 1]; 0 is the mean over rows, 1 the mean over classes, see `class_weights`.
+
+    >>> found = score_predictions(np.eye(2)[[0, 0, 0, 0]], np.eye(2)[[0, 0, 0, 1]], balance=1)
+    >>> found.top1_error
+    0.5
+    """
     squared = ((prediction - target) ** 2).sum(1)
     wrong = prediction.argmax(1) != target.argmax(1)
-    if is_balanced:
-        weights = 1 / (target.sum(0) @ target.T)  # (n,)
-        losses = squared * weights / weights.mean()
+    if balance:
+        weights = class_weights(target.argmax(1), balance)
+        losses = squared * weights
         return Score(
             float(np.average(squared, weights=weights)),
             float(np.average(wrong, weights=weights)),
             tuple(losses.tolist()),
         )
     return Score(float(squared.mean()), float(wrong.mean()), tuple(squared.tolist()))
+
+
+def class_weights(labels: np.ndarray, balance: float) -> np.ndarray:
+    """Weights (n,) of rows, of mean 1, so that a class counts as its number of rows to the power 1 - balance.
+
+    >>> class_weights(np.array([0, 0, 0, 0, 1]), 0.5)
+    array([0.83333333, 0.83333333, 0.83333333, 0.83333333, 1.66666667])
+    """
+    weights = np.bincount(labels)[labels] ** -float(balance)
+    return np.asarray(weights / weights.mean())
 
 
 def stratified_folds(

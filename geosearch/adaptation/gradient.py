@@ -72,9 +72,9 @@ class GradientAdaptation(AdaptationOptions):
             DomainMismatchError: no class has two shots.
             TrainingFailedError: the loss became NaN or infinite.
         """
-        is_balanced = self.loss is not None
+        balance = 0.0 if self.loss is None else 1.0
         return cross_validate(
-            lambda part: self.fit(network, part, seed, mixture), shots, self.folds, seed, is_balanced=is_balanced
+            lambda part: self.fit(network, part, seed, mixture), shots, self.folds, seed, balance=balance
         )
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -94,21 +95,22 @@ class SelfTrainedRidge(AdaptationOptions):
             InvalidOptionError: `unlabelled` is None.
             TrainingFailedError: the features are NaN or infinite.
         """
-        z, u = self._features(network, shots)
-        return self.score_features(z, shots.labels, u, len(shots.classes), seed)
-
-    def score_features(self, z: np.ndarray, labels: np.ndarray, u: np.ndarray, classes: int, seed: int) -> Score:
-        """As `score`, for features: float64 (n, d), labels int64 (n,), features of unlabelled images (m, d).
-
-        Raises:
-            DomainMismatchError: no class has two rows.
-        """
-
-        def predict(rows: np.ndarray, left_out: np.ndarray) -> np.ndarray:
-            head, scale = self.train(z[rows], labels[rows], np.concatenate([u, z[left_out]]), classes)
-            return head.predict(z[left_out] * scale)
-
+        z, u = self.features(network, shots)
+        labels, classes = shots.labels, len(shots.classes)
+        predict = partial(self.predict_left_out, z, labels, u, classes)
         return score_left_out(predict, labels, classes, self.folds, seed)
+
+    def predict_left_out(
+        self, z: np.ndarray, labels: np.ndarray, u: np.ndarray, classes: int, rows: np.ndarray, left_out: np.ndarray
+    ) -> np.ndarray:
+        """Class scores (k, c) of labelled features that are left out, which are among the unlabelled ones.
+
+        Args:
+            z, labels, u, classes: as for `train`.
+            rows, left_out: numbers of the rows of `z` to fit to, and to predict.
+        """
+        head, scale = self.train(z[rows], labels[rows], np.concatenate([u, z[left_out]]), classes)
+        return head.predict(z[left_out] * scale)
 
     def fit(self, network: Network, shots: LabelledSet, seed: int, mixture: Stream | None = None) -> Predictor:
         """Fit to all shots; `seed` and `mixture` have no effect.
@@ -117,12 +119,17 @@ class SelfTrainedRidge(AdaptationOptions):
             InvalidOptionError: `unlabelled` is None.
             TrainingFailedError: the features are NaN or infinite.
         """
-        z, u = self._features(network, shots)
+        z, u = self.features(network, shots)
         head, scale = self.train(z, shots.labels, u, len(shots.classes))
         return RidgePredictor(network, scale, head)
 
-    def _features(self, network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
-        """float64 (n, d) of the shots, (m, d) of the unlabelled images."""
+    def features(self, network: Network, shots: LabelledSet) -> tuple[np.ndarray, np.ndarray]:
+        """float64 (n, d) of the shots, (m, d) of the unlabelled images.
+
+        Raises:
+            InvalidOptionError: `unlabelled` is None.
+            TrainingFailedError: the features are NaN or infinite.
+        """
         if self.unlabelled is None:
             raise InvalidOptionError("SelfTrainedRidge needs images of the target; pass unlabelled=")
         images = self.unlabelled.images[: self.most]

@@ -109,8 +109,9 @@ class DomainSection(Section):
         ge=0,
         le=1,
         description="How far pseudo-labels are drawn towards equally frequent classes, by networks that label the "
-        "reference and in self-training: 1 where classes are known to be, 0 where some are rare. The default was "
-        "chosen on mnist, usps, fashion_mnist, kmnist and az_letters (reports/transfer/self-training.md).",
+        "reference and in self-training, and how far classes count alike where cross-validation chooses a head: 1 "
+        "where classes are known to be equally frequent, 0 where some are rare. The default was chosen on mnist, usps, "
+        "fashion_mnist, kmnist and az_letters (reports/transfer/self-training.md).",
     )
     pseudo_labeller: str | None = None
     label_space: str = LABEL_SPACES.default

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geosearch.adaptation.automatic import RIDGE, SELF_TRAINED, least_wrong
-from geosearch.adaptation.cross_validation import can_be_left_out, score_left_out
+from geosearch.adaptation.head_choice import RIDGE, HeadChoice
 from geosearch.adaptation.ridge import RidgeFit, fit_ridge
 from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge, confidence
 from geosearch.data.dataset import LabelledSet
@@ -19,15 +18,16 @@ from geosearch.pseudo_labels.nearest import chunks
 from geosearch.transport.solvers.class_balance import allocate, class_factors
 
 
-@TARGET_LABELLINGS.register("head", "by a ridge head on the embedding, self-trained where cross-validation says so")
+@TARGET_LABELLINGS.register(
+    "head", "by a ridge head on the embedding, self-trained unless cross-validation is clearly against it"
+)
 @dataclass(frozen=True)
 class HeadLabelling:
     """Fit a ridge head to the shots in the embedding, or one that trains itself on the unlabelled images as well.
 
-    Of the two, the one with fewer wrong labels in a cross-validation; the self-trained one where no class has two
-    shots. Nothing is trained on the sources. In the features of a pretrained network, over six targets, its labels
-    were wrong as often as those of an ensemble of networks, within the interval, on one of them more often
-    (reports/photographs.md).
+    Cross-validation on the shots chooses between them, see `HeadChoice`. Nothing is trained on the sources. In the
+    features of a pretrained network, over six targets, its labels were wrong as often as those of an ensemble of
+    networks, within the interval, on one of them more often (reports/photographs.md).
 
     Source: Lee 2013 (pseudo-labels), as in `SelfTrainedRidge`.
 
@@ -58,18 +58,9 @@ class HeadLabelling:
         """Fit the head to the shots and all unlabelled images (n, h, w, ch)."""
         z, u = _encode(encoder, shots.images), _encode(encoder, unlabelled)
         labels, classes = shots.labels, len(shots.classes)
-        taught = SelfTrainedRidge(balance=self.balance, folds=self.folds)
-        errors = {}
-        if can_be_left_out(labels).any():
-
-            def predict(rows: np.ndarray, left_out: np.ndarray) -> np.ndarray:
-                head, scale = fit_ridge(z[rows], labels[rows], classes)
-                return head.predict(z[left_out] * scale)
-
-            errors[RIDGE] = score_left_out(predict, labels, classes, self.folds, seed=0).top1_error
-            errors[SELF_TRAINED] = taught.score_features(z, labels, u, classes, seed=0).top1_error
-        is_plain = least_wrong(errors) == RIDGE
-        head, scale = fit_ridge(z, labels, classes) if is_plain else taught.train(z, labels, u, classes)
+        self_trained = SelfTrainedRidge(balance=self.balance, folds=self.folds)
+        is_plain = HeadChoice.by_cross_validation(z, labels, u, classes, self_trained, seed=0).name == RIDGE
+        head, scale = fit_ridge(z, labels, classes) if is_plain else self_trained.train(z, labels, u, classes)
         scores = head.predict(u * scale)
         deviation = float(scores.std())
         factors = class_factors(confidence(scores, deviation), self.balance)

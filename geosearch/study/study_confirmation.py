@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from geosearch.adaptation.automatic import AUTOMATIC, SELF_TRAINED
+from geosearch.adaptation.automatic import AUTOMATIC
+from geosearch.adaptation.head_choice import SELF_TRAINED
 from geosearch.config.study_config import StudyFile
 from geosearch.confirmation.background import Background
 from geosearch.confirmation.confirm import Confirmer

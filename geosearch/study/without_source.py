@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from geosearch import seeds
-from geosearch.adaptation.automatic import AUTOMATIC, RIDGE, SELF_TRAINED, Automatic, least_wrong
+from geosearch.adaptation.automatic import AUTOMATIC, Automatic
 from geosearch.adaptation.from_scratch import fresh_network
+from geosearch.adaptation.head_choice import RIDGE, SELF_TRAINED, HeadChoice
 from geosearch.config.build import build_adaptation, build_recipe
 from geosearch.config.study_config import StudyFile
 from geosearch.runtime.parallel import one_thread
@@ -20,13 +20,13 @@ class WithoutSource:
     """How the pretrained network is adapted.
 
     Attributes:
-        errors: adaptation -> share of wrong labels in a cross-validation, in [0, 1]; empty if no class has two labels.
+        head: which head, and why.
 
-    >>> WithoutSource({"ridge": 0.31, "self-train-ridge": 0.22}).sentence
+    >>> WithoutSource(HeadChoice({"ridge": 0.31, "self-train-ridge": 0.22}, standard_error=0.05)).sentence
     'adaptation: self-train-ridge, chosen by cross-validation on the labels (ridge 31 %, self-train-ridge 22 % wrong)'
     """
 
-    errors: Mapping[str, float]
+    head: HeadChoice
 
     @classmethod
     def choose(cls, file: StudyFile, prepared: Prepared) -> WithoutSource:
@@ -40,28 +40,21 @@ class WithoutSource:
         how = build_adaptation(AUTOMATIC, file, prepared.unlabelled(file.recipe.unlabelled))
         assert isinstance(how, Automatic)
         with one_thread():
-            return cls(how.errors(network, shots, seed))
+            return cls(how.choose(network, shots, seed))
 
     @property
     def adaptation(self) -> str:
         """Its name."""
-        return least_wrong(self.errors)
+        return self.head.name
 
     @property
     def sentence(self) -> str:
         """Which, and why."""
-        return f"adaptation: {self.adaptation}, {self._how}"
+        return f"adaptation: {self.head}"
 
     def sentences(self, reason: NoGain) -> tuple[str, ...]:
         """That no source pays, and what is the answer."""
-        return reason.sentence, f"The answer is the pretrained network as it is with {self.adaptation}, {self._how}."
-
-    @property
-    def _how(self) -> str:
-        if not self.errors:
-            return "since no class has two labels"
-        shares = ", ".join(f"{name} {100 * error:.0f} %" for name, error in self.errors.items())
-        return f"chosen by cross-validation on the labels ({shares} wrong)"
+        return reason.sentence, f"The answer is the pretrained network as it is with {self.head}."
 
 
 HEADS_OF_FOLDS = f"{RIDGE} or {SELF_TRAINED}, whichever cross-validation on the labels prefers"

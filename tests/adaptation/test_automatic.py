@@ -1,4 +1,4 @@
-"""Automatic: the head of fewer wrong labels in a cross-validation; self-training where nothing can be left out."""
+"""Automatic: the head that cross-validation chooses; self-training where nothing can be left out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 from torch import nn
 
 from geosearch.adaptation.automatic import Automatic
+from geosearch.adaptation.head_choice import HeadChoice
 from geosearch.adaptation.ridge import RidgeHead
 from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
 from geosearch.data.dataset import LabelledSet
@@ -25,9 +26,9 @@ def images() -> LabelledSet:
 
 
 @pytest.mark.parametrize("best", ["ridge", "self-train-ridge"])
-def test_the_head_of_least_error_is_fitted(images: LabelledSet, best: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    errors = {"ridge": 0.2, "self-train-ridge": 0.2 if best == "ridge" else 0.1}
-    monkeypatch.setattr(Automatic, "errors", lambda *_: errors)
+def test_the_head_that_is_chosen_is_fitted(images: LabelledSet, best: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = HeadChoice({"ridge": 0.2, "self-train-ridge": 0.3 if best == "ridge" else 0.1})
+    monkeypatch.setattr(Automatic, "choose", lambda *_: choice)
     shots, unlabelled = images.take(range(9)), UnlabelledSet.of(images.take(range(9, 200)))
     found = Automatic(unlabelled).fit(NETWORK, shots, 0).predict(images.images)
     head = RidgeHead() if best == "ridge" else SelfTrainedRidge(unlabelled)
@@ -35,6 +36,6 @@ def test_the_head_of_least_error_is_fitted(images: LabelledSet, best: str, monke
 
 
 def test_single_labels_leave_nothing_out(images: LabelledSet) -> None:
-    unlabelled = UnlabelledSet.of(images.take(range(9, 200)))
-    assert Automatic(unlabelled).errors(NETWORK, images.take(range(3)), 0) == {}
-    assert set(Automatic(unlabelled).errors(NETWORK, images.take(range(9)), 0)) == {"ridge", "self-train-ridge"}
+    automatic = Automatic(UnlabelledSet.of(images.take(range(9, 200))))
+    assert automatic.choose(NETWORK, images.take(range(3)), 0) == HeadChoice()
+    assert {*automatic.choose(NETWORK, images.take(range(9)), 0).errors} == {"ridge", "self-train-ridge"}

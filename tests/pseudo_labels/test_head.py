@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from geosearch import load
-from geosearch.adaptation.base import Score
+from geosearch.adaptation.head_choice import HeadChoice
 from geosearch.adaptation.ridge import fit_ridge
 from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
 from geosearch.data.dataset import LabelledSet
@@ -33,9 +33,9 @@ def test_single_shots_are_enough() -> None:
 
 
 @pytest.mark.parametrize("wins", [True, False])
-def test_the_head_of_fewer_wrong_labels_is_taken(wins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    error = 1.0 if wins else -1.0  # of the self-trained head
-    monkeypatch.setattr(SelfTrainedRidge, "score_features", lambda *_, **__: Score(error, error, ()))
+def test_the_head_that_cross_validation_chooses_is_taken(wins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    choice = HeadChoice({"ridge": 0.5, "self-train-ridge": 0.6 if wins else 0.4})
+    monkeypatch.setattr(HeadChoice, "by_cross_validation", lambda *_, **__: choice)
     found = HeadLabelling(balance=0.0).fit(SHOTS, REST.images, PixelEncoder())(REST.images)
     z, u = (PixelEncoder().encode(images).astype(np.float64) for images in (SHOTS.images, REST.images))
     heads = {True: fit_ridge(z, SHOTS.labels, 10), False: SelfTrainedRidge(balance=0.0).train(z, SHOTS.labels, u, 10)}

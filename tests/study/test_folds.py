@@ -149,13 +149,13 @@ def test_splits_judge_every_label_once_a_repetition_but_the_only_ones_of_their_c
 def test_a_head_that_labels_choose_is_chosen_in_each_fold_without_those_that_judge(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     seen = []
-    errors = Automatic.errors
+    choose = Automatic.choose
 
     def note(self, network, shots, seed):
         seen.append({image.tobytes() for image in shots.images})
-        return errors(self, network, shots, seed)
+        return choose(self, network, shots, seed)
 
-    monkeypatch.setattr(Automatic, "errors", note)
+    monkeypatch.setattr(Automatic, "choose", note)
     study = Study.open(own_file(tmp_path).with_adaptation("auto"), storage=f"sqlite:///{tmp_path / 'auto.db'}")
     confirmation = study.run()
     assert confirmation.adaptation == "auto"

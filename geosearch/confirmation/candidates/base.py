@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from geosearch.adaptation.automatic import Automatic
 from geosearch.adaptation.base import Adaptation, Predictor, Scorer
 from geosearch.adaptation.fine_tune import FineTuning
 from geosearch.adaptation.fixmatch import FixMatch
@@ -155,6 +156,8 @@ class SupervisedCandidate(AdaptedCandidate):
 
 def images_of(adaptation: Adaptation | Scorer) -> int:
     """Number of unlabelled target images that an adaptation uses, or a scorer that is one."""
+    if isinstance(adaptation, Automatic):
+        return images_of(adaptation.self_trained)
     if isinstance(adaptation, SelfTrainedRidge) and adaptation.unlabelled is not None:
         return min(len(adaptation.unlabelled.images), adaptation.most)
     if isinstance(adaptation, SemiSupervised) and adaptation.unlabelled is not None:
