@@ -98,7 +98,7 @@ class PretrainedArchitecture:
                 "How many last stages of a pretrained network are trained on all sources at once, besides what is "
                 "trained on mixtures: a row of the confirmation that serves every target of these sources, taken as "
                 "far from the pretrained weights as the labels choose, and the answer unless they are clearly against "
-                "it. Left out: 0, no such row. With 4, answers on six sets of photographs had 2.9 ± 2.9 points less "
+                "it. Left out: 0, no such row. With 4, answers on six sets of photographs had 3.0 ± 3.5 points less "
                 "error (reports/photographs.md).",
                 {"ge": 0, "le": 100},
             ),

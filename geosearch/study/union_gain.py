@@ -18,8 +18,8 @@ class UnionGain:
     It is, unless labels judge, and the error of no pretraining, or of a best mixture that is clearly better than
     that, is smaller by more than one standard error of the gain. Pseudo-labelled images do not object: the pretrained
     features labelled them, which favors networks near to these, and their errors are alike, so that the noise is too
-    small. On six sets of photographs answers had 2.9 ± 2.9 points less error for it, 1 to 5 on five of them, and on one
-    1.7 ± 5.1 more (reports/photographs.md).
+    small. On six sets of photographs answers had 3.0 ± 3.5 points less error for it, 1 to 7 on five of them, and on one
+    2.7 ± 5.0 more (reports/photographs.md).
 
     Attributes:
         stages: of the network.

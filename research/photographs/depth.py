@@ -33,7 +33,7 @@ from geosearch.nn.train import features, pretrain
 from geosearch.runtime.cache import Cache
 from research.common.lines import Lines
 from research.photographs import heads
-from research.photographs.choice import cross_validated
+from research.photographs.choice import cross_validated, preferred
 from research.photographs.interpolation import losses_left_out
 from research.photographs.scoring import SELF_TRAINING, few
 from research.photographs.sets import DRAWS, FOLDER, TARGETS, photos, sources_of, task
@@ -170,7 +170,9 @@ def chosen(published: dict[str, Any], trained: dict[str, Any]) -> list[float]:
     errors = []
     for draw, (gap, noise) in enumerate(trained["squared"]):
         taken = trained if gap <= noise else published
-        errors.append(taken["errors"][draw][int(np.argmin(published["left out"][draw]))])
+        errors.append(
+            taken["errors"][draw][HEADS.index(preferred(dict(zip(HEADS, published["left out"][draw], strict=True))))]
+        )
     return errors
 
 

@@ -3,8 +3,8 @@
     python -m research.photographs.pseudo_labels
 
 Share of wrong labels among the images without labels, five labels a class, five draws: the nearest labelled image,
-label spreading, the ridge head, the self-trained one, and the better of the two by cross-validation ("head") on the
-pretrained features; and the ensemble of four of the networks that were trained on single sources and on the union
+label spreading, the ridge head, the self-trained one, and that of the two which cross-validation chooses ("head"), on
+the pretrained features; and the ensemble of four of the networks that were trained on single sources and on the union
 (interpolation.py), which costs seven trainings. Results: reports/data/photographs_pseudo_labels.jsonl.
 """
 

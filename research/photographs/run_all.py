@@ -33,6 +33,7 @@ PARTS = (
     "layers",
     "from_scratch",
     "uneven",
+    "head_choice",
     "maps",
     "searches",
     "tables",

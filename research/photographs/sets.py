@@ -74,11 +74,11 @@ class Task:
         by_class = (order[self.train_labels[order] == label][:shots] for label in range(len(self.classes)))
         return np.concatenate(list(by_class))
 
-    def draw_uneven(self, draw: int) -> np.ndarray:
+    def draw_uneven(self, draw: int, ratio: float = RATIO) -> np.ndarray:
         """Positions in `train`, sorted by class: `label_counts` labels, the most of a class that the draw decides."""
         classes = seeds.stream(draw, "photographs uneven", self.name).permutation(len(self.classes))
         counts = np.empty(len(classes), int)
-        counts[classes] = label_counts(len(classes))
+        counts[classes] = label_counts(len(classes), ratio)
         order = self.draw(int(counts.max()), draw).reshape(len(classes), -1)  # (c, most)
         return np.concatenate([rows[:count] for rows, count in zip(order, counts, strict=True)])
 
@@ -88,9 +88,9 @@ class Task:
         return np.concatenate([self.train, self.test])
 
 
-def label_counts(classes: int) -> np.ndarray:
+def label_counts(classes: int, ratio: float = RATIO) -> np.ndarray:
     """(c,) labels of each class, the most first; `MEAN` in the mean, up to rounding, falling geometrically."""
-    shares = RATIO ** -np.linspace(0, 1, classes)
+    shares = ratio ** -np.linspace(0, 1, classes)
     return np.maximum(np.rint(MEAN * classes * shares / shares.sum()).astype(int), 1)
 
 

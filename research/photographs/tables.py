@@ -24,6 +24,7 @@ from research.photographs import (
     fine_tuning,
     from_nothing,
     from_scratch,
+    head_choice,
     layers,
     lengths,
     maps,
@@ -143,14 +144,14 @@ def choices(shots: int) -> dict[tuple[str, int], dict[str, float]]:
 
 
 def chosen_by_labels(shots: int) -> str:
-    """The row of the way that cross-validation on the labels prefers, draw by draw; ties to the earlier one."""
+    """The row of the way that cross-validation on the labels prefers, draw by draw."""
     known, cells, means = heads_found(), [], []
     found = choices(shots)
     if len(found) < len(TARGETS) * DRAWS:
         return ""
     ways = shown_ways()
     for target in TARGETS:
-        taken = [min(found[target, draw], key=found[target, draw].__getitem__) for draw in range(DRAWS)]
+        taken = [choice.preferred(found[target, draw]) for draw in range(DRAWS)]
         own = [known[target, shots, ways[name]][draw][0] for draw, name in enumerate(taken)]
         cells.append(f"{percent(own)} ({difference(own, [v[0] for v in known[target, shots, 'ridge']])})")
         means.append(float(np.mean(own)))
@@ -572,8 +573,7 @@ def head_error(target: str, shots: int | str, way: str, draw: int) -> float:
         lines = (line for line in uneven.FILE.all() if line["asked"] == {"target": target, "draw": draw})
         return next(lines)["errors"][way][0]  # type: ignore[no-any-return]
     if way == whole_studies.CHOSEN:
-        found = choices(shots)[target, draw]
-        way = min(found, key=found.__getitem__)
+        way = choice.preferred(choices(shots)[target, draw])
     return heads_found()[target, shots, shown_ways()[way]][draw][0]
 
 
@@ -601,6 +601,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "layers", layers_table
     yield "maps", maps_table
     yield "uneven", uneven_table
+    yield "head choice", head_choice.table
     yield "from scratch", from_scratch.table
     for shots in SHOTS:
         yield f"side by side {shots}", lambda s=shots: side_by_side.table(s)  # type: ignore[misc]

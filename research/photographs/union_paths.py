@@ -27,7 +27,7 @@ from geosearch.search.weight_path import WeightPath
 from geosearch.study.union_training import STEPS
 from research.common.lines import Lines
 from research.photographs import depth, heads
-from research.photographs.choice import cross_validated
+from research.photographs.choice import cross_validated, preferred
 from research.photographs.interpolation import losses_left_out
 from research.photographs.scoring import SELF_TRAINING, few
 from research.photographs.sets import DRAWS, FOLDER, TARGETS, task
@@ -61,7 +61,7 @@ def _of_draw(target: str, shots: int, draw: int, z: list[np.ndarray]) -> dict[st
         INTERPOLATION, np.stack([losses_left_out(own) for own in labelled]), np.zeros(len(INTERPOLATION)), 0.0
     )
     chosen = [int(np.argmin(path.squared_errors)), path.chosen, _as_a_study(replace(path, farther=True))]
-    head = int(np.argmin([validated[name] for name in depth.HEADS]))
+    head = depth.HEADS.index(preferred({name: validated[name] for name in depth.HEADS}))
     return {"errors": errors, "head": head, "chosen": chosen, "squared": np.round(path.squared_errors, 5).tolist()}
 
 
