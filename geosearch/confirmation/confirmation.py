@@ -119,13 +119,17 @@ class Confirmation:
 
     def verdict(self) -> str:
         """The comparisons, what searching added, and what else has to be said; a sentence each."""
-        return " ".join([*self.basis(), self.summary(), *self.remarks()])
+        return " ".join([*self.conclusion(), *self.circumstances(), self.summary(), *self.remarks()])
 
-    def basis(self) -> tuple[str, ...]:
-        """What has to be said first: another answer than the best mixture, an early end, that no test label judged."""
+    def conclusion(self) -> tuple[str, ...]:
+        """Another answer than the best mixture, and how it did, a sentence each; none if the mixture is the answer."""
+        return (*self.no_gain, *self.reasons, *self._answered())
+
+    def circumstances(self) -> tuple[str, ...]:
+        """That the search ended early, and that no test label judged, a sentence each."""
         ended = (self.background.ended,) if self.background.ended else ()
         judged = (f"No test labels: judged by {self.judged_by}.",) if self.judged_by else ()
-        return (*self.no_gain, *self.reasons, *self._answered(), *ended, *judged)
+        return (*ended, *judged)
 
     def summary(self) -> str:
         """One sentence: against no pretraining, the best single source, the strongest baseline, the strongest control.

@@ -169,7 +169,7 @@ def render(facts: StudyReport, drawn: tuple[ReportFigure, ...] | None = None) ->
 def verdict(facts: StudyReport) -> str:
     """The result of the study in a few sentences; before the confirmation, the best mixture so far."""
     if (known := facts.confirmation) is not None:  # of another answer the best mixture is a remark
-        return " ".join([*known.basis(), *([] if known.answer else [known.summary()])])
+        return " ".join(known.conclusion() if known.answer else [*known.conclusion(), known.summary()])
     best = facts.best
     if best is None:
         return "No trial has finished yet."
@@ -185,7 +185,7 @@ def verdict(facts: StudyReport) -> str:
 def remarks(facts: StudyReport) -> tuple[str, ...]:
     """What is said below the verdict, a sentence each: what searching added, and what was known before it."""
     known = facts.confirmation
-    found = [*([known.summary()] if known.answer else []), *known.remarks()] if known else []
+    found = [*known.circumstances(), *([known.summary()] if known.answer else []), *known.remarks()] if known else []
     found += [f"{note[0].upper()}{note[1:]}." for note in facts.target_notes]
     if facts.free_answer:
         found.append(f"Free answer, before any training: {facts.free_answer.sentence(facts.source_names)}.")

@@ -16,7 +16,7 @@ from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.data.card import license_warnings
 from geosearch.errors import InvalidOptionError, StorageError
 from geosearch.report import figures
-from geosearch.report.page import confirmation_tables, render, used_sources, verdict, write_page
+from geosearch.report.page import confirmation_tables, remarks, render, used_sources, verdict, write_page
 from geosearch.report.status import status_of, status_text
 
 FINISHED = {"m": 3, "searched": 9}
@@ -207,6 +207,15 @@ def test_what_was_not_used_of_a_set_stands_on_the_page_and_in_the_status(page_of
     assert f"{name}: {note}." in Reader(page).words
     assert f"  files     {name}: {note}" in status_text(facts).splitlines()
     assert status_of(facts)["passed_over"] == [{"set": name, "note": note}]
+
+
+def test_the_verdict_is_the_answer_alone_and_how_it_was_judged_stands_below(facts_of):
+    facts = facts_of(12, state="finished")
+    kept = replace(facts.confirmation, answer=NO_PRETRAINING, reasons=("The answer is none.",), judged_by="9 labels")
+    answered = replace(facts, confirmation=kept)
+    assert verdict(answered) == " ".join(kept.conclusion())
+    assert verdict(answered).startswith("The answer is none. It ")
+    assert remarks(answered)[:2] == ("No test labels: judged by 9 labels.", kept.summary())
 
 
 def test_what_searching_added_stands_below_the_verdict(page_of):
