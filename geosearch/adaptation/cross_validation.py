@@ -110,6 +110,10 @@ def score_predictions(prediction: np.ndarray, target: np.ndarray, *, balance: fl
 def class_weights(labels: np.ndarray, balance: float) -> np.ndarray:
     """Weights (n,) of rows, of mean 1, so that a class counts as its number of rows to the power 1 - balance.
 
+    Wrong labels times those of balance 1 have the balanced error as their mean, and in `bootstrap_half_width` its
+    interval. How many images of a class are drawn varies in it, so that it is rather too wide; drawing within the
+    classes is too narrow where a class has few images that all agree (reports/small-labels.md).
+
     >>> class_weights(np.array([0, 0, 0, 0, 1]), 0.5)
     array([0.83333333, 0.83333333, 0.83333333, 0.83333333, 1.66666667])
     """

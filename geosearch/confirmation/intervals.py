@@ -60,20 +60,6 @@ def bootstrap_half_width(values: np.ndarray, *, pseudo: tuple[float, float] | No
     return float(high - low) / 2
 
 
-def class_weights(truth: np.ndarray) -> np.ndarray:
-    """Factors on images whose mean makes a mean over classes: classes (n,) -> (n,), on average 1.
-
-    Images times these, in `bootstrap_half_width`, have the interval of a balanced error. How many images of a class are
-    drawn varies in it, so that it is rather too wide; drawing within the classes is too narrow where a class has few
-    images that all agree (reports/small-labels.md).
-
-    >>> class_weights(np.array([0, 0, 0, 1]))
-    array([0.66666667, 0.66666667, 0.66666667, 2.        ])
-    """
-    _, place, counts = np.unique(truth, return_inverse=True, return_counts=True)
-    return len(truth) / (len(counts) * counts[place])
-
-
 def cross_fitted_half_width(values: np.ndarray, pseudo: tuple[float, float]) -> float:
     """Half the width of the 95 % interval of a mean over labels that were judged in folds.
 

@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 
 from geosearch.adaptation.base import Adaptation
+from geosearch.adaptation.cross_validation import class_weights
 from geosearch.confirmation.candidates.base import Candidate
-from geosearch.confirmation.intervals import bootstrap_half_width, class_weights, cross_fitted_half_width
+from geosearch.confirmation.intervals import bootstrap_half_width, cross_fitted_half_width
 from geosearch.confirmation.row import BEST, Row
 from geosearch.confirmation.row_request import RowRequest
 
@@ -80,7 +81,7 @@ class Scored:
                 name: tuple(balanced_error(one, self.truth) for one in found)
                 for name, found in classes[request.name].items()
             },
-            self._half_widths({name: own * class_weights(self.truth) for name, own in wrong.items()}, (0.0, 1.0)),
+            self._half_widths({name: own * class_weights(self.truth, 1) for name, own in wrong.items()}, (0.0, 1.0)),
             getattr(candidate, "interpolation", None),
             self._half_widths(answer_gaps, (-1.0, 1.0)),
         )

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from geosearch.confirmation.intervals import CROSS_FITTED, class_weights, cross_fitted_half_width
+from geosearch.adaptation.cross_validation import class_weights
+from geosearch.confirmation.intervals import CROSS_FITTED, cross_fitted_half_width
 from research.common.intervals import over_targets
 
 Line = Mapping[str, Any]  # of small_labels.jsonl
@@ -82,7 +83,7 @@ def naive(line: Line, what: str, *, truth: str = "rest") -> Verdict:
 
 def balanced(line: Line, what: str, *, truth: str = "rest") -> Verdict:
     """The mean over the classes of their errors, cross-fitted, as a study says it."""
-    values = _values(line, what, lambda facts: facts["wrong"][:1]) * class_weights(np.array(line["labels"]))
+    values = _values(line, what, lambda facts: facts["wrong"][:1]) * class_weights(np.array(line["labels"]), 1)
     half = _half_width(values.tobytes(), values.shape, what)
     return Verdict(100 * float(values.mean()), 100 * half, true_value(line, what, truth, 1))
 

@@ -1,4 +1,4 @@
-"""HeadChoice: the self-trained head, unless the ridge head is clearly better; classes count as they are taken to be."""
+"""HeadChoice: the self-trained head, unless the ridge head is clearly better; errors are weighted by class."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_standard_error_is_that_of_a_weighted_mean(monkeypatch: pytest.Monke
     assert found.standard_error == pytest.approx(means.std(), rel=0.15)
 
 
-def test_classes_count_as_the_unlabelled_images_are_taken_to_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_are_weighted_by_class(monkeypatch: pytest.MonkeyPatch) -> None:
     found = choose(monkeypatch, [0, 1, 2], LABELS, balance=1.0)
     assert found.errors == pytest.approx({"ridge": 1 / 2, "self-train-ridge": 3 / 10 / 2})
 

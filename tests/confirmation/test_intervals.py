@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from geosearch.adaptation.cross_validation import class_weights
 from geosearch.confirmation.cross_fitting import CrossFitting
-from geosearch.confirmation.intervals import bootstrap_half_width, class_weights, cross_fitted_half_width, t_half_width
+from geosearch.confirmation.intervals import bootstrap_half_width, cross_fitted_half_width, t_half_width
 
 
 def test_the_interval_is_the_t_interval():
@@ -25,9 +26,9 @@ def test_one_training_has_no_interval():
 def test_weighted_by_class_the_mean_is_the_balanced_error():
     truth = np.array([0, 0, 0, 0, 1, 1, 2])
     wrong = np.array([1, 0, 0, 0, 1, 0, 1], float)
-    assert class_weights(truth).mean() == pytest.approx(1)
-    assert (wrong * class_weights(truth)).mean() == pytest.approx(np.mean([1 / 4, 1 / 2, 1]))
-    assert (class_weights(np.array([3, 3, 1, 1])) == 1).all()
+    assert class_weights(truth, 1).mean() == pytest.approx(1)
+    assert (wrong * class_weights(truth, 1)).mean() == pytest.approx(np.mean([1 / 4, 1 / 2, 1]))
+    assert (class_weights(np.array([3, 3, 1, 1]), 1) == 1).all()
 
 
 def test_the_interval_of_a_balanced_error_holds_the_truth_as_often_as_it_says():
@@ -39,8 +40,8 @@ def test_the_interval_of_a_balanced_error_holds_the_truth_as_often_as_it_says():
         hard = rng.random(len(truth))
         shifts = rng.normal(0, 0.02, (3, 1))
         wrong = (hard < np.repeat(errors, counts) + shifts).astype(float)
-        estimate = (wrong * class_weights(truth)).mean()
-        held += abs(estimate - np.mean(errors)) <= bootstrap_half_width(wrong * class_weights(truth), pseudo=(0, 1))
+        estimate = (wrong * class_weights(truth, 1)).mean()
+        held += abs(estimate - np.mean(errors)) <= bootstrap_half_width(wrong * class_weights(truth, 1), pseudo=(0, 1))
     assert held / cells >= 0.9
 
 
