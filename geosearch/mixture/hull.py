@@ -67,14 +67,21 @@ class Hull:
         debiased, as the proxy is: its minimum would be no better (reports/transport.md).
         """
         gram = self.gram if pairing == "transport" else self.gram_random
-        quadratic = np.einsum("ki,ki->k", weights @ gram, weights)
-        if math.isinf(concentration):
-            return quadratic
-        return (concentration * quadratic + weights @ np.diag(gram)) / (concentration + 1)
+        return _expected(gram, weights, concentration)
 
     def distance(self, weights: Weights) -> float:
         """Closed-form distance of one mixture to the target, squared feature units."""
-        return float(self.distances(weights.array[None], weights.concentration, weights.pairing)[0])
+        return float(self.distances_of([weights])[0])
+
+    def distances_of(self, mixtures: Sequence[Weights]) -> np.ndarray:
+        """As `distances`, of mixtures with concentrations and pairings of their own: (k,)."""
+        a = np.array([one.values for one in mixtures]).reshape(-1, len(self.gram))  # (k, m)
+        concentrations = np.array([one.concentration for one in mixtures])
+        at_random = np.array([one.pairing == "random" for one in mixtures], dtype=bool)
+        found = np.empty(len(mixtures))
+        for rows, gram in ((~at_random, self.gram), (at_random, self.gram_random)):
+            found[rows] = _expected(gram, a[rows], concentrations[rows])
+        return found
 
     def coordinates(self, weights: Sequence[Weights]) -> np.ndarray:
         """Points (k, m + 2) whose Euclidean distances are distances between mixtures.
@@ -96,7 +103,7 @@ class Hull:
 
     def features(self, weights: Sequence[Weights]) -> tuple[np.ndarray, np.ndarray]:
         """Inputs of a regression on mixtures: coordinates (k, m + 2) and closed-form distances (k, 1)."""
-        return self.coordinates(weights), np.array([[self.distance(one)] for one in weights]).reshape(-1, 1)
+        return self.coordinates(weights), self.distances_of(weights)[:, None]
 
     def projection(self) -> Weights:
         """The projection of the target on the hull: argmin a'Ga over the simplex, with exact zeros.
@@ -110,3 +117,10 @@ class Hull:
         m = len(self.gram)
         solution, _ = nnls(np.vstack([root, np.ones((1, m))]), np.append(np.zeros(m), 1.0))
         return Weights.of(solution / solution.sum())
+
+
+def _expected(gram: np.ndarray, weights: np.ndarray, concentration: float | np.ndarray) -> np.ndarray:
+    """E w'Gw (k,) of weights w around those of mixtures (k, m), at one concentration or (k,)."""
+    quadratic = np.einsum("ki,ki->k", weights @ gram, weights)
+    share = 1 / (concentration + 1)  # 0 at inf
+    return np.asarray((1 - share) * quadratic + share * (weights @ np.diag(gram)))

@@ -51,24 +51,29 @@ class Weights:
                 a negative concentration, an unknown pairing.
         """
         array = np.asarray(values, dtype=float)
-        if array.ndim != 1 or len(array) == 0 or not np.isfinite(array).all():
+        if array.ndim != 1:
             raise InvalidWeightsError(f"expected a list of finite numbers, one per source, got {values!r}")
-        if array.min() < 0:
-            raise InvalidWeightsError(f"weights must not be negative, got {array.tolist()}")
-        if abs(array.sum() - 1) > 1e-6:
-            raise InvalidWeightsError(f"weights must sum to 1, got {array.tolist()} with sum {array.sum():.6g}")
-        if not concentration >= 0:
-            raise InvalidWeightsError(f"concentration must be in [0, inf], got {concentration}")
-        if pairing not in PAIRINGS:
-            raise InvalidWeightsError(f"pairing must be one of {', '.join(PAIRINGS)}, got {pairing!r}")
-        units = np.rint(array / array.sum() * _UNITS)
-        units[units.argmax()] += _UNITS - units.sum()
-        array = units / _UNITS
-        if array.max() == 1:  # a single source: concentration and pairing have no effect
-            concentration, pairing = math.inf, "transport"
-        if concentration == 0:  # one source per image: pairing has no effect
-            pairing = "transport"
-        return cls(tuple(map(float, array)), float(concentration), pairing)
+        return cls.of_rows(array[None], [concentration], [pairing])[0]
+
+    @classmethod
+    def of_rows(cls, values: np.ndarray, concentrations: Sequence[float], pairings: Sequence[str]) -> list[Weights]:
+        """As `of`, of many mixtures at once.
+
+        Args:
+            values: (k, m)
+            concentrations, pairings: (k,)
+
+        Raises:
+            InvalidWeightsError: as `of`.
+        """
+        _check(values, concentrations, pairings)
+        units = np.rint(values / values.sum(1, keepdims=True) * _UNITS)
+        rows = np.arange(len(units))
+        units[rows, units.argmax(1)] += _UNITS - units.sum(1)
+        return [
+            cls(tuple(row), *_effective(max(row), float(concentration), pairing))
+            for row, concentration, pairing in zip((units / _UNITS).tolist(), concentrations, pairings, strict=True)
+        ]
 
     @classmethod
     def single(cls, i: int, m: int) -> Weights:
@@ -94,6 +99,33 @@ class Weights:
     def support(self) -> tuple[int, ...]:
         """The indices of the sources with positive weight."""
         return tuple(i for i, value in enumerate(self.values) if value > 0)
+
+
+def _check(values: np.ndarray, concentrations: Sequence[float], pairings: Sequence[str]) -> None:
+    """Raise InvalidWeightsError, as `Weights.of`, for one of the rows (k, m)."""
+    finite = np.isfinite(values).all(1)
+    if values.shape[1] == 0 or not finite.all():
+        row = values[finite.argmin()].tolist()
+        raise InvalidWeightsError(f"expected a list of finite numbers, one per source, got {row}")
+    if (negative := values.min(1) < 0).any():
+        raise InvalidWeightsError(f"weights must not be negative, got {values[negative][0].tolist()}")
+    sums = values.sum(1)
+    if (wrong := abs(sums - 1) > 1e-6).any():
+        row, total = values[wrong][0].tolist(), sums[wrong][0]
+        raise InvalidWeightsError(f"weights must sum to 1, got {row} with sum {total:.6g}")
+    for concentration in concentrations:
+        if not concentration >= 0:
+            raise InvalidWeightsError(f"concentration must be in [0, inf], got {concentration}")
+    for pairing in pairings:
+        if pairing not in PAIRINGS:
+            raise InvalidWeightsError(f"pairing must be one of {', '.join(PAIRINGS)}, got {pairing!r}")
+
+
+def _effective(largest: float, concentration: float, pairing: str) -> tuple[float, str]:
+    """Concentration and pairing, as far as they have an effect."""
+    if largest == 1:  # a single source
+        return math.inf, "transport"
+    return concentration, "transport" if concentration == 0 else pairing  # at 0, one source per image
 
 
 def to_unit_concentration(concentration: float) -> float:

@@ -34,6 +34,7 @@ PARTS = (
     "from_scratch",
     "uneven",
     "head_choice",
+    "union_heads",
     "maps",
     "searches",
     "tables",

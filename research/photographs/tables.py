@@ -34,6 +34,7 @@ from research.photographs import (
     side_by_side,
     soups,
     uneven,
+    union_heads,
     union_paths,
     whole_studies,
     without,
@@ -602,6 +603,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "maps", maps_table
     yield "uneven", uneven_table
     yield "head choice", head_choice.table
+    yield "union heads", union_heads.table
     yield "from scratch", from_scratch.table
     for shots in SHOTS:
         yield f"side by side {shots}", lambda s=shots: side_by_side.table(s)  # type: ignore[misc]

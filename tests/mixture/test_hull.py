@@ -51,6 +51,14 @@ def test_the_closed_form_of_a_cloud_matches_a_simulation(hull, anchors, concentr
     assert hull.distance(weights) == pytest.approx(simulated, rel=0.03)
 
 
+def test_mixtures_of_any_kind_are_measured_at_once(hull):
+    kinds = [(0.5, math.inf, "transport"), (0.5, math.inf, "random"), (0.2, 0.0, "transport"), (0.3, 2.0, "random")]
+    mixtures = [Weights.of([share, 0, 1 - share], *kind) for share, *kind in kinds]
+    one_by_one = [hull.distances(one.array[None], one.concentration, one.pairing)[0] for one in mixtures]
+    np.testing.assert_allclose(hull.distances_of(mixtures), one_by_one)
+    assert hull.distances_of([]).shape == (0,)
+
+
 def test_the_gram_matrix_is_positive_semidefinite(hull):
     for gram in (hull.gram, hull.gram_random):
         np.testing.assert_allclose(gram, gram.T)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -38,6 +39,22 @@ def test_the_ends_of_the_spread_axis():
 def test_weights_off_the_simplex_are_refused(values, said):
     with pytest.raises(InvalidWeightsError, match=said):
         Weights.of(values)
+
+
+def test_rows_are_the_same_as_one_by_one():
+    rng = np.random.default_rng(0)
+    values = np.vstack([rng.dirichlet(np.ones(5), 20), np.eye(5)])
+    concentrations, pairings = [math.inf, 0.0, 2.0, 0.5, 7.0] * 5, ["transport", "random"] * 12 + ["random"]
+    expected = [Weights.of(*one) for one in zip(values, concentrations, pairings, strict=True)]
+    assert Weights.of_rows(values, concentrations, pairings) == expected
+    assert Weights.of_rows(np.empty((0, 5)), [], []) == []
+
+
+def test_a_row_that_is_off_the_simplex_is_the_one_that_is_named():
+    with pytest.raises(InvalidWeightsError, match=re.escape("got [0.25, 0.5] with sum 0.75")):
+        Weights.of_rows(np.array([[0.5, 0.5], [0.25, 0.5]]), [1.0] * 2, ["transport"] * 2)
+    with pytest.raises(InvalidWeightsError, match=re.escape("one per source, got [nan, 0.5]")):
+        Weights.of_rows(np.array([[0.5, 0.5], [np.nan, 0.5]]), [1.0] * 2, ["transport"] * 2)
 
 
 def test_unknown_pairing_and_negative_concentration_are_refused():

@@ -96,11 +96,8 @@ def random_weights(space: Space, count: int, rng: np.random.Generator) -> list[W
     units = rng.choice([0.0, 1.0, np.nan], size=count)
     units = np.where(np.isnan(units), rng.random(count), units)
     pairings = np.array(PAIRINGS)[(rng.random(count) < 0.2).astype(int)]
-    rows = zip(space.allowed(values), units, pairings, strict=True)
-    return [
-        Weights.of(row, from_unit_concentration(float(unit_concentration)), str(pairing))
-        for row, unit_concentration, pairing in rows
-    ]
+    concentrations = [from_unit_concentration(unit) for unit in units.tolist()]
+    return Weights.of_rows(space.allowed(values), concentrations, pairings.tolist())
 
 
 def random_neighbor(point: Weights, rng: np.random.Generator) -> Weights:

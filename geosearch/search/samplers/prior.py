@@ -91,7 +91,7 @@ class Prior:
     @cached_property
     def _own(self) -> tuple[tuple[Score, bool], ...]:
         """The scores that depend on the mixture only, and whether the error is expected to grow with each."""
-        scores: list[tuple[Score, bool]] = [(self._closed_form, self.proxy_design is None)]
+        scores: list[tuple[Score, bool]] = [(self.hull.distances_of, self.proxy_design is None)]
         if self.proxy_design:
             scores.append((self._proxy, True))
         if self.gradient is not None:
@@ -144,9 +144,6 @@ class Prior:
         """Mean and standard deviation of each score over random mixtures."""
         found = [score(self._population) for score, _ in self._own]
         return [(float(values.mean()), float(values.std()) or 1.0) for values in found]
-
-    def _closed_form(self, weights: Sequence[Weights]) -> np.ndarray:
-        return np.array([self.hull.distance(one) for one in weights])
 
     def _distance_from_start(self, weights: Sequence[Weights]) -> np.ndarray:
         assert self.start is not None

@@ -31,9 +31,9 @@ def class_factors(scores: np.ndarray, balance: float) -> np.ndarray:
     positive /= positive.sum(1, keepdims=True)
     shares = positive.mean(0) ** (1 - balance)
     rows, columns = np.full(n, 1 / n), shares / shares.sum()
-    _, log = ot.bregman.sinkhorn_log(rows, columns, -np.log(positive), 1.0, stopThr=1e-6, warn=False, log=True)
-    factors = np.exp(log["log_v"] - log["log_v"].max())
-    return np.asarray(factors / factors.mean())
+    # Scores are above 1e-10, so that the scaling needs no logarithms.
+    _, log = ot.bregman.sinkhorn_knopp(rows, columns, -np.log(positive), 1.0, stopThr=1e-6, warn=False, log=True)
+    return np.asarray(log["v"] / log["v"].mean())
 
 
 def allocate(scores: np.ndarray, factors: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Allocation: the shares that classes end with, and what is left alone."""
 
 import numpy as np
+import ot
 import pytest
 
 from geosearch.transport.solvers.class_balance import allocate, class_factors
@@ -20,6 +21,17 @@ def test_classes_end_with_the_shares_that_were_asked_for(scores, balance):
     found = allocate(scores, class_factors(scores, balance))
     np.testing.assert_allclose(found.mean(0), asked / asked.sum(), atol=1e-5)
     np.testing.assert_allclose(found.sum(1), 1.0)
+
+
+@pytest.mark.parametrize("rest", [0.0, 1e-12, 1e-3])
+def test_factors_are_those_of_the_plan_in_logarithms(rest):
+    rng = np.random.default_rng(0)
+    scores = np.where(np.eye(3, dtype=bool)[rng.choice(3, size=60, p=[0.7, 0.3, 0.0])], 1.0, rest)
+    positive = (scores + 1e-9) / (scores + 1e-9).sum(1, keepdims=True)
+    rows, columns = np.full(60, 1 / 60), np.full(3, 1 / 3)
+    _, log = ot.bregman.sinkhorn_log(rows, columns, -np.log(positive), 1.0, stopThr=1e-6, warn=False, log=True)
+    expected = np.exp(log["log_v"] - log["log_v"].max())
+    np.testing.assert_allclose(class_factors(scores, 1.0), expected / expected.mean(), rtol=1e-6)
 
 
 def test_without_balance_scores_stay_as_they_are(scores):
