@@ -62,6 +62,9 @@ class ImageNetForm:
         body.fc = nn.Identity()
         return Network(body.to(memory_format=torch.channels_last), nn.Linear(width, classes))
 
+    def after_pretraining(self, network: Network, size: int) -> Network:
+        return network
+
 
 def measured(target: str, row: str, seed: int, pixels: int) -> dict[str, Any]:
     """Test error of a row, and the weights of the sources."""

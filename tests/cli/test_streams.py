@@ -78,7 +78,7 @@ def test_the_c_locale_is_enough():
     assert (code, err, out) == (0, b"", b"58 us +- 1 -2 ? ?\n")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "gbk", pytest.param("big5", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("encoding", ["ascii", *(pytest.param(one, marks=pytest.mark.slow) for one in ("gbk", "big5"))])
 def test_status_ends_in_every_encoding(studied, monkeypatch, encoding):
     monkeypatch.chdir(studied)
     code = "import sys; from geosearch.cli.main import main; sys.exit(main(['status', 'tiny']))"

@@ -53,9 +53,7 @@ def trained_model(adaptation: Adaptation | None = None, *, seed: int = 0) -> Tra
     return TrainedModel(module, facts, Unlikeness.fit(features, data.labels, seed))
 
 
-def pretrained_model(
-    name: str = "torchvision:shufflenet_v2_x0_5", *, size: int = 12, kept: Features = "trained"
-) -> TrainedModel:
+def pretrained_model(name: str = "timm:test_resnet", *, size: int = 12, kept: Features = "trained") -> TrainedModel:
     """A head on a whole network of a library with random weights, for grey images of 12 px."""
     backbone = Backbone(name, "random", 32)
     data, network = labelled(), PretrainedArchitecture(backbone, "last", kept).loaded(12)

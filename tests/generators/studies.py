@@ -107,7 +107,7 @@ def encoded_file(folder: Path, **changes: Any) -> StudyFile:
         },
         "search": {"evaluations": 6, "finalists": 1, "repeats": 1, "proxy_samples": 20, "jobs": 1, "stop": "never"},
         "recipe": {
-            "network": "torchvision:shufflenet_v2_x0_5",
+            "network": "timm:test_resnet",
             "weights": "random",
             "resolution": 32,
             "steps": 2,

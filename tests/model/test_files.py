@@ -47,7 +47,7 @@ def test_a_model_is_read_as_it_was_written(folder):
 
 
 def test_a_whole_pretrained_network_is_read_as_it_was_written(tmp_path):
-    model, images = pretrained_model(), labelled(1).images
+    model, images = pretrained_model("torchvision:shufflenet_v2_x0_5"), labelled(1).images
     again = load_model(write_model(model, tmp_path / "model"))
     assert again.facts == model.facts
     assert np.array_equal(again.predict(images).probabilities, model.predict(images).probabilities)
@@ -56,7 +56,7 @@ def test_a_whole_pretrained_network_is_read_as_it_was_written(tmp_path):
 
 def test_a_network_of_a_library_that_is_not_there_is_no_damage(tmp_path, monkeypatch):
     pytest.importorskip("timm", reason="the extra timm is not installed")
-    folder = write_model(pretrained_model("timm:test_resnet"), tmp_path / "model")
+    folder = write_model(pretrained_model(), tmp_path / "model")
     backbones._loaded.cache_clear()
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(MissingPackageError, match=r"run pip install 'geosearch\[timm\]'") as raised:

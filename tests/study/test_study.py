@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import timm
 import torch
 from generators.image_folders import write_classes
 from generators.outcomes import outcomes
 from generators.studies import encoded_file, tiny, tiny_file, write_sets
 from generators.training import train_briefly
-from torchvision import models
 
 from geosearch.config.build import build_recipe
 from geosearch.config.read import parse_study
@@ -431,7 +431,7 @@ def test_a_study_does_not_go_on_with_other_names_of_classes(begun, tmp_path):
 def test_a_study_does_not_go_on_with_other_weights(tmp_path, cache, monkeypatch):
     def weights(seed: int) -> None:
         torch.manual_seed(seed)
-        torch.save(models.shufflenet_v2_x0_5(weights=None).state_dict(), tmp_path / "weights.pth")
+        torch.save(timm.create_model("test_resnet").state_dict(), tmp_path / "weights.pth")
         backbones._loaded.cache_clear()  # as in another process
 
     def contents() -> dict[str, str]:

@@ -358,4 +358,4 @@ def test_the_card_names_the_network_and_what_was_trained(pretrained):
     card = render_model_card(pretrained.model(row=BEST).facts, "model")
     assert f"`{pretrained.file.recipe.network}` with the weights " in card
     assert "under the license of those who publish them" in card
-    assert ("pip install 'geosearch[timm]'" in card) == pretrained.file.recipe.network.startswith("timm:")
+    assert ("pip install 'timm>=1.0.12'" in card) == pretrained.file.recipe.network.startswith("timm:")
