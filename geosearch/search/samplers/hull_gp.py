@@ -114,14 +114,19 @@ class HullSampler(MixtureSampler):
         values = acquisition(pool)
         for share in POLISH:
             leaders = np.argsort(-values, kind="stable")[:LEADERS]
-            moved = [self.space.nearest(_perturb(pool[i], share, rng)) for i in leaders for _ in range(8)]
+            perturbed = [_perturb(pool[i], share, rng) for i in leaders for _ in range(8)]
+            rows, concentrations, pairings = zip(*perturbed, strict=True)
+            moved = [self.space.nearest(one) for one in Weights.of_rows(np.array(rows), concentrations, pairings)]
             pool += moved
             values = np.append(values, acquisition(moved))
         return pool[int(values.argmax())]
 
 
-def _perturb(weights: Weights, share: float, rng: np.random.Generator) -> Weights:
-    """A neighbor: weight moved towards one source or taken from one, and another concentration."""
+def _perturb(weights: Weights, share: float, rng: np.random.Generator) -> tuple[np.ndarray, float, str]:
+    """A neighbor, as weights (m,), concentration and pairing.
+
+    Weight is moved towards one source or taken from one; the concentration is another one in half of all cases.
+    """
     values, m = weights.array, len(weights.values)
     if rng.random() < 0.5:
         values = (1 - share) * values + share * np.eye(m)[rng.integers(m)]
@@ -130,4 +135,4 @@ def _perturb(weights: Weights, share: float, rng: np.random.Generator) -> Weight
     unit_concentration = np.clip(
         to_unit_concentration(weights.concentration) + share * rng.normal() * (rng.random() < 0.5), 0, 1
     )
-    return Weights.of(values / values.sum(), from_unit_concentration(float(unit_concentration)), weights.pairing)
+    return values / values.sum(), from_unit_concentration(float(unit_concentration)), weights.pairing
