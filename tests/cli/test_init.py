@@ -16,6 +16,7 @@ from geosearch.draft import budget
 def sets(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(budget, "measure_step", lambda file, classes: 1e-3)
+    monkeypatch.setattr(budget, "measure_union", lambda file, classes: 1.0)  # `check` measures it
     for number, name in enumerate(("mine", "a", "b")):
         photographs(tmp_path / name, {"bolt": 24, "nut": 30}, side=(20, 20), seed=number)
     return tmp_path
