@@ -37,6 +37,7 @@ PARTS = (
     "union_heads",
     "maps",
     "searches",
+    "further_rows",
     "tables",
     "coefficient_rules",
     "cost",

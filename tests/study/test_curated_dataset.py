@@ -83,7 +83,7 @@ def test_files_of_several_sizes_are_found_in_the_target(tmp_path):
             folder.mkdir(parents=True, exist_ok=True)
             image.save(folder / f"{number}.png")
     pool, core = (f"imagefolder:{tmp_path / name}" for name in ("pool", "core"))
-    options = {"embedding": Pixels(), "size": 28, "channels": 3, "writer": NpzWriter()}
+    options = {"embedding": Pixels(), "size": 12, "channels": 3, "writer": NpzWriter()}
     found = curate_dataset(pool, target=core, task="reweight", out=tmp_path / "out", **options)
     assert (found.left_out, found.size) == (8, 16)
 
