@@ -64,7 +64,7 @@ class HeadChoice:
 
     @classmethod
     def from_errors(cls, ridge: np.ndarray, self_trained: np.ndarray, labels: np.ndarray, balance: float) -> Self:
-        """From whether each head is wrong on each label, bool (n,), of labels int64 (n,)."""
+        """From whether each head is wrong on each label, bool (n,) or shares of several folds, of labels int64 (n,)."""
         weights = class_weights(labels, balance)
         errors = {RIDGE: np.average(ridge, weights=weights), SELF_TRAINED: np.average(self_trained, weights=weights)}
         return cls(

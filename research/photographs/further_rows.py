@@ -21,7 +21,6 @@ from geosearch.adaptation.head_choice import RIDGE, SELF_TRAINED
 from geosearch.config.build import build_mixing_space
 from geosearch.confirmation.candidates.plain import Plain
 from geosearch.confirmation.candidates.retrieved import Retrieved
-from geosearch.confirmation.intervals import t_half_width
 from geosearch.confirmation.row_request import RowRequest
 from geosearch.mixture import Mixture, Weights
 from geosearch.mixture.retrieval import retrieve
@@ -31,6 +30,7 @@ from geosearch.runtime.progress import Log
 from geosearch.study.build_confirmation import build_confirmer, choose_interpolation
 from geosearch.study.prepare import prepare
 from research.common.lines import Lines
+from research.photographs.cells import interval
 from research.photographs.searches import BUDGET, SETTINGS
 from research.photographs.sets import DRAWS, FOLDER, TARGETS
 from research.photographs.study_files import study_file
@@ -78,14 +78,10 @@ def table() -> list[str]:
         for head in (RIDGE, SELF_TRAINED):
             errors = {t: np.array([np.mean(known[t, draw][row][head]) for draw in draws]) for t in TARGETS}
             gaps = {t: 100 * (errors[t] - answer[t][draws]) for t in TARGETS}
-            cells = [f"{100 * errors[t].mean():.1f} ({_interval(gaps[t])})" for t in TARGETS]
+            cells = [f"{100 * errors[t].mean():.1f} ({interval(gaps[t])})" for t in TARGETS]
             means = np.array([gaps[t].mean() for t in TARGETS])
-            lines.append(f"| {row}, {ADAPTATIONS[head]} | {' | '.join(cells)} | {_interval(means)} |")
+            lines.append(f"| {row}, {ADAPTATIONS[head]} | {' | '.join(cells)} | {interval(means)} |")
     return lines
-
-
-def _interval(gaps: np.ndarray) -> str:
-    return f"{gaps.mean():+.1f} ± {t_half_width(gaps):.1f}"
 
 
 def main() -> None:

@@ -19,8 +19,8 @@ from geosearch.adaptation.cross_validation import can_be_left_out
 from geosearch.adaptation.head_choice import RIDGE, SELF_TRAINED, HeadChoice, find_errors
 from geosearch.adaptation.ridge import fit_ridge
 from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
-from geosearch.confirmation.intervals import t_half_width
 from research.common.lines import Lines
+from research.photographs.cells import beside
 from research.photographs.sets import DRAWS, FOLDER, TARGETS, task
 from research.photographs.without import pretrained
 
@@ -94,10 +94,7 @@ def table() -> list[str]:
             )
             if way == RIDGE:
                 base.append(errors)
-            gaps = errors - base[place]
-            cells.append(
-                f"{errors.mean():.1f}" + (f" ({gaps.mean():+.1f} ± {t_half_width(gaps):.1f})" if gaps.any() else "")
-            )
+            cells.append(beside(errors, base[place]))
         found.append(f"| {f'**{way}**' if way == TAKEN else way} | {' | '.join(cells)} |")
     return found
 

@@ -23,7 +23,6 @@ from geosearch.adaptation.head_choice import RIDGE, SELF_TRAINED, HeadChoice, fi
 from geosearch.adaptation.ridge import fit_ridge
 from geosearch.adaptation.self_trained_ridge import SelfTrainedRidge
 from geosearch.config.regimes import INTERPOLATION
-from geosearch.confirmation.intervals import t_half_width
 from geosearch.nn.interpolation import interpolate
 from geosearch.runtime.cache import Cache
 from geosearch.runtime.progress import Log
@@ -31,6 +30,7 @@ from geosearch.search.weight_path import WeightPath
 from geosearch.study.encode import load_sets
 from geosearch.study.union_path import UnionPath, read_features
 from research.common.lines import Lines
+from research.photographs.cells import beside
 from research.photographs.heads import Few
 from research.photographs.interpolation import losses_left_out
 from research.photographs.searches import BUDGET, SETTINGS
@@ -146,7 +146,7 @@ def table() -> list[str]:
     }
     found = [f"| {' | '.join(shown)} |", f"| {' | '.join('---' for _ in shown)} |"]
     for way, own in errors.items():
-        cells = [_cell(own[kind], errors[NOW][kind]) for kind in KINDS]
+        cells = [beside(own[kind], errors[NOW][kind]) for kind in KINDS]
         found.append(f"| {f'**{way}**' if way == NOW else way} | {' | '.join(cells)} |")
     return [*found, "", *varying()]
 
@@ -161,11 +161,6 @@ def varying() -> list[str]:
     named = (f"{n} a class" if ratio == 1 else f"{n} uneven, {ratio} : 1" for n, ratio in KINDS)
     counts = ", ".join(f"{count} ({name})" for name, count in zip(named, found.values(), strict=True))
     return [f"- Of {cells} draws, the head depends on the assignment to folds in {counts}."]
-
-
-def _cell(errors: np.ndarray, base: np.ndarray) -> str:
-    gaps = errors - base
-    return f"{errors.mean():.1f}" + (f" ({gaps.mean():+.1f} ± {t_half_width(gaps):.1f})" if gaps.any() else "")
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from geosearch.search.weight_path import WeightPath
 from geosearch.study.union_training import STEPS
 from research.common.lines import Lines
 from research.photographs import depth, heads
+from research.photographs.cells import beside
 from research.photographs.choice import cross_validated, preferred
 from research.photographs.interpolation import losses_left_out
 from research.photographs.scoring import SELF_TRAINING, few
@@ -93,7 +94,7 @@ def table(shots: int) -> list[str]:
     ends = errors["lambda 1"]
     lines = [f"| {shots} a class | {' | '.join(TARGETS)} | mean difference |", "| --- " * (len(TARGETS) + 2) + "|"]
     for name in ("no source", *(name for name in rows if name != "no source")):
-        cells = [_cell(errors[name][target], ends[target]) for target in TARGETS]
+        cells = [beside(errors[name][target], ends[target]) for target in TARGETS]
         gaps = [float((errors[name][target] - ends[target]).mean()) for target in TARGETS]
         mean = f"{np.mean([one.mean() for one in errors[name].values()]):.1f}"
         last = mean if not any(gaps) else f"{mean} ({np.mean(gaps):+.1f} ± {t_half_width(gaps):.1f})"
@@ -105,11 +106,6 @@ def table(shots: int) -> list[str]:
 def _at_the_end(draws: list[dict[str, Any]]) -> float:
     """Mean error over the draws at lambda 1."""
     return float(np.mean([one["errors"][-1][one["head"]] for one in draws]))
-
-
-def _cell(errors: np.ndarray, ends: np.ndarray) -> str:
-    gaps = (errors - ends).tolist()
-    return f"{errors.mean():.1f}" + (f" ({np.mean(gaps):+.1f} ± {t_half_width(gaps):.1f})" if any(gaps) else "")
 
 
 def main() -> None:

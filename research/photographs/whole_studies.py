@@ -16,6 +16,7 @@ from geosearch.confirmation.intervals import t_half_width
 from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.study.union_path import row_name
 from research.photographs import searches
+from research.photographs.cells import interval
 from research.photographs.sets import DRAWS, MEAN, TARGETS, UNEVEN
 
 ADAPTATIONS = {"ridge": "ridge", "self-train-ridge": "self-trained", "fine-tune": "fine-tuned"}
@@ -134,8 +135,8 @@ def table(shots: Labels, heads: Heads) -> list[str]:
     lines.append(f"| **the study's answer** | {' | '.join(shown)} | |")
     for name, errors in [*other_rows(shots, heads), (ORACLE, lowest(shots))]:
         gaps = {t: 100 * (errors[t] - answer[t]) for t in TARGETS}
-        cells = [f"{100 * errors[t].mean():.1f} ({_interval(gaps[t])})" for t in TARGETS]
-        lines.append(f"| {name} | {' | '.join(cells)} | {_interval([gaps[t].mean() for t in TARGETS])} |")
+        cells = [f"{100 * errors[t].mean():.1f} ({interval(gaps[t])})" for t in TARGETS]
+        lines.append(f"| {name} | {' | '.join(cells)} | {interval([gaps[t].mean() for t in TARGETS])} |")
     if any(line["answer"][0] == UNION for line in studies(shots).values()):
         lines.append(f"| *answer by the deep union* | {' | '.join(_counted(shots, UNION))} | |")
     lines.append(f"| *answer without a source* | {' | '.join(_counted(shots, NO_PRETRAINING))} | |")
@@ -163,19 +164,19 @@ def judged(shots: Labels, heads: Heads) -> list[str]:
             gaps = errors[target] - answer[target]
             count += 1
             if gaps.mean() + t_half_width(gaps) < 0:
-                better.append(f"{name} on {target} ({_interval(100 * gaps)})")
+                better.append(f"{name} on {target} ({interval(100 * gaps)})")
     clear = []
     for target in TARGETS:
         gaps = [of_row(name, adaptation, shots)[target] - answer[target] for name, adaptation in MUST_BEAT]
         if all(g.mean() - t_half_width(g) > 0 for g in gaps):
             clear.append(target)
     means = [
-        f"{ADAPTATIONS[adaptation]} {_interval(_means(of_row(name, adaptation, shots), answer))}"
+        f"{ADAPTATIONS[adaptation]} {interval(_means(of_row(name, adaptation, shots), answer))}"
         for name, adaptation in MUST_BEAT
     ]
     balanced = [
         f"{ADAPTATIONS[adaptation]} "
-        f"{_interval(_means(of_row(name, adaptation, shots, 'balanced'), answered(shots, 'balanced')))}"
+        f"{interval(_means(of_row(name, adaptation, shots, 'balanced'), answered(shots, 'balanced')))}"
         for name, adaptation in MUST_BEAT
     ]
     return [
@@ -199,8 +200,8 @@ def _with_others(shots: Labels) -> list[str]:
         both = {t: [d for d in draws_of(t, shots) if (t, d) in then] for t in TARGETS}
         if all(both.values()):
             gaps = {t: [100 * (_answer(then[t, d]) - _answer(now[t, d])) for d in both[t]] for t in TARGETS}
-            cells = ", ".join(f"{t} {_interval(gaps[t])}" for t in TARGETS)
-            mean = _interval([float(np.mean(gaps[t])) for t in TARGETS])
+            cells = ", ".join(f"{t} {interval(gaps[t])}" for t in TARGETS)
+            mean = interval([float(np.mean(gaps[t])) for t in TARGETS])
             count = sum(map(len, both.values()))
             found.append(f"- {count} of the same studies with {settings} minus these: {mean} points ({cells}).")
     return found
@@ -213,8 +214,3 @@ def _answer(line: dict[str, Any]) -> float:
 
 def _means(errors: Errors, answer: Errors) -> list[float]:
     return [100 * float((errors[target] - answer[target]).mean()) for target in TARGETS]
-
-
-def _interval(gaps: Sequence[float] | np.ndarray) -> str:
-    width = t_half_width(gaps)
-    return f"{np.mean(gaps):+.1f}" + (f" ± {width:.1f}" if np.isfinite(width) else "")

@@ -51,7 +51,9 @@ def test_a_whole_pretrained_network_is_read_as_it_was_written(tmp_path):
     again = load_model(write_model(model, tmp_path / "model"))
     assert again.facts == model.facts
     assert np.array_equal(again.predict(images).probabilities, model.predict(images).probabilities)
-    assert "`torchvision:shufflenet_v2_x0_5` with the weights random" in (tmp_path / "model" / CARD).read_text()
+    card = (tmp_path / "model" / CARD).read_text()
+    assert "`torchvision:shufflenet_v2_x0_5` with the weights random" in card
+    assert "timm" not in card
 
 
 def test_a_network_of_a_library_that_is_not_there_is_no_damage(tmp_path, monkeypatch):

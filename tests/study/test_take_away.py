@@ -271,7 +271,12 @@ def test_a_model_without_unlabelled_images_says_what_stood_for_them(tmp_path, sh
 FINE_TUNED = {"recipe_adaptation": "fine-tune", "confirm_tuning": 0}
 PRETRAINED = {  # changes of the study's settings
     "last stage, activations": FINE_TUNED,
-    "all, images": {"recipe_trainable": "all", "recipe_views": 0, "transport_space": "pixels"},
+    "all, images": {
+        "recipe_network": "torchvision:shufflenet_v2_x0_5",
+        "recipe_trainable": "all",
+        "recipe_views": 0,
+        "transport_space": "pixels",
+    },
     "last two stages, activations": FINE_TUNED | {"recipe_trainable": 2},
     "EfficientNet-Lite0": FINE_TUNED | {"recipe_network": "timm:tf_efficientnet_lite0", "domain_channels": 3},
 }

@@ -415,8 +415,8 @@ def test_where_no_source_pays_the_deep_union_may_still_be_the_answer(tmp_path, s
 
 
 def test_more_stages_than_the_network_has_are_refused_before_the_search(tmp_path, shared_cache):
-    with pytest.raises(InvalidOptionError, match=r"recipe.union_stages = 9: ResNet has 5 stages .* take fewer"):
-        opened(tmp_path, shared_cache, recipe_union_stages=9).run()
+    with pytest.raises(InvalidOptionError, match=r"recipe.union_stages = 5: ResNet has 5 stages .* take fewer"):
+        opened(tmp_path, shared_cache, recipe_union_stages=5).run()
 
 
 def test_a_training_that_diverges_ends_the_confirmation_which_goes_on_without_it(tmp_path, monkeypatch):
