@@ -104,7 +104,8 @@ class Tail(nn.Module):
     def __init__(self, network: nn.Module, stage: str, probe: torch.Tensor) -> None:
         super().__init__()
         before = _before(network, stage, probe)
-        own = {id(network.get_submodule(name)): _Recorded(output) for name, output in before.items()}
+        replaced = ((network.get_submodule(name), output) for name, output in before.items())
+        own = {id(module): _Recorded(module, output) for module, output in replaced}
         self.network = copy.deepcopy(network, memo=own)  # type: ignore[arg-type]
         parent, _, leaf = stage.rpartition(".")
         setattr(self.network.get_submodule(parent), leaf, _Entrance(self.network.get_submodule(stage)))
@@ -190,14 +191,17 @@ class _Arrived(Exception):
 
 
 class _Recorded(nn.Module):
-    """Stands for a module whose output does not matter; its shape does."""
+    """Stands for a module whose output does not matter; its shape does, and what others may ask it (`grid_size`)."""
 
-    def __init__(self, output: torch.Tensor) -> None:
+    def __init__(self, module: nn.Module, output: torch.Tensor) -> None:
         super().__init__()
-        self.shape = tuple(output.shape[1:])
+        for name, value in vars(module).items():
+            if not name.startswith("_") and isinstance(value, bool | int | float | str | tuple | None):
+                setattr(self, name, value)
+        self._shape = tuple(output.shape[1:])
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        return x.new_zeros(1, *(1 for _ in self.shape)).expand(x.shape[0], *self.shape)
+        return x.new_zeros(1, *(1 for _ in self._shape)).expand(x.shape[0], *self._shape)
 
 
 class _Entrance(nn.Module):

@@ -11,7 +11,7 @@ from torch import nn
 
 from geosearch.errors import InvalidOptionError
 
-_NEARLY_ALL = 0.75  # of the weight matrices of a level, so that it has one part only that counts
+_NEARLY_ALL = 0.8  # of the weight matrices of a level, so that it has one part only that counts
 
 
 def last_stages(network: nn.Module, probe: torch.Tensor, count: int = 1) -> str:
@@ -19,8 +19,9 @@ def last_stages(network: nn.Module, probe: torch.Tensor, count: int = 1) -> str:
 
     Stages are the parts of the outermost level where several parts hold more than one weight matrix, in the order in
     which they are called; what follows the last one (a convolution, a norm) belongs to the tail as well. A part that
-    holds nearly all matrices of its level is such a level itself. So they are ``layer1`` to ``layer4`` of a ResNet, the
-    groups of blocks of an EfficientNet or a ConvNeXt, and the blocks of a vision transformer.
+    holds nearly all matrices of its level is such a level itself, and what follows it (attention that pools) belongs to
+    the tail. So they are ``layer1`` to ``layer4`` of a ResNet, the groups of blocks of an EfficientNet or a ConvNeXt,
+    and the blocks of a vision transformer.
 
     Args:
         network: images -> features.
@@ -38,9 +39,9 @@ def last_stages(network: nn.Module, probe: torch.Tensor, count: int = 1) -> str:
     called = [name for name, _ in calls_of(network, probe)]
     path = ""
     while parts := [part for part in _parts(network, path, called) if _matrices(network.get_submodule(part)) > 1]:
-        path = max(parts, key=called.index)
-        held = [_matrices(network.get_submodule(part)) for part in parts]
-        if _matrices(network.get_submodule(path)) <= _NEARLY_ALL * sum(held):
+        held = {part: _matrices(network.get_submodule(part)) for part in parts}
+        path = max(parts, key=held.__getitem__)
+        if held[path] <= _NEARLY_ALL * sum(held.values()):
             return _stage(network, sorted(parts, key=called.index), count)
     raise InvalidOptionError(
         f"{type(network).__name__} has no stages to cut between (no level of it has several parts with weights); "

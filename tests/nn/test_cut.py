@@ -21,14 +21,16 @@ FAMILIES = {  # of timm, small ones
     "mobilenetv3_small_050": ("blocks.4", (24, 4, 4)),
     "regnety_002": ("s4", (152, 4, 4)),
     "repvgg_a0": ("stages.3", (192, 4, 4)),
+    "test_vit3": ("blocks.8", (17, 96)),  # attention pools what the blocks give, as in SigLIP
+    "efficientvit_b0": ("stages.3", (64, 4, 4)),  # its head has layers of its own, as that of a CLIP ResNet
 }
 
 
-def of_timm(name: str) -> nn.Module:
+def of_timm(name: str, **options: bool) -> nn.Module:
     """With random weights, for images of 64 px, without a classifier."""
     timm = pytest.importorskip("timm", reason="the extra timm is not installed")
     torch.manual_seed(0)
-    network: nn.Module = timm.create_model(name, num_classes=0).eval()
+    network: nn.Module = timm.create_model(name, num_classes=0, **options).eval()
     if hasattr(network, "set_input_size"):
         network.set_input_size(img_size=64)
     return network
@@ -44,11 +46,17 @@ def test_stages_of_timm_are_found(name: str) -> None:
     _check(cut, network, torch.rand(5, 3, 64, 64))
 
 
+def test_the_stem_of_a_transformer_is_asked_for_its_grid_of_patches() -> None:
+    network = of_timm("test_vit3", dynamic_img_size=True)
+    _check(Cut.before(network, "blocks.8", (3, 64, 64)), network, torch.rand(5, 3, 64, 64))
+
+
 EARLIER = {  # of the last two stages and of the last three
     "resnet18": ("layer3", "layer2"),
     "convnext_atto": ("stages.2", "stages.1"),
     "vit_tiny_patch16_224": ("blocks.10", "blocks.9"),
     "tf_efficientnet_lite0": ("blocks.5", "blocks.4"),
+    "test_vit3": ("blocks.7", "blocks.6"),
 }
 
 
