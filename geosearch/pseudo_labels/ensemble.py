@@ -71,7 +71,8 @@ class EnsembleLabelling:
     ) -> EnsembleLabelling:
         """With the short recipe of a study for one network, and its long recipe for several."""
         head = replace(cls().head, augmentation=short.augmentation)
-        return cls(long if members > 1 else short, head, members, device=device, balance=balance)
+        recipe = long if members > 1 else short
+        return cls(recipe=recipe, head=head, members=members, device=device, balance=balance)
 
     def fit(
         self,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from generators.outcomes import outcome
-from generators.studies import tiny, write_toml
+from generators.studies import WHOLE, tiny, write_toml
 from joblib.externals.loky import get_reusable_executor
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -55,7 +55,7 @@ class Kill:
 
 def write_study(folder: Path, jobs: int = 1) -> None:
     """The study file and its sets."""
-    write_toml(folder / "tiny.toml", tiny(folder, search_jobs=jobs))
+    write_toml(folder / "tiny.toml", tiny(folder, search_jobs=jobs, **WHOLE))
 
 
 def live(folder: Path, kill: Kill | None = None, most_bytes: int | None = None) -> int:

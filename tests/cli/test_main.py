@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 import torch
 from generators.sets import blobs
-from generators.studies import tiny, write_toml
+from generators.studies import WHOLE, tiny, write_toml
 from generators.training import train_briefly
 
 import geosearch
 from geosearch.cli.main import GROUPS, main
 from geosearch.mixture.distillation import Condensation
+from geosearch.nn import Recipe
+from geosearch.pseudo_labels.ensemble import EnsembleLabelling
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +44,8 @@ def run(capsys):
 
 def test_the_main_job_from_a_study_file_to_mixture_and_report(run, tmp_path, monkeypatch):
     train_briefly(monkeypatch, Condensation, steps=20)
-    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path, domain_pseudo_labels="ensemble"))
+    train_briefly(monkeypatch, EnsembleLabelling, head=Recipe(steps=5))
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path, domain_pseudo_labels="ensemble", **WHOLE))
     code, out, err = run("search", path)
     assert code == 0
     assert sum(line.startswith("trial ") for line in err.splitlines()) >= 10
@@ -236,7 +239,7 @@ def test_mixed_shapes_and_pickles_are_refused(run, tmp_path):
 
 
 def test_an_output_folder_that_is_not_empty_is_left_alone(run, tmp_path):
-    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path, search_evaluations=0, confirm_seeds=1))
     assert run("search", path)[0] == 0
     folder = tmp_path / "full"
     folder.mkdir()
@@ -248,7 +251,7 @@ def test_an_output_folder_that_is_not_empty_is_left_alone(run, tmp_path):
 
 
 def test_a_full_disk_is_one_message_and_the_study_goes_on_later(run, tmp_path, monkeypatch):
-    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path, search_evaluations=7, confirm_seeds=1))
 
     def full(_):
         raise OSError(28, "No space left on device")
@@ -324,11 +327,11 @@ def test_version(run):
 
 def test_the_log_can_be_seen(run, tmp_path):
     """With --json the events are on standard output, and with --verbose the log is on standard error."""
-    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path))
+    path = write_toml(tmp_path / "tiny.toml", tiny(tmp_path, search_evaluations=7, confirm_seeds=1))
     code, out, err = run("search", path, "--json", "--verbose")
     assert code == 0
-    assert [json.loads(line)["event"] for line in out.splitlines()].count("trial") == 10
-    assert len(re.findall(r"^\d\d:\d\d:\d\d geosearch: trial \d+ \(.*squared error", err, re.M)) == 10
+    assert [json.loads(line)["event"] for line in out.splitlines()].count("trial") == 7
+    assert len(re.findall(r"^\d\d:\d\d:\d\d geosearch: trial \d+ \(.*squared error", err, re.M)) == 7
     code, out, err = run("search", path, "--json")
     assert (code, err) == (0, "")
 

@@ -18,7 +18,7 @@ from geosearch.study.study import Study
 def confirmed(tmp_path_factory, shared_cache):
     """The folder of a study without a search, which is confirmed."""
     folder = tmp_path_factory.mktemp("confirmed")
-    file = tiny_file(folder, search_evaluations=0, confirm_explain=False)
+    file = tiny_file(folder, search_evaluations=0)
     (folder / "studies").mkdir()
     Study.open(file, storage=f"sqlite:///{folder}/studies/tiny.db", cache=shared_cache).run()
     return folder

@@ -163,7 +163,7 @@ def test_teachers_of_one_source_need_self_training(tmp_path):
 
 
 def test_a_study_confirms_its_controls(tmp_path, cache):
-    file = tiny_file(tmp_path, confirm_controls=["committee", "single-source"], confirm_explain=False)
+    file = tiny_file(tmp_path, confirm_controls=["committee", "single-source"])
     study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache)
     kinds = {row.name: row.kind for row in study.run().rows}
     assert kinds["committee-taught pooled union"] == RowKind.CONTROL

@@ -52,7 +52,7 @@ def test_an_interrupted_study_goes_on_to_the_same_numbers(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    short = {"search_evaluations": 6, "search_finalists": 1, "confirm_seeds": 1, "confirm_tuning": 0}
+    short = {"search_evaluations": 6, "search_finalists": 1, "confirm_seeds": 1}
     file = tiny_file(tmp_path, **short, **STUDIES[name])
     whole = Study.open(file, storage=f"sqlite:///{tmp_path}/whole.db", cache=Cache(tmp_path / "one"))
     whole.run()

@@ -22,8 +22,11 @@ def write_sets(folder: Path) -> dict[str, Path]:
     return paths
 
 
+WHOLE: dict[str, Any] = {"confirm_tuning": 2, "confirm_explain": True}  # what a study has and most tests do not need
+
+
 def tiny(folder: Path, **changes: Any) -> dict[str, Any]:
-    """The study as nested dictionaries; `changes` are 'section_key' -> value."""
+    """The study as nested dictionaries; `changes` are 'section_key' -> value. Nothing is tuned or explained."""
     paths = write_sets(folder)
     study: dict[str, Any] = {
         "study": {"name": "tiny", "seed": 3},
@@ -40,7 +43,7 @@ def tiny(folder: Path, **changes: Any) -> dict[str, Any]:
         "transport": {"embedding": "pca"},
         "search": {"evaluations": 10, "finalists": 2, "repeats": 2, "sampler": "tpe", "jobs": 1, "proxy_samples": 20},
         "recipe": {"width": 4, "steps": 4, "long_steps": 8, "fine_tune_steps": 3, "batch": 8},
-        "confirm": {"seeds": 2, "export": 12, "controls": [], "tuning": 2},
+        "confirm": {"seeds": 2, "export": 12, "controls": [], "tuning": 0, "explain": False},
     }
     for name, value in changes.items():
         section, key = name.split("_", 1)
@@ -73,7 +76,6 @@ def own(folder: Path, counts: tuple[int, ...] = OWN_COUNTS, **changes: Any) -> d
         "domain_unlabelled": f"npz:{folder / 'loose.npz'}",
         "search_evaluations": 6,
         "confirm_folds": 3,
-        "confirm_explain": False,
     }
     study = tiny(folder, **(domain | changes))
     study["domain"] = {key: value for key, value in study["domain"].items() if key != "shots" and value is not None}
@@ -116,7 +118,7 @@ def encoded_file(folder: Path, **changes: Any) -> StudyFile:
             "batch": 8,
             "views": 1,
         },
-        "confirm": {"seeds": 2, "tuning": 0, "export": 12, "controls": []},
+        "confirm": {"seeds": 2, "tuning": 0, "export": 12, "controls": [], "explain": False},
     }
     for name, value in changes.items():
         section, key = name.split("_", 1)

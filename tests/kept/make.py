@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import numpy as np  # noqa: E402  (needs the path above)
-from generators.studies import tiny_file  # noqa: E402
+from generators.studies import WHOLE, tiny_file  # noqa: E402
 
 from geosearch.runtime.arrays import read_checked_arrays  # noqa: E402
 from geosearch.runtime.cache import Cache  # noqa: E402
@@ -33,7 +33,7 @@ def main() -> None:
     out.mkdir()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        file = tiny_file(Path(), search_evaluations=7, confirm_seeds=1)
+        file = tiny_file(Path(), search_evaluations=7, confirm_seeds=1, **WHOLE)
         study = Study.open(file, storage="sqlite:///study.db", cache=Cache(Path("cache")))
         verdict = study.run().verdict()
         study.synthesize("mixture", size=2)

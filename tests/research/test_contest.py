@@ -16,7 +16,7 @@ def test_every_control_is_a_row_of_the_contest():
 
 
 def test_a_control_needs_no_search(tmp_path, cache):
-    file = tiny_file(tmp_path, recipe_adaptation="self-train", search_evaluations=5, confirm_tuning=0)
+    file = tiny_file(tmp_path, recipe_adaptation="self-train", search_evaluations=5)
     study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache)
     assert set(single_errors(study)) == {Weights.single(0, 2), Weights.single(1, 2)}
     for row in CONTROL_ROWS:

@@ -139,7 +139,7 @@ def test_a_search_whose_labels_tell_nothing_takes_the_union_where_the_pretrained
 
 
 def test_with_a_head_on_both_features_only_the_published_network_is_fine_tuned(tmp_path, cache):
-    changes = {"recipe_features": "both", "search_evaluations": 0, "confirm_explain": False, "confirm_seeds": 1}
+    changes = {"recipe_features": "both", "search_evaluations": 0, "confirm_seeds": 1}
     file = encoded_file(tmp_path, domain_pseudo_labels="nearest", **changes)
     study = Study.open(file, storage=f"sqlite:///{tmp_path / 'head.db'}", cache=cache)
     study.run()

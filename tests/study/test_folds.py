@@ -24,7 +24,7 @@ from geosearch.study.without_source import CHOSEN_IN_FOLDS
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    return Study.open(own_file(tmp_path), storage=f"sqlite:///{tmp_path / 'study.db'}")
+    return Study.open(own_file(tmp_path, confirm_tuning=2), storage=f"sqlite:///{tmp_path / 'study.db'}")
 
 
 def test_a_fold_is_the_study_of_someone_without_these_labels(study):
@@ -65,7 +65,8 @@ def test_a_study_without_a_test_part_is_judged_by_its_labels_in_folds(study):
 def test_controls_are_judged_in_folds_too_with_what_each_fold_may_see(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = ["committee", "single-source", "transferability", "joint-training"]
-    study = Study.open(own_file(tmp_path, confirm_controls=names), storage=f"sqlite:///{tmp_path / 'controls.db'}")
+    file = own_file(tmp_path, confirm_controls=names, confirm_tuning=2)
+    study = Study.open(file, storage=f"sqlite:///{tmp_path / 'controls.db'}")
     seen = []
     build = folds.build_controls
 

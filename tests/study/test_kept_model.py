@@ -28,7 +28,7 @@ KEPT = Path("studies", "tiny", "model")
 def finished(tmp_path_factory, shared_cache):
     """The folder of a study that the command line ran to its end, and the output of it."""
     folder = tmp_path_factory.mktemp("kept")
-    file = tiny_file(folder, search_evaluations=0, confirm_explain=False)
+    file = tiny_file(folder, search_evaluations=0)
     (folder / "studies").mkdir()
     here = Path.cwd()
     os.chdir(folder)

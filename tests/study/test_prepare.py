@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from generators.sets import blobs
 from generators.studies import tiny, write_toml
+from generators.training import train_briefly
 
 from geosearch.cli.main import main
 from geosearch.config.read import parse_study
 from geosearch.mixture.label_spaces.merged import MergedLabels
+from geosearch.nn import Recipe
+from geosearch.pseudo_labels.ensemble import EnsembleLabelling
 from geosearch.study.study import Study
 
 COUNTS = (1, 2, 4, 7)
@@ -19,9 +22,7 @@ COUNTS = (1, 2, 4, 7)
 
 def own(folder: Path, **changes: object) -> dict[str, dict[str, object]]:
     """The study of tests/generators with uneven labels, the other images without, and no test set."""
-    study = tiny(
-        folder, search_evaluations=7, confirm_seeds=1, confirm_tuning=0, confirm_explain=False, confirm_folds=3
-    )
+    study = tiny(folder, search_evaluations=7, confirm_seeds=1, confirm_folds=3)
     made = blobs("target", 4, 40, size=12, seed=0)
     rows = np.concatenate([np.flatnonzero(made.labels == label)[:count] for label, count in enumerate(COUNTS)])
     rest = np.setdiff1d(np.arange(len(made)), rows)
@@ -38,6 +39,7 @@ def own(folder: Path, **changes: object) -> dict[str, dict[str, object]]:
 @pytest.mark.parametrize("unlabelled", [True, False])
 def test_a_study_without_a_test_set_runs_to_its_end(tmp_path: Path, unlabelled: bool, cache, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
+    train_briefly(monkeypatch, EnsembleLabelling, head=Recipe(steps=5))
     changes = {"pseudo_labels": "ensemble"} if unlabelled else {"unlabelled": None}
     file = parse_study(own(tmp_path, **changes))
     study = Study.open(file, storage="sqlite:///study.db", cache=cache)

@@ -26,7 +26,7 @@ def test_a_study_begins_its_search_with_the_found_weights(
     tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caps = {f"npz:{tmp_path / 'near.npz'}": 0.3}
-    changes = {**HYPERGRADIENT, "limits_caps": caps, "confirm_controls": ["hypergradient"], "confirm_explain": False}
+    changes = {**HYPERGRADIENT, "limits_caps": caps, "confirm_controls": ["hypergradient"]}
     file = tiny_file(tmp_path, **changes, confirm_seeds=1, domain_pseudo_labels="nearest")
     study = Study.open(file, storage=f"sqlite:///{tmp_path}/study.db", cache=cache)
     confirmation = study.run()

@@ -14,7 +14,7 @@ import timm
 import torch
 from generators.image_folders import write_classes
 from generators.outcomes import outcomes
-from generators.studies import encoded_file, tiny, tiny_file, write_sets
+from generators.studies import WHOLE, encoded_file, tiny, tiny_file, write_sets
 from generators.training import train_briefly
 
 from geosearch.config.build import build_recipe
@@ -56,7 +56,7 @@ def opened(folder, file: StudyFile, **options) -> Study:
 def finished(tmp_path_factory, shared_cache):
     """A study run to its end, in a folder of its own."""
     folder = tmp_path_factory.mktemp("finished")
-    study = opened(folder, tiny_file(folder), cache=shared_cache)
+    study = opened(folder, tiny_file(folder, **WHOLE), cache=shared_cache)
     study.run()
     return folder, study
 
@@ -66,7 +66,7 @@ def begun(finished, tmp_path):
     """A copy of the finished study that a test may change."""
     folder, _ = finished
     shutil.copy(folder / "tiny.db", tmp_path)
-    return opened(tmp_path, tiny_file(tmp_path))
+    return opened(tmp_path, tiny_file(tmp_path, **WHOLE))
 
 
 def test_a_run_spends_its_budget_and_confirms_every_row(finished):
@@ -103,7 +103,7 @@ def test_no_search_depends_on_the_test_labels(finished, tmp_path, cache, monkeyp
 
 def test_the_same_seed_gives_the_same_numbers_whatever_the_number_of_processes(finished, tmp_path, cache):
     _, study = finished
-    again = opened(tmp_path, tiny_file(tmp_path, search_jobs=2), cache=cache)
+    again = opened(tmp_path, tiny_file(tmp_path, search_jobs=2, **WHOLE), cache=cache)
     again.run()
     assert outcomes(again.trials) == outcomes(study.trials)
     assert again.confirmation.rows[0].top1_errors == study.confirmation.rows[0].top1_errors

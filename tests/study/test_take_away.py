@@ -298,7 +298,6 @@ def pretrained(request, tmp_path_factory, shared_cache) -> Study:
     few: dict[str, Any] = {
         "search_evaluations": 0,
         "domain_pseudo_labels": "nearest",
-        "confirm_explain": False,
         "confirm_seeds": 1,
     }
     file = encoded_file(folder, **few, **changes)

@@ -36,7 +36,6 @@ from geosearch.study.union_training import UnionTraining
 CHANGES = {
     "recipe_union_stages": 2,
     "search_evaluations": 0,
-    "confirm_explain": False,
     "domain_pseudo_labels": "nearest",
 }
 ROW = "all sources, last 2 stages"
