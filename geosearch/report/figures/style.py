@@ -183,11 +183,11 @@ def svg(figure: Figure) -> str:
 
 
 def _save(figure: Figure, buffer: io.BytesIO | io.StringIO, text: str = "path", **options: Any) -> None:
-    """Save in this style, and keep the layout of the first drawing for the next."""
+    """Save in this style, and keep the layout of the first drawing for the next, which then takes one drawing."""
     with context():
         matplotlib.rcParams["svg.fonttype"] = text
         figure.savefig(buffer, **options)
-    figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # "none" leaves an empty engine, for which figures are drawn twice
 
 
 def set_hidden_label(artist: Artist, name: str) -> None:
