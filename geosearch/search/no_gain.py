@@ -82,9 +82,7 @@ class NoGain:
         if self.answer is None:
             return f"No source pays: {self._finding}."
         return (
-            f"The search ended early: the labels cannot tell whether any of {self.trials} mixtures of the sources "
-            f"is better than no pretraining, by {APART:g} standard errors ({self._nearest}). The union of all sources "
-            "is taken, whose trained features stand beside the pretrained ones."
+            f"{self.ended} The union of all sources is taken, whose trained features stand beside the pretrained ones."
         )
 
     @property

@@ -120,7 +120,7 @@ def test_a_search_whose_labels_tell_nothing_takes_the_union_where_the_pretrained
     study = Study.open(encoded_file(tmp_path, search_stop="no-gain", domain_pseudo_labels="nearest"), cache=cache)
     confirmation = study.run()
     assert [trial.role != "searched" for trial in study.trials] == [True] * 4
-    assert confirmation.verdict().startswith("The search ended early: the labels cannot tell whether any of 4 mixtures")
+    assert confirmation.verdict().startswith("The search ended early: none of 4 mixtures of the sources is better")
     assert "No source pays" not in confirmation.verdict()
     assert "Searching" not in confirmation.verdict()
     counts = confirmation.row("best mixture").unlabelled_images
