@@ -38,6 +38,7 @@ PARTS = (
     "maps",
     "searches",
     "further_rows",
+    "single_sources",
     "tables",
     "coefficient_rules",
     "cost",

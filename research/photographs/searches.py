@@ -40,14 +40,19 @@ SETTINGS: dict[str, dict[str, Any]] = {  # of the recipe
 }
 
 
+def sections(shots: int | str, settings: str = "union") -> dict[str, dict[str, Any]]:
+    """What the study files hold besides a target's sets and the library's defaults."""
+    found = {**BUDGET, "recipe": SETTINGS[settings]}
+    if shots == 1:  # of one label a class none can be left out
+        found["search"] = {**BUDGET["search"], "objective": "episodes"}
+    return found
+
+
 def studied(target: str, draw: int, shots: int | str, settings: str) -> dict[str, Any]:
     """Errors of every row of the study's confirmation under each adaptation, a number a seed, and its verdict."""
     searched = "both" if settings == "union" else settings  # no trial depends on the deep union
     name = f"{target}-{shots}-{draw}-{searched.replace(' ', '-')}"
-    budget = {**BUDGET, "study": {"name": name}, "recipe": SETTINGS[settings]}
-    if shots == 1:  # of one label a class none can be left out
-        budget["search"] = {**BUDGET["search"], "objective": "episodes"}
-    file = study_file(target, shots, draw, budget)
+    file = study_file(target, shots, draw, {**sections(shots, settings), "study": {"name": name}})
     STUDIES.mkdir(parents=True, exist_ok=True)
     study = Study.open(file, storage=f"sqlite:///{STUDIES / file.study.name}.db")
     study.run()

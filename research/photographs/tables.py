@@ -24,7 +24,6 @@ from research.photographs import (
     fine_tuning,
     from_nothing,
     from_scratch,
-    further_rows,
     head_choice,
     layers,
     lengths,
@@ -605,7 +604,6 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "uneven", uneven_table
     yield "head choice", head_choice.table
     yield "union heads", union_heads.table
-    yield "further rows", further_rows.table
     yield "from scratch", from_scratch.table
     for shots in SHOTS:
         yield f"side by side {shots}", lambda s=shots: side_by_side.table(s)  # type: ignore[misc]

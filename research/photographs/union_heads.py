@@ -33,7 +33,7 @@ from research.common.lines import Lines
 from research.photographs.cells import beside
 from research.photographs.heads import Few
 from research.photographs.interpolation import losses_left_out
-from research.photographs.searches import BUDGET, SETTINGS
+from research.photographs.searches import sections
 from research.photographs.sets import DRAWS, FOLDER, TARGETS, photos, task
 from research.photographs.study_files import study_file
 from research.photographs.without import pretrained
@@ -101,7 +101,7 @@ def side_by_side(target: str, coefficient: float) -> np.ndarray:
 
 @cache
 def _path(target: str) -> UnionPath:
-    file = study_file(target, 5, 0, {**BUDGET, "recipe": SETTINGS["union"]})
+    file = study_file(target, 5, 0, sections(5))
     collection, _ = load_sets(file, Cache.default(), Log())
     path = UnionPath.of(file, collection, Cache.default())
     assert path is not None

@@ -1,7 +1,8 @@
 """What whole studies answered, beside every other row: their tables in reports/photographs.md, and a judgement.
 
 The rows of a study are those of its confirmation under each adaptation (a row may keep less than all of what it
-trained, or nothing: `recipe.interpolation`). The heads are those of without.py on the same labels and test images.
+trained, or nothing: `recipe.interpolation`). Rows that such short studies do not train are those of further_rows.py and
+single_sources.py; the heads are those of without.py. All are of the same labels and test images.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from geosearch.confirmation.intervals import t_half_width
 from geosearch.confirmation.row import BEST, NO_PRETRAINING
 from geosearch.study.union_path import row_name
-from research.photographs import searches
+from research.photographs import further_rows, searches, single_sources
 from research.photographs.cells import interval
 from research.photographs.sets import DRAWS, MEAN, TARGETS, UNEVEN
 
@@ -30,7 +31,7 @@ SHOWN = (
     "nearest single source",
     NO_PRETRAINING,
 )
-ORACLE = "lowest of all these rows (by test error)"
+ORACLE = "lowest row of the study (by test error)"
 CHOSEN, CHOSEN_AT = "head chosen by cross-validation", 5  # labels a class at which it was
 HEADS = ("logistic regression", "nearest mean", "label spreading")  # ridge and self-training are rows of the study
 HEADS_UNEVEN = HEADS[1:]
@@ -43,6 +44,8 @@ OTHERS = {  # what the lines of other studies are kept under -> how these differ
     "trained": '150 steps throughout and `recipe.features = "trained"`',
 }
 Labels = int | str  # a class, or `UNEVEN`
+Cell = tuple[str, int]  # target and draw
+Cells = Mapping[Cell, Mapping[str, Any]]  # study -> head -> error, or errors of several seeds
 Errors = Mapping[str, np.ndarray]  # target -> error of each draw
 Heads = Callable[[str, Labels, str, int], float]  # (target, shots, way, draw) -> error
 
@@ -76,10 +79,12 @@ def answered(shots: Labels, kind: str = "rows") -> Errors:
 
 def by_target(shots: Labels, errors: Callable[[dict[str, Any]], Sequence[float]]) -> Errors:
     """Mean over the seeds of what a function reads from a line, for each target and draw."""
-    return {
-        target: np.array([np.mean(errors(studies(shots)[target, draw])) for draw in draws_of(target, shots)])
-        for target in TARGETS
-    }
+    return over_draws(shots, lambda cell: np.mean(errors(studies(shots)[cell])))
+
+
+def over_draws(shots: Labels, error: Callable[[Cell], Any]) -> Errors:
+    """What a function says of each study."""
+    return {t: np.array([error((t, draw)) for draw in draws_of(t, shots)]) for t in TARGETS}
 
 
 def of_row(name: str, adaptation: str, shots: Labels, kind: str = "rows") -> Errors:
@@ -95,23 +100,35 @@ def of_row(name: str, adaptation: str, shots: Labels, kind: str = "rows") -> Err
 
 
 def other_rows(shots: Labels, heads: Heads) -> Iterator[tuple[str, Errors]]:
-    """Every row but the answer and the oracle."""
+    """Every row but the answer and the oracles."""
     for name in SHOWN:
         if any(name == UNION and name not in line["rows"] for line in studies(shots).values()):
             continue
         for adaptation, shown in ADAPTATIONS.items():
             if name == NO_PRETRAINING or adaptation != "fine-tune":
                 yield f"{name}, {shown}", of_row(name, adaptation, shots)
+    for name, found in further(shots).items():
+        for head in further_rows.HEADS:
+            yield f"{name}, {ADAPTATIONS[head]}", over_draws(shots, lambda cell, h=head, f=found: np.mean(f[cell][h]))
     for way in (*HEADS, CHOSEN) if shots == CHOSEN_AT else HEADS_UNEVEN if shots == UNEVEN else HEADS:
-        found = {t: np.array([heads(t, shots, way, draw) for draw in draws_of(t, shots)]) for t in TARGETS}
-        yield f"{NO_PRETRAINING}, {way}", found
+        yield f"{NO_PRETRAINING}, {way}", over_draws(shots, lambda cell, w=way: heads(cell[0], shots, w, cell[1]))
 
 
-def lowest(shots: Labels) -> Errors:
-    """The oracle: of each study the row and adaptation with the least test error."""
-    return by_target(
-        shots, lambda line: min((e for row in line["rows"].values() for e in row.values()), key=lambda e: np.mean(e))
-    )
+def further(shots: Labels) -> dict[str, Cells]:
+    """Rows that were trained apart from the studies: row -> study -> head -> errors; those of all studies alone."""
+    found = {**further_rows.rows(shots), single_sources.CHOSEN: single_sources.chosen(shots)}
+    return {name: cells for name, cells in found.items() if studies(shots).keys() <= cells.keys()}
+
+
+def oracles(shots: Labels) -> Iterator[tuple[str, Errors]]:
+    """What has the least test error of each study: of its rows, and of all single sources."""
+
+    def lowest(line: dict[str, Any]) -> Sequence[float]:
+        return min((errors for row in line["rows"].values() for errors in row.values()), key=np.mean)
+
+    yield ORACLE, by_target(shots, lowest)
+    if studies(shots).keys() <= (found := single_sources.lowest(shots)).keys():
+        yield single_sources.LOWEST, over_draws(shots, found.__getitem__)
 
 
 def named(shots: Labels) -> str:
@@ -133,7 +150,7 @@ def table(shots: Labels, heads: Heads) -> list[str]:
     answer = answered(shots)
     shown = [f"{100 * answer[target].mean():.1f}" for target in TARGETS]
     lines.append(f"| **the study's answer** | {' | '.join(shown)} | |")
-    for name, errors in [*other_rows(shots, heads), (ORACLE, lowest(shots))]:
+    for name, errors in [*other_rows(shots, heads), *oracles(shots)]:
         gaps = {t: 100 * (errors[t] - answer[t]) for t in TARGETS}
         cells = [f"{100 * errors[t].mean():.1f} ({interval(gaps[t])})" for t in TARGETS]
         lines.append(f"| {name} | {' | '.join(cells)} | {interval([gaps[t].mean() for t in TARGETS])} |")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from research.common.lines import Lines
-from research.photographs import agreement, heads, merged, searches, whole_studies
+from research.photographs import agreement, further_rows, heads, merged, searches, single_sources, whole_studies
 from research.photographs.heads import Few
 from research.photographs.mixtures import mixtures, of_target
 from research.photographs.sets import DATA, TARGETS, task
@@ -108,7 +108,8 @@ def study_line(
 
 def test_whole_studies_are_judged_by_their_intervals(monkeypatch, tmp_path):
     """The answer is clear of no pretraining on all targets but dtd10; the nearest source is better on trash."""
-    monkeypatch.setattr(searches, "FILE", Lines(tmp_path / "lines.jsonl"))
+    for number, script in enumerate((searches, further_rows, single_sources)):
+        monkeypatch.setattr(script, "FILE", Lines(tmp_path / f"{number}.jsonl"))
     whole_studies.studies.cache_clear()
     lines = [
         study_line(
@@ -135,4 +136,34 @@ def test_whole_studies_are_judged_by_their_intervals(monkeypatch, tmp_path):
     assert "5 of 6 targets (rsscn7, corn_leaf, seedlings, trash, aid)" in clear
     assert "ridge +10." in means
     assert "minus these: +2.0" in before
+    whole_studies.studies.cache_clear()
+
+
+def test_rows_that_were_trained_apart_stand_where_all_studies_have_them(monkeypatch, tmp_path):
+    for number, script in enumerate((searches, further_rows, single_sources)):
+        monkeypatch.setattr(script, "FILE", Lines(tmp_path / f"{number}.jsonl"))
+    whole_studies.studies.cache_clear()
+    cells = [(target, draw) for target in TARGETS for draw in range(2)]
+    studies = [study_line(*cell, answer=0.3, ridge=0.4, again=0.5, single=0.35) for cell in cells]
+    searches.FILE.path.write_text("\n".join(studies) + "\n")
+    one = {"ridge": 0.4, "self-train-ridge": 0.25, "left out": 0.5}
+    other = {"ridge": 0.2, "self-train-ridge": 0.6, "left out": 0.7}
+
+    def write(known: list[tuple[str, int]]) -> None:
+        for file, facts in (
+            (further_rows.FILE, {row: {"ridge": [0.3, 0.4], "self-train-ridge": [0.5]} for row in further_rows.SHOWN}),
+            (single_sources.FILE, {"sources": {"a": {"5": one}, "b": {"5": other}}}),
+        ):
+            asked = ({"target": target, "shots": 5, "draw": draw} for target, draw in known)
+            file.path.write_text("".join(json.dumps({"asked": each, **facts}) + "\n" for each in asked))
+
+    write(cells)
+    shown = whole_studies.table(5, heads=lambda *_: 0.8)
+    means = {line.split(" | ")[0][2:]: line.split(" | ")[-1][:5] for line in shown}
+    assert means["Mixup at the projection's weights, ridge"] == "+5.0 "
+    assert means["single source chosen by the labels, ridge"] == "+10.0"
+    assert means["single source chosen by the labels, self-trained"] == "-5.0 "
+    assert means["lowest single source (by test error)"] == "-10.0"
+    write(cells[1:])
+    assert not any("Mixup" in line or "chosen by the labels" in line for line in whole_studies.table(5, lambda *_: 0.8))
     whole_studies.studies.cache_clear()
