@@ -115,7 +115,7 @@ def other_rows(shots: Labels, heads: Heads) -> Iterator[tuple[str, Errors]]:
 
 
 def further(shots: Labels) -> dict[str, Cells]:
-    """Rows that were trained apart from the studies: row -> study -> head -> errors; those of all studies alone."""
+    """Rows that were trained apart from the studies: row -> study -> head -> errors, if all studies have it."""
     found = {**further_rows.rows(shots), single_sources.CHOSEN: single_sources.chosen(shots)}
     return {name: cells for name, cells in found.items() if studies(shots).keys() <= cells.keys()}
 
