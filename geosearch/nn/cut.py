@@ -196,7 +196,7 @@ class _Recorded(nn.Module):
     def __init__(self, module: nn.Module, output: torch.Tensor) -> None:
         super().__init__()
         for name, value in vars(module).items():
-            if not name.startswith("_") and isinstance(value, bool | int | float | str | tuple | None):
+            if not name.startswith("_") and isinstance(value, int | float | str | tuple | None):
                 setattr(self, name, value)
         self._shape = tuple(output.shape[1:])
 

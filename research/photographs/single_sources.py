@@ -3,9 +3,10 @@
     python -m research.photographs.single_sources [--draws 5] [--jobs 1]
 
 Each source of each draw is trained once, as the confirmation of a study at five labels a class trains it, with its
-first seed: no image of one source is mixed with another, so that a training does not depend on the labels. Heads are
-then fitted to the labels of each kind (1, 5, 20, uneven) as in `searches.py`. A line also holds the error by which a
-search would choose among the sources, unless there is one label a class, which none can be left out of. Results:
+first seed. Heads are then fitted to the labels of each kind (1, 5, 20, uneven) as in `searches.py`. With other labels
+the map would draw other images of the same source; `whole_studies.trained_again` compares with trainings of the studies
+themselves. A line also holds the error by which a search would choose among the sources, unless there is one label a
+class, which none can be left out of. Results:
 reports/data/photographs_single_sources.jsonl. Needs $GEOSEARCH_DATA with `photos/` beside it.
 """
 
@@ -35,25 +36,22 @@ CHOSEN, LOWEST = "single source chosen by the labels", "lowest single source (by
 Study = tuple[str, int]  # target and draw
 
 
-def known(shots: int | str) -> dict[Study, list[dict[str, float]]]:
-    """(target, draw) -> of each source what its network has under a number of labels a class."""
-    return {
-        (line["asked"]["target"], line["asked"]["draw"]): [
-            by_labels[str(shots)] for by_labels in line["sources"].values()
-        ]
-        for line in FILE.all()
-    }
+def known(shots: int | str) -> dict[Study, dict[str, dict[str, float]]]:
+    """(target, draw) -> source -> what its network has under a number of labels a class."""
+    lines = {(line["asked"]["target"], line["asked"]["draw"]): line["sources"] for line in FILE.all()}
+    return {study: {name: own[str(shots)] for name, own in sources.items()} for study, sources in lines.items()}
 
 
 def chosen(shots: int | str) -> dict[Study, dict[str, float]]:
     """Errors of the source that has the least error on labels left out; of none where no label can be."""
-    found = {study: sources for study, sources in known(shots).items() if LEFT_OUT in sources[0]}
-    return {study: min(sources, key=lambda one: one[LEFT_OUT]) for study, sources in found.items()}
+    found = {study: [*sources.values()] for study, sources in known(shots).items()}
+    return {study: min(own, key=lambda one: one[LEFT_OUT]) for study, own in found.items() if LEFT_OUT in own[0]}
 
 
 def lowest(shots: int | str) -> dict[Study, float]:
     """The least test error of all sources and heads, which no study can know."""
-    return {study: min(one[head] for one in sources for head in HEADS) for study, sources in known(shots).items()}
+    found = known(shots).items()
+    return {study: min(one[head] for one in sources.values() for head in HEADS) for study, sources in found}
 
 
 def measured(target: str, draw: int) -> dict[str, Any]:

@@ -604,6 +604,7 @@ def all_blocks() -> Iterator[tuple[str, Callable[[], list[str]]]]:
     yield "uneven", uneven_table
     yield "head choice", head_choice.table
     yield "union heads", union_heads.table
+    yield "trained again", whole_studies.trained_again
     yield "from scratch", from_scratch.table
     for shots in SHOTS:
         yield f"side by side {shots}", lambda s=shots: side_by_side.table(s)  # type: ignore[misc]

@@ -15,6 +15,7 @@ import numpy as np
 
 from geosearch.confirmation.intervals import t_half_width
 from geosearch.confirmation.row import BEST, NO_PRETRAINING
+from geosearch.mixture.baselines import SINGLE
 from geosearch.study.union_path import row_name
 from research.photographs import further_rows, searches, single_sources
 from research.photographs.cells import interval
@@ -93,7 +94,7 @@ def of_row(name: str, adaptation: str, shots: Labels, kind: str = "rows") -> Err
     def errors(line: dict[str, Any]) -> Sequence[float]:
         rows = line[kind]
         if name == "nearest single source":
-            return next(found[adaptation] for key, found in rows.items() if key.startswith("single: "))
+            return next(found[adaptation] for key, found in rows.items() if key.startswith(SINGLE))
         return rows[name][adaptation]
 
     return by_target(shots, errors)
@@ -118,6 +119,28 @@ def further(shots: Labels) -> dict[str, Cells]:
     """Rows that were trained apart from the studies: row -> study -> head -> errors, if all studies have it."""
     found = {**further_rows.rows(shots), single_sources.CHOSEN: single_sources.chosen(shots)}
     return {name: cells for name, cells in found.items() if studies(shots).keys() <= cells.keys()}
+
+
+def trained_again() -> list[str]:
+    """The nearest single source as single_sources.py trained it, minus the same row of the studies."""
+
+    def again(shots: Labels, head: str) -> Errors:
+        known = single_sources.known(shots)
+
+        def error(cell: Cell) -> float:
+            name = next(row for row in studies(shots)[cell]["rows"] if row.startswith(SINGLE))
+            return known[cell][name.removeprefix(SINGLE)][head]
+
+        return over_draws(shots, error)
+
+    def gap(shots: Labels, head: str) -> str:
+        gaps = _means(again(shots, head), of_row("nearest single source", head, shots))
+        return f"{ADAPTATIONS[head]} {interval(gaps)}"
+
+    return [
+        f"- {named(shots)} a class: {', '.join(gap(shots, head) for head in further_rows.HEADS)} points"
+        for shots in searches.LABELS
+    ]
 
 
 def oracles(shots: Labels) -> Iterator[tuple[str, Errors]]:
